@@ -1,0 +1,96 @@
+"""Who the agent is, and the client that speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from retake_flow.api import credentials
+from retake_flow.api.client import RetakeClient
+from retake_flow.api.credentials import Credentials
+from retake_flow.errors import CredentialsError
+from retake_flow.redact import Secret
+
+MakeClient = Callable[[Secret | None, str], RetakeClient]
+
+
+class Access:
+    """The credentials of one run and the client that uses them; another client follows when they change.
+
+    Args:
+        path: The credentials file.
+        token: The token from the environment, if there is one.
+        origin: Where the platform is.
+        make_client: Makes a client for a token and the origin that issued it.
+    """
+
+    def __init__(self, path: Path, token: Secret | None, origin: str, make_client: MakeClient) -> None:
+        self.origin = origin
+        self._path = path
+        self._token = token
+        self._make_client = make_client
+        self._credentials: Credentials | None = None
+        self._clients: dict[Secret | None, RetakeClient] = {}
+
+    def load(self) -> Credentials | None:
+        """Read the credentials again; None when there are none."""
+        self._credentials = credentials.load(self._path, self._token)
+        return self._credentials
+
+    @property
+    def known(self) -> Credentials:
+        """The credentials.
+
+        Raises:
+            CredentialsError: There are none.
+        """
+        found = self._credentials or self.load()
+        if found is None:
+            raise CredentialsError("there are no credentials yet", hint="register the agent first")
+        return found
+
+    def save(self, new: Credentials) -> None:
+        """Keep new credentials, on disk first."""
+        credentials.save(self._path, new)
+        self._credentials = new
+
+    def learn(self, **facts: str) -> None:
+        """Keep what the platform told of the agent, where it was not known; a token alone makes no file."""
+        known = self.known
+        news = {name: value for name, value in facts.items() if value and getattr(known, name) != value}
+        if news:
+            changed = replace(known, **news)
+            self._credentials = changed
+            if self._path.exists():
+                credentials.save(self._path, changed)
+
+    def client(self, anonymous: bool = False) -> RetakeClient:
+        """The client with the agent's token, or without any.
+
+        Raises:
+            CredentialsError: There is no token.
+        """
+        token = None if anonymous else self.known.access_token
+        issued_by = self.origin if anonymous else self.known.issued_by
+        if token not in self._clients:
+            self._clients[token] = self._make_client(token, issued_by)
+        return self._clients[token]
+
+    async def user_id(self) -> str:
+        """The agent's userDbId, learnt from the stream status when only a token is known.
+
+        Raises:
+            CredentialsError: The platform does not tell it.
+        """
+        if not self.known.user_db_id:
+            self.learn(user_db_id=(await self.client().stream_status()).user_db_id)
+        if not self.known.user_db_id:
+            raise CredentialsError("the agent's userDbId is not known", hint="add userDbId to the credentials file")
+        return self.known.user_db_id
+
+    async def close(self) -> None:
+        """Close all connections."""
+        while self._clients:
+            _, client = self._clients.popitem()
+            await client.__aexit__(None, None, None)

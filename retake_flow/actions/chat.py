@@ -1,0 +1,119 @@
+"""The actions of chat: writing, and reading what is new with a greeter that answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from retake_flow.actions.access import Access
+from retake_flow.api.chat import ChatMessage, is_own
+from retake_flow.errors import NoSession, NotFound, PlatformError
+from retake_flow.ports.actions import Call, Completion
+
+PAGE = 100
+MOST_PAGES = 50
+_REMEMBERED = 1_000  # ids of messages already handled
+_QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
+_CLOCKS_DIFFER = 60.0  # seconds between the platform's clock and ours; a late answer to history harms less than none
+_LONGEST_NAME = 40
+_NAMED_AT_ONCE = 5
+
+
+class ChatActions:
+    """Reads and writes chat.
+
+    Args:
+        access: The agent's credentials and client.
+        show: Puts a line on the stream.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, access: Access, show: Callable[[str], None], now: Callable[[], float] = time.time) -> None:
+        self._access = access
+        self._show = show
+        self._now = now
+
+    async def send(self, call: Call) -> Completion:
+        """Write a message."""
+        message = str(call.inputs["message"])
+        to = str(call.inputs.get("to") or await self._access.user_id())
+        key = await self._access.client().send_chat(message, to)
+        call.note("chat_sent", text=message)
+        self._show(f"> {message}")
+        return Completion(value={"id": key})
+
+    async def respond(self, call: Call) -> Completion:
+        """Read what is new, in order, and greet those who write for the first time.
+
+        What was handled is remembered by id, since ids have no order. Without a memory, at the first reading, what is
+        older than the session (`since`) is history.
+        """
+        try:
+            news = await self._news(call.memory.get("seen"), call.inputs.get("since"))
+        except (NoSession, NotFound):
+            return Completion("idle", {"messages": 0, "greeted": []})
+        known = set(call.memory.get("greeted", ()))
+        fresh = [message for message in news if self._counts(message)]
+        for message in fresh:
+            call.note("chat_message", author=_name(message), kind=message.kind, text=message.text)
+            self._show(f"{_name(message)}: {message.text}")
+        newcomers = {_person(message): _name(message) for message in fresh if _person(message) not in known}
+        if newcomers:
+            await self._greet(call, list(newcomers.values()))
+        last = self._now() if fresh else float(call.memory.get("last", 0.0))
+        seen = [*call.memory.get("seen", ()), *(message.id for message in news)][-_REMEMBERED:]
+        memory = {"seen": seen, "greeted": sorted(known | set(newcomers)), "last": last}
+        outcome = "done" if self._now() - last < _QUIET_AFTER else "idle"
+        return Completion(outcome, {"messages": len(fresh), "greeted": list(newcomers.values())}, memory)
+
+    async def _news(self, seen: Sequence[str] | None, since: Any) -> list[ChatMessage]:
+        """Every message that was not handled yet, oldest first; pages back until it meets one that was."""
+        user_id = await self._access.user_id()
+        handled = set(seen or ())
+        news: list[ChatMessage] = []
+        before: str | None = None
+        for _ in range(MOST_PAGES):
+            page = await self._access.client().comments(user_id, PAGE if before else 50, before)
+            fresh = [message for message in page if message.id not in handled and not _older(message, since, seen)]
+            handled.update(message.id for message in fresh)
+            news = [*fresh, *news]
+            if not page or len(fresh) < len(page):
+                break
+            before = page[0].id
+        return news
+
+    def _counts(self, message: ChatMessage) -> bool:
+        known = self._access.known
+        return message.is_message and not is_own(message, known.user_db_id, known.agent_name)
+
+    async def _greet(self, call: Call, names: list[str]) -> None:
+        shown = names[:_NAMED_AT_ONCE] + (
+            [f"{len(names) - _NAMED_AT_ONCE} more"] if len(names) > _NAMED_AT_ONCE else []
+        )
+        joined = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+        text = str(call.inputs.get("greeting", "Welcome, {names}!")).replace("{names}", joined)
+        try:
+            await self._access.client().send_chat(text, await self._access.user_id())
+        except PlatformError as error:
+            if error.may_repeat:
+                raise
+            # It may have arrived, and nobody likes to be greeted twice.
+            call.note("chat_undelivered", text=text, message=error.message)
+        else:
+            call.note("chat_sent", text=text)
+            self._show(f"> {text}")
+
+
+def _older(message: ChatMessage, since: Any, seen: Sequence[str] | None) -> bool:
+    if seen is not None or not isinstance(since, int | float) or message.sent_at is None:
+        return False
+    return message.sent_at.timestamp() < since - _CLOCKS_DIFFER
+
+
+def _person(message: ChatMessage) -> str:
+    return message.author_user_id or message.wallet or message.author_name.casefold()
+
+
+def _name(message: ChatMessage) -> str:
+    return (message.author_display_name or message.author_name or "friend")[:_LONGEST_NAME]

@@ -1,0 +1,51 @@
+"""Performs the actions of the catalogue by name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+from retake_flow.actions import operator
+from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.retake import RetakeActions
+from retake_flow.actions.studio import StudioActions
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.services import Service
+
+Task = Callable[[Call], Awaitable[Completion]]
+Start = Callable[[Call], AbstractAsyncContextManager[Service]]
+
+
+class Performer:
+    """The engine's `ActionRunner`: knows which method stands behind which name of the catalogue."""
+
+    def __init__(self, retake: RetakeActions, studio: StudioActions, chat: ChatActions) -> None:
+        self.tasks: Mapping[str, Task] = {
+            "chat.respond": chat.respond,
+            "chat.send": chat.send,
+            "credentials.load": retake.load_credentials,
+            "operator.tell": operator.tell,
+            "retake.check_guide": retake.check_guide,
+            "retake.register": retake.register,
+            "retake.start_stream": retake.start_stream,
+            "retake.stop_stream": retake.stop_stream,
+            "retake.stream_key": retake.stream_key,
+            "retake.stream_status": retake.stream_status,
+            "retake.verification_status": retake.verification_status,
+            "studio.show": studio.show,
+            "studio.thumbnail": studio.thumbnail,
+        }
+        self.services: Mapping[str, Start] = {
+            "studio.content": studio.content,
+            "studio.display": studio.display,
+            "studio.encoder": studio.encoder,
+            "studio.window_manager": studio.window_manager,
+        }
+
+    async def perform(self, call: Call) -> Completion:
+        """Perform a task."""
+        return await self.tasks[call.do](call)
+
+    def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
+        """Start a service."""
+        return self.services[call.do](call)

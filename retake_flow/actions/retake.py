@@ -1,0 +1,133 @@
+"""The actions that are calls to retake.tv."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from packaging.version import InvalidVersion, Version
+
+from retake_flow.actions.access import Access
+from retake_flow.api.credentials import credentials_of
+from retake_flow.api.models import Registration
+from retake_flow.errors import InputError, NoSession
+from retake_flow.ports.actions import Call, Completion
+
+
+class RetakeActions:
+    """Calls on behalf of the agent.
+
+    Args:
+        access: The agent's credentials and client.
+        guide: The version of the guide that the flow was written for.
+        guides: The folder where changed guides are kept for the operator.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, access: Access, guide: str, guides: Path, now: Callable[[], float] = time.time) -> None:
+        self._access = access
+        self._guide = guide
+        self._guides = guides
+        self._now = now
+
+    async def check_guide(self, call: Call) -> Completion:
+        """Compare versions as versions; a changed guide is kept as a text for people and never acted on."""
+        client = self._access.client(anonymous=True)
+        written_for = str(call.inputs.get("written_for") or self._guide)
+        published = await client.skill()
+        value = {"version": published.version, "written_for": written_for, "path": ""}
+        if not written_for or _same(published.version, written_for):
+            return Completion("unchanged", value)
+        text = await client.guide()
+        self._guides.mkdir(parents=True, exist_ok=True)
+        path = self._guides / f"guide-{_file_name(published.version)}.md"
+        path.write_text(text, encoding="utf-8")
+        value["path"] = str(path)
+        message = (
+            f"the platform's guide is now version {published.version}; this flow was written for {written_for}. "
+            f"Its text is in {path}"
+        )
+        call.note("notice", kind="guide_changed", message=message)
+        return Completion("changed", value)
+
+    async def load_credentials(self, call: Call) -> Completion:
+        """Read the credentials."""
+        found = self._access.load()
+        if found is None:
+            return Completion("missing")
+        value = {"agent_name": found.agent_name, "user_db_id": found.user_db_id, "issued_by": found.issued_by}
+        return Completion("found", value)
+
+    async def register(self, call: Call) -> Completion:
+        """Create the account; the answer is on disk before anything else happens."""
+        wanted = Registration(
+            **{name: str(call.inputs.get(name) or "").strip() for name in Registration.__dataclass_fields__}
+        )
+        problems = wanted.problems()
+        if problems:
+            raise InputError(
+                "the agent cannot be registered: " + "; ".join(problems), hint="set them with --set NAME=…"
+            )
+        account = await self._access.client(anonymous=True).register(wanted)
+        new = credentials_of(account, wanted, self._access.origin)
+        self._access.save(new)
+        value = {"agent_name": new.agent_name, "agent_id": new.agent_id, "user_db_id": new.user_db_id}
+        return Completion(value=value)
+
+    async def verification_status(self, call: Call) -> Completion:
+        """Ask whether the agent is verified."""
+        return Completion(value={"verified": await self._access.client().verification_status()})
+
+    async def stream_key(self, call: Call) -> Completion:
+        """Fetch a fresh key."""
+        target = await self._access.client().rtmp()
+        return Completion(value={"url": target.url, "key": target.key, "push_url": target.push_url})
+
+    async def start_stream(self, call: Call) -> Completion:
+        """Open the session; what chat held before is history."""
+        started_at = self._now()
+        token = await self._access.client().start_stream()
+        address, ticker = (token.token_address, token.ticker) if token else ("", "")
+        self._access.learn(token_address=address, token_ticker=ticker)
+        page = f"{self._access.origin}/{quote(self._access.known.agent_name)}"
+        value = {"started_at": started_at, "page": page, "token_address": address, "ticker": ticker}
+        return Completion(value=value)
+
+    async def stream_status(self, call: Call) -> Completion:
+        """Ask how the stream is doing."""
+        status = await self._access.client().stream_status()
+        self._access.learn(user_db_id=status.user_db_id, token_address=status.token_address)
+        return Completion(
+            value={
+                "is_live": status.is_live,
+                "viewers": status.viewers,
+                "uptime_seconds": status.uptime_seconds,
+                "user_db_id": status.user_db_id,
+            }
+        )
+
+    async def stop_stream(self, call: Call) -> Completion:
+        """Close the session."""
+        try:
+            summary = await self._access.client().stop_stream()
+        except NoSession:
+            return Completion(value={"status": "stopped", "duration_seconds": 0, "viewers": 0})
+        value = {
+            "status": summary.status,
+            "duration_seconds": summary.duration_seconds,
+            "viewers": summary.viewers,
+        }
+        return Completion(value=value)
+
+
+def _same(published: str, written_for: str) -> bool:
+    try:
+        return Version(published) == Version(written_for)
+    except InvalidVersion:
+        return published == written_for
+
+
+def _file_name(version: str) -> str:
+    return "".join(sign if sign.isalnum() or sign in ".-_" else "_" for sign in version)[:40]

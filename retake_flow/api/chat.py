@@ -1,0 +1,137 @@
+"""Chat in the two shapes in which retake.tv sends it, read as one.
+
+The documented comment nests its author; the one observed live is flat, newest first, and carries tips, trades and
+acts of moderation too. Ids are opaque: order comes from where a message stands and when it was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from retake_flow.api.fields import JsonObject, identifier, member, number, text
+from retake_flow.errors import UnexpectedAnswer
+
+_MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
+_SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One entry of a chat.
+
+    Attributes:
+        id: Opaque; the cursor for paging back.
+        kind: "message", "tip", or whatever else the platform says, in lower case.
+        text: What was written, without control characters; it is data and never a command.
+        author_name: The name that is unique on the platform.
+        author_display_name: The name to address somebody by.
+        author_user_id: The author's userDbId; None in the documented shape, which has none.
+        wallet: The author's wallet address.
+        sent_at: When it was sent, in UTC.
+        stream_id: Whose chat it is in.
+        tip: What the platform says of a tip.
+        trade: What the platform says of a trade.
+    """
+
+    id: str
+    kind: str
+    text: str
+    author_name: str
+    author_display_name: str
+    author_user_id: str | None
+    wallet: str
+    sent_at: datetime | None
+    stream_id: str
+    tip: Mapping[str, Any] | None = None
+    trade: Mapping[str, Any] | None = None
+
+    @property
+    def is_message(self) -> bool:
+        """Whether somebody says something: acts of moderation are entries too, and nobody answers them."""
+        return re.sub("[^a-z]", "", self.kind) not in _MODERATION
+
+
+def read_comments(answer: object) -> list[ChatMessage]:
+    """Read a page of chat, oldest first.
+
+    An entry without an id is left out: it could neither be recognised again nor paged from.
+
+    Args:
+        answer: Parsed JSON: a list, or an object with one under `comments`.
+
+    Raises:
+        UnexpectedAnswer: It is neither, or no entry can be read.
+    """
+    entries = _entries(answer)
+    messages = [message for entry in entries if (message := read_message(entry))]
+    if entries and not messages:
+        raise UnexpectedAnswer("retake.tv's answer about the chat holds no entry with an id")
+    return messages if _oldest_first(messages) else messages[::-1]
+
+
+def read_message(entry: object) -> ChatMessage | None:
+    """Read one entry of a chat in either shape; None when it has no id."""
+    if not isinstance(entry, Mapping):
+        return None
+    data: JsonObject = entry
+    key = identifier(data, "_id", "chat_event_id", "id")
+    if not key:
+        return None
+    author = member(data, "author")
+    name = text(author, "fusername") or text(data, "sender_username", "sender_display_name")
+    return ChatMessage(
+        id=key,
+        kind=text(data, "type").strip().lower() or "message",
+        text=text(data, "text"),
+        author_name=name,
+        author_display_name=text(data, "sender_display_name") or name,
+        author_user_id=identifier(data, "sender_user_id") or None,
+        wallet=text(author, "walletAddress") or text(data, "sender_wallet_address"),
+        sent_at=_moment(data),
+        stream_id=identifier(data, "streamId", "streamer_id"),
+        tip=member(data, "tip_data") or None,
+        trade=member(data, "trade_data") or None,
+    )
+
+
+def is_own(message: ChatMessage, user_db_id: str, agent_name: str) -> bool:
+    """Whether the agent wrote the message itself.
+
+    By id where the message has one, because a name can be imitated; else by name, in any case.
+    """
+    if message.author_user_id and user_db_id:
+        return message.author_user_id == user_db_id
+    return bool(agent_name) and message.author_name.strip().casefold() == agent_name.strip().casefold()
+
+
+def _entries(answer: object) -> Sequence[object]:
+    if isinstance(answer, Mapping) and "comments" in answer:
+        answer = [] if answer["comments"] is None else answer["comments"]
+    if not isinstance(answer, list):
+        raise UnexpectedAnswer("retake.tv's answer about the chat is not a list of comments")
+    return answer
+
+
+def _oldest_first(messages: Sequence[ChatMessage]) -> bool:
+    # The documented shape does not say its order. Most neighbours decide, so that one message out of place (a
+    # pinned one) turns nothing around; a tie is read as newest first, which is what was observed.
+    times = [message.sent_at for message in messages if message.sent_at]
+    later = sum(before < after for before, after in pairwise(times))
+    earlier = sum(before > after for before, after in pairwise(times))
+    return later > earlier
+
+
+def _moment(data: JsonObject) -> datetime | None:
+    try:
+        epoch = number(data, "timestamp")
+        if epoch is not None:
+            return datetime.fromtimestamp(epoch if abs(epoch) < _SECONDS_END else epoch / 1000, UTC)
+        moment = datetime.fromisoformat(text(data, "timestamp"))
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

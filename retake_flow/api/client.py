@@ -1,0 +1,187 @@
+"""retake.tv for an agent: one method for each call, typed answers, errors that say whose fault it is."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from retake_flow import settings
+from retake_flow.api import protocol
+from retake_flow.api.answers import interpret
+from retake_flow.api.chat import ChatMessage, read_comments
+from retake_flow.api.fields import as_object, identifier, member, required_flag
+from retake_flow.api.models import (
+    Account,
+    Registration,
+    Skill,
+    StopSummary,
+    StreamStatus,
+    StreamTarget,
+    StreamToken,
+    Thumbnail,
+    VerificationMessage,
+    is_plain,
+)
+from retake_flow.api.origin import normalised
+from retake_flow.api.protocol import Answer, Request
+from retake_flow.api.retry import RetryPolicy
+from retake_flow.api.transport import Transport
+from retake_flow.errors import CredentialsError, PlatformError
+from retake_flow.redact import Secret
+
+
+class RetakeClient:
+    """Calls retake.tv. Use as `async with`; safe for concurrent calls.
+
+    The access token goes to the origin that issued it and nowhere else: no redirect is followed, no proxy or netrc of
+    the environment is used.
+
+    Every call raises `Unreachable` without an answer, and the `PlatformError` that an answer stands for.
+
+    Args:
+        origin: Where retake.tv is, without a path.
+        token: The agent's access token.
+        issued_by: The origin that issued the token.
+        transport: Instead of the network.
+        rng: Where the jitter of retries comes from.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        token: Secret | None = None,
+        *,
+        issued_by: str = settings.RETAKE,
+        transport: httpx.AsyncBaseTransport | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._origin = normalised(origin)
+        self._issued_by = normalised(issued_by)
+        self._token = token
+        self._rng = rng or random.Random()
+        self._policy = RetryPolicy()
+        self._transport = Transport(self._origin, transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.close()
+
+    @property
+    def origin(self) -> str:
+        """Where the calls go, and what a token from `register` is bound to."""
+        return self._origin
+
+    def authenticate(self, token: Secret, issued_by: str) -> None:
+        """Use this access token from now on, such as the one just registered."""
+        self._token, self._issued_by = token, normalised(issued_by)
+
+    async def register(self, registration: Registration) -> Account:
+        """Create the agent, once. Never sent twice: a lost answer would leave an agent without its token."""
+        return Account.parse(await self._call(protocol.register(registration)))
+
+    async def verification_status(self) -> bool:
+        """Whether a person has vouched for the agent."""
+        return _verified(await self._call(protocol.verification_status()))
+
+    async def prepare_verify(self) -> VerificationMessage:
+        """The text that a person has to post, word for word."""
+        return VerificationMessage.parse(await self._call(protocol.prepare_verify()))
+
+    async def verify(self, tweet_url: str) -> bool:
+        """Hand in a person's post, and say whether the agent is verified now."""
+        return _verified(await self._call(protocol.verify(tweet_url)))
+
+    async def rtmp(self) -> StreamTarget:
+        """Where to push video, with a fresh key."""
+        return StreamTarget.parse(await self._call(protocol.rtmp()))
+
+    async def start_stream(self) -> StreamToken | None:
+        """Open the session, and say which token the agent has, if it has one."""
+        return StreamToken.parse(await self._call(protocol.start_stream()))
+
+    async def stream_status(self) -> StreamStatus:
+        """Whether the stream is on air, and who watches."""
+        return StreamStatus.parse(await self._call(protocol.stream_status()))
+
+    async def update_thumbnail(self, image: bytes, content_type: str = "image/png") -> Thumbnail:
+        """Replace the picture of the stream."""
+        return Thumbnail.parse(await self._call(protocol.update_thumbnail(image, content_type)))
+
+    async def stop_stream(self) -> StopSummary:
+        """Close the session. `NoSession` says that none was open, so it is closed in any case."""
+        return StopSummary.parse(await self._call(protocol.stop_stream()))
+
+    async def send_chat(self, message: str, destination_user_id: str) -> str | None:
+        """Write into a chat, once, and give the id of the message where the platform tells it."""
+        answer = await self._call(protocol.send_chat(message, destination_user_id))
+        return _message_id(answer)
+
+    async def comments(self, user_db_id: str, limit: int = 50, before_id: str | None = None) -> list[ChatMessage]:
+        """A page of chat, oldest first: the newest, or what came before `before_id`."""
+        return read_comments(await self._call(protocol.comments(user_db_id, limit, before_id)))
+
+    async def skill(self) -> Skill:
+        """Which version the platform's guide has."""
+        return Skill.parse(await self._call(protocol.skill()))
+
+    async def guide(self) -> str:
+        """The platform's guide, a text for people."""
+        return str(await self._call(protocol.guide()))
+
+    async def _call(self, request: Request) -> object:
+        headers = self._headers(request)
+        retry, waited = 0, 0.0
+        while True:
+            try:
+                return interpret(request, await self._transport.send(request, headers))
+            except PlatformError as error:
+                wait = self._policy.wait(error, retry=retry, waited=waited, pace=request.pace, rng=self._rng)
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
+            retry, waited = retry + 1, waited + wait
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        headers = {"Accept": "*/*" if request.answer is Answer.TEXT else "application/json"}
+        if request.authenticated:
+            headers["Authorization"] = f"Bearer {self._permitted_token(request).reveal()}"
+        if request.json is not None:
+            headers["Content-Type"] = "application/json"
+        return headers
+
+    def _permitted_token(self, request: Request) -> Secret:
+        if not self._token:
+            raise CredentialsError(
+                f"{request.call} needs an access token, and there is none",
+                hint="set RETAKE_ACCESS_TOKEN, or register the agent",
+            )
+        if self._origin != self._issued_by:
+            raise CredentialsError(
+                f"the access token was issued by {self._issued_by} and would have gone to {self._origin} "
+                f"({request.call}); it was not sent",
+                hint="unset RETAKE_API_URL, or use the credentials that belong to it (RETAKE_CREDENTIALS)",
+            )
+        # httpx would name a header it cannot send, value and all, in its own error.
+        if not is_plain(self._token.reveal()):
+            raise CredentialsError("the access token has blanks or signs in it that no token has")
+        return self._token
+
+
+def _verified(answer: object) -> bool:
+    return required_flag(as_object(answer, "the verification"), "verified", "the verification")
+
+
+def _message_id(answer: object) -> str | None:
+    # Undocumented, so any of the names that ids have elsewhere on the platform, at the top or one level down.
+    data = as_object(answer, "the chat message") if isinstance(answer, dict) else {}
+    places = (data, member(data, "message"), member(data, "comment"), member(data, "data"))
+    found = (identifier(place, "_id", "chat_event_id", "id", "message_id", "messageId") for place in places)
+    return next((key for key in found if key), None)

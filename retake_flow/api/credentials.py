@@ -1,0 +1,191 @@
+"""The credentials file: the access token, which is given once, and what belongs to it.
+
+The fields are the guide's, and `issued_by` beside them: the origin that issued the token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retake_flow.api import private_file
+from retake_flow.api.models import Account, Registration, is_plain
+from retake_flow.api.origin import normalised
+from retake_flow.errors import CredentialsError
+from retake_flow.redact import Secret
+from retake_flow.settings import RETAKE
+
+# The fields of the file that are plain text, and their names here.
+_TEXTS = {
+    "agent_name": "agent_name",
+    "agent_id": "agent_id",
+    "userDbId": "user_db_id",
+    "wallet_address": "wallet_address",
+    "ticker": "ticker",
+    "token_address": "token_address",
+    "token_ticker": "token_ticker",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who the agent is on retake.tv. What is not known is "".
+
+    Attributes:
+        access_token: What authenticates.
+        issued_by: The one origin it may be sent to.
+        token_in_file: The token that the file keeps when `access_token` comes from the environment; None when the
+            file has none. Saving never writes a token of the environment into the file.
+        from_environment: Whether `access_token` comes from the environment.
+        unknown: Fields of the file that this program does not know; they are kept.
+    """
+
+    access_token: Secret
+    agent_name: str = ""
+    agent_id: str = ""
+    user_db_id: str = ""
+    wallet_address: str = ""
+    ticker: str = ""
+    token_address: str = ""
+    token_ticker: str = ""
+    issued_by: str = RETAKE
+    from_environment: bool = False
+    token_in_file: Secret | None = None
+    unknown: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def credentials_of(account: Account, registration: Registration, issued_by: str) -> Credentials:
+    """The credentials of an agent that was just registered at the origin `issued_by`.
+
+    What is learnt later, such as the token after the first stream, comes in by `dataclasses.replace`.
+    """
+    return Credentials(
+        access_token=account.access_token,
+        agent_name=registration.agent_name,
+        agent_id=account.agent_id,
+        user_db_id=account.user_db_id,
+        wallet_address=account.wallet_address or registration.wallet_address,
+        ticker=registration.ticker,
+        token_address=account.token_address,
+        token_ticker=account.token_ticker,
+        issued_by=normalised(issued_by),
+    )
+
+
+def load(path: Path, token_from_environment: Secret | None = None) -> Credentials | None:
+    """Read the credentials.
+
+    Args:
+        path: The credentials file.
+        token_from_environment: Goes before the token of the file; all else still comes from the file.
+
+    Returns:
+        None when there is neither a file nor a token.
+
+    Raises:
+        CredentialsError: The file can be read by others, is not what the guide describes, or has no token.
+    """
+    content = private_file.read(path)
+    if content is None:
+        if not token_from_environment:
+            return None
+        return Credentials(access_token=token_from_environment, from_environment=True)
+    data = _parse(content, path)
+    stored = _token(data, path)
+    token = token_from_environment or stored
+    if token is None:
+        raise CredentialsError(
+            f"{path} has no access_token",
+            hint="put it back from a copy, or set RETAKE_ACCESS_TOKEN; it is never issued twice",
+        )
+    return Credentials(
+        access_token=token,
+        issued_by=normalised(_text(data, "issued_by", path) or RETAKE),
+        from_environment=bool(token_from_environment),
+        token_in_file=stored if token_from_environment else None,
+        unknown={name: value for name, value in data.items() if name not in {*_TEXTS, "access_token", "issued_by"}},
+        **{attribute: _text(data, name, path) for name, attribute in _TEXTS.items()},
+    )
+
+
+def save(path: Path, credentials: Credentials) -> None:
+    """Write the credentials so that a crash leaves the old file or the new one, readable by their owner alone.
+
+    A file that holds another token, or nothing readable, is kept beside it under a numbered name.
+
+    Raises:
+        CredentialsError: They cannot be written.
+    """
+    target = Path(os.path.realpath(path))  # a link to the file stays one
+    content = json.dumps(_fields(credentials), indent=2).encode() + b"\n"
+    try:
+        _keep_aside(target, credentials)
+        private_file.replace(target, content)
+    except OSError as error:
+        raise CredentialsError(
+            f"the credentials cannot be written to {path}: {error.strerror or error}",
+            hint="make the folder writable, or name another file with RETAKE_CREDENTIALS",
+        ) from error
+
+
+def _fields(credentials: Credentials) -> dict[str, Any]:
+    token = credentials.token_in_file if credentials.from_environment else credentials.access_token
+    known = {name: getattr(credentials, attribute) for name, attribute in _TEXTS.items()}
+    return {
+        **({"access_token": token.reveal()} if token else {}),
+        **known,
+        "issued_by": credentials.issued_by,
+        **credentials.unknown,
+    }
+
+
+def _keep_aside(target: Path, credentials: Credentials) -> None:
+    try:
+        old = target.read_bytes()
+    except FileNotFoundError:
+        return
+    ours = {credentials.access_token, credentials.token_in_file, None}
+    try:
+        if _token(_parse(old, target), target) in ours:
+            return
+    except CredentialsError:
+        pass  # nothing we can read, so all the more something to keep
+    number = 1
+    while (aside := target.with_name(f"{target.name}.{number}")).exists():
+        number += 1
+    private_file.replace(aside, old)
+
+
+def _parse(content: bytes, path: Path) -> Mapping[str, Any]:
+    hint = "it is left as it is: correct it, or move it away to register anew"
+    try:
+        data = json.loads(content.decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise CredentialsError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}", hint=hint) from None
+    except (ValueError, RecursionError):
+        raise CredentialsError(f"{path} is not JSON in UTF-8", hint=hint) from None
+    if not isinstance(data, dict):
+        raise CredentialsError(f"{path} is not a JSON object", hint=hint)
+    return data
+
+
+def _token(data: Mapping[str, Any], path: Path) -> Secret | None:
+    token = Secret(_text(data, "access_token", path).strip())
+    if token and not is_plain(token.reveal()):
+        raise CredentialsError(f"{path}: access_token has blanks or signs in it that no token has")
+    return token or None
+
+
+def _text(data: Mapping[str, Any], name: str, path: Path) -> str:
+    value = data.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise CredentialsError(f"{path}: {name} is not a text")
+    return value

@@ -1,0 +1,249 @@
+"""What retake.tv answers, as typed values.
+
+Only what a caller cannot do without is required; the rest may be missing, null or unknown. An id or a text that
+retake.tv does not give is "".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+from retake_flow.api.fields import as_object, count, identifier, member, required_flag, required_text, text
+from retake_flow.errors import UnexpectedAnswer
+from retake_flow.redact import Secret
+
+MAX_TICKER = 10
+_BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
+_NAME = re.compile(r"[\w -]+")
+_PRINTABLE = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What an agent is registered with. The name cannot be changed later.
+
+    Attributes:
+        agent_name: Unique on the platform; letters, digits, space, dash, underscore.
+        agent_description: Shown on the profile.
+        image_url: Public address of a square JPEG or PNG.
+        wallet_address: A Solana public key.
+        ticker: Symbol of the token made at the first stream, at most 10 characters.
+    """
+
+    agent_name: str
+    agent_description: str
+    image_url: str
+    wallet_address: str
+    ticker: str
+
+    def problems(self) -> tuple[str, ...]:
+        """What retake.tv would refuse, one sentence each."""
+        image = self.image_url.partition("://")
+        checks = (
+            (_NAME.fullmatch(self.agent_name), "agent_name needs letters, digits, spaces, dashes or underscores"),
+            (self.agent_description.strip(), "agent_description is empty"),
+            (image[0] in ("http", "https") and image[2], "image_url is not the address of a picture on the web"),
+            (_BASE58.fullmatch(self.wallet_address), "wallet_address is not a Solana public key (base58, 32-44 long)"),
+            (self.ticker.strip() and len(self.ticker) <= MAX_TICKER, "ticker needs 1 to 10 characters"),
+        )
+        return tuple(problem for good, problem in checks if not good)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A registered agent. The token is given once and never again: save it before anything else.
+
+    `user_db_id` may be "": it can be learnt later from the stream status.
+    """
+
+    access_token: Secret
+    agent_id: str
+    user_db_id: str
+    wallet_address: str
+    token_address: str
+    token_ticker: str
+
+    @classmethod
+    def parse(cls, answer: object) -> Self:
+        """Read the answer to a registration.
+
+        Raises:
+            UnexpectedAnswer: It has no access token.
+        """
+        data = as_object(answer, "the registration")
+        token = Secret(identifier(data, "access_token"))
+        if not is_plain(token.reveal()):
+            raise UnexpectedAnswer("retake.tv's answer about the registration has no usable `access_token`")
+        return cls(
+            access_token=token,
+            agent_id=identifier(data, "agent_id"),
+            user_db_id=identifier(data, "userDbId"),
+            wallet_address=text(data, "wallet_address"),
+            token_address=text(data, "token_address"),
+            token_ticker=text(data, "token_ticker"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationMessage:
+    """The exact text that a person posts to prove who runs the agent."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, answer: object) -> Self:
+        """Read the answer to prepare-verify.
+
+        Raises:
+            UnexpectedAnswer: There is no message in it.
+        """
+        return cls(required_text(as_object(answer, "the verification"), "verification_message", "the verification"))
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTarget:
+    """Where to push video, with a key for one push."""
+
+    url: str
+    key: Secret
+
+    @property
+    def push_url(self) -> Secret:
+        """The address an encoder pushes to: the url, a slash, the key."""
+        return Secret(f"{self.url.rstrip('/')}/{self.key.reveal()}")
+
+    @classmethod
+    def parse(cls, answer: object) -> Self:
+        """Read the answer to a request for a stream key.
+
+        Raises:
+            UnexpectedAnswer: It has no key, or no RTMP address.
+        """
+        data = as_object(answer, "the stream key")
+        key = Secret(identifier(data, "key"))
+        url = identifier(data, "url")
+        # Both end as one argument of an encoder, where a blank or another scheme would mean something else.
+        if not (_is_rtmp(url) and is_plain(key.reveal())):
+            raise UnexpectedAnswer("retake.tv's answer about the stream key is not an RTMP address with a key")
+        return cls(url=url, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamToken:
+    """The agent's token on the chain, made at its first stream."""
+
+    name: str
+    ticker: str
+    image_url: str
+    token_address: str
+    token_type: str
+
+    @classmethod
+    def parse(cls, answer: object) -> Self | None:
+        """Read the answer to stream/start; None while there is no token."""
+        token = member(as_object(answer, "the session"), "token") if answer is not None else {}
+        if not token:
+            return None
+        return cls(
+            name=text(token, "name"),
+            ticker=text(token, "ticker"),
+            image_url=text(token, "imageUrl"),
+            token_address=text(token, "tokenAddress"),
+            token_type=text(token, "tokenType"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """Whether the stream is on air. It lags behind the video that is pushed."""
+
+    is_live: bool
+    viewers: int
+    uptime_seconds: int
+    token_address: str
+    user_db_id: str
+
+    @classmethod
+    def parse(cls, answer: object) -> Self:
+        """Read the answer to stream/status.
+
+        Raises:
+            UnexpectedAnswer: It does not say whether the stream is live.
+        """
+        data = as_object(answer, "the stream status")
+        return cls(
+            is_live=required_flag(data, "is_live", "the stream status"),
+            viewers=count(data, "viewers"),
+            uptime_seconds=count(data, "uptime_seconds"),
+            token_address=text(data, "token_address"),
+            user_db_id=identifier(data, "userDbId"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """The picture that now stands for the stream."""
+
+    message: str
+    thumbnail_url: str
+
+    @classmethod
+    def parse(cls, answer: object) -> Self:
+        """Read the answer to an upload; nothing in it is required."""
+        data = as_object(answer, "the thumbnail") if answer is not None else {}
+        return cls(message=text(data, "message"), thumbnail_url=text(data, "thumbnail_url"))
+
+
+@dataclass(frozen=True, slots=True)
+class StopSummary:
+    """How the stream went, told when it is stopped."""
+
+    status: str
+    duration_seconds: int
+    viewers: int
+
+    @classmethod
+    def parse(cls, answer: object) -> Self:
+        """Read the answer to stream/stop; nothing in it is required."""
+        data = as_object(answer, "the end of the stream") if answer is not None else {}
+        return cls(
+            status=text(data, "status") or "stopped",
+            duration_seconds=count(data, "duration_seconds"),
+            viewers=count(data, "viewers"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """The guide that the platform publishes for agents, by name and version."""
+
+    name: str
+    version: str
+
+    @classmethod
+    def parse(cls, answer: object) -> Self:
+        """Read skill.json.
+
+        Raises:
+            UnexpectedAnswer: It has no version.
+        """
+        data = as_object(answer, "its guide")
+        return cls(name=text(data, "name"), version=required_text(data, "version", "its guide"))
+
+
+def is_plain(value: str) -> bool:
+    """Whether a token, key or address is ASCII without blanks, fit for a header and an argument."""
+    return bool(_PRINTABLE.fullmatch(value))
+
+
+def _is_rtmp(url: str) -> bool:
+    if not is_plain(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("rtmp", "rtmps") and bool(parts.hostname)
+    except ValueError:
+        return False

@@ -1,0 +1,188 @@
+"""Every call to retake.tv as a value. Nothing here sends anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+from retake_flow.api.fields import well_formed
+from retake_flow.api.models import Registration
+from retake_flow.errors import InputError, NoSession, PlatformError, Rejected
+from retake_flow.settings import API_PATH
+
+STATUS_PACE = 3.0  # platform.md: stream/status every 3 s
+CHAT_PACE = 2.0  # platform.md: comments every 2-3 s
+MAX_COMMENTS = 100
+
+_POST = re.compile(
+    r"https://(?:www\.|mobile\.)?(?:x|twitter)\.com/(?!username/)(?:\w{1,15}|i/web)/status/[0-9]{1,20}/?(?:[?#].*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+class Answer(Enum):
+    """What the body of a good answer must be."""
+
+    JSON = "JSON"
+    JSON_OR_NOTHING = "JSON, or empty where nothing in it is needed"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file in a multipart body."""
+
+    name: str
+    filename: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call.
+
+    Attributes:
+        path: From the origin on, so it begins with /api/v1 for all but the guide.
+        authenticated: Whether the access token goes with it.
+        repeatable: Whether a second one does nothing twice.
+        pace: Shortest time between two of them, in seconds.
+        deadline: The whole exchange may take so long, in seconds.
+        meanings: What a status means for this call, where it differs from the usual.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    json: Mapping[str, Any] | None = None
+    upload: Upload | None = None
+    authenticated: bool = True
+    repeatable: bool = True
+    answer: Answer = Answer.JSON
+    pace: float = 0.0
+    deadline: float = 20.0
+    meanings: Mapping[int, type[PlatformError]] = field(default_factory=dict)
+
+    @property
+    def call(self) -> str:
+        """The call as the guide names it, such as `POST /agent/rtmp`."""
+        return f"{self.method} {self.path.removeprefix(API_PATH)}"
+
+
+def register(registration: Registration) -> Request:
+    """Create an agent.
+
+    Raises:
+        InputError: Something in the registration would be refused.
+    """
+    problems = registration.problems()
+    if problems:
+        raise InputError(f"the agent cannot be registered like this: {'; '.join(problems)}")
+    return _agent(
+        "register", json=asdict(registration), authenticated=False, repeatable=False, meanings={409: Rejected}
+    )
+
+
+def verification_status() -> Request:
+    """Ask whether a person has vouched for the agent."""
+    return _agent("verification-status", "GET")
+
+
+def prepare_verify() -> Request:
+    """Ask for the text that a person has to post."""
+    return _agent("prepare-verify")
+
+
+def verify(tweet_url: str) -> Request:
+    """Hand in the post of a person.
+
+    Raises:
+        InputError: The address is not that of a post on X, or is the guide's placeholder.
+    """
+    url = tweet_url.strip()
+    if not _POST.fullmatch(url):
+        raise InputError(
+            "this is not the address of a post on X",
+            hint="open the post that a person has published, and copy its address: https://x.com/NAME/status/NUMBER",
+        )
+    # No document says with which status the platform refuses a post, so each one means the same here.
+    refused: dict[int, type[PlatformError]] = {404: Rejected, 409: Rejected}
+    return _agent("verify", json={"tweet_url": url}, repeatable=False, meanings=refused)
+
+
+def rtmp() -> Request:
+    """Ask for a fresh stream key; the one issued last counts."""
+    return _agent("rtmp")
+
+
+def start_stream() -> Request:
+    """Open a stream session."""
+    return _agent("stream/start", repeatable=False, answer=Answer.JSON_OR_NOTHING)
+
+
+def stream_status() -> Request:
+    """Ask whether the stream is on air."""
+    return _agent("stream/status", "GET", pace=STATUS_PACE)
+
+
+def update_thumbnail(image: bytes, content_type: str) -> Request:
+    """Replace the picture of the stream.
+
+    Raises:
+        InputError: It is empty, or neither JPEG nor PNG.
+    """
+    extension = {"image/png": "png", "image/jpeg": "jpg"}.get(content_type)
+    if not (image and extension):
+        raise InputError(f"a thumbnail is a JPEG or PNG picture, and this is {len(image)} bytes of {content_type!r}")
+    upload = Upload("image", f"thumbnail.{extension}", content_type, image)
+    return _agent("update-thumbnail", upload=upload, answer=Answer.JSON_OR_NOTHING, deadline=60.0)
+
+
+def stop_stream() -> Request:
+    """Close the stream session; status 409 says that none is open."""
+    return _agent("stream/stop", answer=Answer.JSON_OR_NOTHING)
+
+
+def send_chat(message: str, destination_user_id: str) -> Request:
+    """Write into a chat.
+
+    Raises:
+        InputError: There is no text, or nobody's chat to write it into.
+    """
+    if not message.strip() or not destination_user_id:
+        raise InputError("a chat message needs a text and the user id of the one in whose chat it goes")
+    # The guide's example repeats the access token in the body; the header is enough, so it stays out.
+    body = {"message": well_formed(message), "destination_user_id": well_formed(destination_user_id)}
+    return _agent("stream/chat/send", json=body, repeatable=False, answer=Answer.JSON_OR_NOTHING)
+
+
+def comments(user_db_id: str, limit: int = 50, before_id: str | None = None) -> Request:
+    """Read a page of chat: the newest, or what came before the message `before_id`.
+
+    Raises:
+        InputError: There is nobody's chat to read, or the limit is not 1 to 100.
+    """
+    if not user_db_id or not 1 <= limit <= MAX_COMMENTS:
+        raise InputError(f"reading a chat needs a user id and a limit of 1 to {MAX_COMMENTS}")
+    params = {"userDbId": well_formed(user_db_id), "limit": str(limit)}
+    if before_id:
+        params["beforeId"] = well_formed(before_id)
+    # Observed: 404 as well as 409 when no session is active.
+    return _agent("stream/comments", "GET", params=params, pace=CHAT_PACE, meanings={404: NoSession})
+
+
+def skill() -> Request:
+    """Ask for the version of the platform's guide."""
+    return Request("GET", "/skill.json", authenticated=False)
+
+
+def guide() -> Request:
+    """Fetch the platform's guide: a text for people, never executed."""
+    return Request("GET", "/skill.md", authenticated=False, answer=Answer.TEXT)
+
+
+def _agent(name: str, method: Literal["GET", "POST"] = "POST", **more: Any) -> Request:
+    return Request(method, f"{API_PATH}/agent/{name}", **more)

@@ -1,0 +1,148 @@
+"""The flow as one `transitions` machine, which finds the route of an event and what it leaves and enters.
+
+One machine serves all runs: a run is not its model. Each question is asked with a small position object instead,
+and only compiled callables are passed as conditions, since `transitions` imports and calls what it gets as a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, cast
+
+from transitions.core import EventData
+from transitions.extensions.nesting import HierarchicalMachine, NestedEventData, NestedState
+
+from retake_flow.flow.model import SEPARATOR, Flow, Route, State
+from retake_flow.flow.outline import matches
+
+Names = Mapping[str, Any]
+
+
+class Position:
+    """A run's place for the length of one question; filled in by the machine's callbacks."""
+
+    __slots__ = ("entered", "exited", "names", "route", "state")
+
+    def __init__(self, state: str, names: Callable[[], Names]) -> None:
+        self.state = state
+        self.names = names
+        self.route: Route | None = None
+        self.exited: list[str] = []
+        self.entered: list[str] = []
+
+
+class _State(NestedState):
+    separator = SEPARATOR
+
+    def scoped_enter(self, event_data: NestedEventData, scope: list[str] | None = None) -> None:
+        super().scoped_enter(event_data, scope or [])
+        _position(event_data).entered.append(SEPARATOR.join([*(scope or ()), self.name]))
+
+    def scoped_exit(self, event_data: NestedEventData, scope: list[str] | None = None) -> None:
+        super().scoped_exit(event_data, scope or [])
+        _position(event_data).exited.append(SEPARATOR.join([*(scope or ()), self.name]))
+
+
+class _Machine(HierarchicalMachine):
+    state_cls = _State
+
+
+class Chart:
+    """Answers for a flow: which route does an event take, and what is left and entered on it?"""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._patterns = {pattern for state in flow.states.values() for pattern in state.routes}
+        self._machine = _Machine(
+            model=None,
+            states=[self._nested(state) for state in flow.states.values() if not state.parent],
+            initial=flow.initial,
+            auto_transitions=False,
+            send_event=True,
+            ignore_invalid_triggers=True,
+        )
+        for state in flow.states.values():
+            for trigger, route in self._triggers(state):
+                self._machine.add_transition(
+                    trigger,
+                    state.path,
+                    route.to,
+                    conditions=[partial(_holds, route)] if route.when is not None else None,
+                    before=[partial(_take, route)],
+                )
+
+    def take(self, state: str, event: str, origin: str, names: Callable[[], Names]) -> Position | None:
+        """The route that an event takes.
+
+        Args:
+            state: The path of the innermost active state.
+            event: The event's name.
+            origin: The path of the state whose own event it is; states inside it are not asked. "" asks all.
+            names: Gives the names that guards may use; asked for only when there is a guard.
+
+        Returns:
+            The route, the paths left (innermost first) and entered (outermost first); None when nothing takes it.
+
+        Raises:
+            ExpressionError: A guard could not be evaluated.
+        """
+        pattern = self._pattern(event)
+        if not pattern:
+            return None
+        trigger = f"{pattern}@{origin}" if origin and origin != state else pattern
+        if trigger not in self._machine.events:
+            return None
+        position = Position(state, names)
+        self._machine.trigger_event(position, trigger)
+        return position if position.route is not None else None
+
+    def expects(self, event: str) -> bool:
+        """Whether any state has a route that an event could take."""
+        return bool(self._pattern(event))
+
+    def initial(self) -> list[str]:
+        """The paths entered at the start, outermost first."""
+        return list(self.descent(self._flow.initial))
+
+    def descent(self, path: str) -> Iterator[str]:
+        """A state and the initial states inside it."""
+        while path:
+            yield path
+            path = self._flow.states[path].initial
+
+    def _nested(self, state: State) -> dict[str, Any]:
+        answer: dict[str, Any] = {"name": state.name}
+        if state.children:
+            answer["children"] = [self._nested(self._flow.states[child]) for child in state.children]
+            answer["initial"] = self._flow.states[state.initial].name
+        return answer
+
+    def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:
+        """Every trigger that a route of a state answers, and the route, in the order of the file."""
+        composites = [s.path for s in self._flow.states.values() if s.kind == "states"]
+        inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
+        for pattern, routes in state.routes.items():
+            for known in self._patterns:
+                if matches(pattern, known):
+                    for route in routes:
+                        yield known, route
+                        yield from ((f"{known}@{origin}", route) for origin in inside)
+
+    def _pattern(self, event: str) -> str:
+        """The longest known pattern that takes an event."""
+        while event and event not in self._patterns:
+            event = event.rpartition(".")[0]
+        return event
+
+
+def _holds(route: Route, event_data: EventData) -> bool:
+    return route.when is None or route.when.holds(_position(event_data).names())
+
+
+def _take(route: Route, event_data: EventData) -> None:
+    _position(event_data).route = route
+
+
+def _position(event_data: EventData) -> Position:
+    return cast(Position, event_data.model)

@@ -1,0 +1,185 @@
+"""The pure half of the engine: a run and an event give a new run and commands."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from retake_flow.engine.chart import Chart
+from retake_flow.engine.macrostep import Macrostep, group
+from retake_flow.errors import ExpressionError
+from retake_flow.flow.model import Activity, Flow, State
+from retake_flow.run import events
+from retake_flow.run.commands import Command, Note
+from retake_flow.run.run import ActivityState, Phase, Run, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event made of a run."""
+
+    run: Run
+    commands: tuple[Command, ...]
+
+
+class Machine:
+    """Takes runs of one flow from event to event. It holds no run: one machine serves all runs of its flow."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self._chart = Chart(flow)
+        self._activities: Mapping[str, Activity] = {activity.key: activity for activity in flow.activities()}
+
+    def step(self, run: Run, event: events.Event, now: float) -> Step:
+        """Take one event through the flow, to completion.
+
+        Args:
+            run: The run before.
+            event: What happened.
+            now: The time, in seconds since the epoch.
+
+        Returns:
+            The run after, and what is to be done, in this order. An expression that cannot be evaluated ends the
+            run as faulted.
+        """
+        macrostep = Macrostep(self.flow, self._chart, run, now)
+        try:
+            self._react(macrostep, event)
+            macrostep.settle()
+        except ExpressionError as error:
+            # The step is done anew as a fault: half a step never shows.
+            macrostep = Macrostep(self.flow, self._chart, run, now)
+            macrostep.end("failed", error.message, Phase.FAULTED)
+        return Step(macrostep.run, tuple(macrostep.commands))
+
+    def _react(self, macrostep: Macrostep, event: events.Event) -> None:
+        if macrostep.run.ended or self._late(macrostep.run, event):
+            macrostep.commands.append(Note("dropped", {"late": type(event).__name__}))
+            return
+        match event:
+            case events.Started():
+                macrostep.run = replace(macrostep.run, phase=Phase.RUNNING)
+                macrostep.enter(self._chart.initial())
+            case events.ActionFinished():
+                self._finished(macrostep, event)
+            case events.ActionFailed():
+                self._failed(macrostep, event)
+            case events.TimerFired():
+                self._timer(macrostep, event)
+            case events.StopRequested():
+                macrostep.signal({"reason": event.reason}, ("stop", ""))
+            case _:
+                self._react_to_activity(macrostep, event)
+
+    def _react_to_activity(self, macrostep: Macrostep, event: events.Event) -> None:
+        match event:
+            case events.ActivityReady():
+                macrostep.activity(event.activity, ActivityState(event.visit, Work.READY, event.value))
+                macrostep.begin_activities()
+                macrostep.begin_action()
+                macrostep.signal({"result": event.value}, (self._named(event.activity, "ready"), ""))
+            case events.ActivityResulted():
+                self._resulted(macrostep, event)
+            case events.ActivityExited():
+                self._forget(macrostep, event.activity)
+                macrostep.signal({"reason": event.reason}, (self._named(event.activity, "exited"), ""))
+            case events.ActivityFailed():
+                self._activity_failed(macrostep, event)
+
+    def _late(self, run: Run, event: events.Event) -> bool:
+        """Whether an event answers a command of a visit that is over."""
+        match event:
+            case events.ActionFinished() | events.ActionFailed():
+                attempt = run.attempt
+                number = attempt.number if attempt else 0
+                return (run.state, run.visits.get(event.state), number) != (event.state, event.visit, event.attempt)
+            case events.TimerFired():
+                active = any(state.path == event.state for state in self.flow.around(run.state))
+                return not active or run.visits.get(event.state) != event.visit
+            case events.ActivityReady() | events.ActivityResulted() | events.ActivityExited() | events.ActivityFailed():
+                known = run.activities.get(event.activity)
+                return known is None or known.visit != event.visit
+        return False
+
+    # --- the action of a state ------------------------------------------------------------------------------
+
+    def _finished(self, macrostep: Macrostep, event: events.ActionFinished) -> None:
+        run = macrostep.run
+        state = self.flow.states[event.state]
+        outputs = {**run.outputs, state.name: event.value}
+        memory = run.memory if event.memory is None else {**run.memory, group(state.do): event.memory}
+        attempt = replace(run.attempt, failures=0) if run.attempt else None
+        macrostep.run = replace(run, outputs=outputs, memory=memory, attempt=attempt)
+        if state.poll is not None and not state.poll.until.holds({**macrostep.names(), "result": event.value}):
+            macrostep.timer(state.path, "again", macrostep.seconds(state.poll.every))
+        else:
+            macrostep.signal({"result": event.value}, (event.outcome, ""))
+
+    def _failed(self, macrostep: Macrostep, event: events.ActionFailed) -> None:
+        run = macrostep.run
+        state = self.flow.states[event.state]
+        wait = None if event.permanent else self._wait(macrostep, state, event)
+        if wait is not None and run.attempt is not None:
+            macrostep.run = replace(run, attempt=replace(run.attempt, failures=run.attempt.failures + 1))
+            macrostep.timer(state.path, "again", wait)
+            fields = {"state": state.path, "after": round(wait, 3), "failures": run.attempt.failures + 1}
+            macrostep.commands.append(Note("retry_scheduled", fields))
+            return
+        macrostep.signal(_error(event), (f"error.{event.kind}", ""))
+
+    def _wait(self, macrostep: Macrostep, state: State, event: events.ActionFailed) -> float | None:
+        """Seconds until the next try, or None when there is none."""
+        retry, attempt = state.retry, macrostep.run.attempt
+        if retry is None or attempt is None or attempt.failures >= retry.max:
+            return None
+        # The spread follows from what is known of the run, so that a step is a function of its arguments.
+        spread = random.Random(f"{macrostep.run.id}/{state.path}/{event.visit}/{event.attempt}").random()
+        wait = retry.wait(attempt.failures + 1, spread, event.retry_after)
+        late = retry.within is not None and macrostep.now + wait > attempt.since + retry.within
+        return None if late else wait
+
+    def _timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
+        if event.purpose == "again":
+            if macrostep.run.attempt is not None and event.state == macrostep.run.state:
+                macrostep.try_action(self.flow.states[event.state])
+        else:
+            name = "done" if event.purpose == "wait" else event.purpose
+            macrostep.signal({}, (name, event.state))
+
+    # --- activities -----------------------------------------------------------------------------------------
+
+    def _resulted(self, macrostep: Macrostep, event: events.ActivityResulted) -> None:
+        run = macrostep.run
+        activity = self._activities[event.activity]
+        if event.memory is not None:
+            macrostep.run = replace(run, memory={**run.memory, group(activity.do): event.memory})
+        names = {**macrostep.names(), "result": event.value}
+        for raised, condition in activity.raises:
+            if condition.holds(names):
+                macrostep.signal({"result": event.value}, (raised, ""))
+
+    def _activity_failed(self, macrostep: Macrostep, event: events.ActivityFailed) -> None:
+        activity = self._activities[event.activity]
+        own = (f"{activity.name}.error.{event.kind}", "")
+        if event.again:
+            if self._chart.expects(f"{activity.name}.error"):
+                macrostep.signal(_error(event), own)
+            return
+        self._forget(macrostep, event.activity)
+        # What nobody expects of an activity is an error of the state it belongs to.
+        macrostep.signal(_error(event), own, (f"error.{event.kind}", activity.scope))
+
+    def _named(self, key: str, what: str) -> str:
+        return f"{self._activities[key].name}.{what}"
+
+    @staticmethod
+    def _forget(macrostep: Macrostep, key: str) -> None:
+        left = {k: doing for k, doing in macrostep.run.activities.items() if k != key}
+        macrostep.run = replace(macrostep.run, activities=left)
+
+
+def _error(event: events.ActionFailed | events.ActivityFailed) -> dict[str, Any]:
+    message = f"{event.message} ({event.hint})" if event.hint else event.message
+    return {"kind": event.kind, "message": message}

@@ -1,0 +1,40 @@
+"""What one active state has started: tasks that end when it is left, the youngest first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Scope:
+    """Owns the tasks of one state."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something until it ends or the scope is closed."""
+        self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(asyncio.get_running_loop().create_task(work, name=name))
+
+    async def close(self) -> None:
+        """Cancel and await every task, the youngest first, so that what was built on another goes before it.
+
+        A cancellation that arrives meanwhile is passed on at once to all tasks; still each is awaited, since a task
+        that is ending a program must not be left alone with it.
+        """
+        interrupted = False
+        while self._tasks:
+            task = self._tasks[-1]
+            task.cancel()
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                interrupted = True
+                for other in self._tasks:
+                    other.cancel()
+            if task.done():
+                self._tasks.remove(task)
+        if interrupted:
+            raise asyncio.CancelledError

@@ -1,0 +1,174 @@
+"""All errors of retake-flow: one tree, each with its words, its exit code and what a person can do.
+
+`kind` is the word a flow routes on: an action that raises an error of kind `unauthorized` yields the event
+`error.unauthorized`. `fault` says who has to act: the `operator`, the `platform`, the `network` or we (`program`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RetakeFlowError(Exception):
+    """Something went wrong in retake-flow."""
+
+    kind: ClassVar[str] = "internal"
+    fault: ClassVar[str] = "program"
+    exit_code: ClassVar[int] = 1
+    hint: str = ""
+    retry_after: float | None = None
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").split("\n", 1)[0])
+        if hint:
+            self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """The one sentence that says what happened."""
+        return str(self.args[0])
+
+
+class UsageError(RetakeFlowError):
+    """The command was not understood."""
+
+    kind, fault, exit_code = "usage", "operator", 2
+
+
+class SettingsError(RetakeFlowError):
+    """A setting in the environment cannot be used."""
+
+    kind, fault, exit_code = "settings", "operator", 2
+
+
+class InputError(RetakeFlowError):
+    """An input of the flow is missing or not of its type."""
+
+    kind, fault, exit_code = "input", "operator", 2
+
+
+class FlowInvalid(RetakeFlowError):
+    """The flow cannot be run as it is written."""
+
+    kind, fault, exit_code = "flow", "operator", 3
+
+
+class ExpressionError(RetakeFlowError):
+    """An expression could not be evaluated."""
+
+    kind, fault = "expression", "operator"
+
+
+class StoreError(RetakeFlowError):
+    """The run could not be written down."""
+
+    kind, fault, exit_code = "store", "operator", 6
+
+
+class CredentialsError(RetakeFlowError):
+    """The credentials cannot be used."""
+
+    kind, fault, exit_code = "credentials", "operator", 6
+
+
+# --- retake.tv ----------------------------------------------------------------------------------------------
+
+
+class PlatformError(RetakeFlowError):
+    """retake.tv did not do what was asked.
+
+    Attributes:
+        may_repeat: The failure may pass, and sending the call again cannot do anything twice.
+        retry_after: Seconds that retake.tv asks to wait before the next try, when it says so.
+    """
+
+    kind, fault = "platform", "platform"
+    may_repeat: bool = False
+
+
+class Rejected(PlatformError):
+    """retake.tv refused the request as wrong (400)."""
+
+    kind, fault = "rejected", "operator"
+
+
+class Unauthorized(PlatformError):
+    """retake.tv does not accept the access token (401)."""
+
+    kind, fault = "unauthorized", "operator"
+    hint = "check RETAKE_ACCESS_TOKEN or the credentials file; a token is never issued twice"
+
+
+class NotFound(PlatformError):
+    """retake.tv does not know this id (404)."""
+
+    kind = "not_found"
+
+
+class NoSession(PlatformError):
+    """No stream session is active (409)."""
+
+    kind = "no_session"
+
+
+class RateLimited(PlatformError):
+    """retake.tv asks to slow down (429)."""
+
+    kind = "rate_limited"
+
+
+class Unavailable(PlatformError):
+    """retake.tv fails on its own side (5xx)."""
+
+    kind = "unavailable"
+
+
+class UnexpectedAnswer(PlatformError):
+    """retake.tv answered in a form nobody documented."""
+
+    kind = "unexpected_answer"
+
+
+class Redirected(PlatformError):
+    """The answer points elsewhere; redirects are not followed, so the token stays with retake.tv."""
+
+    kind = "redirected"
+
+
+class Unreachable(PlatformError):
+    """retake.tv could not be reached."""
+
+    kind, fault = "unreachable", "network"
+
+
+# --- the studio ---------------------------------------------------------------------------------------------
+
+
+class StudioError(RetakeFlowError):
+    """A program of the studio did not do its work."""
+
+    kind = "studio"
+
+
+class MissingProgram(StudioError):
+    """A program that the stream needs is not installed."""
+
+    kind, fault, exit_code = "missing_program", "operator", 6
+
+
+class ProcessFailed(StudioError):
+    """A program of the studio ended before it was ready."""
+
+    kind = "process_failed"
+
+
+class NotReady(StudioError):
+    """A program of the studio did not become ready in time."""
+
+    kind = "not_ready"
+
+
+class NoDisplay(StudioError):
+    """There is no display to show or capture anything on."""
+
+    kind = "no_display"

@@ -1,0 +1,1 @@
+"""The language: YAML in, a frozen model or a list of problems out."""

@@ -1,0 +1,55 @@
+"""What a flow needs to know of the actions it names: their declared inputs, outcomes and results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Idempotency(StrEnum):
+    """Whether an action may be done again when nobody knows if it was done."""
+
+    SAFE = "safe"  # again changes nothing, or no more than once more of the same
+    VERIFY = "verify"  # look first whether it happened
+    ONCE = "once"  # never again by itself
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """The declaration of one action.
+
+    Attributes:
+        name: `group.action`, as flows write it.
+        summary: What it does, in one sentence.
+        inputs: JSON Schema properties of `with:`; those with neither `default` nor `optional` are required.
+        outcomes: What it can end with besides an error; a service has `ready` and `exited`.
+        result: JSON Schema properties of its result.
+        errors: The kinds of error it is known to raise (`error.KIND`).
+        idempotency: Whether it may be repeated after a crash.
+        service: It goes on until it is stopped or dies.
+        optional: The inputs that may be left out without having a default.
+        secrets: The fields of the result that are secret.
+        programs: What must be installed for it.
+    """
+
+    name: str
+    summary: str
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ("done",)
+    result: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    idempotency: Idempotency = Idempotency.SAFE
+    service: bool = False
+    optional: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    programs: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The inputs that a flow must give."""
+        return tuple(n for n, s in self.inputs.items() if "default" not in s and n not in self.optional)
+
+
+Catalogue = Mapping[str, ActionSpec]

@@ -1,0 +1,43 @@
+"""Durations as people write them: `30s`, `3m`, `1h30m`, `500ms`, or a number of seconds."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PART = r"\d{1,9}(?:\.\d{1,9})?(?:ms|[smhdw])"
+PATTERN = rf"^(?:{_PART})+$"
+_LONGEST = 10 * 366 * 86400.0
+
+
+def seconds(value: object) -> float:
+    """The seconds that a duration means.
+
+    Raises:
+        ValueError: It is no duration, is negative, or is longer than ten years.
+    """
+    total = _parse(value)
+    if not 0 <= total <= _LONGEST:
+        raise ValueError(f"{value!r} is no duration between 0 and ten years")
+    return total
+
+
+def _parse(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    text = value.strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text):
+        return float(text)
+    if not re.fullmatch(PATTERN, text):
+        raise ValueError(f"{value!r} is no duration; write for example 30s, 3m, 1h30m or 500ms")
+    return sum(float(n) * _UNITS[u] for n, u in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
+
+
+def words(total: float) -> str:
+    """A duration as people read it, to the second: `1h02m`, `3m20s`, `8s`."""
+    whole = round(total)
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{secs:02}s" if minutes else f"{secs}s"

@@ -1,0 +1,37 @@
+"""Finding flows: by path, or by the name of one that is shipped with the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.problems import did_you_mean
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+# In a wheel the flows are inside the package; in a checkout they are beside it.
+_SHELVES = (_PACKAGE / "_shipped" / "flows", _PACKAGE.parent / "flows")
+
+
+def shipped() -> dict[str, Path]:
+    """The flows that come with the program, by file name."""
+    return {file.name: file for shelf in _SHELVES if shelf.is_dir() for file in sorted(shelf.glob("*.yaml"))}
+
+
+def find(name: str) -> Path:
+    """The file that a name on the command line means: a path, or a shipped flow (`go-live.yaml` or `go-live`).
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise UsageError(f"{name} is a folder, not a flow")
+    flows = shipped()
+    found = flows.get(name) or flows.get(f"{name}.yaml")
+    if found is None:
+        raise UsageError(
+            f"there is no flow {name!r}", hint=did_you_mean(name, flows, f"shipped are: {', '.join(sorted(flows))}")
+        )
+    return found

@@ -1,0 +1,169 @@
+"""A flow as the engine sees it: frozen, resolved, with the position of everything.
+
+States are named by their paths, `broadcast/pushing/on_air`; targets are resolved; durations are seconds unless an
+expression has to give them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retake_flow.flow.expressions import Expression
+from retake_flow.flow.problems import Position
+
+SEPARATOR = "/"
+Value = Any  # plain data in which texts with expressions are Template objects
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way out on an event: its guard, its target and the variables it sets."""
+
+    event: str
+    to: str
+    when: Expression | None
+    set: Mapping[str, Value]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How to try again after an error; waits in seconds."""
+
+    max: int
+    interval: float = 1.0
+    rate: float = 2.0
+    cap: float = 30.0
+    within: float | None = None
+
+    def wait(self, failures: int, spread: float, at_least: float = 0.0) -> float:
+        """Seconds to wait after so many failures.
+
+        Args:
+            failures: How many tries have failed, from 1.
+            spread: A number in [0, 1) that takes up to a tenth off, so that many runs do not try in step.
+            at_least: What the platform asked for (Retry-After), which goes before the cap.
+        """
+        grown = min(self.cap, self.interval * self.rate ** min(failures - 1, 64))
+        return max(at_least, grown * (1 - 0.1 * spread))
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Repeat an action until its result is as wanted."""
+
+    every: Value
+    until: Expression
+    delay: Value = 0.0
+    timeout: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The action that takes back what a state did."""
+
+    do: str
+    inputs: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """An action that runs beside the states of the scope it belongs to."""
+
+    name: str
+    scope: str
+    do: str
+    inputs: Mapping[str, Value]
+    needs: str | None
+    every: Value | None
+    quiet: Value | None
+    delay: Value
+    raises: tuple[tuple[str, Expression], ...]
+    retry: Retry | None
+    position: Position
+
+    @property
+    def key(self) -> str:
+        """Its name among all activities of the flow, `broadcast/pushing:encoder`."""
+        return f"{self.scope}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state.
+
+    Attributes:
+        path: Its full path.
+        parent: The path of the state around it; "" at the top.
+        kind: `do`, `states`, `wait`, `final` or `rest`.
+    """
+
+    path: str
+    parent: str
+    kind: str
+    position: Position
+    description: str = ""
+    do: str = ""
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    needs: str | None = None
+    retry: Retry | None = None
+    poll: Poll | None = None
+    undo: Undo | None = None
+    initial: str = ""
+    children: tuple[str, ...] = ()
+    wait: Value | None = None
+    final: str = ""
+    reason: Value | None = None
+    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
+    activities: Mapping[str, Activity] = field(default_factory=dict)
+    timeout: Value | None = None
+    set: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition(SEPARATOR)[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What an agent sets before a run."""
+
+    name: str
+    schema: Mapping[str, Any]
+    position: Position
+
+    @property
+    def required(self) -> bool:
+        """Whether a run cannot start without it."""
+        return "default" not in self.schema and not self.schema.get("optional", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A whole flow; `states` is in the order of the file."""
+
+    name: str
+    version: int
+    guide: str
+    description: str
+    inputs: Mapping[str, Input]
+    initial: str
+    states: Mapping[str, State]
+    file: str
+    text: str
+    digest: str
+
+    def around(self, path: str) -> Iterator[State]:
+        """The state at `path` and the states around it, innermost first."""
+        while path:
+            state = self.states[path]
+            yield state
+            path = state.parent
+
+    def activities(self) -> Iterator[Activity]:
+        """All activities of all states."""
+        for state in self.states.values():
+            yield from state.activities.values()

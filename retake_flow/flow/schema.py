@@ -1,0 +1,286 @@
+"""The words of the language and what may stand behind each: the source of `schemas/flow.schema.json`.
+
+`python -m retake_flow.flow.schema` prints the schema; a test holds the shipped file to it. Alternatives are written
+as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from retake_flow.flow.duration import PATTERN
+
+Schema = dict[str, Any]
+
+STATE_NAME = "^[a-z][a-z0-9_]*$"
+EVENT_NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
+ACTION_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
+
+#: What makes a state of which kind; a state has at most one of these keys.
+KINDS = ("do", "states", "wait", "final")
+
+
+def _duration(description: str, *examples: Any) -> Schema:
+    return {
+        "description": f"{description} A duration such as 30s, 3m, 1h30m or 500ms, or a number of seconds.",
+        "type": ["string", "number"],
+        "minimum": 0,
+        "pattern": rf"^\s*\{{\{{.*\}}\}}\s*$|^\d+(\.\d+)?$|{PATTERN}",
+        "examples": list(examples),
+    }
+
+
+def _expression(description: str, *examples: str) -> Schema:
+    return {"description": description, "type": ["string", "boolean"], "minLength": 1, "examples": list(examples)}
+
+
+def _object(description: str, properties: Schema, required: tuple[str, ...] = (), **more: Any) -> Schema:
+    answer: Schema = {"description": description, "type": "object", "properties": properties}
+    if required:
+        answer["required"] = list(required)
+    return {**answer, "additionalProperties": False, **more}
+
+
+def _mapping(description: str, names: str, value: Schema, **more: Any) -> Schema:
+    return {
+        "description": description,
+        "type": "object",
+        "propertyNames": {"pattern": names},
+        "additionalProperties": value,
+        **more,
+    }
+
+
+_DO: Schema = {
+    "description": "The action to perform; `retake-flow actions` lists them.",
+    "type": "string",
+    "pattern": ACTION_NAME,
+    "examples": ["retake.stream_status"],
+}
+_WITH: Schema = {
+    "description": "The action's inputs. Texts may hold `{{ … }}`; one that is exactly one `{{ … }}` keeps its type.",
+    "type": "object",
+    "examples": [{"message": "{{ inputs.opening_message }}"}],
+}
+_SET: Schema = _mapping(
+    "Variables to set, read elsewhere as `vars.NAME`.", STATE_NAME, {}, examples=[{"direction": "{{ result.answer }}"}]
+)
+_RETRY: Schema = _object(
+    "How often and how fast to try again after an error, before the error is routed.",
+    {
+        "max": {"description": "How many times to try again.", "type": "integer", "minimum": 1, "maximum": 1000},
+        "interval": _duration("The wait before the first new try. Default 1s.", "1s"),
+        "rate": {"description": "What each wait is multiplied by. Default 2.", "type": "number", "minimum": 1},
+        "cap": _duration("The longest wait. Default 30s.", "30s"),
+        "within": _duration("Give up when this much time has passed since the first try.", "5m"),
+    },
+    ("max",),
+    examples=[{"max": 5, "interval": "1s", "rate": 2, "cap": "30s"}],
+)
+_POLL: Schema = _object(
+    "Repeat the action until its result is as wanted; then the outcome is routed.",
+    {
+        "every": _duration("The pause between an answer and the next call.", "3s"),
+        "until": _expression("What the result must satisfy.", "result.is_live"),
+        "delay": _duration("The wait before the first call.", "1s"),
+        "timeout": _duration("After this time the event `timeout` is routed.", "30s"),
+    },
+    ("every", "until"),
+    examples=[{"every": "3s", "until": "result.is_live", "timeout": "30s"}],
+)
+_ACTIVITY: Schema = _object(
+    "An action that runs beside the states while this state is active, and ends when it is left. A service yields "
+    "the events NAME.ready and NAME.exited; any activity yields NAME.error when it fails.",
+    {
+        "do": _DO,
+        "with": _WITH,
+        "needs": {
+            "description": "The activity that must be ready before this one starts.",
+            "type": "string",
+            "pattern": STATE_NAME,
+        },
+        "every": _duration("Repeat the action with this pause.", "3m"),
+        "quiet": _duration("The pause after an `idle` outcome, instead of `every`.", "8s"),
+        "delay": _duration("The wait before the first time. Default none.", "30s"),
+        "raises": _mapping(
+            "Events to raise when a result satisfies a condition.",
+            EVENT_NAME,
+            _expression("The condition.", "not result.is_live"),
+            examples=[{"offline": "not result.is_live"}],
+        ),
+        "retry": _RETRY,
+    },
+    ("do",),
+    dependentRequired={"quiet": ["every"], "raises": ["every"]},
+)
+_ROUTE: Schema = {
+    "description": "Where to go: the name of a state, or a mapping with a guard, or a list tried from top to bottom.",
+    "type": ["string", "object", "array"],
+    "minItems": 1,
+    "if": {"type": "array"},
+    "then": {"items": {"$ref": "#/$defs/route"}},
+    "else": {"$ref": "#/$defs/route"},
+}
+_ONE_ROUTE: Schema = {
+    "type": ["string", "object"],
+    "minLength": 1,
+    "properties": {
+        "to": {"description": "The target: a state beside this one or further out, or a path.", "type": "string"},
+        "when": _expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
+        "set": _SET,
+    },
+    "required": ["to"],
+    "additionalProperties": False,
+}
+
+
+def _only(kind: str, others: tuple[str, ...]) -> Schema:
+    return {"if": {"required": [kind]}, "then": {"properties": {other: {"not": {}} for other in others}}}
+
+
+_STATE: Schema = {
+    "description": "A state. Its kind is given by one key: do, states, wait or final; with none of them it rests.",
+    "type": ["object", "null"],
+    "properties": {
+        "description": {"description": "What this state is for, in words.", "type": "string"},
+        "do": _DO,
+        "with": _WITH,
+        "needs": {
+            "description": "The activity that must be ready before the action is performed.",
+            "type": "string",
+            "pattern": STATE_NAME,
+        },
+        "retry": _RETRY,
+        "poll": _POLL,
+        "undo": {
+            "description": "The action that takes back what this state did, performed when the state around is left.",
+            "type": ["string", "object"],
+            "pattern": ACTION_NAME,
+            "properties": {"do": _DO, "with": _WITH},
+            "required": ["do"],
+            "additionalProperties": False,
+            "examples": ["retake.stop_stream"],
+        },
+        "states": {
+            "description": "The states inside this one.",
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": STATE_NAME},
+            "additionalProperties": {"$ref": "#/$defs/state"},
+        },
+        "initial": {"description": "The state inside to begin with.", "type": "string", "pattern": STATE_NAME},
+        "wait": _duration("Stay for this long; then the event `done` is routed.", "10s"),
+        "final": {
+            "description": "The run ends here with this outcome; `failed` makes the run fail.",
+            "type": "string",
+            "pattern": STATE_NAME,
+            "examples": ["completed", "failed"],
+        },
+        "reason": {
+            "description": "What to tell the person when the run ends here, and what to do.",
+            "type": "string",
+            "minLength": 1,
+        },
+        "transitions": _mapping(
+            "Where to go on which event. `error` takes every `error.KIND` that has no route of its own.",
+            EVENT_NAME,
+            {"$ref": "#/$defs/routes"},
+            examples=[{"done": "session", "error.unauthorized": "registration"}],
+        ),
+        "activities": _mapping("What runs beside the states inside.", STATE_NAME, {"$ref": "#/$defs/activity"}),
+        "timeout": _duration("When the state lasts longer, the event `timeout` is routed.", "12h"),
+        "set": _SET,
+    },
+    "additionalProperties": False,
+    "dependentRequired": {
+        "with": ["do"],
+        "poll": ["do"],
+        "retry": ["do"],
+        "undo": ["do"],
+        "needs": ["do"],
+        "initial": ["states"],
+        "states": ["initial"],
+        "reason": ["final"],
+    },
+    "allOf": [
+        _only("do", ("states", "wait", "final")),
+        _only("states", ("wait", "final")),
+        _only("wait", ("final",)),
+        _only("final", ("transitions", "activities", "timeout")),
+    ],
+}
+_INPUT: Schema = {
+    "description": "One input as a JSON Schema property; without a default it must be given.",
+    "type": "object",
+    "properties": {
+        "type": {
+            "description": "Its JSON type.",
+            "type": "string",
+            "enum": ["string", "integer", "number", "boolean", "array", "object"],
+        },
+        "description": {"type": "string"},
+        "default": {"description": "Its value when none is set."},
+        "format": {"description": "`duration` for times such as 12h.", "type": "string"},
+        "optional": {"description": "It may be left out and is then nothing (none).", "type": "boolean"},
+        "enum": {"type": "array", "minItems": 1},
+        "pattern": {"type": "string"},
+        "minLength": {"type": "integer", "minimum": 0},
+        "maxLength": {"type": "integer", "minimum": 0},
+        "minimum": {"type": "number"},
+        "maximum": {"type": "number"},
+        "items": {"type": "object"},
+        "examples": {"type": "array"},
+    },
+    "required": ["type"],
+    "additionalProperties": False,
+    "examples": [{"type": "string", "format": "duration", "default": "12h"}],
+}
+
+
+def schema() -> Schema:
+    """The JSON Schema (2020-12) of a flow file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://retake-flow.invalid/schemas/flow.schema.json",
+        "title": "A retake-flow flow",
+        **_object(
+            "A state machine that takes an agent live.",
+            {
+                "flow": {
+                    "description": "The name of the flow.",
+                    "type": "string",
+                    "pattern": "^[a-z0-9][a-z0-9-]*$",
+                    "examples": ["go-live"],
+                },
+                "version": {"description": "The version of this file.", "type": "integer", "minimum": 1},
+                "description": {"description": "What the flow does, in words.", "type": "string"},
+                "guide": {
+                    "description": "The version of the platform's guide that it was written for.",
+                    "type": ["string", "number"],
+                    "examples": ["2.1.2"],
+                },
+                "inputs": _mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
+                "initial": {"description": "The state to begin with.", "type": "string", "pattern": STATE_NAME},
+                "states": {
+                    "description": "The states, by name.",
+                    "type": "object",
+                    "minProperties": 1,
+                    "propertyNames": {"pattern": STATE_NAME},
+                    "additionalProperties": {"$ref": "#/$defs/state"},
+                },
+            },
+            ("flow", "initial", "states"),
+        ),
+        "$defs": {
+            "input": _INPUT,
+            "state": _STATE,
+            "activity": _ACTIVITY,
+            "routes": _ROUTE,
+            "route": _ONE_ROUTE,
+        },
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))

@@ -1,0 +1,63 @@
+"""Performing actions, as the engine asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from retake_flow.ports.services import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One performance of an action.
+
+    Attributes:
+        run: The run's id.
+        place: Who performs it: the path of a state or the key of an activity.
+        attempt: Which try it is, from 1.
+        inputs: Filled in.
+        memory: What the last performance at this place wanted to know.
+        key: The same for every attempt of one visit.
+        note: Writes a record into the journal while the action is under way.
+    """
+
+    run: str
+    place: str
+    attempt: int
+    do: str
+    inputs: Mapping[str, Any]
+    memory: Mapping[str, Any]
+    key: str
+    note: Callable[..., None] = field(default=lambda event, **fields: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How a task ended: one of its declared outcomes, its result, and what it wants to know the next time."""
+
+    outcome: str = "done"
+    value: Mapping[str, Any] = field(default_factory=dict)
+    memory: Mapping[str, Any] | None = None
+
+
+class ActionRunner(Protocol):
+    """Performs the actions of the catalogue."""
+
+    async def perform(self, call: Call) -> Completion:
+        """Perform a task.
+
+        Raises:
+            RetakeFlowError: It failed; the error's kind is routed.
+        """
+        ...
+
+    def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
+        """Start a service; entering waits until it is ready, leaving ends it.
+
+        Raises:
+            RetakeFlowError: On entering: it did not become ready.
+        """
+        ...

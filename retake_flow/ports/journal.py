@@ -1,0 +1,29 @@
+"""Where what happens in a run is written down, and who hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from retake_flow.run.records import Record
+from retake_flow.run.run import Run
+
+
+class RunStore(Protocol):
+    """Keeps a run: its snapshot and its journal, append-only, in one transaction."""
+
+    def write(self, run: Run, records: Sequence[Record]) -> None:
+        """Keep the run as it is now, and what happened.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        ...
+
+
+class Listener(Protocol):
+    """Hears every record after it was written."""
+
+    def heard(self, record: Record) -> None:
+        """Take notice of a record; must not fail."""
+        ...

@@ -1,0 +1,144 @@
+"""The chat of one stream, given out in either of the two shapes of platform.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from retake_flow.errors import NotFound
+from retake_flow.rehearsal.identities import Identities, Person
+from retake_flow.rehearsal.options import ChatShape
+from retake_flow.rehearsal.script import CommentType
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One entry of a chat.
+
+    Attributes:
+        id: Its id; opaque.
+        at: When it was written, in epoch seconds.
+        author: Who wrote it.
+        text: What was written.
+        type: A message, a tip or a moderation event.
+        streamer_id: In whose chat it stands.
+        session_id: During which session; empty when there was none.
+        documented: Whether it is given out in the documented shape.
+        amount: How much was tipped.
+    """
+
+    id: str
+    at: float
+    author: Person
+    text: str
+    type: CommentType
+    streamer_id: str
+    session_id: str
+    documented: bool
+    amount: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as the platform sends it."""
+        return self._documented() if self.documented else self._observed()
+
+    def _documented(self) -> dict[str, Any]:
+        when = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
+        return {
+            "_id": self.id,
+            "streamId": self.streamer_id,
+            "text": self.text,
+            "timestamp": when.replace("+00:00", "Z"),
+            "author": {
+                "walletAddress": self.author.wallet_address,
+                "fusername": self.author.name,
+                "fid": self.author.fid,
+                "favatar": "",
+            },
+        }
+
+    def _observed(self) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "chat_event_id": self.id,
+            "sender_user_id": self.author.user_id,
+            "sender_username": self.author.name,
+            "sender_display_name": self.author.name,
+            "sender_pfp": None,
+            "sender_wallet_address": self.author.wallet_address,
+            "session_id": self.session_id,
+            "streamer_id": self.streamer_id,
+            "text": self.text,
+            "timestamp": str(int(self.at * 1000)),
+            "type": self.type,
+        }
+        if self.type == "tip":
+            entry["tip_data"] = {"amount": self.amount, "message": self.text}
+        return entry
+
+
+class Chat:
+    """The entries of one stream's chat, oldest first inside and newest first outside.
+
+    Args:
+        streamer_id: Whose chat it is.
+        identities: Where the ids of comments come from.
+    """
+
+    def __init__(self, streamer_id: str, identities: Identities) -> None:
+        self._streamer_id = streamer_id
+        self._identities = identities
+        self._comments: list[Comment] = []
+
+    @property
+    def comments(self) -> Sequence[Comment]:
+        """All entries, oldest first."""
+        return self._comments
+
+    def write(
+        self,
+        author: Person,
+        text: str,
+        *,
+        at: float,
+        session_id: str,
+        shape: ChatShape,
+        type: CommentType = "message",
+        amount: float = 0.0,
+    ) -> Comment:
+        """Append an entry; only a message can have the documented shape."""
+        alternate = shape == "mixed" and len(self._comments) % 2 == 0
+        documented = type == "message" and (shape == "documented" or alternate)
+        comment = Comment(
+            id=self._identities.comment(documented=documented),
+            at=at,
+            author=author,
+            text=text,
+            type=type,
+            streamer_id=self._streamer_id,
+            session_id=session_id,
+            documented=documented,
+            amount=amount,
+        )
+        self._comments.append(comment)
+        return comment
+
+    def page(self, limit: int, before_id: str | None, shape: ChatShape) -> list[Comment]:
+        """Up to `limit` entries, newest first, all older than the entry `before_id` when that is given.
+
+        Raises:
+            NotFound: There is no such entry.
+        """
+        listed = [entry for entry in self._comments if shape != "documented" or entry.documented]
+        end = len(listed)
+        if before_id is not None:
+            end = next((index for index, entry in enumerate(listed) if entry.id == before_id), -1)
+            if end < 0:
+                raise NotFound("Comment not found")
+        return listed[max(0, end - limit) : end][::-1]
+
+
+def as_answer(comments: Sequence[Comment], shape: ChatShape) -> Any:
+    """The answer to a request for comments: the observed list is bare, the others have it under `comments`."""
+    entries = [comment.as_json() for comment in comments]
+    return entries if shape == "observed" else {"comments": entries}

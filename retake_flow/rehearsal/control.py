@@ -1,0 +1,111 @@
+"""The rehearsal's own calls, under `/_rehearsal/`: what a director needs while it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from retake_flow.errors import NotFound, UsageError
+from retake_flow.rehearsal import report
+from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.fields import Fields, each
+from retake_flow.rehearsal.gateway import CONTROL_PATH
+from retake_flow.rehearsal.options import CHAT_SHAPES, COMMENTS_WITHOUT_SESSION
+from retake_flow.rehearsal.platform import Platform
+from retake_flow.rehearsal.script import Cue
+
+
+class ControlEndpoints:
+    """Reports of the rehearsal, and changes to it.
+
+    Args:
+        platform: The state.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def routes(self) -> list[Route]:
+        """All routes."""
+        return [
+            Route(f"{CONTROL_PATH}/report", self._report),
+            Route(f"{CONTROL_PATH}/faults", self._add_faults, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/faults", self._clear_faults, methods=["DELETE"]),
+            Route(f"{CONTROL_PATH}/comments", self._comment, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/tweets", self._tweet, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/options", self._options, methods=["POST"]),
+        ]
+
+    async def _report(self, request: Request) -> Response:
+        return JSONResponse(report.build(self._platform))
+
+    async def _add_faults(self, request: Request) -> Response:
+        value = await _json(request)
+        items = each(value, "faults") if isinstance(value, list) else [Fields(value, "fault")]
+        for fault in [Fault.read(item) for item in items]:
+            self._platform.faults.add(fault)
+        return JSONResponse({"pending": self._platform.faults.pending})
+
+    async def _clear_faults(self, request: Request) -> Response:
+        self._platform.faults.clear()
+        return JSONResponse({"pending": 0})
+
+    async def _comment(self, request: Request) -> Response:
+        value = await _json(request)
+        wanted = value.pop("agent", None) if isinstance(value, dict) else None
+        comment = self._platform.perform(self._agent(wanted), Cue.read(Fields(value, "comment")))
+        return JSONResponse({"id": None if comment is None else comment.id})
+
+    async def _tweet(self, request: Request) -> Response:
+        fields = Fields(await _json(request), "tweet")
+        url, text = fields.text("url"), fields.text("text")
+        fields.end()
+        self._platform.verification.post(url, text)
+        return JSONResponse({"posted": True})
+
+    async def _options(self, request: Request) -> Response:
+        fields, old = Fields(await _json(request), "options"), self._platform.options
+        agent = self._agent(fields.maybe_text("agent")) if fields.has("verified") else None
+        changed = dataclasses.replace(
+            old,
+            latency=fields.number("latency", old.latency),
+            lag=fields.number("lag", old.lag),
+            chat_shape=fields.choice("chat_shape", CHAT_SHAPES, old.chat_shape),
+            comments_without_session=fields.choice(
+                "comments_without_session", COMMENTS_WITHOUT_SESSION, old.comments_without_session
+            ),
+            skill_version=fields.text("skill_version", old.skill_version),
+        )
+        verified = fields.flag("verified", False)
+        fields.end()
+        self._platform.options = changed
+        if agent is not None:
+            agent.verified = verified
+        return JSONResponse({"changed": True})
+
+    def _agent(self, name: object) -> Agent:
+        """The agent of this name; without one, whoever started a session last, or the first there is."""
+        if isinstance(name, str):
+            found = self._platform.agents.named(name)
+        else:
+            found = max(self._platform.agents, key=_started, default=None)
+        if found is None:
+            raise NotFound("no such agent is registered")
+        return found
+
+
+def _started(agent: Agent) -> float:
+    return agent.sessions[-1].started_at if agent.sessions else 0.0
+
+
+async def _json(request: Request) -> object:
+    try:
+        value: object = json.loads(await request.body())
+    except ValueError:
+        raise UsageError("the body is not JSON") from None
+    return value

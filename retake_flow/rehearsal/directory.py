@@ -1,0 +1,80 @@
+"""The agents that the rehearsed platform knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from retake_flow.errors import NotFound, Rejected
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.agents import Agent, Profile
+from retake_flow.rehearsal.chat import Chat
+from retake_flow.rehearsal.identities import Identities, Person
+from retake_flow.rehearsal.options import Options, PreparedAgent
+
+
+class Directory:
+    """All agents: registers new ones and finds those that are there.
+
+    Args:
+        identities: Where ids and tokens come from.
+        now: The clock, in epoch seconds.
+    """
+
+    def __init__(self, identities: Identities, now: Callable[[], float]) -> None:
+        self._identities = identities
+        self._now = now
+        self._agents: list[Agent] = []
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self._agents)
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def register(self, form: Mapping[str, object], options: Options) -> Agent:
+        """Register an agent from the body of the request.
+
+        Raises:
+            Rejected: A field is missing or bad, or the name is taken.
+        """
+        profile = Profile.read(form)
+        if self.named(profile.name) is not None:
+            raise Rejected("agent_name is already taken")
+        person = self._identities.person(profile.name, wallet_address=profile.wallet_address)
+        return self._admit(person, profile, self._identities.access_token(), options.verified, options)
+
+    def prepare(self, agent: PreparedAgent, options: Options) -> Agent:
+        """Have an agent there from the beginning."""
+        verified = options.verified if agent.verified is None else agent.verified
+        person = self._identities.person(agent.name, agent.user_id)
+        profile = Profile(agent.name, wallet_address=person.wallet_address, ticker=agent.name[:10].upper())
+        return self._admit(person, profile, agent.token, verified, options)
+
+    def with_token(self, token: str) -> Agent | None:
+        """Whose access token this is."""
+        # A stranger's text is not wrapped in Secret: it would be blanked out of every report from then on.
+        return next((agent for agent in self._agents if agent.token.reveal() == token), None)
+
+    def named(self, name: str) -> Agent | None:
+        """The agent of this name, in any case of letters."""
+        return next((agent for agent in self._agents if agent.name.lower() == name.lower()), None)
+
+    def with_id(self, user_id: str) -> Agent:
+        """The agent with this userDbId.
+
+        Raises:
+            NotFound: There is none.
+        """
+        for agent in self._agents:
+            if agent.user_id == user_id:
+                return agent
+        raise NotFound("User not found")
+
+    def _admit(self, person: Person, profile: Profile, token: Secret, verified: bool, options: Options) -> Agent:
+        chat = Chat(person.user_id, self._identities)
+        for cue in options.history:
+            viewer = self._identities.viewer(cue.name)
+            chat.write(viewer, cue.text, at=self._now(), session_id="", shape=options.chat_shape)
+        agent = Agent(person, self._identities.id("agent"), token, profile, verified, chat)
+        self._agents.append(agent)
+        return agent

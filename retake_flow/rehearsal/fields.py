@@ -1,0 +1,130 @@
+"""Reading a JSON object field by field, so that every mistake is named with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import TypeVar
+
+from retake_flow.errors import UsageError
+
+_T = TypeVar("_T")
+
+
+class Fields:
+    """One JSON object being read.
+
+    Ask for each field that may be there, then call `end()`, which refuses what nobody asked for.
+
+    Args:
+        value: What was parsed from JSON.
+        where: Where it stands, for messages, such as `faults[2]`.
+
+    Raises:
+        UsageError: `value` is no object; so do all readers when a field is missing or not of its type.
+    """
+
+    def __init__(self, value: object, where: str) -> None:
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{where}: expected an object, found {_kind(value)}")
+        self._value: Mapping[str, object] = value
+        self._known: set[str] = set()
+        self.where = where
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text; required when there is no default."""
+        value = self._get(name, default)
+        if not isinstance(value, str):
+            raise self.wrong(name, "a text")
+        return value
+
+    def maybe_text(self, name: str) -> str | None:
+        """A text, or None when it is missing or null."""
+        return None if self._get(name, None, optional=True) is None else self.text(name)
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """A number of 0 or more."""
+        value = self._get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise self.wrong(name, "a number of 0 or more")
+        return value
+
+    def whole(self, name: str, default: int | None = None, *, least: int = 0) -> int:
+        """A whole number of `least` or more."""
+        value = self._get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self.wrong(name, f"a whole number of {least} or more")
+        return value
+
+    def flag(self, name: str, default: bool | None = None) -> bool:
+        """True or false."""
+        value = self._get(name, default)
+        if not isinstance(value, bool):
+            raise self.wrong(name, "true or false")
+        return value
+
+    def choice(self, name: str, allowed: Collection[_T], default: _T) -> _T:
+        """One of the allowed values."""
+        value = self._get(name, default)
+        for option in allowed:
+            if value == option and type(value) is type(option):
+                return option
+        raise self.wrong(name, "one of " + ", ".join(str(option) for option in allowed))
+
+    def texts(self, name: str) -> dict[str, str]:
+        """An object whose values are texts; empty when it is missing."""
+        inner = Fields(self._get(name, {}), f"{self.where}.{name}")
+        return {key: inner.text(key) for key in inner._value}
+
+    def objects(self, name: str) -> list[Fields]:
+        """A list of objects; empty when it is missing."""
+        return each(self._get(name, []), f"{self.where}.{name}")
+
+    def anything(self, name: str) -> object:
+        """Any JSON value; None when it is missing."""
+        return self._get(name, None, optional=True)
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there at all."""
+        return name in self._value
+
+    def wrong(self, name: str, expected: str) -> UsageError:
+        """The error that says what a field should have been."""
+        return UsageError(f"{self.where}.{name}: expected {expected}, found {_kind(self._value.get(name))}")
+
+    def end(self) -> None:
+        """Refuse the fields that were not asked for.
+
+        Raises:
+            UsageError: There is one.
+        """
+        for name in self._value:
+            if name not in self._known:
+                near = get_close_matches(name, self._known, n=1)
+                hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(sorted(self._known))
+                raise UsageError(f"{self.where}: there is no field {name!r}", hint=hint)
+
+    def _get(self, name: str, default: object, *, optional: bool = False) -> object:
+        self._known.add(name)
+        if name in self._value:
+            return self._value[name]
+        if default is None and not optional:
+            raise UsageError(f"{self.where}: the field {name!r} is missing")
+        return default
+
+
+def each(value: object, where: str) -> list[Fields]:
+    """Read a JSON list of objects.
+
+    Raises:
+        UsageError: It is not one.
+    """
+    if not isinstance(value, list):
+        raise UsageError(f"{where}: expected a list, found {_kind(value)}")
+    return [Fields(item, f"{where}[{index}]") for index, item in enumerate(value)]
+
+
+def _kind(value: object) -> str:
+    # The type and not the value: a field may hold a token.
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+    return "null" if value is None else names.get(type(value), "an object")

@@ -1,0 +1,140 @@
+"""What stands before the rehearsed platform on the wire: the log of calls, latency and faults."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from retake_flow.redact import scrub
+from retake_flow.rehearsal.calls import Call
+from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.platform import Platform
+
+CONTROL_PATH = "/_rehearsal"
+LARGEST_BODY = 16 * 1024 * 1024
+
+
+class Gateway:
+    """An ASGI app around the platform's own.
+
+    Args:
+        app: The platform's endpoints.
+        platform: Its state: the options' latency, the faults, the log.
+        dropped: Makes the exception that stands for a dropped connection. The server of `server.py` understands
+            the default and hangs up; whoever calls the app in process gives what its client is to see.
+    """
+
+    def __init__(self, app: ASGIApp, platform: Platform, dropped: Callable[[], Exception]) -> None:
+        self._app = app
+        self._platform = platform
+        self._dropped = dropped
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["path"].startswith(CONTROL_PATH):
+            await self._app(scope, receive, send)
+            return
+        call = Call(self._platform.now(), scope["method"], scrub(scope["path"]), self._agent(scope))
+        self._platform.calls.add(call)
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                call.status = message["status"]
+            await send(message)
+
+        body = await _whole_body(receive)
+        if body is None or await _goes_away(receive, self._platform.options.latency):
+            return
+        fault = self._platform.faults.take(scope["method"], scope["path"])
+        if fault is None:
+            await self._app(scope, _replayed(body, receive), answer)
+        else:
+            call.fault = True
+            await self._misbehave(fault, scope, body, receive, answer)
+
+    async def _misbehave(self, fault: Fault, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        kept: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            kept.append(message)
+
+        if fault.effect:
+            await self._app(scope, _replayed(body, receive), keep)
+        if await _goes_away(receive, fault.delay):
+            return
+        if fault.drop:
+            raise self._dropped()
+        if fault.replaces_answer:
+            kept = _own_answer(fault)
+        elif not fault.effect:
+            await self._app(scope, _replayed(body, receive), send)
+            return
+        for message in kept:
+            await send(message)
+
+    def _agent(self, scope: Scope) -> str:
+        headers = dict(scope["headers"])
+        token = headers.get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ")
+        agent = self._platform.agents.with_token(token)
+        return "" if agent is None else agent.name
+
+
+def _own_answer(fault: Fault) -> list[Message]:
+    if fault.body is None or isinstance(fault.body, str):
+        text = fault.body or ""
+        kind = "text/html" if text.lstrip().startswith("<") else "text/plain"
+    else:
+        text, kind = json.dumps(fault.body), "application/json"
+    content = text.encode()
+    headers = {"content-type": f"{kind}; charset=utf-8", "content-length": str(len(content))}
+    if fault.redirect:
+        headers["location"] = fault.redirect
+    headers |= {name.lower(): value for name, value in fault.headers.items()}
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return [
+        {"type": "http.response.start", "status": fault.answer_status, "headers": encoded},
+        {"type": "http.response.body", "body": content},
+    ]
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The body of the request; None when the client went away or sends without end."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+async def _goes_away(receive: Receive, seconds: float) -> bool:
+    """Let time pass, and say whether the client went away meanwhile."""
+    if not seconds:
+        return False
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""How the rehearsed platform behaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from retake_flow.errors import UsageError
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.fields import Fields
+from retake_flow.rehearsal.script import DEFAULT_SCRIPT, Cue
+
+ChatShape = Literal["documented", "observed", "mixed"]
+CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
+
+# platform.md: observed are 409 and 404; 200 is the documented answer, which says nothing of sessions.
+COMMENTS_WITHOUT_SESSION = (409, 404, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedAgent:
+    """An agent that is registered from the beginning.
+
+    Attributes:
+        name: Its name.
+        token: Its access token.
+        user_id: Its userDbId; one is made up when it is empty.
+        verified: Whether it is verified; None is what the options say for everybody.
+    """
+
+    name: str
+    token: Secret
+    user_id: str = ""
+    verified: bool | None = None
+
+    @classmethod
+    def read(cls, fields: Fields) -> PreparedAgent:
+        """Read an agent from JSON: `name`, `token`, optional `user_id` and `verified`."""
+        agent = cls(
+            name=fields.text("name"),
+            token=Secret(fields.text("token")),
+            user_id=fields.text("user_id", ""),
+            verified=fields.flag("verified") if fields.has("verified") else None,
+        )
+        fields.end()
+        return agent
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one rehearsal.
+
+    Attributes:
+        verified: Whether agents are verified from the beginning.
+        latency: Seconds that every answer takes.
+        lag: Seconds from the first video frame until `is_live` says so.
+        chat_shape: In which of the two shapes of platform.md comments are given out.
+        comments_without_session: The status of the comments while no session is active.
+        skill_version: The version in skill.json.
+        seed: Makes ids, tokens and keys the same in each rehearsal; None makes them new.
+        tweets: The tweets that can be found, text by address; `{message}` in a text stands for the
+            verification message and `{code}` for its code.
+        agents: Who is registered from the beginning.
+        history: What stood in the chat before the stream.
+        viewers: What viewers do once the stream is live.
+        faults: What goes wrong.
+    """
+
+    verified: bool = True
+    latency: float = 0.0
+    lag: float = 0.5
+    chat_shape: ChatShape = "observed"
+    comments_without_session: int = 409
+    skill_version: str = "2.1.2"
+    seed: int | None = None
+    tweets: Mapping[str, str] = field(default_factory=dict)
+    agents: tuple[PreparedAgent, ...] = ()
+    history: tuple[Cue, ...] = ()
+    viewers: tuple[Cue, ...] = DEFAULT_SCRIPT
+    faults: tuple[Fault, ...] = ()
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        """Read options from a JSON text.
+
+        Raises:
+            UsageError: The text is not JSON, or a field is not what it should be.
+        """
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise UsageError(f"the rehearsal's options are not JSON: {error}") from None
+        return cls.from_mapping(value)
+
+    @classmethod
+    def from_mapping(cls, value: object) -> Options:
+        """Read options from what was parsed from JSON.
+
+        Raises:
+            UsageError: A field is unknown or not of its type.
+        """
+        fields = Fields(value, "options")
+        options = cls(
+            verified=fields.flag("verified", True),
+            latency=fields.number("latency", 0.0),
+            lag=fields.number("lag", 0.5),
+            chat_shape=fields.choice("chat_shape", CHAT_SHAPES, "observed"),
+            comments_without_session=fields.choice("comments_without_session", COMMENTS_WITHOUT_SESSION, 409),
+            skill_version=fields.text("skill_version", "2.1.2"),
+            seed=fields.whole("seed") if fields.anything("seed") is not None else None,
+            tweets=fields.texts("tweets"),
+            agents=tuple(PreparedAgent.read(item) for item in fields.objects("agents")),
+            history=tuple(Cue.read(item) for item in fields.objects("history")),
+            viewers=_viewers(fields),
+            faults=tuple(Fault.read(item) for item in fields.objects("faults")),
+        )
+        fields.end()
+        return options
+
+
+def _viewers(fields: Fields) -> tuple[Cue, ...]:
+    given = fields.objects("viewers")
+    return tuple(Cue.read(item) for item in given) if fields.has("viewers") else DEFAULT_SCRIPT

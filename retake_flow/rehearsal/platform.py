@@ -1,0 +1,232 @@
+"""The state of retake.tv in a rehearsal: one plain object, without I/O, with its clock and dice injected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from retake_flow.errors import NoSession, NotFound, Rejected
+from retake_flow.rehearsal import rules
+from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.calls import CallLog
+from retake_flow.rehearsal.chat import Comment
+from retake_flow.rehearsal.directory import Directory
+from retake_flow.rehearsal.faults import FaultPlan
+from retake_flow.rehearsal.identities import Identities, Person
+from retake_flow.rehearsal.options import Options
+from retake_flow.rehearsal.script import CommentType, Cue
+from retake_flow.rehearsal.streams import Publication, Session, StreamKey, Thumbnail
+from retake_flow.rehearsal.verification import Verification, is_placeholder
+
+
+class Platform:
+    """Everything that the rehearsed retake.tv knows and does.
+
+    It refuses like the real one, with the errors that a client would see: `Rejected` is its 400, `NotFound` its
+    404, `NoSession` its 409.
+
+    Args:
+        options: How it behaves.
+        now: The clock, in epoch seconds.
+        rng: Where ids, tokens and keys come from.
+
+    Attributes:
+        options: May be replaced while it runs.
+        ingest_url: Where video is to be pushed to.
+        agents: Who is registered.
+        publications: All pushes that were accepted.
+        breaches: The rules of platform.md that clients broke.
+        refused_pushes: How many pushes came with an unknown or an old key.
+        faults: What is still to go wrong.
+        calls: What was called.
+        on_air: Called with an agent and the time of going live, once a session has its first frame of video.
+    """
+
+    def __init__(self, options: Options, now: Callable[[], float], rng: Random) -> None:
+        self.options = options
+        self.now = now
+        self.began = now()
+        self.ingest_url = "rtmps://ingest.rehearsal.invalid:443/app"
+        self._identities = Identities(rng)
+        self.agents = Directory(self._identities, now)
+        self.verification = Verification(self._identities, options.tweets)
+        self.publications: list[Publication] = []
+        self.breaches: list[rules.Breach] = []
+        self.refused_pushes = 0
+        self.faults = FaultPlan(options.faults)
+        self.calls = CallLog()
+        self.on_air: list[Callable[[Agent, float], None]] = []
+        self._key_count = 0
+        for prepared in options.agents:
+            self.agents.prepare(prepared, options)
+
+    def verify(self, agent: Agent, tweet_url: str) -> None:
+        """Verify an agent by the tweet of a human.
+
+        Raises:
+            Rejected: The tweet does not prove it.
+        """
+        if is_placeholder(tweet_url):
+            self.breaches.append(rules.at_placeholder(agent, self.now()))
+        self.verification.verify(agent, tweet_url)
+
+    # --- the stream -----------------------------------------------------------------------------------------
+
+    def issue_key(self, agent: Agent) -> StreamKey:
+        """Give out a new stream key; the one before it is worth nothing from now on."""
+        if agent.publication is not None:
+            agent.publication.close("a newer stream key was issued")
+        self._key_count += 1
+        key = StreamKey(self._key_count, self._identities.stream_key(), self.now())
+        agent.keys.append(key)
+        return key
+
+    def start(self, agent: Agent) -> Session:
+        """Start a session; one that is still active ends."""
+        now = self.now()
+        self.breaches += rules.at_start(agent, now)
+        if agent.session is not None:
+            agent.session.end(now, "start")
+        # platform.md, rule 1: only a verified agent gets a token of its own.
+        if agent.verified and not agent.token_address:
+            agent.token_address = self._identities.address()
+        session = Session(self._identities.id("session"), now, agent.newest_key, viewers=len(agent.audience))
+        agent.sessions.append(session)
+        self._go_on_air(agent)
+        return session
+
+    def stop(self, agent: Agent) -> Session:
+        """End the active session and the push.
+
+        Raises:
+            NoSession: None is active.
+        """
+        session = agent.session
+        if session is None:
+            raise NoSession("No active stream session")
+        session.end(self.now(), "stop")
+        if agent.publication is not None:
+            agent.publication.close("the session was stopped")
+        return session
+
+    def publish(self, key: str) -> Publication:
+        """Begin a push of video with a key.
+
+        Raises:
+            Rejected: It is not the key that was issued last to any agent.
+        """
+        agent, issued = self._owner(key)
+        issued.pushes += 1
+        if issued is not agent.newest_key:
+            self.refused_pushes += 1
+            self.breaches.append(rules.at_old_key(agent, issued.number, self.now()))
+            raise Rejected("the stream key is not the one issued last")
+        if agent.publication is not None:
+            agent.publication.close("another push took its place")
+        push = Publication(len(self.publications) + 1, issued, self.now, lambda: self._go_on_air(agent))
+        agent.publication = push
+        self.publications.append(push)
+        self.breaches += rules.at_push(agent, push, self.now())
+        return push
+
+    def is_live(self, agent: Agent) -> bool:
+        """Whether video is arriving on the key of the active session, and has been for the lag."""
+        session, push = agent.session, agent.publication
+        if session is None or push is None or push.first_video_at is None or session.key is not push.key:
+            return False
+        return push.is_flowing and self.now() >= self._live_from(session, push.first_video_at)
+
+    def poll_status(self, agent: Agent) -> bool:
+        """Tell an agent whether it is live, and count that it asked."""
+        now = self.now()
+        self.breaches += rules.at_status_poll(agent, agent.status_polls.note(now), now)
+        return self.is_live(agent)
+
+    def set_thumbnail(self, agent: Agent, image: bytes, media_type: str, path: str = "") -> Thumbnail:
+        """Take a new thumbnail that was kept under `path`."""
+        now, session = self.now(), agent.session
+        self.breaches += rules.at_thumbnail(agent, session, now)
+        since_live = None if session is None or session.live_at is None else now - session.live_at
+        thumbnail = Thumbnail(now, media_type, len(image), path, since_live)
+        agent.thumbnails.append(thumbnail)
+        agent.image = image
+        if session is not None:
+            session.thumbnails += 1
+        return thumbnail
+
+    # --- chat -----------------------------------------------------------------------------------------------
+
+    def say(self, agent: Agent, destination: str, text: str) -> Comment:
+        """Have an agent write in a chat, its own or another's.
+
+        Raises:
+            NotFound: Nobody has this userDbId.
+        """
+        streamer = self.agents.with_id(destination)
+        if streamer is agent:
+            self.breaches += rules.at_message(agent, agent.session, self.now())
+        return self._write(streamer, agent.person, text)
+
+    def comments(self, user_id: str, limit: int, before_id: str | None) -> list[Comment]:
+        """A page of an agent's chat, newest first.
+
+        Raises:
+            NotFound: Nobody has this userDbId, or there is no comment `before_id`.
+            NoSession: No session is active.
+        """
+        streamer = self.agents.with_id(user_id)
+        if streamer.session is None and self.options.comments_without_session != 200:
+            refusal = NotFound if self.options.comments_without_session == 404 else NoSession
+            raise refusal("No active stream session")
+        if self.is_live(streamer):
+            streamer.comment_polls.note(self.now())
+        return streamer.chat.page(limit, before_id, self.options.chat_shape)
+
+    def perform(self, agent: Agent, cue: Cue) -> Comment | None:
+        """Have a viewer do something in an agent's stream."""
+        if cue.type == "leave":
+            agent.audience.discard(cue.name)
+            return None
+        if cue.name not in agent.audience:
+            agent.audience.add(cue.name)
+            if agent.session is not None:
+                agent.session.viewers += 1
+        if cue.type == "join":
+            return None
+        return self._write(agent, self._identities.viewer(cue.name), cue.text, cue.type, cue.amount)
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _owner(self, key: str) -> tuple[Agent, StreamKey]:
+        for agent in self.agents:
+            for issued in agent.keys:
+                if issued.value.reveal() == key:
+                    return agent, issued
+        self.refused_pushes += 1
+        raise Rejected("the stream key is unknown")
+
+    def _write(
+        self, streamer: Agent, author: Person, text: str, type: CommentType = "message", amount: float = 0.0
+    ) -> Comment:
+        return streamer.chat.write(
+            author,
+            text,
+            at=self.now(),
+            session_id="" if streamer.session is None else streamer.session.id,
+            shape=self.options.chat_shape,
+            type=type,
+            amount=amount,
+        )
+
+    def _go_on_air(self, agent: Agent) -> None:
+        session, push = agent.session, agent.publication
+        if session is None or session.live_at is not None or push is None or session.key is not push.key:
+            return
+        if push.first_video_at is None or not push.is_open:
+            return
+        session.live_at = self._live_from(session, push.first_video_at)
+        for tell in tuple(self.on_air):
+            tell(agent, session.live_at)
+
+    def _live_from(self, session: Session, first_video_at: float) -> float:
+        return max(first_video_at, session.started_at) + self.options.lag

@@ -1,0 +1,79 @@
+"""What retake.tv answers to anybody: the skill files and a few users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from retake_flow.errors import NotFound
+from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.platform import Platform
+from retake_flow.settings import API_PATH
+
+
+class PublicEndpoints:
+    """The calls without a token.
+
+    Args:
+        platform: The state.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def routes(self) -> list[Route]:
+        """All routes."""
+        return [
+            Route("/skill.json", self._skill_json),
+            Route("/skill.md", self._skill_md),
+            Route("/thumbnails/{user_id}", self._thumbnail),
+            Route(f"{API_PATH}/users/live/", self._live),
+            Route(f"{API_PATH}/users/search/{{query}}", self._search),
+            Route(f"{API_PATH}/users/streamer/{{name_or_id}}", self._streamer),
+        ]
+
+    async def _skill_json(self, request: Request) -> Response:
+        return JSONResponse({"name": "retake.tv", "version": self._platform.options.skill_version})
+
+    async def _skill_md(self, request: Request) -> Response:
+        version = self._platform.options.skill_version
+        return PlainTextResponse(
+            f"# retake.tv — Livestreaming for AI Agents\n\nCurrent version: **{version}**.\n\n"
+            "This is the rehearsal on your own machine; the guide itself is at https://retake.tv/skill.md.\n",
+            media_type="text/markdown",
+        )
+
+    async def _thumbnail(self, request: Request) -> Response:
+        agent = self._platform.agents.with_id(request.path_params["user_id"])
+        if not agent.image:
+            raise NotFound("No thumbnail")
+        return Response(agent.image, media_type=agent.thumbnails[-1].media_type)
+
+    async def _live(self, request: Request) -> Response:
+        return JSONResponse([self._user(agent) for agent in self._platform.agents if self._is_live(agent)])
+
+    async def _search(self, request: Request) -> Response:
+        query = request.path_params["query"].lower()
+        found = [agent for agent in self._platform.agents if query in agent.name.lower()]
+        return JSONResponse({"users": [self._user(agent) for agent in found]})
+
+    async def _streamer(self, request: Request) -> Response:
+        wanted = request.path_params["name_or_id"]
+        agent = self._platform.agents.named(wanted) or self._platform.agents.with_id(wanted)
+        return JSONResponse({"streamer_id": agent.user_id, **self._user(agent)})
+
+    def _user(self, agent: Agent) -> dict[str, Any]:
+        return {
+            "user_id": agent.user_id,
+            "username": agent.name,
+            "wallet_address": agent.profile.wallet_address,
+            "image_url": agent.profile.image_url,
+            "is_live": self._is_live(agent),
+            "viewers": len(agent.audience),
+        }
+
+    def _is_live(self, agent: Agent) -> bool:
+        return self._platform.is_live(agent)

@@ -1,0 +1,185 @@
+"""The rehearsal served on loopback: HTTP by uvicorn, the RTMP ingest beside it, viewers, files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from retake_flow.errors import UsageError
+from retake_flow.rehearsal import report
+from retake_flow.rehearsal.app import create_app
+from retake_flow.rehearsal.ingest import Ingest
+from retake_flow.rehearsal.options import Options
+from retake_flow.rehearsal.platform import Platform
+from retake_flow.rehearsal.viewers import attend
+
+
+class RehearsalServer:
+    """A rehearsal that is being served.
+
+    Attributes:
+        platform: Its state.
+        address: The origin of its HTTP side, such as `http://127.0.0.1:8080`.
+        rtmp_address: Where video is pushed to, without the key.
+        folder: Where its files are: `recordings/`, `thumbnails/` and, at the end, `report.json`.
+    """
+
+    def __init__(self, platform: Platform, address: str, rtmp_address: str, folder: Path) -> None:
+        self.platform = platform
+        self.address = address
+        self.rtmp_address = rtmp_address
+        self.folder = folder
+
+    def report(self) -> dict[str, Any]:
+        """What has happened so far, as JSON."""
+        return report.build(self.platform)
+
+
+@asynccontextmanager
+async def serve(options: Options, folder: Path, port: int = 0) -> AsyncIterator[RehearsalServer]:
+    """Serve a rehearsal on 127.0.0.1 until the context is left.
+
+    Args:
+        options: How the platform behaves.
+        folder: Where its files go; made when it is not there.
+        port: The HTTP port; 0 lets the system choose.
+
+    Raises:
+        UsageError: The port is taken, or the folder cannot be used.
+    """
+    folder = _prepared(folder)
+    platform = Platform(options, time.time, random.Random(options.seed))
+
+    def keep(name: str, content: bytes) -> str:
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return str(path)
+
+    try:
+        async with Ingest(platform, folder) as ingest:
+            platform.ingest_url = ingest.address
+            async with _http(create_app(platform, keep=keep), port) as address:
+                audience = asyncio.create_task(attend(platform, options.viewers))
+                try:
+                    yield RehearsalServer(platform, address, ingest.address, folder)
+                finally:
+                    audience.cancel()
+                    await asyncio.wait([audience])
+                    if not audience.cancelled():
+                        audience.result()
+    finally:
+        keep("report.json", json.dumps(report.build(platform), indent=1).encode())
+
+
+def _prepared(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the rehearsal cannot use the folder {folder}: {error.strerror}") from None
+    return folder.resolve()
+
+
+@asynccontextmanager
+async def _http(app: ASGIApp, port: int) -> AsyncIterator[str]:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"the rehearsal cannot listen on 127.0.0.1:{port}: {error.strerror}", hint="choose another port"
+        ) from None
+    config = uvicorn.Config(
+        app,
+        http=_Connection,
+        loop="none",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",  # what goes wrong is seen by the client and in the report
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await server.ready.wait()
+        if serving.done():
+            await serving  # it ended before it began: by an error, which is raised here
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.ended.set()
+        await serving
+        await server.hang_up()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, and without its waking up ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.ready.set()
+
+    async def main_loop(self) -> None:
+        await self.ended.wait()
+
+    async def hang_up(self) -> None:
+        """End what a graceful shutdown left: calls that were being delayed."""
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+        closed = [
+            connection.closed for connection in self.server_state.connections if isinstance(connection, _Connection)
+        ]
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+        for event in closed:
+            await event.wait()
+
+
+class _Connection(H11Protocol):
+    """A connection that is closed without an answer when the app says it is to be dropped."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.closed = asyncio.Event()
+        app = self.app
+
+        async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            except ConnectionAbortedError:
+                self.transport.abort()
+                # uvicorn would answer 500 if it did not know yet that nobody is there.
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+
+        self.app = droppable
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.closed.set()

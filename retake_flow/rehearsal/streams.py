@@ -1,0 +1,144 @@
+"""Stream keys, sessions and the pushing of video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from retake_flow.redact import Secret
+
+# Seconds without a frame after which a stream is no longer live. An encoder on a busy machine stalls for one.
+STALE_AFTER = 3.0
+
+
+@dataclass(slots=True)
+class StreamKey:
+    """A stream key that was given out.
+
+    Attributes:
+        number: 1 for the first one of the platform; reports name keys by it.
+        value: The key itself.
+        issued_at: When, in epoch seconds.
+        pushes: How often somebody tried to push with it.
+    """
+
+    number: int
+    value: Secret
+    issued_at: float
+    pushes: int = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """One stream session, from `stream/start` to its end.
+
+    Attributes:
+        id: Its id.
+        started_at: When it was started.
+        key: The key that was the newest one then; only video on this key makes the session live.
+        live_at: When `is_live` first became true; None without video.
+        ended_at: When it ended; None while it is active.
+        ended_by: `stop`, or `start` when another session took its place.
+        viewers: Everybody who was there.
+        thumbnails: How many thumbnails were sent.
+        spoke_first: Whether the agent wrote in its own chat on air before any thumbnail.
+    """
+
+    id: str
+    started_at: float
+    key: StreamKey | None
+    live_at: float | None = None
+    ended_at: float | None = None
+    ended_by: str = ""
+    viewers: int = 0
+    thumbnails: int = 0
+    spoke_first: bool = False
+
+    def end(self, now: float, by: str) -> None:
+        """End the session."""
+        self.ended_at, self.ended_by = now, by
+        if self.live_at is not None and self.live_at > now:
+            self.live_at = None  # its video had begun, but the lag was never over
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A thumbnail that was sent.
+
+    Attributes:
+        at: When.
+        media_type: `image/png` or `image/jpeg`.
+        size: Bytes.
+        path: Where it was kept; empty when it was not.
+        since_live: Seconds after the session went live; None when it had not.
+    """
+
+    at: float
+    media_type: str
+    size: int
+    path: str
+    since_live: float | None
+
+
+class Publication:
+    """One push of video, from the publisher's accepted key to its end.
+
+    Args:
+        number: 1 for the first push of the platform.
+        key: The key it came with.
+        now: The clock, in epoch seconds.
+        first_frame: Called once, with the first frame of video.
+
+    Attributes:
+        recording: Where the video is recorded, when it is.
+        on_close: Called once with the reason when the publication ends, by whomever.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        key: StreamKey,
+        now: Callable[[], float],
+        first_frame: Callable[[], None],
+    ) -> None:
+        self.number = number
+        self.key = key
+        self.opened_at = now()
+        self.first_video_at: float | None = None
+        self.last_video_at = 0.0
+        self.closed_at: float | None = None
+        self.closed_by = ""
+        self.frames = 0
+        self.recording = ""
+        self.on_close: Callable[[str], None] | None = None
+        self._now = now
+        self._first_frame = first_frame
+
+    @property
+    def is_open(self) -> bool:
+        """Whether video is still taken."""
+        return self.closed_at is None
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether frames are coming in now."""
+        return self.is_open and bool(self.frames) and self._now() - self.last_video_at <= STALE_AFTER
+
+    def video(self, frames: int = 1) -> None:
+        """Take frames of video; after the end they go nowhere."""
+        if not self.is_open or frames < 1:
+            return
+        self.frames += frames
+        self.last_video_at = self._now()
+        if self.first_video_at is None:
+            self.first_video_at = self.last_video_at
+            self._first_frame()
+
+    def close(self, reason: str = "the publisher went away") -> None:
+        """End the push; only the first call counts."""
+        if not self.is_open:
+            return
+        self.closed_at = self._now()
+        self.closed_by = reason
+        if self.on_close is not None:
+            self.on_close(reason)

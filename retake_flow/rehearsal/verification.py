@@ -1,0 +1,77 @@
+"""Proving that a human stands behind an agent: codes and tweets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from retake_flow.errors import Rejected
+from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.identities import Identities
+
+_STATUS = re.compile(r"https://(?:www\.|mobile\.)?(?:twitter|x)\.com/([A-Za-z0-9_]{1,15})/status/(\d+)/?(?:\?.*)?")
+
+# Names and numbers that stand in the guide's examples.
+_EXAMPLE_NAMES = frozenset({"username", "example", "your_handle", "yourhandle", "user"})
+_EXAMPLE_NUMBERS = frozenset({"123", "1234567890", "0"})
+
+
+class Verification:
+    """Verification codes, and the tweets that can be found.
+
+    Args:
+        identities: Where codes come from.
+        tweets: Texts by address; `{message}` and `{code}` stand for what was prepared for the agent that asks.
+    """
+
+    def __init__(self, identities: Identities, tweets: Mapping[str, str]) -> None:
+        self._identities = identities
+        self._tweets: dict[str, str] = {}
+        for url, text in tweets.items():
+            self.post(url, text)
+
+    def post(self, url: str, text: str) -> None:
+        """Have somebody post a tweet.
+
+        Raises:
+            Rejected: The address is not one of a tweet.
+        """
+        self._tweets[_number(url)] = text
+
+    def prepare(self, agent: Agent) -> str:
+        """The message that a human has to post for this agent, with a new code."""
+        agent.code = self._identities.code()
+        return _message(agent)
+
+    def verify(self, agent: Agent, url: str) -> None:
+        """Verify an agent by a tweet.
+
+        Raises:
+            Rejected: No message was prepared, the address is not one of a tweet, there is no such tweet, or it
+                does not hold the code.
+        """
+        if not agent.code:
+            raise Rejected("No verification message found. Call prepare-verify first.")
+        text = self._tweets.get(_number(url))
+        if text is None:
+            raise Rejected("Tweet not found")
+        if agent.code not in text.replace("{message}", _message(agent)).replace("{code}", agent.code):
+            raise Rejected("Tweet does not contain the verification code")
+        agent.verified = True
+
+
+def is_placeholder(url: str) -> bool:
+    """Whether an address is no tweet's, or is copied from an example."""
+    match = _STATUS.fullmatch(url.strip())
+    return match is None or match[1].lower() in _EXAMPLE_NAMES or match[2] in _EXAMPLE_NUMBERS
+
+
+def _number(url: str) -> str:
+    match = _STATUS.fullmatch(url.strip())
+    if match is None:
+        raise Rejected("Invalid tweet URL")
+    return match[2]
+
+
+def _message(agent: Agent) -> str:
+    return f"Claiming my Livestreaming Agent on @retakedottv. Code: {agent.code}"

@@ -1,0 +1,89 @@
+"""Wishes of the pure half of the engine, which the runner performs in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retake_flow.flow.model import Retry
+from retake_flow.run.run import PendingUndo
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """End what a state started: its action, timers and activities; then perform its undos, newest first."""
+
+    state: str
+    visit: int
+    undos: tuple[PendingUndo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Note that a state was entered."""
+
+    state: str
+    visit: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartAction:
+    """Perform the action of a state.
+
+    Attributes:
+        key: The same for every attempt of one visit, for the platform or the action to recognise a repetition.
+    """
+
+    state: str
+    visit: int
+    attempt: int
+    do: str
+    inputs: Mapping[str, Any]
+    memory: Mapping[str, Any]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartActivity:
+    """Start an activity; a repeated one waits `delay` seconds first and `every` (or `quiet`) between two rounds."""
+
+    activity: str
+    visit: int
+    do: str
+    inputs: Mapping[str, Any]
+    memory: Mapping[str, Any]
+    every: float | None = None
+    quiet: float | None = None
+    delay: float = 0.0
+    retry: Retry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Yield `TimerFired` at a time (seconds since the epoch) unless the state is left before."""
+
+    state: str
+    visit: int
+    purpose: str
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write something into the journal that a person may want to know."""
+
+    event: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    """The run is over."""
+
+    outcome: str
+    state: str
+    reason: str
+
+
+Command = Leave | Enter | StartAction | StartActivity | SetTimer | Note | EndRun

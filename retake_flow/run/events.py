@@ -1,0 +1,121 @@
+"""Facts that a run reacts to. Each that answers a command bears the visit it belongs to, so that late ones show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run was told to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFinished:
+    """The action of a state ended with one of its outcomes."""
+
+    state: str
+    visit: int
+    attempt: int
+    outcome: str
+    value: Mapping[str, Any] = field(default_factory=dict)
+    memory: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFailed:
+    """The action of a state raised an error.
+
+    Attributes:
+        retry_after: Seconds that the platform asked to wait, or 0.
+        permanent: Trying again cannot help, a person has to act.
+    """
+
+    state: str
+    visit: int
+    attempt: int
+    kind: str
+    message: str
+    hint: str = ""
+    retry_after: float = 0.0
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityReady:
+    """A service can be used."""
+
+    activity: str
+    visit: int
+    value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityResulted:
+    """An activity that repeats a task finished one round of it."""
+
+    activity: str
+    visit: int
+    outcome: str
+    value: Mapping[str, Any]
+    memory: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityExited:
+    """A service ended by itself after it had been ready."""
+
+    activity: str
+    visit: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityFailed:
+    """An activity raised an error, or a service never became ready.
+
+    Attributes:
+        again: It goes on by itself (a repeated task, or a service that is tried again).
+    """
+
+    activity: str
+    visit: int
+    kind: str
+    message: str
+    hint: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A timer of a state came due.
+
+    Attributes:
+        purpose: `timeout`, `wait` or `again` (the next try or poll of the state's action).
+    """
+
+    state: str
+    visit: int
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """Somebody asked the run to end in order."""
+
+    reason: str = "stopped"
+
+
+Event = (
+    Started
+    | ActionFinished
+    | ActionFailed
+    | ActivityReady
+    | ActivityResulted
+    | ActivityExited
+    | ActivityFailed
+    | TimerFired
+    | StopRequested
+)

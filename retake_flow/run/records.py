@@ -1,0 +1,127 @@
+"""Events and commands as the journal's records: JSON objects with `t`, `event` and what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from retake_flow.redact import MASK, Secret, scrub
+from retake_flow.run import commands, events
+
+Record = dict[str, Any]
+
+#: The version of the form of the records; a reader refuses a newer one.
+VERSION = 1
+
+
+def record(name: str, at: float, /, **fields: Any) -> Record:
+    """A record of something that happened at `at` (seconds since the epoch), without any secret in it."""
+    return {"t": timestamp(at), "event": name, **{key: plain(value) for key, value in fields.items()}}
+
+
+def timestamp(at: float) -> str:
+    """ISO-8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """Plain JSON data with every secret masked."""
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return scrub(str(value))
+
+
+def of_event(event: events.Event, at: float) -> Record | None:
+    """The record of a fact; None for those that their consequences tell."""
+    match event:
+        case events.ActionFinished():
+            return record(
+                "action_finished",
+                at,
+                state=event.state,
+                visit=event.visit,
+                attempt=event.attempt,
+                outcome=event.outcome,
+                result=event.value,
+            )
+        case events.ActionFailed():
+            return record(
+                "action_finished",
+                at,
+                state=event.state,
+                visit=event.visit,
+                attempt=event.attempt,
+                outcome=f"error.{event.kind}",
+                message=event.message,
+                hint=event.hint,
+            )
+        case events.ActivityReady():
+            return record("activity_ready", at, activity=event.activity, visit=event.visit, value=event.value)
+        case events.ActivityResulted():
+            return record(
+                "activity_result",
+                at,
+                activity=event.activity,
+                visit=event.visit,
+                outcome=event.outcome,
+                result=event.value,
+            )
+        case events.ActivityExited():
+            return record(
+                "activity_ended", at, activity=event.activity, visit=event.visit, outcome="exited", reason=event.reason
+            )
+        case events.ActivityFailed():
+            return record(
+                "activity_failed" if event.again else "activity_ended",
+                at,
+                activity=event.activity,
+                visit=event.visit,
+                outcome=f"error.{event.kind}",
+                reason=event.message,
+                hint=event.hint,
+            )
+        case events.StopRequested():
+            return record("stop_requested", at, reason=event.reason)
+        case events.TimerFired() if event.purpose != "again":
+            return record("timer_fired", at, state=event.state, visit=event.visit, purpose=event.purpose)
+    return None
+
+
+def of_command(command: commands.Command, at: float) -> Record | None:
+    """The record of a wish, written before it is performed; None for those that need none."""
+    match command:
+        case commands.Enter():
+            return record("state_entered", at, state=command.state, visit=command.visit)
+        case commands.Leave():
+            return record("state_left", at, state=command.state, visit=command.visit)
+        case commands.StartAction():
+            return record(
+                "action_started",
+                at,
+                state=command.state,
+                visit=command.visit,
+                attempt=command.attempt,
+                action=command.do,
+                inputs=command.inputs,
+            )
+        case commands.StartActivity():
+            return record(
+                "activity_started",
+                at,
+                activity=command.activity,
+                visit=command.visit,
+                action=command.do,
+                inputs=command.inputs,
+            )
+        case commands.Note():
+            return record(command.event, at, **command.fields)
+    return None

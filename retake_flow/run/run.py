@@ -1,0 +1,108 @@
+"""A run: where one execution of a flow is and what it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Phase(StrEnum):
+    """What a run is doing as a whole."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    CANCELLED = "cancelled"
+    FAULTED = "faulted"
+    COMPLETED = "completed"
+
+
+class Work(StrEnum):
+    """What an activity is doing."""
+
+    WAITING = "waiting"  # for the activity it needs
+    STARTING = "starting"
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityState:
+    """One activity of an active state.
+
+    Attributes:
+        visit: The visit of its scope during which it was started.
+        work: What it is doing.
+        value: What it said of itself when it became ready.
+    """
+
+    visit: int
+    work: Work
+    value: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingUndo:
+    """An undo that is owed when `scope` is left, with its inputs already filled in."""
+
+    scope: str
+    state: str
+    do: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The action of the current state.
+
+    Attributes:
+        number: Which performance of it is under way or was the last, from 1.
+        failures: How many in a row have failed.
+        since: When the first was begun.
+    """
+
+    number: int
+    failures: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a flow. Times are seconds since the epoch.
+
+    Attributes:
+        id: Its name, unique.
+        flow: The name of the flow.
+        digest: SHA-256 of the flow's text.
+        inputs: What was set, with defaults filled in.
+        state: The path of the innermost active state; "" before the start.
+        visits: How often each state was entered, by path.
+        outputs: The last result of each state that performed an action, by the state's name.
+        activities: What each running activity is doing, by its key.
+        memory: What actions want to know the next time, by their group (`chat` for all `chat.*`).
+        undos: What is owed, oldest first.
+        attempt: The action of the current state, when one has begun.
+        outcome: How it ended, once it has.
+        reason: Why, in words for a person.
+    """
+
+    id: str
+    flow: str
+    digest: str
+    inputs: Mapping[str, Any]
+    phase: Phase = Phase.PENDING
+    state: str = ""
+    visits: Mapping[str, int] = field(default_factory=dict)
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    activities: Mapping[str, ActivityState] = field(default_factory=dict)
+    memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    undos: tuple[PendingUndo, ...] = ()
+    attempt: Attempt | None = None
+    outcome: str | None = None
+    reason: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can happen in it."""
+        return self.outcome is not None

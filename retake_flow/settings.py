@@ -1,0 +1,96 @@
+"""What the environment says: the only module that reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from retake_flow.errors import SettingsError
+from retake_flow.redact import Secret
+
+RETAKE = "https://retake.tv"
+API_PATH = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process.
+
+    Attributes:
+        origin: Where the platform is: `https://retake.tv` or a loopback address, without a path.
+        access_token: The token from `RETAKE_ACCESS_TOKEN`, which goes before the credentials file.
+        credentials: The credentials file (`RETAKE_CREDENTIALS`).
+        state_folder: Where runs are kept (`RETAKE_FLOW_STATE`).
+        cache_folder: What may be deleted at any time.
+    """
+
+    origin: str
+    access_token: Secret | None
+    credentials: Path
+    state_folder: Path
+    cache_folder: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: A variable holds something that cannot be used.
+        """
+        env = os.environ if environment is None else environment
+        token = env.get("RETAKE_ACCESS_TOKEN", "").strip()
+        home = Path(env.get("HOME") or Path.home())
+        config = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
+        return cls(
+            origin=_origin(env.get("RETAKE_API_URL") or RETAKE),
+            access_token=Secret(token) if token else None,
+            credentials=Path(env.get("RETAKE_CREDENTIALS") or config / "retake" / "credentials.json").expanduser(),
+            state_folder=Path(
+                env.get("RETAKE_FLOW_STATE") or _platform_folder("user_state_path", env, "XDG_STATE_HOME")
+            ).expanduser(),
+            cache_folder=Path(
+                env.get("RETAKE_FLOW_CACHE") or _platform_folder("user_cache_path", env, "XDG_CACHE_HOME")
+            ).expanduser(),
+        )
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name means this machine and nothing else."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    path = parts.path.rstrip("/")
+    plain = path in ("", API_PATH) and not (parts.query or parts.fragment or parts.username or parts.password)
+    ours = parts.scheme == "https" and parts.hostname == "retake.tv" and port in (None, 443)
+    local = parts.scheme in ("http", "https") and is_loopback(parts.hostname) and port != -1
+    if not (plain and (ours or local)):
+        raise SettingsError(
+            f"RETAKE_API_URL is {url!r}; it may be {RETAKE} or a loopback address such as http://127.0.0.1:8080",
+            hint="the access token goes to retake.tv only; unset the variable to use retake.tv",
+        )
+    return RETAKE if ours else f"{parts.scheme}://{parts.netloc}"
+
+
+def _platform_folder(name: str, env: Mapping[str, str], variable: str) -> Path:
+    # The XDG answer needs no import; platformdirs knows the other systems.
+    if env.get(variable):
+        return Path(env[variable]) / "retake-flow"
+    import platformdirs
+
+    folder: Path = getattr(platformdirs, name)("retake-flow", appauthor=False)
+    return folder

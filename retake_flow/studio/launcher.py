@@ -1,0 +1,196 @@
+"""Starts programs and ends them for certain: the only module that starts children.
+
+A program is an asynchronous context manager. Entering starts it and waits until it is ready; leaving ends it and
+everything it started, however it is left: asked, then killed, then a sweep for what got away. Each child carries
+the run's marker in its environment, so that what outlives even this process can be found again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from retake_flow.errors import NotReady, ProcessFailed
+from retake_flow.studio import programs, stragglers
+from retake_flow.studio.process import Process
+from retake_flow.studio.specification import ProcessSpec
+
+RUN_VARIABLE = "RETAKE_FLOW_RUN"
+PROCESS_VARIABLE = "RETAKE_FLOW_PROCESS"
+
+Probe = Callable[[Process], Awaitable[None]]
+T = TypeVar("T")
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ran to its end.
+
+    Attributes:
+        status: Its exit status, negative for the signal that killed it.
+        stdout: All it wrote to standard output.
+        lines: The last lines it wrote elsewhere, free of secrets.
+        ending: How it ended, in words for a person.
+    """
+
+    status: int
+    stdout: bytes
+    lines: tuple[str, ...]
+    ending: str
+
+
+class Launcher:
+    """Starts the programs of one run."""
+
+    def __init__(self, marker: str, environment: Mapping[str, str]) -> None:
+        """Prepare to start programs.
+
+        Args:
+            marker: The run's id, put into each child's environment.
+            environment: What the children inherit. Our own settings, and with them the access token, stay here.
+        """
+        self.environment = {k: v for k, v in environment.items() if not k.startswith("RETAKE_")}
+        self._marker = marker
+        self._prefix = _die_with_parent(self.environment)
+
+    @asynccontextmanager
+    async def process(
+        self,
+        spec: ProcessSpec,
+        ready: Probe | None = None,
+        stdout: Callable[[bytes], object] | None = None,
+    ) -> AsyncIterator[Process]:
+        """A running program, ready for use; it has ended, with all it started, when the context is left.
+
+        Args:
+            spec: What to start.
+            ready: Returns once the program is ready; without it, it is ready at once.
+            stdout: Receives the program's standard output.
+
+        Raises:
+            MissingProgram: It is not installed.
+            ProcessFailed: It ended before it was ready.
+            NotReady: It was not ready within `spec.ready_within` seconds.
+        """
+        programs.require(spec.command()[0], self.environment)
+        marks = {RUN_VARIABLE: self._marker, PROCESS_VARIABLE: f"{os.getpid()}-{next(_numbers)}"}
+        process = Process(spec.name, stdout)
+        try:
+            await _to_the_end(self._start(spec, process, marks))
+            if ready is not None:
+                await _until_ready(process, spec, ready)
+            yield process
+        finally:
+            await _stop(process, spec, marks)
+
+    async def run(self, spec: ProcessSpec, timeout: float) -> Completed:
+        """Run a program to its end, within `timeout` seconds; its exit status is the caller's to judge.
+
+        Raises:
+            MissingProgram: It is not installed.
+            NotReady: It did not end in time; it was ended.
+        """
+        output = bytearray()
+        async with self.process(spec, stdout=output.extend) as process:
+            try:
+                async with asyncio.timeout(timeout):
+                    ending = await process.ended()
+            except TimeoutError:
+                raise NotReady(f"{spec.name} did not finish within {timeout:g} s", hint=spec.hint) from None
+            return Completed(process.status or 0, bytes(output), process.lines, ending)
+
+    async def _start(self, spec: ProcessSpec, process: Process, marks: Mapping[str, str]) -> None:
+        await asyncio.get_running_loop().subprocess_exec(
+            lambda: process,
+            *self._prefix,
+            *spec.command(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**self.environment, **spec.environment, **marks},
+            cwd=spec.folder,
+            start_new_session=True,  # its own process group, and no Ctrl-C from our terminal
+        )
+
+
+def sweep(marker: str) -> int:
+    """Kill whatever is left of a run, from any process that drove it.
+
+    Returns:
+        How many processes there were.
+    """
+    return len(stragglers.kill({RUN_VARIABLE: marker}))
+
+
+def _die_with_parent(environment: Mapping[str, str]) -> tuple[str, ...]:
+    # setpriv sets the signal and then becomes the program, so the pid stays the program's. The signal comes
+    # when the thread that started the program ends, so the event loop has to live on the main thread.
+    setpriv = programs.found("setpriv", environment)
+    if setpriv is None or setpriv.resolve().name == "busybox":
+        return ()
+    return (str(setpriv), "--pdeathsig", "KILL")
+
+
+async def _until_ready(process: Process, spec: ProcessSpec, ready: Probe) -> None:
+    probe = asyncio.ensure_future(ready(process))
+    death = asyncio.ensure_future(process.ended())
+    try:
+        await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
+        if not process.alive:
+            await death
+            raise ProcessFailed(_with_lines(f"{spec.name} {_how(process)} before it was ready", process), hint=spec.hint)
+        if not probe.done():
+            raise NotReady(
+                _with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s", process), hint=spec.hint
+            )
+        await probe
+    finally:
+        probe.cancel()
+        death.cancel()
+        await asyncio.wait({probe, death})
+
+
+async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -> None:
+    try:
+        process.send_signal(spec.stop_signal)
+        await process.exited(within=spec.grace)
+    finally:
+        # Reached at once when the caller is cancelled again. Up to the sweep's end nothing is awaited, so nothing
+        # can come between.
+        process.send_signal(signal.SIGKILL)
+        killed = stragglers.kill(marks)
+        await _to_the_end(stragglers.gone(killed))
+        await _to_the_end(process.close())
+
+
+def _how(process: Process) -> str:
+    status = process.status or 0
+    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+
+def _with_lines(sentence: str, process: Process) -> str:
+    return f"{sentence}; its last lines: {' / '.join(process.lines[-3:])}" if process.lines else sentence
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Finish `work` even when the caller is cancelled meanwhile, any number of times; then pass that on."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not report it as lost
+        raise cancelled
+    return task.result()

@@ -1,0 +1,140 @@
+"""A running program, seen from outside: what it said last, whether it lives, why it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import cast
+
+from retake_flow.redact import scrub
+
+KEPT_LINES = 20
+LONGEST_LINE = 300
+# A program that never ends its line must not fill our memory.
+LONGEST_PARTIAL = 64 * 1024
+# What a program wrote last may arrive after the news of its end; a grandchild may hold the pipe open for ever.
+DRAIN_SECONDS = 1.0
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Process(asyncio.SubprocessProtocol):
+    """A program that was started.
+
+    The methods of `asyncio.SubprocessProtocol` are called by the event loop only.
+    """
+
+    def __init__(self, name: str, stdout: Callable[[bytes], object] | None = None) -> None:
+        """Prepare to watch a program.
+
+        Args:
+            name: Its name, for messages.
+            stdout: Receives what it writes to standard output; without it those are lines like any other.
+        """
+        self.name = name
+        self._stdout = stdout
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._partial = {1: b"", 2: b""}
+        self._exited = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also that of its process group; 0 when it never started."""
+        return (self._transport.get_pid() or 0) if self._transport else 0
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for the signal that killed it; None while it runs."""
+        return self._transport.get_returncode() if self._transport else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._transport is not None and self.status is None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last lines it wrote, free of secrets."""
+        return tuple(self._lines)
+
+    async def ended(self) -> str:
+        """Wait until it ends.
+
+        Returns:
+            Why, in words for a person, free of secrets.
+        """
+        await self._exited.wait()
+        await _at_most(DRAIN_SECONDS, self._closed)
+        status = self.status or 0
+        if status < 0:
+            return f"{self.name} was killed by signal {-status}"
+        return f"{self.name} ended with status {status}" + (f": {self._lines[-1]}" if self._lines else "")
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and its process group, if it still lives."""
+        # Once it is reaped its number may belong to somebody else; the sweep finds the rest of the group.
+        if self.alive:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    async def exited(self, within: float) -> bool:
+        """Wait at most `within` seconds for its end, and say whether it came."""
+        return not self.alive or await _at_most(within, self._exited)
+
+    async def close(self) -> None:
+        """Let go of the pipes of a program that was killed."""
+        if self._transport is None:
+            return
+        await _at_most(DRAIN_SECONDS, self._closed)
+        self._transport.close()
+        await _at_most(DRAIN_SECONDS, self._closed)
+
+    # --- called by the event loop ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It was started."""
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """It wrote something."""
+        if fd == 1 and self._stdout is not None:
+            self._stdout(data)
+            return
+        *whole, rest = re.split(rb"[\r\n]+", self._partial[fd] + data)
+        self._partial[fd] = rest[:LONGEST_PARTIAL]
+        for line in whole:
+            self._keep(line)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """It closed an output."""
+        if fd in self._partial:
+            self._keep(self._partial[fd])
+            self._partial[fd] = b""
+
+    def process_exited(self) -> None:
+        """It ended."""
+        self._exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It ended and all its outputs are closed."""
+        self._closed.set()
+
+    def _keep(self, line: bytes) -> None:
+        # Scrubbed before it is cut, so that no half of a secret remains.
+        text = _CONTROLS.sub("", scrub(line.decode(errors="replace"))).strip()
+        if text:
+            self._lines.append(text[:LONGEST_LINE])
+
+
+async def _at_most(seconds: float, event: asyncio.Event) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()

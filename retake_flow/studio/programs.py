@@ -1,0 +1,68 @@
+"""The programs the studio needs, and how a person installs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from retake_flow.errors import MissingProgram
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program, the Debian package that brings it, and what it is for."""
+
+    name: str
+    package: str
+    purpose: str
+
+
+# The packages are the ones of the guide's one-time set-up (section 4).
+PROGRAMS = (
+    Program("Xvfb", "xvfb", "the virtual display"),
+    Program("openbox", "openbox", "the window manager on the display"),
+    Program("xterm", "xterm", "the content window that shows the stream log"),
+    Program("ffmpeg", "ffmpeg", "the encoder"),
+    Program("ffprobe", "ffmpeg", "the check of a recording"),
+    Program("scrot", "scrot", "the screenshots for thumbnails"),
+)
+
+
+def found(name: str, environment: Mapping[str, str]) -> Path | None:
+    """Where a program is on the environment's PATH, or None."""
+    place = shutil.which(name, path=environment.get("PATH", os.defpath))
+    return Path(place) if place else None
+
+
+def missing(environment: Mapping[str, str]) -> list[Program]:
+    """The programs of the studio that are not installed."""
+    return [program for program in PROGRAMS if found(program.name, environment) is None]
+
+
+def install_command(programs: Iterable[Program]) -> str:
+    """The exact command by which an operator installs `programs`.
+
+    It is a text to show. It is never run: system packages are the operator's step (platform.md, rule 8).
+    """
+    packages = list(dict.fromkeys(program.package for program in programs))
+    return " ".join([*([] if os.geteuid() == 0 else ["sudo"]), "apt install", *packages])
+
+
+def require(name: str, environment: Mapping[str, str]) -> Path:
+    """Where a program is.
+
+    Raises:
+        MissingProgram: It is not installed; the hint is the command that installs it.
+    """
+    place = found(name, environment)
+    if place is not None:
+        return place
+    known = [program for program in PROGRAMS if program.name == name]
+    if not known:
+        raise MissingProgram(f"{name} is not installed")
+    raise MissingProgram(
+        f"{name} is not installed; it is {known[0].purpose}", hint=f"run: {install_command(known)}"
+    )

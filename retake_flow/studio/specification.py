@@ -1,0 +1,42 @@
+"""What to start, as data: a command line with its limits."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retake_flow.redact import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """A program as it is to be started.
+
+    Attributes:
+        argv: The command line; a secret in it is revealed to the program only.
+        environment: Variables on top of the launcher's own.
+        folder: The working folder, or None for the current one.
+        ready_within: How long it may take until it is ready, in seconds.
+        stop_signal: What asks it to end.
+        grace: How long it may take to end after being asked, in seconds; then it is killed.
+        hint: What a person can do when it does not start.
+    """
+
+    argv: tuple[str | Secret, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    ready_within: float = 10.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    grace: float = 3.0
+    hint: str = ""
+
+    @property
+    def name(self) -> str:
+        """The program's name, for messages."""
+        return Path(str(self.argv[0])).name
+
+    def command(self) -> list[str]:
+        """The command line with its secrets revealed, for starting the program and for nothing else."""
+        return [part.reveal() if isinstance(part, Secret) else part for part in self.argv]

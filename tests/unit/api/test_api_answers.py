@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retake_flow import errors
+from retake_flow.api import protocol
+from retake_flow.api.answers import Response, interpret, parse_json, retry_after
+from retake_flow.errors import PlatformError
+from retake_flow.redact import Secret
+
+HTML = b"<!DOCTYPE html><html><head><title>Bad&nbsp;gateway</title><style>p{}</style></head><body><p>Try\n later</p>"
+
+
+def failure(status: int, body: bytes = b"", request: protocol.Request | None = None, **headers: str) -> PlatformError:
+    """The error that an answer stands for."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    with pytest.raises(PlatformError) as caught:
+        interpret(request or protocol.stream_status(), Response(status, names, body))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "fault"),
+    [
+        (400, errors.Rejected, "operator"),
+        (401, errors.Unauthorized, "operator"),
+        (403, errors.Rejected, "operator"),
+        (404, errors.NotFound, "platform"),
+        (409, errors.NoSession, "platform"),
+        (422, errors.Rejected, "operator"),
+        (429, errors.RateLimited, "platform"),
+        (500, errors.Unavailable, "platform"),
+        (503, errors.Unavailable, "platform"),
+        (599, errors.Unavailable, "platform"),
+        (307, errors.Redirected, "platform"),
+        (999, errors.UnexpectedAnswer, "platform"),
+    ],
+)
+def test_each_status_has_its_error(status: int, kind: type[PlatformError], fault: str) -> None:
+    """Each status is the error that says whose fault it is, and the message has the call and the status."""
+    error = failure(status, b'{"error": "no owls"}')
+    assert type(error) is kind
+    assert error.fault == fault
+    assert "GET /agent/stream/status" in str(error)
+    if status != 307:
+        assert str(status) in str(error)
+        assert "no owls" in str(error)
+
+
+def test_a_status_may_mean_more_for_one_call() -> None:
+    """What was observed of single calls goes before the general table."""
+    assert isinstance(failure(404, request=protocol.comments("user_a")), errors.NoSession)
+    assert isinstance(failure(409, request=protocol.verify("https://x.com/a/status/1")), errors.Rejected)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error": {"message": "name taken"}}', "name taken"),
+        (b'{"message": "slow"}', "slow"),
+        (HTML, "Bad gateway Try later"),
+        (b"upstream  down\r\n", "upstream down"),
+        (b"\xff\xfe\x1b[31m", "��"),
+    ],
+)
+def test_the_platforms_own_words_are_told(body: bytes, words: str) -> None:
+    """An error says what the platform said, from JSON, from a page, from plain text, in one printable line."""
+    message = str(failure(502, body))
+    assert words in message
+    assert message.isprintable()
+
+
+def test_long_words_are_cut() -> None:
+    """A whole page in an error is cut to a line."""
+    assert len(str(failure(500, b"x" * 5000))) < 400
+
+
+def test_a_secret_in_an_answer_is_masked() -> None:
+    """A platform that repeats the token in its error does not make us print it."""
+    Secret("owls-token-value")
+    assert "owls-token-value" not in str(failure(400, b'{"error": "bad owls-token-value or sk_12345678"}'))
+    assert "owls-token-value" not in str(failure(302, location="https://evil.example/?t=owls-token-value"))
+
+
+@pytest.mark.parametrize("body", [b"", b"OK", HTML, b"\xff", b'{"is_live"', b"[" * 100_000, b"9" * 5000])
+def test_a_good_status_without_json_is_unexpected(body: bytes) -> None:
+    """A 200 that is not JSON is never taken for an answer."""
+    assert isinstance(failure(200, body), errors.UnexpectedAnswer)
+
+
+def test_nothing_is_enough_where_nothing_is_needed() -> None:
+    """An empty answer to a stop, a start, a thumbnail or a chat message is a success."""
+    assert interpret(protocol.stop_stream(), Response(204)) is None
+    assert interpret(protocol.send_chat("hi", "user_a"), Response(200, {}, b"\n")) is None
+
+
+def test_success_false_is_a_refusal() -> None:
+    """A 200 that says `success: false` is the refusal it is, with its words."""
+    error = failure(200, b'{"success": false, "error": "not verified"}', protocol.start_stream())
+    assert isinstance(error, errors.Rejected)
+    assert "not verified" in str(error)
+
+
+def test_a_cut_answer_is_unexpected() -> None:
+    """An answer longer than any should be is not read in part."""
+    with pytest.raises(errors.UnexpectedAnswer, match="longer"):
+        interpret(protocol.guide(), Response(200, {}, b"# guide", truncated=True))
+
+
+def test_a_start_page_is_not_the_guide() -> None:
+    """A site that answers an unknown file with its start page does not become the guide."""
+    assert interpret(protocol.guide(), Response(200, {}, b"# retake.tv")) == "# retake.tv"
+    assert isinstance(failure(200, HTML, protocol.guide()), errors.UnexpectedAnswer)
+
+
+def test_only_passing_failures_may_be_repeated() -> None:
+    """Too busy may be repeated always, own failure only where nothing happens twice, a refusal never."""
+    assert failure(429, request=protocol.start_stream()).may_repeat
+    assert failure(503).may_repeat
+    assert not failure(503, request=protocol.start_stream()).may_repeat
+    assert not failure(400).may_repeat
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 30.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:27:00 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
+        ({"retry-after": "9" * 400}, 86400.0),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    """Retry-After is read in both its forms, a date against the sender's clock, and nonsense is no wish."""
+    assert retry_after(headers) == seconds
+
+
+@given(st.text())
+def test_any_retry_after_is_read(value: str) -> None:
+    """No header whatever breaks the reading of an error."""
+    found = retry_after({"retry-after": value, "date": value})
+    assert found is None or found >= 0
+
+
+def test_values_that_json_does_not_know_are_dropped() -> None:
+    """Infinities become null and half characters a question mark, so every value can be stored and shown."""
+    assert parse_json(b'[NaN, Infinity, 1e999, 2.5, "\\ud83e", "\\ud83e\\udd89"]') == [None, None, None, 2.5, "?", "🦉"]
+
+
+bodies = st.binary() | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["error", "message", "success", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+).map(lambda value: json.dumps(value).encode())
+
+
+@given(
+    st.integers(0, 999),
+    bodies,
+    st.sampled_from([protocol.rtmp(), protocol.stop_stream(), protocol.guide()]),
+    st.dictionaries(st.sampled_from(["location", "content-type", "retry-after"]), st.text()),
+)
+def test_any_answer_is_a_value_or_our_error(
+    status: int, body: bytes, request_: protocol.Request, headers: dict[str, str]
+) -> None:
+    """Whatever comes back, it is read, or it is an error of ours in one printable line that UTF-8 can hold."""
+    try:
+        value = interpret(request_, Response(status, headers, body))
+    except PlatformError as error:
+        value, message = None, error.message
+    else:
+        message = ""
+        assert 200 <= status < 300
+    assert message.encode().decode().isprintable()
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
