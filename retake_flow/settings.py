@@ -94,3 +94,8 @@ def _platform_folder(name: str, env: Mapping[str, str], variable: str) -> Path:
 
     folder: Path = getattr(platformdirs, name)("retake-flow", appauthor=False)
     return folder
+
+
+def inherited() -> dict[str, str]:
+    """The environment that programs we start inherit."""
+    return dict(os.environ)

@@ -55,12 +55,16 @@ class Access:
         credentials.save(self._path, new)
         self._credentials = new
 
-    def learn(self, **facts: str) -> None:
-        """Keep what the platform told of the agent, where it was not known; a token alone makes no file."""
+    def learn(self, *, user_db_id: str = "", token_address: str = "", token_ticker: str = "") -> None:
+        """Keep what the platform told of the agent, where it told anything; a token alone makes no file."""
         known = self.known
-        news = {name: value for name, value in facts.items() if value and getattr(known, name) != value}
-        if news:
-            changed = replace(known, **news)
+        changed = replace(
+            known,
+            user_db_id=user_db_id or known.user_db_id,
+            token_address=token_address or known.token_address,
+            token_ticker=token_ticker or known.token_ticker,
+        )
+        if changed != known:
             self._credentials = changed
             if self._path.exists():
                 credentials.save(self._path, changed)

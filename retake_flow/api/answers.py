@@ -168,7 +168,7 @@ def _is_html(response: Response) -> bool:
 
 
 def _page_text(page: str) -> str:
-    page = re.sub(r"<(script|style)\b.*?(</\1|\Z)", " ", page, flags=re.DOTALL | re.IGNORECASE)
+    page = re.sub(r"<(script|style)\b.*?(</\1\s*>|\Z)", " ", page, flags=re.DOTALL | re.IGNORECASE)
     return unescape(re.sub(r"<[^>]*>?", " ", page))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -36,6 +37,8 @@ class Transport:
             trust_env=False,
             timeout=_TIMEOUT,
             limits=_LIMITS,
+            # No cookies: nothing here needs them, and httpx cannot send back every one that it takes.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             headers={"User-Agent": f"retake-flow/{__version__}"},
             event_hooks={"response": [_refuse_redirect]},
         )

@@ -107,8 +107,8 @@ class Runner:
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
         self.run = step.run
-        told = [records.of_event(event, now), *(records.of_command(command, now) for command in step.commands)]
-        self._write([record for record in told if record is not None])
+        wished = (records.of_command(command, now) for command in step.commands)
+        self._write([*records.of_event(event, now), *(record for record in wished if record is not None)])
         for command in step.commands:
             await self._perform(command)
 

@@ -16,6 +16,7 @@ def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
     """The value of every input.
 
     Args:
+        flow: Declares the inputs.
         given: Values by name; texts are read as the declared type (`--set tries=3`).
 
     Raises:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import Any
 
-from retake_flow.flow import duration, structure
+from retake_flow.flow import duration
 from retake_flow.flow.expressions import Expression, Template, is_template
 from retake_flow.flow.model import SEPARATOR, Activity, Flow, Input, Poll, Retry, Route, State, Undo, Value
 from retake_flow.flow.problems import Problem, Problems, did_you_mean
@@ -29,24 +28,31 @@ class Loaded:
     damaged: frozenset[str]
 
 
-def read(file: FilePath, shown: str = "") -> Loaded:
-    """Read a flow file.
+def read_bytes(content: bytes, file: str, *, known_good: bool = False) -> Loaded:
+    """Build the model from the content of a flow file; see `load`."""
+    text, problems = decode(content, file)
+    return Loaded(None, tuple(problems), frozenset()) if problems else load(text, file, known_good=known_good)
 
-    Raises:
-        OSError: The file cannot be read.
+
+def load(text: str, file: str, *, known_good: bool = False) -> Loaded:
+    """Build the model from the text of a flow file.
+
+    Args:
+        text: The YAML.
+        file: The name shown in messages.
+        known_good: The very text has been found to fit the schema, so that need not be looked at again.
     """
-    name = shown or str(file)
-    text, problems = decode(file.read_bytes(), name)
-    return Loaded(None, tuple(problems), frozenset()) if problems else load(text, name)
-
-
-def load(text: str, file: str) -> Loaded:
-    """Build the model from the text of a flow file."""
     source = parse(text, file)
     if source.data is None:
         problems = source.problems or [Problem(source.value(()), "RF001", "the file holds nothing")]
         return Loaded(None, tuple(problems), frozenset())
-    data, problems, damaged = structure.examine(source)
+    if known_good:
+        data, problems, damaged = source.data, [], frozenset[Path]()
+    else:
+        # Imported here: the schema's validator is slow to import, and most runs know their flow.
+        from retake_flow.flow import structure
+
+        data, problems, damaged = structure.examine(source)
     if not data:
         return Loaded(None, tuple(source.problems + problems), frozenset())
     builder = _Builder(source)

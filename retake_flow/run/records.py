@@ -40,60 +40,45 @@ def plain(value: Any) -> Any:
     return scrub(str(value))
 
 
-def of_event(event: events.Event, at: float) -> Record | None:
-    """The record of a fact; None for those that their consequences tell."""
+def of_event(event: events.Event, at: float) -> list[Record]:
+    """The records of a fact; none for those that their consequences tell."""
     match event:
         case events.ActionFinished():
-            return record(
-                "action_finished",
-                at,
-                state=event.state,
-                visit=event.visit,
-                attempt=event.attempt,
-                outcome=event.outcome,
-                result=event.value,
-            )
+            common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
+            return [record("action_finished", at, **common, outcome=event.outcome, result=event.value)]
         case events.ActionFailed():
-            return record(
-                "action_finished",
-                at,
-                state=event.state,
-                visit=event.visit,
-                attempt=event.attempt,
-                outcome=f"error.{event.kind}",
-                message=event.message,
-                hint=event.hint,
-            )
-        case events.ActivityReady():
-            return record("activity_ready", at, activity=event.activity, visit=event.visit, value=event.value)
-        case events.ActivityResulted():
-            return record(
-                "activity_result",
-                at,
-                activity=event.activity,
-                visit=event.visit,
-                outcome=event.outcome,
-                result=event.value,
-            )
-        case events.ActivityExited():
-            return record(
-                "activity_ended", at, activity=event.activity, visit=event.visit, outcome="exited", reason=event.reason
-            )
-        case events.ActivityFailed():
-            return record(
-                "activity_failed" if event.again else "activity_ended",
-                at,
-                activity=event.activity,
-                visit=event.visit,
-                outcome=f"error.{event.kind}",
-                reason=event.message,
-                hint=event.hint,
-            )
+            common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
+            outcome = record("action_finished", at, **common, outcome=f"error.{event.kind}")
+            return [outcome, _error(event.state, event, at)]
         case events.StopRequested():
-            return record("stop_requested", at, reason=event.reason)
+            return [record("stop_requested", at, reason=event.reason)]
         case events.TimerFired() if event.purpose != "again":
-            return record("timer_fired", at, state=event.state, visit=event.visit, purpose=event.purpose)
-    return None
+            return [record("timer_fired", at, state=event.state, visit=event.visit, purpose=event.purpose)]
+        case events.Started() | events.TimerFired():
+            return []
+        case _:
+            return _of_activity(event, at)
+
+
+def _of_activity(event: events.Event, at: float) -> list[Record]:
+    match event:
+        case events.ActivityReady():
+            return [record("activity_ready", at, activity=event.activity, visit=event.visit, value=event.value)]
+        case events.ActivityResulted():
+            common = {"activity": event.activity, "visit": event.visit}
+            return [record("activity_result", at, **common, outcome=event.outcome, result=event.value)]
+        case events.ActivityExited():
+            common = {"activity": event.activity, "visit": event.visit}
+            return [record("activity_ended", at, **common, outcome="exited", reason=event.reason)]
+        case events.ActivityFailed():
+            name = "activity_failed" if event.again else "activity_ended"
+            ended = record(name, at, activity=event.activity, visit=event.visit, outcome=f"error.{event.kind}")
+            return [ended, _error(event.activity, event, at)]
+    return []
+
+
+def _error(place: str, event: events.ActionFailed | events.ActivityFailed, at: float) -> Record:
+    return record("error", at, place=place, kind=event.kind, message=event.message, hint=event.hint)
 
 
 def of_command(command: commands.Command, at: float) -> Record | None:

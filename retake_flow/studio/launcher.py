@@ -11,10 +11,12 @@ import asyncio
 import itertools
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import psutil
 
 from retake_flow.errors import NotReady, ProcessFailed
 from retake_flow.studio import programs, stragglers
@@ -80,7 +82,7 @@ class Launcher:
             ProcessFailed: It ended before it was ready.
             NotReady: It was not ready within `spec.ready_within` seconds.
         """
-        programs.require(spec.command()[0], self.environment)
+        programs.require(str(spec.argv[0]), self.environment)
         marks = {RUN_VARIABLE: self._marker, PROCESS_VARIABLE: f"{os.getpid()}-{next(_numbers)}"}
         process = Process(spec.name, stdout)
         try:
@@ -108,17 +110,20 @@ class Launcher:
             return Completed(process.status or 0, bytes(output), process.lines, ending)
 
     async def _start(self, spec: ProcessSpec, process: Process, marks: Mapping[str, str]) -> None:
-        await asyncio.get_running_loop().subprocess_exec(
-            lambda: process,
-            *self._prefix,
-            *spec.command(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**self.environment, **spec.environment, **marks},
-            cwd=spec.folder,
-            start_new_session=True,  # its own process group, and no Ctrl-C from our terminal
-        )
+        try:
+            await asyncio.get_running_loop().subprocess_exec(
+                lambda: process,
+                *self._prefix,
+                *spec.command(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={**self.environment, **spec.environment, **marks},
+                cwd=spec.folder,
+                start_new_session=True,  # its own process group, and no Ctrl-C from our terminal
+            )
+        except OSError as error:
+            raise ProcessFailed(f"{spec.name} could not be started: {error.strerror}", hint=spec.hint) from None
 
 
 def sweep(marker: str) -> int:
@@ -145,8 +150,10 @@ async def _until_ready(process: Process, spec: ProcessSpec, ready: Probe) -> Non
     try:
         await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
         if not process.alive:
-            await death
-            raise ProcessFailed(_with_lines(f"{spec.name} {_how(process)} before it was ready", process), hint=spec.hint)
+            await death  # and with it for the last lines
+            raise ProcessFailed(
+                _with_lines(f"{spec.name} {process.ending} before it was ready", process), hint=spec.hint
+            )
         if not probe.done():
             raise NotReady(
                 _with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s", process), hint=spec.hint
@@ -155,7 +162,7 @@ async def _until_ready(process: Process, spec: ProcessSpec, ready: Probe) -> Non
     finally:
         probe.cancel()
         death.cancel()
-        await asyncio.wait({probe, death})
+        await asyncio.gather(probe, death, return_exceptions=True)
 
 
 async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -> None:
@@ -167,13 +174,12 @@ async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -
         # can come between.
         process.send_signal(signal.SIGKILL)
         killed = stragglers.kill(marks)
-        await _to_the_end(stragglers.gone(killed))
-        await _to_the_end(process.close())
+        await _to_the_end(_let_go(process, killed))
 
 
-def _how(process: Process) -> str:
-    status = process.status or 0
-    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+async def _let_go(process: Process, killed: Sequence[psutil.Process]) -> None:
+    await stragglers.gone(killed)
+    await process.close()
 
 
 def _with_lines(sentence: str, process: Process) -> str:

@@ -64,6 +64,12 @@ class Process(asyncio.SubprocessProtocol):
         """The last lines it wrote, free of secrets."""
         return tuple(self._lines)
 
+    @property
+    def ending(self) -> str:
+        """How it ended, without its name: `ended with status 1`, `was killed by signal 9`."""
+        status = self.status or 0
+        return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
     async def ended(self) -> str:
         """Wait until it ends.
 
@@ -72,10 +78,8 @@ class Process(asyncio.SubprocessProtocol):
         """
         await self._exited.wait()
         await _at_most(DRAIN_SECONDS, self._closed)
-        status = self.status or 0
-        if status < 0:
-            return f"{self.name} was killed by signal {-status}"
-        return f"{self.name} ended with status {status}" + (f": {self._lines[-1]}" if self._lines else "")
+        last = f": {self._lines[-1]}" if self._lines and (self.status or 0) >= 0 else ""
+        return f"{self.name} {self.ending}{last}"
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to it and its process group, if it still lives."""

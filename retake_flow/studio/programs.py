@@ -63,6 +63,4 @@ def require(name: str, environment: Mapping[str, str]) -> Path:
     known = [program for program in PROGRAMS if program.name == name]
     if not known:
         raise MissingProgram(f"{name} is not installed")
-    raise MissingProgram(
-        f"{name} is not installed; it is {known[0].purpose}", hint=f"run: {install_command(known)}"
-    )
+    raise MissingProgram(f"{name} is not installed; it is {known[0].purpose}", hint=f"run: {install_command(known)}")

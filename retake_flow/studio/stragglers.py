@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import psutil
 
@@ -33,9 +34,10 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
 
 async def gone(processes: Sequence[psutil.Process], within: float = 3.0) -> None:
     """Wait until killed processes have left, at most `within` seconds."""
-    deadline = asyncio.get_running_loop().time() + within
-    while any(_alive(process) for process in processes) and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.005)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            for process in processes:
+                await _gone(process)
 
 
 def _marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
@@ -46,6 +48,13 @@ def _marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
                 yield process
         except (psutil.Error, OSError):
             continue  # it ended meanwhile, or it is not ours to read
+
+
+async def _gone(process: psutil.Process) -> None:
+    while True:
+        if not _alive(process):
+            return
+        await asyncio.sleep(0.005)
 
 
 def _alive(process: psutil.Process) -> bool:

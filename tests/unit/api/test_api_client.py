@@ -17,9 +17,7 @@ from retake_flow.api.models import Registration
 from retake_flow.api.transport import MAX_BODY
 from retake_flow.errors import RetakeFlowError
 
-OWL = Registration(
-    "Owl", "Night sky.", "https://example.com/o.png", "So11111111111111111111111111111111111111112", "OWL"
-)
+OWL = Registration("Owl", "Night sky.", "https://example.com/o.png", "1" * 32, "OWL")
 POST = "https://x.com/owl/status/20"
 
 Call = Callable[[RetakeClient], Coroutine[Any, Any, Any]]

@@ -7,9 +7,7 @@ from retake_flow.api.models import Registration
 from retake_flow.api.protocol import Request
 from retake_flow.errors import InputError
 
-OWL = Registration(
-    "Owl", "Night sky.", "https://example.com/o.png", "So11111111111111111111111111111111111111112", "OWL"
-)
+OWL = Registration("Owl", "Night sky.", "https://example.com/o.png", "1" * 32, "OWL")
 CALLS = [
     (protocol.register(OWL), "POST /agent/register"),
     (protocol.verification_status(), "GET /agent/verification-status"),

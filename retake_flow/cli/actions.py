@@ -1,0 +1,73 @@
+"""`retake-flow actions`: the catalogue of what a state can do."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.flow.catalogue import ActionSpec
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("actions", help="list the actions that a flow can use")
+    parser.add_argument("name", nargs="*", metavar="ACTION", help="only these (or groups, such as `studio`)")
+    parser.add_argument("--json", action="store_true", help="one JSON object an action")
+    parser.set_defaults(command=actions)
+
+
+def actions(args: argparse.Namespace) -> int:
+    """Print the catalogue."""
+    from retake_flow.actions.catalogue import CATALOGUE
+    from retake_flow.cli import terminal
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.problems import did_you_mean
+
+    wanted = [
+        s for s in CATALOGUE.values() if not args.name or s.name in args.name or s.name.split(".")[0] in args.name
+    ]
+    groups = {name.split(".")[0] for name in CATALOGUE}
+    for name in args.name:
+        if name not in CATALOGUE and name not in groups:
+            raise UsageError(f"there is no action {name!r}", hint=did_you_mean(name, [*CATALOGUE, *groups]))
+    for spec in wanted:
+        if args.json:
+            terminal.emit(_described(spec))
+        else:
+            terminal.say(_shown(spec))
+    return 0
+
+
+def _described(spec: ActionSpec) -> dict[str, Any]:
+    return {
+        "action": spec.name,
+        "summary": spec.summary,
+        "service": spec.service,
+        "inputs": {name: dict(schema) for name, schema in spec.inputs.items()},
+        "required": list(spec.required),
+        "outcomes": list(spec.outcomes),
+        "errors": list(spec.errors),
+        "result": {name: dict(schema) for name, schema in spec.result.items()},
+        "secrets": sorted(spec.secrets),
+        "idempotency": str(spec.idempotency),
+        "programs": list(spec.programs),
+    }
+
+
+def _shown(spec: ActionSpec) -> str:
+    inputs = ", ".join(_input(spec, name) for name in spec.inputs) or "none"
+    result = ", ".join(f"{n} (secret)" if n in spec.secrets else n for n in spec.result) or "none"
+    return (
+        f"{spec.name}{'  (service: an activity)' if spec.service else ''}\n    {spec.summary}\n"
+        f"    inputs: {inputs}\n    outcomes: {', '.join(spec.outcomes)}\n    result: {result}\n"
+        f"    errors: {', '.join(f'error.{kind}' for kind in spec.errors) or 'none'}\n"
+        f"    idempotency: {spec.idempotency}\n"
+    )
+
+
+def _input(spec: ActionSpec, name: str) -> str:
+    default = spec.inputs[name].get("default")
+    if default is not None:
+        return f"{name} (default {default!r})"
+    return f"{name} (optional)" if name in spec.optional else name

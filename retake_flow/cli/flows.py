@@ -1,0 +1,66 @@
+"""Opening a flow that a person named: found, read, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from retake_flow.cli.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from retake_flow.flow.model import Flow
+    from retake_flow.flow.problems import Problem
+    from retake_flow.settings import Settings
+
+
+def read(name: str) -> tuple[Path, bytes]:
+    """The file and the content of a flow.
+
+    Raises:
+        UsageError: There is none, or it cannot be read.
+    """
+    from retake_flow.errors import UsageError
+    from retake_flow.flow import library
+
+    path = library.find(name)
+    try:
+        return path, path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+
+
+def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
+    """All that is wrong with a flow. That nothing is, is remembered for the same text and program."""
+    path, content = read(name)
+    verdicts = Verdicts(settings.cache_folder)
+    if verdicts.known_good(content):
+        return ()
+    from retake_flow.actions.catalogue import CATALOGUE
+    from retake_flow.flow.check import check
+    from retake_flow.flow.load import read_bytes
+
+    found = check(read_bytes(content, str(path)), CATALOGUE)
+    if not found:
+        verdicts.remember(content)
+    return found
+
+
+def opened(name: str, settings: Settings) -> Flow:
+    """A flow that can be run.
+
+    Raises:
+        Problems: It has mistakes.
+        UsageError: There is no such flow.
+    """
+    from retake_flow.flow.load import read_bytes
+    from retake_flow.flow.problems import Problems
+
+    found = problems(name, settings)
+    if found:
+        raise Problems(found)
+    path, content = read(name)
+    loaded = read_bytes(content, str(path), known_good=True)
+    if loaded.flow is None or loaded.problems:
+        raise Problems(loaded.problems)
+    return loaded.flow

@@ -1,0 +1,94 @@
+"""A live picture of a run on a terminal: what happens scrolls, how things stand remains at the bottom."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from retake_flow.cli.reports import report_lines
+from retake_flow.cli.views import clock, lines
+from retake_flow.flow.duration import words
+from retake_flow.flow.model import Flow
+from retake_flow.run.records import Record
+
+_CHAT_LINES = 4
+_DOING = {
+    "activity_started": "starting",
+    "activity_ready": "ready",
+    "activity_result": "running",
+    "activity_failed": "failing",
+}
+
+
+class LiveView:
+    """Shows the state, what is running, the viewers and the last of the chat, twice a second."""
+
+    def __init__(self, flow: Flow, console: Console | None = None) -> None:
+        self._flow = flow
+        self._console = console or Console(highlight=False)
+        self._began = time.monotonic()
+        self._state = ""
+        self._activities: dict[str, str] = {}
+        self._viewers: int | None = None
+        self._chat: deque[str] = deque(maxlen=_CHAT_LINES)
+        self._live = Live(console=self._console, get_renderable=self._picture, refresh_per_second=2, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def heard(self, record: Record) -> None:
+        """Take a record into the picture, and print it above if it is of interest."""
+        self._note(record)
+        for line in lines(record):
+            # As text, not as markup: what viewers write must not style our terminal.
+            self._console.print(Text(f"{clock(record)}  {line}"), soft_wrap=True)
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Print how a rehearsal went."""
+        self._live.stop()
+        for line in report_lines(report):
+            self._console.print(Text(line), soft_wrap=True)
+
+    def _note(self, record: Record) -> None:
+        match record["event"]:
+            case "state_entered":
+                self._state = record["state"]
+            case "state_left":
+                prefix = record["state"] + ":"
+                self._activities = {k: v for k, v in self._activities.items() if not k.startswith(prefix)}
+            case "activity_ended":
+                self._activities.pop(record["activity"], None)
+            case "chat_message":
+                self._chat.append(f"{record['author']}: {record['text']}")
+            case "chat_sent":
+                self._chat.append(f"> {record['text']}")
+            case event if event in _DOING:
+                self._activities[record["activity"]] = _DOING[event]
+        result = record.get("result")
+        if isinstance(result, dict) and "viewers" in result:
+            self._viewers = result["viewers"]
+
+    def _picture(self) -> Group:
+        table = Table.grid(padding=(0, 2))
+        table.add_row(Text("state", "dim"), Text(self._state or "starting", "bold"))
+        running = "  ".join(f"{key.rpartition(':')[2]} {doing}" for key, doing in self._activities.items())
+        table.add_row(Text("running", "dim"), Text(running or "nothing"))
+        viewers = "-" if self._viewers is None else str(self._viewers)
+        table.add_row(Text("viewers", "dim"), Text(viewers))
+        table.add_row(Text("chat", "dim"), Text("\n".join(self._chat) or "quiet"))
+        title = f"{self._flow.name} · {words(time.monotonic() - self._began)} · Ctrl-C stops"
+        return Group(Panel(table, title=title, title_align="left", border_style="dim"))

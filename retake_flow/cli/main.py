@@ -1,0 +1,60 @@
+"""The way in, and the one way out, where errors become exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from retake_flow import __version__
+from retake_flow.cli import actions, check, doctor, graph, rehearsal, run, terminal
+
+EPILOG = """\
+exit codes:
+  0  completed                     4  waiting for a person
+  1  failed                        6  something needed is missing
+  2  the command was not understood    130  interrupted, after an orderly stop
+  3  the flow is invalid
+"""
+
+_COMMANDS = (run, check, graph, actions, doctor, rehearsal)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    main = argparse.ArgumentParser(
+        prog="retake-flow",
+        description="Take an AI agent live on retake.tv by a YAML state machine.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
+    commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_to(commands)
+    return main
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and give its exit code."""
+    from retake_flow.errors import RetakeFlowError
+
+    args = parser().parse_args(arguments)
+    try:
+        return int(args.command(args))
+    except RetakeFlowError as error:
+        terminal.fail(error, as_json=getattr(args, "json", False))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Who read our output has gone; nothing more can be said, also not by Python when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def entry() -> NoReturn:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""`retake-flow rehearsal`: retake.tv on one's own machine, alone."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from retake_flow.rehearsal.options import Options
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("rehearsal", help="serve a retake.tv on this machine, until Ctrl-C")
+    parser.add_argument("--port", type=int, default=0, help="the HTTP port; chosen by the system by default")
+    parser.add_argument("--folder", metavar="DIR", help="where recordings, thumbnails and the report go")
+    parser.add_argument(
+        "--options", metavar="FILE", help="JSON: latency, lag, agents, viewers, faults, … (docs/rehearsal.md)"
+    )
+    parser.add_argument("--json", action="store_true", help="say the address as one JSON line")
+    parser.set_defaults(command=rehearsal)
+
+
+def rehearsal(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    import asyncio
+    from pathlib import Path
+
+    from retake_flow.cli.options import read_options
+    from retake_flow.rehearsal.options import Options
+    from retake_flow.settings import Settings
+
+    folder = Path(args.folder) if args.folder else Settings.from_environment().state_folder / "rehearsals" / "alone"
+    options = Options.from_mapping(read_options(args.options))
+    return asyncio.run(_serve(options, folder, args.port, args.json))
+
+
+async def _serve(options: Options, folder: Path, port: int, as_json: bool) -> int:
+    import asyncio
+    import signal
+
+    from retake_flow.cli import terminal
+    from retake_flow.rehearsal.server import serve
+
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with serve(options, folder, port) as server:
+        if as_json:
+            terminal.emit({"api_url": server.address, "rtmp_url": server.rtmp_address, "folder": str(server.folder)})
+        else:
+            terminal.say(f"retake.tv is rehearsed at {server.address}; recordings go to {server.folder}")
+            terminal.say(f"use it with: RETAKE_API_URL={server.address} retake-flow run go-live.yaml")
+        await ended.wait()
+    return 0

@@ -1,0 +1,52 @@
+"""The report of a rehearsal in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from retake_flow.flow.duration import words
+
+
+def report_lines(report: dict[str, Any]) -> Iterator[str]:
+    """What a person wants to know of a rehearsal, line by line."""
+    yield ""
+    yield f"The rehearsal took {words(report['seconds'])} and {report['calls']} calls."
+    keys = report["keys"]
+    yield f"  stream keys   {keys['issued']} issued, {keys['used']} used, {keys['reused']} used twice"
+    for agent in report["agents"]:
+        yield from _agent_lines(agent)
+    for recorded in report["recordings"]:
+        yield from _recording_lines(recorded)
+    for breach in report["broken_rules"]:
+        yield f"  BROKEN RULE   {breach['text']}"
+
+
+def _agent_lines(agent: dict[str, Any]) -> Iterator[str]:
+    for session in agent["sessions"]:
+        if session["live"] is not None:
+            yield f"  on air        after {session['live'] - session['started']:.1f} s, {session['viewers']} viewers"
+    pictures = agent["thumbnails"]
+    if pictures:
+        yield f"  thumbnails    {len(pictures)}, the first {pictures[0]['since_live']} s after going live"
+        yield f"                {pictures[-1]['path']}"
+    chat = agent["chat"]
+    if chat:
+        own = sum(comment["agent"] for comment in chat)
+        yield f"  chat          {len(chat) - own} comments, {own} messages of the agent"
+        for comment in chat[:12]:
+            yield f"                {comment['name']}: {comment['text']}"
+
+
+def _recording_lines(recorded: dict[str, Any]) -> Iterator[str]:
+    video = recorded.get("video")
+    if video:
+        yield (
+            f"  recording     {video['codec']} {video['width']}x{video['height']} {video['pixel_format']}"
+            f" + {video['audio_codec']}, {video['frames']} frames, {video['frames_per_second']:.1f}/s,"
+            f" {video['duration_seconds']:.1f} s"
+        )
+    elif recorded.get("problem"):
+        yield f"  recording     cannot be read: {recorded['problem']}"
+    if recorded["path"]:
+        yield f"                {recorded['path']}"

@@ -1,0 +1,36 @@
+"""Writing to whoever started us: JSON lines for programs, plain words for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.errors import RetakeFlowError
+
+
+def emit(record: dict[str, Any]) -> None:
+    """Write one JSON object as one line, at once."""
+    sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Write a line for people, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def fail(error: RetakeFlowError, as_json: bool) -> None:
+    """Write an error: on standard error for people, as an `error` object on standard output for programs."""
+    from retake_flow.redact import scrub
+
+    message, hint = scrub(error.message), scrub(error.hint)
+    if as_json:
+        from retake_flow.run.records import record
+
+        emit(record("error", time.time(), kind=error.kind, message=message, hint=hint))
+        return
+    sys.stderr.write(f"retake-flow: {message}\n" + (f"    hint: {hint}\n" if hint else ""))

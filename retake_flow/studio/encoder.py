@@ -1,0 +1,146 @@
+"""The encoder: ffmpeg, sending a display to the platform with the guide's settings."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from retake_flow.errors import InputError, StudioError
+from retake_flow.redact import Secret
+from retake_flow.studio.display import checked_size
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.process import Process
+from retake_flow.studio.progress import Progress, ProgressReader
+from retake_flow.studio.specification import ProcessSpec
+
+FRAMERATE = 30
+BITRATE = "1500k"
+# A write that the network does not take ends ffmpeg after so long (measured for RTMP with ffmpeg 5.1; without it
+# ffmpeg hangs and does not hear SIGINT either).
+WRITE_TIMEOUT_SECONDS = 10
+# Where ffmpeg hangs in another place, such as the display, it is given up when nothing was sent for so long.
+STALL_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """A running encoder."""
+
+    process: Process
+    reader: ProgressReader
+    value: Mapping[str, Any]
+
+    @property
+    def progress(self) -> Progress:
+        """Its latest report."""
+        return self.reader.latest or Progress()
+
+    async def ended(self) -> str:
+        """Wait until it ends, or has sent nothing for `STALL_SECONDS`, and say why."""
+        death = asyncio.ensure_future(self.process.ended())
+        try:
+            sent = -1
+            while self.progress.total_size != sent:
+                sent = self.progress.total_size
+                await asyncio.wait({death}, timeout=STALL_SECONDS)
+                if death.done():
+                    return death.result()
+            return f"ffmpeg has sent nothing for {STALL_SECONDS:g} s"
+        finally:
+            death.cancel()
+
+
+def specification(
+    push_url: Secret, display: str, size: str, framerate: int = FRAMERATE, bitrate: str = BITRATE
+) -> ProcessSpec:
+    """How the encoder is started: the guide's command line (section 4), with the marked additions.
+
+    Raises:
+        InputError: A setting cannot be used.
+        StudioError: `push_url` is not an RTMP address.
+    """
+    if not re.fullmatch(r"rtmps?://\S+", push_url.reveal()):
+        raise StudioError("the platform's push address is not an rtmp:// or rtmps:// address")
+    return ProcessSpec(
+        argv=(
+            "ffmpeg",
+            # Added: quiet, with progress for us. The reports come often because the first that shows a sent frame
+            # makes the encoder ready.
+            *("-hide_banner", "-loglevel", "error", "-nostats"),
+            *("-progress", "pipe:1", "-stats_period", "0.1"),
+            *("-thread_queue_size", "512"),  # prevents dropped frames (guide)
+            *("-f", "x11grab", "-video_size", checked_size(size), "-framerate", str(framerate), "-i", display),
+            # The player shows nothing without an audio track (guide).
+            *("-f", "lavfi", "-i", "anullsrc=channel_layout=stereo:sample_rate=44100"),
+            *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"),
+            *_rate(bitrate),
+            *("-pix_fmt", "yuv420p"),  # what browsers decode (guide)
+            *("-g", str(2 * _checked_framerate(framerate))),  # a key frame every 2 s
+            *("-c:a", "aac", "-b:a", "128k"),
+            *("-rw_timeout", str(WRITE_TIMEOUT_SECONDS * 1_000_000)),  # added, in microseconds
+            # ffmpeg takes an address as an argument only, so other users of this machine can read the stream key
+            # in the process list while it runs. It is in none of our texts.
+            *("-f", "flv", push_url),
+        ),
+        ready_within=20.0,
+        stop_signal=signal.SIGINT,  # it then closes the stream in order
+        grace=5.0,
+        hint="see whether the ingest can be reached; it takes only the newest stream key",
+    )
+
+
+@asynccontextmanager
+async def push(
+    launcher: Launcher,
+    push_url: Secret,
+    display: str,
+    size: str,
+    framerate: int = FRAMERATE,
+    bitrate: str = BITRATE,
+) -> AsyncIterator[Encoder]:
+    """An encoder that has sent its first frames.
+
+    Args:
+        launcher: Starts it.
+        push_url: The ingest's address with the stream key.
+        display: The display to send, such as `:99`.
+        size: How much of it, in pixels, such as `1280x720`.
+        framerate: Frames per second.
+        bitrate: Of the video, such as `1500k`.
+
+    Raises:
+        InputError: A setting cannot be used.
+        MissingProgram: ffmpeg is not installed.
+        ProcessFailed: The ingest refused or could not be reached, or the display is gone.
+        NotReady: No frame was sent in time.
+    """
+    # ffmpeg and the ingest also name the key alone.
+    Secret(push_url.reveal().rstrip("/").rsplit("/", 1)[-1])
+    reader = ProgressReader()
+
+    async def sending(_: Process) -> None:
+        await reader.sending.wait()
+
+    spec = specification(push_url, display, size, framerate, bitrate)
+    async with launcher.process(spec, sending, stdout=reader.feed) as process:
+        frames = reader.latest.frame if reader.latest else 0
+        yield Encoder(process, reader, {"display": display, "size": size, "frames": frames})
+
+
+def _rate(bitrate: str) -> tuple[str, ...]:
+    match = re.fullmatch(r"([1-9]\d{0,8})([kM]?)", bitrate)
+    if match is None:
+        raise InputError(f"the bit rate {bitrate!r} cannot be used", hint="write it as 1500k or 2M")
+    # The guide's buffer holds two seconds.
+    return ("-b:v", bitrate, "-maxrate", bitrate, "-bufsize", f"{2 * int(match[1])}{match[2]}")
+
+
+def _checked_framerate(framerate: int) -> int:
+    if not 1 <= framerate <= 60:
+        raise InputError(f"the frame rate {framerate} cannot be used", hint="choose one between 1 and 60")
+    return framerate

@@ -1,0 +1,47 @@
+"""The stream log: what is appended to it shows on stream."""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from pathlib import Path
+
+COLUMNS = 120  # what fits beside each other at 1280 pixels
+# Of one text, so that nobody fills more than the picture at once.
+LONGEST_TEXT = 4000
+MOST_LINES = 30
+
+# Terminal escape sequences: OSC and its like with their text, CSI, two-character ones; in 7 and 8 bits.
+_ESCAPES = re.compile(
+    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|\x1b[ -/]*[0-~]?",
+    re.DOTALL,
+)
+# Control characters, line separators that are none of ours, and marks that turn the direction of writing.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+class StreamLog:
+    """A text file whose lines show on stream."""
+
+    def __init__(self, path: Path) -> None:
+        """Start the log at `path` anew, readable by this user only."""
+        self.path = path
+        path.unlink(missing_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    def append(self, text: str) -> None:
+        """Show a text: cleaned of what could command the terminal, wrapped, and cut when very long."""
+        lines = displayed(text)
+        if lines:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("".join(f"{line}\n" for line in lines))
+
+
+def displayed(text: str) -> list[str]:
+    """The lines as which a text shows on stream."""
+    clean = text[:LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
+    clean = _CONTROLS.sub("", _ESCAPES.sub("", clean)).encode("utf-8", "replace").decode()
+    return [part for line in clean.split("\n") for part in textwrap.wrap(line, COLUMNS) or [""]][:MOST_LINES]

@@ -1,0 +1,116 @@
+"""The window manager and the content window: openbox, and xterm on the stream log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.process import Process
+from retake_flow.studio.specification import ProcessSpec
+
+_READY = "managing"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A program that draws on a display.
+
+    Attributes:
+        process: The program.
+        value: What others may need to know of it.
+    """
+
+    process: Process
+    value: Mapping[str, Any]
+
+    async def ended(self) -> str:
+        """Wait until the program ends, and say why."""
+        return await self.process.ended()
+
+
+def openbox(display: str, folder: Path) -> ProcessSpec:
+    """How the window manager is started; it keeps what it writes in `folder`, which exists."""
+    own = str(folder)
+    return ProcessSpec(
+        argv=(
+            "openbox",
+            "--sm-disable",  # no session manager: there is no desktop session
+            *("--startup", f"echo {_READY}"),  # it runs this once it manages the display
+        ),
+        # The operator's own openbox settings are neither read nor written.
+        environment={"DISPLAY": display, "XDG_CONFIG_HOME": own, "XDG_CACHE_HOME": own, "XDG_DATA_HOME": own},
+    )
+
+
+def xterm(display: str, log: Path) -> ProcessSpec:
+    """How the content window is started: the guide's command line (section 4), with the marked additions."""
+    return ProcessSpec(
+        argv=(
+            "xterm",
+            *("-fa", "Monospace"),
+            *("-fs", "12"),
+            *("-bg", "black"),
+            *("-fg", "#00ff00"),
+            *("-geometry", "160x45+0+0"),
+            # Added: 160x45 characters of this font are larger than 1280x720, so the newest lines would be written
+            # below the picture. Maximized it fits a display of any size, with or without a window manager.
+            "-maximized",
+            # Added: its program starts when the window is mapped, which makes the window's readiness visible.
+            *("-xrm", "XTerm*waitForMap: true"),
+            # From the first line on, and by name, so that a log written anew is picked up.
+            *("-e", "tail", "-n", "+1", "-F", str(log)),
+        ),
+        environment={"DISPLAY": display, "LC_ALL": "C.UTF-8"},  # or it would take the log for Latin-1
+    )
+
+
+@asynccontextmanager
+async def open_window_manager(launcher: Launcher, display: str, folder: Path) -> AsyncIterator[Window]:
+    """Openbox, managing the display.
+
+    Raises:
+        MissingProgram, ProcessFailed, NotReady: It does not start.
+    """
+    managing = asyncio.Event()
+
+    def hear(output: bytes) -> None:
+        if _READY.encode() in output:
+            managing.set()
+
+    async def manages(_: Process) -> None:
+        await managing.wait()
+
+    async with launcher.process(openbox(display, folder), manages, stdout=hear) as process:
+        yield Window(process, {"display": display})
+
+
+@asynccontextmanager
+async def open_content(launcher: Launcher, display: str, log: Path) -> AsyncIterator[Window]:
+    """The content window, mapped and showing the log.
+
+    Raises:
+        MissingProgram, ProcessFailed, NotReady: It does not start.
+    """
+    async with launcher.process(xterm(display, log), _shows) as process:
+        yield Window(process, {"display": display, "log": str(log)})
+
+
+async def _shows(process: Process) -> None:
+    while True:
+        if "tail" in _children(process.pid):
+            return
+        await asyncio.sleep(0.01)
+
+
+def _children(pid: int) -> list[str]:
+    try:
+        return [child.name() for child in psutil.Process(pid).children()]
+    except psutil.Error:
+        return []

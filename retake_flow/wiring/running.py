@@ -1,0 +1,92 @@
+"""Everything one run needs, put together."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from retake_flow.actions.access import Access, MakeClient
+from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.performer import Performer
+from retake_flow.actions.retake import RetakeActions
+from retake_flow.actions.studio import StudioActions
+from retake_flow.api.client import RetakeClient
+from retake_flow.engine.clock import SystemClock
+from retake_flow.engine.machine import Machine
+from retake_flow.engine.runner import Runner
+from retake_flow.errors import MissingProgram
+from retake_flow.flow.model import Flow
+from retake_flow.ports.journal import Listener
+from retake_flow.redact import Secret
+from retake_flow.run.run import Run
+from retake_flow.settings import Settings, inherited
+from retake_flow.store.lines import LinesStore
+from retake_flow.studio import programs
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.stage import Stage
+
+
+def new_id(flow: Flow) -> str:
+    """A name for a run that sorts by time."""
+    return f"{flow.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def require_programs(flow: Flow) -> None:
+    """Make sure that every program the flow's actions start is installed.
+
+    Raises:
+        MissingProgram: Names all that are not, and the command that installs them.
+    """
+    used = {state.do for state in flow.states.values() if state.do} | {a.do for a in flow.activities()}
+    needed = {program for name in used for program in CATALOGUE[name].programs}
+    missing = [program for program in programs.missing(inherited()) if program.name in needed]
+    if missing:
+        names = ", ".join(program.name for program in missing)
+        raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
+
+
+def launcher(run: str) -> Launcher:
+    """A launcher whose children bear the run's id."""
+    return Launcher(run, inherited())
+
+
+@asynccontextmanager
+async def runner(
+    flow: Flow, run: str, inputs: Mapping[str, Any], settings: Settings, listeners: Sequence[Listener]
+) -> AsyncIterator[Runner]:
+    """A runner with everything it needs; connections and temporary files are gone when it is left."""
+    folder = Path(tempfile.mkdtemp(prefix="retake-flow-"))
+    async with AsyncExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        stage = Stage(launcher(run), folder)
+        access = Access(settings.credentials, settings.access_token, settings.origin, _client_at(settings.origin))
+        stack.push_async_callback(access.close)
+        actions = Performer(
+            RetakeActions(access, flow.guide, settings.state_folder / "guides"),
+            StudioActions(stage, access),
+            ChatActions(access, stage.say, time.time),
+        )
+        yield Runner(
+            Machine(flow),
+            Run(id=run, flow=flow.name, digest=flow.digest, inputs=inputs),
+            catalogue=CATALOGUE,
+            actions=actions,
+            store=LinesStore(settings.state_folder / "journals"),
+            clock=SystemClock(),
+            listeners=listeners,
+        )
+
+
+def _client_at(origin: str) -> MakeClient:
+    def make(token: Secret | None, issued_by: str) -> RetakeClient:
+        return RetakeClient(origin, token, issued_by=issued_by)
+
+    return make

@@ -1,0 +1,111 @@
+"""Viewers by script, on a loop whose time passes by itself."""
+
+import asyncio
+import random
+
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.options import Options, PreparedAgent
+from retake_flow.rehearsal.platform import Platform
+from retake_flow.rehearsal.script import DEFAULT_SCRIPT, Cue
+from retake_flow.rehearsal.viewers import attend
+
+OWL = PreparedAgent("Owl", Secret("rtk_viewers_owl_1"), "user_owl")
+
+
+async def staged(platform, script, act):
+    """Run `act(platform, owl)` with the viewers attending."""
+    audience = asyncio.create_task(attend(platform, script))
+    await asyncio.sleep(0)
+    try:
+        return await act(platform, platform.agents.with_id("user_owl"))
+    finally:
+        audience.cancel()
+        await asyncio.wait([audience])
+        assert audience.cancelled()
+
+
+async def go_live(platform, owl):
+    """Push video on a fresh key."""
+    key = platform.issue_key(owl)
+    platform.start(owl)
+    publication = platform.publish(key.value.reveal())
+    publication.video()
+    return publication
+
+
+def platform_at(now):
+    """A platform with a lag of two seconds."""
+    return Platform(Options(agents=(OWL,), lag=2.0), now, random.Random(0))
+
+
+def test_viewers_come_after_the_stream_is_live(virtually):
+    """Each cue happens at its second after going live, the lag included, and not before there is video."""
+
+    async def main(now):
+        async def act(platform, owl):
+            await asyncio.sleep(100)
+            before = len(owl.chat.comments)
+            await go_live(platform, owl)
+            went = now()
+            await asyncio.sleep(30)
+            return before, [(comment.text, comment.at - went) for comment in owl.chat.comments]
+
+        script = (Cue(5, "kenji", text="second"), Cue(1.5, "mira", text="first"))
+        return await staged(platform_at(now), script, act)
+
+    assert virtually(main) == (0, [("first", 3.5), ("second", 7.0)])
+
+
+def test_viewers_are_counted_while_they_are_there(virtually):
+    """Joining and leaving change who is watching; everybody who was there is counted for the session."""
+
+    async def main(now):
+        async def act(platform, owl):
+            await go_live(platform, owl)
+            await asyncio.sleep(60)
+            return set(owl.audience), owl.session.viewers
+
+        script = (Cue(1, "a", "join"), Cue(2, "b", text="hi"), Cue(3, "a", "leave"), Cue(4, "b", text="still here"))
+        return await staged(platform_at(now), script, act)
+
+    assert virtually(main) == ({"b"}, 2)
+
+
+def test_the_script_goes_on_after_an_interruption(virtually):
+    """Viewers stay when the agent goes live anew: nobody's words are heard twice."""
+
+    async def main(now):
+        async def act(platform, owl):
+            await go_live(platform, owl)
+            await asyncio.sleep(5)
+            await go_live(platform, owl)
+            await asyncio.sleep(60)
+            return [comment.text for comment in owl.chat.comments]
+
+        return await staged(platform_at(now), (Cue(1, "a", text="one"), Cue(9, "a", text="two")), act)
+
+    assert virtually(main) == ["one", "two"]
+
+
+def test_viewers_leave_it_when_the_session_is_stopped(virtually):
+    """After stream/stop nobody writes any more."""
+
+    async def main(now):
+        async def act(platform, owl):
+            await go_live(platform, owl)
+            await asyncio.sleep(5)
+            platform.stop(owl)
+            await asyncio.sleep(60)
+            return [comment.text for comment in owl.chat.comments]
+
+        return await staged(platform_at(now), (Cue(1, "a", text="one"), Cue(9, "a", text="two")), act)
+
+    assert virtually(main) == ["one"]
+
+
+def test_the_default_audience_speaks_early():
+    """By default about four people come within a minute, and the first one writes within two seconds."""
+    assert len({cue.name for cue in DEFAULT_SCRIPT}) == 4
+    assert DEFAULT_SCRIPT[0].at <= 2
+    assert DEFAULT_SCRIPT[0].text
+    assert all(cue.at <= 60 for cue in DEFAULT_SCRIPT)
