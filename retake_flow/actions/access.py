@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,12 @@ from pathlib import Path
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
+from retake_flow.api.models import StreamStatus
 from retake_flow.errors import CredentialsError
 from retake_flow.redact import Secret
+
+#: Seconds between an answer about the stream status and the next question (guide, step 5).
+STATUS_PACE = 3.0
 
 MakeClient = Callable[[Secret | None, str], RetakeClient]
 
@@ -32,6 +37,8 @@ class Access:
         self._make_client = make_client
         self._credentials: Credentials | None = None
         self._clients: dict[Secret | None, RetakeClient] = {}
+        self._status_turn = asyncio.Lock()
+        self._status_next = 0.0
 
     def load(self) -> Credentials | None:
         """Read the credentials again; None when there are none."""
@@ -81,6 +88,18 @@ class Access:
             self._clients[token] = self._make_client(token, issued_by)
         return self._clients[token]
 
+    async def status(self) -> StreamStatus:
+        """The stream status, asked for no more often than the guide says, whoever wants to know it."""
+        async with self._status_turn:
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(self._status_next - loop.time())
+            try:
+                status = await self.client().stream_status()
+            finally:
+                self._status_next = loop.time() + STATUS_PACE
+        self.learn(user_db_id=status.user_db_id, token_address=status.token_address)
+        return status
+
     async def user_id(self) -> str:
         """The agent's userDbId, learnt from the stream status when only a token is known.
 
@@ -88,7 +107,7 @@ class Access:
             CredentialsError: The platform does not tell it.
         """
         if not self.known.user_db_id:
-            self.learn(user_db_id=(await self.client().stream_status()).user_db_id)
+            await self.status()
         if not self.known.user_db_id:
             raise CredentialsError("the agent's userDbId is not known", hint="add userDbId to the credentials file")
         return self.known.user_db_id

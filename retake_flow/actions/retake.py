@@ -97,8 +97,7 @@ class RetakeActions:
 
     async def stream_status(self, call: Call) -> Completion:
         """Ask how the stream is doing."""
-        status = await self._access.client().stream_status()
-        self._access.learn(user_db_id=status.user_db_id, token_address=status.token_address)
+        status = await self._access.status()
         return Completion(
             value={
                 "is_live": status.is_live,

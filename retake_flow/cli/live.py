@@ -13,8 +13,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from retake_flow.cli.lines import clock, lines
 from retake_flow.cli.reports import report_lines
-from retake_flow.cli.views import clock, lines
 from retake_flow.flow.duration import words
 from retake_flow.flow.model import Flow
 from retake_flow.run.records import Record

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, Protocol
 
 from retake_flow.cli import terminal
+from retake_flow.cli.lines import clock, lines
 from retake_flow.cli.reports import report_lines
 from retake_flow.flow.model import Flow
 from retake_flow.run.records import Record
@@ -81,48 +81,3 @@ class PlainView:
         """Print the report."""
         for line in report_lines(report):
             terminal.say(line)
-
-
-def clock(record: Record) -> str:
-    """The local time of a record."""
-    return datetime.fromisoformat(record["t"]).astimezone().strftime("%H:%M:%S")
-
-
-def lines(record: Record) -> list[str]:
-    """What a record says to a person, as lines; nothing for most."""
-    said = _SAID.get(record["event"])
-    return said(record).splitlines() if said else []
-
-
-def _hinted(record: Record) -> str:
-    return f" ({record['hint']})" if record.get("hint") else ""
-
-
-def _ended(record: Record) -> str:
-    name = record["activity"].rpartition(":")[2]
-    return f"! {name}: {record['reason']}" if record["outcome"] == "exited" else ""
-
-
-def _undone(record: Record) -> str:
-    problem = f": {record['message']}" if "message" in record else ""
-    return f"← undid {record['state']}: {record['outcome']}{problem}"
-
-
-def _run_ended(record: Record) -> str:
-    reason = f": {record['reason']}" if record["reason"] else ""
-    return f"{record['outcome']} in {record['state'] or 'no state'}{reason}"
-
-
-_SAID: dict[str, Callable[[Record], str]] = {
-    "run_started": lambda r: f"run {r['run']} of {r['flow']}",
-    "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
-    "error": lambda r: f"! {r['place']}: {r['message']}{_hinted(r)}",
-    "retry_scheduled": lambda r: f"  again in {r['after']:g} s",
-    "activity_ended": _ended,
-    "notice": lambda r: "\n".join(f"• {line}" for line in r["message"].splitlines()),
-    "chat_message": lambda r: f"{r['author']}: {r['text']}",
-    "chat_sent": lambda r: f"> {r['text']}",
-    "stop_requested": lambda r: f"stopping: {r['reason']} (once more to kill)",
-    "undo_finished": _undone,
-    "run_ended": _run_ended,
-}

@@ -82,9 +82,6 @@ class _Push:
                 publication = await self._negotiate()
             if publication is not None:
                 await self._receive(publication)
-        except asyncio.CancelledError:
-            self._writer.transport.abort()
-            raise
         except (ValueError, EOFError, OSError):
             pass  # a stranger, or the end of the connection; TimeoutError is an OSError
         finally:

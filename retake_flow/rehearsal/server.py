@@ -125,7 +125,6 @@ async def _http(app: ASGIApp, port: int) -> AsyncIterator[str]:
     finally:
         server.ended.set()
         await serving
-        await server.hang_up()
 
 
 class _Server(uvicorn.Server):
@@ -149,24 +148,12 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         await self.ended.wait()
 
-    async def hang_up(self) -> None:
-        """End what a graceful shutdown left: calls that were being delayed."""
-        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
-        closed = [
-            connection.closed for connection in self.server_state.connections if isinstance(connection, _Connection)
-        ]
-        for connection in tuple(self.server_state.connections):
-            connection.transport.abort()
-        for event in closed:
-            await event.wait()
-
 
 class _Connection(H11Protocol):
     """A connection that is closed without an answer when the app says it is to be dropped."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.closed = asyncio.Event()
         app = self.app
 
         async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,7 +166,3 @@ class _Connection(H11Protocol):
                     pass
 
         self.app = droppable
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self.closed.set()

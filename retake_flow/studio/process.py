@@ -18,7 +18,7 @@ LONGEST_LINE = 300
 # A program that never ends its line must not fill our memory.
 LONGEST_PARTIAL = 64 * 1024
 # What a program wrote last may arrive after the news of its end; a grandchild may hold the pipe open for ever.
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 0.5
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 

@@ -1,0 +1,221 @@
+"""Displays, windows and screenshots with the real programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from studio_leftovers import left
+
+from retake_flow.errors import NoDisplay, ProcessFailed
+from retake_flow.studio import display as displays
+from retake_flow.studio import screenshot
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.stage import Stage
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def marker(request: pytest.FixtureRequest) -> str:
+    """A run's id that nothing else on this machine uses."""
+    return f"test-{os.getpid()}-{request.node.name}"
+
+
+@pytest.fixture
+def launcher(marker: str) -> Launcher:
+    """Starts programs of this test's run."""
+    return Launcher(marker, os.environ)
+
+
+def traces(name: str) -> list[str]:
+    """The files of display `:99` and its like that exist."""
+    number = name.removeprefix(":")
+    files = (Path(f"/tmp/.X{number}-lock"), Path(f"/tmp/.X11-unix/X{number}"))
+    return [str(file) for file in files if file.exists()]
+
+
+async def green_rows(launcher: Launcher, picture: Path, size: str = "1280x720") -> list[int]:
+    """The rows of a picture in which something is written in the content window's green."""
+    decode = ("ffmpeg", "-v", "error", "-i", str(picture), "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    pixels = (await launcher.run(ProcessSpec(decode), timeout=30)).stdout
+    width, height = (int(side) for side in size.split("x"))
+    assert len(pixels) == width * height * 3
+    rows = (pixels[row * width * 3 : (row + 1) * width * 3] for row in range(height))
+    return [number for number, row in enumerate(rows) if row.count(b"\x00\xff\x00") > 10]
+
+
+def test_a_display_answers_and_leaves_no_trace(launcher: Launcher, marker: str) -> None:
+    """An open display has the asked size; once closed, server, lock and socket are gone."""
+
+    async def run() -> None:
+        async with displays.open_display(launcher, "640x360") as display:
+            number = int(display.name[1:])
+            assert number in displays.NUMBERS
+            assert displays.taken(number)
+            described = await launcher.run(ProcessSpec(("xdpyinfo", "-display", display.name)), timeout=10)
+            assert b"640x360 pixels" in described.stdout
+        assert left(marker) == []
+        assert traces(display.name) == []
+        assert not displays.taken(number)
+
+    asyncio.run(run())
+
+
+def test_displays_opened_at_the_same_moment_never_collide(
+    launcher: Launcher, marker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs that all go for the same number each get a display of their own, with their own server behind it."""
+    # All believe that every number is free, which is what two runs see that start at the same moment.
+    monkeypatch.setattr(displays, "taken", lambda number: False)
+
+    async def open_one(opened: asyncio.Barrier) -> tuple[str, int]:
+        async with displays.open_display(launcher, "64x64") as display:
+            await opened.wait()
+            return display.name, display.process.pid
+
+    async def run() -> None:
+        opened = asyncio.Barrier(3)
+        found = await asyncio.gather(*(open_one(opened) for _ in range(3)))
+        assert len({name for name, _ in found}) == 3
+        assert len({pid for _, pid in found}) == 3
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_killed_display_is_noticed_and_cleaned_up(launcher: Launcher, marker: str) -> None:
+    """After kill -9 of the server its end is told, and neither lock nor socket stays."""
+
+    async def run() -> None:
+        async with displays.open_display(launcher) as display:
+            os.kill(display.process.pid, signal.SIGKILL)
+            assert await display.ended() == "Xvfb was killed by signal 9"
+        assert traces(display.name) == []
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_server_that_cannot_start_is_a_failure_and_not_a_taken_number(launcher: Launcher, marker: str) -> None:
+    """An error of the server itself ends the search at once, with the server's own words."""
+
+    async def run() -> None:
+        with pytest.raises(ProcessFailed, match="Xvfb ended with status 1 before it was ready; its last lines: "):
+            async with displays.open_display(Broken(marker, os.environ), "64x64"):
+                raise AssertionError("there is no such display")
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+class Broken(Launcher):
+    """Starts Xvfb with an option that it does not know."""
+
+    def process(self, spec, ready=None, stdout=None):  # type: ignore[no-untyped-def]
+        return super().process(ProcessSpec((*spec.argv, "-nonsense"), hint=spec.hint), ready, stdout)
+
+
+def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path: Path) -> None:
+    """Said before or after the window opened, the newest line is inside the picture, also after many lines."""
+
+    async def shown_below(stage: Stage, row: int) -> None:
+        while max(await green_rows(launcher, await stage.screenshot()), default=0) <= row:
+            await asyncio.sleep(0.05)
+
+    async def run() -> None:
+        stage = Stage(launcher, tmp_path / "100% $a")
+        async with stage.display() as display, stage.window_manager() as manager:
+            assert manager.value == {"display": display.name}
+            stage.say("hello")
+            async with stage.content() as content, asyncio.timeout(60):
+                assert content.value["log"] == str(stage.log.path)
+                await shown_below(stage, 20)
+                for number in range(60):
+                    stage.say(f"line {number}")
+                # Only the line of the cursor may be below the newest one.
+                await shown_below(stage, 720 - 45)
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_killed_content_window_leaves_no_tail(launcher: Launcher, marker: str, tmp_path: Path) -> None:
+    """After kill -9 of xterm nothing goes on reading the stream log."""
+
+    async def run() -> None:
+        stage = Stage(launcher, tmp_path)
+        async with stage.display("320x240"):
+            async with stage.content() as content:
+                names = {child.name() for child in psutil.Process(content.process.pid).children()}
+                assert names == {"tail"}
+                os.kill(content.process.pid, signal.SIGKILL)
+                assert await content.ended() == "xterm was killed by signal 9"
+            assert all("Xvfb" in program for program in left(marker))
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_path: Path) -> None:
+    """When the display dies, window manager and content window end by themselves and say so."""
+
+    async def run() -> None:
+        stage = Stage(launcher, tmp_path)
+        async with stage.display() as display, stage.window_manager() as manager, stage.content() as content:
+            os.kill(display.process.pid, signal.SIGKILL)
+            async with asyncio.timeout(20):
+                assert (await manager.ended()).startswith("openbox ended with status 1")
+                assert (await content.ended()).startswith("xterm ended with status")
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_screenshot_has_the_size_of_the_display(launcher: Launcher, marker: str, tmp_path: Path) -> None:
+    """A small picture is a PNG of the whole display, and the folder holds nothing but the picture."""
+
+    async def run() -> None:
+        async with displays.open_display(launcher, "320x240") as display:
+            picture = await screenshot.take(launcher, display.name, tmp_path)
+        assert picture == tmp_path / "screenshot.png"
+        assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+        assert await green_rows(launcher, picture, "320x240") == []
+        assert list(tmp_path.iterdir()) == [picture]
+
+    asyncio.run(run())
+
+
+def test_a_large_screenshot_becomes_a_jpeg(launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PNG above the limit is taken again as JPEG."""
+    monkeypatch.setattr(screenshot, "LARGEST_PNG", 10)
+
+    async def run() -> None:
+        async with displays.open_display(launcher, "320x240") as display:
+            picture = await screenshot.take(launcher, display.name, tmp_path)
+        assert picture.name == "screenshot.jpg"
+        assert picture.read_bytes()[:2] == b"\xff\xd8"
+
+    asyncio.run(run())
+
+
+def test_without_its_display_a_screenshot_fails_cleanly(launcher: Launcher, tmp_path: Path) -> None:
+    """A screenshot of a dead display says which display and what scrot said; no file stays."""
+
+    async def run() -> None:
+        stage = Stage(launcher, tmp_path)
+        async with stage.display("64x64") as display:
+            os.kill(display.process.pid, signal.SIGKILL)
+            await display.ended()
+            with pytest.raises(ProcessFailed, match=f"no screenshot of display {display.name} was taken: scrot ended"):
+                await stage.screenshot()
+        with pytest.raises(NoDisplay):
+            await stage.screenshot()
+        assert [file.name for file in tmp_path.iterdir()] == ["stream.log"]
+
+    asyncio.run(run())

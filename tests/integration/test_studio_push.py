@@ -1,0 +1,239 @@
+"""The encoder against a real RTMP listener, which is ffmpeg itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from studio_leftovers import left
+
+from retake_flow.errors import ProcessFailed
+from retake_flow.redact import Secret
+from retake_flow.studio import encoder
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.process import Process
+from retake_flow.studio.recording import probe
+from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.stage import Stage
+
+pytestmark = pytest.mark.real
+
+KEY = "live-3f9a27c1d4"
+
+
+@pytest.fixture
+def marker(request: pytest.FixtureRequest) -> str:
+    """A run's id that nothing else on this machine uses."""
+    return f"test-{os.getpid()}-{request.node.name}"
+
+
+@pytest.fixture
+def stage(marker: str, tmp_path: Path) -> Stage:
+    """A studio of this test's own."""
+    return Stage(Launcher(marker, os.environ), tmp_path)
+
+
+@dataclass
+class Ingest:
+    """A listener, its address, and the file it records to."""
+
+    process: Process
+    push_url: Secret
+    recording: Path
+
+
+@asynccontextmanager
+async def listening(marker: str, folder: Path) -> AsyncIterator[Ingest]:
+    """An RTMP listener that records one stream."""
+    recording = folder / "recording.flv"
+    async with AsyncExitStack() as stack:
+        while True:
+            port = free_port()
+            address = f"rtmp://127.0.0.1:{port}/app"
+            spec = ProcessSpec(
+                ("ffmpeg", "-v", "error", "-listen", "1", "-i", address, "-c", "copy", "-y", str(recording))
+            )
+
+            async def listens(process: Process, port: int = port) -> None:
+                while not any(
+                    connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+                    for connection in psutil.Process(process.pid).net_connections()
+                ):
+                    await asyncio.sleep(0.01)
+
+            try:
+                process = await stack.enter_async_context(Launcher(marker, os.environ).process(spec, listens))
+            except ProcessFailed:
+                continue  # somebody took the port between our look and ffmpeg's
+            yield Ingest(process, Secret(f"{address}/{KEY}"), recording)
+            return
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as taker:
+        taker.bind(("127.0.0.1", 0))
+        return int(taker.getsockname()[1])
+
+
+async def seconds_sent(stage: Stage, seconds: float) -> None:
+    """Wait until so much was sent."""
+    async with asyncio.timeout(60):
+        while stage.progress is None or stage.progress.seconds < seconds:
+            await asyncio.sleep(0.05)
+
+
+def test_what_is_pushed_is_what_the_guide_asks_for(stage: Stage, marker: str, tmp_path: Path) -> None:
+    """The ingest receives h264 1280x720 yuv420p at 30 frames/s with aac, and the stream is closed in order."""
+
+    async def run() -> None:
+        async with listening(marker, tmp_path) as ingest, stage.display():
+            async with stage.encoder(ingest.push_url) as running:
+                assert running.value["frames"] >= 1
+                assert running.value["size"] == "1280x720"
+                await seconds_sent(stage, 2.0)
+                assert stage.progress is not None
+                assert stage.progress.total_size > 1000
+            assert stage.progress is None
+            assert running.process.status == 255  # how ffmpeg ends when it was interrupted and finished its work
+            async with asyncio.timeout(20):
+                assert (await ingest.process.ended()).startswith("ffmpeg ended with status 0")
+            recording = await probe(Launcher(marker, os.environ), ingest.recording)
+        assert (recording.codec, recording.audio_codec) == ("h264", "aac")
+        assert (recording.width, recording.height, recording.pixel_format) == (1280, 720, "yuv420p")
+        assert recording.frames_per_second == 30.0
+        assert recording.frames >= 30
+        assert recording.duration_seconds >= 1.5
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_killed_encoder_is_noticed(stage: Stage, marker: str, tmp_path: Path) -> None:
+    """After kill -9 of ffmpeg its end is told at once."""
+
+    async def run() -> None:
+        async with (
+            listening(marker, tmp_path) as ingest,
+            stage.display("320x240"),
+            stage.encoder(ingest.push_url) as running,
+        ):
+            os.kill(running.process.pid, signal.SIGKILL)
+            async with asyncio.timeout(10):
+                assert await running.ended() == "ffmpeg was killed by signal 9"
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_the_encoder_ends_when_the_ingest_goes_away(stage: Stage, marker: str, tmp_path: Path) -> None:
+    """A closed connection ends the encoder; the reason holds neither address nor stream key."""
+
+    async def run() -> None:
+        async with (
+            listening(marker, tmp_path) as ingest,
+            stage.display("320x240"),
+            stage.encoder(ingest.push_url) as running,
+        ):
+            os.kill(ingest.process.pid, signal.SIGKILL)
+            async with asyncio.timeout(20):
+                reason = await running.ended()
+            assert reason.startswith("ffmpeg ended with status 1: ")
+            for text in (reason, *running.process.lines):
+                assert KEY not in text
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_the_encoder_ends_with_its_display(stage: Stage, marker: str, tmp_path: Path) -> None:
+    """When the display dies the encoder does not go on with a frozen picture."""
+
+    async def run() -> None:
+        async with (
+            listening(marker, tmp_path) as ingest,
+            stage.display("320x240") as display,
+            stage.encoder(ingest.push_url) as running,
+        ):
+            os.kill(display.process.pid, signal.SIGKILL)
+            async with asyncio.timeout(20):
+                assert (await running.ended()).startswith("ffmpeg ")
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_stalled_encoder_is_given_up(
+    stage: Stage, marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encoder that lives but sends nothing counts as ended."""
+    monkeypatch.setattr(encoder, "STALL_SECONDS", 1.0)
+
+    async def run() -> None:
+        async with (
+            listening(marker, tmp_path) as ingest,
+            stage.display("320x240"),
+            stage.encoder(ingest.push_url) as running,
+        ):
+            os.kill(running.process.pid, signal.SIGSTOP)
+            async with asyncio.timeout(20):
+                assert await running.ended() == "ffmpeg has sent nothing for 1 s"
+            os.kill(running.process.pid, signal.SIGCONT)
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_an_ingest_that_cannot_be_reached_is_a_clean_error(stage: Stage, marker: str) -> None:
+    """The error names the cause and what to look at, and holds no stream key."""
+
+    async def run() -> None:
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))  # nobody listens, and nobody else gets the port
+            url = Secret(f"rtmp://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}")
+            async with stage.display("320x240"):
+                with pytest.raises(ProcessFailed, match="Connection refused") as raised:
+                    async with stage.encoder(url):
+                        raise AssertionError("nothing was sent")
+        assert KEY not in raised.value.message
+        assert "stream key" in raised.value.hint
+        assert stage.progress is None
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_an_ingest_that_refuses_is_a_clean_error(stage: Stage, marker: str) -> None:
+    """An ingest that hangs up on us is reported as a failure of the encoder, without the stream key."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        async with server, stage.display("320x240"):
+            url = Secret(f"rtmp://127.0.0.1:{server.sockets[0].getsockname()[1]}/app/{KEY}")
+            with pytest.raises(ProcessFailed, match="ffmpeg ended with status 1 before it was ready") as raised:
+                async with stage.encoder(url):
+                    raise AssertionError("nothing was sent")
+        assert KEY not in raised.value.message
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_file_that_is_no_recording_is_said_to_be_none(marker: str, tmp_path: Path) -> None:
+    """A file without video in it, or none at all, is a clean error."""
+    (tmp_path / "text.flv").write_text("no video in here")
+    for name in ("text.flv", "missing.flv"):
+        with pytest.raises(ProcessFailed, match=f"{name} cannot be read as a recording"):
+            asyncio.run(probe(Launcher(marker, os.environ), tmp_path / name))

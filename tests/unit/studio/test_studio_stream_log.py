@@ -1,0 +1,71 @@
+"""What shows on stream."""
+
+from __future__ import annotations
+
+import stat
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retake_flow.studio.stream_log import COLUMNS, MOST_LINES, StreamLog, displayed
+
+
+def test_the_log_is_private_and_fresh(tmp_path: Path) -> None:
+    """A log starts empty, whatever lay in its place, and only its owner may read it."""
+    path = tmp_path / "stream.log"
+    path.write_text("from the last run\n")
+    log = StreamLog(path)
+    assert path.read_text() == ""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    log.append("hello")
+    log.append("again\nand again")
+    assert path.read_text() == "hello\nagain\nand again\n"
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    """A link where the log belongs is replaced; what it points to stays as it is."""
+    target = tmp_path / "precious"
+    target.write_text("keep me")
+    (tmp_path / "stream.log").symlink_to(target)
+    StreamLog(tmp_path / "stream.log").append("hello")
+    assert target.read_text() == "keep me"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]52;c;cm0gLXJm\x1b\\text", "text"),
+        ("\x1bP$q\x1b\\text", "text"),
+        ("\x9b2Jtext", "text"),
+        ("a\x08\x00b\x7f", "ab"),
+        ("\x1bcreset", "reset"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("höflich ✓ 你好", "höflich ✓ 你好"),
+    ],
+)
+def test_nothing_in_a_text_commands_the_terminal(text: str, shown: str) -> None:
+    """Escape sequences and control characters are taken out; ordinary letters of any script stay."""
+    assert displayed(text) == [shown]
+
+
+@given(st.text())
+def test_any_text_becomes_plain_lines_that_fit(text: str) -> None:
+    """Whatever is said, no line is too long, none holds a control character, and there are not too many."""
+    lines = displayed(text)
+    assert len(lines) <= MOST_LINES
+    for line in lines:
+        assert len(line) <= COLUMNS
+        assert not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in line)
+
+
+def test_long_lines_are_wrapped_between_words() -> None:
+    """A long line goes on in the next one; no word is lost."""
+    text = " ".join(f"word{number}" for number in range(60))
+    lines = displayed(text)
+    assert len(lines) > 1
+    assert " ".join(lines) == text
