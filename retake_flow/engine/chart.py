@@ -33,26 +33,41 @@ class Position:
 
 
 class _State(NestedState):
+    """Notes that it is entered or left, instead of calling callbacks: a flow's states have none."""
+
     separator = SEPARATOR
 
     def scoped_enter(self, event_data: NestedEventData, scope: list[str] | None = None) -> None:
-        super().scoped_enter(event_data, scope or [])
         _position(event_data).entered.append(SEPARATOR.join([*(scope or ()), self.name]))
 
     def scoped_exit(self, event_data: NestedEventData, scope: list[str] | None = None) -> None:
-        super().scoped_exit(event_data, scope or [])
         _position(event_data).exited.append(SEPARATOR.join([*(scope or ()), self.name]))
 
 
 class _Machine(HierarchicalMachine):
     state_cls = _State
 
+    #: The states by path, once the machine is complete: looking one up by descending is what a step would mostly do.
+    known: Mapping[str, NestedState] = {}
+
+    def get_state(self, state: Any, hint: list[str] | None = None) -> NestedState:
+        if not self.prefix_path and hint is None:
+            found = self.known.get(state if isinstance(state, str) else SEPARATOR.join(state))
+            if found is not None:
+                return found
+        return super().get_state(state, hint)
+
 
 class Chart:
-    """Answers for a flow: which route does an event take, and what is left and entered on it?"""
+    """Answers for a flow: which route does an event take, and what is left and entered on it?
+
+    Attributes:
+        paths: The path of each state by its name.
+    """
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
+        self.paths = {state.name: path for path, state in flow.states.items()}
         self._patterns = {pattern for state in flow.states.values() for pattern in state.routes}
         self._machine = _Machine(
             model=None,
@@ -62,6 +77,7 @@ class Chart:
             send_event=True,
             ignore_invalid_triggers=True,
         )
+        self._machine.known = {path: self._machine.get_state(path) for path in flow.states}
         for state in flow.states.values():
             for trigger, route in self._triggers(state):
                 self._machine.add_transition(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retake_flow.engine.chart import Chart
+from retake_flow.engine.draft import Draft
 from retake_flow.engine.macrostep import Macrostep, group
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.model import Activity, Flow, State
@@ -52,7 +53,7 @@ class Machine:
             # The step is done anew as a fault: half a step never shows.
             macrostep = Macrostep(self.flow, self._chart, run, now)
             macrostep.end("failed", error.message, Phase.FAULTED)
-        return Step(macrostep.run, tuple(macrostep.commands))
+        return Step(macrostep.run.run(), tuple(macrostep.commands))
 
     def _react(self, macrostep: Macrostep, event: events.Event) -> None:
         if macrostep.run.ended or self._late(macrostep.run, event):
@@ -60,7 +61,7 @@ class Machine:
             return
         match event:
             case events.Started():
-                macrostep.run = replace(macrostep.run, phase=Phase.RUNNING)
+                macrostep.run.phase = Phase.RUNNING
                 macrostep.enter(self._chart.initial())
             case events.ActionFinished():
                 self._finished(macrostep, event)
@@ -83,12 +84,12 @@ class Machine:
             case events.ActivityResulted():
                 self._resulted(macrostep, event)
             case events.ActivityExited():
-                self._forget(macrostep, event.activity)
+                self._over(macrostep, event.activity)
                 macrostep.signal({"reason": event.reason}, (self._named(event.activity, "exited"), ""))
             case events.ActivityFailed():
                 self._activity_failed(macrostep, event)
 
-    def _late(self, run: Run, event: events.Event) -> bool:
+    def _late(self, run: Draft, event: events.Event) -> bool:
         """Whether an event answers a command of a visit that is over."""
         match event:
             case events.ActionFinished() | events.ActionFailed():
@@ -108,10 +109,11 @@ class Machine:
     def _finished(self, macrostep: Macrostep, event: events.ActionFinished) -> None:
         run = macrostep.run
         state = self.flow.states[event.state]
-        outputs = {**run.outputs, state.name: event.value}
-        memory = run.memory if event.memory is None else {**run.memory, group(state.do): event.memory}
-        attempt = replace(run.attempt, failures=0) if run.attempt else None
-        macrostep.run = replace(run, outputs=outputs, memory=memory, attempt=attempt)
+        run.outputs = {**run.outputs, state.name: event.value}
+        if event.memory is not None:
+            run.memory = {**run.memory, group(state.do): event.memory}
+        if run.attempt is not None and run.attempt.failures:
+            run.attempt = replace(run.attempt, failures=0)
         if state.poll is not None and not state.poll.until.holds({**macrostep.names(), "result": event.value}):
             macrostep.timer(state.path, "again", macrostep.seconds(state.poll.every))
         else:
@@ -122,9 +124,9 @@ class Machine:
         state = self.flow.states[event.state]
         wait = None if event.permanent else self._wait(macrostep, state, event)
         if wait is not None and run.attempt is not None:
-            macrostep.run = replace(run, attempt=replace(run.attempt, failures=run.attempt.failures + 1))
+            run.attempt = replace(run.attempt, failures=run.attempt.failures + 1)
             macrostep.timer(state.path, "again", wait)
-            fields = {"state": state.path, "after": round(wait, 3), "failures": run.attempt.failures + 1}
+            fields = {"state": state.path, "after": round(wait, 3), "failures": run.attempt.failures}
             macrostep.commands.append(Note("retry_scheduled", fields))
             return
         macrostep.signal(_error(event), (f"error.{event.kind}", ""))
@@ -154,7 +156,7 @@ class Machine:
         run = macrostep.run
         activity = self._activities[event.activity]
         if event.memory is not None:
-            macrostep.run = replace(run, memory={**run.memory, group(activity.do): event.memory})
+            run.memory = {**run.memory, group(activity.do): event.memory}
         names = {**macrostep.names(), "result": event.value}
         for raised, condition in activity.raises:
             if condition.holds(names):
@@ -167,7 +169,7 @@ class Machine:
             if self._chart.expects(f"{activity.name}.error"):
                 macrostep.signal(_error(event), own)
             return
-        self._forget(macrostep, event.activity)
+        self._over(macrostep, event.activity)
         # What nobody expects of an activity is an error of the state it belongs to.
         macrostep.signal(_error(event), own, (f"error.{event.kind}", activity.scope))
 
@@ -175,9 +177,9 @@ class Machine:
         return f"{self._activities[key].name}.{what}"
 
     @staticmethod
-    def _forget(macrostep: Macrostep, key: str) -> None:
-        left = {k: doing for k, doing in macrostep.run.activities.items() if k != key}
-        macrostep.run = replace(macrostep.run, activities=left)
+    def _over(macrostep: Macrostep, key: str) -> None:
+        # It stays noted, since it is not to start again before its state is entered anew.
+        macrostep.activity(key, ActivityState(macrostep.run.activities[key].visit, Work.ENDED))
 
 
 def _error(event: events.ActionFailed | events.ActivityFailed) -> dict[str, Any]:

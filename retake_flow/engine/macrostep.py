@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from retake_flow.engine.chart import Chart, Position
+from retake_flow.engine.draft import Draft
 from retake_flow.errors import ExpressionError
 from retake_flow.flow import duration
 from retake_flow.flow.expressions import render
@@ -22,6 +22,25 @@ def group(action: str) -> str:
     return action.partition(".")[0]
 
 
+class _Visits(Mapping[str, int]):
+    """How often states were entered, by name, as expressions ask for it."""
+
+    __slots__ = ("_paths", "_visits")
+
+    def __init__(self, paths: Mapping[str, str], visits: Mapping[str, int]) -> None:
+        self._paths = paths
+        self._visits = visits
+
+    def __getitem__(self, name: str) -> int:
+        return self._visits.get(self._paths[name], 0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
 class Macrostep:
     """Takes signals through the flow, one after the other, until none is left.
 
@@ -31,7 +50,7 @@ class Macrostep:
     def __init__(self, flow: Flow, chart: Chart, run: Run, now: float) -> None:
         self.flow = flow
         self.chart = chart
-        self.run = run
+        self.run = Draft(run)
         self.now = now
         self.commands: list[Command] = []
         self._signals: list[tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]] = []
@@ -78,19 +97,25 @@ class Macrostep:
 
     def names(self) -> Mapping[str, Any]:
         """What expressions can use now."""
-        run = self.run
+        run, event = self.run, self._event
         answer: dict[str, Any] = {
             "inputs": run.inputs,
             "outputs": run.outputs,
             "vars": run.vars,
-            "visits": {state.name: run.visits.get(path, 0) for path, state in self.flow.states.items()},
+            "visits": _Visits(self.chart.paths, run.visits),
             "activities": {k.rpartition(":")[2]: a.value for k, a in run.activities.items() if a.work is Work.READY},
-            "event": {key: value for key, value in self._event.items() if key != "result"},
+            "event": event,
             "run": {"id": run.id, "state": run.state},
         }
-        if "result" in self._event:
-            answer["result"] = self._event["result"]
+        if "result" in event:
+            answer["result"] = event["result"]
         return answer
+
+    def filled(self, value: Any) -> Any:
+        """A value of the flow with its expressions filled in."""
+        if not value or isinstance(value, str | int | float):
+            return value
+        return render(value, self.names())
 
     # --- from state to state ------------------------------------------------------------------------------
 
@@ -98,7 +123,7 @@ class Macrostep:
         changed = self.assigned(route.set)
         for path in taken.exited:
             self.leave(path)
-        self.run = replace(self.run, vars=changed, state=taken.state)
+        self.run.vars, self.run.state = changed, taken.state
         self.enter(taken.entered)
 
     def leave(self, path: str) -> None:
@@ -107,27 +132,27 @@ class Macrostep:
         owed = tuple(reversed([undo for undo in run.undos if undo.scope == path]))
         self.commands.append(Leave(path, run.visits[path], owed))
         prefix = path + ":"
-        self.run = replace(
-            run,
-            attempt=None if path == run.state else run.attempt,
-            activities={key: a for key, a in run.activities.items() if not key.startswith(prefix)},
-            undos=tuple(undo for undo in run.undos if undo.scope != path) if owed else run.undos,
-        )
+        if path == run.state:
+            run.attempt = None
+        if self.flow.states[path].activities:
+            run.activities = {key: doing for key, doing in run.activities.items() if not key.startswith(prefix)}
+        if owed:
+            run.undos = tuple(undo for undo in run.undos if undo.scope != path)
 
     def enter(self, paths: list[str]) -> None:
         """Enter states, outermost first, and begin what the innermost is for."""
         for path in paths:
             state = self.flow.states[path]
             visits = {**self.run.visits, path: self.run.visits.get(path, 0) + 1}
-            self.run = replace(self.run, state=path, visits=visits, attempt=None)
+            self.run.state, self.run.visits, self.run.attempt = path, visits, None
             self.commands.append(Enter(path, visits[path]))
-            self.run = replace(self.run, vars=self.assigned(state.set))
+            self.run.vars = self.assigned(state.set)
             if state.timeout is not None:
                 self.timer(path, "timeout", self.seconds(state.timeout))
         self.begin_activities()
         state = self.flow.states[self.run.state]
         if state.final:
-            reason = "" if state.reason is None else str(render(state.reason, self.names()))
+            reason = "" if state.reason is None else str(self.filled(state.reason))
             self.end(state.final, reason, Phase.COMPLETED if state.final != "failed" else Phase.FAULTED)
         elif state.wait is not None:
             self.timer(state.path, "wait", self.seconds(state.wait))
@@ -137,7 +162,7 @@ class Macrostep:
 
     def assigned(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The variables after a `set`."""
-        return {**self.run.vars, **render(values, self.names())} if values else self.run.vars
+        return {**self.run.vars, **self.filled(values)} if values else self.run.vars
 
     def end(self, outcome: str, reason: str, phase: Phase) -> None:
         """Leave everything and end the run."""
@@ -148,7 +173,7 @@ class Macrostep:
         owed = tuple(reversed(self.run.undos))
         if owed:
             self.commands.append(Leave("", 0, owed))
-        self.run = replace(self.run, outcome=outcome, reason=reason, phase=phase, undos=())
+        self.run.outcome, self.run.reason, self.run.phase, self.run.undos = outcome, reason, phase, ()
         self.commands.append(EndRun(outcome, state, reason))
 
     # --- what a state does --------------------------------------------------------------------------------
@@ -158,7 +183,7 @@ class Macrostep:
         state = self.flow.states[self.run.state]
         if state.kind != "do" or self.run.attempt is not None or self.run.ended or not self._available(state.needs):
             return
-        self.run = replace(self.run, attempt=Attempt(0, 0, self.now))
+        self.run.attempt = Attempt(0, 0, self.now)
         delay = self.seconds(state.poll.delay) if state.poll else 0.0
         if delay > 0:
             self.timer(state.path, "again", delay)
@@ -171,12 +196,12 @@ class Macrostep:
         attempt = run.attempt or Attempt(0, 0, self.now)
         visit = run.visits[state.path]
         try:
-            inputs = render(state.inputs, self.names())
-            undo = self._undo(state)
+            inputs = self.filled(state.inputs)
+            run.undos = self._undo(state)
         except ExpressionError as error:
             self.signal({"kind": "expression", "message": error.message}, ("error.expression", ""))
             return
-        self.run = replace(run, attempt=replace(attempt, number=attempt.number + 1), undos=undo)
+        run.attempt = Attempt(attempt.number + 1, attempt.failures, attempt.since)
         key = f"{run.id}/{state.path}/{visit}"
         memory = run.memory.get(group(state.do), {})
         self.commands.append(StartAction(state.path, visit, attempt.number + 1, state.do, inputs, memory, key))
@@ -186,7 +211,7 @@ class Macrostep:
         if state.undo is None:
             return self.run.undos
         others = tuple(undo for undo in self.run.undos if undo.state != state.path)
-        inputs = render(state.undo.inputs, self.names())
+        inputs = self.filled(state.undo.inputs)
         return (*others, PendingUndo(state.parent, state.path, state.undo.do, inputs))
 
     # --- activities ---------------------------------------------------------------------------------------
@@ -203,9 +228,8 @@ class Macrostep:
         visit = self.run.visits[activity.scope]
         ready = self._available(activity.needs)
         if ready:
-            names = self.names()
             every, quiet = (None if v is None else self.seconds(v) for v in (activity.every, activity.quiet))
-            inputs = render(activity.inputs, names)
+            inputs = self.filled(activity.inputs)
             memory = self.run.memory.get(group(activity.do), {})
             delay = self.seconds(activity.delay)
             self.commands.append(
@@ -215,7 +239,7 @@ class Macrostep:
 
     def activity(self, key: str, doing: ActivityState) -> None:
         """Note what an activity is doing."""
-        self.run = replace(self.run, activities={**self.run.activities, key: doing})
+        self.run.activities = {**self.run.activities, key: doing}
 
     def _available(self, needed: str | None) -> bool:
         return needed is None or any(
@@ -231,6 +255,6 @@ class Macrostep:
     def seconds(self, value: Any) -> float:
         """The seconds that a duration of the flow means now."""
         try:
-            return duration.seconds(render(value, self.names()))
+            return duration.seconds(self.filled(value))
         except ValueError as error:
             raise ExpressionError(str(error)) from None

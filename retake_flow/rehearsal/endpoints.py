@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,11 @@ from retake_flow.settings import API_PATH
 
 Keep = Callable[[str, bytes], str]
 """Keeps a file and returns its path: file name and content in, path out."""
+
+# The parser of uploads warns of bad ones, which Python prints when nobody listens; the client is answered by 400.
+_parser = logging.getLogger("python_multipart")
+_parser.addHandler(logging.NullHandler())
+_parser.propagate = False
 
 _MAGIC = {b"\x89PNG\r\n\x1a\n": ("image/png", "png"), b"\xff\xd8\xff": ("image/jpeg", "jpg")}
 

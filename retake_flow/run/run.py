@@ -24,6 +24,7 @@ class Work(StrEnum):
     WAITING = "waiting"  # for the activity it needs
     STARTING = "starting"
     READY = "ready"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,13 @@ class Encoder:
         """Wait until it ends, or has sent nothing for `STALL_SECONDS`, and say why."""
         death = asyncio.ensure_future(self.process.ended())
         try:
-            sent = -1
-            while self.progress.total_size != sent:
-                sent = self.progress.total_size
+            while True:
+                before = self.progress
                 await asyncio.wait({death}, timeout=STALL_SECONDS)
                 if death.done():
                     return death.result()
-            return f"ffmpeg has sent nothing for {STALL_SECONDS:g} s"
+                if self.progress.frame == before.frame or self.progress.total_size == before.total_size:
+                    return f"ffmpeg has sent nothing for {STALL_SECONDS:g} s"
         finally:
             death.cancel()
 
@@ -73,6 +73,8 @@ def specification(
             # makes the encoder ready.
             *("-hide_banner", "-loglevel", "error", "-nostats"),
             *("-progress", "pipe:1", "-stats_period", "0.1"),
+            # Added: without it ffmpeg, when the display dies, sends the silent sound alone, as fast as it can.
+            "-xerror",
             *("-thread_queue_size", "512"),  # prevents dropped frames (guide)
             *("-f", "x11grab", "-video_size", checked_size(size), "-framerate", str(framerate), "-i", display),
             # The player shows nothing without an audio track (guide).

@@ -164,6 +164,7 @@ def test_verification_by_tweet(make):
         {"data": {"image": "text"}},
         {"content": PNG, "headers": {"Content-Type": "image/png"}},
         {"content": b"--x", "headers": {"Content-Type": "multipart/form-data"}},
+        {"content": b"junk", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
         {},
     ],
 )

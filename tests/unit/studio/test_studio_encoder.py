@@ -27,6 +27,7 @@ ADDED = {
     "-hide_banner": 0,
     "-loglevel": 1,
     "-nostats": 0,
+    "-xerror": 0,
     "-progress": 1,
     "-stats_period": 1,
     "-rw_timeout": 1,

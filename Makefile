@@ -1,0 +1,34 @@
+# Two commands do everything: `make rehearse` and `make test`. Each sets up what it needs, and is quick the second time.
+VENV := .venv
+READY := $(VENV)/.ready
+
+.PHONY: rehearse test check format bench clean
+
+rehearse: $(READY)
+	$(VENV)/bin/retake-flow run go-live.yaml --rehearse --for 20s
+
+test: $(READY)
+	$(VENV)/bin/python -m pytest
+
+check: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(READY)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(READY)
+	$(VENV)/bin/python benchmarks/startup.py
+	$(VENV)/bin/python benchmarks/engine.py
+	$(VENV)/bin/python benchmarks/on_air.py
+	$(VENV)/bin/python benchmarks/go_live.py
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml setup.sh
+	sh setup.sh $(VENV)
+	touch $(READY)

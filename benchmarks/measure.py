@@ -1,0 +1,38 @@
+"""Runs of the same thing side by side, and the tables that show them as ratios."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+
+
+def alternating(works: Sequence[Callable[[], float]], rounds: int) -> list[float]:
+    """The median of what each work measures, taken in turn so that a busy moment touches all alike."""
+    figures: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, measured in zip(works, figures, strict=True):
+            measured.append(work())
+    return [statistics.median(measured) for measured in figures]
+
+
+def seconds_of(command: Sequence[str]) -> Callable[[], float]:
+    """Measures a command as a whole process."""
+
+    def measure() -> float:
+        begun = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - begun
+
+    return measure
+
+
+def show(title: str, rows: Sequence[tuple[str, str, str]], figures: dict[str, object]) -> None:
+    """Print a table of name, figure and ratio, and the same as one JSON line."""
+    print(f"\n{title}")
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for name, figure, ratio in rows:
+        print(f"  {name:<{widths[0]}}  {figure:>{widths[1]}}  {ratio:>{widths[2]}}")
+    print(json.dumps({"benchmark": title, **figures}))

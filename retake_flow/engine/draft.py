@@ -1,0 +1,46 @@
+"""A run while a macrostep changes it: the same fields, to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retake_flow.run.run import ActivityState, Attempt, PendingUndo, Phase, Run
+
+
+class Draft:
+    """Begins as a run and ends as another one; the first stays as it was.
+
+    Mappings are replaced, never written into: they are shared with the run that the draft was made of.
+    """
+
+    __slots__ = tuple(Run.__dataclass_fields__)
+
+    id: str
+    flow: str
+    digest: str
+    inputs: Mapping[str, Any]
+    phase: Phase
+    state: str
+    visits: Mapping[str, int]
+    vars: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    activities: Mapping[str, ActivityState]
+    memory: Mapping[str, Mapping[str, Any]]
+    undos: tuple[PendingUndo, ...]
+    attempt: Attempt | None
+    outcome: str | None
+    reason: str
+
+    def __init__(self, run: Run) -> None:
+        for name in self.__slots__:
+            setattr(self, name, getattr(run, name))
+
+    def run(self) -> Run:
+        """The run that it has become."""
+        return Run(*[getattr(self, name) for name in self.__slots__])
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can happen."""
+        return self.outcome is not None

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Sets up a virtual environment with retake-flow and its development tools, and the programs a stream needs.
+# System packages are installed by apt when this runs as root; otherwise the exact command is named.
+set -eu
+venv=${1:-.venv}
+
+packages=
+need() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
+need python3 python3
+need Xvfb xvfb
+need openbox openbox
+need xterm xterm
+need ffmpeg ffmpeg
+need scrot scrot
+need dot graphviz
+need curl curl
+if command -v python3 >/dev/null 2>&1; then
+    python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
+else
+    packages="$packages python3-venv"
+fi
+
+if [ -n "$packages" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        apt-get update -qq
+        # shellcheck disable=SC2086
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+    else
+        echo "Some programs are missing. Install them, then run this again:" >&2
+        echo "    sudo apt install$packages" >&2
+        exit 6
+    fi
+fi
+
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "retake-flow needs Python 3.11 or newer; python3 is $(python3 --version 2>&1)" >&2
+    exit 6
+}
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
