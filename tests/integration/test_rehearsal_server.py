@@ -55,7 +55,7 @@ def nobody_listens():
         (logger, handler)
         for logger in [logging.getLogger(), *known]
         for handler in logger.handlers
-        if not isinstance(handler, logging.NullHandler)
+        if type(handler) is not logging.NullHandler
     ]
     for logger, handler in ears:
         logger.removeHandler(handler)
