@@ -1,7 +1,7 @@
 """Seconds from the start of the program until the agent is on air, against the guide done literally.
 
 Both go live on the same rehearsed platform, in turn. On air means: confirmed live, the first thumbnail uploaded, chat
-opened. The platform says `is_live` half a second after the first video frame, the rehearsal's default; since both poll
+opened. The platform says `is_live` 0.3 s after the first video frame, the rehearsal's default; since both poll
 every three seconds, another lag moves either figure by up to one pause. `--lags` shows that.
 """
 
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=_ROUNDS)
-    parser.add_argument("--lags", type=float, nargs="*", default=[0.5], help="seconds from the first frame to is_live")
+    parser.add_argument("--lags", type=float, nargs="*", default=[0.3], help="seconds from the first frame to is_live")
     args = parser.parse_args(arguments)
     rows: list[tuple[str, str, str]] = []
     figures: dict[str, object] = {}

@@ -96,6 +96,11 @@ def _platform_folder(name: str, env: Mapping[str, str], variable: str) -> Path:
     return folder
 
 
+def debugging() -> bool:
+    """Whether a defect of ours is to be shown with its traceback (`RETAKE_FLOW_DEBUG=1`)."""
+    return os.environ.get("RETAKE_FLOW_DEBUG", "") not in ("", "0")
+
+
 def inherited() -> dict[str, str]:
     """The environment that programs we start inherit."""
     return dict(os.environ)

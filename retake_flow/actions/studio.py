@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
 
 from retake_flow.actions.access import Access
 from retake_flow.errors import InputError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
 from retake_flow.redact import Secret
-from retake_flow.studio.stage import Stage
+
+
+class Stage(Protocol):
+    """The programs of one run's studio; `retake_flow.studio.stage.Stage` starts real ones."""
+
+    def display(self, size: str) -> AbstractAsyncContextManager[Service]:
+        """A virtual display."""
+        ...
+
+    def window_manager(self) -> AbstractAsyncContextManager[Service]:
+        """A window manager on the display."""
+        ...
+
+    def content(self) -> AbstractAsyncContextManager[Service]:
+        """A window on the display that shows what is said."""
+        ...
+
+    def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AbstractAsyncContextManager[Service]:
+        """An encoder that sends the display to `push_url`."""
+        ...
+
+    async def screenshot(self) -> Path:
+        """Take a picture of the display, as a PNG or JPEG file."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Show a text on stream."""
+        ...
 
 
 class StudioActions:

@@ -53,6 +53,18 @@ def main(arguments: Sequence[str]) -> int:
         # Who read our output has gone; nothing more can be said, also not by Python when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:
+        from retake_flow.settings import debugging
+
+        if debugging():
+            raise
+        terminal.fail(
+            RetakeFlowError(
+                f"a defect of retake-flow: {type(error).__name__}: {error}", hint="RETAKE_FLOW_DEBUG=1 shows where"
+            ),
+            as_json=getattr(args, "json", False),
+        )
+        return 1
 
 
 def entry() -> NoReturn:

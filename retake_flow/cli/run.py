@@ -84,7 +84,7 @@ class _Session:
         """
         from retake_flow.cli.interrupts import Interrupts
         from retake_flow.cli.views import view_for
-        from retake_flow.wiring import rehearsing, running
+        from retake_flow.wiring import running
 
         running.require_programs(self._flow)
         run = running.new_id(self._flow)
@@ -92,6 +92,8 @@ class _Session:
             if options is None:
                 ended = await self._run(run, self._settings, view, interrupts)
             else:
+                from retake_flow.wiring import rehearsing
+
                 folder = folder or self._settings.state_folder / "rehearsals" / run
                 launcher = running.launcher(run)
                 async with rehearsing.rehearsal(launcher, self._settings, folder, options) as settings:

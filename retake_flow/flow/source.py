@@ -9,6 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from retake_flow.flow.problems import Position, Problem
@@ -60,6 +61,7 @@ def parse(text: str, file: str) -> Source:
         source.problems.append(Problem(Position(file, 1, 1), "RF001", f"the file is larger than {_LARGEST} characters"))
         return source
     try:
+        _measure(text)
         node = YAML(typ="safe", pure=False).compose(text)
         if node is None:
             source.problems.append(
@@ -70,8 +72,21 @@ def parse(text: str, file: str) -> Source:
     except YAMLError as error:
         source.problems.append(_yaml_problem(error, file))
     except _TooLarge as error:
-        source.problems.append(Problem(Position(file, 1, 1), "RF001", str(error)))
+        source.problems.append(Problem(Position(file, error.line, error.column), "RF001", str(error)))
     return source
+
+
+def _measure(text: str) -> None:
+    """Refuse what nests too deep, event by event: composing recurses in C, where too deep is a crash."""
+    depth = 0
+    for event in YAML(typ="safe", pure=False).parse(text):
+        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+            depth += 1
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            mark = event.start_mark
+            raise _TooLarge(f"this nests deeper than {_DEEPEST}", mark.line + 1, mark.column + 1)
 
 
 def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
@@ -80,13 +95,19 @@ def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        before = raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start]
+        column = len(before.decode("utf-8-sig")) + 1
         hint = "save the file as UTF-8 text"
         return "", [Problem(Position(file, line, column), "RF001", "this is not UTF-8 text", hint)]
 
 
 class _TooLarge(Exception):
     """The YAML grows past what a flow can be."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
 
 
 class _Reader:
@@ -99,7 +120,7 @@ class _Reader:
     def read(self, node: Node, path: Path, depth: int) -> Any:
         self.nodes += 1
         if self.nodes > _MOST_NODES or depth > _DEEPEST:
-            raise _TooLarge(f"the file holds more than {_MOST_NODES} values or nests deeper than {_DEEPEST}")
+            raise _TooLarge(f"with its aliases it holds more than {_MOST_NODES} values or nests deeper than {_DEEPEST}")
         self.source._values[path] = self._position(node)
         if isinstance(node, MappingNode):
             return dict(self._pairs(node, path, depth))

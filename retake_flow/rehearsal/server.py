@@ -93,7 +93,8 @@ def _prepared(folder: Path) -> Path:
 
 @asynccontextmanager
 async def _http(app: ASGIApp, port: int) -> AsyncIterator[str]:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named, since asyncio sets TCP_NODELAY only then; without it each answer takes 40 ms longer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))

@@ -16,6 +16,7 @@ from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import RetakeFlowError, StudioError
 from retake_flow.redact import Secret
+from retake_flow.rehearsal.options import Options
 from retake_flow.settings import Settings
 from retake_flow.studio import recording
 from retake_flow.studio.launcher import Launcher
@@ -39,16 +40,20 @@ async def rehearsal(
         settings: Of this process.
         folder: Where recordings, thumbnails and the report go; credentials only while the rehearsal lasts.
         options: As the rehearsal's options file.
+
+    Raises:
+        UsageError: An option is unknown or not of its type.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     agents = options.get("agents", [_new_agent()])
+    Options.from_mapping({**options, "agents": agents})
+    folder.mkdir(parents=True, exist_ok=True)
     script, own = folder / "options.json", folder / "credentials.json"
     said = _FirstLine()
     try:
         script.touch(mode=0o600)
         script.write_text(json.dumps({**options, "agents": agents}), encoding="utf-8")
         async with launcher.process(_platform(folder, script), said.whole, said.hear):
-            origin = str(json.loads(said.line)["api_url"])
+            origin = _origin(said.line)
             for agent in agents[:1]:
                 credentials.save(own, _credentials(agent, origin))
             yield replace(settings, origin=origin, access_token=None, credentials=own)
@@ -89,6 +94,14 @@ def _platform(folder: Path, script: Path) -> ProcessSpec:
         str(script),
     )
     return ProcessSpec(argv=command, ready_within=20.0, grace=10.0)
+
+
+def _origin(line: bytes) -> str:
+    """The address in what the platform says first; it may be an error instead."""
+    said = json.loads(line)
+    if "api_url" not in said:
+        raise StudioError(f"the rehearsal did not start: {said.get('message', 'it gave no address')}")
+    return str(said["api_url"])
 
 
 def _new_agent() -> dict[str, str]:

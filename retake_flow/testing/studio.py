@@ -1,0 +1,241 @@
+"""A studio without programs: it takes its time, pushes to a rehearsed platform, and breaks down when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from retake_flow.errors import MissingProgram, NoDisplay, NotReady, ProcessFailed, Rejected
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.platform import Platform
+from retake_flow.studio import programs
+
+#: What each part of the studio is called, the program behind it, and how long it takes to start, in seconds.
+PARTS: Final[Mapping[str, tuple[str, float]]] = {
+    "display": ("Xvfb", 0.1),
+    "window manager": ("openbox", 0.2),
+    "content window": ("xterm", 0.4),
+    "encoder": ("ffmpeg", 0.6),
+    "screenshot": ("scrot", 0.15),
+}
+READY_WITHIN = 20.0
+ENDS_WITHIN = 0.2
+FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder says that it sends
+FRAME_PACE = 1.0  # seconds between two deliveries of frames; far below the platform's idea of a stale stream
+
+Way = Literal["is missing", "never becomes ready", "fails", "dies"]
+
+# One grey pixel.
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
+)
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Something that is to go wrong.
+
+    Attributes:
+        part: What it happens to, as in `PARTS`.
+        way: How.
+        after: Seconds from being ready to the death, where it dies.
+        times: How many starts are concerned; None for all.
+    """
+
+    part: str
+    way: Way
+    after: float = 0.0
+    times: int | None = 1
+
+
+@dataclass(eq=False)
+class Program:
+    """A program that seems to run; a `retake_flow.ports.services.Service`."""
+
+    part: str
+    value: Mapping[str, Any]
+    stalled: bool = False
+    reason: str = ""
+    _dead: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def name(self) -> str:
+        """What the real program is called."""
+        return PARTS[self.part][0]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it goes on."""
+        return not self._dead.is_set()
+
+    def die(self, reason: str) -> None:
+        """End it; only the first death counts."""
+        if self.alive:
+            self.reason = f"{self.name} {reason}"
+            self._dead.set()
+
+    async def ended(self) -> str:
+        """Wait until it ends, and say why."""
+        await self._dead.wait()
+        return self.reason
+
+
+class FakeStage:
+    """The studio of one run, with the interface of `retake_flow.studio.stage.Stage`.
+
+    Args:
+        platform: Where the encoder pushes to; it refuses keys as the platform does.
+        folder: Where pictures go.
+        troubles: What goes wrong.
+
+    Attributes:
+        alive: The programs that run now.
+        started: How often each part was started.
+        said: What was shown on stream.
+    """
+
+    def __init__(self, platform: Platform, folder: Path, troubles: tuple[Trouble, ...] = ()) -> None:
+        self.alive: list[Program] = []
+        self.started: Counter[str] = Counter()
+        self.said: list[str] = []
+        self._platform = platform
+        self._folder = folder
+        self._troubles = list(troubles)
+
+    # --- what a run does with it ----------------------------------------------------------------------------
+
+    def display(self, size: str) -> AbstractAsyncContextManager[Program]:
+        """A display."""
+        return self._run("display", {"display": ":99", "size": size})
+
+    def window_manager(self) -> AbstractAsyncContextManager[Program]:
+        """A window manager on the display."""
+        return self._run("window manager", {"display": self._shown()})
+
+    def content(self) -> AbstractAsyncContextManager[Program]:
+        """A window on the display."""
+        return self._run("content window", {"display": self._shown(), "log": "stream.log"})
+
+    @asynccontextmanager
+    async def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AsyncIterator[Program]:
+        """An encoder that pushes to the platform."""
+        value = {"display": self._shown(), "frames": framerate}
+        async with self._run("encoder", value) as program:
+            with self._publishing(push_url, framerate, program):
+                await asyncio.sleep(FIRST_FRAMES)
+                yield program
+
+    async def screenshot(self) -> Path:
+        """A picture of the display."""
+        self._shown()
+        async with self._run("screenshot", {}):
+            picture = self._folder / "screenshot.png"
+            picture.write_bytes(_PNG)
+            return picture
+
+    def say(self, text: str) -> None:
+        """Show a text on stream."""
+        self.said.append(text)
+
+    # --- what a test does with it ---------------------------------------------------------------------------
+
+    def kill(self, part: str) -> None:
+        """Kill a part that runs; what was shown on a display goes with it.
+
+        Raises:
+            LookupError: It does not run.
+        """
+        victims = [program for program in self.alive if program.part == part]
+        if not victims:
+            raise LookupError(f"there is no {part} to kill")
+        for program in victims if part != "display" else self.alive:
+            program.die("was killed" if program in victims else "lost its display")
+
+    def stall(self) -> None:
+        """Let the encoder that runs send nothing more, without ending."""
+        for program in self.alive:
+            program.stalled = program.part == "encoder"
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _shown(self) -> str:
+        if not any(program.part == "display" and program.alive for program in self.alive):
+            raise NoDisplay
+        return ":99"
+
+    @asynccontextmanager
+    async def _run(self, part: str, value: Mapping[str, Any]) -> AsyncIterator[Program]:
+        trouble = self._trouble(part)
+        program = Program(part, value)
+        if trouble is not None and trouble.way == "is missing":
+            needed = [known for known in programs.PROGRAMS if known.name == program.name]
+            hint = f"run: {programs.install_command(needed)}"
+            raise MissingProgram(f"{program.name} is not installed", hint=hint)
+        self.started[part] += 1
+        self.alive.append(program)
+        try:
+            await _ready(program, trouble)
+            if trouble is not None and trouble.way == "dies":
+                asyncio.get_running_loop().call_later(trouble.after, self._dies, program)
+            yield program
+        finally:
+            try:
+                if program.alive:
+                    await asyncio.sleep(ENDS_WITHIN)  # a second cancellation kills
+            finally:
+                self.alive.remove(program)
+                program.die("was ended")
+
+    def _dies(self, program: Program) -> None:
+        if program in self.alive and program.alive:
+            self.kill(program.part)
+
+    def _trouble(self, part: str) -> Trouble | None:
+        for trouble in self._troubles:
+            if trouble.part == part and trouble.times != 0:
+                trouble.times = None if trouble.times is None else trouble.times - 1
+                return trouble
+        return None
+
+    @contextmanager
+    def _publishing(self, push_url: Secret, framerate: int, program: Program) -> Iterator[None]:
+        try:
+            push = self._platform.publish(push_url.reveal().rpartition("/")[2])
+        except Rejected as error:
+            program.die("ended")
+            raise ProcessFailed(f"{program.name} was refused by the ingest: {error.message}") from None
+        push.on_close = lambda reason: program.die(f"lost its connection: {reason}")
+
+        async def send() -> None:
+            while program.alive:
+                push.video(0 if program.stalled else int(framerate * FRAME_PACE))
+                await asyncio.sleep(FRAME_PACE)
+            push.close()
+
+        push.video()
+        sending = asyncio.get_running_loop().create_task(send())
+        try:
+            yield
+        finally:
+            sending.cancel()
+            push.close()
+
+
+async def _ready(program: Program, trouble: Trouble | None) -> None:
+    way = "" if trouble is None else trouble.way
+    seconds = READY_WITHIN if way == "never becomes ready" else PARTS[program.part][1]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await program.ended()
+    if way == "never becomes ready":
+        raise NotReady(f"{program.name} was not ready within {seconds:g} s")
+    if way == "fails":
+        program.die("ended with status 1")
+    if not program.alive:
+        raise ProcessFailed(f"{program.name} ended before it was ready: {program.reason}")
