@@ -69,11 +69,11 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url.strip())
     try:
+        parts = urlsplit(url.strip())
         port = parts.port
     except ValueError:
-        port = -1
+        parts, port = urlsplit(""), -1
     path = parts.path.rstrip("/")
     plain = path in ("", API_PATH) and not (parts.query or parts.fragment or parts.username or parts.password)
     ours = parts.scheme == "https" and parts.hostname == "retake.tv" and port in (None, 443)

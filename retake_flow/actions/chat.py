@@ -61,7 +61,8 @@ class ChatActions:
         newcomers = {_person(message): _name(message) for message in fresh if _person(message) not in known}
         if newcomers:
             await self._greet(call, list(newcomers.values()))
-        last = self._now() if fresh else float(call.memory.get("last", 0.0))
+        # A stream that has just begun is not quiet: its first viewer waits no longer than those in a lively chat.
+        last = self._now() if fresh or "last" not in call.memory else float(call.memory["last"])
         seen = [*call.memory.get("seen", ()), *(message.id for message in news)][-_REMEMBERED:]
         memory = {"seen": seen, "greeted": sorted(known | set(newcomers)), "last": last}
         outcome = "done" if self._now() - last < _QUIET_AFTER else "idle"

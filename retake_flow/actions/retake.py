@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,12 @@ from packaging.version import InvalidVersion, Version
 
 from retake_flow.actions.access import Access
 from retake_flow.api.credentials import credentials_of
-from retake_flow.api.models import Registration
-from retake_flow.errors import InputError, NoSession
+from retake_flow.api.models import Registration, StopSummary
+from retake_flow.errors import InputError, NoSession, PlatformError
 from retake_flow.ports.actions import Call, Completion
+
+#: Seconds before the session is asked to be closed again, and once more, after an answer that nobody can read.
+_STOP_AGAIN = (1.0, 3.0)
 
 
 class RetakeActions:
@@ -109,19 +113,20 @@ class RetakeActions:
 
     async def stop_stream(self, call: Call) -> Completion:
         """Close the session; asked again where the answer leaves open whether it is closed."""
-        for pause in (*_STOP_AGAIN, None):
+        pauses = iter(_STOP_AGAIN)
+        while True:
             try:
                 return Completion(value=_summary(await self._access.client().stop_stream()))
             except NoSession:
                 return Completion(value=_summary(StopSummary("stopped", 0, 0)))
             except PlatformError as error:
                 # What may be repeated was repeated by the client.
-                if error.may_repeat or pause is None:
+                pause = None if error.may_repeat else next(pauses, None)
+                if pause is None:
                     message = "the stream session could not be closed and may still be open; no video is sent any more"
                     call.note("notice", kind="session_open", message=message)
                     raise
             await asyncio.sleep(pause)
-        raise AssertionError("the last pause is none")
 
 
 def _summary(summary: StopSummary) -> dict[str, str | int]:

@@ -44,7 +44,7 @@ class Interrupts:
 
     def _interrupt(self) -> None:
         self.count += 1
-        if self._runner is not None and not self._runner.run.ended:
+        if self._runner is not None and not self._runner.over:
             if self.count == 1:
                 self._runner.stop("interrupted")
             else:

@@ -19,6 +19,11 @@ def lines(record: Record) -> list[str]:
     return said(record).splitlines() if said else []
 
 
+def chat_line(author: str, text: str) -> str:
+    """A viewer's words on one line, so that none can look like a line of ours."""
+    return " ".join(f"{author}: {text}".split())
+
+
 def _hinted(record: Record) -> str:
     return f" ({record['hint']})" if record.get("hint") else ""
 
@@ -29,8 +34,8 @@ def _ended(record: Record) -> str:
 
 
 def _undone(record: Record) -> str:
-    problem = f": {record['message']}" if "message" in record else ""
-    return f"← undid {record['state']}: {record['outcome']}{problem}"
+    result = ", ".join(f"{name} {value}" for name, value in record.get("result", {}).items())
+    return f"← {record['action']}: {record.get('message') or result or record['outcome']}"
 
 
 def _run_ended(record: Record) -> str:
@@ -45,7 +50,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "retry_scheduled": lambda r: f"  again in {r['after']:g} s",
     "activity_ended": _ended,
     "notice": lambda r: "\n".join(f"• {line}" for line in r["message"].splitlines()),
-    "chat_message": lambda r: f"{r['author']}: {r['text']}",
+    "chat_message": lambda r: chat_line(r["author"], r["text"]),
     "chat_sent": lambda r: f"> {r['text']}",
     "stop_requested": lambda r: f"stopping: {r['reason']} (once more to kill)",
     "undo_finished": _undone,

@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("rehearsal", help="serve a retake.tv on this machine, until Ctrl-C")
-    parser.add_argument("--port", type=int, default=0, help="the HTTP port; chosen by the system by default")
+    parser.add_argument("--port", type=_port, default=0, help="the HTTP port; chosen by the system by default")
     parser.add_argument("--folder", metavar="DIR", help="where recordings, thumbnails and the report go")
     parser.add_argument(
         "--options", metavar="FILE", help="JSON: latency, lag, agents, viewers, faults, … (docs/rehearsal.md)"
     )
     parser.add_argument("--json", action="store_true", help="say the address as one JSON line")
     parser.set_defaults(command=rehearsal)
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port between 0 and 65535")
+    return int(text)
 
 
 def rehearsal(args: argparse.Namespace) -> int:

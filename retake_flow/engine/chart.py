@@ -106,8 +106,8 @@ class Chart:
         pattern = self._pattern(event)
         if not pattern:
             return None
-        trigger = f"{pattern}@{origin}" if origin and origin != state else pattern
-        if trigger not in self._machine.events:
+        trigger = _trigger(pattern, "" if origin == state else origin)
+        if not state or trigger not in self._machine.events:
             return None
         position = Position(state, names)
         self._machine.trigger_event(position, trigger)
@@ -138,18 +138,22 @@ class Chart:
         """Every trigger that a route of a state answers, and the route, in the order of the file."""
         composites = [s.path for s in self._flow.states.values() if s.kind == "states"]
         inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
-        for pattern, routes in state.routes.items():
+        for pattern in sorted(state.routes, key=len, reverse=True):  # `error` takes what `error.KIND` leaves
             for known in self._patterns:
                 if matches(pattern, known):
-                    for route in routes:
-                        yield known, route
-                        yield from ((f"{known}@{origin}", route) for origin in inside)
+                    for route in state.routes[pattern]:
+                        yield from ((_trigger(known, origin), route) for origin in ("", *inside))
 
     def _pattern(self, event: str) -> str:
         """The longest known pattern that takes an event."""
         while event and event not in self._patterns:
             event = event.rpartition(".")[0]
         return event
+
+
+def _trigger(pattern: str, origin: str) -> str:
+    # Never the bare pattern: `transitions` has names of its own, such as `state`.
+    return f"{pattern}@{origin}"
 
 
 def _holds(route: Route, event_data: EventData) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from retake_flow.errors import RetakeFlowError
+from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
 from retake_flow.run import events
@@ -18,29 +19,18 @@ Post = Callable[[events.Event], None]
 STEADY = 60.0
 #: A repeated task that keeps failing is repeated less and less often, but at least this often (seconds).
 SLOWEST = 60.0
+_MOST_DOUBLINGS = 16
 
 
 async def action(command: StartAction, call: Call, actions: ActionRunner, post: Post) -> None:
     """Perform the action of a state once."""
     state, visit, attempt = command.state, command.visit, command.attempt
-    try:
-        done = await actions.perform(call)
-    except Exception as raised:
-        error = _known(raised, command.do)
-        post(
-            events.ActionFailed(
-                state,
-                visit,
-                attempt,
-                error.kind,
-                error.message,
-                error.hint,
-                error.retry_after or 0.0,
-                _permanent(error),
-            )
-        )
-    else:
+    done = await _performed(call, actions)
+    if isinstance(done, Completion):
         post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory))
+        return
+    after, permanent = done.retry_after or 0.0, _permanent(done)
+    post(events.ActionFailed(state, visit, attempt, done.kind, done.message, done.hint, after, permanent))
 
 
 async def timer(command: SetTimer, clock: Clock, post: Post) -> None:
@@ -50,28 +40,49 @@ async def timer(command: SetTimer, clock: Clock, post: Post) -> None:
 
 
 async def task(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
-    """Perform a task, again and again when it is to be repeated; a failure does not end the repeating."""
-    key, visit = command.activity, command.visit
+    """Perform a task as an activity: again and again when it is to be repeated, else once, tried as `retry` says."""
     await _pause(clock, command.delay)
+    if command.every is None:
+        await _once(command, call, actions, clock, post)
+    else:
+        await _repeatedly(command, call, command.every, actions, clock, post)
+
+
+async def _once(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
+    patience = _Patience(command.retry)
+    while True:
+        began = clock.now()
+        done = await _performed(call, actions)
+        if isinstance(done, Completion):
+            post(_resulted(command, done))
+            return
+        wait = patience.after(done, began, clock.now())
+        post(_failed(command, done, again=wait is not None))
+        if wait is None:
+            return
+        call = replace(call, attempt=call.attempt + 1)
+        await _pause(clock, wait)
+
+
+async def _repeatedly(
+    command: StartActivity, call: Call, every: float, actions: ActionRunner, clock: Clock, post: Post
+) -> None:
+    """A failure does not end the repeating; it only makes it slower."""
     failures = 0
     while True:
-        done = Completion()
-        at_least = 0.0
-        try:
-            done = await actions.perform(call)
-        except Exception as raised:
-            error = _known(raised, command.do)
-            failures, at_least = failures + 1, error.retry_after or 0.0
-            again = command.every is not None
-            post(events.ActivityFailed(key, visit, error.kind, error.message, error.hint, again))
-        else:
+        done = await _performed(call, actions)
+        pause, at_least, memory = every, 0.0, call.memory
+        if isinstance(done, Completion):
             failures = 0
-            post(events.ActivityResulted(key, visit, done.outcome, done.value, done.memory))
-        if command.every is None:
-            return
-        call = replace(call, attempt=call.attempt + 1, memory=call.memory if done.memory is None else done.memory)
-        pause = command.quiet if done.outcome == "idle" and command.quiet is not None else command.every
-        slower = min(pause * 2.0**failures, max(pause, SLOWEST))
+            post(_resulted(command, done))
+            pause = command.quiet if done.outcome == "idle" and command.quiet is not None else every
+            memory = call.memory if done.memory is None else done.memory
+        else:
+            failures += 1
+            post(_failed(command, done, again=True))
+            at_least = done.retry_after or 0.0
+        call = replace(call, attempt=call.attempt + 1, memory=memory)
+        slower = min(pause * 2.0 ** min(failures, _MOST_DOUBLINGS), max(pause, SLOWEST))
         await _pause(clock, max(at_least, slower))
 
 
@@ -79,37 +90,77 @@ async def service(command: StartActivity, call: Call, actions: ActionRunner, clo
     """Keep a service going; start it again as its `retry` says when it fails or ends."""
     key, visit = command.activity, command.visit
     await _pause(clock, command.delay)
-    failures = 0
+    patience = _Patience(command.retry)
     while True:
+        began = clock.now()
         ready_at: float | None = None
         try:
             async with actions.serve(call) as running:
                 ready_at = clock.now()
                 post(events.ActivityReady(key, visit, running.value))
                 reason = await running.ended()
+            error: RetakeFlowError = _Exited(reason)
             ended: events.Event = events.ActivityExited(key, visit, reason)
-            failed = events.ActivityFailed(key, visit, "exited", reason, again=True)
-            permanent = False
         except Exception as raised:
-            error = _known(raised, command.do)
-            failed = events.ActivityFailed(key, visit, error.kind, error.message, error.hint, again=True)
-            ended, permanent = replace(failed, again=False), _permanent(error)
+            error = known(raised, command.do)
+            ended = _failed(command, error, again=False)
         if ready_at is not None and clock.now() - ready_at >= STEADY:
-            failures = 0
-        failures += 1
-        if permanent or command.retry is None or failures > command.retry.max:
+            patience = _Patience(command.retry)
+        wait = patience.after(error, began, clock.now())
+        if wait is None:
             post(ended)
             return
-        post(failed)
+        post(_failed(command, error, again=True))
         call = replace(call, attempt=call.attempt + 1)
-        await _pause(clock, command.retry.wait(failures, 0.0))
+        await _pause(clock, wait)
 
 
-def _known(error: Exception, do: str) -> RetakeFlowError:
+class _Exited(RetakeFlowError):
+    """A service ended by itself."""
+
+    kind = "exited"
+
+
+class _Patience:
+    """Counts the failures of an activity and says how long to wait after each."""
+
+    def __init__(self, retry: Retry | None) -> None:
+        self._retry = retry
+        self._failures = 0
+        self._began: float | None = None
+
+    def after(self, error: RetakeFlowError, began: float, now: float) -> float | None:
+        """Seconds from `now` until the next try after one that `began` then, or None when there is none."""
+        self._failures += 1
+        self._began = began if self._began is None else self._began
+        retry = self._retry
+        if retry is None or _permanent(error) or self._failures > retry.max:
+            return None
+        wait = retry.wait(self._failures, 0.0, error.retry_after or 0.0)
+        late = retry.within is not None and now + wait > self._began + retry.within
+        return None if late else wait
+
+
+def known(error: Exception, do: str) -> RetakeFlowError:
     """An error as one of ours; a defect of an action must not take the run's driver with it."""
     if isinstance(error, RetakeFlowError):
         return error
     return RetakeFlowError(f"{do} has a defect: {type(error).__name__}: {error}")
+
+
+async def _performed(call: Call, actions: ActionRunner) -> Completion | RetakeFlowError:
+    try:
+        return await actions.perform(call)
+    except Exception as raised:
+        return known(raised, call.do)
+
+
+def _resulted(command: StartActivity, done: Completion) -> events.ActivityResulted:
+    return events.ActivityResulted(command.activity, command.visit, done.outcome, done.value, done.memory)
+
+
+def _failed(command: StartActivity, error: RetakeFlowError, *, again: bool) -> events.ActivityFailed:
+    return events.ActivityFailed(command.activity, command.visit, error.kind, error.message, error.hint, again)
 
 
 def _permanent(error: RetakeFlowError) -> bool:

@@ -11,7 +11,6 @@ from itertools import count
 from retake_flow.engine import performance
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.scope import Scope
-from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.clock import Clock
@@ -20,8 +19,8 @@ from retake_flow.run import events, records
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
 from retake_flow.run.run import PendingUndo, Phase, Run
 
-#: How long one undo may take, in seconds.
-UNDO_WITHIN = 20.0
+#: How long one undo may take, in seconds: longer than the longest `Retry-After` that a call waits for.
+UNDO_WITHIN = 75.0
 
 
 class Runner:
@@ -29,6 +28,7 @@ class Runner:
 
     Attributes:
         run: The run as it is now.
+        over: Whether its end was written down, so that nothing of it goes on.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Runner:
         listeners: Sequence[Listener] = (),
     ) -> None:
         self.run = run
+        self.over = False
         self._machine = machine
         self._catalogue = catalogue
         self._actions = actions
@@ -69,14 +70,17 @@ class Runner:
         self._write([records.record("run_started", self._clock.now(), run=self.run.id, flow=flow.name)])
         self._post(events.Started())
         try:
-            while not self.run.ended:
+            while not self.run.ended and not self._killed:
                 await self._macrostep(await self._next())
         except asyncio.CancelledError:
             if not self._killed:
                 raise
         finally:
             await self._abandon()
-        if not self.run.ended:
+        if self._killed and self._driving is not None and self._driving.cancelling():
+            self._driving.uncancel()  # whoever awaits us goes on
+        if not self.over:
+            # Also a run that had decided how to end is killed when its ending was not waited for.
             self.run = replace(self.run, phase=Phase.CANCELLED, outcome="killed", reason="killed")
             self._ended("killed", self.run.state, "killed")
         return self.run
@@ -87,9 +91,9 @@ class Runner:
 
     def kill(self) -> None:
         """End the run at once: programs are ended, undos are not performed."""
-        self._killed = True
-        if self._driving is not None:
+        if self._driving is not None and not (self._killed or self.over):
             self._driving.cancel()
+        self._killed = True
 
     # --- events in, commands out --------------------------------------------------------------------------
 
@@ -157,23 +161,31 @@ class Runner:
 
     async def _undo(self, undo: PendingUndo) -> None:
         call = Call(self.run.id, undo.state, 1, undo.do, undo.inputs, {}, f"{self.run.id}/{undo.state}/undo", self.note)
-        self.note("undo_started", state=undo.state, action=undo.do)
+        about = {"state": undo.state, "action": undo.do}
+        self.note("undo_started", **about)
         try:
             async with asyncio.timeout(UNDO_WITHIN):
                 done = await self._actions.perform(call)
         except TimeoutError:
-            self.note("undo_finished", state=undo.state, outcome="error.timeout", message="it took too long")
-        except RetakeFlowError as error:
-            # Recorded only: an undo that fails must not hide why the scope was left.
-            self.note("undo_finished", state=undo.state, outcome=f"error.{error.kind}", message=error.message)
+            self.note("undo_finished", **about, outcome="error.timeout", message="it took too long")
+        except Exception as raised:
+            # Recorded only: an undo that fails must not hide why the scope was left, nor keep the next from its turn.
+            error = performance.known(raised, undo.do)
+            self.note("undo_finished", **about, outcome=f"error.{error.kind}", message=error.message)
         else:
-            self.note("undo_finished", state=undo.state, outcome=done.outcome, result=done.value)
+            self.note("undo_finished", **about, outcome=done.outcome, result=done.value)
 
     async def _abandon(self) -> None:
         """End whatever still runs, innermost first; after an orderly end there is nothing."""
+        interrupted = False
         while self._scopes:
             _, scope = self._scopes.popitem()
-            await scope.close()
+            try:
+                await scope.close()
+            except asyncio.CancelledError:
+                interrupted = True
+        if interrupted and not self._killed:
+            raise asyncio.CancelledError
 
     # --- writing down -------------------------------------------------------------------------------------
 
@@ -182,6 +194,7 @@ class Runner:
         self._write([records.record(event, self._clock.now(), **fields)])
 
     def _ended(self, outcome: str, state: str, reason: str) -> None:
+        self.over = True
         self.note("run_ended", run=self.run.id, outcome=outcome, state=state, reason=reason)
 
     def _write(self, written: list[records.Record]) -> None:

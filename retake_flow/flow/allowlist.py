@@ -38,7 +38,7 @@ def names_in_condition(text: str) -> Names:
     """
     if "{{" in text or "{%" in text:
         raise ExpressionError("a condition is a bare expression, without {{ }}")
-    return _names([_parsed(text, text, bare=True)])
+    return _names([_parsed(text, bare=True)])
 
 
 def names_in_template(text: str) -> Names:
@@ -48,14 +48,14 @@ def names_in_template(text: str) -> Names:
         ExpressionError: One of them is not an expression, or holds what is not allowed.
     """
     found: list[nodes.Node] = []
-    for child in _parsed(text, text, bare=False).body:
+    for child in _parsed(text, bare=False).body:
         if not isinstance(child, nodes.Output):
             raise ExpressionError(f"`{text}`: only {{{{ … }}}} is allowed, no statements")
         found += child.nodes
     return _names(found)
 
 
-def _parsed(text: str, shown: str, *, bare: bool) -> Any:
+def _parsed(text: str, *, bare: bool) -> Any:
     if len(text) > LONGEST_EXPRESSION:
         raise ExpressionError(f"an expression is at most {LONGEST_EXPRESSION} characters long")
     try:
@@ -64,10 +64,10 @@ def _parsed(text: str, shown: str, *, bare: bool) -> Any:
         parser = Parser(ENVIRONMENT, text, state="variable")
         tree = parser.parse_expression()
         if not parser.stream.eos:
-            raise ExpressionError(f"`{shown}` is not an expression: it goes on after its end")
+            raise ExpressionError(f"`{text}` is not an expression: it goes on after its end")
         return tree
     except TemplateSyntaxError as error:
-        raise ExpressionError(f"`{shown}` is not an expression: {error.message}") from None
+        raise ExpressionError(f"`{text}` is not an expression: {error.message}") from None
     except (RecursionError, ValueError, MemoryError):
         raise ExpressionError("the expression nests too deep or holds too large a number") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -31,7 +32,10 @@ def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
 
 def _inputs(flow: Flow) -> Iterator[Problem]:
     for given in flow.inputs.values():
-        if "default" in given.schema:
+        said = _flaw(given.schema)
+        if said:
+            yield Problem(given.position, "RF044", f"the input {given.name!r} {said}")
+        elif "default" in given.schema:
             said = mismatch(given.schema["default"], given.schema)
             if said:
                 yield Problem(given.position, "RF044", f"the default of the input {given.name!r} {said}")
@@ -43,18 +47,40 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
         try:
             duration.seconds(value)
         except ValueError as error:
-            return f"is no duration: {error}"
+            return f"does not fit: {error}"
         return ""
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError, best_match
+    from jsonschema.exceptions import best_match
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    plain = {key: item for key, item in schema.items() if key not in ("default", "optional", "format")}
+    said = _flaw(schema)
+    if said:
+        return said
+    # With a registry of its own the validator fetches nothing, wherever a `$ref` may point.
+    validator = Draft202012Validator(_plain(schema), registry=Registry())
     try:
-        Draft202012Validator.check_schema(plain)
+        worst = best_match(validator.iter_errors(value))
+    except (Unresolvable, RecursionError):
+        return "has a schema with a `$ref` that leads nowhere"
+    return f"does not fit: {worst.message}" if worst is not None else ""
+
+
+def _flaw(schema: Mapping[str, Any]) -> str:
+    """Why a JSON Schema property is none, or nothing."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(_plain(schema))
     except SchemaError as error:
         return f"has a schema that is none: {error.message}"
-    worst = best_match(Draft202012Validator(plain).iter_errors(value))
-    return f"does not fit: {worst.message}" if worst is not None else ""
+    return ""
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A property as JSON Schema knows it, without what is ours."""
+    return {key: item for key, item in schema.items() if key not in ("default", "optional", "format")}
 
 
 # --- expressions --------------------------------------------------------------------------------------------
@@ -78,7 +104,8 @@ def expressions(flow: Flow) -> Iterator[Expression]:
 
 def _expressions(flow: Flow) -> Iterator[Problem]:
     activities = {activity.name for activity in flow.activities()}
-    states = {state.name for state in flow.states.values()}
+    states = Counter(state.name for state in flow.states.values())
+    shared = {name for name, times in states.items() if times > 1}
     known: dict[str, Iterable[str]] = {
         "inputs": flow.inputs,
         "outputs": states,
@@ -96,6 +123,13 @@ def _expressions(flow: Flow) -> Iterator[Problem]:
             continue
         for chain in sorted(names):
             yield from _name(chain, expression.position, known)
+            yield from _shared(chain, expression.position, shared)
+
+
+def _shared(chain: tuple[str, ...], position: Position, shared: set[str]) -> Iterator[Problem]:
+    if chain[0] in ("outputs", "visits") and chain[1:] and chain[1] in shared:
+        message = f"several states are called {chain[1]!r}, so {'.'.join(chain[:2])!r} could be any of them"
+        yield Problem(position, "RF033", message, "give the one that is meant a name of its own")
 
 
 def _name(chain: tuple[str, ...], position: Position, known: Mapping[str, Iterable[str]]) -> Iterator[Problem]:
@@ -127,7 +161,7 @@ def _actions(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
                 yield Problem(state.position, "RF045", message, "put it under `activities:` of a state")
         if state.undo:
             yield from _use(state.undo.do, state.undo.inputs, state.position, catalogue)
-        yield from _needs(flow, state)
+        yield from _needs(flow, state, catalogue)
         for activity in state.activities.values():
             yield from _use(activity.do, activity.inputs, activity.position, catalogue)
             spec = catalogue.get(activity.do)
@@ -161,13 +195,28 @@ def _input(spec: ActionSpec, key: str, value: Any, position: Position) -> Iterat
             yield Problem(position, "RF043", f"the input {key!r} of {spec.name!r} {said}")
 
 
-def _needs(flow: Flow, state: State) -> Iterator[Problem]:
+def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
     wanting: list[tuple[str, Activity | State]] = [(a.needs, a) for a in state.activities.values() if a.needs]
     if state.needs:
         wanting.append((state.needs, state))
-    available = {name for around in flow.around(state.path) for name in around.activities}
+    available = {a.name: a for around in reversed(list(flow.around(state.path))) for a in around.activities.values()}
     for needed, who in wanting:
-        if needed not in available or needed == who.name:
-            hint = did_you_mean(needed, available)
+        if needed not in available:
             message = f"{who.name!r} needs the activity {needed!r}, which does not run here"
-            yield Problem(who.position, "RF032", message, hint)
+            yield Problem(who.position, "RF032", message, did_you_mean(needed, available))
+            continue
+        spec = catalogue.get(available[needed].do)
+        if spec and not spec.service:
+            message = f"{who.name!r} needs the activity {needed!r}, which is never ready: {spec.name!r} is no service"
+            yield Problem(who.position, "RF032", message)
+        elif isinstance(who, Activity) and _needs_itself(who, available):
+            yield Problem(who.position, "RF032", f"the activity {who.name!r} needs itself, so it never starts")
+
+
+def _needs_itself(activity: Activity, available: Mapping[str, Activity]) -> bool:
+    seen: set[str] = set()
+    needed = activity.needs
+    while needed is not None and needed in available and needed not in seen:
+        seen.add(needed)
+        needed = available[needed].needs
+    return activity.name in seen

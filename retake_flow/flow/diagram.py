@@ -88,12 +88,12 @@ def _mermaid_state(flow: Flow, state: State) -> Iterator[str]:
 
 
 def _id(path: str) -> str:
-    return "s_" + path.replace("/", "__")
+    return "s_" + path.replace("/", "_IN_")  # no name of a state has capital letters, so no two are alike
 
 
 def _mermaid_text(text: str) -> str:
     # Mermaid reads #NAME; as a character reference, so every sign that means something to it can be written so.
-    escaped = "".join(f"#{ord(sign)};" if sign in '#;:{}<>"\\`[]|' else sign for sign in text)
+    escaped = "".join(f"#{ord(sign)};" if sign in '#;:{}<>"\\`[]|%' else sign for sign in text)
     return escaped.replace("\n", "<br/>")
 
 

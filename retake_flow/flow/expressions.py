@@ -17,6 +17,9 @@ from retake_flow.flow.allowlist import Names, names_in_condition, names_in_templ
 from retake_flow.flow.problems import Position
 from retake_flow.flow.sandbox import ENVIRONMENT, bounded
 
+#: What evaluating can raise: Jinja2's filters also assert, and its compiler also meets Python's limits.
+_FAILURES = (TemplateError, ArithmeticError, AssertionError, RecursionError, SyntaxError, TypeError, ValueError)
+
 
 class Expression:
     """A bare expression, as in `when:` and `until:`.
@@ -57,7 +60,7 @@ class Expression:
             return bounded(self._compiled(names))
         except UndefinedError as error:
             raise ExpressionError(f"`{self.text}`: {_missing(str(error.message))}") from None
-        except (TemplateError, ArithmeticError, AssertionError, SyntaxError, TypeError, ValueError, RecursionError) as error:
+        except _FAILURES as error:
             raise ExpressionError(f"`{self.text}` cannot be evaluated: {error}") from None
 
     def holds(self, names: Mapping[str, Any]) -> bool:

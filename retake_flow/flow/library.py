@@ -24,10 +24,13 @@ def find(name: str) -> Path:
         UsageError: There is none.
     """
     path = Path(name)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise UsageError(f"{name} is a folder, not a flow")
+    try:
+        if path.is_file():
+            return path
+        if path.is_dir():
+            raise UsageError(f"{name} is a folder, not a flow")
+    except OSError as error:
+        raise UsageError(f"{name[:60]!r} is no file: {error.strerror}") from None
     flows = shipped()
     found = flows.get(name) or flows.get(f"{name}.yaml")
     if found is None:

@@ -57,7 +57,8 @@ def load(text: str, file: str, *, known_good: bool = False) -> Loaded:
         return Loaded(None, tuple(source.problems + problems), frozenset())
     builder = _Builder(source)
     flow = builder.flow(data)
-    return Loaded(flow, tuple(source.problems + problems + builder.problems), frozenset(map(_state_of, damaged)))
+    lost = frozenset(map(_state_of, damaged)) | builder.damaged
+    return Loaded(flow, tuple(source.problems + problems + builder.problems), lost)
 
 
 def loaded(text: str, file: str) -> Flow:
@@ -84,6 +85,7 @@ class _Builder:
         self.source = source
         self.problems: list[Problem] = []
         self.paths: dict[str, Path] = {}
+        self.damaged: set[str] = set()
 
     def flow(self, data: Mapping[str, Any]) -> Flow:
         self.paths = dict(_paths(data["states"], ("states",), ""))
@@ -91,7 +93,7 @@ class _Builder:
         return Flow(
             name=data["flow"],
             version=data.get("version", 1),
-            guide=str(data.get("guide", "")),
+            guide=data.get("guide", ""),
             description=data.get("description", ""),
             inputs={n: Input(n, s, self.source.key(("inputs", n))) for n, s in data.get("inputs", {}).items()},
             initial=self.child("", data["initial"], ("initial",)),
@@ -147,8 +149,8 @@ class _Builder:
         at = (*where, "to") if isinstance(data, dict) else where
         target = self.target(path, full["to"])
         if target is None:
-            names = {p.rpartition(SEPARATOR)[2] for p in self.paths}
-            hint = did_you_mean(full["to"], names)
+            self.damaged.add(path)
+            hint = did_you_mean(full["to"], (p.rpartition(SEPARATOR)[2] for p in self.paths))
             self.problems.append(Problem(self.source.value(at), "RF020", f"there is no state {full['to']!r}", hint))
             return None
         when = self.condition(full["when"], (*where, "when")) if "when" in full else None

@@ -14,17 +14,20 @@ OUTSIDE = ("stop",)
 
 def problems(flow: Flow, catalogue: Catalogue, damaged: frozenset[str]) -> Iterator[Problem]:
     """What is wrong with the routes of a flow, except where a state has lost parts already."""
+    possible = _possible(flow, catalogue)
+    unknown = _unknown(flow, catalogue)
     for state in flow.states.values():
         if any(around.path in damaged for around in flow.around(state.path)):
             continue
         yield from _unrouted(flow, state, catalogue)
-        yield from _impossible(flow, state, catalogue)
         yield from _shadowed(state)
+        if state.path not in unknown:
+            yield from _impossible(state, possible[state.path])
     if not damaged:
         yield from _unreachable(flow)
 
 
-def events(flow: Flow, state: State, catalogue: Catalogue) -> set[str]:
+def events(state: State, catalogue: Catalogue) -> set[str]:
     """The events that can occur in a state by itself, its own activities included."""
     found = {f"error.{kind}" for kind in _errors(state, catalogue)} if state.do else set()
     if state.do in catalogue:
@@ -33,11 +36,19 @@ def events(flow: Flow, state: State, catalogue: Catalogue) -> set[str]:
         found.add("done")
     if state.timeout is not None or (state.poll and state.poll.timeout is not None):
         found.add("timeout")
+    if state.activities:
+        found.add("error")
+    return found | _of_activities(state, catalogue)
+
+
+def _of_activities(state: State, catalogue: Catalogue) -> set[str]:
+    """The events of a state's activities, which the states inside can take too."""
+    found: set[str] = set()
     for activity in state.activities.values():
         spec = catalogue.get(activity.do)
         found.update(event for event, _ in activity.raises)
         found.update(f"{activity.name}.{outcome}" for outcome in (spec.outcomes if spec else ()))
-        found.update({f"{activity.name}.error", "error"})
+        found.add(f"{activity.name}.error")
     return found
 
 
@@ -68,13 +79,29 @@ def _unrouted(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Proble
             yield Problem(state.position, "RF050", f"nothing says where {state.path!r} goes on {outcome!r}", hint)
 
 
-def _impossible(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
-    inside = [s for s in flow.states.values() if any(a.path == state.path for a in flow.around(s.path))]
-    around = list(flow.around(state.path))
-    possible = set(OUTSIDE).union(*(events(flow, s, catalogue) for s in (*inside, *around)))
-    unknown_action = any(s.do and s.do not in catalogue for s in inside)
+def _possible(flow: Flow, catalogue: Catalogue) -> dict[str, set[str]]:
+    """The events that each state could take: its own, those of the states inside, those of activities around."""
+    found = {path: events(state, catalogue) for path, state in flow.states.items()}
+    for path in reversed(found):
+        parent = flow.states[path].parent
+        if parent:
+            found[parent] |= found[path]
+    for path, state in flow.states.items():
+        found[path].update(*(_of_activities(around, catalogue) for around in flow.around(state.parent)), OUTSIDE)
+    return found
+
+
+def _unknown(flow: Flow, catalogue: Catalogue) -> set[str]:
+    """The states in, inside or around which an action is not known, so that its events are not either."""
+    at = {path for path, s in flow.states.items() if s.do and s.do not in catalogue}
+    at |= {a.scope for a in flow.activities() if a.do not in catalogue}
+    inside = {path for path in flow.states if any(around.path in at for around in flow.around(path))}
+    return inside | {around.path for path in at for around in flow.around(path)}
+
+
+def _impossible(state: State, possible: set[str]) -> Iterator[Problem]:
     for pattern, routes in state.routes.items():
-        if not unknown_action and not any(matches(pattern, event) or matches(event, pattern) for event in possible):
+        if not any(matches(pattern, event) or matches(event, pattern) for event in possible):
             hint = did_you_mean(pattern, possible)
             yield Problem(routes[0].position, "RF051", f"nothing in {state.path!r} raises the event {pattern!r}", hint)
 

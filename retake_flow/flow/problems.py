@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 
 from retake_flow.errors import FlowInvalid
 
+# Finding the nearest word is slow; a generated file with thousands of mistakes is still to be answered at once.
+_LONGEST_WORD = 60
+_MOST_COMPARED = 100
+_MOST_LISTED = 30
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -46,9 +51,10 @@ class Problems(FlowInvalid):
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """A hint that names the known word nearest to a mistyped one, or lists them when none is near."""
     words = sorted(set(known))
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word[:_LONGEST_WORD], words[:_MOST_COMPARED], n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"
     if otherwise:
         return otherwise
-    return f"there are: {', '.join(words)}" if words else "there are none"
+    more = ", …" if len(words) > _MOST_LISTED else ""
+    return f"there are: {', '.join(words[:_MOST_LISTED])}{more}" if words else "there are none"

@@ -1,4 +1,4 @@
-"""Where expressions are evaluated: names are looked up in data only, products are of numbers only, results are bounded."""
+"""Where expressions are evaluated: names are looked up in data only, products are of numbers, results are bounded."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ def schema() -> Schema:
                 "description": {"description": "What the flow does, in words.", "type": "string"},
                 "guide": {
                     "description": "The version of the platform's guide that it was written for.",
-                    "type": ["string", "number"],
+                    "type": "string",
                     "examples": ["2.1.2"],
                 },
                 "inputs": _mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),

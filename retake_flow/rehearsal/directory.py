@@ -74,7 +74,8 @@ class Directory:
         chat = Chat(person.user_id, self._identities)
         for cue in options.history:
             viewer = self._identities.viewer(cue.name)
-            chat.write(viewer, cue.text, at=self._now(), session_id="", shape=options.chat_shape)
+            written_at = self._now() - (cue.at or HISTORY_AGE)
+            chat.write(viewer, cue.text, at=written_at, session_id="", shape=options.chat_shape)
         agent = Agent(person, self._identities.id("agent"), token, profile, verified, chat)
         self._agents.append(agent)
         return agent

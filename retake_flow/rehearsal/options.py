@@ -67,7 +67,8 @@ class Options:
         tweets: The tweets that can be found, text by address; `{message}` in a text stands for the
             verification message and `{code}` for its code.
         agents: Who is registered from the beginning.
-        history: What stood in the chat before the stream.
+        history: What stood in the chat before the stream; `at` says how many seconds ago it was written, and an
+            hour where it is 0.
         viewers: What viewers do once the stream is live.
         faults: What goes wrong.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from retake_flow.redact import MASK, Secret, scrub
@@ -30,14 +31,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, str):
-        return scrub(value)
+        return _text(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_text(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float) and isfinite(value):
         return value
-    return scrub(str(value))
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    # Lone surrogates, which a command line or a JSON text can bring in, have no UTF-8 form.
+    return scrub(text if text.isascii() else text.encode("utf-8", "replace").decode())
 
 
 def of_event(event: events.Event, at: float) -> list[Record]:

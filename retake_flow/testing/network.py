@@ -15,11 +15,13 @@ class Network(httpx.AsyncBaseTransport):
     """Takes requests to the platform; nobody else answers.
 
     Attributes:
-        strays: The addresses of requests that were meant for somebody else, with the token where one was sent along.
+        strays: The addresses of requests that were meant for somebody else, with what authorized them.
+        authorized: How many requests came with a token.
     """
 
     def __init__(self, platform: Platform) -> None:
         self.strays: list[tuple[str, str]] = []
+        self.authorized = 0
         app = create_app(platform, dropped=lambda: httpx.ReadError("the connection was dropped"))
         self._platform = httpx.ASGITransport(app)
         self._host = httpx.URL(RETAKE).host
@@ -29,6 +31,7 @@ class Network(httpx.AsyncBaseTransport):
         if request.url.host != self._host:
             self.strays.append((str(request.url), request.headers.get("authorization", "")))
             raise httpx.ConnectError("there is no such host")
+        self.authorized += "authorization" in request.headers
         try:
             # Nobody reads from a socket here, so the client's patience with one has to be kept by us.
             async with asyncio.timeout(request.extensions.get("timeout", {}).get("read")):

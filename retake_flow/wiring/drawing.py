@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from retake_flow.errors import StudioError
+from retake_flow.errors import MissingProgram, StudioError
 from retake_flow.settings import inherited
+from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
 
 _WITHIN = 60.0
+_HINT = "run: " + programs.install_command([programs.Program("dot", "graphviz", "diagrams")])
 
 
 async def draw(graph: str, form: str) -> bytes:
@@ -24,7 +26,10 @@ async def draw(graph: str, form: str) -> bytes:
         source = Path(folder) / "flow.dot"
         source.write_text(graph, encoding="utf-8")
         command = ("dot", f"-T{form}", "-Gdpi=96", str(source))
-        done = await Launcher("graph", inherited()).run(ProcessSpec(argv=command), _WITHIN)
+        try:
+            done = await Launcher("graph", inherited()).run(ProcessSpec(argv=command), _WITHIN)
+        except MissingProgram:
+            raise MissingProgram("Graphviz is not installed", hint=f"{_HINT}; Mermaid and dot need nothing") from None
     if done.status != 0:
         raise StudioError(f"Graphviz could not draw the flow: {done.ending}")
     return done.stdout

@@ -1,0 +1,95 @@
+"""The documents say what is true: their commands run, their flows are without mistakes, their tables are complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.cli.main import parser
+from retake_flow.flow.check import check
+from retake_flow.flow.sandbox import FILTERS
+from retake_flow.flow.load import load
+
+_ROOT = Path(__file__).resolve().parents[2]
+_DOCUMENTS = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]
+
+
+def _blocks(language: str) -> list[tuple[str, str]]:
+    found = []
+    for document in _DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        for number, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S), 1):
+            found.append((f"{document.name} {number}", block))
+    return found
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("place", "block"), _blocks("console"), ids=[place for place, _ in _blocks("console")])
+def test_commands_run(place: str, block: str, tmp_path: Path) -> None:
+    """Every command shown after a `$` exits with 0, in the order shown, in an empty folder with an empty home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    folder = tmp_path / "here"
+    folder.mkdir()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
+    environment.update({"HOME": str(home), "PATH": path})
+    commands = [line[2:].replace(".venv/bin/", "") for line in block.splitlines() if line.startswith("$ ")]
+    assert commands, f"{place} shows no command"
+    for command in commands:
+        done = subprocess.run(
+            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+
+def test_make_targets_exist() -> None:
+    """Every `make TARGET` that a document names is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", (_ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    for document in [*_DOCUMENTS, _ROOT / "benchmarks" / "README.md"]:
+        assert set(re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(encoding="utf-8"), re.M)) <= targets
+
+
+@pytest.mark.parametrize(
+    ("place", "block"),
+    [(place, block) for place, block in _blocks("yaml") if re.search(r"^flow:", block, re.M)],
+    ids=lambda value: value if len(value) < 40 else "",
+)
+def test_flows_in_documents_are_good(place: str, block: str) -> None:
+    """Every whole flow in a document is without mistakes."""
+    assert check(load(block, place), CATALOGUE) == ()
+
+
+def test_all_commands_are_named() -> None:
+    """The help names every command, and the documents name no other."""
+    usage = parser().format_help()
+    commands = set(re.findall(r"^ {4}([a-z]+)\b", usage, re.M))
+    for document in _DOCUMENTS:
+        named = set(re.findall(r"`retake-flow ([a-z]+)", document.read_text(encoding="utf-8")))
+        assert named <= commands, f"{document.name} names {named - commands}"
+
+
+def test_codes_are_complete() -> None:
+    """The table of mistakes has every code of the program, and no other."""
+    modules = "".join(path.read_text(encoding="utf-8") for path in (_ROOT / "retake_flow" / "flow").glob("*.py"))
+    table = (_ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| (RF\d{3}) \|", table, re.M)) == set(re.findall(r'"(RF\d{3})"', modules))
+
+
+def test_filters_are_complete() -> None:
+    """The reference lists every filter."""
+    table = " ".join((_ROOT / "docs" / "language.md").read_text(encoding="utf-8").split())
+    assert ", ".join(sorted(FILTERS)) in table
+
+
+def test_exit_codes_are_the_same_everywhere() -> None:
+    """README and `--help` give the same exit codes."""
+    readme = set(re.findall(r"^\| (\d+) \|", (_ROOT / "README.md").read_text(encoding="utf-8"), re.M))
+    usage = parser().format_help().partition("exit codes:")[2]
+    assert readme == set(re.findall(r"(?:^|\s)(\d+)  ", usage))
