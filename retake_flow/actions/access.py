@@ -57,6 +57,14 @@ class Access:
             raise CredentialsError("there are no credentials yet", hint="register the agent first")
         return found
 
+    def require_place(self) -> None:
+        """Make sure that new credentials could be kept.
+
+        Raises:
+            CredentialsError: They could not.
+        """
+        credentials.require_place(self._path)
+
     def save(self, new: Credentials) -> None:
         """Keep new credentials, on disk first."""
         credentials.save(self._path, new)

@@ -74,6 +74,7 @@ class RetakeActions:
             raise InputError(
                 "the agent cannot be registered: " + "; ".join(problems), hint="set them with --set NAME=…"
             )
+        self._access.require_place()
         account = await self._access.client(anonymous=True).register(wanted)
         new = credentials_of(account, wanted, self._access.origin)
         self._access.save(new)

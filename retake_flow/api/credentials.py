@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,9 +123,28 @@ def save(path: Path, credentials: Credentials) -> None:
     """
     target = Path(os.path.realpath(path))  # a link to the file stays one
     content = json.dumps(_fields(credentials), indent=2).encode() + b"\n"
-    try:
+    with _writing(path):
         _keep_aside(target, credentials)
         private_file.replace(target, content)
+
+
+def require_place(path: Path) -> None:
+    """Make sure that credentials could be written, before a token is asked for that is given only once.
+
+    Raises:
+        CredentialsError: They could not.
+    """
+    target = Path(os.path.realpath(path))
+    with _writing(path):
+        trial = target.with_name(f".{target.name}.trial")
+        private_file.replace(trial, b"")
+        trial.unlink()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise CredentialsError(
             f"the credentials cannot be written to {path}: {error.strerror or error}",

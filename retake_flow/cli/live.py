@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from retake_flow.cli.lines import clock, lines
+from retake_flow.cli.lines import chat_line, clock, lines
 from retake_flow.cli.reports import report_lines
 from retake_flow.flow.duration import words
 from retake_flow.flow.model import Flow
@@ -73,7 +73,7 @@ class LiveView:
             case "activity_ended":
                 self._activities.pop(record["activity"], None)
             case "chat_message":
-                self._chat.append(f"{record['author']}: {record['text']}")
+                self._chat.append(chat_line(record["author"], record["text"]))
             case "chat_sent":
                 self._chat.append(f"> {record['text']}")
             case event if event in _DOING:

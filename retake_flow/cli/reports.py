@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from retake_flow.cli.lines import chat_line
 from retake_flow.flow.duration import words
 
 
@@ -35,7 +36,7 @@ def _agent_lines(agent: dict[str, Any]) -> Iterator[str]:
         own = sum(comment["agent"] for comment in chat)
         yield f"  chat          {len(chat) - own} comments, {own} messages of the agent"
         for comment in chat[:12]:
-            yield f"                {comment['name']}: {comment['text']}"
+            yield f"                {chat_line(comment['name'], comment['text'])}"
 
 
 def _recording_lines(recorded: dict[str, Any]) -> Iterator[str]:

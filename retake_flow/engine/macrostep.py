@@ -201,7 +201,8 @@ class Macrostep:
         except ExpressionError as error:
             self.signal({"kind": "expression", "message": error.message}, ("error.expression", ""))
             return
-        run.attempt = Attempt(attempt.number + 1, attempt.failures, attempt.since)
+        since = attempt.since if attempt.failures else self.now
+        run.attempt = Attempt(attempt.number + 1, attempt.failures, since)
         key = f"{run.id}/{state.path}/{visit}"
         memory = run.memory.get(group(state.do), {})
         self.commands.append(StartAction(state.path, visit, attempt.number + 1, state.do, inputs, memory, key))

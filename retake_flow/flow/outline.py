@@ -29,16 +29,10 @@ def problems(flow: Flow, catalogue: Catalogue, damaged: frozenset[str]) -> Itera
 
 def events(state: State, catalogue: Catalogue) -> set[str]:
     """The events that can occur in a state by itself, its own activities included."""
-    found = {f"error.{kind}" for kind in _errors(state, catalogue)} if state.do else set()
-    if state.do in catalogue:
-        found.update(catalogue[state.do].outcomes)
-    if state.kind == "wait":
-        found.add("done")
-    if state.timeout is not None or (state.poll and state.poll.timeout is not None):
-        found.add("timeout")
+    failures = {f"error.{kind}" for kind in _errors(state, catalogue)} if state.do else set()
     if state.activities:
-        found.add("error")
-    return found | _of_activities(state, catalogue)
+        failures.add("error")
+    return failures | _outcomes(state, catalogue) | _of_activities(state, catalogue)
 
 
 def _of_activities(state: State, catalogue: Catalogue) -> set[str]:
@@ -63,20 +57,28 @@ def matches(pattern: str, event: str) -> bool:
 
 
 def _unrouted(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
-    routed = [pattern for around in flow.around(state.path) for pattern in around.routes]
-    outcomes = set(catalogue[state.do].outcomes) if state.do in catalogue else set()
-    if state.kind == "wait":
-        outcomes.add("done")
-    if state.timeout is not None or (state.poll and state.poll.timeout is not None):
-        outcomes.add("timeout")
-    for activity in state.activities.values():
-        outcomes.update(event for event, _ in activity.raises)
-        if activity.do in catalogue and catalogue[activity.do].service:
-            outcomes.add(f"{activity.name}.exited")
-    for outcome in sorted(outcomes):
-        if not any(matches(pattern, outcome) for pattern in routed):
+    around = list(flow.around(state.path))
+    raised = {event for activity in state.activities.values() for event, _ in activity.raises}
+    for outcome in sorted(_outcomes(state, catalogue) | raised):
+        listed = [routes for s in around for pattern, routes in s.routes.items() if matches(pattern, outcome)]
+        if not listed:
             hint = f"add `{outcome}: STATE` to the transitions of {state.path!r} or of a state around it"
             yield Problem(state.position, "RF050", f"nothing says where {state.path!r} goes on {outcome!r}", hint)
+        elif outcome not in raised and all(routes[-1].when is not None for routes in listed):
+            # What is raised may be passed over; what has ended would leave the state with nothing to do.
+            message = f"nothing says where {state.path!r} goes on {outcome!r} when no guard holds"
+            yield Problem(listed[0][-1].position, "RF050", message, "end the list with a route without `when`")
+
+
+def _outcomes(state: State, catalogue: Catalogue) -> set[str]:
+    """How what a state does and what it has started can end."""
+    found = set(catalogue[state.do].outcomes) if state.do in catalogue else set()
+    if state.kind == "wait":
+        found.add("done")
+    if state.timeout is not None or (state.poll and state.poll.timeout is not None):
+        found.add("timeout")
+    services = (a.name for a in state.activities.values() if a.do in catalogue and catalogue[a.do].service)
+    return found | {f"{name}.exited" for name in services}
 
 
 def _possible(flow: Flow, catalogue: Catalogue) -> dict[str, set[str]]:

@@ -11,6 +11,9 @@ from retake_flow.rehearsal.chat import Chat
 from retake_flow.rehearsal.identities import Identities, Person
 from retake_flow.rehearsal.options import Options, PreparedAgent
 
+#: How long before the rehearsal the history of a chat was written, in seconds.
+HISTORY_AGE = 3600.0
+
 
 class Directory:
     """All agents: registers new ones and finds those that are there.

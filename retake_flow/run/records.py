@@ -36,7 +36,7 @@ def plain(value: Any) -> Any:
         return {_text(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float) and isfinite(value):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     return _text(str(value))
 

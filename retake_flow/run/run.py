@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from retake_flow.run.gates import Gate
+
 
 class Phase(StrEnum):
     """What a run is doing as a whole."""
 
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"  # for a person, with a process alive
+    SUSPENDED = "suspended"  # waiting, with no process alive
     CANCELLED = "cancelled"
     FAULTED = "faulted"
     COMPLETED = "completed"
@@ -59,7 +63,7 @@ class Attempt:
     Attributes:
         number: Which performance of it is under way or was the last, from 1.
         failures: How many in a row have failed.
-        since: When the first was begun.
+        since: When the first of those that failed in a row was begun.
     """
 
     number: int
@@ -81,7 +85,10 @@ class Run:
         outputs: The last result of each state that performed an action, by the state's name.
         activities: What each running activity is doing, by its key.
         memory: What actions want to know the next time, by their group (`chat` for all `chat.*`).
-        undos: What is owed, oldest first.
+        undos: What is owed when a state is left, oldest first.
+        undoing: What is owed now, since a state was left, and has not been done yet, in this order.
+        timers: When each timer of an active state comes due, by the state's path and its purpose.
+        gates: The questions that are open, by their id.
         attempt: The action of the current state, when one has begun.
         outcome: How it ended, once it has.
         reason: Why, in words for a person.
@@ -99,6 +106,9 @@ class Run:
     activities: Mapping[str, ActivityState] = field(default_factory=dict)
     memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     undos: tuple[PendingUndo, ...] = ()
+    undoing: tuple[PendingUndo, ...] = ()
+    timers: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    gates: Mapping[str, Gate] = field(default_factory=dict)
     attempt: Attempt | None = None
     outcome: str | None = None
     reason: str = ""

@@ -305,6 +305,18 @@ def token_learnt(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
     assert content["token_address"] == agent.token_address != ""
 
 
+@then("there are no credentials")
+def no_credentials(rehearsal: Rehearsal) -> None:
+    """Nothing was saved."""
+    assert not rehearsal.credentials.exists()
+
+
+@then(parsers.re(r'the credentials file (?:still )?says "(?P<words>.+)"'))
+def credentials_say(rehearsal: Rehearsal, words: str) -> None:
+    """A text in the file."""
+    assert words in rehearsal.credentials.read_text(encoding="utf-8")
+
+
 @then("no token and no stream key is in the journal")
 def no_secret(rehearsed: Rehearsed) -> None:
     """Nor in the report."""

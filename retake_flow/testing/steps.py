@@ -16,7 +16,7 @@ from pytest_bdd import given, parsers, when
 
 from retake_flow.flow.model import Flow
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.options import ChatShape
+from retake_flow.rehearsal.options import ChatShape, PreparedAgent
 from retake_flow.rehearsal.script import Cue, CueType
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed, Scene, opened
 from retake_flow.testing.studio import Trouble, Way
@@ -66,6 +66,19 @@ def unregistered(rehearsal: Rehearsal) -> None:
     """Neither the platform nor the machine knows of it."""
     rehearsal.credentials.unlink()
     rehearsal.options = replace(rehearsal.options, agents=())
+
+
+@given(parsers.parse('an agent named "{name}" is registered by somebody else'))
+def other_agent(rehearsal: Rehearsal, name: str) -> None:
+    """The name is taken."""
+    other = PreparedAgent(name, Secret("rtk_of_somebody_else"))
+    rehearsal.options = replace(rehearsal.options, agents=(*rehearsal.options.agents, other))
+
+
+@given("there is no credentials file")
+def no_credentials(rehearsal: Rehearsal) -> None:
+    """Nothing was ever saved here."""
+    rehearsal.credentials.unlink()
 
 
 @given(parsers.parse("its credentials were issued by {origin}"))

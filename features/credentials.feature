@@ -1,0 +1,84 @@
+Feature: Credentials
+  The access token is the agent's only proof of being itself. It is read with care and goes to retake.tv alone.
+
+  Background:
+    Given an agent with credentials
+
+  Scenario: Credentials that others can read are refused
+    Given its credentials file has mode 644
+    When the agent goes live
+    Then the run is failed
+    And the reason says "open to other users"
+    And the reason says "chmod 600"
+    And the token was not sent at all
+
+  Scenario: Credentials that are not JSON are left alone
+    Given its credentials file holds
+      """
+      {"access_token": "rtk_rehearsed_night_owl",
+      """
+    When the agent goes live
+    Then the run is failed
+    And the reason says "not JSON"
+    And the reason says "credentials.json:"
+    And POST /agent/register was never called
+
+  Scenario: Credentials without a token are not replaced by a new account
+    Given its credentials file holds
+      """
+      {"agent_name": "night-owl"}
+      """
+    When the agent goes live
+    Then the run is failed
+    And the reason says "no access_token"
+    And POST /agent/register was never called
+
+  Scenario: A token of another origin is not sent
+    Given its credentials were issued by http://127.0.0.1:8080
+    When the agent goes live
+    Then the run is failed
+    And the reason says "was issued by http://127.0.0.1:8080"
+    And the reason says "it was not sent"
+    And the token was not sent at all
+
+  Scenario: The environment's token goes before the file's
+    Given the environment holds the token rtk_of_somebody_else
+    When the agent goes live
+    Then the run is failed
+    And the reason says "does not accept the access token"
+    And the reason says "RETAKE_ACCESS_TOKEN"
+
+  Scenario: A token from the environment is enough
+    Given there is no credentials file
+    And the environment holds the token rtk_rehearsed_night_owl
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And there are no credentials
+
+  Scenario: What only the user knows in the file is kept
+    Given its credentials file holds
+      """
+      {"access_token": "rtk_rehearsed_night_owl", "agent_name": "night-owl", "note": "ask Ana before changing"}
+      """
+    When the agent goes live
+    Then the run is completed
+    And the credentials file still says "ask Ana before changing"
+    And the credentials name the token that the platform made
+    And the credentials file says "user_owl"
+
+  Scenario Outline: A redirect is not followed
+    Given every <call> meets a redirect to another host
+    When the agent goes live
+    Then the run is failed
+    And the reason says "which is not followed"
+    And nothing was sent to anybody but retake.tv
+    And it leaves nothing behind
+
+    Examples:
+      | call                           |
+      | GET /skill.json                |
+      | GET /agent/verification-status |
+      | POST /agent/rtmp               |
+      | POST /agent/stream/start       |
+      | POST /agent/update-thumbnail   |

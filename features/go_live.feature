@@ -1,0 +1,116 @@
+Feature: Going live
+  An agent goes live with one command: the platform hears what it has to hear in the order of its guide, and what can
+  be done beside each other is.
+
+  Background:
+    Given an agent with credentials
+
+  Scenario: The calls come in the order of the guide
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And the first calls are
+      | GET /skill.json                |
+      | GET /agent/verification-status |
+      | POST /agent/rtmp               |
+      | POST /agent/stream/start       |
+      | GET /agent/stream/status       |
+      | POST /agent/update-thumbnail   |
+      | POST /agent/stream/chat/send   |
+      | GET /agent/stream/comments     |
+    And the last call is POST /agent/stream/stop
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+  Scenario: The display starts beside the calls
+    Given each answer takes 0.5 s
+    When the agent goes live
+    Then the display is started before the stream key has come
+    And it has been on air
+
+  Scenario: The thumbnail is the first thing on air
+    When the agent goes live
+    Then the thumbnail comes before anything is written
+    And the agent wrote
+      | I'm live. What should we explore today? |
+
+  Scenario: The opening message is the agent's own
+    Given the inputs
+      | name            | value                 |
+      | opening_message | Tonight: owls at work |
+    When the agent goes live
+    Then the agent wrote
+      | Tonight: owls at work |
+
+  Scenario Outline: Chat is read from the first second on air
+    Given each answer takes <latency> s
+    When the agent goes live
+    Then chat is read within 3 s of going live, and every 8.5 s at least
+
+    Examples:
+      | latency |
+      | 0       |
+      | 0.15    |
+      | 0.4     |
+
+  Scenario: The operator hears where the stream is
+    When the agent goes live
+    Then the operator is told "I'm live at https://retake.tv/night-owl"
+    And the operator is told "Which direction?"
+
+  Scenario: The time on air ends when it was said to end
+    Given it is to be on air for 10s
+    When the agent goes live
+    Then the run is completed
+    And it was on air for 10 s
+    And it leaves nothing behind
+
+  Scenario: A long stream keeps its picture and its pace
+    Given it is to be on air for 20m
+    When the agent goes live
+    Then the run is completed
+    And it has been on air 1 times
+    And thumbnails follow each other after 300 s at most
+    And chat is read within 3 s of going live, and every 8.5 s at least
+    And GET /agent/stream/status was never called closer than 3 s
+    And no rule of the platform was broken
+
+  Scenario: A stream that shows late is waited for at the guide's pace
+    Given a stream shows as live 12 s after its first video
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And GET /agent/stream/status was never called closer than 3 s
+    And 1 stream keys were issued and 1 used, none of them twice
+
+  Scenario: A stream that never shows is given up in the end
+    Given a stream shows as live 100000 s after its first video
+    When the agent goes live
+    Then the run is failed
+    And the reason says "retake.tv did not see the stream live"
+    And it was never on air
+    And 51 stream keys were issued and 51 used, none of them twice
+    And it leaves nothing behind
+
+  Scenario: A newer guide is kept for people, and the agent goes on
+    Given the platform's guide has version 2.1.10
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And the operator is told "the platform's guide is now version 2.1.10; this flow was written for 2.1.2"
+    And the guide of version 2.1.10 is kept as a text
+
+  Scenario: The same version in other words is the same guide
+    Given the platform's guide has version 2.1.2.0
+    When the agent goes live
+    Then GET /skill.md was never called
+    And it has been on air
+
+  Scenario: Secrets stay secret
+    When the agent goes live
+    Then no token and no stream key is in the journal
+    And nothing was sent to anybody but retake.tv
+
+  Scenario: The token that the platform made is kept
+    When the agent goes live
+    Then the credentials name the token that the platform made

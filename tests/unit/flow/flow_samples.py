@@ -1,0 +1,64 @@
+"""Small flows, and a small catalogue to check them against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retake_flow.flow.catalogue import ActionSpec, Catalogue
+from retake_flow.flow.check import check
+from retake_flow.flow.load import load, loaded
+from retake_flow.flow.model import Flow
+from retake_flow.flow.problems import Problem
+
+GO_LIVE = Path(__file__).parents[3] / "flows" / "go-live.yaml"
+
+_SPECS = (
+    ActionSpec("a.work", "Works.", errors=("unavailable", "unauthorized")),
+    ActionSpec("a.choose", "Ends in one of two ways.", outcomes=("left", "right")),
+    ActionSpec(
+        "a.say",
+        "Says something.",
+        inputs={"text": {"type": "string"}, "times": {"type": "integer", "default": 1}},
+    ),
+    ActionSpec("s.program", "Goes on.", outcomes=("ready", "exited"), service=True),
+)
+CATALOGUE: Catalogue = {spec.name: spec for spec in _SPECS}
+
+#: A flow without mistakes, for tests that add one.
+SMALL = """\
+flow: small
+initial: work
+states:
+  work: {do: a.work, transitions: {done: ended}}
+  ended: {final: completed}
+"""
+
+
+def flow_of(states: str, initial: str = "a", head: str = "") -> Flow:
+    """The flow with these states, which must have no mistakes that loading finds."""
+    return loaded(_written(states, initial, head), "flow.yaml")
+
+
+def problems(states: str, initial: str = "a", head: str = "") -> list[Problem]:
+    """All that is wrong with a flow of these states."""
+    return checked(_written(states, initial, head))
+
+
+def checked(text: str) -> list[Problem]:
+    """All that is wrong with a flow."""
+    return list(check(load(text, "flow.yaml"), CATALOGUE))
+
+
+def codes(states: str, initial: str = "a", head: str = "") -> list[str]:
+    """The codes of all that is wrong with a flow of these states."""
+    return [problem.code for problem in problems(states, initial, head)]
+
+
+def at(problem: Problem) -> tuple[int, int]:
+    """The line and the column of a problem."""
+    return problem.position.line, problem.position.column
+
+
+def _written(states: str, initial: str, head: str) -> str:
+    indented = "".join(f"  {line}\n" for line in states.strip("\n").splitlines())
+    return f"flow: sample\n{head}initial: {initial}\nstates:\n{indented}"
