@@ -46,11 +46,13 @@ class ChatActions:
     async def respond(self, call: Call) -> Completion:
         """Read what is new, in order, and greet those who write for the first time.
 
-        What was handled is remembered by id, since ids have no order. Without a memory, at the first reading, what is
-        older than the session (`since`) is history.
+        What was handled is remembered by id, since ids have no order. What is older than the first session (`since`)
+        is history.
         """
+        # After an interruption there is another session; what was written meanwhile is news all the same.
+        since = call.memory.get("since", call.inputs.get("since"))
         try:
-            news = await self._news(call.memory.get("seen"), call.inputs.get("since"))
+            news = await self._news(call.memory.get("seen", ()), since)
         except (NoSession, NotFound):
             return Completion("idle", {"messages": 0, "greeted": []})
         known = set(call.memory.get("greeted", ()))
@@ -58,25 +60,29 @@ class ChatActions:
         for message in fresh:
             call.note("chat_message", author=_name(message), kind=message.kind, text=message.text)
             self._show(f"{_name(message)}: {message.text}")
-        newcomers = {_person(message): _name(message) for message in fresh if _person(message) not in known}
+        newcomers: list[str] = []
+        for message in fresh:
+            if known.isdisjoint(_keys(message)):
+                newcomers.append(_name(message))
+            known |= _keys(message)
         if newcomers:
-            await self._greet(call, list(newcomers.values()))
+            await self._greet(call, newcomers)
         # A stream that has just begun is not quiet: its first viewer waits no longer than those in a lively chat.
         last = self._now() if fresh or "last" not in call.memory else float(call.memory["last"])
         seen = [*call.memory.get("seen", ()), *(message.id for message in news)][-_REMEMBERED:]
-        memory = {"seen": seen, "greeted": sorted(known | set(newcomers)), "last": last}
+        memory = {"seen": seen, "greeted": sorted(known), "last": last, "since": since}
         outcome = "done" if self._now() - last < _QUIET_AFTER else "idle"
-        return Completion(outcome, {"messages": len(fresh), "greeted": list(newcomers.values())}, memory)
+        return Completion(outcome, {"messages": len(fresh), "greeted": newcomers}, memory)
 
-    async def _news(self, seen: Sequence[str] | None, since: Any) -> list[ChatMessage]:
+    async def _news(self, seen: Sequence[str], since: Any) -> list[ChatMessage]:
         """Every message that was not handled yet, oldest first; pages back until it meets one that was."""
         user_id = await self._access.user_id()
-        handled = set(seen or ())
+        handled = set(seen)
         news: list[ChatMessage] = []
         before: str | None = None
         for _ in range(MOST_PAGES):
             page = await self._access.client().comments(user_id, PAGE if before else 50, before)
-            fresh = [message for message in page if message.id not in handled and not _older(message, since, seen)]
+            fresh = [message for message in page if message.id not in handled and not _older(message, since)]
             handled.update(message.id for message in fresh)
             news = [*fresh, *news]
             if not page or len(fresh) < len(page):
@@ -106,14 +112,16 @@ class ChatActions:
             self._show(f"> {text}")
 
 
-def _older(message: ChatMessage, since: Any, seen: Sequence[str] | None) -> bool:
-    if seen is not None or not isinstance(since, int | float) or message.sent_at is None:
+def _older(message: ChatMessage, since: Any) -> bool:
+    if not isinstance(since, int | float) or message.sent_at is None:
         return False
     return message.sent_at.timestamp() < since - _CLOCKS_DIFFER
 
 
-def _person(message: ChatMessage) -> str:
-    return message.author_user_id or message.wallet or message.author_name.casefold()
+def _keys(message: ChatMessage) -> set[str]:
+    """What an author is recognised by: each shape of the chat tells something else."""
+    keys = (message.author_user_id, message.wallet, message.author_name.casefold())
+    return {key for key in keys if key}
 
 
 def _name(message: ChatMessage) -> str:

@@ -58,6 +58,12 @@ def reason(rehearsed: Rehearsed, words: str) -> None:
     assert words in rehearsed.run.reason
 
 
+@then(parsers.parse("it took {seconds:g} s at most"))
+def took(rehearsed: Rehearsed, seconds: float) -> None:
+    """From its start to its end."""
+    assert since_start(rehearsed, "run_ended") <= seconds
+
+
 @then("it leaves nothing behind")
 def nothing_left(rehearsed: Rehearsed) -> None:
     """No program, no task, no session, no push."""
@@ -269,6 +275,12 @@ def greeted(rehearsed: Rehearsed, count: int) -> None:
     results = rehearsed.records("activity_result", activity=f"{ON_AIR}:chat")
     names = [name for result in results for name in result["result"]["greeted"]]
     assert names == [f"viewer-{number}" for number in range(1, count + 1)]
+
+
+@then("the chat's reading has not failed once")
+def chat_kept(rehearsed: Rehearsed) -> None:
+    """Nobody is troubled with what is no trouble."""
+    assert rehearsed.records("activity_failed", activity=f"{ON_AIR}:chat") == []
 
 
 @then(parsers.parse("{name} is answered within {seconds:g} s"))

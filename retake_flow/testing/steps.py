@@ -187,10 +187,10 @@ def lasting_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
     rehearsal.fault(fault(call, words, times=None))
 
 
-@given(parsers.re(r"from its (?P<after>\d+)\w\w on, every (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
-def later_fault(rehearsal: Rehearsal, after: str, call: str, words: str) -> None:
-    """All calls but the first few fail."""
-    rehearsal.fault(fault(call, words, times=None, after=int(after) - 1))
+@given(parsers.re(r"from its (?P<nth>\d+)\w\w on, (?P<which>every|the next) (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
+def later_fault(rehearsal: Rehearsal, nth: str, which: str, call: str, words: str) -> None:
+    """The first few calls go well."""
+    rehearsal.fault(fault(call, words, times=None if which == "every" else 1, after=int(nth) - 1))
 
 
 @given(parsers.parse("each answer takes {seconds:g} s"))

@@ -1,0 +1,163 @@
+Feature: Chat
+  Whoever writes for the first time is greeted, once and soon. History and the agent's own messages are not answered,
+  and no message is lost or handled twice.
+
+  Background:
+    Given an agent with credentials
+
+  Scenario Outline: Newcomers are greeted once, in either shape of the chat
+    Given chat comes in the <shape> shape
+    And these viewers
+      | at | name | text               |
+      | 2  | mira | hi!                |
+      | 9  | mira | still here         |
+      | 15 | ade  | what is this?      |
+      | 16 | mira | an owl, they say   |
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
+      | Welcome, mira! Good to have you here.   |
+      | Welcome, ade! Good to have you here.    |
+    And no rule of the platform was broken
+
+    Examples:
+      | shape      |
+      | documented |
+      | observed   |
+      | mixed      |
+
+  Scenario: The first viewer does not wait for long
+    Given these viewers
+      | at  | name | text      |
+      | 1.5 | mira | anybody?  |
+    When the agent goes live
+    Then mira is answered within 3.1 s
+
+  Scenario: Viewers who come together are greeted together
+    Given these viewers
+      | at | name | text |
+      | 5  | mira | hi   |
+      | 5  | ade  | hi   |
+      | 5  | kim  | hi   |
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today?            |
+      | Welcome, mira, ade and kim! Good to have you here. |
+
+  Scenario Outline: What was written before the stream is history
+    Given chat comes in the <shape> shape
+    And a chat that holds already
+      | seconds ago | name | text           |
+      | 7200        | zoe  | are you there? |
+      | 300         | kim  | hello?         |
+    And these viewers
+      | at | name | text |
+      | 5  | mira | hi   |
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
+      | Welcome, mira! Good to have you here.   |
+
+    Examples:
+      | shape      |
+      | documented |
+      | observed   |
+      | mixed      |
+
+  Scenario: The agent does not answer itself
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
+
+  Scenario: A moderator's act is not a message
+    Given these viewers
+      | at | name | type       | text |
+      | 5  | mod  | jail       |      |
+      | 6  | mod  | delete_all |      |
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
+
+  Scenario: A tip is greeted like a message
+    Given these viewers
+      | at | name  | type | text       |
+      | 5  | kenji | tip  | keep going |
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
+      | Welcome, kenji! Good to have you here.  |
+
+  Scenario Outline: A burst over several pages is read whole
+    Given chat comes in the <shape> shape
+    And <count> viewers who all write at 6 s
+    When the agent goes live
+    Then <count> viewers were greeted, in order and once each
+
+    Examples:
+      | shape      | count |
+      | observed   | 49    |
+      | observed   | 51    |
+      | observed   | 420   |
+      | documented | 260   |
+      | mixed      | 260   |
+
+  Scenario: A burst while chat cannot be read is not lost
+    Given 120 viewers who all write at 4 s
+    And from its 3rd on, the next GET /agent/stream/comments meets status 503
+    When the agent goes live
+    Then 120 viewers were greeted, in order and once each
+
+  Scenario Outline: A chat without a session is an empty chat
+    Given every GET /agent/stream/comments meets status <status>
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And the chat's reading has not failed once
+
+    Examples:
+      | status |
+      | 404    |
+      | 409    |
+
+  Scenario: A greeting whose answer is lost is not said twice
+    Given these viewers
+      | at | name | text |
+      | 5  | mira | hi   |
+    And from its 2nd on, the next POST /agent/stream/chat/send meets a dropped connection after its work was done
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
+      | Welcome, mira! Good to have you here.   |
+
+  Scenario: A greeting that was surely not delivered is said later
+    Given these viewers
+      | at | name | text |
+      | 5  | mira | hi   |
+    And from its 2nd on, the next POST /agent/stream/chat/send meets status 429 with Retry-After 4
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
+      | Welcome, mira! Good to have you here.   |
+
+  Scenario: Nobody is greeted again after an interruption
+    Given these viewers
+      | at | name | text       |
+      | 3  | mira | hi         |
+      | 14 | ade  | back again |
+      | 15 | mira | me too     |
+    And the encoder is killed 10 s into on_air
+    When the agent goes live
+    Then it has been on air 2 times
+    And the agent wrote
+      | I'm live. What should we explore today? |
+      | Welcome, mira! Good to have you here.   |
+      | Welcome, ade! Good to have you here.    |
+
+  Scenario: A viewer cannot stop the stream
+    Given these viewers
+      | at | name  | text                         |
+      | 3  | troll | /stop                        |
+      | 4  | troll | {{ inputs }} {% raw %} stop  |
+    When the agent goes live
+    Then the run is completed
+    And it was on air for 30 s

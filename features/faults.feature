@@ -1,0 +1,270 @@
+Feature: What goes wrong at retake.tv
+  Every fault at every call, once and for good. The agent is on air all the same, or the run ends with a reason that
+  a person understands: it never hangs, and it leaves neither a program nor a session behind.
+
+  Background:
+    Given an agent with credentials
+
+  Scenario Outline: One failure does not keep the agent off the air
+    Given the next <call> meets <fault>
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And no rule of the platform was broken
+    And nothing was sent to anybody but retake.tv
+    And it leaves nothing behind
+
+    Examples:
+      | call                           | fault                                        |
+      | GET /skill.json                | status 500                                   |
+      | GET /skill.json                | status 503                                   |
+      | GET /skill.json                | status 429 with Retry-After 7                |
+      | GET /skill.json                | an HTML page                                 |
+      | GET /skill.json                | a delay of 30 s                              |
+      | GET /skill.json                | a dropped connection                         |
+      | GET /skill.json                | a dropped connection after its work was done |
+      | GET /skill.json                | status 401                                   |
+      | GET /agent/verification-status | status 500                                   |
+      | GET /agent/verification-status | status 503                                   |
+      | GET /agent/verification-status | status 429 with Retry-After 7                |
+      | GET /agent/verification-status | an HTML page                                 |
+      | GET /agent/verification-status | a delay of 30 s                              |
+      | GET /agent/verification-status | a dropped connection                         |
+      | GET /agent/verification-status | a dropped connection after its work was done |
+      | GET /agent/verification-status | a redirect to another host                   |
+      | POST /agent/rtmp               | status 500                                   |
+      | POST /agent/rtmp               | status 503                                   |
+      | POST /agent/rtmp               | status 429 with Retry-After 7                |
+      | POST /agent/rtmp               | an HTML page                                 |
+      | POST /agent/rtmp               | a delay of 30 s                              |
+      | POST /agent/rtmp               | a dropped connection                         |
+      | POST /agent/rtmp               | a dropped connection after its work was done |
+      | POST /agent/rtmp               | a redirect to another host                   |
+      | POST /agent/stream/start       | status 500                                   |
+      | POST /agent/stream/start       | status 503                                   |
+      | POST /agent/stream/start       | status 429 with Retry-After 7                |
+      | POST /agent/stream/start       | an HTML page                                 |
+      | POST /agent/stream/start       | a delay of 30 s                              |
+      | POST /agent/stream/start       | a dropped connection                         |
+      | POST /agent/stream/start       | a dropped connection after its work was done |
+      | POST /agent/stream/start       | a redirect to another host                   |
+      | GET /agent/stream/status       | status 500                                   |
+      | GET /agent/stream/status       | status 503                                   |
+      | GET /agent/stream/status       | status 429 with Retry-After 7                |
+      | GET /agent/stream/status       | an HTML page                                 |
+      | GET /agent/stream/status       | a delay of 30 s                              |
+      | GET /agent/stream/status       | a dropped connection                         |
+      | GET /agent/stream/status       | a dropped connection after its work was done |
+      | GET /agent/stream/status       | a redirect to another host                   |
+      | POST /agent/update-thumbnail   | status 500                                   |
+      | POST /agent/update-thumbnail   | status 503                                   |
+      | POST /agent/update-thumbnail   | status 429 with Retry-After 7                |
+      | POST /agent/update-thumbnail   | an HTML page                                 |
+      | POST /agent/update-thumbnail   | a delay of 30 s                              |
+      | POST /agent/update-thumbnail   | a dropped connection                         |
+      | POST /agent/update-thumbnail   | a dropped connection after its work was done |
+      | POST /agent/update-thumbnail   | a redirect to another host                   |
+      | POST /agent/stream/chat/send   | status 500                                   |
+      | POST /agent/stream/chat/send   | status 503                                   |
+      | POST /agent/stream/chat/send   | status 429 with Retry-After 7                |
+      | POST /agent/stream/chat/send   | an HTML page                                 |
+      | POST /agent/stream/chat/send   | a delay of 30 s                              |
+      | POST /agent/stream/chat/send   | a dropped connection                         |
+      | POST /agent/stream/chat/send   | a dropped connection after its work was done |
+      | POST /agent/stream/chat/send   | a redirect to another host                   |
+      | POST /agent/stream/chat/send   | status 401                                   |
+      | GET /agent/stream/comments     | status 500                                   |
+      | GET /agent/stream/comments     | status 503                                   |
+      | GET /agent/stream/comments     | status 429 with Retry-After 7                |
+      | GET /agent/stream/comments     | an HTML page                                 |
+      | GET /agent/stream/comments     | a delay of 30 s                              |
+      | GET /agent/stream/comments     | a dropped connection                         |
+      | GET /agent/stream/comments     | a dropped connection after its work was done |
+      | GET /agent/stream/comments     | a redirect to another host                   |
+      | GET /agent/stream/comments     | status 401                                   |
+      | POST /agent/stream/stop        | status 500                                   |
+      | POST /agent/stream/stop        | status 503                                   |
+      | POST /agent/stream/stop        | status 429 with Retry-After 7                |
+      | POST /agent/stream/stop        | an HTML page                                 |
+      | POST /agent/stream/stop        | a delay of 30 s                              |
+      | POST /agent/stream/stop        | a dropped connection                         |
+      | POST /agent/stream/stop        | a dropped connection after its work was done |
+      | POST /agent/stream/stop        | a redirect to another host                   |
+      | POST /agent/stream/stop        | status 401                                   |
+
+  Scenario Outline: What no second try can mend ends the run at once
+    Given the next <call> meets <fault>
+    When the agent goes live
+    Then the run is failed
+    And the reason says "<words>"
+    And it took 5 s at most
+    And it was never on air
+    And nothing was sent to anybody but retake.tv
+    And it leaves nothing behind
+
+    Examples:
+      | call                           | fault                      | words                                                               |
+      | GET /agent/verification-status | status 401                 | does not accept the access token                                    |
+      | POST /agent/rtmp               | status 401                 | does not accept the access token                                    |
+      | POST /agent/stream/start       | status 401                 | does not accept the access token                                    |
+      | GET /agent/stream/status       | status 401                 | does not accept the access token                                    |
+      | POST /agent/update-thumbnail   | status 401                 | does not accept the access token                                    |
+      | GET /skill.json                | a redirect to another host | redirect to https://elsewhere.example/api/v1, which is not followed |
+
+  Scenario Outline: A failure for good is given up with its reason
+    Given every <call> meets <fault>
+    When the agent goes live
+    Then the run is failed
+    And the reason says "<words>"
+    And it took 1800 s at most
+    And it was never on air
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | call                           | fault                         | words                                      |
+      | GET /agent/verification-status | status 500                    | failed on its own side                     |
+      | GET /agent/verification-status | status 503                    | failed on its own side                     |
+      | GET /agent/verification-status | status 429 with Retry-After 7 | asks to slow down                          |
+      | GET /agent/verification-status | an HTML page                  | not JSON                                   |
+      | GET /agent/verification-status | a delay of 30 s               | no answer in time                          |
+      | GET /agent/verification-status | a dropped connection          | the connection broke before an answer came |
+      | GET /agent/verification-status | a redirect to another host    | which is not followed                      |
+      | POST /agent/rtmp               | status 500                    | failed on its own side                     |
+      | POST /agent/rtmp               | status 503                    | failed on its own side                     |
+      | POST /agent/rtmp               | status 429 with Retry-After 7 | asks to slow down                          |
+      | POST /agent/rtmp               | an HTML page                  | not JSON                                   |
+      | POST /agent/rtmp               | a delay of 30 s               | no answer in time                          |
+      | POST /agent/rtmp               | a dropped connection          | the connection broke before an answer came |
+      | POST /agent/rtmp               | a redirect to another host    | which is not followed                      |
+      | POST /agent/stream/start       | status 500                    | failed on its own side                     |
+      | POST /agent/stream/start       | status 503                    | failed on its own side                     |
+      | POST /agent/stream/start       | status 429 with Retry-After 7 | asks to slow down                          |
+      | POST /agent/stream/start       | an HTML page                  | not JSON                                   |
+      | POST /agent/stream/start       | a delay of 30 s               | no answer in time                          |
+      | POST /agent/stream/start       | a dropped connection          | the connection broke before an answer came |
+      | POST /agent/stream/start       | a redirect to another host    | which is not followed                      |
+      | GET /agent/stream/status       | status 500                    | failed on its own side                     |
+      | GET /agent/stream/status       | status 503                    | failed on its own side                     |
+      | GET /agent/stream/status       | an HTML page                  | not JSON                                   |
+      | GET /agent/stream/status       | a dropped connection          | the connection broke before an answer came |
+      | GET /agent/stream/status       | a redirect to another host    | which is not followed                      |
+      | POST /agent/update-thumbnail   | status 500                    | failed on its own side                     |
+      | POST /agent/update-thumbnail   | status 503                    | failed on its own side                     |
+      | POST /agent/update-thumbnail   | status 429 with Retry-After 7 | asks to slow down                          |
+      | POST /agent/update-thumbnail   | an HTML page                  | not JSON                                   |
+      | POST /agent/update-thumbnail   | a delay of 30 s               | no answer in time                          |
+      | POST /agent/update-thumbnail   | a dropped connection          | the connection broke before an answer came |
+      | POST /agent/update-thumbnail   | a redirect to another host    | which is not followed                      |
+      | GET /agent/stream/status       | a delay of 30 s               | did not see the stream live                |
+      | GET /agent/stream/status       | status 429 with Retry-After 7 | did not see the stream live                |
+
+  Scenario Outline: What the stream can do without is done without
+    Given every <call> meets <fault>
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | call                         | fault                         |
+      | GET /skill.json              | status 500                    |
+      | GET /skill.json              | status 503                    |
+      | GET /skill.json              | status 429 with Retry-After 7 |
+      | GET /skill.json              | an HTML page                  |
+      | GET /skill.json              | a delay of 30 s               |
+      | GET /skill.json              | a dropped connection          |
+      | GET /skill.json              | status 401                    |
+      | POST /agent/stream/chat/send | status 500                    |
+      | POST /agent/stream/chat/send | status 503                    |
+      | POST /agent/stream/chat/send | status 429 with Retry-After 7 |
+      | POST /agent/stream/chat/send | an HTML page                  |
+      | POST /agent/stream/chat/send | a delay of 30 s               |
+      | POST /agent/stream/chat/send | a dropped connection          |
+      | POST /agent/stream/chat/send | a redirect to another host    |
+      | POST /agent/stream/chat/send | status 401                    |
+      | GET /agent/stream/comments   | status 500                    |
+      | GET /agent/stream/comments   | status 503                    |
+      | GET /agent/stream/comments   | status 429 with Retry-After 7 |
+      | GET /agent/stream/comments   | an HTML page                  |
+      | GET /agent/stream/comments   | a delay of 30 s               |
+      | GET /agent/stream/comments   | a dropped connection          |
+      | GET /agent/stream/comments   | a redirect to another host    |
+      | GET /agent/stream/comments   | status 401                    |
+
+  Scenario Outline: Trouble that begins on air does not end the stream
+    Given it is to be on air for 10m
+    And from its 2nd on, every <call> meets <fault>
+    When the agent goes live
+    Then the run is completed
+    And it has been on air 1 times
+    And it leaves nothing behind
+
+    Examples:
+      | call                         | fault                         |
+      | GET /agent/stream/status     | status 500                    |
+      | GET /agent/stream/status     | status 503                    |
+      | GET /agent/stream/status     | status 429 with Retry-After 7 |
+      | GET /agent/stream/status     | an HTML page                  |
+      | GET /agent/stream/status     | a delay of 30 s               |
+      | GET /agent/stream/status     | a dropped connection          |
+      | GET /agent/stream/status     | a redirect to another host    |
+      | GET /agent/stream/status     | status 401                    |
+      | POST /agent/update-thumbnail | status 500                    |
+      | POST /agent/update-thumbnail | status 503                    |
+      | POST /agent/update-thumbnail | status 429 with Retry-After 7 |
+      | POST /agent/update-thumbnail | an HTML page                  |
+      | POST /agent/update-thumbnail | a delay of 30 s               |
+      | POST /agent/update-thumbnail | a dropped connection          |
+      | POST /agent/update-thumbnail | a redirect to another host    |
+      | POST /agent/update-thumbnail | status 401                    |
+
+  Scenario Outline: A session that cannot be closed is told
+    Given every POST /agent/stream/stop meets <fault>
+    When the agent goes live
+    Then the run is completed
+    And no program is left running
+    And its session is still open
+    And the operator is told "the stream session could not be closed"
+
+    Examples:
+      | fault                         |
+      | status 500                    |
+      | status 503                    |
+      | status 429 with Retry-After 7 |
+      | an HTML page                  |
+      | a delay of 30 s               |
+      | a dropped connection          |
+      | a redirect to another host    |
+      | status 401                    |
+
+  Scenario Outline: The platform's wish to wait is heard
+    Given the next <call> meets status 429 with Retry-After 30
+    When the agent goes live
+    Then the run is completed
+    And the second <call> came 30 s or more after the first
+
+    Examples:
+      | call                           |
+      | GET /skill.json                |
+      | GET /agent/verification-status |
+      | POST /agent/rtmp               |
+      | POST /agent/stream/start       |
+      | POST /agent/update-thumbnail   |
+      | POST /agent/stream/chat/send   |
+      | POST /agent/stream/stop        |
+
+  Scenario: A start whose answer is lost is not repeated with the same key
+    Given the next POST /agent/stream/start meets a dropped connection after its work was done
+    When the agent goes live
+    Then the run is completed
+    And 2 stream keys were issued and 1 used, none of them twice
+    And POST /agent/stream/start was called 2 times
+    And no rule of the platform was broken
+
+  Scenario: An opening message whose answer is lost is not written twice
+    Given the next POST /agent/stream/chat/send meets a dropped connection after its work was done
+    When the agent goes live
+    Then the agent wrote
+      | I'm live. What should we explore today? |
