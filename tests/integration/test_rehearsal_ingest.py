@@ -166,7 +166,7 @@ def test_is_live_follows_the_real_video(tmp_path):
         return lag, push.closed_by
 
     lag, closed_by = run(tmp_path, scene)
-    assert 0.5 <= lag < 1.5
+    assert 0.3 <= lag < 1.5
     assert closed_by == "the publisher went away"
 
 

@@ -98,7 +98,9 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
     began = monotonic()
     source = parse(bomb, "f.yaml")
     assert source.data is None
-    assert said(source) == ["f.yaml:1:1: RF001 with its aliases it holds more than 50000 values or nests deeper than 100"]
+    assert said(source) == [
+        "f.yaml:1:1: RF001 with its aliases it holds more than 50000 values or nests deeper than 100"
+    ]
     assert monotonic() - began < 2
 
 

@@ -74,29 +74,33 @@ def test_a_mistake_of_form_is_said_in_words(
 
 def test_ten_mistakes_give_ten_messages() -> None:
     """All mistakes of a file are said at once, in the order of its lines, and nothing else is."""
-    assert [(problem.position.line, problem.code) for problem in checked(TEN_MISTAKES)] == [
-        (2, "RF010"),  # initail
-        (5, "RF044"),  # the default is no integer
-        (7, "RF040"),  # a.wrok
-        (9, "RF020"),  # sya
-        (10, "RF041"),  # txt
-        (10, "RF042"),  # text is missing
-        (10, "RF043"),  # times
-        (13, "RF014"),  # max
-        (14, "RF014"),  # timeout
-        (17, "RF030"),  # input.tries
-        (20, "RF013"),  # final and transitions
-    ][:2] + [
-        (7, "RF040"),
-        (9, "RF020"),
-        (10, "RF041"),
-        (10, "RF042"),
-        (10, "RF043"),
-        (13, "RF014"),
-        (14, "RF014"),
-        (17, "RF030"),
-        (20, "RF013"),
-    ]
+    assert (
+        [(problem.position.line, problem.code) for problem in checked(TEN_MISTAKES)]
+        == [
+            (2, "RF010"),  # initail
+            (5, "RF044"),  # the default is no integer
+            (7, "RF040"),  # a.wrok
+            (9, "RF020"),  # sya
+            (10, "RF041"),  # txt
+            (10, "RF042"),  # text is missing
+            (10, "RF043"),  # times
+            (13, "RF014"),  # max
+            (14, "RF014"),  # timeout
+            (17, "RF030"),  # input.tries
+            (20, "RF013"),  # final and transitions
+        ][:2]
+        + [
+            (7, "RF040"),
+            (9, "RF020"),
+            (10, "RF041"),
+            (10, "RF042"),
+            (10, "RF043"),
+            (13, "RF014"),
+            (14, "RF014"),
+            (17, "RF030"),
+            (20, "RF013"),
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +110,10 @@ def test_ten_mistakes_give_ten_messages() -> None:
         ("just words", "the flow must be a mapping, not 'just words'"),
         ("flow: x", "the flow needs the key 'initial'"),
         ("flow: x\ninitial: a\nstates: 3", "'states' of the flow must be a mapping, not 3"),
-        ("flow: X y\ninitial: a\nstates: {a: {final: ok}}", "'flow' of the flow is 'X y'; use small letters, digits and -"),
+        (
+            "flow: X y\ninitial: a\nstates: {a: {final: ok}}",
+            "'flow' of the flow is 'X y'; use small letters, digits and -",
+        ),
         ("flow: x\nguide: 2.10\ninitial: a\nstates: {a: {final: ok}}", "'guide' of the flow must be a text, not 2.1"),
     ],
 )
