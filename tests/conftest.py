@@ -1,3 +1,3 @@
 """Makes the shipped Gherkin steps known to all features."""
 
-pytest_plugins = ["retake_flow.testing.steps", "retake_flow.testing.expectations"]
+pytest_plugins = ["retake_flow.testing.steps"]

@@ -219,7 +219,7 @@ _INPUT: Schema = {
             "type": "string",
             "enum": ["string", "integer", "number", "boolean", "array", "object"],
         },
-        "description": {"type": "string"},
+        "description": {"description": "What it is for, in words.", "type": "string"},
         "default": {"description": "Its value when none is set."},
         "format": {"description": "`duration` for times such as 12h.", "type": "string"},
         "optional": {"description": "It may be left out and is then nothing (none).", "type": "boolean"},

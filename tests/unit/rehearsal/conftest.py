@@ -43,7 +43,7 @@ def make(clock: Clock) -> Callable[..., Platform]:
 
     def make(**options: Any) -> Platform:
         agents = (PreparedAgent("Night Owl", Secret(TOKEN), "user_owl"),)
-        return Platform(Options(**{"agents": agents, "seed": 7} | options), clock, random.Random(7))
+        return Platform(Options(**{"agents": agents, "seed": 7, "lag": 0.5} | options), clock, random.Random(7))
 
     return make
 

@@ -1,0 +1,125 @@
+"""Steps about the agent's account: credentials, registration, verification."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import replace
+
+from pytest_bdd import given, parsers, then
+
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.options import PreparedAgent
+from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+
+
+@given("an agent with credentials")
+def agent(rehearsal: Rehearsal) -> None:
+    """What a scenario begins with unless it says otherwise."""
+    assert rehearsal.credentials.exists()
+
+
+@given("an agent that nobody has vouched for")
+def unverified(rehearsal: Rehearsal) -> None:
+    """The platform knows it and says `verified: false`."""
+    rehearsal.options = replace(rehearsal.options, verified=False)
+
+
+@given("an agent that was never registered")
+def unregistered(rehearsal: Rehearsal) -> None:
+    """Neither the platform nor the machine knows of it."""
+    rehearsal.credentials.unlink()
+    rehearsal.options = replace(rehearsal.options, agents=())
+
+
+@given(parsers.parse('an agent named "{name}" is registered by somebody else'))
+def other_agent(rehearsal: Rehearsal, name: str) -> None:
+    """The name is taken."""
+    other = PreparedAgent(name, Secret("rtk_of_somebody_else"))
+    rehearsal.options = replace(rehearsal.options, agents=(*rehearsal.options.agents, other))
+
+
+@given("there is no credentials file")
+def no_credentials(rehearsal: Rehearsal) -> None:
+    """Nothing was ever saved here."""
+    rehearsal.credentials.unlink()
+
+
+@given(parsers.parse("its credentials were issued by {origin}"))
+def issued_by(rehearsal: Rehearsal, origin: str) -> None:
+    """The token is bound to another origin."""
+    rehearsal.give_credentials(issued_by=origin)
+
+
+@given(parsers.parse("its credentials file has mode {mode}"))
+def open_credentials(rehearsal: Rehearsal, mode: str) -> None:
+    """Somebody changed who may read the file."""
+    rehearsal.credentials.chmod(int(mode, 8))
+
+
+@given("its credentials file holds")
+def credentials_text(rehearsal: Rehearsal, docstring: str) -> None:
+    """Somebody wrote the file by hand."""
+    rehearsal.credentials.write_text(docstring, encoding="utf-8")
+
+
+@given("its credentials cannot be saved")
+def unsaveable(rehearsal: Rehearsal) -> None:
+    """Where the folder should be is a file; permissions would not keep root from writing."""
+    rehearsal.credentials.parent.rmdir()
+    rehearsal.credentials.parent.touch()
+
+
+@given(parsers.parse("the environment holds the token {token}"))
+def token(rehearsal: Rehearsal, token: str) -> None:
+    """As by RETAKE_ACCESS_TOKEN."""
+    rehearsal.token = Secret(token)
+
+
+@then("the credentials are saved, readable by their owner alone")
+def saved(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
+    """What registration gave, with the origin that it came from."""
+    file = rehearsal.credentials
+    content = json.loads(file.read_text(encoding="utf-8"))
+    agent = next(iter(rehearsed.platform.agents))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert content["access_token"] == agent.token.reveal()
+    assert content["userDbId"] == agent.user_id
+    assert content["agent_name"] == agent.name
+    assert content["issued_by"] == "https://retake.tv"
+
+
+@then("the credentials name the token that the platform made")
+def token_learnt(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
+    """The first stream tells its address."""
+    content = json.loads(rehearsal.credentials.read_text(encoding="utf-8"))
+    agent = next(iter(rehearsed.platform.agents))
+    assert content["token_address"] == agent.token_address != ""
+
+
+@then("there are no credentials")
+def nothing_saved(rehearsal: Rehearsal) -> None:
+    """Nothing was saved."""
+    assert not rehearsal.credentials.exists()
+
+
+@then(parsers.re(r'the credentials file (?:still )?says "(?P<words>.+)"'))
+def credentials_say(rehearsal: Rehearsal, words: str) -> None:
+    """A text in the file."""
+    assert words in rehearsal.credentials.read_text(encoding="utf-8")
+
+
+@then("the token was not sent at all")
+def token_kept(rehearsed: Rehearsed) -> None:
+    """No call came with it, and none went elsewhere."""
+    assert rehearsed.network.strays == []
+    assert rehearsed.network.authorized == 0
+
+
+@then("no token and no stream key is in the journal")
+def no_secret(rehearsed: Rehearsed) -> None:
+    """Nor in the report."""
+    text = json.dumps([*rehearsed.journal, rehearsed.report])
+    for agent in rehearsed.platform.agents:
+        for secret in (agent.token, *(key.value for key in agent.keys)):
+            assert secret.reveal() not in text

@@ -1,0 +1,152 @@
+"""Steps about the platform: how it behaves, what goes wrong there, and what it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+from pytest_bdd import given, parsers, then
+
+from retake_flow.testing.rehearsed import Rehearsal, Rehearsed, Scene
+from retake_flow.testing.steps.reading import Table, calls
+from retake_flow.testing.wording import fault
+
+
+@given(parsers.re(r"the next (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
+def one_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
+    """One call fails."""
+    rehearsal.fault(fault(call, words))
+
+
+@given(parsers.re(r"every (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
+def lasting_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
+    """All calls fail."""
+    rehearsal.fault(fault(call, words, times=None))
+
+
+@given(parsers.re(r"from its (?P<nth>\d+)\w\w on, (?P<which>every|the next) (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
+def later_fault(rehearsal: Rehearsal, nth: str, which: str, call: str, words: str) -> None:
+    """The first few calls go well."""
+    rehearsal.fault(fault(call, words, times=None if which == "every" else 1, after=int(nth) - 1))
+
+
+@given(parsers.parse("each answer takes {seconds:g} s"))
+def latency(rehearsal: Rehearsal, seconds: float) -> None:
+    """The platform is far away."""
+    rehearsal.options = replace(rehearsal.options, latency=seconds)
+
+
+@given(parsers.parse("a stream shows as live {seconds:g} s after its first video"))
+def lag(rehearsal: Rehearsal, seconds: float) -> None:
+    """`is_live` lags behind the push."""
+    rehearsal.options = replace(rehearsal.options, lag=seconds)
+
+
+@given(parsers.parse("the platform's guide has version {version}"))
+def guide(rehearsal: Rehearsal, version: str) -> None:
+    """The version in skill.json."""
+    rehearsal.options = replace(rehearsal.options, skill_version=version)
+
+
+@given(parsers.parse("the platform ends the session {after:g} s into {state}"))
+def ended_session(rehearsal: Rehearsal, after: float, state: str) -> None:
+    """Somebody else stops the stream."""
+
+    def end(scene: Scene) -> None:
+        scene.platform.stop(next(iter(scene.platform.agents)))
+
+    rehearsal.intervene(state, after, end)
+
+
+@given(parsers.parse("somebody else fetches a stream key {after:g} s into {state}"))
+def foreign_key(rehearsal: Rehearsal, after: float, state: str) -> None:
+    """The run's key is not the newest any more, so the ingest refuses it."""
+
+    def issue(scene: Scene) -> None:
+        scene.platform.issue_key(next(iter(scene.platform.agents)))
+
+    rehearsal.intervene(state, after, issue)
+
+
+@then("no rule of the platform was broken")
+def no_breach(rehearsed: Rehearsed) -> None:
+    """The platform saw none broken: neither keys nor thumbnails nor the pace of polls."""
+    assert rehearsed.report["broken_rules"] == []
+
+
+@then(parsers.parse("{issued:d} stream keys were issued and {used:d} used, none of them twice"))
+def keys(rehearsed: Rehearsed, issued: int, used: int) -> None:
+    """A fresh key before every push."""
+    seen = rehearsed.report["keys"]
+    assert (seen["issued"], seen["used"], seen["reused"]) == (issued, used, 0)
+
+
+@then("the first calls are")
+def first_calls(rehearsed: Rehearsed, datatable: Table) -> None:
+    """In this order, with nothing in between."""
+    wanted = [row[0] for row in datatable]
+    assert [call["call"] for call in calls(rehearsed)][: len(wanted)] == wanted
+
+
+@then(parsers.parse("the last call is {call}"))
+def last_call(rehearsed: Rehearsed, call: str) -> None:
+    """Nothing is called after it."""
+    assert calls(rehearsed)[-1]["call"] == call
+
+
+@then(parsers.re(r"(?P<call>[A-Z]+ /\S+) was called (?P<times>\d+) times?"), converters={"times": int})
+def called(rehearsed: Rehearsed, call: str, times: int) -> None:
+    """Not more and not less often."""
+    assert len(calls(rehearsed, call)) == times
+
+
+@then(parsers.re(r"(?P<call>[A-Z]+ /\S+) was never called"))
+def never_called(rehearsed: Rehearsed, call: str) -> None:
+    """It was not come to."""
+    assert calls(rehearsed, call) == []
+
+
+@then(parsers.parse("the second {call} came {seconds:g} s or more after the first"))
+def spaced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
+    """The platform's wish to wait was heard."""
+    first, second, *_ = calls(rehearsed, call)
+    assert second["t"] - first["t"] >= seconds
+
+
+@then(parsers.parse("{call} was never called closer than {seconds:g} s"))
+def paced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
+    """The guide's pace is kept, whoever wants to know."""
+    times = [made["t"] for made in calls(rehearsed, call)]
+    assert len(times) > 1
+    assert min(later - sooner for sooner, later in pairwise(times)) >= seconds
+
+
+@then("nothing was sent to anybody but retake.tv")
+def no_strays(rehearsed: Rehearsed) -> None:
+    """Not a request, and so not the token."""
+    assert rehearsed.network.strays == []
+
+
+@then("the thumbnail comes before anything is written")
+def thumbnail_first(rehearsed: Rehearsed) -> None:
+    """Rule 4."""
+    thumbnail, *_ = calls(rehearsed, "POST /agent/update-thumbnail")
+    written = calls(rehearsed, "POST /agent/stream/chat/send")
+    order = [call["call"] for call in calls(rehearsed)]
+    assert thumbnail["status"] == 200
+    assert written
+    assert order.index("POST /agent/update-thumbnail") < order.index("POST /agent/stream/chat/send")
+
+
+@then(parsers.parse("thumbnails follow each other after {seconds:g} s at most"))
+def thumbnails(rehearsed: Rehearsed, seconds: float) -> None:
+    """The picture of a long stream does not grow old."""
+    times = [thumbnail["t"] for thumbnail in rehearsed.agent["thumbnails"]]
+    assert len(times) > 1
+    assert max(later - sooner for sooner, later in pairwise(times)) <= seconds
+
+
+@then(parsers.parse("the guide of version {version} is kept as a text"))
+def guide_kept(rehearsal: Rehearsal, version: str) -> None:
+    """For people to read."""
+    assert (rehearsal.folder / "guides" / f"guide-{version}.md").read_text(encoding="utf-8").strip()

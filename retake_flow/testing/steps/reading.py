@@ -1,0 +1,34 @@
+"""What steps read from tables, journals and reports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from retake_flow.settings import API_PATH
+from retake_flow.testing.rehearsed import Rehearsed
+from retake_flow.testing.virtual_time import EPOCH
+
+#: What pytest-bdd makes of a table.
+Table = list[list[str]]
+
+ON_AIR = "broadcast/pushing/on_air"
+
+
+def rows(table: Table) -> list[dict[str, str]]:
+    """The rows of a table by the names in its first line."""
+    head, *lines = table
+    return [dict(zip(head, line, strict=True)) for line in lines]
+
+
+def calls(rehearsed: Rehearsed, call: str = "") -> list[dict[str, Any]]:
+    """The calls that the platform got, all or those to one endpoint, each with its `call`."""
+    made = [{**c, "call": f"{c['method']} {c['path'].removeprefix(API_PATH)}"} for c in rehearsed.report["timeline"]]
+    return [c for c in made if call in ("", c["call"])]
+
+
+def since_start(rehearsed: Rehearsed, event: str, **fields: object) -> float:
+    """When a record was first written, in seconds since the start."""
+    found = rehearsed.records(event, **fields)
+    assert found, f"the journal has no {event} with {fields}"
+    return round(datetime.fromisoformat(found[0]["t"]).timestamp() - EPOCH, 3)

@@ -1,0 +1,46 @@
+"""Steps about the programs of the studio."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, parsers, then
+
+from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.steps.reading import since_start
+from retake_flow.testing.studio import Trouble, Way
+
+
+@given(parsers.re(r"the (?P<part>[a-z ]+?) (?P<way>is missing|never becomes ready|fails)(?P<once> once)?"))
+def trouble(rehearsal: Rehearsal, part: str, way: Way, once: str | None) -> None:
+    """A program does not start: always, or the first time only."""
+    rehearsal.troubles.append(Trouble(part, way, times=1 if once else None))
+
+
+@given(parsers.parse("the {part} always dies {after:g} s after its start"))
+def mortal(rehearsal: Rehearsal, part: str, after: float) -> None:
+    """A program never lasts."""
+    rehearsal.troubles.append(Trouble(part, "dies", after, times=None))
+
+
+@given(parsers.parse("the {part} is killed {after:g} s into {state}"))
+def killed(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
+    """Somebody kills a program."""
+    rehearsal.intervene(state, after, lambda scene: scene.stage.kill(part))
+
+
+@given(parsers.parse("the encoder stalls {after:g} s into {state}"))
+def stalled(rehearsal: Rehearsal, after: float, state: str) -> None:
+    """The encoder goes on without sending."""
+    rehearsal.intervene(state, after, lambda scene: scene.stage.stall())
+
+
+@then(parsers.parse("the {part} was started {times:d} times"))
+def started(rehearsed: Rehearsed, part: str, times: int) -> None:
+    """Not more and not less often."""
+    assert rehearsed.stage.started[part] == times
+
+
+@then("the display is started before the stream key has come")
+def beside(rehearsed: Rehearsed) -> None:
+    """It takes its time while the calls take theirs."""
+    display = since_start(rehearsed, "activity_started", activity="broadcast:display")
+    assert display < since_start(rehearsed, "action_finished", state="broadcast/stream_key")
