@@ -3,7 +3,8 @@ Feature: Going live
   be done beside each other is.
 
   Background:
-    Given an agent with credentials
+    Given the flow go-live.yaml
+    And an agent with credentials
 
   Scenario: The calls come in the order of the guide
     When the agent goes live

@@ -32,8 +32,17 @@ def _flow(name: str) -> Flow:
 
 @given(parsers.parse("the flow {name}"))
 def flow(rehearsal: Rehearsal, name: str) -> None:
-    """Another flow than go-live.yaml, by path or shipped name."""
+    """A flow by its path or shipped name; go-live.yaml is there unless another is named."""
     rehearsal.flow = _flow(name)
+
+
+@given("this flow")
+def written_flow(rehearsal: Rehearsal, docstring: str) -> None:
+    """A flow as it stands in the scenario."""
+    file = rehearsal.folder / "flow.yaml"
+    file.write_text(docstring, encoding="utf-8")
+    rehearsal.flow = opened(str(file))
+    rehearsal.inputs = {}
 
 
 @given(parsers.parse("it is to be on air for {time}"))

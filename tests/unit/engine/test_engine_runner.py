@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -120,6 +121,7 @@ def drive(actor: Actor, *, stop_at: float | None = None, kill_at: float | None =
 
 
 def records(kept: Any) -> list[Record]:
+    """The journal of the run."""
     return list(kept.journals["r"])
 
 
@@ -150,7 +152,7 @@ def test_a_failing_loop_goes_on_more_and_more_slowly() -> None:
     actor.raises["a.loop"] = Unavailable("down")
     ended, _ = drive(actor)
     times = actor.times("a.loop")
-    gaps = [round(later - earlier, 1) for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [round(later - earlier, 1) for earlier, later in pairwise(times)]
     assert gaps[:2] == [6.1, 12.1]
     assert ended.outcome == "completed"
 

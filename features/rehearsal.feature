@@ -1,0 +1,24 @@
+@real
+Feature: A rehearsal on one's own machine
+  The real programs, real video over RTMP, and a retake.tv that runs on this machine and is seen by nobody.
+
+  Scenario: An agent goes live on its own machine
+    Given a home that holds nothing
+    When an agent rehearses for 5s
+    Then it exits with 0
+    And its last line says that the run is completed
+    And the recording holds 4 s or more of h264 1280x720 yuv420p at 30 frames/s with aac
+    And a thumbnail and a recording can be looked at
+    And the rehearsal saw no rule broken
+    And nothing it started is left
+
+  Scenario: A killed encoder comes back, and Ctrl-C ends it all
+    Given a home that holds nothing
+    When an agent rehearses for 60s
+    And its ffmpeg is killed on air
+    And Ctrl-C is pressed when it is on air again
+    Then it exits with 130
+    And its last line says that the run is completed
+    And the rehearsal saw 2 keys used, none of them twice
+    And the rehearsal saw no rule broken
+    And nothing it started is left

@@ -1,0 +1,208 @@
+"""The program as a whole, with real programs: interrupted, robbed of its children, killed, run twice at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.real
+
+ON_AIR = "broadcast/pushing/on_air"
+WITHIN = 60.0
+
+
+class Started:
+    """A run of the program, read line by line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.records: list[dict[str, Any]] = []
+
+    def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Read on until a record is as wanted."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.records.append(json.loads(line))
+            if wanted(self.records[-1]):
+                return self.records[-1]
+        raise AssertionError(f"it ended before: {self.records[-3:]}")
+
+    def entered(self, state: str, visit: int = 1) -> None:
+        """Read on until a state is entered."""
+        self.until(lambda r: r["event"] == "state_entered" and r["state"] == state and r["visit"] >= visit)
+
+    def finish(self) -> dict[str, Any]:
+        """Read to the end; gives the report of the rehearsal."""
+        assert self.process.stdout is not None
+        self.records += [json.loads(line) for line in self.process.stdout]
+        self.process.wait(WITHIN)
+        assert self.records[-1]["event"] == "run_ended"
+        return next(r for r in self.records if r["event"] == "rehearsal_report")
+
+    def child(self, name: str) -> psutil.Process:
+        """A program that it started."""
+        return next(c for c in psutil.Process(self.process.pid).children(recursive=True) if c.name() == name)
+
+    def left(self) -> list[psutil.Process]:
+        """Every process that still bears the run's mark."""
+        run = next(r["run"] for r in self.records if r["event"] == "run_started")
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("RETAKE_FLOW_RUN") == run:
+                    found.append(process)
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+
+@contextmanager
+def going_live(folder: Path, *more: str) -> Iterator[Started]:
+    """`retake-flow run go-live.yaml --rehearse --json` with a home of its own."""
+    home = folder / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
+    command = [sys.executable, "-m", "retake_flow", "run", "go-live.yaml", "--rehearse", "--json"]
+    with subprocess.Popen(
+        [*command, "--folder", str(folder / "rehearsal"), *more],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**environment, "HOME": str(home)},
+    ) as process:
+        try:
+            yield Started(process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def _gone(run: Started) -> None:
+    deadline = time.monotonic() + WITHIN
+    while run.left():
+        assert time.monotonic() < deadline, f"left: {run.left()}"
+        psutil.wait_procs(run.left(), timeout=0.5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_on_air_stops_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end the session, leave no process, and exit with 130."""
+    with going_live(tmp_path) as run:
+        run.entered(ON_AIR)
+        run.process.send_signal(number)
+        report = run.finish()
+        assert run.process.returncode == 130
+    assert [session["ended_by"] for session in report["agents"][0]["sessions"]] == ["stop"]
+    assert not report["agents"][0]["is_live"]
+    assert run.left() == []
+
+
+@pytest.mark.parametrize("state", ["check_guide", "broadcast/stream_key", "broadcast/session", "broadcast/pushing"])
+def test_an_interruption_before_going_on_air_leaves_nothing(tmp_path: Path, state: str) -> None:
+    """Ctrl-C while the programs are starting leaves no process and no open session."""
+    with going_live(tmp_path) as run:
+        run.entered(state)
+        run.process.send_signal(signal.SIGINT)
+        report = run.finish()
+        assert run.process.returncode == 130
+    assert all(session["ended"] is not None for session in report["agents"][0]["sessions"])
+    assert run.left() == []
+
+
+@pytest.mark.parametrize("program", ["ffmpeg", "Xvfb"])
+def test_a_program_that_is_killed_is_healed(tmp_path: Path, program: str) -> None:
+    """After kill -9 of the encoder or the display the run is on air again by itself, with a key that is new."""
+    with going_live(tmp_path, "--for", "20s") as run:
+        run.entered(ON_AIR)
+        run.child(program).kill()
+        run.entered(ON_AIR, visit=2)
+        run.process.send_signal(signal.SIGINT)
+        report = run.finish()
+    assert report["keys"]["used"] == 2
+    assert report["keys"]["reused"] == 0
+    assert report["broken_rules"] == []
+    assert [recorded["video"]["codec"] for recorded in report["recordings"]] == ["h264", "h264"]
+    assert run.left() == []
+
+
+def test_a_killed_runner_takes_its_programs_with_it(tmp_path: Path) -> None:
+    """After kill -9 of the runner no display, encoder, window or platform of it lives on."""
+    with going_live(tmp_path) as run:
+        run.entered(ON_AIR)
+        assert len(run.left()) >= 5
+        run.process.kill()
+        run.process.wait(WITHIN)
+        _gone(run)
+
+
+def test_two_runs_at_once_do_not_collide(tmp_path: Path) -> None:
+    """Two runs on one machine have displays of their own, and both end with a recording."""
+    with (
+        going_live(tmp_path / "one", "--for", "3s") as first,
+        going_live(tmp_path / "two", "--for", "3s") as second,
+    ):
+        reports = [first.finish(), second.finish()]
+        assert [first.process.returncode, second.process.returncode] == [0, 0]
+    displays = [
+        r["value"]["display"]
+        for run in (first, second)
+        for r in run.records
+        if r.get("activity") == "broadcast:display" and r["event"] == "activity_ready"
+    ]
+    assert len(set(displays)) == 2
+    assert all(report["recordings"][0]["video"]["frames"] > 60 for report in reports)
+
+
+def test_a_rehearsal_records_what_the_guide_asks_for_and_no_secret(tmp_path: Path) -> None:
+    """The recording is h264 1280x720 yuv420p with aac; neither token nor key is in any output or file."""
+    token = "rtk_a_token_that_nobody_may_see"
+    options = tmp_path / "options.json"
+    options.write_text(json.dumps({"agents": [{"name": "owl", "token": token}], "seed": 5}))
+    with going_live(tmp_path, "--for", "4s", "--rehearsal-options", str(options)) as run:
+        report = run.finish()
+        assert run.process.returncode == 0
+    (recorded,) = report["recordings"]
+    video = recorded["video"]
+    assert (video["codec"], video["width"], video["height"]) == ("h264", 1280, 720)
+    assert (video["pixel_format"], video["audio_codec"]) == ("yuv420p", "aac")
+    assert 28 <= video["frames_per_second"] <= 31
+    assert report["broken_rules"] == []
+    options.unlink()
+    texts = [json.dumps(run.records)]
+    texts += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(token in text or "sk_" in text for text in texts if "JFIF" not in text[:20])
+
+
+def test_wrong_input_is_said_in_one_message(tmp_path: Path) -> None:
+    """Wrong input ends with its exit code and one clear message, never with a traceback."""
+    noise = tmp_path / "noise.yaml"
+    noise.write_bytes(bytes(range(256)) * 10)
+    cases = [
+        (["run", "nowhere.yaml"], 2),
+        (["run", "go-live.yaml", "--set", "sise=1x1"], 2),
+        (["run", "go-live.yaml", "--for", "three parsecs"], 2),
+        (["check", str(noise)], 3),
+        (["run", str(noise)], 3),
+        (["bogus"], 2),
+    ]
+    for arguments, code in cases:
+        done = subprocess.run(
+            [sys.executable, "-m", "retake_flow", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=WITHIN,
+        )
+        assert done.returncode == code, arguments
+        assert "Traceback" not in done.stdout + done.stderr
+        assert done.stdout + done.stderr
