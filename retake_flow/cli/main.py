@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from retake_flow import __version__
 from retake_flow.cli import actions, check, doctor, graph, rehearsal, run, terminal
@@ -22,13 +22,19 @@ exit codes:
 _COMMANDS = (run, check, graph, actions, doctor, rehearsal)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help keeps our line breaks, as do those of the commands in it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _formatter, **options})
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    main = argparse.ArgumentParser(
+    main = _Parser(
         prog="retake-flow",
         description="Take an AI agent live on retake.tv by a YAML state machine.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
     commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -37,11 +43,20 @@ def parser() -> argparse.ArgumentParser:
     return main
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    # argparse imports shutil to find the width, which is a tenth of the time that `--help` takes.
+    try:
+        width = os.get_terminal_size().columns
+    except OSError:
+        width = 80
+    return argparse.RawDescriptionHelpFormatter(prog, width=width - 2)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one command and give its exit code."""
+    args = parser().parse_args(arguments)
     from retake_flow.errors import RetakeFlowError
 
-    args = parser().parse_args(arguments)
     try:
         return int(args.command(args))
     except RetakeFlowError as error:

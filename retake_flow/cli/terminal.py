@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +11,8 @@ if TYPE_CHECKING:
 
 def emit(record: dict[str, Any]) -> None:
     """Write one JSON object as one line, at once."""
+    import json
+
     sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
@@ -29,6 +29,8 @@ def fail(error: RetakeFlowError, as_json: bool) -> None:
 
     message, hint = scrub(error.message), scrub(error.hint)
     if as_json:
+        import time
+
         from retake_flow.run.records import record
 
         emit(record("error", time.time(), kind=error.kind, message=message, hint=hint))
