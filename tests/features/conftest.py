@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,14 @@ class Program:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
         command = [sys.executable, "-m", "retake_flow", "run", "go-live.yaml", "--rehearse", "--json"]
         self.records: list[dict[str, Any]] = []
+        environment["HOME"] = str(home)
         self.process = subprocess.Popen(
-            [*command, "--for", duration],
-            cwd=home,
-            env={**environment, "HOME": str(home)},
-            stdout=subprocess.PIPE,
-            text=True,
+            [*command, "--for", duration], cwd=home, env=environment, stdout=subprocess.PIPE, text=True
         )
+        # A run that hangs is told to stop, so that its output ends and the step that waits for it fails.
+        self._limit = threading.Timer(120, self.process.terminate)
+        self._limit.daemon = True
+        self._limit.start()
 
     def until(self, event: str, **fields: object) -> None:
         """Read on to a record."""
@@ -48,6 +50,7 @@ class Program:
         """Read on to the end."""
         assert self.process.stdout is not None
         self.records += [json.loads(line) for line in self.process.stdout]
+        self._limit.cancel()
         return self.process.wait(timeout=30)
 
     def children(self, name: str = "") -> list[psutil.Process]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,9 +38,7 @@ def of_text(tmp_path: Path, states: str) -> Rehearsal:
 def eventful(folder: Path) -> Rehearsed:
     """A run with viewers, faults, jitter and a death."""
     prepared = rehearsal(folder)
-    prepared.options = prepared.options.__class__(
-        **{**{name: getattr(prepared.options, name) for name in prepared.options.__slots__}, "viewers": DEFAULT_SCRIPT}
-    )
+    prepared.options = replace(prepared.options, viewers=DEFAULT_SCRIPT)
     prepared.fault(fault("POST /agent/rtmp", "status 503"))
     prepared.fault(fault("POST /agent/stream/start", "a dropped connection"))
     prepared.troubles.append(Trouble("display", "dies", after=7.0))
@@ -61,11 +61,10 @@ def test_a_hundred_runs_give_the_same_journal(tmp_path):
 
 def test_a_run_without_end_is_ended(tmp_path):
     """What would go on for ever is stopped after its time, with the state that it hangs in."""
-    prepared = of_text(
-        tmp_path, "{first: {wait: 1s, transitions: {done: second}}, second: {wait: 1s, transitions: {done: first}}}"
-    )
+    routes = "{done: [{when: visits.first > 1000000, to: end}, {to: first}]}"
+    prepared = of_text(tmp_path, f"{{first: {{wait: 1s, transitions: {routes}}}, end: {{final: ok}}}}")
     prepared.within = 60.0
-    with pytest.raises(Endless, match=r"after 60 s the run is still in '(first|second)'"):
+    with pytest.raises(Endless, match="after 60 s the run is still in 'first'"):
         prepared.play()
 
 
@@ -90,10 +89,8 @@ def test_an_intervention_happens_once_and_in_time(tmp_path):
     def note(scene: Scene) -> None:
         times.append(scene.platform.now() - scene.platform.began)
 
-    prepared = of_text(
-        tmp_path,
-        "{first: {wait: 2s, transitions: {done: [{when: visits.first < 3, to: first}, {to: end}]}}, end: {final: ok}}",
-    )
+    routes = "{done: [{when: visits.first < 3, to: first}, {to: end}]}"
+    prepared = of_text(tmp_path, f"{{first: {{wait: 2s, transitions: {routes}}}, end: {{final: ok}}}}")
     prepared.intervene("", 0.5, note)
     prepared.intervene("first", 1.0, note)
     prepared.intervene("end", 1.0, note)
@@ -103,8 +100,6 @@ def test_an_intervention_happens_once_and_in_time(tmp_path):
 
 def test_what_is_left_behind_shows(tmp_path):
     """A task that outlives the run is named."""
-    import asyncio
-
     kept: list[asyncio.Task[None]] = []
 
     def leave(scene: Scene) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from retake_flow.errors import MissingProgram, NoDisplay, NotReady, ProcessFaile
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
-from retake_flow.testing.studio import FakeStage, Trouble
+from retake_flow.testing.studio import FakeStage, Program, Trouble
 from retake_flow.testing.virtual_time import VirtualClock, run
 
 Play = Callable[[FakeStage, Platform], Awaitable[Any]]
@@ -46,6 +47,11 @@ def push_url(platform: Platform) -> Secret:
     return Secret(f"{platform.ingest_url}/{key.value.reveal()}")
 
 
+def encoding(stage: FakeStage, target: Secret) -> AbstractAsyncContextManager[Program]:
+    """An encoder as the flow starts it."""
+    return stage.encoder(target, framerate=30, bitrate="1500k")
+
+
 def test_the_encoder_makes_the_stream_live(play):
     """While it runs the platform sees video; when it is left the push is over."""
 
@@ -53,7 +59,7 @@ def test_the_encoder_makes_the_stream_live(play):
         owl = platform.agents.with_id("user_owl")
         async with (
             stage.display("1280x720"),
-            stage.encoder(push_url(platform), framerate=30, bitrate="1500k") as encoder,
+            encoding(stage, push_url(platform)) as encoder,
         ):
             await asyncio.sleep(10)
             live, value, frames = platform.is_live(owl), encoder.value, platform.publications[0].frames
@@ -72,7 +78,7 @@ def test_an_old_key_is_refused(play):
         push_url(platform)
         async with stage.display("1280x720"):
             with pytest.raises(ProcessFailed, match="refused by the ingest"):
-                async with stage.encoder(old, framerate=30, bitrate="1500k"):
+                async with encoding(stage, old):
                     pass
         return platform.refused_pushes
 
@@ -85,7 +91,7 @@ def test_the_encoder_dies_when_the_platform_hangs_up(play):
     async def scene(stage, platform):
         async with (
             stage.display("1280x720"),
-            stage.encoder(push_url(platform), framerate=30, bitrate="1500k") as encoder,
+            encoding(stage, push_url(platform)) as encoder,
         ):
             platform.issue_key(platform.agents.with_id("user_owl"))
             return await encoder.ended()
@@ -100,7 +106,7 @@ def test_a_stalled_encoder_lives_and_sends_nothing(play):
         owl = platform.agents.with_id("user_owl")
         async with (
             stage.display("1280x720"),
-            stage.encoder(push_url(platform), framerate=30, bitrate="1500k") as encoder,
+            encoding(stage, push_url(platform)) as encoder,
         ):
             await asyncio.sleep(5)
             before = platform.is_live(owl)
@@ -119,7 +125,7 @@ def test_all_go_with_their_display(play):
             stage.display("1280x720") as display,
             stage.window_manager() as manager,
             stage.content() as window,
-            stage.encoder(push_url(platform), framerate=30, bitrate="1500k") as encoder,
+            encoding(stage, push_url(platform)) as encoder,
         ):
             stage.kill("display")
             return [await program.ended() for program in (display, manager, window, encoder)]

@@ -1,0 +1,101 @@
+"""What the tests of actions share: a rehearsed platform, an agent's access to it, and virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from retake_flow.actions.access import Access
+from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.performer import Performer
+from retake_flow.actions.retake import RetakeActions
+from retake_flow.actions.studio import StudioActions
+from retake_flow.api import credentials
+from retake_flow.api.client import RetakeClient
+from retake_flow.api.credentials import Credentials
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.options import Options, PreparedAgent
+from retake_flow.rehearsal.platform import Platform
+from retake_flow.settings import RETAKE
+from retake_flow.testing.network import Network
+from retake_flow.testing.studio import FakeStage
+from retake_flow.testing.virtual_time import VirtualClock, run
+
+OWL = PreparedAgent("Night Owl", Secret("rtk_actions_owl_1"), "user_owl")
+
+
+class Set(SimpleNamespace):
+    """Everything an action needs: `platform`, `network`, `stage`, `access`, `performer`, `notes`."""
+
+    async def perform(self, do: str, memory: Any = None, **inputs: Any) -> Completion:
+        """Perform an action; what its result holds is what the catalogue declares."""
+        call = Call("run", "place", 1, do, inputs, memory or {}, "key", self._note)
+        done = await self.performer.perform(call)
+        spec = CATALOGUE[do]
+        assert done.outcome in spec.outcomes
+        assert set(done.value) <= set(spec.result)
+        return done
+
+    def _note(self, event: str, **fields: Any) -> None:
+        self.notes.append({"event": event, **fields})
+
+    @property
+    def owl(self) -> Any:
+        """The agent as the platform knows it."""
+        return self.platform.agents.with_id("user_owl")
+
+
+Scene = Callable[[Set], Coroutine[Any, Any, Any]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., Any]:
+    """Plays a scene with an agent that has credentials, in virtual time; options are the platform's."""
+
+    def play(
+        scene: Scene, *, token: str = "", saved: Credentials | None = None, guide: str = "2.1.2", **options: Any
+    ) -> Any:
+        async def main() -> Any:
+            clock = VirtualClock()
+            platform = Platform(Options(**{"agents": (OWL,), "seed": 5, "lag": 0.0} | options), clock.now, Random(5))
+            network = Network(platform)
+
+            def client(token: Secret | None, issued_by: str) -> RetakeClient:
+                return RetakeClient(RETAKE, token, issued_by=issued_by, transport=network, rng=Random(1))
+
+            path = tmp_path / "credentials.json"
+            if saved is not None:
+                credentials.save(path, saved)
+            access = Access(path, Secret(token) if token else None, RETAKE, client)
+            stage = FakeStage(platform, tmp_path)
+            performer = Performer(
+                RetakeActions(access, guide, tmp_path / "guides", clock.now),
+                StudioActions(stage, access),
+                ChatActions(access, stage.say, clock.now),
+            )
+            try:
+                return await scene(
+                    Set(platform=platform, network=network, stage=stage, access=access, performer=performer,
+                        notes=[], now=clock.now, path=path, calls=platform.calls.calls)
+                )  # fmt: skip
+            finally:
+                await access.close()
+                assert asyncio.all_tasks() == {asyncio.current_task()}
+
+        return run(main())
+
+    return play
+
+
+@pytest.fixture
+def owl() -> Credentials:
+    """The agent's credentials."""
+    return Credentials(OWL.token, agent_name=OWL.name, user_db_id=OWL.user_id)
