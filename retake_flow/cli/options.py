@@ -25,6 +25,8 @@ def read_options(file: str | None) -> dict[str, Any]:
         raise UsageError(f"{file}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except ValueError:
         raise UsageError(f"{file} is not UTF-8 text") from None
+    except RecursionError:
+        raise UsageError(f"{file} nests too deep") from None
     if not isinstance(answer, dict):
         raise UsageError(f"{file} holds no JSON object")
     return answer

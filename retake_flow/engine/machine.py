@@ -166,7 +166,9 @@ class Machine:
         activity = self._activities[event.activity]
         own = (f"{activity.name}.error.{event.kind}", "")
         if event.again:
-            if self._chart.expects(f"{activity.name}.error"):
+            # Whatever needs it has to wait until it is ready once more.
+            macrostep.activity(event.activity, ActivityState(event.visit, Work.STARTING))
+            if self._chart.expects(own[0]):
                 macrostep.signal(_error(event), own)
             return
         self._over(macrostep, event.activity)

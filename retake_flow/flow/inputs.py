@@ -47,5 +47,5 @@ def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value

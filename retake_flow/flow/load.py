@@ -150,7 +150,9 @@ class _Builder:
         target = self.target(path, full["to"])
         if target is None:
             self.damaged.add(path)
-            hint = did_you_mean(full["to"], (p.rpartition(SEPARATOR)[2] for p in self.paths))
+            inside = [known for known in self.paths if known.endswith(SEPARATOR + full["to"])]
+            near = (known.rpartition(SEPARATOR)[2] for known in self.paths)
+            hint = f"write its path, {inside[0]!r}" if inside else did_you_mean(full["to"], near)
             self.problems.append(Problem(self.source.value(at), "RF020", f"there is no state {full['to']!r}", hint))
             return None
         when = self.condition(full["when"], (*where, "when")) if "when" in full else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from jinja2 import StrictUndefined, Undefined, filters
@@ -30,17 +31,19 @@ class _Environment(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
-        return self.undefined(obj=obj, name=attribute)
+        return self._missing(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, Mapping):
-            return obj[argument] if argument in obj else self.undefined(obj=obj, name=str(argument))
+            return obj[argument] if argument in obj else self._missing(obj, argument)
         if isinstance(obj, list | tuple | str) and isinstance(argument, int | slice):
-            try:
+            with suppress(IndexError):
                 return obj[argument]
-            except IndexError:
-                return self.undefined(obj=obj, name=str(argument))
-        return self.undefined(obj=obj, name=str(argument))
+        return self._missing(obj, argument)
+
+    def _missing(self, obj: Any, name: object) -> Undefined:
+        # Of a chain of names, the first that is missing is the one to tell.
+        return obj if isinstance(obj, Undefined) else self.undefined(obj=obj, name=str(name))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "+" and isinstance(left, str) and isinstance(right, str):

@@ -71,7 +71,12 @@ _RETRY: Schema = _object(
     {
         "max": {"description": "How many times to try again.", "type": "integer", "minimum": 1, "maximum": 1000},
         "interval": _duration("The wait before the first new try. Default 1s.", "1s"),
-        "rate": {"description": "What each wait is multiplied by. Default 2.", "type": "number", "minimum": 1},
+        "rate": {
+            "description": "What each wait is multiplied by. Default 2.",
+            "type": "number",
+            "minimum": 1,
+            "maximum": 100,
+        },
         "cap": _duration("The longest wait. Default 30s.", "30s"),
         "within": _duration("Give up when this much time has passed since the first try.", "5m"),
     },

@@ -53,6 +53,45 @@ def test_each_mistake_has_its_code(states: str, code: str) -> None:
     assert codes(states) == [code]
 
 
+@pytest.mark.parametrize(
+    ("activities", "said"),
+    [
+        ("p: {do: studio.content, needs: q}", "'p' needs the activity 'q', which does not run here"),
+        ("p: {do: studio.content, needs: p}", "the activity 'p' needs itself, so it never starts"),
+        (
+            "p: {do: studio.content, needs: q}, q: {do: studio.content, needs: p}",
+            "the activity 'p' needs itself, so it never starts",
+        ),
+        (
+            "p: {do: studio.content, needs: q}, q: {do: studio.thumbnail, every: 3m}",
+            "'p' needs the activity 'q', which is never ready: 'studio.thumbnail' is no service",
+        ),
+    ],
+)
+def test_what_is_needed_must_get_ready(activities: str, said: str) -> None:
+    """An activity that waits for one that is not there, for itself or for no service would never start."""
+    state = f"  a: {{activities: {{{activities}}}, transitions: {{stop: e, p: e, q: e}}}}\n"
+    text = f"flow: x\ninitial: a\nstates:\n{state}{END}"
+    found = [problem for problem in check(load(text, "f"), CATALOGUE) if problem.code == "RF032"]
+    assert said in [problem.message for problem in found]
+
+
+def test_a_service_is_not_repeated() -> None:
+    """What goes on by itself cannot also be repeated every so often."""
+    activity = "p: {do: studio.display, every: 3s}"
+    assert codes(f"  a: {{activities: {{{activity}}}, transitions: {{stop: e, p: e}}}}\n") == ["RF045"]
+
+
+def test_a_name_that_several_states_share_is_not_used_in_expressions() -> None:
+    """`visits.b` of two states called b could be either, so it is refused; where it is not used, names may repeat."""
+    states = (
+        "  a: {initial: b, states: {b: {wait: 1s, transitions: {done: c}}}}\n"
+        "  c: {initial: b, states: {b: {wait: 1s, transitions: {done: %s}}}}\n"
+    )
+    assert codes(states % "e") == []
+    assert codes(states % "[{when: visits.b > 1, to: e}, {to: e}]") == ["RF033"]
+
+
 def test_a_flow_that_never_ends_is_told_so() -> None:
     """Where no final state can be reached, the check says it."""
     text = "flow: x\ninitial: a\nstates:\n  a: {wait: 1s, transitions: {done: a}}\n"

@@ -1,0 +1,52 @@
+"""A command line with folders of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from cli_command import Command, Said
+
+from retake_flow.cli.main import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in, with an empty home beside it."""
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    environment: Mapping[str, str] = {
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+    }
+    for name in (
+        "RETAKE_ACCESS_TOKEN",
+        "RETAKE_API_URL",
+        "RETAKE_CREDENTIALS",
+        "RETAKE_FLOW_STATE",
+        "RETAKE_FLOW_CACHE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return here
+
+
+@pytest.fixture
+def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in the folder."""
+
+    def run(*arguments: str) -> Said:
+        capsys.readouterr()
+        try:
+            code = main(arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        written = capsys.readouterr()
+        return Said(code, written.out, written.err)
+
+    return run

@@ -1,0 +1,66 @@
+"""What records say to a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from retake_flow.cli.lines import chat_line, clock, lines
+
+T = "2026-01-01T12:34:56.789Z"
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({"event": "run_started", "run": "owl-1", "flow": "owl"}, ["run owl-1 of owl"]),
+        ({"event": "state_entered", "state": "a/b", "visit": 1}, ["→ a/b"]),
+        ({"event": "state_entered", "state": "a/b", "visit": 3}, ["→ a/b (visit 3)"]),
+        ({"event": "state_left", "state": "a", "visit": 1}, []),
+        ({"event": "error", "place": "a", "message": "it broke", "hint": ""}, ["! a: it broke"]),
+        ({"event": "error", "place": "a", "message": "it broke", "hint": "mend it"}, ["! a: it broke (mend it)"]),
+        ({"event": "retry_scheduled", "state": "a", "after": 2.5, "failures": 1}, ["  again in 2.5 s"]),
+        ({"event": "activity_ended", "activity": "a/b:encoder", "outcome": "exited", "reason": "killed by SIGKILL"},
+         ["! encoder: killed by SIGKILL"]),
+        ({"event": "activity_ended", "activity": "a:x", "outcome": "error.studio"}, []),
+        ({"event": "notice", "message": "first\nsecond"}, ["• first", "• second"]),
+        ({"event": "chat_message", "author": "ann", "text": "hi"}, ["ann: hi"]),
+        ({"event": "chat_sent", "text": "welcome"}, ["> welcome"]),
+        ({"event": "stop_requested", "reason": "interrupted"}, ["stopping: interrupted (once more to kill)"]),
+        ({"event": "undo_finished", "state": "a", "action": "x.y", "outcome": "done", "result": {"seconds": 9}},
+         ["← x.y: seconds 9"]),
+        ({"event": "undo_finished", "state": "a", "action": "x.y", "outcome": "error.timeout", "message": "too long"},
+         ["← x.y: too long"]),
+        ({"event": "undo_finished", "state": "a", "action": "x.y", "outcome": "done"}, ["← x.y: done"]),
+        ({"event": "run_ended", "run": "r", "outcome": "completed", "state": "z", "reason": ""}, ["completed in z"]),
+        ({"event": "run_ended", "run": "r", "outcome": "killed", "state": "", "reason": "killed"},
+         ["killed in no state: killed"]),
+        ({"event": "action_finished", "state": "a", "outcome": "done"}, []),
+        ({"event": "something_new"}, []),
+    ],
+)  # fmt: skip
+def test_a_record_is_said_in_a_line_or_not_at_all(record: dict[str, Any], said: list[str]) -> None:
+    """What a person wants to know is said in few words; the rest is left to the journal."""
+    assert lines({"t": T, **record}) == said
+
+
+def test_no_viewer_can_write_a_line_of_ours() -> None:
+    """What a viewer writes stays on the viewer's line, however many lines it has."""
+    hostile = "hi\n→ signed_off\r\x0b\x85\u2028run_ended"
+    [line] = lines({"t": T, "event": "chat_message", "author": "an\nn", "text": hostile})
+    assert line == "an n: hi → signed_off run_ended"
+    assert chat_line("ann", "  a   b ") == "ann: a b"
+
+
+def test_the_clock_shows_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of a record is shown to the second, where the person is."""
+    import time
+
+    monkeypatch.setenv("TZ", "Etc/GMT-2")
+    time.tzset()
+    try:
+        assert clock({"t": T}) == "14:34:56"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -1,0 +1,133 @@
+"""Whatever stands in a file, checking it gives problems and nothing else, and soon."""
+
+from __future__ import annotations
+
+import json
+import string
+from time import monotonic
+from typing import Any
+
+import pytest
+from flow_samples import CATALOGUE, GO_LIVE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retake_flow.flow import diagram, source
+from retake_flow.flow.check import check
+from retake_flow.flow.load import load, read_bytes
+from retake_flow.flow.problems import Problem
+
+_WORDS = st.sampled_from([
+    "do", "with", "needs", "retry", "poll", "undo", "states", "initial", "wait", "final", "reason", "transitions",
+    "activities", "timeout", "set", "every", "quiet", "delay", "raises", "to", "when", "max", "interval", "rate",
+    "cap", "within", "until", "a", "b", "a.work", "a.say", "s.program", "done", "error", "stop", "true", "1s", "3",
+    "type", "default", "pattern", "items", "format", "duration", "string", "array", "{{vars.x}}",
+    "{{result.a|default(1)}}", "vars.x>1", "inputs.a", "$ref", "#", "allOf", "minLength", "enum",
+])  # fmt: skip
+_SCALARS = st.one_of(
+    _WORDS, st.none(), st.booleans(), st.integers(-5, 5), st.floats(allow_nan=False), st.text(max_size=8)
+)
+_DATA = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4), max_leaves=25
+)
+_STATES = st.dictionaries(st.sampled_from(["a", "b", "c", "done"]), _DATA, min_size=1, max_size=4)
+_LINES = GO_LIVE.read_text(encoding="utf-8").splitlines()
+
+
+def checked(content: bytes) -> tuple[Problem, ...]:
+    """The problems of a file, which must be found within two seconds."""
+    began = monotonic()
+    answer = read_bytes(content, "f.yaml")
+    found = check(answer, CATALOGUE)
+    if answer.flow is not None and not found:
+        diagram.dot(answer.flow)
+        diagram.mermaid(answer.flow)
+    assert monotonic() - began < 2
+    for problem in found:
+        assert 1 <= problem.position.line <= len(content.decode(errors="replace").splitlines()) + 1
+        assert problem.position.column >= 1
+        assert problem.message
+    return found
+
+
+def written(data: Any) -> bytes:
+    """Data as YAML, which JSON is."""
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet=string.printable + "äß😀\u2028", max_size=200))
+def test_any_text_is_a_flow_or_has_problems(text: str) -> None:
+    """No text is a flow by chance, and none breaks the check."""
+    assert checked(text.encode())
+
+
+@settings(max_examples=300, deadline=None)
+@given(states=_STATES, inputs=_DATA, initial=_SCALARS)
+def test_any_structure_is_a_flow_or_has_problems(states: Any, inputs: Any, initial: Any) -> None:
+    """Words of the language in any order and nesting are checked without a crash."""
+    checked(written({"flow": "x", "inputs": inputs, "initial": initial, "states": states}))
+
+
+@settings(max_examples=150, deadline=None)
+@given(state=st.dictionaries(_WORDS, _DATA, max_size=6), activity=st.dictionaries(_WORDS, _DATA, max_size=6))
+def test_any_parts_of_a_state_are_checked(state: Any, activity: Any) -> None:
+    """A state and an activity made of any parts are checked without a crash."""
+    states = {"a": {**state, "activities": {"b": activity}}, "c": {"final": "ok"}}
+    checked(written({"flow": "x", "initial": "a", "states": states}))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    number=st.integers(0, len(_LINES) - 1),
+    start=st.integers(0, 60),
+    length=st.integers(0, 20),
+    instead=st.one_of(_WORDS, st.text(alphabet="{}[]:,&*!|>'\"%@`#- \t~.\n", max_size=6)),
+)
+def test_a_flow_with_any_part_replaced_is_checked(number: int, start: int, length: int, instead: str) -> None:
+    """The shipped flow with a part of a line replaced by anything is checked without a crash."""
+    lines = list(_LINES)
+    lines[number] = lines[number][:start] + instead + lines[number][start + length :]
+    checked("\n".join(lines).encode())
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "wait: 1s, transitions: {done: s%d}",
+        "wait: 1s, transitions: {done: nowhere%d}",
+        "wayt: 1s, transitions: {done: s%d}",
+        "do: a.wrok, with: {text: '{{ inputs.missing }}'}, transitions: {done: s%d}",
+    ],
+)
+def test_a_flow_of_a_thousand_states_is_checked_soon(state: str) -> None:
+    """A generated flow of many states, right or with a mistake in each, is answered within two seconds."""
+    states = "".join(f"  s{number}: {{{state % (number + 1)}}}\n" for number in range(1000))
+    checked(f"flow: x\ninitial: s0\nstates:\n{states}  s1000: {{final: ok}}\n".encode())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{type: array, items: {$ref: '#/nowhere'}, default: [1]}",
+        "{type: array, items: {$ref: '#/items'}, default: [1]}",
+        "{type: array, items: {$ref: 'http://127.0.0.1:9/schema'}, default: [1]}",
+        "{type: array, items: {type: 3}}",
+        "{type: string, pattern: '['}",
+        "{type: string, pattern: '[', default: x}",
+        "{type: integer, default: '3'}",
+        "{type: string, format: duration, default: 3 parsecs}",
+    ],
+)
+def test_an_input_whose_schema_is_none_is_a_mistake(schema: str) -> None:
+    """A schema of an input that leads nowhere, runs in circles or is none is a problem at the input."""
+    text = f"flow: x\ninitial: a\ninputs: {{i: {schema}}}\nstates: {{a: {{final: ok}}}}\n"
+    [problem] = check(load(text, "f"), CATALOGUE)
+    assert (problem.code, problem.position.line, problem.position.column) == ("RF044", 3, 10)
+
+
+def test_no_position_is_lost_where_aliases_repeat() -> None:
+    """A mistake in data that is used twice has a place."""
+    text = "flow: x\ninitial: a\nstates:\n  a: &s {dod: 1, transitions: {stop: b}}\n  b: *s\n"
+    assert source.parse(text, "f").data["states"]["b"]["dod"] == 1
+    assert {problem.position.line for problem in check(load(text, "f"), CATALOGUE)} <= {4, 5}

@@ -1,0 +1,117 @@
+"""What the environment says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retake_flow.errors import SettingsError
+from retake_flow.settings import RETAKE, Settings, is_loopback
+
+
+def settings(**environment: str) -> Settings:
+    """The settings in an environment with nothing but a home folder and these."""
+    return Settings.from_environment(
+        {"HOME": "/home/owl", "XDG_STATE_HOME": "/s", "XDG_CACHE_HOME": "/c", **environment}
+    )
+
+
+def test_without_settings_there_are_the_usual_places() -> None:
+    """By default the platform is retake.tv, there is no token, and files are where the system keeps such."""
+    found = settings()
+    assert (found.origin, found.access_token) == (RETAKE, None)
+    assert found.credentials == Path("/home/owl/.config/retake/credentials.json")
+    assert (found.state_folder, found.cache_folder) == (Path("/s/retake-flow"), Path("/c/retake-flow"))
+
+
+def test_folders_can_be_named() -> None:
+    """The credentials file and the folders can be set, with ~ for the home folder."""
+    found = settings(
+        RETAKE_CREDENTIALS="~/c.json", RETAKE_FLOW_STATE="/x", RETAKE_FLOW_CACHE="/y", XDG_CONFIG_HOME="/z"
+    )
+    assert found.credentials == Path("~/c.json").expanduser()
+    assert (found.state_folder, found.cache_folder) == (Path("/x"), Path("/y"))
+    assert settings(XDG_CONFIG_HOME="/z").credentials == Path("/z/retake/credentials.json")
+
+
+@pytest.mark.parametrize("written", ["rtk_0123456789", "  rtk_0123456789\n"])
+def test_a_token_is_secret(written: str) -> None:
+    """The token from the environment is wrapped at once, without white space around it."""
+    found = settings(RETAKE_ACCESS_TOKEN=written)
+    assert found.access_token is not None
+    assert found.access_token.reveal() == "rtk_0123456789"
+    assert "rtk_" not in repr(found)
+
+
+@pytest.mark.parametrize("written", ["", "   "])
+def test_an_empty_token_is_none(written: str) -> None:
+    """A variable that is set but empty counts as not set."""
+    assert settings(RETAKE_ACCESS_TOKEN=written).access_token is None
+    assert settings(RETAKE_API_URL="").origin == RETAKE
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://retake.tv", RETAKE),
+        ("https://retake.tv/", RETAKE),
+        ("https://retake.tv/api/v1", RETAKE),
+        ("https://RETAKE.tv:443/api/v1/", RETAKE),
+        (" http://127.0.0.1:8080 ", "http://127.0.0.1:8080"),
+        ("http://127.0.0.1:8080/api/v1", "http://127.0.0.1:8080"),
+        ("http://localhost:9", "http://localhost:9"),
+        ("http://[::1]:9", "http://[::1]:9"),
+        ("https://127.8.9.1", "https://127.8.9.1"),
+    ],
+)
+def test_the_platform_is_retake_tv_or_this_machine(url: str, origin: str) -> None:
+    """The address may be retake.tv or a loopback one, with or without the path of its API."""
+    assert settings(RETAKE_API_URL=url).origin == origin
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://retake.tv",
+        "https://retake.tv:8443",
+        "https://retake.tv.evil.example",
+        "https://evil.example",
+        "https://evil.example/retake.tv",
+        "https://retake.tv@evil.example",
+        "https://token@retake.tv",
+        "https://api.retake.tv",
+        "https://retake.tv/other",
+        "https://retake.tv?x=1",
+        "https://retake.tv#x",
+        "http://10.0.0.1",
+        "http://0.0.0.0:80",
+        "http://127.0.0.1.evil.example",
+        "http://127.0.0.1:8080@evil.example",
+        "http://evil.example\\@127.0.0.1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:port",
+        "http://[::1",
+        "ftp://127.0.0.1",
+        "127.0.0.1:8080",
+        "retake.tv",
+        "//retake.tv",
+        "http://",
+    ],
+)
+def test_any_other_address_is_refused(url: str) -> None:
+    """An address that the token must not go to is an error of the operator that says what is allowed."""
+    with pytest.raises(SettingsError, match="RETAKE_API_URL is ") as raised:
+        settings(RETAKE_API_URL=url)
+    assert raised.value.exit_code == 2
+    assert "the access token goes to retake.tv only" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("localhost", True), ("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("127.1", False), ("0.0.0.0", False),
+     ("localhost.evil.example", False), ("", False), (None, False), ("::ffff:10.0.0.1", False)],
+)  # fmt: skip
+def test_this_machine_is_known_by_its_addresses(host: str | None, loopback: bool) -> None:
+    """Only names that mean this machine and nothing else are loopback."""
+    assert is_loopback(host) is loopback

@@ -1,0 +1,52 @@
+"""Putting a run together, as far as nothing is started."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from retake_flow.errors import MissingProgram
+from retake_flow.flow import library
+from retake_flow.flow.load import loaded
+from retake_flow.flow.model import Flow
+from retake_flow.wiring import running
+
+PLAIN = loaded(
+    """
+flow: plain
+initial: a
+states:
+  a: {do: credentials.load, transitions: {found: b, missing: b}}
+  b: {final: ok}
+""",
+    "f",
+)
+
+
+def go_live() -> Flow:
+    """The shipped flow."""
+    return loaded(library.find("go-live.yaml").read_text(encoding="utf-8"), "go-live.yaml")
+
+
+def test_a_run_has_a_name_of_its_own_that_sorts_by_time() -> None:
+    """The id of a run tells its flow and when it began, and no two are alike."""
+    names = {running.new_id(PLAIN) for _ in range(20)}
+    assert len(names) == 20
+    assert all(re.fullmatch(r"plain-\d{8}-\d{6}-[0-9a-f]{4}", name) for name in names)
+
+
+def test_the_programs_of_a_flow_are_required_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All missing programs that a flow would start are named at once, with the command that installs them."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(MissingProgram, match="not installed: ") as raised:
+        running.require_programs(go_live())
+    assert all(name in raised.value.message for name in ("Xvfb", "openbox", "xterm", "ffmpeg", "scrot"))
+    assert "apt" in raised.value.hint
+    assert raised.value.exit_code == 6
+
+
+def test_a_flow_without_programs_requires_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flow that only calls the platform runs on a machine without any of the programs."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    running.require_programs(PLAIN)
