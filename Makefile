@@ -23,6 +23,7 @@ format: $(READY)
 bench: $(READY)
 	$(VENV)/bin/python benchmarks/startup.py
 	$(VENV)/bin/python benchmarks/engine.py
+	$(VENV)/bin/python benchmarks/store.py
 	$(VENV)/bin/python benchmarks/on_air.py
 	$(VENV)/bin/python benchmarks/go_live.py
 

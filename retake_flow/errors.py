@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 
@@ -69,6 +70,72 @@ class CredentialsError(RetakeFlowError):
     """The credentials cannot be used."""
 
     kind, fault, exit_code = "credentials", "operator", 6
+
+
+# --- runs that survive --------------------------------------------------------------------------------------
+
+
+class Fenced(RetakeFlowError):
+    """Another process has taken this run over."""
+
+    kind, fault, exit_code = "fenced", "operator", 5
+    hint = "watch it with `retake-flow watch`; nothing is lost"
+
+
+class RunHeld(RetakeFlowError):
+    """Another process drives this run.
+
+    Attributes:
+        host: Where that process is.
+        pid: Its process id there.
+    """
+
+    kind, fault, exit_code = "held", "operator", 5
+    hint = "end it with `retake-flow stop`, or let it go on and watch it"
+
+    def __init__(self, run: str, *, host: str, pid: int, hint: str = "") -> None:
+        super().__init__(f"{run} is driven by process {pid} on {host}", hint=hint)
+        self.host = host
+        self.pid = pid
+
+
+class RunUnknown(RetakeFlowError):
+    """There is no such run."""
+
+    kind, fault, exit_code = "run_unknown", "operator", 2
+    hint = "`retake-flow runs` lists them"
+
+
+class GateUnknown(RetakeFlowError):
+    """The question is not open."""
+
+    kind, fault, exit_code = "gate_unknown", "operator", 2
+    hint = "`retake-flow gates` lists what is asked"
+
+
+class AlreadyAnswered(RetakeFlowError):
+    """Somebody else has answered this question.
+
+    Attributes:
+        by: Who was first.
+        at: When, in seconds since the epoch.
+        channel: How: `terminal`, `command`, …
+    """
+
+    kind, fault = "already_answered", "operator"
+
+    def __init__(self, gate: str, *, by: str, at: float, channel: str) -> None:
+        when = time.strftime("%Y-%m-%d at %H:%M:%S", time.gmtime(at))
+        super().__init__(f"{gate} was already answered by {by} on {when} UTC ({channel})")
+        self.by = by
+        self.at = at
+        self.channel = channel
+
+
+class AnswerWaiting(RetakeFlowError):
+    """An answer has come to a question that is about to be closed; it goes first."""
+
+    kind = "answer_waiting"
 
 
 # --- retake.tv ----------------------------------------------------------------------------------------------

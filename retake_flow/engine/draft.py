@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from retake_flow.run.gates import Gate
 from retake_flow.run.run import ActivityState, Attempt, PendingUndo, Phase, Run
 
 
@@ -28,6 +29,9 @@ class Draft:
     activities: Mapping[str, ActivityState]
     memory: Mapping[str, Mapping[str, Any]]
     undos: tuple[PendingUndo, ...]
+    undoing: tuple[PendingUndo, ...]
+    timers: Mapping[tuple[str, str], float]
+    gates: Mapping[str, Gate]
     attempt: Attempt | None
     outcome: str | None
     reason: str

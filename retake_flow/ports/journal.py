@@ -13,10 +13,13 @@ class RunStore(Protocol):
     """Keeps a run: its snapshot and its journal, append-only, in one transaction."""
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Keep the run as it is now, and what happened.
+        """Keep the run as it is now, and what happened; all of it or nothing.
 
         Raises:
             StoreError: It cannot be written.
+            Fenced: Somebody else has claimed the run.
+            AnswerWaiting: The run no longer holds a gate whose answer it has not been given. Nothing was written:
+                take the answer first, then step again.
         """
         ...
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from retake_flow.flow.model import Retry
 from retake_flow.run.run import PendingUndo
+
+if TYPE_CHECKING:  # it brings Jinja2 in, which who only reads runs does not need
+    from retake_flow.flow.model import Retry
 
 
 @dataclass(frozen=True, slots=True)

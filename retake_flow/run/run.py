@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from retake_flow.run.gates import Gate
+
 
 class Phase(StrEnum):
     """What a run is doing as a whole."""
 
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"  # for a person, with a process alive
+    SUSPENDED = "suspended"  # waiting, with no process alive
     CANCELLED = "cancelled"
     FAULTED = "faulted"
     COMPLETED = "completed"
@@ -82,6 +86,9 @@ class Run:
         activities: What each running activity is doing, by its key.
         memory: What actions want to know the next time, by their group (`chat` for all `chat.*`).
         undos: What is owed when a state is left, oldest first.
+        undoing: What is owed now, since a state was left, and has not been done yet, in this order.
+        timers: When each timer of an active state comes due, by the state's path and its purpose.
+        gates: The questions that are open, by their id.
         attempt: The action of the current state, when one has begun.
         outcome: How it ended, once it has.
         reason: Why, in words for a person.
@@ -99,6 +106,9 @@ class Run:
     activities: Mapping[str, ActivityState] = field(default_factory=dict)
     memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     undos: tuple[PendingUndo, ...] = ()
+    undoing: tuple[PendingUndo, ...] = ()
+    timers: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    gates: Mapping[str, Gate] = field(default_factory=dict)
     attempt: Attempt | None = None
     outcome: str | None = None
     reason: str = ""

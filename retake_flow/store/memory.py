@@ -1,15 +1,24 @@
-"""Runs that live as long as the process."""
+"""Runs that live as long as the process: for tests, rehearsals and virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from retake_flow.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld, StoreError
+from retake_flow.ports.runs import Holder, OpenGate, Request, Stored, Summary
+from retake_flow.redact import Secret, scrub
+from retake_flow.run.codec import decode, encode
+from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record
-from retake_flow.run.run import Run
+from retake_flow.run.run import Phase, Run
+from retake_flow.store.holders import alive as lives
+from retake_flow.store.names import only, unknown
 
 
 class MemoryStore:
-    """Keeps the latest snapshot and the whole journal of each run.
+    """Keeps the latest snapshot and the whole journal of each run that is written; nobody can claim or answer.
 
     Attributes:
         runs: The snapshots by the run's id.
@@ -24,3 +33,223 @@ class MemoryStore:
         """Keep the run as it is now, and what happened."""
         self.runs[run.id] = run
         self.journals.setdefault(run.id, []).extend(records)
+
+
+@dataclass
+class _Asked:
+    gate: Gate
+    open: bool = True
+    answer: Answer | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.open and self.answer is None
+
+
+@dataclass
+class _Kept:
+    stored: Stored
+    journal: list[Record] = field(default_factory=list)
+    gates: dict[str, _Asked] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+
+
+class MemoryRuns:
+    """All runs, in memory.
+
+    Args:
+        alive: Tells whether the process that holds a run lives, as far as one can know here.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, *, alive: Callable[[Holder], bool] = lives, now: Callable[[], float] = time.time) -> None:
+        self._kept: dict[str, _Kept] = {}
+        self._alive = alive
+        self._now = now
+
+    def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> MemoryClaim:
+        """Keep a new run and claim it."""
+        if run.id in self._kept:
+            raise StoreError(f"there is already a run {run.id}")
+        now = self._now()
+        kept = _Kept(Stored(_surviving(run), agent, flow_file, flow_text, 1, holder, now, now))
+        self._kept[run.id] = kept
+        return MemoryClaim(kept, 1, self._now)
+
+    def claim(self, run: str, holder: Holder, *, force: bool = False) -> MemoryClaim:
+        """Claim a run, under a new epoch; who held it before can write no more."""
+        kept = self._of(run)
+        held = kept.stored.holder
+        if held is not None and not force and self._alive(held):
+            raise RunHeld(run, host=held.host, pid=held.pid)
+        kept.stored = replace(kept.stored, epoch=kept.stored.epoch + 1, holder=holder)
+        return MemoryClaim(kept, kept.stored.epoch, self._now)
+
+    def load(self, run: str) -> Stored:
+        """A run as it was last written."""
+        return self._of(run).stored
+
+    def find(self, name: str) -> str:
+        """The id that a person means: an id, a unique prefix, or `last` for the run that began last."""
+        newest = [summary.id for summary in self.summaries()]
+        if name == "last":
+            return only(name, newest[:1])
+        return only(name, [name] if name in newest else [run for run in newest if run.startswith(name)])
+
+    def summaries(
+        self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
+    ) -> list[Summary]:
+        """Runs, the newest first; only those in some phases, of an agent or a flow when named."""
+        found = [_summary(kept) for kept in self._kept.values()]
+        wanted = [
+            summary
+            for summary in found
+            if (not phases or summary.phase in phases) and agent in ("", summary.agent) and flow in ("", summary.flow)
+        ]
+        return sorted(wanted, key=lambda summary: (summary.created, summary.id), reverse=True)[:limit]
+
+    def journal(self, run: str, after: int = 0) -> list[tuple[int, Record]]:
+        """The records of a run with their numbers (from 1), those after a number."""
+        return list(enumerate(self._of(run).journal, 1))[after:]
+
+    def request(self, run: str, what: Request) -> None:
+        """Ask whoever drives a run to `stop` or `kill` it."""
+        self._of(run).requests.append(what)
+
+    def open_gates(self, run: str | None = None) -> list[OpenGate]:
+        """The gates that are open and not answered, the oldest first."""
+        found = [
+            OpenGate(name, kept.stored.run.flow, asked.gate)
+            for name, kept in self._kept.items()
+            if run in (None, name)
+            for asked in kept.gates.values()
+            if asked.waits
+        ]
+        return sorted(found, key=lambda each: (each.gate.opened_at, each.run, each.gate.id))
+
+    def answer(self, run: str, gate: str, answer: Answer) -> None:
+        """Keep an answer that is valid for the gate; the first one wins."""
+        asked = self._kept[run].gates.get(gate) if run in self._kept else None
+        if asked is None:
+            raise GateUnknown(f"{run} does not ask {gate!r}")
+        if asked.answer is not None:
+            first = asked.answer
+            raise AlreadyAnswered(gate, by=first.by, at=first.at, channel=first.channel)
+        if asked.gate.expired(answer.at):
+            raise GateUnknown(f"{gate} of {run} has expired")
+        if not asked.open:
+            raise GateUnknown(f"{gate} of {run} is no longer open")
+        asked.answer = replace(answer, fields=_wrapped(asked.gate, answer))
+
+    def prune(self, before: float) -> list[str]:
+        """Delete the runs that ended and were last written before a time; gives their ids."""
+        kept = self._kept.items()
+        old = sorted(run for run, each in kept if each.stored.run.ended and each.stored.updated < before)
+        for run in old:
+            del self._kept[run]
+        return old
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _of(self, run: str) -> _Kept:
+        if run not in self._kept:
+            raise unknown(run)
+        return self._kept[run]
+
+
+class MemoryClaim:
+    """A claim on a run in memory."""
+
+    def __init__(self, kept: _Kept, epoch: int, now: Callable[[], float]) -> None:
+        self.epoch = epoch
+        self._kept = kept
+        self._now = now
+        self._heard = 0
+        self._given: set[str] = set()
+
+    def write(self, run: Run, records: Sequence[Record]) -> None:
+        """Keep the run as it is now, and what happened; all of it or nothing."""
+        self._fence()
+        held = {} if run.ended else run.gates
+        gates = self._kept.gates
+        for key in [key for key, asked in gates.items() if asked.open and key not in held]:
+            # A run that was killed with a gate open does not care for its answer.
+            if gates[key].answer is not None and key not in self._given and key not in run.gates:
+                raise AnswerWaiting(f"{key} of {run.id} is answered, and the run does not know yet")
+            _close(gates[key])
+            self._given.discard(key)
+        for key, gate in held.items():
+            asked = gates.get(key)
+            gates[key] = replace(asked, gate=gate) if asked is not None and asked.open else _Asked(gate)
+        if run.ended:
+            self._kept.requests.clear()
+        self._kept.stored = replace(self._kept.stored, run=_surviving(run), updated=self._now())
+        self._kept.journal.extend(records)
+
+    def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
+        """Write, and keep a new text of the flow for the run."""
+        self.write(run, records)
+        self._kept.stored = replace(self._kept.stored, flow_text=flow_text)
+
+    def requests(self) -> list[Request]:
+        """What others have asked of the run, oldest first, each once in this claim."""
+        self._fence()
+        new = self._kept.requests[self._heard :]
+        self._heard = len(self._kept.requests)
+        return new
+
+    def answers(self) -> Mapping[str, Answer]:
+        """The answers to gates that the written snapshot still holds, by the gate's id."""
+        answers = {
+            key: asked.answer for key, asked in self._kept.gates.items() if asked.open and asked.answer is not None
+        }
+        self._given.update(answers)
+        return answers
+
+    def release(self) -> None:
+        """Let go of the run, so that anybody may claim it."""
+        if self._kept.stored.epoch == self.epoch:
+            self._kept.stored = replace(self._kept.stored, holder=None)
+
+    def _fence(self) -> None:
+        if self._kept.stored.epoch != self.epoch:
+            raise Fenced(f"another process has taken {self._kept.stored.run.id} over")
+
+
+def _surviving(run: Run) -> Run:
+    # What a run would be after it was on a disk: without its secrets.
+    return decode(encode(run))
+
+
+def _wrapped(gate: Gate, answer: Answer) -> dict[str, object]:
+    hidden = gate.secrets_of(answer.decision)
+    return {
+        name: Secret(value) if name in hidden and isinstance(value, str) else value
+        for name, value in answer.fields.items()
+    }
+
+
+def _close(asked: _Asked) -> None:
+    asked.open = False
+    if asked.answer is not None:
+        shown = {name: value for name, value in asked.answer.fields.items() if not isinstance(value, Secret)}
+        asked.answer = replace(asked.answer, fields=shown)
+
+
+def _summary(kept: _Kept) -> Summary:
+    stored, run = kept.stored, kept.stored.run
+    gates = sum(asked.waits for asked in kept.gates.values())
+    return Summary(
+        id=run.id,
+        flow=run.flow,
+        agent=stored.agent,
+        phase=run.phase,
+        state=run.state,
+        outcome=run.outcome,
+        reason=scrub(run.reason),
+        gates=gates,
+        holder=stored.holder,
+        created=stored.created,
+        updated=stored.updated,
+    )

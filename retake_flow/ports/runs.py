@@ -1,0 +1,223 @@
+"""Where runs survive: for whoever drives one, and for everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from retake_flow.ports.journal import RunStore
+from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.records import Record
+from retake_flow.run.run import Phase, Run
+
+#: What a process can ask of a run that another one drives.
+Request = Literal["stop", "kill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that drives a run.
+
+    Attributes:
+        host: Where it is.
+        pid: Its process id there.
+        started: When it was started (seconds since the epoch), since process ids are used again.
+    """
+
+    host: str
+    pid: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A run as it was last written, with what belongs to it.
+
+    Attributes:
+        run: The snapshot.
+        agent: The agent it is for, "" when nobody knows.
+        flow_file: Where the flow was read from.
+        flow_text: The flow as it was when the run began.
+        epoch: How often the run was claimed.
+        holder: Who drives it, or drove it when it died; None when it was let go.
+        created: When it began.
+        updated: When it was last written.
+    """
+
+    run: Run
+    agent: str
+    flow_file: str
+    flow_text: str
+    epoch: int
+    holder: Holder | None
+    created: float
+    updated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in one line, without its snapshot.
+
+    Attributes:
+        gates: How many of its questions are open and not answered.
+        holder: Who drives it, or drove it when it died; None when it was let go.
+    """
+
+    id: str
+    flow: str
+    agent: str
+    phase: Phase
+    state: str
+    outcome: str | None
+    reason: str
+    gates: int
+    holder: Holder | None
+    created: float
+    updated: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """A gate and the run it belongs to."""
+
+    run: str
+    flow: str
+    gate: Gate
+
+
+class Claim(RunStore, Protocol):
+    """The right to write one run, until somebody else takes it.
+
+    Attributes:
+        epoch: How often the run has been claimed, this time included; larger at each claim.
+    """
+
+    epoch: int
+
+    def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
+        """Write, and keep a new text of the flow for the run in the same transaction.
+
+        Raises:
+            StoreError: It cannot be written.
+            Fenced: Somebody else has claimed the run.
+            AnswerWaiting: As for `write`.
+        """
+        ...
+
+    def requests(self) -> list[Request]:
+        """What others have asked of the run, oldest first, each once in this claim; cheap enough to call often.
+
+        What nobody has done when the run's process dies is asked of the next one.
+
+        Raises:
+            StoreError: The store cannot be read.
+            Fenced: Somebody else has claimed the run.
+        """
+        ...
+
+    def answers(self) -> Mapping[str, Answer]:
+        """The answers to gates that the written snapshot still holds, by the gate's id; cheap enough to call often.
+
+        One that came in time must not lose against the gate's timer: call this when the timer is due, before it is
+        taken for a fact. Later answers are refused.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        ...
+
+    def release(self) -> None:
+        """Let go of the run, so that anybody may claim it; more than once does no harm.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        ...
+
+
+class Runs(Protocol):
+    """All runs. Every call raises `StoreError` when the store cannot be read or written."""
+
+    def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> Claim:
+        """Keep a new run and claim it.
+
+        Raises:
+            StoreError: There is one of this id.
+        """
+        ...
+
+    def claim(self, run: str, holder: Holder, *, force: bool = False) -> Claim:
+        """Claim a run, under a new epoch; who held it before can write no more.
+
+        Args:
+            run: Its id.
+            holder: Who is to have it.
+            force: Take it from a process that is, or may be, alive.
+
+        Raises:
+            RunHeld: A process that lives holds it, or one on another host, of which nobody here knows.
+            RunUnknown: There is none of this id.
+        """
+        ...
+
+    def load(self, run: str) -> Stored:
+        """A run as it was last written.
+
+        Raises:
+            RunUnknown: There is none of this id.
+        """
+        ...
+
+    def find(self, name: str) -> str:
+        """The id that a person means: an id, a unique prefix, or `last` for the run that began last.
+
+        Raises:
+            RunUnknown: None, or more than one, is meant.
+        """
+        ...
+
+    def summaries(
+        self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
+    ) -> list[Summary]:
+        """Runs, the newest first; only those in some phases, of an agent or a flow when named."""
+        ...
+
+    def journal(self, run: str, after: int = 0) -> list[tuple[int, Record]]:
+        """The records of a run with their numbers (from 1), those after a number.
+
+        Raises:
+            RunUnknown: There is none of this id.
+        """
+        ...
+
+    def request(self, run: str, what: Request) -> None:
+        """Ask the process that drives a run to `stop` or `kill` it.
+
+        Raises:
+            RunUnknown: There is none of this id.
+        """
+        ...
+
+    def open_gates(self, run: str | None = None) -> list[OpenGate]:
+        """The gates that are open and not answered, the oldest first."""
+        ...
+
+    def answer(self, run: str, gate: str, answer: Answer) -> None:
+        """Keep an answer that is valid for the gate; the first one wins, also across processes.
+
+        Its secret fields are kept until the run has written that it took the answer, and then erased.
+
+        Raises:
+            AlreadyAnswered: Somebody was first; says who, when and by which channel.
+            GateUnknown: The gate was never asked, has expired, or is closed.
+        """
+        ...
+
+    def prune(self, before: float) -> list[str]:
+        """Delete the runs that ended and were last written before a time, with their journals; gives their ids."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all connections, also of those of claims; the claims are not released, and can do nothing more."""
+        ...

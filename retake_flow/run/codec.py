@@ -1,0 +1,196 @@
+"""A run as plain JSON data and back, so that it survives; versioned.
+
+The form follows the declared types of the fields, so a new field with a default needs nothing here, and runs that
+were written before it can still be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from math import isfinite
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from retake_flow.errors import StoreError
+from retake_flow.redact import Secret
+from retake_flow.run.gates import Gate
+from retake_flow.run.run import Run
+
+#: The version of the form of a snapshot; raised when an older program could not read what is written.
+VERSION = 1
+
+# Nearly all values are of these types, and a run is encoded at every step.
+_PLAIN = frozenset({str, int, bool, NoneType})
+
+
+def encode(run: Run) -> dict[str, Any]:
+    """The run as JSON data. Secrets are left out: what needs one fetches it anew."""
+    return {"version": VERSION, **_form(Run).encode(run)}
+
+
+def decode(data: Any) -> Run:
+    """The run in JSON data that `encode` made.
+
+    Raises:
+        StoreError: It is of a newer version, or no run.
+    """
+    if not isinstance(data, Mapping):
+        raise StoreError("this is no run: it is no JSON object")
+    version = data.get("version")
+    if version != VERSION:
+        raise StoreError(
+            f"this run was written in form {version!r}; this program knows {VERSION}", hint="update retake-flow"
+        )
+    run: Run = _read(Run, {name: value for name, value in data.items() if name != "version"})
+    return run
+
+
+def encode_gate(gate: Gate) -> dict[str, Any]:
+    """A gate as JSON data."""
+    encoded: dict[str, Any] = _form(Gate).encode(gate)
+    return encoded
+
+
+def decode_gate(data: Any) -> Gate:
+    """The gate in JSON data that `encode_gate` made.
+
+    Raises:
+        StoreError: It is no gate.
+    """
+    gate: Gate = _read(Gate, data)
+    return gate
+
+
+def plain(value: Any) -> Any:
+    """Free data as plain JSON data: a mapping loses its secrets, a list holds `None` in their place."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, dict | Mapping):  # `dict` first: to ask an abstract class takes long
+        items = value.items()
+        return {
+            str(key): item if type(item) in _PLAIN else plain(item)
+            for key, item in items
+            if not isinstance(item, Secret)
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [item if type(item) in _PLAIN else plain(item) for item in value]
+    if isinstance(value, int | str) or (isinstance(value, float) and isfinite(value)):
+        return value
+    return None if isinstance(value, Secret) else str(value)
+
+
+def _read(kind: type, data: Any) -> Any:
+    try:
+        return _form(kind).decode(data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"this is no {kind.__name__.lower()}: {error}") from None
+
+
+# --- forms by type ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How values of one type are written and read; reading raises TypeError or ValueError."""
+
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+
+
+@cache
+def _form(kind: Any) -> _Form:
+    origin = get_origin(kind)
+    if kind is Any:
+        return _Form(plain, lambda data: data)
+    if origin in (Union, UnionType):
+        return _optional(*(member for member in get_args(kind) if member is not NoneType))
+    if origin is tuple:
+        return _sequence(*get_args(kind))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _mapping(*get_args(kind))
+    if is_dataclass(kind) and isinstance(kind, type):
+        return _record(kind)
+    if issubclass(kind, StrEnum):
+        return _Form(str, kind)
+    return _Form(lambda value: value, _scalar(kind))
+
+
+def _scalar(kind: type) -> Callable[[Any], Any]:
+    def decode(data: Any) -> Any:
+        if kind is float and type(data) is int:
+            return float(data)
+        if type(data) is not kind:  # not `isinstance`: True is no number of visits
+            raise TypeError(f"{data!r} is no {kind.__name__}")
+        return data
+
+    return decode
+
+
+def _optional(kind: Any) -> _Form:
+    inner = _form(kind)
+    return _Form(
+        lambda value: None if value is None else inner.encode(value),
+        lambda data: None if data is None else inner.decode(data),
+    )
+
+
+def _sequence(*kinds: Any) -> _Form:
+    if kinds[-1] is ...:
+        inner = _form(kinds[0])
+        return _Form(
+            lambda value: [inner.encode(item) for item in value],
+            lambda data: tuple(inner.decode(item) for item in _list(data)),
+        )
+    inners = [_form(kind) for kind in kinds]
+    return _Form(
+        lambda value: [inner.encode(item) for inner, item in zip(inners, value, strict=True)],
+        lambda data: tuple(inner.decode(item) for inner, item in zip(inners, _list(data), strict=True)),
+    )
+
+
+def _mapping(key: Any, value: Any) -> _Form:
+    keys, values = _form(key), _form(value)
+    if key is not str:  # JSON has no such keys, so it is written as pairs
+        return _Form(
+            lambda mapping: [[keys.encode(name), values.encode(item)] for name, item in mapping.items()],
+            lambda data: {keys.decode(name): values.decode(item) for name, item in _list(data)},
+        )
+    if value is Any:
+        return _Form(plain, lambda data: dict(_object(data)))
+    return _Form(
+        lambda mapping: {str(name): values.encode(item) for name, item in mapping.items()},
+        lambda data: {name: values.decode(item) for name, item in _object(data).items()},
+    )
+
+
+def _record(kind: type) -> _Form:
+    hints = get_type_hints(kind)
+    forms = {each.name: _form(hints[each.name]) for each in fields(kind)}
+    required = {each.name for each in fields(kind) if _required(each)}
+
+    def decode(data: Any) -> Any:
+        unknown = _object(data).keys() - forms.keys()
+        if unknown or not required <= data.keys():
+            raise ValueError(f"unknown {sorted(unknown)}, missing {sorted(required - data.keys())} in {kind.__name__}")
+        return kind(**{name: forms[name].decode(value) for name, value in data.items()})
+
+    return _Form(lambda value: {name: form.encode(getattr(value, name)) for name, form in forms.items()}, decode)
+
+
+def _required(declared: Field[Any]) -> bool:
+    return declared.default is MISSING and declared.default_factory is MISSING
+
+
+def _list(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise TypeError(f"{data!r} is no list")
+    return data
+
+
+def _object(data: Any) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise TypeError(f"{data!r} is no object")
+    return data

@@ -1,0 +1,68 @@
+"""Questions that only a person can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: The properties of one answer, as JSON Schema by name.
+Fields = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """An open question of a run. Times are seconds since the epoch.
+
+    Attributes:
+        id: Its name within the run, `PLACE.VISIT`, where the place is a state's path or an activity's key.
+        place: Who asks: the path of a state or the key of an activity.
+        visit: The visit during which it was asked.
+        message: What the person reads.
+        fields: What is to be answered, as JSON Schema properties; the answer to a gate without decisions.
+        decisions: Named answers, each with fields of its own; empty when there is just one way to answer.
+        opened_at: When it was asked.
+        due: When it expires, if it does.
+        audience: Whom it is addressed to (`operator`, or what the flow says after it escalated).
+    """
+
+    id: str
+    place: str
+    visit: int
+    message: str
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    decisions: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    opened_at: float = 0.0
+    due: float | None = None
+    audience: str = "operator"
+
+    def fields_of(self, decision: str) -> Fields:
+        """What is to be answered along with a decision; "" where the gate has none."""
+        return self.decisions.get(decision, {}) if self.decisions else self.fields
+
+    def secrets_of(self, decision: str) -> frozenset[str]:
+        """The names of the fields whose answers nobody may read but the run (`secret: true`)."""
+        return frozenset(name for name, schema in self.fields_of(decision).items() if schema.get("secret") is True)
+
+    def expired(self, at: float) -> bool:
+        """Whether an answer at this time comes too late."""
+        return self.due is not None and at >= self.due
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said to a gate.
+
+    Attributes:
+        decision: The named decision, "" when the gate has none.
+        fields: The answered fields, valid against the gate's schema; a run gets the secret ones as `Secret`.
+        by: Who answered.
+        channel: How: `terminal`, `command`, `stdin`, `web`, …
+        at: When, in seconds since the epoch.
+    """
+
+    decision: str
+    fields: Mapping[str, Any]
+    by: str
+    channel: str
+    at: float

@@ -1,0 +1,73 @@
+"""The one way to a store: by the path of a file, or by the URL of a database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retake_flow.errors import SettingsError, StoreError
+from retake_flow.ports.runs import Holder, Runs
+from retake_flow.redact import Secret
+from retake_flow.store.holders import alive as lives
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from retake_flow.store.sql.database import Database
+
+
+def open_runs(
+    place: str | Path, *, alive: Callable[[Holder], bool] = lives, now: Callable[[], float] = time.time
+) -> Runs:
+    """Open a store; a new one is made where there is none.
+
+    Args:
+        place: The path of a SQLite file, or a URL: `sqlite:///PATH` or `postgresql://…`.
+        alive: Tells whether the process that holds a run lives, as far as one can know here.
+        now: Seconds since the epoch.
+
+    Raises:
+        StoreError: It cannot be opened or made; what is there was left as it is.
+        SettingsError: The place is neither a path nor the URL of a database that we know.
+    """
+    # Here, since it takes longer to import than most commands take as a whole.
+    from retake_flow.store.sql.runs import SqlRuns
+
+    return SqlRuns(_database(str(place)), alive=alive, now=now)
+
+
+def _database(place: str) -> Database:
+    from retake_flow.store.sql.database import Database, SQLiteFile
+
+    if "://" not in place:
+        return SQLiteFile(Path(place).expanduser())
+    url = _url(place)
+    if url.get_backend_name() == "sqlite":
+        return SQLiteFile(Path(url.database or "").expanduser())
+    if find_spec("psycopg") is None:
+        raise StoreError("a store on PostgreSQL needs psycopg", hint="pip install 'retake-flow[postgres]'")
+    # A server may have closed a connection that nobody used for a while.
+    return Database(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+
+
+def _url(place: str) -> URL:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        # "postgres" is what many hosts of databases write.
+        url = make_url(place.replace("postgres://", "postgresql://", 1))
+        backend = url.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise SettingsError("the store is no URL of a database", hint=_KNOWN) from None
+    if url.password:
+        Secret(str(url.password))  # from now on it is blanked out wherever it is printed
+    if backend not in ("sqlite", "postgresql") or (backend == "sqlite" and url.database in (None, "", ":memory:")):
+        raise SettingsError(f"the store cannot be {url.render_as_string(hide_password=True)}", hint=_KNOWN)
+    return url
+
+
+_KNOWN = "RETAKE_FLOW_STORE takes a path, sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"

@@ -1,0 +1,169 @@
+"""One database: how it is reached, and what of it differs between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+from weakref import WeakSet
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+
+from retake_flow.errors import StoreError
+from retake_flow.store.sql.failures import told
+
+#: How long to wait for another process that writes, in seconds.
+PATIENCE = 10.0
+
+_BEGIN = "begin"  # the execution option that says how a transaction on SQLite begins
+
+
+class Database:
+    """A database that other processes use at the same time; PostgreSQL as it stands.
+
+    Attributes:
+        place: What to call it to a person, without any password.
+    """
+
+    def __init__(self, url: URL, **options: Any) -> None:
+        self.place = url.render_as_string(hide_password=True)
+        # Each claim keeps a connection of its own, so the pool may not have an upper bound.
+        self._engine = create_engine(url, max_overflow=-1, **options)
+        self._lent: WeakSet[Connection] = WeakSet()
+        self._writer: Engine = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+
+    def connect(self) -> Connection:
+        """A connection to write with, for as long as somebody drives a run."""
+        with told(self.place):
+            connection = self._writer.connect()
+        self._lent.add(connection)
+        return connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction to read in, which keeps nobody from writing."""
+        with told(self.place), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, connection: Connection | None = None) -> Iterator[Connection]:
+        """A transaction that is either done as a whole or not at all."""
+        if connection is None:
+            with told(self.place), self._writer.begin() as connection:
+                yield connection
+        else:
+            with told(self.place), connection.begin():
+                yield connection
+
+    def alone(self, connection: Connection) -> None:
+        """Keep other processes from changing the tables until the transaction ends."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(5284001)"))
+
+    def make_ready(self) -> None:
+        """Whatever must be done once, before there are tables."""
+
+    def changes(self, connection: Connection) -> int | None:
+        """A number that others' writing changes, as seen by `connection`; None when nobody can say."""
+        return None
+
+    def erase(self, connection: Connection) -> None:
+        """Make sure, as far as it is in our hands, that what was deleted cannot be read from the disk."""
+
+    def close(self) -> None:
+        """Close all connections."""
+        with told(self.place):
+            for connection in tuple(self._lent):
+                connection.close()
+            self._engine.dispose()
+
+
+class SQLiteFile(Database):
+    """A file on a local disk, which its owner alone may read; so may be what SQLite puts beside it.
+
+    Raises:
+        StoreError: It cannot be made or opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        _private(path)
+        super().__init__(
+            URL.create("sqlite", database=str(path)), connect_args={"timeout": PATIENCE, "check_same_thread": False}
+        )
+        self.place = str(path)
+        event.listen(self._engine, "connect", _configured)
+        event.listen(self._engine, "begin", _begun)
+
+    def alone(self, connection: Connection) -> None:
+        """Nothing to do: a writing transaction is alone from its beginning."""
+
+    def make_ready(self) -> None:
+        """Turn the write-ahead log on; the file remembers it."""
+        deadline = time.monotonic() + PATIENCE
+        with told(self.place):
+            while not self._log_ahead():
+                if time.monotonic() > deadline:
+                    raise StoreError(f"the store {self.place} is kept busy by another process", hint="try again")
+                time.sleep(0.01)
+
+    def _log_ahead(self) -> bool:
+        # SQLite does not wait by itself for others that change the mode at the same moment.
+        with closing(sqlite3.connect(self._path, timeout=0)) as connection:
+            try:
+                return bool(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                return False
+
+    def changes(self, connection: Connection) -> int | None:
+        """SQLite's own count of commits by others: asking costs no query."""
+        with told(self.place):
+            number: int = _driver(connection).execute("PRAGMA data_version").fetchone()[0]
+        return number
+
+    def erase(self, connection: Connection) -> None:
+        """Empty the write-ahead log, when nobody reads it just now; the file itself is overwritten with zeros."""
+        driver = _driver(connection)
+        # What was written is safe already, so whatever fails here is no failure of the write.
+        with suppress(sqlite3.Error):
+            driver.execute("PRAGMA busy_timeout = 0")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        driver.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+
+
+def _configured(driver: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transactions begin late and not for every statement; `_begun` begins ours.
+    driver.isolation_level = None
+    for setting in ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON"):
+        driver.execute(f"PRAGMA {setting}")
+
+
+def _begun(connection: Connection) -> None:
+    _driver(connection).execute(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+def _private(path: Path) -> None:
+    """Make the file and its folder when they are missing, and see to it that others cannot open the file."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Never opened here: closing it would drop the locks that SQLite has on it elsewhere in this process.
+        with suppress(FileExistsError):
+            os.mknod(path, 0o600 | stat.S_IFREG)
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) and mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise StoreError(
+            f"the store {path} cannot be opened: {error.strerror or error}",
+            hint="make the file and its folder writable by you, or name another store with RETAKE_FLOW_STORE",
+        ) from error

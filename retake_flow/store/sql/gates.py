@@ -1,0 +1,115 @@
+"""Gates as rows: asked and closed by the run that has them, answered by anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from retake_flow.errors import AlreadyAnswered, AnswerWaiting, GateUnknown
+from retake_flow.ports.runs import OpenGate
+from retake_flow.run.codec import decode_gate, encode_gate
+from retake_flow.run.gates import Answer
+from retake_flow.run.run import Run
+from retake_flow.store.sql import rows
+from retake_flow.store.sql.database import Database
+from retake_flow.store.sql.tables import GATES, RUNS
+
+_ROW = (GATES.c.run == bindparam("of_run")) & (GATES.c.id == bindparam("of_gate"))
+_OPEN = GATES.c.closed.is_(None)
+_WAITING = _OPEN & GATES.c.answered.is_(None)
+_ANSWERED = select(GATES).where((GATES.c.run == bindparam("of_run")) & _OPEN & GATES.c.answered.is_not(None))
+
+
+class GateRows:
+    """The rows of one run's open gates, kept in step with its snapshot by whoever has claimed it."""
+
+    def __init__(self, database: Database, connection: Connection, run: str) -> None:
+        self._database = database
+        self._run = run
+        found = connection.execute(select(GATES.c.id, GATES.c.data).where((GATES.c.run == run) & _OPEN))
+        self._open: dict[str, str] = {row.id: row.data for row in found}
+        self._answers: dict[str, Answer] = {}
+        self._changes: int | None = None
+
+    def write(self, connection: Connection, run: Run, now: float) -> dict[str, str]:
+        """Change the rows to what the run holds; gives the rows that are then open, for `written`.
+
+        Raises:
+            AnswerWaiting: The run no longer holds a gate whose answer it has not been given.
+        """
+        held = {key: rows.dumped(encode_gate(gate)) for key, gate in run.gates.items()}
+        open_now = {} if run.ended else held
+        for key in self._open.keys() - open_now.keys():
+            # A run that was killed with a gate open does not care for its answer.
+            self._close(connection, key, now, even_if_answered=key in self._answers or key in held)
+        for key, data in open_now.items():
+            if key not in self._open:
+                connection.execute(delete(GATES).where(_ROW), self._at(key))
+                opened = run.gates[key].opened_at
+                connection.execute(insert(GATES), {"run": self._run, "id": key, "data": data, "opened": opened})
+            elif data != self._open[key]:
+                connection.execute(update(GATES).where(_ROW).values(data=data), self._at(key))
+        return open_now
+
+    def written(self, open_now: dict[str, str]) -> bool:
+        """Take note that the transaction of a `write` is done; tells whether a gate was closed in it."""
+        closed = self._open.keys() - open_now.keys()
+        self._open = open_now
+        for key in closed:
+            self._answers.pop(key, None)
+        return bool(closed)
+
+    def answers(self, changes: int | None) -> Mapping[str, Answer]:
+        """The answers to open gates; asks the database only when its count of changes differs, or nobody counts."""
+        if self._open and (changes is None or changes != self._changes):
+            with self._database.reading() as connection:
+                found = connection.execute(_ANSWERED, {"of_run": self._run}).mappings().all()
+            self._answers = {row["id"]: rows.answer(row) for row in found if row["id"] in self._open}
+            self._changes = changes
+        return dict(self._answers)
+
+    def _close(self, connection: Connection, key: str, now: float, *, even_if_answered: bool) -> None:
+        row = _ROW if even_if_answered else _ROW & GATES.c.answered.is_(None)
+        changed = connection.execute(update(GATES).where(row).values(closed=now, secrets=None), self._at(key))
+        if changed.rowcount == 0:
+            raise AnswerWaiting(f"{key} of {self._run} is answered, and the run does not know yet")
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"of_run": self._run, "of_gate": key}
+
+
+def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
+    """Keep an answer in the transaction of `connection`.
+
+    Raises:
+        AlreadyAnswered: Somebody was first.
+        GateUnknown: The gate was never asked, has expired, or is closed.
+    """
+    at = {"of_run": run, "of_gate": key}
+    row = connection.execute(select(GATES).where(_ROW).with_for_update(), at).one_or_none()
+    if row is None:
+        raise GateUnknown(f"{run} does not ask {key!r}")
+    if row.answered is not None:
+        raise AlreadyAnswered(key, by=row.answered_by, at=row.answered, channel=row.channel)
+    gate = decode_gate(rows.parsed(row.data))
+    if gate.expired(given.at):
+        raise GateUnknown(f"{key} of {run} has expired")
+    if row.closed is not None:
+        raise GateUnknown(f"{key} of {run} is no longer open")
+    connection.execute(update(GATES).where(_ROW).values(rows.answered(gate, given)), at)
+
+
+def open_gates(connection: Connection, run: str | None) -> list[OpenGate]:
+    """The gates that wait for an answer, the oldest first."""
+    query = select(GATES.c.run, RUNS.c.flow, GATES.c.data).join(RUNS, RUNS.c.id == GATES.c.run).where(_WAITING)
+    if run is not None:
+        query = query.where(GATES.c.run == run)
+    found = connection.execute(query.order_by(GATES.c.opened, GATES.c.run, GATES.c.id))
+    return [OpenGate(row.run, row.flow, decode_gate(rows.parsed(row.data))) for row in found]
+
+
+def counted(connection: Connection) -> dict[str, int]:
+    """How many gates wait in each run that has any."""
+    found = connection.execute(select(GATES.c.run, func.count().label("number")).where(_WAITING).group_by(GATES.c.run))
+    return {row.run: row.number for row in found}

@@ -1,0 +1,168 @@
+"""All runs in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy.exc import IntegrityError
+
+from retake_flow.errors import RunHeld, StoreError
+from retake_flow.ports.runs import Holder, OpenGate, Request, Stored, Summary
+from retake_flow.run.codec import decode, encode
+from retake_flow.run.gates import Answer
+from retake_flow.run.records import Record
+from retake_flow.run.run import Phase, Run
+from retake_flow.store.names import EXAMPLES, only, unknown
+from retake_flow.store.sql import gates, rows, texts
+from retake_flow.store.sql.claim import SqlClaim
+from retake_flow.store.sql.database import Database
+from retake_flow.store.sql.migrations import make_current
+from retake_flow.store.sql.tables import FLOWS, RECORDS, REQUESTS, RUNS, SNAPSHOTS
+
+_HOLDER = (RUNS.c.holder_host, RUNS.c.holder_pid, RUNS.c.holder_started)
+
+
+class SqlRuns:
+    """Runs in a database.
+
+    Args:
+        database: Where; its tables are made or migrated.
+        alive: Tells whether the process that holds a run lives, as far as one can know here.
+        now: Seconds since the epoch.
+
+    Raises:
+        StoreError: The database cannot be used, or is of a newer version.
+    """
+
+    def __init__(self, database: Database, *, alive: Callable[[Holder], bool], now: Callable[[], float]) -> None:
+        try:
+            make_current(database)
+        except BaseException:
+            database.close()
+            raise
+        self._database = database
+        self._alive = alive
+        self._now = now
+
+    def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> SqlClaim:
+        """Keep a new run and claim it."""
+        now = self._now()
+        columns = {
+            "id": run.id,
+            "flow": rows.words(run.flow),
+            "agent": rows.words(agent),
+            "flow_file": rows.words(flow_file),
+            "epoch": 1,
+            "created": now,
+            **rows.held_by(holder),
+            **rows.progress(run, now),
+        }
+        with self._database.writing() as connection:
+            columns["flow_text"] = texts.keep(self._database, connection, flow_text)
+            try:
+                connection.execute(insert(RUNS).values(columns))
+            except IntegrityError as error:
+                raise StoreError(f"there is already a run {run.id}") from error
+            connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
+        return SqlClaim(self._database, run.id, 1, self._now)
+
+    def claim(self, run: str, holder: Holder, *, force: bool = False) -> SqlClaim:
+        """Claim a run, under a new epoch; who held it before can write no more."""
+        row_of_run = RUNS.c.id == run
+        with self._database.writing() as connection:
+            row = connection.execute(select(RUNS.c.epoch, *_HOLDER).where(row_of_run).with_for_update()).one_or_none()
+            if row is None:
+                raise unknown(run)
+            epoch, *columns = row
+            held = rows.holder(*columns)
+            if held is not None and not force and self._alive(held):
+                raise RunHeld(run, host=held.host, pid=held.pid)
+            connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **rows.held_by(holder)))
+        return SqlClaim(self._database, run, epoch + 1, self._now)
+
+    def load(self, run: str) -> Stored:
+        """A run as it was last written."""
+        query = (
+            select(SNAPSHOTS.c.data, RUNS.c.agent, RUNS.c.flow_file, FLOWS.c.text, RUNS.c.epoch)
+            .add_columns(RUNS.c.created, RUNS.c.updated, *_HOLDER)
+            .select_from(RUNS)
+            .join(SNAPSHOTS, SNAPSHOTS.c.run == RUNS.c.id)
+            .join(FLOWS, FLOWS.c.digest == RUNS.c.flow_text)
+            .where(RUNS.c.id == run)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise unknown(run)
+        data, agent, flow_file, text, epoch, created, updated, *columns = row
+        held = rows.holder(*columns)
+        return Stored(decode(rows.parsed(data)), agent, flow_file, text, epoch, held, created, updated)
+
+    def find(self, name: str) -> str:
+        """The id that a person means: an id, a unique prefix, or `last` for the run that began last."""
+        newest = select(RUNS.c.id).order_by(RUNS.c.created.desc(), RUNS.c.id.desc())
+        begins = func.substr(RUNS.c.id, 1, len(name)) == name
+        exactly = newest.where(RUNS.c.id == name)
+        with self._database.reading() as connection:
+            if name == "last":
+                return only(name, connection.scalars(newest.limit(1)).all())
+            found = (
+                connection.scalars(exactly).all() or connection.scalars(newest.where(begins).limit(EXAMPLES + 1)).all()
+            )
+        return only(name, found)
+
+    def summaries(
+        self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
+    ) -> list[Summary]:
+        """Runs, the newest first; only those in some phases, of an agent or a flow when named."""
+        query = rows.SUMMARY.order_by(RUNS.c.created.desc(), RUNS.c.id.desc()).limit(limit)
+        if phases:
+            query = query.where(RUNS.c.phase.in_([phase.value for phase in phases]))
+        if agent:
+            query = query.where(RUNS.c.agent == agent)
+        if flow:
+            query = query.where(RUNS.c.flow == flow)
+        with self._database.reading() as connection:
+            waiting = gates.counted(connection)
+            return [rows.summary(row, waiting.get(row[0], 0)) for row in connection.execute(query).all()]
+
+    def journal(self, run: str, after: int = 0) -> list[tuple[int, Record]]:
+        """The records of a run with their numbers (from 1), those after a number."""
+        later = (RECORDS.c.run == run) & (RECORDS.c.number > after)
+        query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number)
+        with self._database.reading() as connection:
+            found = connection.execute(query).all()
+            if not found and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
+                raise unknown(run)
+        return [(row.number, rows.parsed(row.data)) for row in found]
+
+    def request(self, run: str, what: Request) -> None:
+        """Ask the process that drives a run to `stop` or `kill` it."""
+        asked = select(RUNS.c.id, literal(what)).where(RUNS.c.id == run)
+        kept = insert(REQUESTS).from_select(["run", "what"], asked).returning(REQUESTS.c.number)
+        with self._database.writing() as connection:
+            if connection.execute(kept).one_or_none() is None:
+                raise unknown(run)
+
+    def open_gates(self, run: str | None = None) -> list[OpenGate]:
+        """The gates that are open and not answered, the oldest first."""
+        with self._database.reading() as connection:
+            return gates.open_gates(connection, run)
+
+    def answer(self, run: str, gate: str, answer: Answer) -> None:
+        """Keep an answer that is valid for the gate; the first one wins, also across processes."""
+        with self._database.writing() as connection:
+            gates.answer(connection, run, gate, answer)
+
+    def prune(self, before: float) -> list[str]:
+        """Delete the runs that ended and were last written before a time, with their journals; gives their ids."""
+        old = RUNS.c.outcome.is_not(None) & (RUNS.c.updated < before)
+        with self._database.writing() as connection:
+            pruned = connection.scalars(delete(RUNS).where(old).returning(RUNS.c.id)).all()
+            texts.drop_unused(self._database, connection)
+        return sorted(pruned)
+
+    def close(self) -> None:
+        """Let go of all connections, also of those of claims, which are not released."""
+        self._database.close()

@@ -1,0 +1,82 @@
+"""The tables. Times are seconds since the epoch; what is only ever read as a whole is JSON text."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text
+
+METADATA = MetaData()
+
+
+def _run_column(*, primary_key: bool = True) -> Column[str]:
+    return Column("run", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False)
+
+
+#: One row: the version of all other tables.
+SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, nullable=False))
+
+#: Texts of flows by their SHA-256, each kept once.
+FLOWS = Table("flows", METADATA, Column("digest", Text, primary_key=True), Column("text", Text, nullable=False))
+
+#: What lists and claims need of a run; narrow, so that ten thousand are read in a moment.
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("flow", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    Column("reason", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("holder_host", Text),
+    Column("holder_pid", Integer),
+    Column("holder_started", Double),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("flow_file", Text, nullable=False),
+    Column("flow_text", Text, ForeignKey("flows.digest"), nullable=False),
+    Index("runs_by_age", "created", "id"),
+    Index("runs_by_text", "flow_text"),
+)
+
+SNAPSHOTS = Table("snapshots", METADATA, _run_column(), Column("data", Text, nullable=False))
+
+#: The journals. Numbered from 1 in each run; rows are only ever added, or deleted with their run.
+RECORDS = Table(
+    "records",
+    METADATA,
+    _run_column(),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("data", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Gates that are or were asked. A closed one stays, so that a late answer can be told who was first.
+GATES = Table(
+    "gates",
+    METADATA,
+    _run_column(),
+    Column("id", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("opened", Double, nullable=False),
+    Column("closed", Double),
+    Column("answered", Double),
+    Column("answered_by", Text),
+    Column("channel", Text),
+    Column("decision", Text),
+    Column("fields", Text),
+    Column("secrets", Text),
+    Index("gates_by_state", "closed", "answered", "opened"),
+)
+
+#: What was asked of runs that another process drives.
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    _run_column(primary_key=False),
+    Column("what", Text, nullable=False),
+    Index("requests_by_run", "run", "number"),
+    sqlite_autoincrement=True,
+)

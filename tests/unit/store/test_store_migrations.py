@@ -1,0 +1,86 @@
+"""Older stores become current ones, whole or not at all; on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Connection, text
+from store_samples import a_run, created, said
+
+from retake_flow.errors import StoreError
+from retake_flow.ports.runs import Runs
+from retake_flow.store.sql import migrations
+
+Opener = Callable[[str], Runs]
+
+
+def _colour(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'"))
+
+
+def _half(connection: Connection) -> None:
+    _colour(connection)
+    connection.execute(text("INSERT INTO nowhere VALUES (1)"))
+
+
+def _colours(runs: Runs) -> list[str]:
+    with runs._database.reading() as connection:
+        return list(connection.scalars(text("SELECT colour FROM runs")))
+
+
+def test_an_older_store_is_brought_up_to_date(place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new program takes the missing steps once, and the runs are still there."""
+    claim = created(opened(place))
+    claim.write(a_run(state="b"), [said("x")])
+    monkeypatch.setattr(migrations, "STEPS", [*migrations.STEPS, _colour])
+    for _ in range(2):
+        runs = opened(place)
+        assert _colours(runs) == ["red"]
+        assert runs.load("go-live-1").run.state == "b"
+    assert len(runs.journal("go-live-1")) == 1
+
+
+def test_an_older_program_refuses_what_a_newer_one_made(
+    place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a newer program has changed the tables, this one does not touch them."""
+    with monkeypatch.context() as newer:
+        newer.setattr(migrations, "STEPS", [*migrations.STEPS, _colour])
+        opened(place)
+    with pytest.raises(StoreError, match="is of version 2; this program knows 1"):
+        opened(place)
+
+
+def test_a_step_that_fails_changes_nothing(place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store stays in the old form, and the old program goes on with it."""
+    created(opened(place))
+    with monkeypatch.context() as newer:
+        newer.setattr(migrations, "STEPS", [*migrations.STEPS, _half])
+        with pytest.raises(StoreError, match="nowhere"):
+            opened(place)
+    assert opened(place).load("go-live-1").run == a_run()
+    monkeypatch.setattr(migrations, "STEPS", [*migrations.STEPS, _colour])
+    assert _colours(opened(place)) == ["red"]
+
+
+def test_two_may_open_a_new_store_at_once(place: str, opened: Opener) -> None:
+    """Whoever comes second waits and finds the tables made."""
+    together = threading.Barrier(4)
+    failed: list[BaseException] = []
+
+    def open_it(number: int) -> None:
+        together.wait()
+        try:
+            created(opened(place), a_run(f"r{number}"))
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_it, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert sorted(each.id for each in opened(place).summaries()) == ["r0", "r1", "r2", "r3"]

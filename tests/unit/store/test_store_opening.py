@@ -1,0 +1,69 @@
+"""How a store is named, and what opening one brings in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from store_samples import a_run, created
+
+from retake_flow.errors import SettingsError, StoreError
+from retake_flow.ports.runs import Runs
+from retake_flow.redact import scrub
+from retake_flow.store import opening
+
+Opener = Callable[[str], Runs]
+
+
+def test_nothing_heavy_is_imported_before_a_store_is_opened() -> None:
+    """The ports, the codec, and the way to a store bring in no database, no psutil and no Jinja2."""
+    program = """
+import sys
+import retake_flow.store.opening, retake_flow.store.holders, retake_flow.store.memory, retake_flow.run.codec
+print(sorted({"sqlalchemy", "psutil", "psycopg", "sqlite3", "jinja2"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_file_is_named_by_path_or_url(tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path, a path from the home folder and a SQLite URL mean the same file."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    created(opened(str(tmp_path / "runs.db")))
+    for place in ("~/runs.db", f"sqlite:///{tmp_path}/runs.db", "sqlite:///~/runs.db"):
+        assert opened(place).load("go-live-1").run == a_run()
+
+
+def test_a_postgres_url_may_be_written_as_hosts_write_it(postgres_place: str, opened: Opener) -> None:
+    """`postgres://` and a named driver mean the same as `postgresql://`."""
+    created(opened(postgres_place))
+    for scheme in ("postgres", "postgresql+psycopg", "postgresql+psycopg2"):
+        place = postgres_place.replace("postgresql", scheme, 1)
+        assert opened(place).load("go-live-1").run == a_run()
+
+
+@pytest.mark.parametrize("place", ["mysql://root@db/x", "nonsense://x", "sqlite://", "sqlite:///:memory:", "x y://"])
+def test_other_places_are_refused(place: str, opened: Opener) -> None:
+    """A URL of anything else is a mistake in the settings, told with what can be written."""
+    with pytest.raises(SettingsError, match="store") as told:
+        opened(place)
+    assert "sqlite:///PATH" in told.value.hint
+
+
+def test_a_password_is_never_shown(opened: Opener) -> None:
+    """A server that cannot be reached is named without the password, which is a secret from then on."""
+    with pytest.raises(StoreError, match=r"agent:\*\*\*@127\.0\.0\.1:1/runs cannot be used") as told:
+        opened("postgresql://agent:sesame-77@127.0.0.1:1/runs")
+    assert "sesame-77" not in told.value.message
+    assert scrub("sesame-77") == "•••"
+
+
+def test_a_missing_driver_is_named(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without psycopg, a store on PostgreSQL says how to get it."""
+    monkeypatch.setattr(opening, "find_spec", lambda name: None)
+    with pytest.raises(StoreError, match="psycopg") as told:
+        opened("postgresql://x/y")
+    assert told.value.hint == "pip install 'retake-flow[postgres]'"
