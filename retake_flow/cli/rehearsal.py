@@ -19,7 +19,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--options", metavar="FILE", help="JSON: latency, lag, agents, viewers, faults, … (docs/rehearsal.md)"
     )
-    parser.add_argument("--json", action="store_true", help="say the address as one JSON line")
+    parser.add_argument(
+        "--json", action="store_true", help="say nothing but the address, which is a JSON line in any case"
+    )
     parser.set_defaults(command=rehearsal)
 
 
@@ -54,10 +56,12 @@ async def _serve(options: Options, folder: Path, port: int, as_json: bool) -> in
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with serve(options, folder, port) as server:
-        if as_json:
-            terminal.emit({"api_url": server.address, "rtmp_url": server.rtmp_address, "folder": str(server.folder)})
-        else:
-            terminal.say(f"retake.tv is rehearsed at {server.address}; recordings go to {server.folder}")
-            terminal.say(f"use it with: RETAKE_API_URL={server.address} retake-flow run go-live.yaml")
+        terminal.emit({"api_url": server.address, "rtmp_url": server.rtmp_address, "folder": str(server.folder)})
+        if not as_json:
+            own = server.folder / "credentials.json"
+            terminal.advise(f"a retake.tv runs at {server.address} until Ctrl-C. Use it with credentials of its own:")
+            terminal.advise(
+                f"    RETAKE_API_URL={server.address} RETAKE_CREDENTIALS={own} retake-flow run go-live.yaml …"
+            )
         await ended.wait()
     return 0

@@ -23,6 +23,11 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def advise(text: str) -> None:
+    """Write a line for people beside what programs read."""
+    sys.stderr.write(text + "\n")
+
+
 def fail(error: RetakeFlowError, as_json: bool) -> None:
     """Write an error: on standard error for people, as an `error` object on standard output for programs."""
     from retake_flow.redact import scrub

@@ -110,9 +110,8 @@ class Runner:
     async def _macrostep(self, event: events.Event) -> None:
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
-        self.run = step.run
         wished = (records.of_command(command, now) for command in step.commands)
-        self._write([*records.of_event(event, now), *(record for record in wished if record is not None)])
+        self._write([*records.of_event(event, now), *(record for record in wished if record is not None)], step.run)
         for command in step.commands:
             await self._perform(command)
 
@@ -197,8 +196,11 @@ class Runner:
         self.over = True
         self.note("run_ended", run=self.run.id, outcome=outcome, state=state, reason=reason)
 
-    def _write(self, written: list[records.Record]) -> None:
-        self._store.write(self.run, written)
+    def _write(self, written: list[records.Record], run: Run | None = None) -> None:
+        """Write records, and the run as it becomes by them; it is that only once it is written."""
+        become = run or self.run
+        self._store.write(become, written)
+        self.run = become
         for record in written:
             for listener in self._listeners:
                 listener.heard(record)

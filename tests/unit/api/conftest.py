@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import selectors
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import httpx
 import pytest
 
-from retake_flow import redact
 from retake_flow.api.client import RetakeClient
 from retake_flow.redact import Secret
 from retake_flow.settings import RETAKE
@@ -94,12 +93,3 @@ class Platform:
 def platform() -> Platform:
     """A platform that was given no answers yet."""
     return Platform()
-
-
-@pytest.fixture(autouse=True)
-def _forget_secrets() -> Iterator[None]:
-    """Secrets made here do not blank out words in the texts of other tests."""
-    before = set(redact._seen)
-    yield
-    redact._seen.clear()
-    redact._seen.update(before)
