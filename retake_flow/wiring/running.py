@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from retake_flow.actions.access import Access, MakeClient
@@ -32,6 +29,7 @@ from retake_flow.store.lines import LinesStore
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
+from retake_flow.wiring.folders import work_folder
 
 
 def new_id(flow: Flow) -> str:
@@ -63,9 +61,8 @@ async def runner(
     flow: Flow, run: str, inputs: Mapping[str, Any], settings: Settings, listeners: Sequence[Listener]
 ) -> AsyncIterator[Runner]:
     """A runner with everything it needs; connections and temporary files are gone when it is left."""
-    folder = Path(tempfile.mkdtemp(prefix="retake-flow-"))
     async with AsyncExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = stack.enter_context(work_folder())
         stage = Stage(launcher(run), folder)
         access = Access(settings.credentials, settings.access_token, settings.origin, _client_at(settings.origin))
         stack.push_async_callback(access.close)
