@@ -132,6 +132,25 @@ class AlreadyAnswered(RetakeFlowError):
         self.channel = channel
 
 
+class AnswerInvalid(RetakeFlowError):
+    """The answer does not fit the question."""
+
+    kind, fault, exit_code = "answer_invalid", "operator", 2
+    hint = "`retake-flow gates` shows what is asked"
+
+
+class InDoubt(RetakeFlowError):
+    """Nobody knows whether it was done before the process ended."""
+
+    kind, fault = "in_doubt", "operator"
+
+
+class NoticeFailed(RetakeFlowError):
+    """A notice did not reach whom it was for."""
+
+    kind, fault = "notice", "network"
+
+
 class AnswerWaiting(RetakeFlowError):
     """An answer has come to a question that is about to be closed; it goes first."""
 

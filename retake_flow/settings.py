@@ -25,6 +25,9 @@ class Settings:
         access_token: The token from `RETAKE_ACCESS_TOKEN`, which goes before the credentials file.
         credentials: The credentials file (`RETAKE_CREDENTIALS`).
         state_folder: Where runs are kept (`RETAKE_FLOW_STATE`).
+        store: Where runs survive (`RETAKE_FLOW_STORE`): a path or the URL of a database.
+        notify: Whom to tell what a run has to say (`RETAKE_FLOW_NOTIFY`): addresses as apprise writes them, apart by
+            white space, each with a `WHO=` before it when it is for an audience of its own.
         cache_folder: What may be deleted at any time.
     """
 
@@ -33,6 +36,8 @@ class Settings:
     credentials: Path
     state_folder: Path
     cache_folder: Path
+    store: str
+    notify: tuple[Secret, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -45,16 +50,19 @@ class Settings:
         token = env.get("RETAKE_ACCESS_TOKEN", "").strip()
         home = Path(env.get("HOME") or Path.home())
         config = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
+        state_folder = Path(
+            env.get("RETAKE_FLOW_STATE") or _platform_folder("user_state_path", env, "XDG_STATE_HOME")
+        ).expanduser()
         return cls(
             origin=_origin(env.get("RETAKE_API_URL") or RETAKE),
             access_token=Secret(token) if token else None,
             credentials=Path(env.get("RETAKE_CREDENTIALS") or config / "retake" / "credentials.json").expanduser(),
-            state_folder=Path(
-                env.get("RETAKE_FLOW_STATE") or _platform_folder("user_state_path", env, "XDG_STATE_HOME")
-            ).expanduser(),
+            state_folder=state_folder,
             cache_folder=Path(
                 env.get("RETAKE_FLOW_CACHE") or _platform_folder("user_cache_path", env, "XDG_CACHE_HOME")
             ).expanduser(),
+            store=env.get("RETAKE_FLOW_STORE", "").strip() or str(state_folder / "runs.sqlite"),
+            notify=tuple(Secret(address) for address in env.get("RETAKE_FLOW_NOTIFY", "").split()),
         )
 
 

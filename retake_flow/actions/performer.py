@@ -9,10 +9,12 @@ from retake_flow.actions import operator
 from retake_flow.actions.chat import ChatActions
 from retake_flow.actions.retake import RetakeActions
 from retake_flow.actions.studio import StudioActions
+from retake_flow.errors import InDoubt
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
 
 Task = Callable[[Call], Awaitable[Completion]]
+Check = Callable[[Call], Awaitable[Completion | None]]
 Start = Callable[[Call], AbstractAsyncContextManager[Service]]
 
 
@@ -35,6 +37,7 @@ class Performer:
             "studio.show": studio.show,
             "studio.thumbnail": studio.thumbnail,
         }
+        self.checks: Mapping[str, Check] = {}
         self.services: Mapping[str, Start] = {
             "studio.content": studio.content,
             "studio.display": studio.display,
@@ -45,6 +48,12 @@ class Performer:
     async def perform(self, call: Call) -> Completion:
         """Perform a task."""
         return await self.tasks[call.do](call)
+
+    async def happened(self, call: Call) -> Completion | None:
+        """Find out whether a task was done whose process died meanwhile."""
+        if call.do not in self.checks:
+            raise InDoubt(f"the process ended while {call.do} was under way; whether it was done is not known")
+        return await self.checks[call.do](call)
 
     def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a service."""

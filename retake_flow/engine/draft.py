@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retake_flow.run.gates import Gate
-from retake_flow.run.run import ActivityState, Attempt, PendingUndo, Phase, Run
+from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Run
 
 
 class Draft:
@@ -35,6 +35,8 @@ class Draft:
     attempt: Attempt | None
     outcome: str | None
     reason: str
+    locals: Mapping[str, Local]
+    rehearsal: str
 
     def __init__(self, run: Run) -> None:
         for name in self.__slots__:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow import duration, outline
+from retake_flow.flow import outline
 from retake_flow.flow.catalogue import ActionSpec, Catalogue
 from retake_flow.flow.expressions import Expression, templates
+from retake_flow.flow.fields import flaw, mismatch
 from retake_flow.flow.load import Loaded
 from retake_flow.flow.model import Activity, Flow, State
 from retake_flow.flow.problems import Position, Problem, did_you_mean
@@ -32,55 +33,13 @@ def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
 
 def _inputs(flow: Flow) -> Iterator[Problem]:
     for given in flow.inputs.values():
-        said = _flaw(given.schema)
+        said = flaw(given.schema)
         if said:
             yield Problem(given.position, "RF044", f"the input {given.name!r} {said}")
         elif "default" in given.schema:
             said = mismatch(given.schema["default"], given.schema)
             if said:
                 yield Problem(given.position, "RF044", f"the default of the input {given.name!r} {said}")
-
-
-def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
-    """Why a value does not fit a JSON Schema property, or nothing."""
-    if schema.get("format") == "duration":
-        try:
-            duration.seconds(value)
-        except ValueError as error:
-            return f"does not fit: {error}"
-        return ""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    said = _flaw(schema)
-    if said:
-        return said
-    # With a registry of its own the validator fetches nothing, wherever a `$ref` may point.
-    validator = Draft202012Validator(_plain(schema), registry=Registry())
-    try:
-        worst = best_match(validator.iter_errors(value))
-    except (Unresolvable, RecursionError):
-        return "has a schema with a `$ref` that leads nowhere"
-    return f"does not fit: {worst.message}" if worst is not None else ""
-
-
-def _flaw(schema: Mapping[str, Any]) -> str:
-    """Why a JSON Schema property is none, or nothing."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
-    try:
-        Draft202012Validator.check_schema(_plain(schema))
-    except SchemaError as error:
-        return f"has a schema that is none: {error.message}"
-    return ""
-
-
-def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A property as JSON Schema knows it, without what is ours."""
-    return {key: item for key, item in schema.items() if key not in ("default", "optional", "format")}
 
 
 # --- expressions --------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from retake_flow.flow import fields
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.problems import Position
 
@@ -138,7 +139,7 @@ class Input:
     @property
     def required(self) -> bool:
         """Whether a run cannot start without it."""
-        return "default" not in self.schema and not self.schema.get("optional", False)
+        return fields.required(self.schema)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,17 @@ class ActionRunner(Protocol):
         """
         ...
 
+    async def happened(self, call: Call) -> Completion | None:
+        """Find out whether a task was done whose process died while it was under way.
+
+        Returns:
+            How it ended, if it was done; None if it surely was not.
+
+        Raises:
+            InDoubt: That cannot be found out.
+        """
+        ...
+
     def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a service; entering waits until it is ready, leaving ends it.
 

@@ -64,11 +64,21 @@ class Attempt:
         number: Which performance of it is under way or was the last, from 1.
         failures: How many in a row have failed.
         since: When the first of those that failed in a row was begun.
+        open: Whether it is under way: it was begun, and how it ended is not known.
     """
 
     number: int
     failures: int
     since: float
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What a sub-flow has for itself while it is active."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    vars: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +92,11 @@ class Run:
         inputs: What was set, with defaults filled in.
         state: The path of the innermost active state; "" before the start.
         visits: How often each state was entered, by path.
-        outputs: The last result of each state that performed an action, by the state's name.
+        outputs: The last result of each state that performed an action, by the state's path.
+        locals: What each active sub-flow has for itself, by the path of the state it runs in.
         activities: What each running activity is doing, by its key.
         memory: What actions want to know the next time, by their group (`chat` for all `chat.*`).
+        rehearsal: The folder of the rehearsal that it is for; "" when it is for the real platform.
         undos: What is owed when a state is left, oldest first.
         undoing: What is owed now, since a state was left, and has not been done yet, in this order.
         timers: When each timer of an active state comes due, by the state's path and its purpose.
@@ -112,6 +124,8 @@ class Run:
     attempt: Attempt | None = None
     outcome: str | None = None
     reason: str = ""
+    locals: Mapping[str, Local] = field(default_factory=dict)
+    rehearsal: str = ""
 
     @property
     def ended(self) -> bool:

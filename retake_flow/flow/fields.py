@@ -1,0 +1,112 @@
+"""Values that people give by name: the inputs of a run, the answers to a gate. Declared as JSON Schema properties.
+
+Beside the words of JSON Schema a property may have `default`, `optional`, `secret` and a `format` of ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retake_flow.flow.formats import FORMATS
+from retake_flow.flow.problems import did_you_mean
+
+Declared = Mapping[str, Mapping[str, Any]]
+
+#: What a property may have that JSON Schema does not know, or reads in another way.
+OURS = ("default", "optional", "secret", "format")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading values.
+
+    Attributes:
+        values: By name, with the declared types; an optional one that was left out is None.
+        unknown: What is wrong with names that nobody declared.
+        missing: The names that have to be given.
+        unfit: What is wrong with values, by name.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    unfit: dict[str, str] = field(default_factory=dict)
+
+
+def required(schema: Mapping[str, Any]) -> bool:
+    """Whether a property has to be given."""
+    return "default" not in schema and not schema.get("optional", False)
+
+
+def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
+    """Read values; texts are read as the declared type (`tries=3`)."""
+    reading = Reading()
+    for name in given:
+        if name not in declared:
+            reading.unknown[name] = did_you_mean(name, declared)
+    for name, schema in declared.items():
+        if name in given:
+            value = reading.values[name] = _typed(given[name], schema)
+            said = mismatch(value, schema) if value is not None or required(schema) else ""
+            if said:
+                reading.unfit[name] = said
+        elif required(schema):
+            reading.missing.append(name)
+        else:
+            reading.values[name] = schema.get("default")
+    return reading
+
+
+def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
+    if not isinstance(value, str) or schema.get("type") == "string":
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
+    """Why a value does not fit a JSON Schema property, or nothing."""
+    checked = FORMATS.get(str(schema.get("format")))
+    if checked is not None:
+        try:
+            checked(value)
+        except ValueError as error:
+            return f"does not fit: {error}"
+        return ""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    said = flaw(schema)
+    if said:
+        return said
+    # With a registry of its own the validator fetches nothing, wherever a `$ref` may point.
+    validator = Draft202012Validator(_plain(schema), registry=Registry())
+    try:
+        worst = best_match(validator.iter_errors(value))
+    except (Unresolvable, RecursionError):
+        return "has a schema with a `$ref` that leads nowhere"
+    return f"does not fit: {worst.message}" if worst is not None else ""
+
+
+def flaw(schema: Mapping[str, Any]) -> str:
+    """Why a JSON Schema property is none, or nothing."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(_plain(schema))
+    except SchemaError as error:
+        return f"has a schema that is none: {error.message}"
+    return ""
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A property as JSON Schema knows it, without what is ours."""
+    return {key: item for key, item in schema.items() if key not in OURS}

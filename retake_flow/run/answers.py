@@ -1,0 +1,64 @@
+"""Answers to gates: what is asked, as JSON Schema, and what was given, held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retake_flow.errors import AnswerInvalid
+from retake_flow.flow.fields import OURS, Declared, read, required
+from retake_flow.flow.problems import did_you_mean
+from retake_flow.run.gates import Answer, Gate
+
+
+def schema(gate: Gate) -> dict[str, Any]:
+    """What is asked, as JSON Schema; of a gate with decisions one schema a decision, under `decisions`."""
+    if gate.decisions:
+        return {"decisions": {name: _object(fields) for name, fields in gate.decisions.items()}}
+    return _object(gate.fields)
+
+
+def answer(gate: Gate, given: Mapping[str, Any], *, decision: str, by: str, channel: str, at: float) -> Answer:
+    """An answer that fits the gate; texts are read as the declared type.
+
+    Args:
+        gate: What was asked.
+        given: The fields.
+        decision: The named decision; "" where the gate has none, or only one.
+        by: Who answers.
+        channel: How: `terminal`, `command`, `stdin`, …
+        at: When, in seconds since the epoch.
+
+    Raises:
+        AnswerInvalid: It does not fit; says all that is wrong.
+    """
+    chosen = _decided(gate, decision)
+    found = read(gate.fields_of(chosen), given)
+    problems = [f"there is no field {name!r} ({hint})" for name, hint in found.unknown.items()]
+    problems += [f"{name} {said}" for name, said in found.unfit.items()]
+    problems += [f"{name} is missing" for name in found.missing]
+    if problems:
+        raise AnswerInvalid("; ".join(problems))
+    return Answer(chosen, found.values, by, channel, at)
+
+
+def _decided(gate: Gate, decision: str) -> str:
+    if not gate.decisions:
+        if decision:
+            raise AnswerInvalid(f"{gate.id} asks for no decision, so {decision!r} cannot be one")
+        return ""
+    if not decision and len(gate.decisions) == 1:
+        return next(iter(gate.decisions))
+    if decision not in gate.decisions:
+        said = f"{decision!r} is no decision of {gate.id}" if decision else f"{gate.id} asks for a decision"
+        raise AnswerInvalid(f"{said} ({did_you_mean(decision, gate.decisions)})")
+    return decision
+
+
+def _object(fields: Declared) -> dict[str, Any]:
+    properties = {
+        name: {key: item for key, item in declared.items() if key not in OURS or key in ("default", "format")}
+        for name, declared in fields.items()
+    }
+    needed = [name for name, declared in fields.items() if required(declared)]
+    return {"type": "object", "properties": properties, "required": needed}
