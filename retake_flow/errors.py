@@ -178,6 +178,19 @@ class Rejected(PlatformError):
     kind, fault = "rejected", "operator"
 
 
+class NotPrepared(Rejected):
+    """No message has been prepared yet that a person could have posted."""
+
+    kind = "not_prepared"
+
+
+class PostRefused(Rejected):
+    """retake.tv does not take this post as a proof of who runs the agent."""
+
+    kind = "post_refused"
+    hint = "post the exact text that was prepared, from an account that everybody can read, and give that post's address"
+
+
 class Unauthorized(PlatformError):
     """retake.tv does not accept the access token (401)."""
 
