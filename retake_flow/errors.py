@@ -188,7 +188,7 @@ class PostRefused(Rejected):
     """retake.tv does not take this post as a proof of who runs the agent."""
 
     kind = "post_refused"
-    hint = "post the exact text that was prepared, from an account that everybody can read, and give that post's address"
+    hint = "post the exact text that was prepared, where everybody can read it, and give that post's address"
 
 
 class Unauthorized(PlatformError):

@@ -44,13 +44,27 @@ _SPECS: Final = (
         },
         result={"agent_name": _TEXT, "agent_id": _TEXT, "user_db_id": _TEXT},
         errors=(*_CALLED, "input"),
-        idempotency=Idempotency.ONCE,
+        idempotency=Idempotency.VERIFY,
     ),
     ActionSpec(
         "retake.verification_status",
         "Ask whether a person has vouched for the agent.",
         result={"verified": _FLAG},
         errors=_CALLED,
+    ),
+    ActionSpec(
+        "retake.prepare_verify",
+        "Ask for the text that a person has to post, word for word, to vouch for the agent.",
+        result={"message": _TEXT},
+        errors=_CALLED,
+    ),
+    ActionSpec(
+        "retake.verify",
+        "Hand in the post of a person who vouches for the agent.",
+        inputs={"tweet_url": {**_TEXT, "format": "post", "description": "The address of the post on X."}},
+        result={"verified": _FLAG},
+        errors=(*_CALLED, "input", "not_prepared", "post_refused"),
+        idempotency=Idempotency.VERIFY,
     ),
     ActionSpec(
         "retake.stream_key",
@@ -156,7 +170,8 @@ _SPECS: Final = (
         outcomes=("done", "idle"),
         result={"messages": _COUNT, "greeted": {"type": "array"}},
         errors=_CALLED,
-        idempotency=Idempotency.ONCE,
+        # Its memory is kept, so that after a crash at most the greeting is said again that was just being sent.
+        idempotency=Idempotency.SAFE,
     ),
     ActionSpec(
         "operator.tell",

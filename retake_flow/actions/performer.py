@@ -28,16 +28,21 @@ class Performer:
             "credentials.load": retake.load_credentials,
             "operator.tell": operator.tell,
             "retake.check_guide": retake.check_guide,
+            "retake.prepare_verify": retake.prepare_verify,
             "retake.register": retake.register,
             "retake.start_stream": retake.start_stream,
             "retake.stop_stream": retake.stop_stream,
             "retake.stream_key": retake.stream_key,
             "retake.stream_status": retake.stream_status,
             "retake.verification_status": retake.verification_status,
+            "retake.verify": retake.verify,
             "studio.show": studio.show,
             "studio.thumbnail": studio.thumbnail,
         }
-        self.checks: Mapping[str, Check] = {}
+        self.checks: Mapping[str, Check] = {
+            "retake.register": retake.was_registered,
+            "retake.verify": retake.was_verified,
+        }
         self.services: Mapping[str, Start] = {
             "studio.content": studio.content,
             "studio.display": studio.display,

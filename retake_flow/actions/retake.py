@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
 from retake_flow.actions.access import Access
-from retake_flow.api.credentials import credentials_of
+from retake_flow.api.credentials import Credentials, credentials_of
 from retake_flow.api.models import Registration, StopSummary
-from retake_flow.errors import InputError, NoSession, PlatformError
+from retake_flow.errors import CredentialsError, InDoubt, InputError, NoSession, PlatformError
 from retake_flow.ports.actions import Call, Completion
 
 #: Seconds before the session is asked to be closed again, and once more, after an answer that nobody can read.
@@ -78,8 +79,55 @@ class RetakeActions:
         account = await self._access.client(anonymous=True).register(wanted)
         new = credentials_of(account, wanted, self._access.origin)
         self._access.save(new)
-        value = {"agent_name": new.agent_name, "agent_id": new.agent_id, "user_db_id": new.user_db_id}
-        return Completion(value=value)
+        return Completion(value=_identity(new))
+
+    async def was_registered(self, call: Call) -> Completion | None:
+        """Find out whether a registration was carried out whose process died meanwhile.
+
+        Raises:
+            InDoubt: The name is taken now and the token is not here, or that cannot be found out.
+        """
+        name = str(call.inputs.get("agent_name") or "").strip()
+        try:
+            found = self._access.load()
+            if found is not None and _is_kept(found) and found.agent_name.casefold() in ("", name.casefold()):
+                return Completion(value=_identity(found))
+            if not name or not await self._access.client(anonymous=True).user_exists(name):
+                return None
+        except (PlatformError, CredentialsError) as error:
+            raise InDoubt(f"whether {name!r} was registered is not known: {error.message}", hint=error.hint) from error
+        raise InDoubt(
+            f"an agent named {name!r} is registered, and its token is not here",
+            hint="if its credentials are kept elsewhere, put them back; a token is never issued twice, so that without "
+            "it the agent needs another name",
+        )
+
+    async def prepare_verify(self, call: Call) -> Completion:
+        """Ask for the text to post; the one prepared last counts."""
+        return Completion(value={"message": (await self._access.client().prepare_verify()).text})
+
+    async def verify(self, call: Call) -> Completion:
+        """Hand in a post. An agent that is verified after an error, by whatever post, is verified."""
+        client = self._access.client()
+        try:
+            return Completion(value={"verified": await client.verify(str(call.inputs["tweet_url"]))})
+        except PlatformError:
+            with suppress(PlatformError):
+                if await client.verification_status():
+                    return Completion(value={"verified": True})
+            raise
+
+    async def was_verified(self, call: Call) -> Completion | None:
+        """Find out whether the agent is verified after a process died that was handing in a post.
+
+        Raises:
+            InDoubt: That cannot be found out.
+        """
+        try:
+            verified = await self._access.client().verification_status()
+        except (PlatformError, CredentialsError) as error:
+            raise InDoubt(f"whether the agent is verified is not known: {error.message}", hint=error.hint) from error
+        return Completion(value={"verified": True}) if verified else None
 
     async def verification_status(self, call: Call) -> Completion:
         """Ask whether the agent is verified."""
@@ -128,6 +176,15 @@ class RetakeActions:
                     call.note("notice", kind="session_open", message=message)
                     raise
             await asyncio.sleep(pause)
+
+
+def _identity(agent: Credentials) -> dict[str, str]:
+    return {"agent_name": agent.agent_name, "agent_id": agent.agent_id, "user_db_id": agent.user_db_id}
+
+
+def _is_kept(found: Credentials) -> bool:
+    # A token of the environment says nothing of a registration, whose token goes into the file.
+    return not found.from_environment or found.token_in_file is not None
 
 
 def _summary(summary: StopSummary) -> dict[str, str | int]:

@@ -15,7 +15,9 @@ from retake_flow.api.protocol import Answer, Request
 from retake_flow.errors import (
     NoSession,
     NotFound,
+    NotPrepared,
     PlatformError,
+    PostRefused,
     RateLimited,
     Redirected,
     Rejected,
@@ -30,6 +32,8 @@ _DAY = 86400.0
 
 _SENTENCES: dict[type[PlatformError], str] = {
     Rejected: "retake.tv refused the request as wrong",
+    NotPrepared: "retake.tv has no message yet that could have been posted",
+    PostRefused: "retake.tv does not take this post",
     Unauthorized: "retake.tv does not accept the access token",
     NotFound: "retake.tv does not know what was asked for",
     NoSession: "no stream session is active on retake.tv",
@@ -45,6 +49,7 @@ _MEANINGS: dict[int, type[PlatformError]] = {
     425: Unavailable,
     429: RateLimited,
 }
+_REFUSED = (Rejected, NotFound, NoSession)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,8 @@ def interpret(request: Request, response: Response) -> object:
         value = parse_json(response.body)
     except ValueError:
         raise _failure(UnexpectedAnswer, request, response, f"not JSON: {_words(response)}") from None
-    if isinstance(value, Mapping) and value.get("success") is False:
-        raise _failure(Rejected, request, response, _words(response))
+    if isinstance(value, Mapping) and (value.get("success") is False or (request.refusals and value.get("error"))):
+        raise _failure(_by_words(request, response), request, response, _words(response))
     return value
 
 
@@ -127,6 +132,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _refusal(request: Request, response: Response) -> PlatformError:
     kind = request.meanings.get(response.status) or _MEANINGS.get(response.status) or _by_class(response.status)
+    if kind in _REFUSED:
+        kind = _by_words(request, response, kind)
     error = _failure(kind, request, response, _words(response))
     error.retry_after = retry_after(response.headers)
     error.may_repeat = kind is RateLimited or (kind is Unavailable and request.repeatable)
@@ -137,6 +144,11 @@ def _by_class(status: int) -> type[PlatformError]:
     if 400 <= status < 500:
         return Rejected
     return Unavailable if 500 <= status < 600 else UnexpectedAnswer
+
+
+def _by_words(request: Request, response: Response, otherwise: type[PlatformError] = Rejected) -> type[PlatformError]:
+    words = _words(response).casefold()
+    return next((kind for text, kind in request.refusals if text in words), otherwise)
 
 
 def _failure(kind: type[PlatformError], request: Request, response: Response, words: str) -> PlatformError:

@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 
 from retake_flow import settings
-from retake_flow.api import protocol
+from retake_flow.api import protocol, users
 from retake_flow.api.answers import interpret
 from retake_flow.api.chat import ChatMessage, read_comments
 from retake_flow.api.fields import as_object, identifier, member, required_flag
@@ -30,7 +30,7 @@ from retake_flow.api.origin import normalised
 from retake_flow.api.protocol import Answer, Request
 from retake_flow.api.retry import RetryPolicy
 from retake_flow.api.transport import Transport
-from retake_flow.errors import CredentialsError, PlatformError
+from retake_flow.errors import CredentialsError, NotFound, PlatformError
 from retake_flow.redact import Secret
 
 
@@ -96,7 +96,13 @@ class RetakeClient:
         return VerificationMessage.parse(await self._call(protocol.prepare_verify()))
 
     async def verify(self, tweet_url: str) -> bool:
-        """Hand in a person's post, and say whether the agent is verified now."""
+        """Hand in a person's post, and say whether the agent is verified now.
+
+        Raises:
+            InputError: It is no address of a post; nothing was sent.
+            NotPrepared: No message was prepared before.
+            PostRefused: The platform does not find the post, or the code in it.
+        """
         return _verified(await self._call(protocol.verify(tweet_url)))
 
     async def rtmp(self) -> StreamTarget:
@@ -127,6 +133,18 @@ class RetakeClient:
     async def comments(self, user_db_id: str, limit: int = 50, before_id: str | None = None) -> list[ChatMessage]:
         """A page of chat, oldest first: the newest, or what came before `before_id`."""
         return read_comments(await self._call(protocol.comments(user_db_id, limit, before_id)))
+
+    async def user_exists(self, name: str) -> bool:
+        """Whether anybody on the platform bears this name, in any case of letters; needs no token."""
+        try:
+            if users.is_named(await self._call(protocol.streamer(name)), name):
+                return True
+        except NotFound:
+            pass  # perhaps somebody who has never streamed
+        try:
+            return users.is_among(await self._call(protocol.search_users(name)), name)
+        except NotFound:
+            return False
 
     async def skill(self) -> Skill:
         """Which version the platform's guide has."""

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from urllib.parse import quote
 
 from retake_flow.api.fields import well_formed
 from retake_flow.api.models import Registration
-from retake_flow.errors import InputError, NoSession, PlatformError, Rejected
+from retake_flow.errors import InputError, NoSession, NotPrepared, PlatformError, PostRefused, Rejected
+from retake_flow.flow import formats
 from retake_flow.settings import API_PATH
 
 STATUS_PACE = 3.0  # platform.md: stream/status every 3 s
 CHAT_PACE = 2.0  # platform.md: comments every 2-3 s
 MAX_COMMENTS = 100
 
-_POST = re.compile(
-    r"https://(?:www\.|mobile\.)?(?:x|twitter)\.com/(?!username/)(?:\w{1,15}|i/web)/status/[0-9]{1,20}/?(?:[?#].*)?",
-    re.ASCII | re.IGNORECASE,
+Refusals = tuple[tuple[str, type[PlatformError]], ...]
+
+# No document gives the statuses or the words; these are the guide's causes in the ways they are likely to be said.
+# What a post lacks is said first, since it may well be called "the verification message".
+_POST_REFUSALS: Final[Refusals] = (
+    ("contain", PostRefused),
+    ("prepare-verify", NotPrepared),
+    ("tweet", PostRefused),
+    ("prepare", NotPrepared),
+    ("verification message", NotPrepared),
+    ("", PostRefused),
 )
 
 
@@ -52,6 +61,8 @@ class Request:
         pace: Shortest time between two of them, in seconds.
         deadline: The whole exchange may take so long, in seconds.
         meanings: What a status means for this call, where it differs from the usual.
+        refusals: What a refusal means by the platform's words, where its status does not tell: the first entry whose
+            text is among them, in any case of letters.
     """
 
     method: Literal["GET", "POST"]
@@ -65,6 +76,7 @@ class Request:
     pace: float = 0.0
     deadline: float = 20.0
     meanings: Mapping[int, type[PlatformError]] = field(default_factory=dict)
+    refusals: Refusals = ()
 
     @property
     def call(self) -> str:
@@ -102,15 +114,14 @@ def verify(tweet_url: str) -> Request:
     Raises:
         InputError: The address is not that of a post on X, or is the guide's placeholder.
     """
-    url = tweet_url.strip()
-    if not _POST.fullmatch(url):
+    try:
+        url = formats.post(tweet_url)
+    except ValueError as error:
         raise InputError(
-            "this is not the address of a post on X",
+            str(error),
             hint="open the post that a person has published, and copy its address: https://x.com/NAME/status/NUMBER",
-        )
-    # No document says with which status the platform refuses a post, so each one means the same here.
-    refused: dict[int, type[PlatformError]] = {404: Rejected, 409: Rejected}
-    return _agent("verify", json={"tweet_url": url}, repeatable=False, meanings=refused)
+        ) from None
+    return _agent("verify", json={"tweet_url": url}, repeatable=False, refusals=_POST_REFUSALS)
 
 
 def rtmp() -> Request:
@@ -174,6 +185,24 @@ def comments(user_db_id: str, limit: int = 50, before_id: str | None = None) -> 
     return _agent("stream/comments", "GET", params=params, pace=CHAT_PACE, meanings={404: NoSession})
 
 
+def streamer(name: str) -> Request:
+    """Look for who streams under a name.
+
+    Raises:
+        InputError: The name is empty.
+    """
+    return _users("streamer", name)
+
+
+def search_users(query: str) -> Request:
+    """Look for everybody whose name is like this.
+
+    Raises:
+        InputError: There is nothing to look for.
+    """
+    return _users("search", query)
+
+
 def skill() -> Request:
     """Ask for the version of the platform's guide."""
     return Request("GET", "/skill.json", authenticated=False)
@@ -186,3 +215,10 @@ def guide() -> Request:
 
 def _agent(name: str, method: Literal["GET", "POST"] = "POST", **more: Any) -> Request:
     return Request(method, f"{API_PATH}/agent/{name}", **more)
+
+
+def _users(how: str, wanted: str) -> Request:
+    if not wanted.strip():
+        raise InputError("looking for somebody needs a name")
+    name = quote(well_formed(wanted.strip()), safe="")
+    return Request("GET", f"{API_PATH}/users/{how}/{name}", authenticated=False)
