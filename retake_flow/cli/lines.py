@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from retake_flow.cli import printable
 from retake_flow.run.records import Record
 
 
@@ -16,12 +17,12 @@ def clock(record: Record) -> str:
 def lines(record: Record) -> list[str]:
     """What a record says to a person, as lines; nothing for most."""
     said = _SAID.get(record["event"])
-    return said(record).splitlines() if said else []
+    return printable.text(said(record)).splitlines() if said else []
 
 
 def chat_line(author: str, text: str) -> str:
     """A viewer's words on one line, so that none can look like a line of ours."""
-    return " ".join(f"{author}: {text}".split())
+    return printable.line(f"{author}: {text}")
 
 
 def _hinted(record: Record) -> str:

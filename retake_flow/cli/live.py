@@ -13,10 +13,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from retake_flow.cli import printable
 from retake_flow.cli.lines import chat_line, clock, lines
 from retake_flow.cli.reports import report_lines
 from retake_flow.flow.duration import words
-from retake_flow.flow.model import Flow
 from retake_flow.run.records import Record
 
 _CHAT_LINES = 4
@@ -29,10 +29,17 @@ _DOING = {
 
 
 class LiveView:
-    """Shows the state, what is running, the viewers and the last of the chat, twice a second."""
+    """Shows the state, what is running, the viewers and the last of the chat, twice a second.
 
-    def __init__(self, flow: Flow, console: Console | None = None) -> None:
-        self._flow = flow
+    Args:
+        name: What is shown: the name of the flow, or of the run.
+        console: The terminal.
+        hint: What Ctrl-C does.
+    """
+
+    def __init__(self, name: str, console: Console | None = None, *, hint: str = "Ctrl-C stops") -> None:
+        self._title = name
+        self._hint = hint
         self._console = console or Console(highlight=False)
         self._began = time.monotonic()
         self._state = ""
@@ -49,6 +56,10 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+    def earlier(self, record: Record) -> None:
+        """Take a record of before into the picture."""
+        self._note(record)
 
     def heard(self, record: Record) -> None:
         """Take a record into the picture, and print it above if it is of interest."""
@@ -75,7 +86,7 @@ class LiveView:
             case "chat_message":
                 self._chat.append(chat_line(record["author"], record["text"]))
             case "chat_sent":
-                self._chat.append(f"> {record['text']}")
+                self._chat.append(printable.line(f"> {record['text']}"))
             case event if event in _DOING:
                 self._activities[record["activity"]] = _DOING[event]
         result = record.get("result")
@@ -90,5 +101,5 @@ class LiveView:
         viewers = "-" if self._viewers is None else str(self._viewers)
         table.add_row(Text("viewers", "dim"), Text(viewers))
         table.add_row(Text("chat", "dim"), Text("\n".join(self._chat) or "quiet"))
-        title = f"{self._flow.name} · {words(time.monotonic() - self._began)} · Ctrl-C stops"
+        title = f"{self._title} · {words(time.monotonic() - self._began)} · {self._hint}"
         return Group(Panel(table, title=title, title_align="left", border_style="dim"))

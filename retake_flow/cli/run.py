@@ -88,7 +88,7 @@ class _Session:
 
         running.require_programs(self._flow)
         run = running.new_id(self._flow)
-        with view_for(self._as_json, self._flow) as view, Interrupts() as interrupts:
+        with view_for(self._as_json, self._flow.name) as view, Interrupts() as interrupts:
             if options is None:
                 ended = await self._run(run, self._settings, view, interrupts)
             else:

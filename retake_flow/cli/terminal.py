@@ -30,14 +30,14 @@ def advise(text: str) -> None:
 
 def fail(error: RetakeFlowError, as_json: bool) -> None:
     """Write an error: on standard error for people, as an `error` object on standard output for programs."""
-    from retake_flow.redact import scrub
-
-    message, hint = scrub(error.message), scrub(error.hint)
     if as_json:
         import time
 
         from retake_flow.run.records import record
 
-        emit(record("error", time.time(), kind=error.kind, message=message, hint=hint))
+        emit(record("error", time.time(), kind=error.kind, message=error.message, hint=error.hint))
         return
+    from retake_flow.cli import printable
+
+    message, hint = printable.text(error.message), printable.text(error.hint)
     sys.stderr.write(f"retake-flow: {message}\n" + (f"    hint: {hint}\n" if hint else ""))

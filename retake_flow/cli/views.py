@@ -11,12 +11,15 @@ from typing import Any, Protocol
 from retake_flow.cli import terminal
 from retake_flow.cli.lines import clock, lines
 from retake_flow.cli.reports import report_lines
-from retake_flow.flow.model import Flow
 from retake_flow.run.records import Record
 
 
 class View(Protocol):
     """Shows what happens."""
+
+    def earlier(self, record: Record) -> None:
+        """Take note of a record that was there before, without showing it."""
+        ...
 
     def heard(self, record: Record) -> None:
         """Show a record of the journal."""
@@ -28,8 +31,14 @@ class View(Protocol):
 
 
 @contextmanager
-def view_for(as_json: bool, flow: Flow) -> Iterator[View]:
-    """The view that fits who is looking."""
+def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops") -> Iterator[View]:
+    """The view that fits who is looking.
+
+    Args:
+        as_json: Whether a program reads it.
+        name: What is shown: the name of the flow, or of the run.
+        hint: What Ctrl-C does.
+    """
     if as_json:
         view = JsonView()
         try:
@@ -39,7 +48,7 @@ def view_for(as_json: bool, flow: Flow) -> Iterator[View]:
     elif sys.stdout.isatty() and os.get_terminal_size().columns >= 40:
         from retake_flow.cli.live import LiveView
 
-        with LiveView(flow) as live:
+        with LiveView(name, hint=hint) as live:
             yield live
     else:
         yield PlainView()
@@ -50,6 +59,10 @@ class JsonView:
 
     def __init__(self) -> None:
         self._last: Record | None = None
+
+    def earlier(self, record: Record) -> None:
+        """Print it too: a program wants all."""
+        self.heard(record)
 
     def heard(self, record: Record) -> None:
         """Print a record, or keep it when it is the last."""
@@ -71,6 +84,9 @@ class JsonView:
 
 class PlainView:
     """Prints a line for what a person wants to know."""
+
+    def earlier(self, record: Record) -> None:
+        """Nothing: a line is of its moment."""
 
     def heard(self, record: Record) -> None:
         """Print a record if it is of interest."""

@@ -11,10 +11,8 @@ from rich.console import Console
 
 from retake_flow.cli.live import LiveView
 from retake_flow.cli.views import JsonView, PlainView, view_for
-from retake_flow.flow.load import loaded
 from retake_flow.run.records import Record, record
 
-FLOW = loaded("flow: owl\ninitial: a\nstates: {a: {final: ok}}\n", "f")
 STORY = [
     record("run_started", 0, run="r", flow="owl"),
     record("state_entered", 1, state="on/air", visit=1),
@@ -36,7 +34,7 @@ def json_lines(capsys: pytest.CaptureFixture[str]) -> list[Record]:
 
 def test_json_lines_are_the_records_and_the_end_is_last(capsys: pytest.CaptureFixture[str]) -> None:
     """Each record is one line of JSON; `run_ended` comes last, after the report of the rehearsal."""
-    with view_for(True, FLOW) as view:
+    with view_for(True, "owl") as view:
         for one in STORY:
             view.heard(one)
         view.report(REPORT)
@@ -50,7 +48,7 @@ def test_the_end_is_written_even_when_something_breaks(capsys: pytest.CaptureFix
     """When the program fails after the run has ended, the last line still says how it ended."""
 
     def broken() -> None:
-        with view_for(True, FLOW) as view:
+        with view_for(True, "owl") as view:
             view.heard(STORY[-1])
             raise RuntimeError("later")
 
@@ -67,7 +65,7 @@ def test_a_line_is_written_at_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_where_nobody_sits_at_a_terminal_lines_are_plain(capsys: pytest.CaptureFixture[str]) -> None:
     """In a log each line has a time and words, without any control sequence."""
-    with view_for(False, FLOW) as view:
+    with view_for(False, "owl") as view:
         assert isinstance(view, PlainView)
         for one in STORY:
             view.heard(one)
@@ -84,7 +82,7 @@ def live(records: list[Record]) -> str:
     """What a live view shows of these records at their end, in a terminal of a hundred columns."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=False, width=100, color_system=None)
-    with LiveView(FLOW, console) as view:
+    with LiveView("owl", console) as view:
         for one in records:
             view.heard(one)
         console.print(view._picture())
