@@ -10,6 +10,17 @@ from contextlib import suppress
 import psutil
 
 
+def marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
+    """Each process of this user that was started with all of `marks` in its environment."""
+    me = os.getuid()
+    for process in psutil.process_iter():
+        try:
+            if process.uids().real == me and marks.items() <= process.environ().items():
+                yield process
+        except (psutil.Error, OSError):
+            continue  # it ended meanwhile, or it is not ours to read
+
+
 def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
     """Kill each process of this user that was started with all of `marks` in its environment.
 
@@ -21,7 +32,7 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     killed: list[psutil.Process] = []
     # A process may fork while it is being looked for, hence again until nothing new turns up.
-    while found := [process for process in _marked(marks) if process.pid not in spared]:
+    while found := [process for process in marked(marks) if process.pid not in spared]:
         for process in found:
             spared.add(process.pid)
             try:
@@ -38,16 +49,6 @@ async def gone(processes: Sequence[psutil.Process], within: float = 3.0) -> None
         async with asyncio.timeout(within):
             for process in processes:
                 await _gone(process)
-
-
-def _marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
-    me = os.getuid()
-    for process in psutil.process_iter():
-        try:
-            if process.uids().real == me and marks.items() <= process.environ().items():
-                yield process
-        except (psutil.Error, OSError):
-            continue  # it ended meanwhile, or it is not ours to read
 
 
 async def _gone(process: psutil.Process) -> None:

@@ -1,0 +1,56 @@
+"""How to ask: the command that answers a gate, and what it takes, in words for a person."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from retake_flow.flow.fields import required
+from retake_flow.run.gates import Gate
+
+
+def answer_with(run_id: str, gate: Gate, decision: str | None = None) -> str:
+    """The command that answers a gate, to be copied into a shell, with `…` where a value is to be written.
+
+    Args:
+        run_id: The run that asks.
+        gate: What is asked.
+        decision: For which decision; the first one when it is left out.
+    """
+    chosen = next(iter(gate.decisions), "") if decision is None else decision
+    words = ["retake-flow", "answer", shlex.quote(run_id), shlex.quote(gate.id)]
+    if chosen:
+        words += ["--decision", shlex.quote(chosen)]
+    words += [f"{shlex.quote(name)}=…" for name, schema in gate.fields_of(chosen).items() if required(schema)]
+    return " ".join(words)
+
+
+def commands(run_id: str, gate: Gate) -> list[str]:
+    """The commands that answer a gate, one a decision."""
+    return [answer_with(run_id, gate, decision) for decision in (gate.decisions or [""])]
+
+
+def described(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The name of each field, and what may be written there: `url`, `text, optional: why`."""
+    for name, schema in fields.items():
+        yield name, _kind(schema) + _remarks(schema)
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    kind = schema.get("format") or schema.get("type", "anything")
+    return " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+
+
+def _remarks(schema: Mapping[str, Any]) -> str:
+    remarks = ""
+    if "default" in schema:
+        remarks += f", {schema['default']!r} when left out"
+    elif not required(schema):
+        remarks += ", optional"
+    if schema.get("secret") is True:
+        remarks += ", secret"
+    meaning = schema.get("description") or schema.get("title")
+    return f"{remarks}: {meaning}" if meaning else remarks

@@ -1,0 +1,44 @@
+"""The programs of a run, found by the mark in their environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+
+from retake_flow.studio import stragglers
+from retake_flow.studio.launcher import RUN_VARIABLE, sweep
+
+__all__ = ["Child", "bearing", "sweep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A program of a run.
+
+    Attributes:
+        pid: Its process id.
+        name: The program, without its arguments, which may hold a stream key.
+        started: When it was started, in seconds since the epoch.
+    """
+
+    pid: int
+    name: str
+    started: float
+
+
+def bearing(marker: str) -> list[Child]:
+    """The living processes of this user that a run has started, the oldest first, ourselves left out.
+
+    Args:
+        marker: The id of the run.
+    """
+    found: list[Child] = []
+    me = psutil.Process()
+    for process in stragglers.marked({RUN_VARIABLE: marker}):
+        try:
+            if process != me and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(Child(process.pid, process.name(), process.create_time()))
+        except psutil.Error:
+            continue  # it ended meanwhile
+    return sorted(found, key=lambda child: (child.started, child.pid))

@@ -1,0 +1,37 @@
+"""The store of this process's settings, and who speaks to it."""
+
+from __future__ import annotations
+
+import os
+
+from retake_flow.ports.runs import Holder, Runs
+from retake_flow.settings import Settings
+from retake_flow.store.holders import alive, this_process
+from retake_flow.store.opening import open_runs
+
+__all__ = ["alive", "lives", "opened", "this_process", "this_user"]
+
+
+def opened(settings: Settings) -> Runs:
+    """The store that the settings name; a new one is made where there is none.
+
+    Raises:
+        StoreError: It cannot be opened or made.
+        SettingsError: The setting names no store.
+    """
+    return open_runs(settings.store)
+
+
+def lives(holder: Holder | None) -> bool:
+    """Whether a process drives the run that has this holder, as far as one can know here."""
+    return holder is not None and alive(holder)
+
+
+def this_user() -> str:
+    """The name of who started us; the number of the account where it has no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
