@@ -44,6 +44,12 @@ class Set(SimpleNamespace):
         assert set(done.value) <= set(spec.result)
         return done
 
+    async def happened(self, do: str, **inputs: Any) -> Completion | None:
+        """Ask whether an action was done whose process died meanwhile."""
+        done = await self.performer.happened(Call("run", "place", 1, do, inputs, {}, "key", self._note))
+        assert done is None or set(done.value) == set(CATALOGUE[do].result)
+        return done
+
     def _note(self, event: str, **fields: Any) -> None:
         self.notes.append({"event": event, **fields})
 

@@ -8,6 +8,7 @@ import pytest
 
 from retake_flow import errors
 from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.flow.catalogue import Idempotency
 from retake_flow.studio.programs import PROGRAMS
 
 
@@ -24,6 +25,16 @@ def test_every_action_is_declared_and_done(play, owl):
     tasks, services = play(scene, saved=owl)
     assert tasks == {name for name, spec in CATALOGUE.items() if not spec.service}
     assert services == {name for name, spec in CATALOGUE.items() if spec.service}
+
+
+def test_what_is_looked_up_is_declared_so(play, owl):
+    """Only an action that is to be looked up after a crash has a way to be; a session has none, so it is in doubt."""
+
+    async def scene(s):
+        return set(s.performer.checks)
+
+    looked_up = {name for name, spec in CATALOGUE.items() if spec.idempotency is Idempotency.VERIFY}
+    assert play(scene, saved=owl) == looked_up - {"retake.start_stream"}
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

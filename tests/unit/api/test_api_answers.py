@@ -57,6 +57,39 @@ def test_a_status_may_mean_more_for_one_call() -> None:
     assert isinstance(failure(409, request=protocol.verify("https://x.com/a/status/1")), errors.Rejected)
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 200])
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("No verification message found. Call prepare-verify first.", errors.NotPrepared),
+        ("No Verification Message yet", errors.NotPrepared),
+        ("Please prepare verification", errors.NotPrepared),
+        ("Call prepare-verify before you submit a tweet", errors.NotPrepared),
+        ("Tweet does not contain the verification code", errors.PostRefused),
+        ("Post doesn't contain the verification message", errors.PostRefused),
+        ("Tweet must be the verification message", errors.PostRefused),
+        ("Invalid tweet URL", errors.PostRefused),
+        ("Tweet not found", errors.PostRefused),
+        ("no owls", errors.PostRefused),
+    ],
+)
+def test_a_refused_post_is_told_apart_by_words(status: int, words: str, kind: type[PlatformError]) -> None:
+    """Whichever status it has, a refusal of verify says by its words whether to prepare or to ask for another post."""
+    error = failure(status, json.dumps({"error": words}).encode(), protocol.verify("https://x.com/a/status/1"))
+    assert type(error) is kind
+    assert words in error.message
+    assert not error.may_repeat
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, errors.Unauthorized), (429, errors.RateLimited), (500, errors.Unavailable)]
+)
+def test_what_is_no_refusal_is_not_read_as_one(status: int, kind: type[PlatformError]) -> None:
+    """A bad token, too many calls and a failure of the platform say nothing of the post."""
+    body = b'{"error": "Tweet not found"}'
+    assert type(failure(status, body, protocol.verify("https://x.com/a/status/1"))) is kind
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -20,6 +20,8 @@ CALLS = [
     (protocol.stop_stream(), "POST /agent/stream/stop"),
     (protocol.send_chat("hi", "user_a"), "POST /agent/stream/chat/send"),
     (protocol.comments("user_a"), "GET /agent/stream/comments"),
+    (protocol.streamer("Owl"), "GET /users/streamer/Owl"),
+    (protocol.search_users("Owl"), "GET /users/search/Owl"),
     (protocol.skill(), "GET /skill.json"),
     (protocol.guide(), "GET /skill.md"),
 ]
@@ -41,7 +43,8 @@ def test_only_what_happens_once_is_not_repeatable() -> None:
 def test_only_public_calls_go_without_the_token() -> None:
     """The token goes with each call of an agent, and with nothing else."""
     public = {request.call for request, _ in CALLS if not request.authenticated}
-    assert public == {"POST /agent/register", "GET /skill.json", "GET /skill.md"}
+    lookups = {"GET /users/streamer/Owl", "GET /users/search/Owl"}
+    assert public == {"POST /agent/register", "GET /skill.json", "GET /skill.md"} | lookups
 
 
 def test_bodies_are_the_guides() -> None:
@@ -79,6 +82,7 @@ def test_a_persons_post_may_be_handed_in(url: str) -> None:
         "https://twitter.com/username/status/1234567890",
         "https://x.com/username/status/123...",
         "https://x.com/owl/status/123...",
+        "https://x.com/owl/status/1234567890",
         "https://x.com/owl",
         "http://x.com/owl/status/20",
         "https://x.com.evil.example/owl/status/20",
