@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from cli_command import Command, Said
 
-from retake_flow.cli.main import main
+from retake_flow.cli import answer, gates, main, prune, runs, show, stop, watch
+from retake_flow.ports.runs import Runs
+from retake_flow.store.opening import open_runs
 
 
 @pytest.fixture
@@ -29,6 +31,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "RETAKE_CREDENTIALS",
         "RETAKE_FLOW_STATE",
         "RETAKE_FLOW_CACHE",
+        "RETAKE_FLOW_STORE",
+        "RETAKE_FLOW_NOTIFY",
     ):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -37,16 +41,29 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs a command in the folder."""
+    over_runs = (runs, show, watch, stop, answer, gates, prune)
+    monkeypatch.setattr(main, "_COMMANDS", tuple(dict.fromkeys((*main._COMMANDS, *over_runs))))
 
     def run(*arguments: str) -> Said:
         capsys.readouterr()
         try:
-            code = main(arguments)
+            code = main.main(arguments)
         except SystemExit as ended:
             code = int(ended.code or 0)
         written = capsys.readouterr()
         return Said(code, written.out, written.err)
 
     return run
+
+
+@pytest.fixture
+def store(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+    """The store that the commands use, empty."""
+    place = tmp_path / "store" / "runs.sqlite"
+    monkeypatch.setenv("RETAKE_FLOW_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("RETAKE_FLOW_STORE", str(place))
+    opened = open_runs(place)
+    yield opened
+    opened.close()

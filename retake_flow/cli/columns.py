@@ -1,0 +1,57 @@
+"""Tables for people, as wide as the terminal and no wider."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+_GAP = "  "
+_LEAST = 6
+
+
+def width() -> int | None:
+    """How many columns the terminal has; None where there is none, so that nothing has to be cut."""
+    try:
+        return os.get_terminal_size().columns if sys.stdout.isatty() else None
+    except OSError:
+        return None
+
+
+def table(rows: Sequence[Sequence[str]], within: int | None = None) -> Iterator[str]:
+    """The lines of a table; where it would be too wide, the widest columns are cut.
+
+    Args:
+        rows: The head and what stands below it, each of the same number of cells.
+        within: How many columns there are; None for any number.
+    """
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
+    if within is not None:
+        _fit(widths, within - len(_GAP) * (len(widths) - 1))
+    for row in rows:
+        yield _GAP.join(_padded(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip()
+
+
+def _fit(widths: list[int], within: int) -> None:
+    while sum(widths) > within and max(widths) > _LEAST:
+        widths[widths.index(max(widths))] -= 1
+
+
+def _padded(cell: str, size: int) -> str:
+    if _columns(cell) > size:
+        while _columns(cell) > size - 1:
+            cell = cell[:-1]
+        cell += "…"
+    return cell + " " * (size - _columns(cell))
+
+
+def _columns(text: str) -> int:
+    """How many columns a terminal needs for a text."""
+    return len(text) if text.isascii() else sum(map(_wide, text))
+
+
+def _wide(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,92 @@
+"""What a person gave as an answer: fields by name, or a JSON object from standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from retake_flow.run.gates import Gate
+
+STANDARD_INPUT = "-"
+
+
+@dataclass
+class Given:
+    """An answer before it is held against what was asked.
+
+    Attributes:
+        gate: What the person calls the gate; "" when it was left out.
+        fields: The fields from the command line.
+        document: The JSON object from standard input, when it was read.
+    """
+
+    gate: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] | None = None
+
+    @property
+    def channel(self) -> str:
+        """How it came."""
+        return "command" if self.document is None else "stdin"
+
+    def answer_to(self, gate: Gate, decision: str) -> tuple[str, dict[str, Any]]:
+        """The decision and the fields for a gate; what stands on the command line goes first."""
+        document = dict(self.document or {})
+        declared = {name for fields in (gate.fields, *gate.decisions.values()) for name in fields}
+        chosen = document.pop("decision") if "decision" in document and "decision" not in declared else ""
+        if document.keys() == {"fields"} and isinstance(document["fields"], dict) and "fields" not in declared:
+            document = document["fields"]
+        return decision or (chosen if isinstance(chosen, str) else json.dumps(chosen)), {**document, **self.fields}
+
+
+def given(words: Sequence[str]) -> Given:
+    """Read the words behind the run: the gate, `name=value`, and `-` for standard input.
+
+    Raises:
+        UsageError: They cannot be understood, or standard input holds no JSON object.
+    """
+    from retake_flow.errors import UsageError
+
+    found = Given()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word == STANDARD_INPUT:
+            found.document = _document(sys.stdin.read) if found.document is None else found.document
+        elif equals and name in found.fields:
+            raise UsageError(f"the field {name!r} is given twice")
+        elif equals:
+            found.fields[name] = value
+        elif found.gate:
+            raise UsageError(
+                f"{found.gate!r} and {word!r} cannot both be the gate",
+                hint="a field is written NAME=VALUE; put quotation marks around a value with spaces",
+            )
+        else:
+            found.gate = word
+    return found
+
+
+def _document(read: Any) -> dict[str, Any]:
+    from retake_flow.errors import UsageError
+
+    try:
+        document = json.loads(read(), parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"standard input:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise UsageError("standard input is not UTF-8 text") from None
+    except ValueError as error:
+        raise UsageError(f"standard input: not JSON: {error}") from None
+    except RecursionError:
+        raise UsageError("standard input nests too deep") from None
+    if not isinstance(document, dict):
+        raise UsageError("standard input holds no JSON object")
+    return document
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")

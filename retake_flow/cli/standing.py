@@ -1,0 +1,113 @@
+"""How a stored run stands: the snapshot and all that belongs to it, read at one moment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from retake_flow.cli.stored import gate_data, holder_data
+from retake_flow.ports.runs import OpenGate, Runs, Stored
+from retake_flow.run.records import Record, plain, timestamp
+from retake_flow.run.run import PendingUndo, Run
+from retake_flow.wiring.children import Child, bearing
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run with its open questions, its journal and its programs.
+
+    Attributes:
+        stored: The run as it was last written.
+        asked: The questions that wait for an answer, the oldest first.
+        answered: The ids of the gates that are answered, and the run does not know yet.
+        journal: Its records, the oldest first.
+        children: Its living programs.
+        now: When this was read, in seconds since the epoch.
+    """
+
+    stored: Stored
+    asked: list[OpenGate]
+    answered: list[str]
+    journal: list[Record]
+    children: list[Child]
+    now: float
+
+    @property
+    def run(self) -> Run:
+        """The snapshot."""
+        return self.stored.run
+
+    @property
+    def since(self) -> float | None:
+        """When the state was entered that the run is in, when the journal says so."""
+        for record in reversed(self.journal):
+            if record["event"] == "state_entered" and record["state"] == self.run.state:
+                return datetime.fromisoformat(record["t"]).timestamp()
+        return None
+
+    @property
+    def timers(self) -> list[tuple[tuple[str, str], float]]:
+        """What comes due and when, the next first; nothing once the run has ended."""
+        return [] if self.run.ended else sorted(self.run.timers.items(), key=lambda item: item[1])
+
+    def data(self, last: int) -> dict[str, Any]:
+        """All of it as JSON data, with the last records of the journal."""
+        run, stored = self.run, self.stored
+        found: dict[str, Any] = plain(
+            {
+                "run": run.id,
+                "flow": run.flow,
+                "flow_file": stored.flow_file,
+                "digest": run.digest,
+                "agent": stored.agent,
+                "phase": run.phase.value,
+                "state": run.state,
+                "since": None if self.since is None else timestamp(self.since),
+                "outcome": run.outcome,
+                "reason": run.reason,
+                "epoch": stored.epoch,
+                "holder": holder_data(stored.holder),
+                "created": timestamp(stored.created),
+                "updated": timestamp(stored.updated),
+                "rehearsal": run.rehearsal or None,
+                "inputs": run.inputs,
+                "vars": run.vars,
+                "outputs": run.outputs,
+                "visits": run.visits,
+                "gates": [gate_data(asked) for asked in self.asked],
+                "answered": self.answered,
+                "timers": [{"state": at, "purpose": why, "due": timestamp(due)} for (at, why), due in self.timers],
+                "activities": {key: {"work": one.work.value, "value": one.value} for key, one in _running(run)},
+                "undos": [_undo(undo) for undo in (*run.undoing, *reversed(run.undos))],
+                "children": [
+                    {"pid": one.pid, "name": one.name, "started": timestamp(one.started)} for one in self.children
+                ],
+                "records": len(self.journal),
+                "journal": self.journal[-last:],
+            }
+        )
+        return found
+
+
+def standing(store: Runs, run: str) -> Standing:
+    """How a run stands.
+
+    Raises:
+        RunUnknown: There is none of this id.
+    """
+    stored = store.load(run)
+    asked = store.open_gates(run)
+    waiting = {one.gate.id for one in asked}
+    answered = [] if stored.run.ended else [gate for gate in stored.run.gates if gate not in waiting]
+    journal = [record for _, record in store.journal(run)]
+    return Standing(stored, asked, answered, journal, bearing(run), time.time())
+
+
+def _running(run: Run) -> list[tuple[str, Any]]:
+    return [] if run.ended else list(run.activities.items())
+
+
+def _undo(undo: PendingUndo) -> dict[str, Any]:
+    return {"scope": undo.scope, "state": undo.state, "action": undo.do}

@@ -1,0 +1,105 @@
+"""`retake-flow watch`: follow a run that another process drives."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.cli.views import View
+    from retake_flow.ports.runs import Runs, Stored
+
+_EVERY = 0.3
+_FIRST = 10
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("watch", help="follow a run until it ends; Ctrl-C ends the watching alone")
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument("--json", action="store_true", help="its whole journal as JSON lines, then what happens")
+    parser.set_defaults(command=watch)
+
+
+def watch(args: argparse.Namespace) -> int:
+    """Follow a run; 0 when it completes, 1 when it ends otherwise, 4 when it is suspended."""
+    from contextlib import closing
+
+    from retake_flow.cli import printable, terminal
+    from retake_flow.cli.views import view_for
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    with closing(opened(Settings.from_environment())) as store:
+        run = store.find(args.run)
+        with view_for(args.json, printable.line(run), "Ctrl-C ends the watching") as view:
+            last = _Watching(store, run, view).follow()
+    if not last.run.ended:
+        if not args.json:
+            terminal.say(
+                f"suspended in {printable.line(last.run.state)}; `retake-flow show {run}` says what it waits for"
+            )
+        return 4
+    return 0 if last.run.outcome == "completed" else 1
+
+
+class _Watching:
+    """Shows the journal of a run as it grows."""
+
+    def __init__(self, store: Runs, run: str, view: View) -> None:
+        self._store = store
+        self._run = run
+        self._view = view
+        self._number = 0
+        self._told_of_death = False
+
+    def follow(self) -> Stored:
+        """Show what happens until the run has ended or is suspended; gives how it was then."""
+        import time
+
+        stored = self._load()
+        self._before()
+        while not (stored.run.ended or self._suspended(stored)):
+            self._note_death(stored)
+            time.sleep(_EVERY)
+            stored = self._load()  # before the journal, so that no record of an end is missed
+            self._news()
+        return stored
+
+    def _load(self) -> Stored:
+        return self._store.load(self._run)
+
+    def _before(self) -> None:
+        """Take what has happened already; show only the last that says something."""
+        from retake_flow.cli.lines import lines
+
+        journal = self._store.journal(self._run)
+        telling = [number for number, record in journal if lines(record)][-_FIRST:]
+        for number, record in journal:
+            (self._view.heard if number in telling else self._view.earlier)(record)
+            self._number = number
+
+    def _news(self) -> None:
+        for number, record in self._store.journal(self._run, self._number):
+            self._view.heard(record)
+            self._number = number
+
+    def _suspended(self, stored: Stored) -> bool:
+        from retake_flow.run.run import Phase
+        from retake_flow.wiring.storing import lives
+
+        return stored.run.phase is Phase.SUSPENDED and not lives(stored.holder)
+
+    def _note_death(self, stored: Stored) -> None:
+        """Say once that nothing will happen by itself."""
+        import time
+
+        from retake_flow.run.records import record
+        from retake_flow.wiring.storing import lives
+
+        dead = not lives(stored.holder)
+        if dead and not self._told_of_death:
+            hint = f"go on with `retake-flow resume {self._run}`"
+            said = "the process that drove it has died" if stored.holder is not None else "no process drives it"
+            self._view.heard(record("error", time.time(), place=self._run, kind="not_driven", message=said, hint=hint))
+        self._told_of_death = dead
