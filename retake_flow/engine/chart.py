@@ -24,7 +24,7 @@ class Position:
 
     __slots__ = ("entered", "exited", "names", "route", "state")
 
-    def __init__(self, state: str, names: Callable[[], Names]) -> None:
+    def __init__(self, state: str, names: Callable[[str], Names]) -> None:
         self.state = state
         self.names = names
         self.route: Route | None = None
@@ -62,12 +62,14 @@ class Chart:
     """Answers for a flow: which route does an event take, and what is left and entered on it?
 
     Attributes:
-        paths: The path of each state by its name.
+        paths: The path of each state by its name, for the flow itself ("") and for each sub-flow.
     """
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
-        self.paths = {state.name: path for path, state in flow.states.items()}
+        self.paths: dict[str, dict[str, str]] = {}
+        for path, state in flow.states.items():
+            self.paths.setdefault(state.root, {})[state.name] = path
         self._patterns = {pattern for state in flow.states.values() for pattern in state.routes}
         self._machine = _Machine(
             model=None,
@@ -88,14 +90,15 @@ class Chart:
                     before=[partial(_take, route)],
                 )
 
-    def take(self, state: str, event: str, origin: str, names: Callable[[], Names]) -> Position | None:
+    def take(self, state: str, event: str, origin: str, names: Callable[[str], Names]) -> Position | None:
         """The route that an event takes.
 
         Args:
             state: The path of the innermost active state.
             event: The event's name.
             origin: The path of the state whose own event it is; states inside it are not asked. "" asks all.
-            names: Gives the names that guards may use; asked for only when there is a guard.
+            names: Gives the names that guards may use, by the sub-flow they belong to; asked for only when there
+                is a guard.
 
         Returns:
             The route, the paths left (innermost first) and entered (outermost first); None when nothing takes it.
@@ -136,7 +139,7 @@ class Chart:
 
     def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:
         """Every trigger that a route of a state answers, and the route, in the order of the file."""
-        composites = [s.path for s in self._flow.states.values() if s.kind == "states"]
+        composites = [s.path for s in self._flow.states.values() if s.composite]
         inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
         for pattern in sorted(state.routes, key=len, reverse=True):  # `error` takes what `error.KIND` leaves
             for known in self._patterns:
@@ -157,7 +160,7 @@ def _trigger(pattern: str, origin: str) -> str:
 
 
 def _holds(route: Route, event_data: EventData) -> bool:
-    return route.when is None or route.when.holds(_position(event_data).names())
+    return route.when is None or route.when.holds(_position(event_data).names(route.root))
 
 
 def _take(route: Route, event_data: EventData) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from retake_flow.engine import questions, resumption
 from retake_flow.engine.chart import Chart
 from retake_flow.engine.draft import Draft
 from retake_flow.engine.macrostep import Macrostep, group
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.model import Activity, Flow, State
+from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.model import Activity, Ask, Flow, State
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note
+from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import ActivityState, Phase, Run, Work
 
 
@@ -28,9 +31,16 @@ class Step:
 class Machine:
     """Takes runs of one flow from event to event. It holds no run: one machine serves all runs of its flow."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, catalogue: Catalogue | None = None) -> None:
+        """Make the machine of a flow.
+
+        Args:
+            flow: What it runs.
+            catalogue: What its actions are; needed to go on with a run whose process died.
+        """
         self.flow = flow
         self._chart = Chart(flow)
+        self._catalogue: Catalogue = catalogue or {}
         self._activities: Mapping[str, Activity] = {activity.key: activity for activity in flow.activities()}
 
     def step(self, run: Run, event: events.Event, now: float) -> Step:
@@ -55,6 +65,19 @@ class Machine:
             macrostep.end("failed", error.message, Phase.FAULTED)
         return Step(macrostep.run.run(), tuple(macrostep.commands))
 
+    def parked(self, run: Run) -> bool:
+        """Whether a run does nothing but wait for a person, so that no process is needed meanwhile."""
+        waiting = any(gate.place == run.state for gate in run.gates.values())
+        busy = run.attempt is not None and run.attempt.open
+        lively = (Work.STARTING, Work.READY)
+        return (
+            waiting
+            and not busy
+            and not any(
+                doing.work in lively and self._activities[key].ask is None for key, doing in run.activities.items()
+            )
+        )
+
     def _react(self, macrostep: Macrostep, event: events.Event) -> None:
         if macrostep.run.ended or self._late(macrostep.run, event):
             macrostep.commands.append(Note("dropped", {"late": type(event).__name__}))
@@ -63,16 +86,29 @@ class Machine:
             case events.Started():
                 macrostep.run.phase = Phase.RUNNING
                 macrostep.enter(self._chart.initial())
-            case events.ActionFinished():
-                self._finished(macrostep, event)
-            case events.ActionFailed():
-                self._failed(macrostep, event)
+            case events.GateAnswered():
+                self._answered(macrostep, macrostep.run.gates[event.gate], event.answer)
+            case events.Resumed():
+                resumption.resume(macrostep, self._catalogue, event.begun)
             case events.TimerFired():
                 self._timer(macrostep, event)
             case events.StopRequested():
                 macrostep.signal({"reason": event.reason}, ("stop", ""))
+            case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
+                self._react_to_action(macrostep, event)
             case _:
                 self._react_to_activity(macrostep, event)
+
+    def _react_to_action(self, macrostep: Macrostep, event: events.Event) -> None:
+        match event:
+            case events.ActionFinished():
+                self._finished(macrostep, event)
+            case events.ActionFailed():
+                self._failed(macrostep, event)
+            case events.ActionNotDone():
+                macrostep.try_action(self.flow.states[event.state])
+            case events.ActionInDoubt():
+                resumption.ask(macrostep, self.flow.states[event.state], event.message)
 
     def _react_to_activity(self, macrostep: Macrostep, event: events.Event) -> None:
         match event:
@@ -92,13 +128,16 @@ class Machine:
     def _late(self, run: Draft, event: events.Event) -> bool:
         """Whether an event answers a command of a visit that is over."""
         match event:
-            case events.ActionFinished() | events.ActionFailed():
+            case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
                 attempt = run.attempt
                 number = attempt.number if attempt else 0
                 return (run.state, run.visits.get(event.state), number) != (event.state, event.visit, event.attempt)
             case events.TimerFired():
-                active = any(state.path == event.state for state in self.flow.around(run.state))
-                return not active or run.visits.get(event.state) != event.visit
+                scope = event.state.partition(":")[0]
+                active = (event.state, event.purpose) in run.timers
+                return not active or run.visits.get(scope) != event.visit
+            case events.GateAnswered():
+                return event.gate not in run.gates
             case events.ActivityReady() | events.ActivityResulted() | events.ActivityExited() | events.ActivityFailed():
                 known = run.activities.get(event.activity)
                 return known is None or known.visit != event.visit
@@ -109,13 +148,14 @@ class Machine:
     def _finished(self, macrostep: Macrostep, event: events.ActionFinished) -> None:
         run = macrostep.run
         state = self.flow.states[event.state]
-        run.outputs = {**run.outputs, state.name: event.value}
+        run.outputs = {**run.outputs, state.path: event.value}
         if event.memory is not None:
             run.memory = {**run.memory, group(state.do): event.memory}
-        if run.attempt is not None and run.attempt.failures:
-            run.attempt = replace(run.attempt, failures=0)
-        if state.poll is not None and not state.poll.until.holds({**macrostep.names(), "result": event.value}):
-            macrostep.timer(state.path, "again", macrostep.seconds(state.poll.every))
+        if run.attempt is not None:
+            run.attempt = replace(run.attempt, failures=0, open=False)
+        names = {**macrostep.names(state.root), "result": event.value}
+        if state.poll is not None and not state.poll.until.holds(names):
+            macrostep.timer(state.path, "again", macrostep.seconds(state.poll.every, state.root))
         else:
             macrostep.signal({"result": event.value}, (event.outcome, ""))
 
@@ -123,6 +163,8 @@ class Machine:
         run = macrostep.run
         state = self.flow.states[event.state]
         wait = None if event.permanent else self._wait(macrostep, state, event)
+        if run.attempt is not None:
+            run.attempt = replace(run.attempt, open=False)
         if wait is not None and run.attempt is not None:
             run.attempt = replace(run.attempt, failures=run.attempt.failures + 1)
             macrostep.timer(state.path, "again", wait)
@@ -143,12 +185,51 @@ class Machine:
         return None if late else wait
 
     def _timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
-        if event.purpose == "again":
-            if macrostep.run.attempt is not None and event.state == macrostep.run.state:
-                macrostep.try_action(self.flow.states[event.state])
+        macrostep.forget_timers(event.state, (event.purpose,))
+        place, root, question = self._question(event.state)
+        match event.purpose:
+            case "again":
+                if macrostep.run.attempt is not None and event.state == macrostep.run.state:
+                    macrostep.try_action(self.flow.states[event.state])
+            case "wait":
+                macrostep.signal({}, ("done", event.state))
+            case "remind" if question is not None:
+                questions.remind(macrostep, event.state, question, root)
+            case "escalate" if question is not None:
+                questions.escalate(macrostep, event.state, question, root)
+            case _ if question is not None:
+                self._expired(macrostep, event.state, place)
+            case _:
+                macrostep.signal({}, (event.purpose, event.state))
+
+    # --- questions ------------------------------------------------------------------------------------------
+
+    def _question(self, place: str) -> tuple[State | Activity, str, Ask | None]:
+        """Who is at a place, the sub-flow it belongs to, and what it asks."""
+        found: State | Activity = self._activities[place] if ":" in place else self.flow.states[place]
+        return found, found.root, found.ask
+
+    def _expired(self, macrostep: Macrostep, place: str, asker: State | Activity) -> None:
+        questions.expire(macrostep, place)
+        if isinstance(asker, Activity):
+            self._over(macrostep, place)
+            macrostep.signal({}, (f"{asker.name}.timeout", ""))
         else:
-            name = "done" if event.purpose == "wait" else event.purpose
-            macrostep.signal({}, (name, event.state))
+            macrostep.signal({}, ("timeout", place))
+
+    def _answered(self, macrostep: Macrostep, gate: Gate, answer: Answer) -> None:
+        asker, _, question = self._question(gate.place)
+        result = questions.answered(macrostep, gate, answer)
+        if question is None:
+            resumption.answered(macrostep, self.flow.states[gate.place], self._catalogue, answer.decision)
+        elif isinstance(asker, Activity):
+            macrostep.activity(gate.place, ActivityState(gate.visit, Work.READY, result))
+            macrostep.begin_activities()
+            macrostep.begin_action()
+            macrostep.signal({"result": result}, (f"{asker.name}.{answer.decision or 'answered'}", ""))
+        else:
+            macrostep.run.outputs = {**macrostep.run.outputs, gate.place: result}
+            macrostep.signal({"result": result}, (answer.decision or "answered", ""))
 
     # --- activities -----------------------------------------------------------------------------------------
 
@@ -157,7 +238,9 @@ class Machine:
         activity = self._activities[event.activity]
         if event.memory is not None:
             run.memory = {**run.memory, group(activity.do): event.memory}
-        names = {**macrostep.names(), "result": event.value}
+        if activity.every is None:
+            self._over(macrostep, event.activity)
+        names = {**macrostep.names(activity.root), "result": event.value}
         for raised, condition in activity.raises:
             if condition.holds(names):
                 macrostep.signal({"result": event.value}, (raised, ""))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from retake_flow.engine.chart import Chart, Position
-from retake_flow.engine.draft import Draft
+from retake_flow.engine import questions
+from retake_flow.engine.chart import Position
+from retake_flow.engine.moment import Moment
 from retake_flow.errors import ExpressionError
-from retake_flow.flow import duration
-from retake_flow.flow.expressions import render
-from retake_flow.flow.model import Activity, Flow, Route, State
-from retake_flow.run.commands import Command, EndRun, Enter, Leave, Note, SetTimer, StartAction, StartActivity
-from retake_flow.run.run import ActivityState, Attempt, PendingUndo, Phase, Run, Work
+from retake_flow.flow.fields import read
+from retake_flow.flow.model import SEPARATOR, Activity, Route, State, SubFlow
+from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
+from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Work
 
 _LONGEST_CHAIN = 100
 
@@ -22,51 +23,10 @@ def group(action: str) -> str:
     return action.partition(".")[0]
 
 
-class _Visits(Mapping[str, int]):
-    """How often states were entered, by name, as expressions ask for it."""
-
-    __slots__ = ("_paths", "_visits")
-
-    def __init__(self, paths: Mapping[str, str], visits: Mapping[str, int]) -> None:
-        self._paths = paths
-        self._visits = visits
-
-    def __getitem__(self, name: str) -> int:
-        return self._visits.get(self._paths[name], 0)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-
-class Macrostep:
-    """Takes signals through the flow, one after the other, until none is left.
-
-    Nothing is performed: what should be is in `commands`.
-    """
-
-    def __init__(self, flow: Flow, chart: Chart, run: Run, now: float) -> None:
-        self.flow = flow
-        self.chart = chart
-        self.run = Draft(run)
-        self.now = now
-        self.commands: list[Command] = []
-        self._signals: list[tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]] = []
-        self._event: Mapping[str, Any] = {}
+class Macrostep(Moment):
+    """Takes signals through the flow, one after the other, until none is left."""
 
     # --- signals ------------------------------------------------------------------------------------------
-
-    def signal(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
-        """Take something that happened through the flow before anything else happens to the run.
-
-        Args:
-            event: What belongs to it; expressions see it as `event` (and its `result` as `result`).
-            candidates: Its names, the first that some route takes counts; each with the path of the state whose
-                own event it is, "" when every active state may take it.
-        """
-        self._signals.append((event, candidates))
 
     def settle(self) -> None:
         """Take all signals through the flow."""
@@ -95,35 +55,14 @@ class Macrostep:
         elif not name.endswith(".ready"):
             self.commands.append(Note("ignored", {"name": name, "state": self.run.state}))
 
-    def names(self) -> Mapping[str, Any]:
-        """What expressions can use now."""
-        run, event = self.run, self._event
-        answer: dict[str, Any] = {
-            "inputs": run.inputs,
-            "outputs": run.outputs,
-            "vars": run.vars,
-            "visits": _Visits(self.chart.paths, run.visits),
-            "activities": {k.rpartition(":")[2]: a.value for k, a in run.activities.items() if a.work is Work.READY},
-            "event": event,
-            "run": {"id": run.id, "state": run.state},
-        }
-        if "result" in event:
-            answer["result"] = event["result"]
-        return answer
-
-    def filled(self, value: Any) -> Any:
-        """A value of the flow with its expressions filled in."""
-        if not value or isinstance(value, str | int | float):
-            return value
-        return render(value, self.names())
-
     # --- from state to state ------------------------------------------------------------------------------
 
     def _follow(self, taken: Position, route: Route) -> None:
-        changed = self.assigned(route.set)
+        changed = self.filled(route.set, route.root)
         for path in taken.exited:
             self.leave(path)
-        self.run.vars, self.run.state = changed, taken.state
+        self.run.state = taken.state
+        self.assign(changed, route.root)
         self.enter(taken.entered)
 
     def leave(self, path: str) -> None:
@@ -134,10 +73,15 @@ class Macrostep:
         prefix = path + ":"
         if path == run.state:
             run.attempt = None
+        questions.close(self, lambda place: place == path or place.startswith(prefix))
+        run.timers = {at: due for at, due in run.timers.items() if at[0] != path and not at[0].startswith(prefix)}
+        if path in run.locals:
+            run.locals = {root: local for root, local in run.locals.items() if root != path}
         if self.flow.states[path].activities:
             run.activities = {key: doing for key, doing in run.activities.items() if not key.startswith(prefix)}
         if owed:
             run.undos = tuple(undo for undo in run.undos if undo.scope != path)
+            run.undoing = (*run.undoing, *owed)
 
     def enter(self, paths: list[str]) -> None:
         """Enter states, outermost first, and begin what the innermost is for."""
@@ -146,23 +90,53 @@ class Macrostep:
             visits = {**self.run.visits, path: self.run.visits.get(path, 0) + 1}
             self.run.state, self.run.visits, self.run.attempt = path, visits, None
             self.commands.append(Enter(path, visits[path]))
-            self.run.vars = self.assigned(state.set)
+            self.assign(self.filled(state.set, state.root), state.root)
+            if state.sub is not None:
+                self._begin(state, state.sub)
             if state.timeout is not None:
-                self.timer(path, "timeout", self.seconds(state.timeout))
+                self.timer(path, "timeout", self.seconds(state.timeout, state.root))
         self.begin_activities()
         state = self.flow.states[self.run.state]
+        self.run.phase = Phase.WAITING if state.ask else Phase.RUNNING
         if state.final:
-            reason = "" if state.reason is None else str(self.filled(state.reason))
-            self.end(state.final, reason, Phase.COMPLETED if state.final != "failed" else Phase.FAULTED)
+            self._arrive(state)
+        elif state.ask is not None:
+            questions.ask(self, state.path, state.ask, state.root)
         elif state.wait is not None:
-            self.timer(state.path, "wait", self.seconds(state.wait))
+            self.timer(state.path, "wait", self.seconds(state.wait, state.root))
         elif state.poll is not None and state.poll.timeout is not None:
-            self.timer(state.path, "timeout", self.seconds(state.poll.timeout))
+            self.timer(state.path, "timeout", self.seconds(state.poll.timeout, state.root))
         self.begin_action()
 
-    def assigned(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The variables after a `set`."""
-        return {**self.run.vars, **self.filled(values)} if values else self.run.vars
+    def _begin(self, state: State, sub: SubFlow) -> None:
+        """Give a sub-flow its inputs; what an earlier visit has left is none of its business."""
+        found = read({name: given.schema for name, given in sub.inputs.items()}, self.filled(state.inputs, state.root))
+        problems = [*(f"{name} {said}" for name, said in found.unfit.items()), *found.missing]
+        if problems:
+            raise ExpressionError(f"the flow {sub.name!r} does not get the inputs it needs: {'; '.join(problems)}")
+        inside = state.path + SEPARATOR
+        self.run.outputs = {path: value for path, value in self.run.outputs.items() if not path.startswith(inside)}
+        self.run.locals = {**self.run.locals, state.path: Local(found.values)}
+
+    def _arrive(self, state: State) -> None:
+        """A final state ends the run; that of a sub-flow is an event of the state that the sub-flow runs in."""
+        reason = "" if state.reason is None else str(self.filled(state.reason, state.root))
+        if not state.root:
+            self.end(state.final, reason, Phase.COMPLETED if state.final != "failed" else Phase.FAULTED)
+            return
+        within = self.chart.paths[state.root].items()
+        result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}
+        self.run.outputs = {**self.run.outputs, state.root: result}
+        self.signal({"result": result, "reason": reason, "message": reason}, (state.final, state.root))
+
+    def assign(self, values: Mapping[str, Any], root: str) -> None:
+        """Set variables of the flow itself or of a sub-flow that is active."""
+        run = self.run
+        if values and not root:
+            run.vars = {**run.vars, **values}
+        elif values and root in run.locals:
+            local = run.locals[root]
+            run.locals = {**run.locals, root: Local(local.inputs, {**local.vars, **values})}
 
     def end(self, outcome: str, reason: str, phase: Phase) -> None:
         """Leave everything and end the run."""
@@ -174,6 +148,7 @@ class Macrostep:
         if owed:
             self.commands.append(Leave("", 0, owed))
         self.run.outcome, self.run.reason, self.run.phase, self.run.undos = outcome, reason, phase, ()
+        self.run.undoing = (*self.run.undoing, *owed)
         self.commands.append(EndRun(outcome, state, reason))
 
     # --- what a state does --------------------------------------------------------------------------------
@@ -184,7 +159,7 @@ class Macrostep:
         if state.kind != "do" or self.run.attempt is not None or self.run.ended or not self._available(state.needs):
             return
         self.run.attempt = Attempt(0, 0, self.now)
-        delay = self.seconds(state.poll.delay) if state.poll else 0.0
+        delay = self.seconds(state.poll.delay, state.root) if state.poll else 0.0
         if delay > 0:
             self.timer(state.path, "again", delay)
         else:
@@ -196,23 +171,32 @@ class Macrostep:
         attempt = run.attempt or Attempt(0, 0, self.now)
         visit = run.visits[state.path]
         try:
-            inputs = self.filled(state.inputs)
+            inputs = self.filled(state.inputs, state.root)
             run.undos = self._undo(state)
         except ExpressionError as error:
             self.signal({"kind": "expression", "message": error.message}, ("error.expression", ""))
             return
         since = attempt.since if attempt.failures else self.now
-        run.attempt = Attempt(attempt.number + 1, attempt.failures, since)
-        key = f"{run.id}/{state.path}/{visit}"
-        memory = run.memory.get(group(state.do), {})
-        self.commands.append(StartAction(state.path, visit, attempt.number + 1, state.do, inputs, memory, key))
+        run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)
+        self.commands.append(self._started(state, visit, attempt.number + 1, inputs))
+
+    def look_up(self, state: State) -> None:
+        """Find out whether the action that was under way when the process died was done."""
+        if self.run.attempt is not None:
+            inputs = self.filled(state.inputs, state.root)
+            wish = self._started(state, self.run.visits[state.path], self.run.attempt.number, inputs)
+            self.commands.append(replace(wish, look_up=True))
+
+    def _started(self, state: State, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
+        memory = self.run.memory.get(group(state.do), {})
+        return StartAction(state.path, visit, number, state.do, inputs, memory, f"{self.run.id}/{state.path}/{visit}")
 
     def _undo(self, state: State) -> tuple[PendingUndo, ...]:
         # Owed from the moment the action begins: when it is broken off, nobody knows how far it came.
         if state.undo is None:
             return self.run.undos
         others = tuple(undo for undo in self.run.undos if undo.state != state.path)
-        inputs = self.filled(state.undo.inputs)
+        inputs = self.filled(state.undo.inputs, state.root)
         return (*others, PendingUndo(state.parent, state.path, state.undo.do, inputs))
 
     # --- activities ---------------------------------------------------------------------------------------
@@ -226,36 +210,23 @@ class Macrostep:
                     self._begin_activity(activity)
 
     def _begin_activity(self, activity: Activity) -> None:
-        visit = self.run.visits[activity.scope]
+        visit, root = self.run.visits[activity.scope], activity.root
+        if activity.ask is not None:
+            self.activity(activity.key, ActivityState(visit, Work.STARTING))
+            questions.ask(self, activity.key, activity.ask, root)
+            return
         ready = self._available(activity.needs)
         if ready:
-            every, quiet = (None if v is None else self.seconds(v) for v in (activity.every, activity.quiet))
-            inputs = self.filled(activity.inputs)
+            every, quiet = (None if v is None else self.seconds(v, root) for v in (activity.every, activity.quiet))
+            inputs = self.filled(activity.inputs, root)
             memory = self.run.memory.get(group(activity.do), {})
-            delay = self.seconds(activity.delay)
+            delay = self.seconds(activity.delay, root)
             self.commands.append(
                 StartActivity(activity.key, visit, activity.do, inputs, memory, every, quiet, delay, activity.retry)
             )
         self.activity(activity.key, ActivityState(visit, Work.STARTING if ready else Work.WAITING))
 
-    def activity(self, key: str, doing: ActivityState) -> None:
-        """Note what an activity is doing."""
-        self.run.activities = {**self.run.activities, key: doing}
-
     def _available(self, needed: str | None) -> bool:
         return needed is None or any(
             doing.work is Work.READY and key.endswith(":" + needed) for key, doing in self.run.activities.items()
         )
-
-    # --- time ---------------------------------------------------------------------------------------------
-
-    def timer(self, path: str, purpose: str, after: float) -> None:
-        """Let a state hear of a time that has passed."""
-        self.commands.append(SetTimer(path, self.run.visits[path], purpose, self.now + after))
-
-    def seconds(self, value: Any) -> float:
-        """The seconds that a duration of the flow means now."""
-        try:
-            return duration.seconds(self.filled(value))
-        except ValueError as error:
-            raise ExpressionError(str(error)) from None

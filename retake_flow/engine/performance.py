@@ -33,6 +33,20 @@ async def action(command: StartAction, call: Call, actions: ActionRunner, post: 
     post(events.ActionFailed(state, visit, attempt, done.kind, done.message, done.hint, after, permanent))
 
 
+async def look_up(command: StartAction, call: Call, actions: ActionRunner, post: Post) -> None:
+    """Find out whether the action of a state was done before the process died."""
+    state, visit, attempt = command.state, command.visit, command.attempt
+    try:
+        done = await actions.happened(call)
+    except Exception as raised:
+        post(events.ActionInDoubt(state, visit, attempt, known(raised, command.do).message))
+        return
+    if done is None:
+        post(events.ActionNotDone(state, visit, attempt))
+    else:
+        post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory))
+
+
 async def timer(command: SetTimer, clock: Clock, post: Post) -> None:
     """Wait for a time."""
     await clock.sleep_until(command.due)

@@ -12,8 +12,11 @@ from retake_flow.flow.catalogue import ActionSpec, Catalogue
 from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.fields import flaw, mismatch
 from retake_flow.flow.load import Loaded
-from retake_flow.flow.model import Activity, Flow, State
+from retake_flow.flow.model import ANSWERED, Activity, Ask, Flow, State, SubFlow
 from retake_flow.flow.problems import Position, Problem, did_you_mean
+
+#: Events that a decision must not be called like.
+_NOT_DECISIONS = ("timeout", "stop", "error")
 
 
 def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
@@ -45,10 +48,10 @@ def _inputs(flow: Flow) -> Iterator[Problem]:
 # --- expressions --------------------------------------------------------------------------------------------
 
 
-def expressions(flow: Flow) -> Iterator[Expression]:
-    """Every expression of a flow."""
-    for state in flow.states.values():
-        yield from templates((state.inputs, state.wait, state.reason, state.timeout, state.set))
+def expressions(states: Iterable[State]) -> Iterator[Expression]:
+    """Every expression of some states."""
+    for state in states:
+        yield from templates((state.inputs, state.wait, state.reason, state.timeout, state.set, _asked(state.ask)))
         if state.undo:
             yield from templates(state.undo.inputs)
         if state.poll:
@@ -58,23 +61,37 @@ def expressions(flow: Flow) -> Iterator[Expression]:
             yield from (route.when for route in routes if route.when is not None)
         for activity in state.activities.values():
             yield from templates((activity.inputs, activity.every, activity.quiet, activity.delay))
+            yield from templates(_asked(activity.ask))
             yield from (condition for _, condition in activity.raises)
 
 
+def _asked(ask: Ask | None) -> tuple[Any, ...]:
+    return () if ask is None else (ask.message, ask.remind, ask.timeout, [later.after for later in ask.escalate])
+
+
 def _expressions(flow: Flow) -> Iterator[Problem]:
-    activities = {activity.name for activity in flow.activities()}
-    states = Counter(state.name for state in flow.states.values())
+    yield from _expressions_of(flow, "", flow.inputs)
+    for state in flow.states.values():
+        if state.sub is not None:
+            yield from _expressions_of(flow, state.path, state.sub.inputs)
+
+
+def _expressions_of(flow: Flow, root: str, inputs: Iterable[str]) -> Iterator[Problem]:
+    """What is wrong with the expressions of the flow itself, or of one sub-flow, which has names of its own."""
+    within = list(flow.of(root))
+    activities = {activity.name for state in within for activity in state.activities.values()}
+    states = Counter(state.name for state in within)
     shared = {name for name, times in states.items() if times > 1}
     known: dict[str, Iterable[str]] = {
-        "inputs": flow.inputs,
+        "inputs": inputs,
         "outputs": states,
         "visits": states,
         "activities": activities,
-        "vars": _variables(flow),
+        "vars": _variables(within),
         "run": ("id", "state"),
         "event": ("name", "kind", "message", "reason"),
     }
-    for expression in expressions(flow):
+    for expression in expressions(within):
         try:
             names = expression.names()
         except ExpressionError as error:
@@ -98,9 +115,9 @@ def _name(chain: tuple[str, ...], position: Position, known: Mapping[str, Iterab
         yield Problem(position, "RF031", f"there is nothing called {'.'.join(chain[:2])!r}", hint)
 
 
-def _variables(flow: Flow) -> set[str]:
+def _variables(states: Iterable[State]) -> set[str]:
     names: set[str] = set()
-    for state in flow.states.values():
+    for state in states:
         names.update(state.set)
         for routes in state.routes.values():
             for route in routes:
@@ -120,13 +137,54 @@ def _actions(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
                 yield Problem(state.position, "RF045", message, "put it under `activities:` of a state")
         if state.undo:
             yield from _use(state.undo.do, state.undo.inputs, state.position, catalogue)
+        if state.sub:
+            yield from _run_inside(state, state.sub)
         yield from _needs(flow, state, catalogue)
+        yield from _question(state.ask, state)
         for activity in state.activities.values():
+            if activity.ask is not None:
+                yield from _question(activity.ask, activity)
+                continue
             yield from _use(activity.do, activity.inputs, activity.position, catalogue)
             spec = catalogue.get(activity.do)
             if spec and spec.service and activity.every is not None:
                 message = f"{activity.do!r} goes on by itself; it cannot be repeated `every` so often"
                 yield Problem(activity.position, "RF045", message)
+
+
+def _run_inside(state: State, sub: SubFlow) -> Iterator[Problem]:
+    """What is wrong with the inputs that a sub-flow gets."""
+    for key, value in state.inputs.items():
+        if key not in sub.inputs:
+            message = f"the flow {sub.name!r} has no input {key!r}"
+            yield Problem(state.position, "RF041", message, did_you_mean(key, sub.inputs))
+        elif not any(templates(value)):
+            said = mismatch(value, sub.inputs[key].schema)
+            if said:
+                yield Problem(state.position, "RF043", f"the input {key!r} of {sub.name!r} {said}")
+    for key, declared in sub.inputs.items():
+        if declared.required and key not in state.inputs:
+            hint = f"add it under `with: {{{key}: …}}`"
+            yield Problem(state.position, "RF042", f"the flow {sub.name!r} needs the input {key!r}", hint)
+
+
+def _question(ask: Ask | None, asker: State | Activity) -> Iterator[Problem]:
+    if ask is None:
+        return
+    if ask.fields and ask.decisions:
+        message = f"{asker.name!r} has both an `answer` and `decisions`"
+        yield Problem(asker.position, "RF013", message, "give each decision the fields that belong to it")
+    for name in ask.decisions:
+        if name in _NOT_DECISIONS:
+            message = f"a decision of {asker.name!r} is called {name!r}, which is an event of its own"
+            yield Problem(asker.position, "RF046", message, "call it something else")
+    for fields in (ask.fields, *ask.decisions.values()):
+        for name, schema in fields.items():
+            said = f"has a name that answers use: {', '.join(ANSWERED)}" if name in ANSWERED else flaw(schema)
+            if not said and "default" in schema:
+                said = mismatch(schema["default"], schema)
+            if said:
+                yield Problem(asker.position, "RF046", f"the field {name!r} of {asker.name!r} {said}")
 
 
 def _use(name: str, inputs: Mapping[str, Any], position: Position, catalogue: Catalogue) -> Iterator[Problem]:
@@ -165,7 +223,7 @@ def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
             yield Problem(who.position, "RF032", message, did_you_mean(needed, available))
             continue
         spec = catalogue.get(available[needed].do)
-        if spec and not spec.service:
+        if spec and not spec.service and available[needed].ask is None:
             message = f"{who.name!r} needs the activity {needed!r}, which is never ready: {spec.name!r} is no service"
             yield Problem(who.position, "RF032", message)
         elif isinstance(who, Activity) and _needs_itself(who, available):

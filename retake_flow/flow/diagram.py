@@ -62,9 +62,14 @@ def _label(route: Route) -> str:
 def _notes(state: State) -> list[str]:
     """What a state does, beyond its name."""
     notes = [state.do] if state.do else []
+    notes += ["asks a person"] if state.ask else []
+    notes += [f"flow {state.sub.name}"] if state.sub else []
     notes += [f"wait {state.wait}"] if isinstance(state.wait, str | int | float) else []
     notes += [f"undo: {state.undo.do}"] if state.undo else []
     for activity in state.activities.values():
+        if activity.ask:
+            notes.append(f"asks beside: {activity.name}")
+            continue
         every = f" every {activity.every}" if isinstance(activity.every, str | int | float) else ""
         notes.append(f"activity {activity.name}: {activity.do}{every}")
     return notes

@@ -17,13 +17,13 @@ def shipped() -> dict[str, Path]:
     return {file.name: file for shelf in _SHELVES if shelf.is_dir() for file in sorted(shelf.glob("*.yaml"))}
 
 
-def find(name: str) -> Path:
-    """The file that a name on the command line means: a path, or a shipped flow (`go-live.yaml` or `go-live`).
+def find(name: str, folder: Path = Path()) -> Path:
+    """The file that a name means: a path from a folder on, or a shipped flow (`go-live.yaml` or `go-live`).
 
     Raises:
         UsageError: There is none.
     """
-    path = Path(name)
+    path = folder / name
     try:
         if path.is_file():
             return path

@@ -10,23 +10,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from retake_flow.flow import fields
 from retake_flow.flow.expressions import Expression
+from retake_flow.flow.fields import Declared, required
 from retake_flow.flow.problems import Position
+from retake_flow.flow.sources import Sources
 
 SEPARATOR = "/"
+#: What the result of a question holds besides the answered fields.
+ANSWERED = ("decision", "answered_by", "answered_at", "channel")
 Value = Any  # plain data in which texts with expressions are Template objects
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way out on an event: its guard, its target and the variables it sets."""
+    """One way out on an event: its guard, its target and the variables it sets.
+
+    Attributes:
+        root: The path of the sub-flow it belongs to, whose names its expressions use; "" for the flow itself.
+    """
 
     event: str
     to: str
     when: Expression | None
     set: Mapping[str, Value]
     position: Position
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +78,61 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """Whom to tell of a question besides, when nobody has answered by then."""
+
+    after: Value
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to a person.
+
+    Attributes:
+        message: What the person reads.
+        fields: What is to be answered, as JSON Schema properties; the answer to a question without decisions.
+        decisions: Named answers, each with fields of its own.
+        remind: When to remind, counted from the question.
+        timeout: When it expires, counted from the question.
+    """
+
+    message: Value
+    fields: Declared = field(default_factory=dict)
+    decisions: Mapping[str, Declared] = field(default_factory=dict)
+    remind: tuple[Value, ...] = ()
+    timeout: Value | None = None
+    escalate: tuple[Escalation, ...] = ()
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The events of its ends."""
+        answers = tuple(self.decisions) or ("answered",)
+        return answers if self.timeout is None else (*answers, "timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class SubFlow:
+    """The flow that runs inside a state.
+
+    Attributes:
+        outcomes: What its final states are called.
+    """
+
+    name: str
+    inputs: Mapping[str, Input]
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
-    """An action that runs beside the states of the scope it belongs to."""
+    """An action or a question beside the states of the scope it belongs to.
+
+    Attributes:
+        do: The action; "" when it is a question.
+        on_crash: What to do when the process died meanwhile; "" is what the action's idempotency says.
+        root: As for routes.
+    """
 
     name: str
     scope: str
@@ -84,6 +145,9 @@ class Activity:
     raises: tuple[tuple[str, Expression], ...]
     retry: Retry | None
     position: Position
+    ask: Ask | None = None
+    on_crash: str = ""
+    root: str = ""
 
     @property
     def key(self) -> str:
@@ -98,7 +162,10 @@ class State:
     Attributes:
         path: Its full path.
         parent: The path of the state around it; "" at the top.
-        kind: `do`, `states`, `wait`, `final` or `rest`.
+        kind: `do`, `ask`, `flow`, `states`, `wait`, `final` or `rest`.
+        on_crash: What to do when the process died while its action was under way; "" is what the action's
+            idempotency says.
+        root: The path of the sub-flow that it is a state of; "" for the flow itself.
     """
 
     path: str
@@ -121,6 +188,15 @@ class State:
     activities: Mapping[str, Activity] = field(default_factory=dict)
     timeout: Value | None = None
     set: Mapping[str, Value] = field(default_factory=dict)
+    ask: Ask | None = None
+    sub: SubFlow | None = None
+    on_crash: str = ""
+    root: str = ""
+
+    @property
+    def composite(self) -> bool:
+        """Whether it holds states."""
+        return bool(self.children)
 
     @property
     def name(self) -> str:
@@ -139,12 +215,19 @@ class Input:
     @property
     def required(self) -> bool:
         """Whether a run cannot start without it."""
-        return fields.required(self.schema)
+        return required(self.schema)
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A whole flow; `states` is in the order of the file."""
+    """A whole flow; `states` is in the order of the file, those of sub-flows behind the state they run in.
+
+    Attributes:
+        text: The text of its file.
+        sources: Its text and those of all its sub-flows.
+        digest: SHA-256 of the sources.
+        notify: Whom to tell, besides those in the settings.
+    """
 
     name: str
     version: int
@@ -155,7 +238,13 @@ class Flow:
     states: Mapping[str, State]
     file: str
     text: str
+    sources: Sources
     digest: str
+    notify: tuple[str, ...] = ()
+
+    def of(self, root: str) -> Iterator[State]:
+        """The states of the flow itself, or of the sub-flow that runs in the state `root`."""
+        return (state for state in self.states.values() if state.root == root)
 
     def around(self, path: str) -> Iterator[State]:
         """The state at `path` and the states around it, innermost first."""

@@ -39,6 +39,9 @@ def _of_activities(state: State, catalogue: Catalogue) -> set[str]:
     """The events of a state's activities, which the states inside can take too."""
     found: set[str] = set()
     for activity in state.activities.values():
+        if activity.ask is not None:
+            found.update(f"{activity.name}.{outcome}" for outcome in activity.ask.outcomes)
+            continue
         spec = catalogue.get(activity.do)
         found.update(event for event, _ in activity.raises)
         found.update(f"{activity.name}.{outcome}" for outcome in (spec.outcomes if spec else ()))
@@ -48,7 +51,7 @@ def _of_activities(state: State, catalogue: Catalogue) -> set[str]:
 
 def _errors(state: State, catalogue: Catalogue) -> tuple[str, ...]:
     spec = catalogue.get(state.do)
-    return (*(spec.errors if spec else ()), "input", "expression", "internal")
+    return (*(spec.errors if spec else ()), "input", "expression", "internal", "interrupted")
 
 
 def matches(pattern: str, event: str) -> bool:
@@ -75,6 +78,8 @@ def _outcomes(state: State, catalogue: Catalogue) -> set[str]:
     found = set(catalogue[state.do].outcomes) if state.do in catalogue else set()
     if state.kind == "wait":
         found.add("done")
+    found.update(state.ask.outcomes if state.ask else ())
+    found.update(state.sub.outcomes if state.sub else ())
     if state.timeout is not None or (state.poll and state.poll.timeout is not None):
         found.add("timeout")
     services = (a.name for a in state.activities.values() if a.do in catalogue and catalogue[a.do].service)
@@ -96,7 +101,7 @@ def _possible(flow: Flow, catalogue: Catalogue) -> dict[str, set[str]]:
 def _unknown(flow: Flow, catalogue: Catalogue) -> set[str]:
     """The states in, inside or around which an action is not known, so that its events are not either."""
     at = {path for path, s in flow.states.items() if s.do and s.do not in catalogue}
-    at |= {a.scope for a in flow.activities() if a.do not in catalogue}
+    at |= {a.scope for a in flow.activities() if a.do and a.do not in catalogue}
     inside = {path for path in flow.states if any(around.path in at for around in flow.around(path))}
     return inside | {around.path for path in at for around in flow.around(path)}
 
@@ -126,7 +131,7 @@ def _unreachable(flow: Flow) -> Iterator[Problem]:
             yield Problem(
                 state.position, "RF060", f"no path leads to the state {state.path!r}", "route to it or remove it"
             )
-    if not any(flow.states[path].final for path in reached):
+    if not any(flow.states[path].final and not flow.states[path].root for path in reached):
         first = flow.states.get(flow.initial)
         if first is not None:
             yield Problem(

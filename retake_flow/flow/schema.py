@@ -15,10 +15,11 @@ Schema = dict[str, Any]
 
 STATE_NAME = "^[a-z][a-z0-9_]*$"
 EVENT_NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
+AUDIENCE = "^[A-Za-z][A-Za-z0-9_-]*$"
 ACTION_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 
 #: What makes a state of which kind; a state has at most one of these keys.
-KINDS = ("do", "states", "wait", "final")
+KINDS = ("do", "ask", "flow", "states", "wait", "final")
 
 
 def _duration(description: str, *examples: Any) -> Schema:
@@ -52,6 +53,12 @@ def _mapping(description: str, names: str, value: Schema, **more: Any) -> Schema
     }
 
 
+def _only(kind: str, others: tuple[str, ...]) -> Schema:
+    return {"if": {"required": [kind]}, "then": {"properties": {other: {"not": {}} for other in others}}}
+
+
+#: The keys of an activity that say how its action is performed.
+_OF_ACTION = ("with", "every", "delay", "retry", "needs", "on_crash")
 _DO: Schema = {
     "description": "The action to perform; `retake-flow actions` lists them.",
     "type": "string",
@@ -94,11 +101,58 @@ _POLL: Schema = _object(
     ("every", "until"),
     examples=[{"every": "3s", "until": "result.is_live", "timeout": "30s"}],
 )
+_ON_CRASH: Schema = {
+    "description": "What to do when the process died while the action was under way: perform it again, look whether it "
+    "was done, ask a person, or route `error.interrupted`. By default as the action's idempotency says.",
+    "type": "string",
+    "enum": ["retry", "verify", "ask", "fail"],
+}
+_FIELDS: Schema = _mapping(
+    "What is asked for, as JSON Schema properties by name.",
+    STATE_NAME,
+    {"$ref": "#/$defs/field"},
+    examples=[{"direction": {"type": "string", "description": "Which way?"}}],
+)
+_ASK: Schema = _object(
+    "A question that only a person can answer. The run waits for it, if need be for days and without a process.",
+    {
+        "message": {"description": "What the person reads.", "type": "string", "minLength": 1},
+        "answer": _FIELDS,
+        "decisions": {
+            "description": "Named answers, each with fields of its own; the event is the decision's name.",
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": STATE_NAME},
+            "additionalProperties": {"$ref": "#/$defs/decision"},
+            "examples": [{"approve": None, "reject": {"why": {"type": "string"}}}],
+        },
+        "remind": {
+            "description": "When to remind, each counted from the question.",
+            "type": "array",
+            "minItems": 1,
+            "items": _duration("How long after the question.", "1h"),
+            "examples": [["1h", "6h"]],
+        },
+        "timeout": _duration("After this time the question expires and the event `timeout` is routed.", "7d"),
+        "escalate": {
+            "description": "Whom to tell besides when nobody has answered by then.",
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/escalation"},
+            "examples": [[{"after": "1d", "to": "owner"}]],
+        },
+    },
+    ("message",),
+    examples=[{"message": "Which direction?", "answer": {"direction": {"type": "string"}}}],
+)
 _ACTIVITY: Schema = _object(
-    "An action that runs beside the states while this state is active, and ends when it is left. A service yields "
-    "the events NAME.ready and NAME.exited; any activity yields NAME.error when it fails.",
+    "An action or a question that is there beside the states while this state is active, and ends when it is left. "
+    "A service yields the events NAME.ready and NAME.exited; any action yields NAME.error when it fails; a question "
+    "yields NAME.answered, or NAME.DECISION, and NAME.timeout.",
     {
         "do": _DO,
+        "ask": _ASK,
+        "on_crash": _ON_CRASH,
         "with": _WITH,
         "needs": {
             "description": "The activity that must be ready before this one starts.",
@@ -116,8 +170,8 @@ _ACTIVITY: Schema = _object(
         ),
         "retry": _RETRY,
     },
-    ("do",),
-    dependentRequired={"quiet": ["every"], "raises": ["every"]},
+    dependentRequired={"quiet": ["every"], "raises": ["every"], **{key: ["do"] for key in _OF_ACTION}},
+    allOf=[{"if": {"not": {"required": ["ask"]}}, "then": {"required": ["do"]}}, _only("ask", ("do",))],
 )
 _ROUTE: Schema = {
     "description": "Where to go: the name of a state, or a mapping with a guard, or a list tried from top to bottom.",
@@ -140,16 +194,21 @@ _ONE_ROUTE: Schema = {
 }
 
 
-def _only(kind: str, others: tuple[str, ...]) -> Schema:
-    return {"if": {"required": [kind]}, "then": {"properties": {other: {"not": {}} for other in others}}}
-
-
 _STATE: Schema = {
     "description": "A state. Its kind is given by one key: do, states, wait or final; with none of them it rests.",
     "type": ["object", "null"],
     "properties": {
         "description": {"description": "What this state is for, in words.", "type": "string"},
         "do": _DO,
+        "ask": _ASK,
+        "flow": {
+            "description": "The flow to run inside, by path or name; its final states are events of this one. `with` "
+            "gives its inputs.",
+            "type": "string",
+            "minLength": 1,
+            "examples": ["verify.yaml"],
+        },
+        "on_crash": _ON_CRASH,
         "with": _WITH,
         "needs": {
             "description": "The activity that must be ready before the action is performed.",
@@ -199,7 +258,7 @@ _STATE: Schema = {
     },
     "additionalProperties": False,
     "dependentRequired": {
-        "with": ["do"],
+        "on_crash": ["do"],
         "poll": ["do"],
         "retry": ["do"],
         "undo": ["do"],
@@ -209,38 +268,64 @@ _STATE: Schema = {
         "reason": ["final"],
     },
     "allOf": [
-        _only("do", ("states", "wait", "final")),
-        _only("states", ("wait", "final")),
-        _only("wait", ("final",)),
-        _only("final", ("transitions", "activities", "timeout")),
+        {
+            "if": {"not": {"required": ["flow"]}},
+            "then": {"dependentRequired": {"with": ["do"]}},
+        },
+        _only("do", ("ask", "flow", "states", "wait", "final")),
+        _only("ask", ("flow", "states", "wait", "final", "with", "timeout")),
+        _only("flow", ("states", "wait", "final")),
+        _only("states", ("wait", "final", "with")),
+        _only("wait", ("final", "with")),
+        _only("final", ("transitions", "activities", "timeout", "with")),
     ],
 }
-_INPUT: Schema = {
-    "description": "One input as a JSON Schema property; without a default it must be given.",
-    "type": "object",
-    "properties": {
-        "type": {
-            "description": "Its JSON type.",
-            "type": "string",
-            "enum": ["string", "integer", "number", "boolean", "array", "object"],
-        },
-        "description": {"description": "What it is for, in words.", "type": "string"},
-        "default": {"description": "Its value when none is set."},
-        "format": {"description": "`duration` for times such as 12h.", "type": "string"},
-        "optional": {"description": "It may be left out and is then nothing (none).", "type": "boolean"},
-        "enum": {"type": "array", "minItems": 1},
-        "pattern": {"type": "string"},
-        "minLength": {"type": "integer", "minimum": 0},
-        "maxLength": {"type": "integer", "minimum": 0},
-        "minimum": {"type": "number"},
-        "maximum": {"type": "number"},
-        "items": {"type": "object"},
-        "examples": {"type": "array"},
+_PROPERTY: Schema = {
+    "type": {
+        "description": "Its JSON type.",
+        "type": "string",
+        "enum": ["string", "integer", "number", "boolean", "array", "object"],
     },
-    "required": ["type"],
-    "additionalProperties": False,
+    "description": {"description": "What it is for, in words.", "type": "string"},
+    "default": {"description": "Its value when none is set."},
+    "format": {
+        "description": "`duration` for times such as 12h, `post` for the address of a post on X.",
+        "type": "string",
+    },
+    "optional": {"description": "It may be left out and is then nothing (none).", "type": "boolean"},
+    "enum": {"type": "array", "minItems": 1},
+    "pattern": {"type": "string"},
+    "minLength": {"type": "integer", "minimum": 0},
+    "maxLength": {"type": "integer", "minimum": 0},
+    "minimum": {"type": "number"},
+    "maximum": {"type": "number"},
+    "items": {"type": "object"},
+    "examples": {"type": "array"},
+}
+_INPUT: Schema = {
+    **_object("One input as a JSON Schema property; without a default it must be given.", _PROPERTY, ("type",)),
     "examples": [{"type": "string", "format": "duration", "default": "12h"}],
 }
+_FIELD: Schema = {
+    **_object(
+        "One field of an answer as a JSON Schema property; without a default it must be given.",
+        {
+            **_PROPERTY,
+            "secret": {"description": "Nobody but the run may read the answer.", "type": "boolean"},
+        },
+        ("type",),
+    ),
+    "examples": [{"type": "string", "format": "post"}],
+}
+_ESCALATION: Schema = _object(
+    "Whom to tell besides, and when.",
+    {
+        "after": _duration("How long after the question.", "1d"),
+        "to": {"description": "An audience, as RETAKE_FLOW_NOTIFY names it.", "type": "string", "pattern": AUDIENCE},
+    },
+    ("after", "to"),
+    examples=[{"after": "1d", "to": "owner"}],
+)
 
 
 def schema() -> Schema:
@@ -265,6 +350,13 @@ def schema() -> Schema:
                     "type": "string",
                     "examples": ["2.1.2"],
                 },
+                "notify": {
+                    "description": "Whom to tell what a run has to say, as addresses of apprise. Those with secrets in "
+                    "them belong into RETAKE_FLOW_NOTIFY instead.",
+                    "type": "array",
+                    "items": {"type": "string", "minLength": 1},
+                    "examples": [["json://127.0.0.1:8080/told"]],
+                },
                 "inputs": _mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
                 "initial": {"description": "The state to begin with.", "type": "string", "pattern": STATE_NAME},
                 "states": {
@@ -279,6 +371,9 @@ def schema() -> Schema:
         ),
         "$defs": {
             "input": _INPUT,
+            "field": _FIELD,
+            "decision": {**_FIELDS, "type": ["object", "null"]},
+            "escalation": _ESCALATION,
             "state": _STATE,
             "activity": _ACTIVITY,
             "routes": _ROUTE,

@@ -35,6 +35,7 @@ class StartAction:
 
     Attributes:
         key: The same for every attempt of one visit, for the platform or the action to recognise a repetition.
+        look_up: Do not perform it: find out whether it was done before the process died.
     """
 
     state: str
@@ -44,6 +45,7 @@ class StartAction:
     inputs: Mapping[str, Any]
     memory: Mapping[str, Any]
     key: str
+    look_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,11 @@ class StartActivity:
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Yield `TimerFired` at a time (seconds since the epoch) unless the state is left before."""
+    """Yield `TimerFired` at a time (seconds since the epoch) unless the state is left before.
+
+    Attributes:
+        state: The path of the state, or the key of the activity, that is to hear of it.
+    """
 
     state: str
     visit: int

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from retake_flow.run.gates import Answer
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -41,6 +43,25 @@ class ActionFailed:
     hint: str = ""
     retry_after: float = 0.0
     permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActionNotDone:
+    """The action that was under way when the process died was surely not done."""
+
+    state: str
+    visit: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInDoubt:
+    """Whether the action that was under way when the process died was done cannot be found out."""
+
+    state: str
+    visit: int
+    attempt: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +114,32 @@ class TimerFired:
     """A timer of a state came due.
 
     Attributes:
-        purpose: `timeout`, `wait` or `again` (the next try or poll of the state's action).
+        state: The path of the state or the key of the activity.
+        purpose: `timeout`, `wait`, `again` (the next try or poll of the state's action), `remind` or `escalate`.
     """
 
     state: str
     visit: int
     purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswered:
+    """A person has answered a question."""
+
+    gate: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Another process took the run up.
+
+    Attributes:
+        begun: Whether what was written as begun may have been: not so where an undo that comes before it is still owed.
+    """
+
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +153,14 @@ Event = (
     Started
     | ActionFinished
     | ActionFailed
+    | ActionNotDone
+    | ActionInDoubt
     | ActivityReady
     | ActivityResulted
     | ActivityExited
     | ActivityFailed
     | TimerFired
+    | GateAnswered
+    | Resumed
     | StopRequested
 )

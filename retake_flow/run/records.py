@@ -60,7 +60,11 @@ def of_event(event: events.Event, at: float) -> list[Record]:
             return [record("stop_requested", at, reason=event.reason)]
         case events.TimerFired() if event.purpose != "again":
             return [record("timer_fired", at, state=event.state, visit=event.visit, purpose=event.purpose)]
-        case events.Started() | events.TimerFired():
+        case events.ActionNotDone() | events.ActionInDoubt():
+            common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
+            done = False if isinstance(event, events.ActionNotDone) else None
+            return [record("action_looked_up", at, **common, done=done)]
+        case events.Started() | events.TimerFired() | events.GateAnswered() | events.Resumed():
             return []
         case _:
             return _of_activity(event, at)
@@ -96,7 +100,7 @@ def of_command(command: commands.Command, at: float) -> Record | None:
             return record("state_left", at, state=command.state, visit=command.visit)
         case commands.StartAction():
             return record(
-                "action_started",
+                "action_in_question" if command.look_up else "action_started",
                 at,
                 state=command.state,
                 visit=command.visit,

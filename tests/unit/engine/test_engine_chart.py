@@ -47,7 +47,7 @@ def chart(text: str = NESTED) -> Chart:
 
 def taken(state: str, event: str, origin: str = "", **names: Any) -> tuple[list[str], list[str], str] | None:
     """What an event leaves and enters from a state, and where it leads; nothing when no route takes it."""
-    position = chart().take(state, event, origin, lambda: names)
+    position = chart().take(state, event, origin, lambda root: names)
     return None if position is None else (position.exited, position.entered, position.state)
 
 
@@ -147,7 +147,7 @@ states:
 @pytest.mark.parametrize(("n", "target"), [(1, "b"), (2, "c"), (3, "d")])
 def test_guards_are_tried_in_the_order_of_the_file(n: int, target: str) -> None:
     """The first guard that holds wins, and a route without one is last."""
-    position = chart(GUARDS).take("a", "x", "", lambda: {"vars": {"n": n}})
+    position = chart(GUARDS).take("a", "x", "", lambda root: {"vars": {"n": n}})
     assert position is not None
     assert position.route is not None
     assert position.route.to == position.state == target
@@ -157,8 +157,8 @@ def test_a_guard_that_cannot_be_evaluated_is_an_error_and_leaves_the_chart_whole
     """A guard that fails is never silently false, and the chart serves the next question all the same."""
     shared = chart(GUARDS)
     with pytest.raises(ExpressionError, match="there is no 'n' here"):
-        shared.take("a", "x", "", lambda: {"vars": {}})
-    position = shared.take("a", "x", "", lambda: {"vars": {"n": 1}})
+        shared.take("a", "x", "", lambda root: {"vars": {}})
+    position = shared.take("a", "x", "", lambda root: {"vars": {"n": 1}})
     assert position is not None
     assert position.state == "b"
 

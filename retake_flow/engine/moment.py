@@ -1,0 +1,98 @@
+"""A run at the moment that something happens to it: what is known, what is signalled, what is wished for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retake_flow.engine.chart import Chart
+from retake_flow.engine.draft import Draft
+from retake_flow.engine.names import names
+from retake_flow.errors import ExpressionError
+from retake_flow.flow import duration
+from retake_flow.flow.expressions import render
+from retake_flow.flow.model import Flow
+from retake_flow.run.commands import Command, SetTimer
+from retake_flow.run.run import ActivityState, Phase, Run
+
+
+class Moment:
+    """The run being changed, and the commands that come of it.
+
+    Nothing is performed: what should be is in `commands`.
+
+    Attributes:
+        before: The run as it was.
+        run: The run as it becomes.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, flow: Flow, chart: Chart, run: Run, now: float) -> None:
+        self.flow = flow
+        self.chart = chart
+        self.before = run
+        self.run = Draft(run)
+        self.now = now
+        self.commands: list[Command] = []
+        self._signals: list[tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]] = []
+        self._event: Mapping[str, Any] = {}
+
+    def signal(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
+        """Take something that happened through the flow before anything else happens to the run.
+
+        Args:
+            event: What belongs to it; expressions see it as `event` (and its `result` as `result`).
+            candidates: Its names, the first that some route takes counts; each with the path of the state whose
+                own event it is, "" when every active state may take it.
+        """
+        self._signals.append((event, candidates))
+
+    def names(self, root: str) -> Mapping[str, Any]:
+        """What expressions of the flow itself ("") or of a sub-flow can use now."""
+        return names(self.flow, self.chart.paths, self.run, self._event, root)
+
+    def filled(self, value: Any, root: str) -> Any:
+        """A value of a flow with its expressions filled in."""
+        if not value or isinstance(value, str | int | float):
+            return value
+        return render(value, self.names(root))
+
+    def activity(self, key: str, doing: ActivityState) -> None:
+        """Note what an activity is doing."""
+        self.run.activities = {**self.run.activities, key: doing}
+
+    # --- time ---------------------------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """The run waits for a person from now on."""
+        self.run.phase = Phase.WAITING
+
+    def wake(self) -> None:
+        """The run has a process, and waits for a person only if its state is there for that."""
+        asks = any(gate.place == self.run.state for gate in self.run.gates.values())
+        self.run.phase = Phase.WAITING if asks else Phase.RUNNING
+
+    def timer(self, place: str, purpose: str, after: float) -> None:
+        """Let a state or an activity hear of a time that has passed."""
+        self.set_timer(place, purpose, self.now + after)
+
+    def set_timer(self, place: str, purpose: str, due: float) -> None:
+        """Let a state or an activity hear of a time (seconds since the epoch)."""
+        self.run.timers = {**self.run.timers, (place, purpose): due}
+        self.commands.append(SetTimer(place, self.visit(place), purpose, due))
+
+    def forget_timers(self, place: str, purposes: Iterable[str]) -> None:
+        """Let a place hear no more of these; what is under way already comes late."""
+        gone = {(place, purpose) for purpose in purposes}
+        self.run.timers = {at: due for at, due in self.run.timers.items() if at not in gone}
+
+    def visit(self, place: str) -> int:
+        """The current visit of a state, or of the state that an activity belongs to."""
+        return self.run.visits[place.partition(":")[0]]
+
+    def seconds(self, value: Any, root: str) -> float:
+        """The seconds that a duration of a flow means now."""
+        try:
+            return duration.seconds(self.filled(value, root))
+        except ValueError as error:
+            raise ExpressionError(str(error)) from None

@@ -1,0 +1,124 @@
+"""Going on with a run whose process is gone: what had begun is begun again, looked up, asked about, or has failed."""
+
+from __future__ import annotations
+
+from retake_flow.engine import questions
+from retake_flow.engine.macrostep import Macrostep
+from retake_flow.flow.catalogue import ActionSpec, Catalogue, Idempotency
+from retake_flow.flow.model import Activity, State
+from retake_flow.run.gates import Gate
+from retake_flow.run.run import ActivityState, Work
+
+_DIED = "it ended with the process that drove the run"
+_DEFAULTS = {Idempotency.SAFE: "retry", Idempotency.VERIFY: "verify", Idempotency.ONCE: "fail"}
+
+
+def resume(macrostep: Macrostep, catalogue: Catalogue, begun: bool) -> None:
+    """Take a run up where its snapshot says that it is.
+
+    Services ended with the process: those that may be tried again are, the others have exited, the outermost first,
+    which leaves what stood on them. What is still active after that is begun again or settled.
+
+    Args:
+        macrostep: Changes the run.
+        catalogue: What the actions are.
+        begun: As `events.Resumed`.
+    """
+    before = macrostep.before
+    running = [activity for activity in _activities(macrostep) if activity.ask is None]
+    for activity in running:
+        if _untouched(macrostep, activity) and _lost(activity, catalogue):
+            doing = before.activities[activity.key]
+            macrostep.activity(activity.key, ActivityState(doing.visit, Work.ENDED))
+            macrostep.signal({"reason": _DIED}, (f"{activity.name}.exited", ""))
+            macrostep.settle()
+    for activity in running:
+        if not macrostep.run.ended and _untouched(macrostep, activity):
+            _again(macrostep, activity, catalogue)
+    macrostep.settle()
+    if macrostep.run.ended:
+        return
+    macrostep.wake()
+    macrostep.begin_activities()
+    for (place, purpose), due in before.timers.items():
+        if macrostep.run.timers.get((place, purpose)) == due:
+            macrostep.set_timer(place, purpose, due)
+    state = macrostep.flow.states[macrostep.run.state]
+    if macrostep.run.attempt is None:
+        macrostep.begin_action()
+    elif macrostep.run.attempt is before.attempt and before.attempt.open:
+        _settle_action(macrostep, state, catalogue, begun)
+
+
+def ask(macrostep: Macrostep, state: State, message: str) -> None:
+    """Ask a person what became of an action that was under way when the process died."""
+    visit = macrostep.visit(state.path)
+    text = f"{message}.\nWas it done? `done` goes on as if it were, `again` does it now, `give_up` counts it as failed."
+    gate = Gate(f"{state.path}.{visit}", state.path, visit, text, {}, questions.AFTER_CRASH, macrostep.now)
+    macrostep.wait()
+    questions.put(macrostep, gate)
+
+
+def answered(macrostep: Macrostep, state: State, catalogue: Catalogue, decision: str) -> None:
+    """Do what a person said of an action that was under way when the process died."""
+    macrostep.wake()
+    if decision == "again":
+        macrostep.try_action(state)
+    elif decision == "done":
+        spec = catalogue.get(state.do)
+        macrostep.run.outputs = {**macrostep.run.outputs, state.path: {}}
+        macrostep.signal({"result": {}}, (spec.outcomes[0] if spec else "done", ""))
+    else:
+        _fail(macrostep, state.do, "error.interrupted")
+
+
+def _activities(macrostep: Macrostep) -> list[Activity]:
+    """The activities of the states that were active, outermost first."""
+    around = reversed(list(macrostep.flow.around(macrostep.before.state)))
+    return [activity for state in around for activity in state.activities.values()]
+
+
+def _untouched(macrostep: Macrostep, activity: Activity) -> bool:
+    """Whether an activity was at work, and is still the one that was."""
+    doing = macrostep.before.activities.get(activity.key)
+    at_work = doing is not None and doing.work in (Work.STARTING, Work.READY)
+    return at_work and macrostep.run.activities.get(activity.key) is doing
+
+
+def _lost(activity: Activity, catalogue: Catalogue) -> bool:
+    spec = catalogue.get(activity.do)
+    return spec is not None and spec.service and activity.retry is None
+
+
+def _again(macrostep: Macrostep, activity: Activity, catalogue: Catalogue) -> None:
+    """Begin an activity again, unless it was to be done once and may have been."""
+    spec = catalogue.get(activity.do)
+    once = activity.every is None and spec is not None and not spec.service
+    visit = macrostep.before.activities[activity.key].visit
+    if once and _policy(activity.on_crash, spec) != "retry":
+        macrostep.activity(activity.key, ActivityState(visit, Work.ENDED))
+        _fail(macrostep, activity.do, f"{activity.name}.error.interrupted", "error.interrupted", scope=activity.scope)
+    else:
+        macrostep.activity(activity.key, ActivityState(visit, Work.WAITING))
+
+
+def _settle_action(macrostep: Macrostep, state: State, catalogue: Catalogue, begun: bool) -> None:
+    policy = _policy(state.on_crash, catalogue.get(state.do)) if begun else "retry"
+    if policy == "retry":
+        macrostep.try_action(state)
+    elif policy == "verify":
+        macrostep.look_up(state)
+    elif policy == "ask":
+        ask(macrostep, state, f"The process ended while {state.do} was under way in {state.path}")
+    else:
+        _fail(macrostep, state.do, "error.interrupted")
+
+
+def _policy(on_crash: str, spec: ActionSpec | None) -> str:
+    return on_crash or _DEFAULTS[spec.idempotency if spec else Idempotency.ONCE]
+
+
+def _fail(macrostep: Macrostep, do: str, *events: str, scope: str = "") -> None:
+    message = f"the process ended while {do} was under way; whether it was done is not known"
+    origins = ["" if number == 0 else scope for number in range(len(events))]
+    macrostep.signal({"kind": "interrupted", "message": message}, *zip(events, origins, strict=True))

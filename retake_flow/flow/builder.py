@@ -1,0 +1,258 @@
+"""Build the states of one flow file out of its data, and note what cannot be resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from retake_flow.flow import duration
+from retake_flow.flow.expressions import Expression, Template, is_template
+from retake_flow.flow.model import (
+    SEPARATOR,
+    Activity,
+    Ask,
+    Escalation,
+    Input,
+    Poll,
+    Retry,
+    Route,
+    State,
+    SubFlow,
+    Undo,
+    Value,
+)
+from retake_flow.flow.problems import Problem, did_you_mean
+from retake_flow.flow.source import Path, Source
+
+#: Gives what a sub-flow is and its states: by the name written, where it is written, and the path of its state.
+Inner = Callable[[str, Problem, str], "tuple[SubFlow, str, dict[str, State]] | None"]
+
+
+class Builder:
+    """Builds the states of one file out of data that fits the schema.
+
+    Args:
+        source: The file.
+        root: The path of the state that the file's flow runs in; "" for the flow itself.
+        inner: Gives sub-flows.
+
+    Attributes:
+        problems: What could not be resolved.
+        damaged: The paths of the states that lost parts by that.
+    """
+
+    def __init__(self, source: Source, root: str, inner: Inner) -> None:
+        self.source = source
+        self.root = root
+        self.inner = inner
+        self.problems: list[Problem] = []
+        self.paths: dict[str, Path] = {}
+        self.damaged: set[str] = set()
+
+    def states(self, data: Mapping[str, Any]) -> dict[str, State]:
+        """All states, by path; those of a sub-flow behind the state it runs in."""
+        prefix = self.root + SEPARATOR if self.root else ""
+        self.paths = {prefix + path: where for path, where in _paths(data["states"], ("states",), "")}
+        states: dict[str, State] = {}
+        for path, where in self.paths.items():
+            states.update(self._state(path, _at(data, where) or {}, where))
+        return states
+
+    def inputs(self, data: Mapping[str, Any]) -> dict[str, Input]:
+        """The declared inputs."""
+        return {name: Input(name, s, self.source.key(("inputs", name))) for name, s in data.get("inputs", {}).items()}
+
+    def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
+        """One state, and those of the sub-flow that runs in it."""
+        kind = next((k for k in ("do", "ask", "flow", "states", "wait", "final") if k in data), "rest")
+        value = {key: self._value(data[key], (*where, key)) for key in ("wait", "reason", "timeout") if key in data}
+        sub, initial, inside = self._sub(path, data, where) if kind == "flow" else (None, "", {})
+        children = tuple(path + SEPARATOR + name for name in data.get("states", ()))
+        state = State(
+            path=path,
+            parent=path.rpartition(SEPARATOR)[0],
+            kind=kind,
+            position=self.source.key(where),
+            description=data.get("description", ""),
+            do=data.get("do", ""),
+            inputs=self._value(data.get("with", {}), (*where, "with")),
+            needs=data.get("needs"),
+            retry=self._retry(data, where),
+            poll=self._poll(data, where),
+            undo=self._undo(data, where),
+            initial=self.child(path, data["initial"], (*where, "initial")) if kind == "states" else initial,
+            children=children or tuple(inner for inner, state in inside.items() if state.parent == path),
+            wait=value.get("wait"),
+            final=data.get("final", ""),
+            reason=value.get("reason"),
+            routes=dict(self._routes(path, data.get("transitions", {}), (*where, "transitions"))),
+            activities={
+                name: self._activity(path, name, item, (*where, "activities", name))
+                for name, item in data.get("activities", {}).items()
+            },
+            timeout=value.get("timeout"),
+            set=self._value(data.get("set", {}), (*where, "set")),
+            ask=self._ask(data, where),
+            sub=sub,
+            on_crash=data.get("on_crash", ""),
+            root=self.root,
+        )
+        return {path: state, **inside}
+
+    def _sub(self, path: str, data: Mapping[str, Any], where: Path) -> tuple[SubFlow | None, str, dict[str, State]]:
+        """The sub-flow in a state, its initial state and all its states."""
+        unknown = Problem(self.source.value((*where, "flow")), "RF021", "")
+        found = self.inner(data["flow"], unknown, path)
+        if found is None:
+            self.damaged.add(path)
+            return None, "", {}
+        return found
+
+    def _ask(self, data: Mapping[str, Any], where: Path) -> Ask | None:
+        if "ask" not in data:
+            return None
+        given, at = data["ask"], (*where, "ask")
+        reminders = given.get("remind", [])
+        later = enumerate(given.get("escalate", []))
+        return Ask(
+            message=self._value(given["message"], (*at, "message")),
+            fields=given.get("answer", {}),
+            decisions={name: fields or {} for name, fields in given.get("decisions", {}).items()},
+            remind=tuple(self._value(item, (*at, "remind", index)) for index, item in enumerate(reminders)),
+            timeout=self._value(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
+            escalate=tuple(
+                Escalation(self._value(item["after"], (*at, "escalate", index, "after")), item["to"])
+                for index, item in later
+            ),
+        )
+
+    def _routes(self, path: str, data: Mapping[str, Any], where: Path) -> Iterator[tuple[str, tuple[Route, ...]]]:
+        for event, written in data.items():
+            listed = isinstance(written, list)
+            items = written if listed else [written]
+            made = [
+                self._route(path, event, item, (*where, event, index) if listed else (*where, event))
+                for index, item in enumerate(items)
+            ]
+            known = tuple(route for route in made if route is not None)
+            if known:
+                yield event, known
+
+    def _route(self, path: str, event: str, data: Any, where: Path) -> Route | None:
+        full: Mapping[str, Any] = {"to": data} if isinstance(data, str) else data
+        at = (*where, "to") if isinstance(data, dict) else where
+        target = self._target(path, full["to"])
+        if target is None:
+            self.damaged.add(path)
+            inside = [known for known in self.paths if known.endswith(SEPARATOR + full["to"])]
+            near = (known.rpartition(SEPARATOR)[2] for known in self.paths)
+            hint = f"write its path, {inside[0]!r}" if inside else did_you_mean(full["to"], near)
+            self.problems.append(Problem(self.source.value(at), "RF020", f"there is no state {full['to']!r}", hint))
+            return None
+        when = self._condition(full["when"], (*where, "when")) if "when" in full else None
+        return Route(
+            event, target, when, self._value(full.get("set", {}), (*where, "set")), self.source.value(at), self.root
+        )
+
+    def _target(self, path: str, written: str) -> str | None:
+        """The path that a target means: its first name is sought beside the state, then further and further out."""
+        scope = path
+        while scope != self.root:
+            scope = scope.rpartition(SEPARATOR)[0]
+            candidate = scope + SEPARATOR + written if scope else written
+            if candidate in self.paths:
+                return candidate
+        return None
+
+    def child(self, path: str, name: str, where: Path) -> str:
+        """The path of the initial state of a composite, or of the whole flow."""
+        full = path + SEPARATOR + name if path else name
+        if full not in self.paths:
+            names = [p.rpartition(SEPARATOR)[2] for p in self.paths if p.rpartition(SEPARATOR)[0] == path]
+            hint = did_you_mean(name, names)
+            message = f"the initial state {name!r} is not inside {path or 'the flow'!r}"
+            self.problems.append(Problem(self.source.value(where), "RF020", message, hint))
+        return full
+
+    def _activity(self, scope: str, name: str, data: Mapping[str, Any], where: Path) -> Activity:
+        value = {k: self._value(data[k], (*where, k)) for k in ("every", "quiet", "delay") if k in data}
+        raises = data.get("raises", {})
+        return Activity(
+            name=name,
+            scope=scope,
+            do=data.get("do", ""),
+            inputs=self._value(data.get("with", {}), (*where, "with")),
+            needs=data.get("needs"),
+            every=value.get("every"),
+            quiet=value.get("quiet"),
+            delay=value.get("delay", 0.0),
+            raises=tuple((e, self._condition(raises[e], (*where, "raises", e))) for e in raises),
+            retry=self._retry(data, where),
+            position=self.source.key(where),
+            ask=self._ask(data, where),
+            on_crash=data.get("on_crash", ""),
+            root=self.root,
+        )
+
+    def _retry(self, data: Mapping[str, Any], where: Path) -> Retry | None:
+        if "retry" not in data:
+            return None
+        given = data["retry"]
+        times = {
+            key: self._fixed(given[key], (*where, "retry", key))
+            for key in ("interval", "cap", "within")
+            if key in given
+        }
+        return Retry(max=given["max"], rate=float(given.get("rate", 2)), **times)
+
+    def _poll(self, data: Mapping[str, Any], where: Path) -> Poll | None:
+        if "poll" not in data:
+            return None
+        given, at = data["poll"], (*where, "poll")
+        return Poll(
+            every=self._value(given["every"], (*at, "every")),
+            until=self._condition(given["until"], (*at, "until")),
+            delay=self._value(given.get("delay", 0.0), (*at, "delay")),
+            timeout=self._value(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
+        )
+
+    def _undo(self, data: Mapping[str, Any], where: Path) -> Undo | None:
+        given = data.get("undo")
+        if given is None:
+            return None
+        if isinstance(given, str):
+            return Undo(given, {})
+        return Undo(given["do"], self._value(given.get("with", {}), (*where, "undo", "with")))
+
+    def _fixed(self, written: Any, where: Path) -> float:
+        try:
+            return duration.seconds(written)
+        except ValueError as error:
+            self.problems.append(Problem(self.source.value(where), "RF014", f"{error}"))
+            return 1.0
+
+    def _condition(self, written: Any, where: Path) -> Expression:
+        return Expression(str(written).lower() if isinstance(written, bool) else written, self.source.value(where))
+
+    def _value(self, written: Any, where: Path) -> Value:
+        """Plain data with its templates made."""
+        if isinstance(written, str) and is_template(written):
+            return Template(written, self.source.value(where))
+        if isinstance(written, dict):
+            return {key: self._value(item, (*where, key)) for key, item in written.items()}
+        if isinstance(written, list):
+            return [self._value(item, (*where, index)) for index, item in enumerate(written)]
+        return written
+
+
+def _paths(states: Mapping[str, Any], where: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+    for name, data in states.items():
+        yield prefix + name, (*where, name)
+        if isinstance(data, dict) and "states" in data:
+            yield from _paths(data["states"], (*where, name, "states"), prefix + name + SEPARATOR)
+
+
+def _at(data: Any, where: Path) -> Any:
+    for step in where:
+        data = data[step]
+    return data
