@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from itertools import count
 
 from retake_flow.engine import performance
+from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.machine import Machine
+from retake_flow.engine.mailbox import Mailbox
 from retake_flow.engine.scope import Scope
+from retake_flow.errors import AnswerWaiting, StoreError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.journal import Listener, RunStore
+from retake_flow.ports.runs import Inbox
 from retake_flow.run import events, records
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
 from retake_flow.run.run import PendingUndo, Phase, Run
@@ -22,9 +25,11 @@ from retake_flow.run.run import PendingUndo, Phase, Run
 #: How long one undo may take, in seconds: longer than the longest `Retry-After` that a call waits for.
 UNDO_WITHIN = 75.0
 
+_OWN = "the runner's own"
+
 
 class Runner:
-    """Drives one run from its start to its end.
+    """Drives one run: from its start, or from where its last process left it.
 
     Attributes:
         run: The run as it is now.
@@ -41,7 +46,22 @@ class Runner:
         store: RunStore,
         clock: Clock,
         listeners: Sequence[Listener] = (),
+        inbox: Inbox | None = None,
+        wait: bool = True,
     ) -> None:
+        """Prepare to drive.
+
+        Args:
+            machine: Of the run's flow.
+            run: As it was last written.
+            catalogue: What the actions are.
+            actions: Performs them.
+            store: Where the run is written down.
+            clock: Tells the time.
+            listeners: Hear every record.
+            inbox: What others ask of the run and answer to it.
+            wait: Whether to stay when the run does nothing but wait for a person.
+        """
         self.run = run
         self.over = False
         self._machine = machine
@@ -50,44 +70,53 @@ class Runner:
         self._store = store
         self._clock = clock
         self._listeners = listeners
+        self._wait = wait
         self._scopes: dict[str, Scope] = {}
-        self._mailbox: list[tuple[int, int, events.Event]] = []
-        self._arrived = asyncio.Event()
-        self._order = count()
+        self._mailbox = Mailbox()
         self._driving: asyncio.Task[Run] | None = None
         self._killed = False
+        self._inbox = None if inbox is None else InboxWatch(inbox, self._post_urgently, self.stop, self.kill)
 
     async def drive(self) -> Run:
-        """Take the run from its start to its end.
+        """Take the run to its end, or to where nothing but a person can take it further.
 
         Nothing that it started is left when this returns or raises.
 
+        Returns:
+            The run, which has ended or is suspended.
+
         Raises:
-            StoreError: The run could not be written down; it was stopped.
+            StoreError: The run could not be written down; what it had started was ended in order.
+            Fenced: Another process has taken it over.
         """
         self._driving = asyncio.current_task()
-        flow = self._machine.flow
-        self._write([records.record("run_started", self._clock.now(), run=self.run.id, flow=flow.name)])
-        self._post(events.Started())
         try:
-            while not self.run.ended and not self._killed:
-                await self._macrostep(await self._next())
+            if self._inbox is not None:
+                watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._mailbox.wake)
+                self._scope(_OWN).start(watching, "inbox")
+            await self._begin()
+            await self._go_on()
         except asyncio.CancelledError:
             if not self._killed:
                 raise
+        except StoreError:
+            await self._give_up()
+            raise
         finally:
             await self._abandon()
         if self._killed and self._driving is not None and self._driving.cancelling():
             self._driving.uncancel()  # whoever awaits us goes on
-        if not self.over:
+        if not self.over and self.run.phase is not Phase.SUSPENDED:
             # Also a run that had decided how to end is killed when its ending was not waited for.
-            self.run = replace(self.run, phase=Phase.CANCELLED, outcome="killed", reason="killed")
+            self.run = replace(
+                self.run, phase=Phase.CANCELLED, outcome="killed", reason="killed", undos=(), undoing=(), gates={}
+            )
             self._ended("killed", self.run.state, "killed")
         return self.run
 
     def stop(self, reason: str = "stopped") -> None:
         """Ask the run to end in order; goes before whatever else waits."""
-        self._post(events.StopRequested(reason), urgency=0)
+        self._post_urgently(events.StopRequested(reason))
 
     def kill(self) -> None:
         """End the run at once: programs are ended, undos are not performed."""
@@ -95,25 +124,92 @@ class Runner:
             self._driving.cancel()
         self._killed = True
 
+    @property
+    def parked(self) -> bool:
+        """Whether the run does nothing but wait for a person."""
+        return self._machine.parked(self.run)
+
+    def suspend(self) -> None:
+        """Do not stay any more when the run does nothing but wait for a person."""
+        self._wait = False
+        self._mailbox.wake()
+
+    def look(self) -> None:
+        """See at once what others ask and have answered."""
+        if self._inbox is not None:
+            self._inbox.look(self.run.gates)
+
+    # --- from the start, or from where it was -------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        if self.run.phase is Phase.PENDING:
+            self._write([self._record("run_started", run=self.run.id, flow=self._machine.flow.name)])
+            self._post(events.Started())
+            return
+        died = self.run.phase is not Phase.SUSPENDED
+        self._write([self._record("run_resumed", run=self.run.id, state=self.run.state, died=died)])
+        begun = not self.run.undoing
+        for undo in self.run.undoing:
+            await self._undo(undo)
+        if self.run.ended:
+            self._ended(str(self.run.outcome), self.run.state, self.run.reason)
+        else:
+            self._post_urgently(events.Resumed(begun))
+
+    async def _go_on(self) -> None:
+        while not self.run.ended and not self._killed:
+            event = await self._mailbox.next(self._stays)
+            if event is None:
+                return self._suspend()
+            await self._macrostep(event)
+        return None
+
+    def _stays(self) -> bool:
+        if self._inbox is not None and self._inbox.failure is not None:
+            raise self._inbox.failure
+        return self._wait or not self.parked
+
+    def _suspend(self) -> None:
+        asked = [gate.id for gate in self.run.gates.values()]
+        record = self._record("run_suspended", run=self.run.id, state=self.run.state, gates=asked)
+        self._write([record], replace(self.run, phase=Phase.SUSPENDED))
+
+    async def _give_up(self) -> None:
+        """End everything in order, though it cannot be written down any more."""
+        await self._abandon()
+        for undo in (*self.run.undoing, *reversed(self.run.undos)):
+            call = self._undo_call(undo, note=lambda event, **fields: None)
+            with suppress(Exception):
+                async with asyncio.timeout(UNDO_WITHIN):
+                    await self._actions.perform(call)
+
     # --- events in, commands out --------------------------------------------------------------------------
 
-    def _post(self, event: events.Event, urgency: int = 1) -> None:
-        heapq.heappush(self._mailbox, (urgency, next(self._order), event))
-        self._arrived.set()
+    def _post(self, event: events.Event) -> None:
+        self._mailbox.post(event)
 
-    async def _next(self) -> events.Event:
-        while not self._mailbox:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return heapq.heappop(self._mailbox)[2]
+    def _post_urgently(self, event: events.Event) -> None:
+        self._mailbox.post(event, urgent=True)
 
     async def _macrostep(self, event: events.Event) -> None:
+        expires = isinstance(event, events.TimerFired) and event.purpose == "timeout"
+        if expires and self._answers():
+            return self._post(event)  # who answered in time is not to lose against the clock
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
         wished = (records.of_command(command, now) for command in step.commands)
-        self._write([*records.of_event(event, now), *(record for record in wished if record is not None)], step.run)
+        try:
+            self._write([*records.of_event(event, now), *(record for record in wished if record is not None)], step.run)
+        except AnswerWaiting:
+            if not self._answers():
+                raise
+            return self._post_urgently(event)
         for command in step.commands:
             await self._perform(command)
+        return None
+
+    def _answers(self) -> bool:
+        return self._inbox is not None and self._inbox.answers(self.run.gates)
 
     async def _perform(self, command: Command) -> None:
         match command:
@@ -121,10 +217,12 @@ class Runner:
                 await self._leave(command)
             case StartAction():
                 call = self._call(command, command.state, command.attempt, command.key)
-                work = performance.action(command, call, self._actions, self._post)
+                way = performance.look_up if command.look_up else performance.action
+                work = way(command, call, self._actions, self._post)
                 self._scope(command.state).start(work, command.do)
             case SetTimer():
-                self._scope(command.state).start(performance.timer(command, self._clock, self._post), command.purpose)
+                scope = self._scope(command.state.partition(":")[0])
+                scope.start(performance.timer(command, self._clock, self._post), command.purpose)
             case StartActivity():
                 key = f"{self.run.id}/{command.activity}/{command.visit}"
                 call = self._call(command, command.activity, 1, key)
@@ -159,20 +257,27 @@ class Runner:
             await self._undo(undo)
 
     async def _undo(self, undo: PendingUndo) -> None:
-        call = Call(self.run.id, undo.state, 1, undo.do, undo.inputs, {}, f"{self.run.id}/{undo.state}/undo", self.note)
+        call = self._undo_call(undo, self.note)
         about = {"state": undo.state, "action": undo.do}
         self.note("undo_started", **about)
+        ending: dict[str, object]
         try:
             async with asyncio.timeout(UNDO_WITHIN):
                 done = await self._actions.perform(call)
+            ending = {"outcome": done.outcome, "result": done.value}
         except TimeoutError:
-            self.note("undo_finished", **about, outcome="error.timeout", message="it took too long")
+            ending = {"outcome": "error.timeout", "message": "it took too long"}
         except Exception as raised:
             # Recorded only: an undo that fails must not hide why the scope was left, nor keep the next from its turn.
             error = performance.known(raised, undo.do)
-            self.note("undo_finished", **about, outcome=f"error.{error.kind}", message=error.message)
-        else:
-            self.note("undo_finished", **about, outcome=done.outcome, result=done.value)
+            ending = {"outcome": f"error.{error.kind}", "message": error.message}
+        owed = list(self.run.undoing)
+        if undo in owed:
+            owed.remove(undo)
+        self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
+
+    def _undo_call(self, undo: PendingUndo, note: Callable[..., None]) -> Call:
+        return Call(self.run.id, undo.state, 1, undo.do, undo.inputs, {}, f"{self.run.id}/{undo.state}/undo", note)
 
     async def _abandon(self) -> None:
         """End whatever still runs, innermost first; after an orderly end there is nothing."""
@@ -190,7 +295,10 @@ class Runner:
 
     def note(self, event: str, **fields: object) -> None:
         """Write a record of something that happens outside a macrostep."""
-        self._write([records.record(event, self._clock.now(), **fields)])
+        self._write([self._record(event, **fields)])
+
+    def _record(self, event: str, /, **fields: object) -> records.Record:
+        return records.record(event, self._clock.now(), **fields)
 
     def _ended(self, outcome: str, state: str, reason: str) -> None:
         self.over = True

@@ -86,24 +86,8 @@ class OpenGate:
     gate: Gate
 
 
-class Claim(RunStore, Protocol):
-    """The right to write one run, until somebody else takes it.
-
-    Attributes:
-        epoch: How often the run has been claimed, this time included; larger at each claim.
-    """
-
-    epoch: int
-
-    def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
-        """Write, and keep a new text of the flow for the run in the same transaction.
-
-        Raises:
-            StoreError: It cannot be written.
-            Fenced: Somebody else has claimed the run.
-            AnswerWaiting: As for `write`.
-        """
-        ...
+class Inbox(Protocol):
+    """What other processes ask of one run, and answer to it."""
 
     def requests(self) -> list[Request]:
         """What others have asked of the run, oldest first, each once in this claim; cheap enough to call often.
@@ -124,6 +108,26 @@ class Claim(RunStore, Protocol):
 
         Raises:
             StoreError: The store cannot be read.
+        """
+        ...
+
+
+class Claim(RunStore, Inbox, Protocol):
+    """The right to write one run, until somebody else takes it.
+
+    Attributes:
+        epoch: How often the run has been claimed, this time included; larger at each claim.
+    """
+
+    epoch: int
+
+    def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
+        """Write, and keep a new text of the flow for the run in the same transaction.
+
+        Raises:
+            StoreError: It cannot be written.
+            Fenced: Somebody else has claimed the run.
+            AnswerWaiting: As for `write`.
         """
         ...
 

@@ -1,0 +1,79 @@
+"""What other processes ask of a run and answer to it, brought in as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+
+from retake_flow.errors import RetakeFlowError
+from retake_flow.ports.clock import Clock
+from retake_flow.ports.runs import Inbox
+from retake_flow.run.events import GateAnswered
+
+#: How often to look, in seconds.
+LOOK_EVERY = 0.4
+
+
+class InboxWatch:
+    """Looks into the inbox of a run.
+
+    Args:
+        inbox: What others left there.
+        post: Takes the answers of people, urgently.
+        stop: Is called when somebody asks the run to stop.
+        kill: Is called when somebody asks to kill it.
+
+    Attributes:
+        failure: Why it cannot be read any more.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        post: Callable[[GateAnswered], None],
+        stop: Callable[[str], None],
+        kill: Callable[[], None],
+    ) -> None:
+        self._inbox = inbox
+        self._post = post
+        self._stop = stop
+        self._kill = kill
+        self._taken: set[str] = set()
+        self.failure: RetakeFlowError | None = None
+
+    def look(self, gates: Container[str]) -> bool:
+        """Pass on what is new; tells whether there were answers.
+
+        Args:
+            gates: The ids of the questions that are open.
+
+        Raises:
+            StoreError: It cannot be read.
+            Fenced: Another process has taken the run over.
+        """
+        for what in self._inbox.requests():
+            if what == "stop":
+                self._stop("stopped from another process")
+            else:
+                self._kill()
+        return self.answers(gates)
+
+    def answers(self, gates: Container[str]) -> bool:
+        """Pass on the answers that are new; tells whether there were any."""
+        # A gate that was asked anew after a crash has the id of the first one, whose answer is over.
+        self._taken = {gate for gate in self._taken if gate in gates}
+        new = {key: answer for key, answer in self._inbox.answers().items() if key in gates and key not in self._taken}
+        for gate, answer in new.items():
+            self._taken.add(gate)
+            self._post(GateAnswered(gate, answer))
+        return bool(new)
+
+    async def watch(self, gates: Callable[[], Container[str]], clock: Clock, failed: Callable[[], None]) -> None:
+        """Look again and again, until the inbox cannot be read any more."""
+        while True:
+            try:
+                self.look(gates())
+            except RetakeFlowError as error:
+                self.failure = error
+                failed()
+                return
+            await clock.sleep_until(clock.now() + LOOK_EVERY)
