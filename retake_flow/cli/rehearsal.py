@@ -20,6 +20,12 @@ def add_to(commands: Any) -> None:
         "--options", metavar="FILE", help="JSON: latency, lag, agents, viewers, faults, … (docs/rehearsal.md)"
     )
     parser.add_argument(
+        "--keep",
+        metavar="FILE",
+        help="keep who is registered, what was posted and the faults to come in FILE, secrets and all: "
+        "the options with which it goes on later",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="say nothing but the address, which is a JSON line in any case"
     )
     parser.set_defaults(command=rehearsal)
@@ -42,10 +48,11 @@ def rehearsal(args: argparse.Namespace) -> int:
 
     folder = Path(args.folder) if args.folder else Settings.from_environment().state_folder / "rehearsals" / "alone"
     options = Options.from_mapping(read_options(args.options))
-    return asyncio.run(_serve(options, folder, args.port, args.json))
+    keep = Path(args.keep) if args.keep else None
+    return asyncio.run(_serve(options, folder, args.port, keep, args.json))
 
 
-async def _serve(options: Options, folder: Path, port: int, as_json: bool) -> int:
+async def _serve(options: Options, folder: Path, port: int, keep: Path | None, as_json: bool) -> int:
     import asyncio
     import signal
 
@@ -55,7 +62,7 @@ async def _serve(options: Options, folder: Path, port: int, as_json: bool) -> in
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    async with serve(options, folder, port) as server:
+    async with serve(options, folder, port, keep) as server:
         terminal.emit({"api_url": server.address, "rtmp_url": server.rtmp_address, "folder": str(server.folder)})
         if not as_json:
             own = server.folder / "credentials.json"

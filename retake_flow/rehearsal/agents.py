@@ -94,6 +94,7 @@ class Agent:
         chat: Its chat.
         code: The verification code that was prepared, empty before.
         token_address: The address of its own token; empty until the first stream of a verified agent.
+        spent_keys: The stream keys that it pushed with in earlier parts of the rehearsal.
         keys: All stream keys it got, the newest last.
         sessions: All its sessions, the newest last.
         publication: The push that is going on, or the last one.
@@ -112,6 +113,7 @@ class Agent:
     chat: Chat
     code: str = ""
     token_address: str = ""
+    spent_keys: tuple[Secret, ...] = ()
     keys: list[StreamKey] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     publication: Publication | None = None

@@ -49,9 +49,17 @@ class Directory:
     def prepare(self, agent: PreparedAgent, options: Options) -> Agent:
         """Have an agent there from the beginning."""
         verified = options.verified if agent.verified is None else agent.verified
-        person = self._identities.person(agent.name, agent.user_id)
-        profile = Profile(agent.name, wallet_address=person.wallet_address, ticker=agent.name[:10].upper())
-        return self._admit(person, profile, agent.token, verified, options)
+        person = self._identities.person(agent.name, agent.user_id, agent.wallet_address)
+        profile = Profile(
+            agent.name,
+            description=agent.description,
+            image_url=agent.image_url,
+            wallet_address=person.wallet_address,
+            ticker=agent.ticker or agent.name[:10].upper(),
+        )
+        admitted = self._admit(person, profile, agent.token, verified, options, agent.agent_id)
+        admitted.code, admitted.token_address, admitted.spent_keys = agent.code, agent.token_address, agent.spent_keys
+        return admitted
 
     def with_token(self, token: str) -> Agent | None:
         """Whose access token this is."""
@@ -73,12 +81,21 @@ class Directory:
                 return agent
         raise NotFound("User not found")
 
-    def _admit(self, person: Person, profile: Profile, token: Secret, verified: bool, options: Options) -> Agent:
+    def _admit(
+        self,
+        person: Person,
+        profile: Profile,
+        token: Secret,
+        verified: bool,
+        options: Options,
+        agent_id: str = "",
+    ) -> Agent:
         chat = Chat(person.user_id, self._identities)
-        for cue in options.history:
+        # An agent that has an id already was there in an earlier part, and so was its history.
+        for cue in () if agent_id else options.history:
             viewer = self._identities.viewer(cue.name)
             written_at = self._now() - (cue.at or HISTORY_AGE)
             chat.write(viewer, cue.text, at=written_at, session_id="", shape=options.chat_shape)
-        agent = Agent(person, self._identities.id("agent"), token, profile, verified, chat)
+        agent = Agent(person, agent_id or self._identities.id("agent"), token, profile, verified, chat)
         self._agents.append(agent)
         return agent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from retake_flow.errors import UsageError
@@ -107,9 +107,14 @@ class FaultPlan:
         return None
 
     @property
+    def remaining(self) -> tuple[Fault, ...]:
+        """The faults that are still to happen, less what has been counted."""
+        return tuple(entry.rest for entry in self._entries if entry.pending)
+
+    @property
     def pending(self) -> int:
         """How many faults have not been used up; those without an end count once."""
-        return sum(entry.fault.times is None or entry.used < entry.fault.times for entry in self._entries)
+        return sum(entry.pending for entry in self._entries)
 
 
 @dataclass(slots=True)
@@ -118,8 +123,17 @@ class _Entry:
     skipped: int = 0
     used: int = 0
 
+    @property
+    def pending(self) -> bool:
+        return self.fault.times is None or self.used < self.fault.times
+
+    @property
+    def rest(self) -> Fault:
+        times = None if self.fault.times is None else self.fault.times - self.used
+        return replace(self.fault, times=times, after=self.fault.after - self.skipped)
+
     def due(self) -> bool:
-        if self.fault.times is not None and self.used >= self.fault.times:
+        if not self.pending:
             return False
         if self.skipped < self.fault.after:
             self.skipped += 1

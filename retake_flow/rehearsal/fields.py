@@ -76,6 +76,13 @@ class Fields:
         inner = Fields(self._get(name, {}), f"{self.where}.{name}")
         return {key: inner.text(key) for key in inner._value}
 
+    def words(self, name: str) -> list[str]:
+        """A list of texts; empty when it is missing."""
+        value = self._get(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.wrong(name, "a list of texts")
+        return value
+
     def objects(self, name: str) -> list[Fields]:
         """A list of objects; empty when it is missing."""
         return each(self._get(name, []), f"{self.where}.{name}")

@@ -23,13 +23,18 @@ class Person:
 
 
 class Identities:
-    """Gives out what must be unique on one platform."""
+    """Gives out what must be unique on one platform.
 
-    def __init__(self, rng: Random) -> None:
+    Args:
+        rng: Where it comes from.
+        part: Which part of a rehearsal this is; each has ids of comments of its own.
+    """
+
+    def __init__(self, rng: Random, part: int = 1) -> None:
         self._rng = rng
         self._given: set[str] = set()
         self._viewers: dict[str, Person] = {}
-        self._comments = 96  # so that the observed ids soon go from two digits to three
+        self._comments = 96 + (part - 1) * 1_000_000  # 96: so that the ids soon go from two digits to three
 
     def id(self, kind: str) -> str:
         """A new id, such as `session_k3v…`."""

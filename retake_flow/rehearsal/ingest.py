@@ -28,14 +28,15 @@ class Ingest:
         platform: Who decides which key is good, and who is told of the frames.
         folder: Where recordings go.
         port: The TCP port on 127.0.0.1; 0 lets the system choose.
+        prefix: What the names of recordings begin with.
 
     Raises:
         OSError: The port cannot be had.
     """
 
-    def __init__(self, platform: Platform, folder: Path, port: int = 0) -> None:
+    def __init__(self, platform: Platform, folder: Path, port: int = 0, prefix: str = "") -> None:
         self._platform = platform
-        self._folder = folder
+        self._recordings = folder / "recordings" / f"{prefix}push-"
         self._port = port
         self._pushes: set[asyncio.Task[None]] = set()
 
@@ -59,7 +60,7 @@ class Ingest:
         return f"rtmp://127.0.0.1:{self._port}/app"
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        push = asyncio.create_task(_Push(self._platform, self._folder, reader, writer).run())
+        push = asyncio.create_task(_Push(self._platform, self._recordings, reader, writer).run())
         self._pushes.add(push)
         push.add_done_callback(self._pushes.discard)
 
@@ -68,10 +69,10 @@ class _Push:
     """One connection, from its handshake to its end."""
 
     def __init__(
-        self, platform: Platform, folder: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, platform: Platform, recordings: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._platform = platform
-        self._folder = folder
+        self._recordings = recordings
         self._messages = rtmp.MessageReader(reader)
         self._writer = writer
 
@@ -124,7 +125,8 @@ class _Push:
         return publication
 
     async def _receive(self, publication: Publication) -> None:
-        recording = Recording(self._folder / "recordings" / f"push-{publication.number:02}.flv")
+        name = f"{self._recordings.name}{publication.number:02}.flv"
+        recording = Recording(self._recordings.with_name(name))
         try:
             while True:
                 message = await self._messages.read()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass, field
+from random import Random
+from typing import Any, Literal, get_args
 
 from retake_flow.errors import UsageError
+from retake_flow.flow import formats
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.faults import Fault
 from retake_flow.rehearsal.fields import Fields
@@ -22,6 +24,8 @@ CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
 # platform.md: observed are 409 and 404; 200 is the documented answer, which says nothing of sessions.
 COMMENTS_WITHOUT_SESSION = (409, 404, 200)
 
+_TOLD = ("agent_id", "description", "image_url", "wallet_address", "ticker", "code", "token_address")
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedAgent:
@@ -32,24 +36,50 @@ class PreparedAgent:
         token: Its access token.
         user_id: Its userDbId; one is made up when it is empty.
         verified: Whether it is verified; None is what the options say for everybody.
+        agent_id: Its other id; who has one has been here before, and gets no history.
+        description: What it tells of itself; so do `image_url`, `wallet_address` and `ticker`.
+        code: The verification code that was prepared for it.
+        token_address: The address of its own token.
+        spent_keys: The stream keys that it pushed with before.
     """
 
     name: str
     token: Secret
     user_id: str = ""
     verified: bool | None = None
+    agent_id: str = ""
+    description: str = ""
+    image_url: str = ""
+    wallet_address: str = ""
+    ticker: str = ""
+    code: str = ""
+    token_address: str = ""
+    spent_keys: tuple[Secret, ...] = ()
 
     @classmethod
     def read(cls, fields: Fields) -> PreparedAgent:
-        """Read an agent from JSON: `name`, `token`, optional `user_id` and `verified`."""
+        """Read an agent from JSON: `name` and `token`; all else is optional."""
         agent = cls(
             name=fields.text("name"),
             token=Secret(fields.text("token")),
             user_id=fields.text("user_id", ""),
             verified=fields.flag("verified") if fields.has("verified") else None,
+            spent_keys=tuple(Secret(key) for key in fields.words("spent_keys")),
+            **{name: fields.text(name, "") for name in _TOLD},
         )
         fields.end()
         return agent
+
+    def as_json(self) -> dict[str, Any]:
+        """The agent as `read` reads it, its secrets in plain text."""
+        return {
+            "name": self.name,
+            "token": self.token.reveal(),
+            "user_id": self.user_id,
+            **({} if self.verified is None else {"verified": self.verified}),
+            **{name: getattr(self, name) for name in _TOLD},
+            "spent_keys": [key.reveal() for key in self.spent_keys],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +101,7 @@ class Options:
             hour where it is 0.
         viewers: What viewers do once the stream is live.
         faults: What goes wrong.
+        part: Which part of a rehearsal that was interrupted this is, from 1.
     """
 
     verified: bool = True
@@ -85,6 +116,12 @@ class Options:
     history: tuple[Cue, ...] = ()
     viewers: tuple[Cue, ...] = DEFAULT_SCRIPT
     faults: tuple[Fault, ...] = ()
+    part: int = 1
+
+    @property
+    def dice(self) -> Random:
+        """Where ids, tokens and keys come from; with a seed, each part has its own, and the same ones each time."""
+        return Random(self.seed if self.seed is None or self.part == 1 else f"{self.seed}, part {self.part}")
 
     @classmethod
     def from_json(cls, text: str) -> Options:
@@ -115,14 +152,36 @@ class Options:
             comments_without_session=fields.choice("comments_without_session", COMMENTS_WITHOUT_SESSION, 409),
             skill_version=fields.text("skill_version", "2.1.2"),
             seed=fields.whole("seed") if fields.anything("seed") is not None else None,
-            tweets=fields.texts("tweets"),
+            tweets=_tweets(fields),
             agents=tuple(PreparedAgent.read(item) for item in fields.objects("agents")),
             history=tuple(Cue.read(item) for item in fields.objects("history")),
             viewers=_viewers(fields),
             faults=tuple(Fault.read(item) for item in fields.objects("faults")),
+            part=fields.whole("part", 1, least=1),
         )
         fields.end()
         return options
+
+    def as_json(self) -> dict[str, Any]:
+        """The options as `from_mapping` reads them, tokens in plain text."""
+        return {
+            **{name: getattr(self, name) for name in Options.__dataclass_fields__},
+            "tweets": dict(self.tweets),
+            "agents": [agent.as_json() for agent in self.agents],
+            "history": [asdict(cue) for cue in self.history],
+            "viewers": [asdict(cue) for cue in self.viewers],
+            "faults": [asdict(fault) for fault in self.faults],
+        }
+
+
+def _tweets(fields: Fields) -> dict[str, str]:
+    tweets = fields.texts("tweets")
+    for url in tweets:
+        try:
+            formats.post(url)
+        except ValueError as error:
+            raise UsageError(f"{fields.where}.tweets: {url!r}: {error}") from None
+    return tweets
 
 
 def _viewers(fields: Fields) -> tuple[Cue, ...]:

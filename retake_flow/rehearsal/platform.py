@@ -47,7 +47,7 @@ class Platform:
         self.now = now
         self.began = now()
         self.ingest_url = "rtmps://ingest.rehearsal.invalid:443/app"
-        self._identities = Identities(rng)
+        self._identities = Identities(rng, options.part)
         self.agents = Directory(self._identities, now)
         self.verification = Verification(self._identities, options.tweets)
         self.publications: list[Publication] = []
@@ -202,6 +202,8 @@ class Platform:
             for issued in agent.keys:
                 if issued.value.reveal() == key:
                     return agent, issued
+            if any(spent.reveal() == key for spent in agent.spent_keys):
+                self.breaches.append(rules.at_spent_key(agent, self.now()))
         self.refused_pushes += 1
         raise Rejected("the stream key is unknown")
 

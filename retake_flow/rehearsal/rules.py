@@ -59,6 +59,12 @@ def at_old_key(agent: Agent, number: int, now: float) -> Breach:
     return _breach(agent, now, "key-reused", f"key {number} was pushed with after a newer one was issued")
 
 
+def at_spent_key(agent: Agent, now: float) -> Breach:
+    """A push with a key of an earlier part of the rehearsal."""
+    text = "a key was pushed with again that had been used before the rehearsal was interrupted"
+    return _breach(agent, now, "key-reused", text)
+
+
 def at_thumbnail(agent: Agent, session: Session | None, now: float) -> list[Breach]:
     """What is wrong with sending a thumbnail now."""
     live = session is not None and session.live_at is not None and session.live_at <= now

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from retake_flow.errors import UsageError
 from retake_flow.rehearsal import report
 from retake_flow.rehearsal.app import create_app
 from retake_flow.rehearsal.ingest import Ingest
+from retake_flow.rehearsal.keeper import Keeper
 from retake_flow.rehearsal.options import Options
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.viewers import attend
@@ -32,7 +32,9 @@ class RehearsalServer:
         platform: Its state.
         address: The origin of its HTTP side, such as `http://127.0.0.1:8080`.
         rtmp_address: Where video is pushed to, without the key.
-        folder: Where its files are: `recordings/`, `thumbnails/` and, at the end, `report.json`.
+        folder: Where its files are: `recordings/`, `thumbnails/` and, at the end, `report.json`. Recordings and
+            thumbnails of the second part of a rehearsal begin with `part2-`; the first part's report is then
+            `report-1.json`.
     """
 
     def __init__(self, platform: Platform, address: str, rtmp_address: str, folder: Path) -> None:
@@ -47,30 +49,33 @@ class RehearsalServer:
 
 
 @asynccontextmanager
-async def serve(options: Options, folder: Path, port: int = 0) -> AsyncIterator[RehearsalServer]:
+async def serve(
+    options: Options, folder: Path, port: int = 0, keep: Path | None = None
+) -> AsyncIterator[RehearsalServer]:
     """Serve a rehearsal on 127.0.0.1 until the context is left.
 
     Args:
         options: How the platform behaves.
         folder: Where its files go; made when it is not there.
         port: The HTTP port; 0 lets the system choose.
+        keep: Where the options of the next part are kept all the time, secrets and all: with them a rehearsal whose
+            process has ended in any way goes on with the same agents. `report.json` is then there all the time too.
 
     Raises:
         UsageError: The port is taken, or the folder cannot be used.
     """
     folder = _prepared(folder)
-    platform = Platform(options, time.time, random.Random(options.seed))
-
-    def keep(name: str, content: bytes) -> str:
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-        return str(path)
-
+    files = _Files(folder, options.part)
+    platform = Platform(options, time.time, options.dice)
+    app = create_app(platform, keep=files.thumbnail)
+    keeper = None if keep is None else Keeper(platform, keep, lambda: files.report(platform, ended=False))
+    if keeper is not None:
+        app = keeper.around(app)
+        _begin(keeper)
     try:
-        async with Ingest(platform, folder) as ingest:
+        async with Ingest(platform, folder, prefix=files.prefix) as ingest:
             platform.ingest_url = ingest.address
-            async with _http(create_app(platform, keep=keep), port) as address:
+            async with _http(app, port) as address:
                 audience = asyncio.create_task(attend(platform, options.viewers))
                 try:
                     yield RehearsalServer(platform, address, ingest.address, folder)
@@ -80,7 +85,40 @@ async def serve(options: Options, folder: Path, port: int = 0) -> AsyncIterator[
                     if not audience.cancelled():
                         audience.result()
     finally:
-        keep("report.json", json.dumps(report.build(platform), indent=1).encode())
+        if keeper is not None:
+            keeper.keep()
+        files.report(platform, ended=True)
+
+
+class _Files:
+    """The files of one part of a rehearsal, beside those of its earlier parts."""
+
+    def __init__(self, folder: Path, part: int) -> None:
+        self._folder = folder
+        self.prefix = f"part{part}-" if part > 1 else ""
+        earlier = folder / "report.json"
+        if part > 1 and earlier.exists():
+            earlier.rename(folder / f"report-{part - 1}.json")
+
+    def thumbnail(self, name: str, content: bytes) -> str:
+        path = self._folder / name
+        path = path.with_name(self.prefix + path.name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return str(path)
+
+    def report(self, platform: Platform, *, ended: bool) -> None:
+        written = json.dumps({"ended": ended, **report.build(platform)}, indent=1)
+        unfinished = self._folder / ".report.json"
+        unfinished.write_text(written, encoding="utf-8")
+        unfinished.replace(self._folder / "report.json")
+
+
+def _begin(keeper: Keeper) -> None:
+    try:
+        keeper.keep()
+    except OSError as error:
+        raise UsageError(f"the rehearsal cannot be kept: {error.strerror}") from None
 
 
 def _prepared(folder: Path) -> Path:

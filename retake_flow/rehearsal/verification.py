@@ -6,14 +6,11 @@ import re
 from collections.abc import Mapping
 
 from retake_flow.errors import Rejected
+from retake_flow.flow import formats
 from retake_flow.rehearsal.agents import Agent
 from retake_flow.rehearsal.identities import Identities
 
-_STATUS = re.compile(r"https://(?:www\.|mobile\.)?(?:twitter|x)\.com/([A-Za-z0-9_]{1,15})/status/(\d+)/?(?:\?.*)?")
-
-# Names and numbers that stand in the guide's examples.
-_EXAMPLE_NAMES = frozenset({"username", "example", "your_handle", "yourhandle", "user"})
-_EXAMPLE_NUMBERS = frozenset({"123", "1234567890", "0"})
+_NUMBER = re.compile(r"/status/([0-9]+)", re.IGNORECASE)
 
 
 class Verification:
@@ -29,6 +26,11 @@ class Verification:
         self._tweets: dict[str, str] = {}
         for url, text in tweets.items():
             self.post(url, text)
+
+    @property
+    def tweets(self) -> dict[str, str]:
+        """The tweets that can be found, text by address."""
+        return {f"https://x.com/i/web/status/{number}": text for number, text in self._tweets.items()}
 
     def post(self, url: str, text: str) -> None:
         """Have somebody post a tweet.
@@ -62,15 +64,19 @@ class Verification:
 
 def is_placeholder(url: str) -> bool:
     """Whether an address is no tweet's, or is copied from an example."""
-    match = _STATUS.fullmatch(url.strip())
-    return match is None or match[1].lower() in _EXAMPLE_NAMES or match[2] in _EXAMPLE_NUMBERS
+    try:
+        formats.post(url)
+    except ValueError:
+        return True
+    return False
 
 
 def _number(url: str) -> str:
-    match = _STATUS.fullmatch(url.strip())
-    if match is None:
+    # A tweet is known by its number; the name before it is decoration.
+    found = _NUMBER.search(url)
+    if found is None or is_placeholder(url):
         raise Rejected("Invalid tweet URL")
-    return match[2]
+    return found[1]
 
 
 def _message(agent: Agent) -> str:

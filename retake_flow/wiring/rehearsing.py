@@ -11,13 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
-from retake_flow.errors import RetakeFlowError, StudioError
+from retake_flow.errors import CredentialsError, RetakeFlowError, StudioError, UsageError
 from retake_flow.redact import Secret
+from retake_flow.rehearsal import private_file
 from retake_flow.rehearsal.options import Options
-from retake_flow.settings import Settings
+from retake_flow.settings import Settings, is_loopback
 from retake_flow.studio import recording
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
@@ -25,45 +27,62 @@ from retake_flow.studio.specification import ProcessSpec
 
 AGENT = "rehearsal-agent"
 
+_KEPT = "rehearsal.json"  # the platform's options, which it keeps up to date
+_OWN = "credentials.json"
+
 
 @asynccontextmanager
 async def rehearsal(
-    launcher: Launcher, settings: Settings, folder: Path, options: Mapping[str, Any]
+    launcher: Launcher, settings: Settings, folder: Path, options: Mapping[str, Any], resumed: bool = False
 ) -> AsyncIterator[Settings]:
     """A platform on this machine, and the settings that make a run use it and nothing else.
 
     The real credentials are neither read nor sent. Unless the options name agents, there is one with credentials; an
     empty list makes the run register.
 
+    What it needs to go on, in whatever way this process ends, stays in the folder until `forget`.
+
     Args:
         launcher: Starts the platform.
         settings: Of this process.
-        folder: Where recordings, thumbnails and the report go; credentials only while the rehearsal lasts.
-        options: As the rehearsal's options file.
+        folder: Where recordings, thumbnails, the report, credentials and what the platform keeps go.
+        options: As the rehearsal's options file; of no account when it is resumed.
+        resumed: Whether the rehearsal in the folder goes on: with the same agents, credentials and posts, and with
+            what is left of its faults.
 
     Raises:
-        UsageError: An option is unknown or not of its type.
+        UsageError: An option is unknown or not of its type; the folder cannot be used, or holds credentials that are
+            not a rehearsal's; there is nothing in it to resume.
+        CredentialsError: The credentials of a rehearsal that is resumed cannot be read any more.
+        StudioError: The platform did not start.
     """
-    agents = options.get("agents", [_new_agent()])
-    Options.from_mapping({**options, "agents": agents})
-    folder.mkdir(parents=True, exist_ok=True)
-    script, own = folder / "options.json", folder / "credentials.json"
+    agent = None
+    if resumed:
+        _require(folder)
+    else:
+        agent = _prepare(folder, options)
     said = _FirstLine()
-    try:
-        script.touch(mode=0o600)
-        script.write_text(json.dumps({**options, "agents": agents}), encoding="utf-8")
-        async with launcher.process(_platform(folder, script), said.whole, said.hear):
-            origin = _origin(said.line)
-            for agent in agents[:1]:
-                credentials.save(own, _credentials(agent, origin))
-            yield replace(settings, origin=origin, access_token=None, credentials=own)
-    finally:
-        script.unlink(missing_ok=True)
-        own.unlink(missing_ok=True)
+    async with launcher.process(_platform(folder), said.whole, said.hear):
+        origin = _origin(said.line)
+        _hand_over(folder / _OWN, origin, agent)
+        yield replace(settings, origin=origin, access_token=None, credentials=folder / _OWN)
+
+
+def forget(folder: Path) -> None:
+    """Remove what a rehearsal that is over for good has kept to go on: its credentials and its platform's tokens.
+
+    Recordings, thumbnails and reports stay. Credentials that are not a rehearsal's stay too.
+    """
+    private_file.remove(folder / _KEPT)
+    for file in (folder / _OWN, *folder.glob(f"{_OWN}.*")):
+        if _is_a_rehearsals(file):
+            private_file.remove(file)
 
 
 async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
     """What happened in a rehearsal that is over, with what its recordings really hold (by ffprobe).
+
+    Of a rehearsal that was resumed it is the last part; the others are beside it as `report-1.json`, …
 
     Raises:
         StudioError: There is no report: the rehearsal did not end in order.
@@ -72,6 +91,8 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise StudioError(f"the rehearsal left no report in {folder}") from None
+    if not answer["ended"]:
+        raise StudioError(f"the rehearsal did not end in order; {folder / 'report.json'} tells how far it came")
     for recorded in answer["recordings"]:
         if recorded["path"] and recorded["frames"]:
             try:
@@ -81,7 +102,52 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
     return answer
 
 
-def _platform(folder: Path, script: Path) -> ProcessSpec:
+def _prepare(folder: Path, options: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Make a folder ready for a new rehearsal; gives the agent that the run is."""
+    agents = options.get("agents", [_new_agent()])
+    Options.from_mapping({**options, "agents": agents})
+    own = folder / _OWN
+    if own.exists() and not _is_a_rehearsals(own):
+        raise UsageError(
+            f"{own} holds credentials that are not a rehearsal's", hint="name another folder with --folder"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        forget(folder)
+        private_file.replace(folder / _KEPT, json.dumps({**options, "agents": agents}))
+    except OSError as error:
+        raise UsageError(f"the rehearsal cannot use the folder {folder}: {error.strerror}") from None
+    return agents[0] if agents else None
+
+
+def _require(folder: Path) -> None:
+    if not (folder / _KEPT).exists():
+        raise UsageError(
+            f"the rehearsal cannot go on: nothing of it is left in {folder}",
+            hint="its folder was moved or deleted, or it has ended; start a new run",
+        )
+
+
+def _hand_over(own: Path, origin: str, agent: Mapping[str, str] | None) -> None:
+    """Give the run its credentials, which are good for a platform that has another address each time."""
+    known = credentials.load(own)
+    if known is not None:
+        credentials.save(own, replace(known, issued_by=origin))
+    elif agent is not None:
+        credentials.save(own, _credentials(agent, origin))
+
+
+def _is_a_rehearsals(file: Path) -> bool:
+    """Whether there are credentials in a file, and a platform on this machine has issued them."""
+    try:
+        known = credentials.load(file)
+    except CredentialsError:
+        return False
+    return known is not None and is_loopback(urlsplit(known.issued_by).hostname)
+
+
+def _platform(folder: Path) -> ProcessSpec:
+    kept = str(folder / _KEPT)
     command = (
         sys.executable,
         "-m",
@@ -91,7 +157,9 @@ def _platform(folder: Path, script: Path) -> ProcessSpec:
         "--folder",
         str(folder),
         "--options",
-        str(script),
+        kept,
+        "--keep",
+        kept,
     )
     return ProcessSpec(argv=command, ready_within=20.0, grace=10.0)
 

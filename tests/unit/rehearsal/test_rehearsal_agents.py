@@ -102,6 +102,19 @@ def test_a_scripted_tweet_can_hold_the_message_to_come(make):
     assert owl.verified
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://x.com/i/web/status/5000", "HTTPS://X.COM/ada/STATUS/5000", " https://mobile.x.com/eve/status/5000/ "],
+)
+def test_a_tweet_is_known_by_its_number(make, url):
+    """Whichever way its address is written, it is the same tweet."""
+    platform = make(verified=False, tweets={"https://x.com/ada/status/5000": "{code}"})
+    owl = platform.agents.with_id("user_owl")
+    platform.verification.prepare(owl)
+    platform.verify(owl, url)
+    assert owl.verified
+
+
 @pytest.mark.parametrize("url", ["https://x.com/username/status/123...", "https://x.com/ada/status/1234567890", "TODO"])
 def test_a_placeholder_is_noticed(platform, url):
     """A verify call with an example's address is a broken rule, whatever its answer."""

@@ -30,6 +30,11 @@ NAMES = st.sampled_from(["latency", "lag", "faults", "viewers", "agents", "tweet
         ({"viewers": [{"at": 1, "name": "mira", "type": "message"}]}, "options.viewers[0]: a message needs a text"),
         ({"agents": [{"name": "Owl"}]}, "options.agents[0]: the field 'token' is missing"),
         ({"tweets": {"https://x.com/a/status/5": 5}}, "expected a text, found a number"),
+        ({"tweets": {"https://x.com/a": "hi"}}, "options.tweets: 'https://x.com/a': this is not the address of a post"),
+        ({"tweets": {"https://x.com/a/status/123": "hi"}}, "the address of an example"),
+        ({"agents": [{"name": "Owl", "token": "t", "spent_keys": "sk"}]}, "expected a list of texts, found a text"),
+        ({"agents": [{"name": "Owl", "token": "t", "spent_keys": [5]}]}, "expected a list of texts, found a list"),
+        ({"part": 0}, "options.part: expected a whole number of 1 or more"),
         ([], "options: expected an object, found a list"),
     ],
 )
