@@ -27,7 +27,7 @@ from retake_flow.studio.specification import ProcessSpec
 
 AGENT = "rehearsal-agent"
 
-_KEPT = "rehearsal.json"  # the platform's options, which it keeps up to date
+_KEPT = ".rehearsal.json"  # the platform's options, which it keeps up to date
 _OWN = "credentials.json"
 
 

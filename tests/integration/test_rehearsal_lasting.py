@@ -248,6 +248,6 @@ def test_a_new_rehearsal_in_the_folder_is_a_new_one(tmp_path: Path) -> None:
 
 def test_what_was_kept_and_is_broken_is_said_so(tmp_path: Path) -> None:
     """A kept file that somebody has edited wrongly ends in one sentence that names the field."""
-    (tmp_path / "rehearsal.json").write_text('{"agents": [{"name": "owl"}]}')
+    (tmp_path / ".rehearsal.json").write_text('{"agents": [{"name": "owl"}]}')
     with pytest.raises(StudioError, match=r"did not start: .*'token' is missing"):
         resume(tmp_path)

@@ -72,7 +72,7 @@ def test_real_credentials_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_wrong_option_leaves_an_earlier_rehearsal_alone(tmp_path: Path) -> None:
     """Options are checked before anything in the folder is changed."""
-    kept = tmp_path / "rehearsal.json"
+    kept = tmp_path / ".rehearsal.json"
     kept.write_text("earlier")
     with pytest.raises(UsageError, match="latencey"):
         begin(tmp_path, {"latencey": 1})
@@ -91,7 +91,7 @@ def test_what_is_forgotten_holds_no_token(tmp_path: Path) -> None:
     own = tmp_path / "credentials.json"
     give(own, LOCAL)
     give(own, LOCAL, "rtk_another_token_2")  # the first one is put aside
-    for name in ("rehearsal.json", ".rehearsal.json.ab12", ".credentials.json.cd34", "report.json", "report-1.json"):
+    for name in (".rehearsal.json", "..rehearsal.json.ab12", ".credentials.json.cd34", "report.json", "report-1.json"):
         (tmp_path / name).touch()
     assert (tmp_path / "credentials.json.1").exists()
     for _ in range(2):
