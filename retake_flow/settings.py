@@ -28,6 +28,7 @@ class Settings:
         store: Where runs survive (`RETAKE_FLOW_STORE`): a path or the URL of a database.
         notify: Whom to tell what a run has to say (`RETAKE_FLOW_NOTIFY`): addresses as apprise writes them, apart by
             white space, each with a `WHO=` before it when it is for an audience of its own.
+        die_at: At which boundary of the journal to kill ourselves, for tests (`RETAKE_FLOW_DIE_AT`).
         cache_folder: What may be deleted at any time.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     cache_folder: Path
     store: str
     notify: tuple[Secret, ...] = ()
+    die_at: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -63,6 +65,7 @@ class Settings:
             ).expanduser(),
             store=env.get("RETAKE_FLOW_STORE", "").strip() or str(state_folder / "runs.sqlite"),
             notify=tuple(Secret(address) for address in env.get("RETAKE_FLOW_NOTIFY", "").split()),
+            die_at=env.get("RETAKE_FLOW_DIE_AT", "").strip(),
         )
 
 

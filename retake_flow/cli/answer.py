@@ -57,19 +57,21 @@ def answer(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli.given import given
+    from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import lives, opened, this_user
 
     said = given(args.words)  # before the store is opened: standard input may take its time
     with closing(opened(Settings.from_environment())) as store:
         run = store.find(args.run)
-        kept = _keep(store, run, said, args.decision, args.by or this_user())
-        driven = lives(store.load(run).holder)
+        kept = keep(store, run, said, args.decision, args.by or this_user())
+        stored = store.load(run)
+        driven = lives(stored.holder) and stored.run.phase is not Phase.SUSPENDED  # it may be about to leave
     _told(run, kept, driven, args.json)
     return 0
 
 
-def _keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Gate, Answer]:
+def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Gate, Answer]:
     """Keep an answer in the store.
 
     Raises:

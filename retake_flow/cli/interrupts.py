@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first stops the run in order, the second kills it."""
+"""Ctrl-C and SIGTERM: the first stops a run in order, or suspends it where it waits for a person; the second kills."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
-        self._runner: Runner | None = None
+        self._runners: list[Runner] = []
         self._task: asyncio.Task[object] | None = None
 
     def __enter__(self) -> Self:
@@ -39,15 +39,19 @@ class Interrupts:
             raise KeyboardInterrupt from None
 
     def of(self, runner: Runner) -> None:
-        """From now on, interruptions are for this run."""
-        self._runner = runner
+        """From now on, interruptions are for this run too."""
+        self._runners.append(runner)
 
     def _interrupt(self) -> None:
         self.count += 1
-        if self._runner is not None and not self._runner.over:
-            if self.count == 1:
-                self._runner.stop("interrupted")
-            else:
-                self._runner.kill()
-        elif self._runner is None and self._task is not None:
+        if not self._runners and self._task is not None:
             self._task.cancel()
+        for runner in self._runners:
+            if runner.over:
+                continue
+            if self.count > 1:
+                runner.kill()
+            elif runner.parked:
+                runner.suspend()  # it is kept for whoever answers; nothing runs that would have to be stopped
+            else:
+                runner.stop("interrupted")

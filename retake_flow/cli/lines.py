@@ -44,9 +44,32 @@ def _run_ended(record: Record) -> str:
     return f"{record['outcome']} in {record['state'] or 'no state'}{reason}"
 
 
+def _asked(record: Record) -> str:
+    """A question, and how it is answered from another terminal."""
+    return f"? {record['message']}\nanswer: {record['answer_with']}"
+
+
+def _suspended(record: Record) -> str:
+    asked = [f"waits for: {gate['answer_with']}" for gate in record["gates"]]
+    return "\n".join([f"suspended in {record['state']}", *asked, f"then: retake-flow resume {record['run']}"])
+
+
+def _answered(record: Record) -> str:
+    decision = f" {record['decision']}" if record["decision"] else ""
+    said = ", ".join(f"{name}: {value}" for name, value in record["fields"].items())
+    return f"✓ {record['by']} ({record['channel']}) answered{decision}" + (f": {said}" if said else "")
+
+
 _SAID: dict[str, Callable[[Record], str]] = {
     "run_started": lambda r: f"run {r['run']} of {r['flow']}",
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
+    "run_resumed": lambda r: f"run {r['run']} goes on in {r['state'] or 'no state'}",
+    "run_suspended": _suspended,
+    "gate_opened": _asked,
+    "gate_reminder": lambda r: f"still asked: {r['message']}",
+    "gate_escalated": lambda r: f"nobody has answered {r['gate']}; {r['audience']} is told",
+    "gate_answered": _answered,
+    "gate_expired": lambda r: f"! nobody has answered {r['gate']} in time",
     "error": lambda r: f"! {r['place']}: {r['message']}{_hinted(r)}",
     "retry_scheduled": lambda r: f"  again in {r['after']:g} s",
     "activity_ended": _ended,

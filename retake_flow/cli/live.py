@@ -57,6 +57,14 @@ class LiveView:
     ) -> None:
         self._live.stop()
 
+    def pause(self) -> None:
+        """Take the picture away while somebody writes."""
+        self._live.stop()
+
+    def go_on(self) -> None:
+        """Show the picture again."""
+        self._live.start()
+
     def earlier(self, record: Record) -> None:
         """Take a record of before into the picture."""
         self._note(record)

@@ -9,17 +9,33 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from retake_flow import __version__
-from retake_flow.cli import actions, check, doctor, graph, rehearsal, run, terminal
+from retake_flow.cli import (
+    actions,
+    answer,
+    check,
+    doctor,
+    gates,
+    graph,
+    prune,
+    rehearsal,
+    resume,
+    run,
+    runs,
+    show,
+    stop,
+    terminal,
+    watch,
+)
 
 EPILOG = """\
 exit codes:
-  0  completed                     4  waiting for a person
-  1  failed                        6  something needed is missing
-  2  the command was not understood    130  interrupted, after an orderly stop
-  3  the flow is invalid
+  0  completed                       4  waiting for a person
+  1  failed                          5  another process drives the run
+  2  the command was not understood  6  something needed is missing
+  3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-_COMMANDS = (run, check, graph, actions, doctor, rehearsal)
+_COMMANDS = (run, resume, answer, gates, runs, show, watch, stop, prune, check, graph, actions, doctor, rehearsal)
 
 
 class _Parser(argparse.ArgumentParser):

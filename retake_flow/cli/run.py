@@ -6,11 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from retake_flow.cli.views import View
     from retake_flow.flow.model import Flow
-    from retake_flow.run.run import Run
+    from retake_flow.ports.runs import Runs
     from retake_flow.settings import Settings
 
 
@@ -25,6 +22,11 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--folder", metavar="DIR", help="where a rehearsal keeps its recordings and report")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     parser.add_argument("--for", dest="duration", metavar="TIME", help="end the time on air after this long (10s, 2h)")
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="stay when the run does nothing but wait for a person",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(command=run)
 
@@ -32,13 +34,15 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run a flow; the exit code says how it ended."""
     import asyncio
-    from pathlib import Path
+    from contextlib import closing
 
     from retake_flow.cli import flows
     from retake_flow.cli.options import read_options
     from retake_flow.errors import UsageError
     from retake_flow.flow.inputs import resolve
     from retake_flow.settings import Settings
+    from retake_flow.wiring import running
+    from retake_flow.wiring.storing import opened
 
     if (args.rehearsal_options or args.folder) and not args.rehearse:
         raise UsageError("--rehearsal-options and --folder go with --rehearse")
@@ -46,8 +50,32 @@ def run(args: argparse.Namespace) -> int:
     flow = flows.opened(args.flow, settings)
     inputs = resolve(flow, _given(args, flow))
     options = read_options(args.rehearsal_options) if args.rehearse else None
-    folder = Path(args.folder) if args.folder else None
-    return asyncio.run(_Session(flow, inputs, settings, args.json).drive(options, folder))
+    running.require_programs(flow)
+    with closing(opened(settings)) as runs:
+        return asyncio.run(_driven(runs, flow, inputs, settings, options, args))
+
+
+async def _driven(
+    runs: Runs,
+    flow: Flow,
+    inputs: dict[str, Any],
+    settings: Settings,
+    options: dict[str, Any] | None,
+    args: argparse.Namespace,
+) -> int:
+    from pathlib import Path
+
+    from retake_flow.cli.interrupts import Interrupts
+    from retake_flow.cli.session import Session, exit_code
+    from retake_flow.cli.views import view_for
+    from retake_flow.wiring import running
+
+    session = Session(runs, settings, as_json=args.json, wait=args.wait)
+    run = running.new_id(flow)
+    folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / run
+    with view_for(args.json, flow.name) as view, Interrupts() as interrupts:
+        ended = await session.begin(flow, run, inputs, None if options is None else (folder, options), view, interrupts)
+    return exit_code(ended, bool(interrupts.count))
 
 
 def _given(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
@@ -64,48 +92,3 @@ def _given(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
             raise UsageError(f"the flow {flow.name!r} has no input max_duration, so --for means nothing to it")
         given["max_duration"] = args.duration
     return given
-
-
-class _Session:
-    """One run of the program: the run, who watches it, and who may interrupt it."""
-
-    def __init__(self, flow: Flow, inputs: dict[str, Any], settings: Settings, as_json: bool) -> None:
-        self._flow = flow
-        self._inputs = inputs
-        self._settings = settings
-        self._as_json = as_json
-
-    async def drive(self, options: dict[str, Any] | None, folder: Path | None) -> int:
-        """Drive the run to its end.
-
-        Args:
-            options: How the platform is rehearsed; None for the real one.
-            folder: Where a rehearsal keeps its files.
-        """
-        from retake_flow.cli.interrupts import Interrupts
-        from retake_flow.cli.views import view_for
-        from retake_flow.wiring import running
-
-        running.require_programs(self._flow)
-        run = running.new_id(self._flow)
-        with view_for(self._as_json, self._flow.name) as view, Interrupts() as interrupts:
-            if options is None:
-                ended = await self._run(run, self._settings, view, interrupts)
-            else:
-                from retake_flow.wiring import rehearsing
-
-                folder = folder or self._settings.state_folder / "rehearsals" / run
-                launcher = running.launcher(run)
-                async with rehearsing.rehearsal(launcher, self._settings, folder, options) as settings:
-                    ended = await self._run(run, settings, view, interrupts)
-                view.report(await rehearsing.report(launcher, folder))
-        if interrupts.count:
-            return 130
-        return 0 if ended.outcome == "completed" else 1
-
-    async def _run(self, run: str, settings: Settings, view: View, interrupts: Any) -> Run:
-        from retake_flow.wiring import running
-
-        async with running.runner(self._flow, run, self._inputs, settings, [view]) as runner:
-            interrupts.of(runner)
-            return await runner.drive()

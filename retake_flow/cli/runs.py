@@ -6,6 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from retake_flow.ports.runs import Summary
 
 # Written out, since to ask `Phase` would import the words of a run at each start of the program.
@@ -47,10 +49,7 @@ def runs(args: argparse.Namespace) -> int:
         filtered = args.phase or args.state or args.agent or args.flow
         terminal.say("no such runs" if filtered else "no runs yet; `retake-flow run go-live.yaml --rehearse` makes one")
         return 0
-    import time
-
-    now = time.time()
-    terminal.say("\n".join(columns.table([_HEAD, *(_row(summary, now) for summary in shown)], columns.width())))
+    terminal.say("\n".join(columns.table([_HEAD, *_rows(shown)], columns.width())))
     if len(found) > len(shown):
         terminal.say(f"these are the newest {len(shown)}; --limit 0 shows all")
     return 0
@@ -58,39 +57,45 @@ def runs(args: argparse.Namespace) -> int:
 
 def _found(args: argparse.Namespace) -> list[Summary]:
     """The runs that are asked for; one more than are to be shown where there are more."""
-    from contextlib import closing
-
     from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import listed
 
-    with closing(opened(Settings.from_environment())) as store:
-        found = store.summaries(
-            phases=[Phase(phase) for phase in args.phase],
-            agent=args.agent,
-            flow=args.flow,
-            limit=args.limit + 1 if args.limit and not args.state else None,
-        )
+    found = listed(
+        Settings.from_environment(),
+        phases=[Phase(phase) for phase in args.phase],
+        agent=args.agent,
+        flow=args.flow,
+        limit=args.limit + 1 if args.limit and not args.state else None,
+    )
     if not args.state:
         return found
     return [summary for summary in found if f"/{summary.state}".endswith(f"/{args.state.strip('/')}")]
 
 
-def _row(summary: Summary, now: float) -> list[str]:
+def _rows(found: Iterable[Summary]) -> list[list[str]]:
+    import time
+    from functools import cache
+
     from retake_flow.cli import printable
     from retake_flow.cli.stored import process, since
 
-    cells = (
-        summary.id,
-        summary.flow,
-        summary.agent or "-",
-        summary.phase,
-        summary.state or "-",
-        str(summary.gates or "-"),
-        since(now - summary.created),
-        process(summary.holder, ended=summary.outcome is not None),
-    )
-    return [printable.line(cell) for cell in cells]
+    now = time.time()
+    line = cache(printable.line)  # of thousands of runs, most cells are alike
+
+    return [
+        [
+            line(summary.id),
+            line(summary.flow),
+            line(summary.agent) or "-",
+            summary.phase.value,
+            line(summary.state) or "-",
+            str(summary.gates or "-"),
+            since(now - summary.created),
+            line(process(summary.holder, ended=summary.outcome is not None)),
+        ]
+        for summary in found
+    ]
 
 
 def _described(summary: Summary) -> dict[str, Any]:

@@ -25,10 +25,10 @@ def moment(at: float) -> str:
 
 
 def ahead(at: float, now: float) -> str:
-    """When something comes due: `in 3m (12:30:00)`, `overdue since 3m`."""
+    """When something comes due: `due in 3m (12:30:00)`, `overdue for 3m`."""
     if at < now:
-        return f"overdue since {since(now - at)}"
-    return f"in {since(at - now)} ({datetime.fromtimestamp(at).astimezone():%H:%M:%S})"
+        return f"overdue for {since(now - at)}"
+    return f"due in {since(at - now)} ({datetime.fromtimestamp(at).astimezone():%H:%M:%S})"
 
 
 def process(holder: Holder | None, ended: bool) -> str:
@@ -80,7 +80,7 @@ def gate_lines(asked: OpenGate, now: float) -> list[str]:
     from retake_flow.run.asking import commands, described
 
     gate = asked.gate
-    due = f", due {ahead(gate.due, now)}" if gate.due is not None else ""
+    due = f", {ahead(gate.due, now)}" if gate.due is not None else ""
     lines = [f"{gate.id}  asked of {gate.audience} {since(now - gate.opened_at)} ago{due}"]
     lines += [f"    {line}" for line in gate.message.splitlines()]
     for decision, fields in gate.decisions.items() or [("", gate.fields)]:

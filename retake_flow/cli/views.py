@@ -17,6 +17,14 @@ from retake_flow.run.records import Record
 class View(Protocol):
     """Shows what happens."""
 
+    def pause(self) -> None:
+        """Step aside while somebody writes on the terminal."""
+        ...
+
+    def go_on(self) -> None:
+        """Show again."""
+        ...
+
     def earlier(self, record: Record) -> None:
         """Take note of a record that was there before, without showing it."""
         ...
@@ -54,8 +62,18 @@ def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops") -> Iterator[V
         yield PlainView()
 
 
-class JsonView:
-    """Prints every record as one line; `run_ended` is always the last."""
+class _Still:
+    """Has nothing on the terminal that could be in the way."""
+
+    def pause(self) -> None:
+        """Nothing to do."""
+
+    def go_on(self) -> None:
+        """Nothing to do."""
+
+
+class JsonView(_Still):
+    """Prints every record as one line; `run_ended` or `run_suspended` is always the last."""
 
     def __init__(self) -> None:
         self._last: Record | None = None
@@ -66,7 +84,7 @@ class JsonView:
 
     def heard(self, record: Record) -> None:
         """Print a record, or keep it when it is the last."""
-        if record["event"] == "run_ended":
+        if record["event"] in ("run_ended", "run_suspended"):
             self._last = record
         else:
             terminal.emit(record)
@@ -82,7 +100,7 @@ class JsonView:
             terminal.emit(self._last)
 
 
-class PlainView:
+class PlainView(_Still):
     """Prints a line for what a person wants to know."""
 
     def earlier(self, record: Record) -> None:

@@ -31,14 +31,17 @@ class Mailbox:
         """The next event.
 
         Args:
-            stay: Whether to wait for one when there is none; asked again each time that something may have changed.
+            stay: Whether to wait for one when there is none; asked again each time that something may have changed,
+                and may itself find one.
 
         Returns:
             None when there is no event and it is not waited for.
         """
         while not self._events:
-            if not stay():
-                return None
             self._arrived.clear()
-            await self._arrived.wait()
+            stays = stay()
+            if not self._events:
+                if not stays:
+                    return None
+                await self._arrived.wait()
         return heapq.heappop(self._events)[2]

@@ -8,11 +8,9 @@ from typing import Any, Final
 
 from retake_flow.engine.moment import Moment
 from retake_flow.flow.model import Ask
-from retake_flow.run.answers import schema
-from retake_flow.run.asking import answer_with
+from retake_flow.run.asking import told
 from retake_flow.run.commands import Note
 from retake_flow.run.gates import Answer, Gate
-from retake_flow.run.records import timestamp
 
 #: What a person can say of an action that was under way when the process died.
 AFTER_CRASH: Final[Mapping[str, Mapping[str, Any]]] = {"done": {}, "again": {}, "give_up": {}}
@@ -43,15 +41,14 @@ def ask(moment: Moment, place: str, question: Ask, root: str) -> None:
 def put(moment: Moment, gate: Gate) -> None:
     """Open a gate."""
     moment.run.gates = {**moment.run.gates, gate.id: gate}
-    due = {} if gate.due is None else {"due": timestamp(gate.due)}
-    moment.commands.append(Note("gate_opened", {**_told(moment, gate), "schema": schema(gate), **due}))
+    moment.commands.append(Note("gate_opened", told(moment.run.id, gate)))
 
 
 def remind(moment: Moment, place: str, question: Ask, root: str) -> None:
     """Repeat a question that is still open; of reminders that were missed, one is enough."""
     gate = of(moment, place)
     if gate is not None:
-        moment.commands.append(Note("gate_reminder", _told(moment, gate)))
+        moment.commands.append(Note("gate_reminder", told(moment.run.id, gate)))
         _next(moment, gate, "remind", [moment.seconds(after, root) for after in question.remind])
 
 
@@ -65,7 +62,7 @@ def escalate(moment: Moment, place: str, question: Ask, root: str) -> None:
     if come:
         gate = replace(gate, audience=come[-1])
         moment.run.gates = {**moment.run.gates, gate.id: gate}
-        moment.commands.append(Note("gate_escalated", _told(moment, gate)))
+        moment.commands.append(Note("gate_escalated", told(moment.run.id, gate)))
     _next(moment, gate, "escalate", [after for after, _ in times])
 
 
@@ -113,15 +110,6 @@ def _next(moment: Moment, gate: Gate, purpose: str, after: list[float]) -> None:
     coming = [gate.opened_at + each for each in sorted(after) if gate.opened_at + each > moment.now]
     if coming and gate.id in moment.run.gates:
         moment.set_timer(gate.place, purpose, coming[0])
-
-
-def _told(moment: Moment, gate: Gate) -> dict[str, Any]:
-    return {
-        "gate": gate.id,
-        "message": gate.message,
-        "audience": gate.audience,
-        "answer_with": answer_with(moment.run.id, gate),
-    }
 
 
 def _shown(gate: Gate, answer: Answer) -> dict[str, Any]:

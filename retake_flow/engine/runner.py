@@ -19,6 +19,7 @@ from retake_flow.ports.clock import Clock
 from retake_flow.ports.journal import Listener, RunStore
 from retake_flow.ports.runs import Inbox
 from retake_flow.run import events, records
+from retake_flow.run.asking import told
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
 from retake_flow.run.run import PendingUndo, Phase, Run
 
@@ -108,9 +109,7 @@ class Runner:
             self._driving.uncancel()  # whoever awaits us goes on
         if not self.over and self.run.phase is not Phase.SUSPENDED:
             # Also a run that had decided how to end is killed when its ending was not waited for.
-            self.run = replace(
-                self.run, phase=Phase.CANCELLED, outcome="killed", reason="killed", undos=(), undoing=(), gates={}
-            )
+            self.run = replace(self.run, phase=Phase.CANCELLED, outcome="killed", reason="killed", undos=(), undoing=())
             self._ended("killed", self.run.state, "killed")
         return self.run
 
@@ -167,10 +166,13 @@ class Runner:
     def _stays(self) -> bool:
         if self._inbox is not None and self._inbox.failure is not None:
             raise self._inbox.failure
-        return self._wait or not self.parked
+        if self._wait or not self.parked:
+            return True
+        self.look()
+        return False
 
     def _suspend(self) -> None:
-        asked = [gate.id for gate in self.run.gates.values()]
+        asked = [told(self.run.id, gate) for gate in self.run.gates.values()]
         record = self._record("run_suspended", run=self.run.id, state=self.run.state, gates=asked)
         self._write([record], replace(self.run, phase=Phase.SUSPENDED))
 

@@ -148,9 +148,14 @@ def routes(flow: Flow, path: str) -> Iterator[Route]:
 
 def reachable(flow: Flow) -> set[str]:
     """The paths of all states that some sequence of events can reach, guards taken as possible both ways."""
+    return reachable_from(flow, flow.initial)
+
+
+def reachable_from(flow: Flow, start: str) -> set[str]:
+    """The same, from a state on; what is around it is reached with it."""
     reached: set[str] = set()
     followed: set[str] = set()
-    pending = [flow.initial]
+    pending = [start]
     while pending:
         path = pending.pop()
         if path in followed or path not in flow.states:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from retake_flow.flow.fields import required
+from retake_flow.run.answers import schema
 from retake_flow.run.gates import Gate
+from retake_flow.run.records import timestamp
 
 
 def answer_with(run_id: str, gate: Gate, decision: str | None = None) -> str:
@@ -24,6 +26,19 @@ def answer_with(run_id: str, gate: Gate, decision: str | None = None) -> str:
         words += ["--decision", shlex.quote(chosen)]
     words += [f"{shlex.quote(name)}=…" for name, schema in gate.fields_of(chosen).items() if required(schema)]
     return " ".join(words)
+
+
+def told(run_id: str, gate: Gate) -> dict[str, Any]:
+    """A question as the journal's records tell it."""
+    due = {} if gate.due is None else {"due": timestamp(gate.due)}
+    return {
+        "gate": gate.id,
+        "message": gate.message,
+        "schema": schema(gate),
+        **due,
+        "audience": gate.audience,
+        "answer_with": answer_with(run_id, gate),
+    }
 
 
 def commands(run_id: str, gate: Gate) -> list[str]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from retake_flow.actions.access import Access, MakeClient
@@ -15,17 +16,20 @@ from retake_flow.actions.chat import ChatActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.retake import RetakeActions
 from retake_flow.actions.studio import StudioActions
+from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.engine.clock import SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import MissingProgram
+from retake_flow.errors import CredentialsError, MissingProgram
 from retake_flow.flow.model import Flow
 from retake_flow.ports.journal import Listener
+from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
 from retake_flow.run.run import Run
 from retake_flow.settings import Settings, inherited
-from retake_flow.store.lines import LinesStore
+from retake_flow.store.boundaries import boundaries
+from retake_flow.store.holders import this_process
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
@@ -43,7 +47,7 @@ def require_programs(flow: Flow) -> None:
     Raises:
         MissingProgram: Names all that are not, and the command that installs them.
     """
-    used = {state.do for state in flow.states.values() if state.do} | {a.do for a in flow.activities()}
+    used = {state.do for state in flow.states.values() if state.do} | {a.do for a in flow.activities() if a.do}
     needed = {program for name in used for program in CATALOGUE[name].programs}
     missing = [program for program in programs.missing(inherited()) if program.name in needed]
     if missing:
@@ -56,14 +60,56 @@ def launcher(run: str) -> Launcher:
     return Launcher(run, inherited())
 
 
+def new_run(run_id: str, flow: Flow, inputs: Mapping[str, Any], rehearsal: str = "") -> Run:
+    """A run that is to begin.
+
+    Args:
+        run_id: Its name.
+        flow: Its flow.
+        inputs: Of the flow, with defaults filled in.
+        rehearsal: The folder of the rehearsal that it is for; "" when it is for the real platform.
+    """
+    return Run(id=run_id, flow=flow.name, digest=flow.digest, inputs=inputs, rehearsal=rehearsal)
+
+
+def begun(runs: Runs, flow: Flow, run: Run, settings: Settings) -> Claim:
+    """Store a run that is to begin, and claim it.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    agent = agent_of(settings) or str(run.inputs.get("agent_name") or "")
+    file = str(Path(flow.file).resolve())
+    text = flow.sources.dumped()
+    return runs.create(run, agent=agent, flow_file=file, flow_text=text, holder=this_process())
+
+
+def agent_of(settings: Settings) -> str:
+    """The name of the agent that the credentials are for; "" when there are none that can be read."""
+    try:
+        found = credentials.load(settings.credentials, settings.access_token)
+    except CredentialsError:
+        return ""
+    return found.agent_name if found else ""
+
+
 @asynccontextmanager
 async def runner(
-    flow: Flow, run: str, inputs: Mapping[str, Any], settings: Settings, listeners: Sequence[Listener]
+    flow: Flow, run: Run, claim: Claim, settings: Settings, listeners: Sequence[Listener], *, wait: bool
 ) -> AsyncIterator[Runner]:
-    """A runner with everything it needs; connections and temporary files are gone when it is left."""
+    """A runner with everything it needs; connections and temporary files are gone when it is left.
+
+    Args:
+        flow: As it was when the run began.
+        run: As it was last written.
+        claim: The right to write it.
+        settings: Of this process, or of its rehearsal.
+        listeners: Hear every record.
+        wait: Whether to stay when the run does nothing but wait for a person.
+    """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(work_folder())
-        stage = Stage(launcher(run), folder)
+        stage = Stage(launcher(run.id), folder)
         access = Access(settings.credentials, settings.access_token, settings.origin, _client_at(settings.origin))
         stack.push_async_callback(access.close)
         actions = Performer(
@@ -72,13 +118,15 @@ async def runner(
             ChatActions(access, stage.say, time.time),
         )
         yield Runner(
-            Machine(flow),
-            Run(id=run, flow=flow.name, digest=flow.digest, inputs=inputs),
+            Machine(flow, CATALOGUE),
+            run,
             catalogue=CATALOGUE,
             actions=actions,
-            store=LinesStore(settings.state_folder / "journals"),
+            store=boundaries(claim, settings.die_at),
             clock=SystemClock(),
             listeners=listeners,
+            inbox=claim,
+            wait=wait,
         )
 
 

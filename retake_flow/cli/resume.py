@@ -1,0 +1,123 @@
+"""`retake-flow resume`: go on with a run that no process drives."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.ports.runs import Claim, Runs
+    from retake_flow.run.run import Run
+    from retake_flow.settings import Settings
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("resume", help="go on with a run after an answer, a crash or a reboot")
+    parser.add_argument("run", nargs="?", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument("--all", action="store_true", help="every run whose process died, or that has something to do")
+    parser.add_argument(
+        "--answer",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="answer its question first; - reads JSON",
+    )
+    parser.add_argument("--decision", default="", metavar="NAME", help="the decision of that answer")
+    parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
+    parser.add_argument("--upgrade", action="store_true", help="go on with the flow's file as it is now")
+    parser.add_argument("--force", action="store_true", help="take it from a process that is, or may be, alive")
+    parser.add_argument("--wait", action="store_true", help="stay when the run does nothing but wait for a person")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(command=resume)
+
+
+def resume(args: argparse.Namespace) -> int:
+    """Go on with one run, or with all that wait for a process; the exit code says how it ended."""
+    from contextlib import closing
+
+    from retake_flow.errors import UsageError
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    answering = args.answer or args.decision
+    if args.all == bool(args.run) or (args.all and (answering or args.upgrade or args.force)):
+        raise UsageError("resume takes either a RUN or --all, and --all takes no answer, --upgrade or --force")
+    settings = Settings.from_environment()
+    with closing(opened(settings)) as runs:
+        if args.all:
+            from retake_flow.cli.resume_all import resume_all
+
+            return resume_all(runs, settings, as_json=args.json, wait=args.wait)
+        run = runs.find(args.run)
+        if answering:
+            from retake_flow.cli.answer import keep
+            from retake_flow.cli.given import given
+            from retake_flow.wiring.storing import this_user
+
+            keep(runs, run, given(args.answer), args.decision, args.by or this_user())
+        return _one(runs, run, settings, args)
+
+
+def stop_parked(run: str, settings: Settings, as_json: bool) -> int:
+    """End a run that no process drives, in order: what it owes is done, and then it is over."""
+    import asyncio
+    from contextlib import closing
+
+    from retake_flow.cli.takeover import claimed
+    from retake_flow.wiring.storing import opened
+
+    with closing(opened(settings)) as runs:
+        claim = claimed(runs, run)
+        ended = asyncio.run(_driven(runs, run, claim, settings, as_json=as_json, stop="stopped"))
+    return 0 if ended.ended else 1
+
+
+def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace) -> int:
+    import asyncio
+
+    from retake_flow.cli import printable, terminal
+    from retake_flow.cli.takeover import claimed
+
+    stored = runs.load(run)
+    if stored.run.ended and stored.holder is None:
+        ended = stored.run
+        if args.json:
+            terminal.emit({"event": "already_ended", "run": run, "outcome": ended.outcome, "reason": ended.reason})
+        else:
+            terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
+        return 0 if ended.outcome == "completed" else 1
+    claim = claimed(runs, run, force=args.force)
+    if args.upgrade:
+        from retake_flow.cli.upgrade import upgrade
+
+        upgrade(runs, run, claim, settings)
+    count, ended = asyncio.run(_interruptible(runs, run, claim, settings, args))
+    from retake_flow.cli.session import exit_code
+
+    return exit_code(ended, bool(count))
+
+
+async def _interruptible(
+    runs: Runs, run: str, claim: Claim, settings: Settings, args: argparse.Namespace
+) -> tuple[int, Run]:
+    from retake_flow.cli.interrupts import Interrupts
+    from retake_flow.cli.session import Session
+    from retake_flow.cli.takeover import taken_up
+    from retake_flow.cli.views import view_for
+
+    session = Session(runs, settings, as_json=args.json, wait=args.wait)
+    with view_for(args.json, runs.load(run).run.flow) as view, Interrupts() as interrupts:
+        ended = await taken_up(session, run, claim, view, interrupts)
+    return interrupts.count, ended
+
+
+async def _driven(runs: Runs, run: str, claim: Claim, settings: Settings, *, as_json: bool, stop: str) -> Run:
+    from retake_flow.cli.interrupts import Interrupts
+    from retake_flow.cli.session import Session
+    from retake_flow.cli.takeover import taken_up
+    from retake_flow.cli.views import view_for
+
+    session = Session(runs, settings, as_json=as_json, wait=False)
+    with view_for(as_json, runs.load(run).run.flow) as view, Interrupts() as interrupts:
+        return await taken_up(session, run, claim, view, interrupts, stop)

@@ -1,0 +1,136 @@
+"""Driving runs in this process: they are shown, a person at the terminal is asked, interruptions are passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from retake_flow.cli.interrupts import Interrupts
+from retake_flow.cli.prompt import Prompter
+from retake_flow.cli.views import View
+from retake_flow.errors import RetakeFlowError, StoreError
+from retake_flow.flow.model import Flow
+from retake_flow.ports.journal import Listener
+from retake_flow.ports.runs import Claim, Runs
+from retake_flow.run.run import Phase, Run
+from retake_flow.settings import Settings
+from retake_flow.wiring import rehearsing, running
+from retake_flow.wiring.children import sweep
+
+
+class Session:
+    """What this process does with runs.
+
+    Args:
+        runs: The store.
+        settings: Of this process.
+        as_json: Whether a program reads our output.
+        wait: Whether to stay when a run does nothing but wait for a person; with somebody at the terminal we do.
+        asks: Whether to ask at the terminal, where there is one.
+    """
+
+    def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool, asks: bool = True) -> None:
+        self.runs = runs
+        self.settings = settings
+        self._asks = asks and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+        self._wait = wait or self._asks
+
+    async def begin(
+        self,
+        flow: Flow,
+        run_id: str,
+        inputs: dict[str, Any],
+        rehearsal: tuple[Path, dict[str, Any]] | None,
+        view: View,
+        interrupts: Interrupts,
+    ) -> Run:
+        """Begin a run and drive it.
+
+        Args:
+            flow: Its flow.
+            run_id: Its name.
+            inputs: Of the flow, with defaults filled in.
+            rehearsal: The folder and the options of the rehearsal that it is for; None for the real platform.
+            view: Shows it.
+            interrupts: May interrupt it.
+        """
+        folder = "" if rehearsal is None else str(rehearsal[0].resolve())
+        run = running.new_run(run_id, flow, inputs, folder)
+        async with self._platform(run, {} if rehearsal is None else rehearsal[1], view) as settings:
+            claim = running.begun(self.runs, flow, run, settings)
+            return await self._drive(flow, run, claim, settings, view, interrupts)
+
+    async def go_on(
+        self, flow: Flow, run: Run, claim: Claim, view: View, interrupts: Interrupts, stop: str = ""
+    ) -> Run:
+        """Go on with a run that was claimed.
+
+        Args:
+            flow: As it was when the run began.
+            run: As it was last written.
+            claim: The right to write it.
+            view: Shows it.
+            interrupts: May interrupt it.
+            stop: Why it is to end at once, in order; "" when it is not.
+        """
+        try:
+            sweep(run.id)
+            async with self._platform(run, None, view) as settings:
+                return await self._drive(flow, run, claim, settings, view, interrupts, stop)
+        except RetakeFlowError:
+            with suppress(RetakeFlowError):
+                claim.release()
+            raise
+
+    @asynccontextmanager
+    async def _platform(self, run: Run, options: dict[str, Any] | None, view: View) -> AsyncIterator[Settings]:
+        """The settings of a run: ours, or those of its rehearsal, which goes on when there are no options for it."""
+        if not run.rehearsal:
+            yield self.settings
+            return
+        folder, launcher = Path(run.rehearsal), running.launcher(run.id)
+        resumed = options is None
+        async with rehearsing.rehearsal(launcher, self.settings, folder, options or {}, resumed) as settings:
+            yield settings
+        if self._ended(run):
+            rehearsing.forget(folder)
+            view.report(await rehearsing.report(launcher, folder))
+
+    def _ended(self, run: Run) -> bool:
+        return self.runs.load(run.id).run.ended
+
+    async def _drive(
+        self, flow: Flow, run: Run, claim: Claim, settings: Settings, view: View, interrupts: Interrupts, stop: str = ""
+    ) -> Run:
+        prompter = Prompter(self.runs, view) if self._asks else None
+        listeners: list[Listener] = [view, *([prompter] if prompter else [])]
+        async with running.runner(flow, run, claim, settings, listeners, wait=self._wait and not stop) as runner:
+            interrupts.of(runner)
+            if stop:
+                runner.stop(stop)
+            asking = asyncio.create_task(prompter.attend(runner)) if prompter else None
+            try:
+                ended = await runner.drive()
+            except StoreError:
+                with suppress(StoreError):
+                    claim.release()
+                raise
+            finally:
+                if asking is not None:
+                    asking.cancel()
+                    await asyncio.wait([asking])
+        claim.release()
+        return ended
+
+
+def exit_code(ended: Run, interrupted: bool) -> int:
+    """How the program exits after it has driven a run."""
+    if ended.phase is Phase.SUSPENDED:
+        return 4
+    if interrupted:
+        return 130
+    return 0 if ended.outcome == "completed" else 1

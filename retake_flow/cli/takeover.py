@@ -1,0 +1,35 @@
+"""Taking a run over that no process drives."""
+
+from __future__ import annotations
+
+from retake_flow.cli.interrupts import Interrupts
+from retake_flow.cli.session import Session
+from retake_flow.cli.views import View
+from retake_flow.errors import RetakeFlowError
+from retake_flow.flow.load import stored as flow_of
+from retake_flow.flow.sources import parsed
+from retake_flow.ports.runs import Claim, Runs
+from retake_flow.run.run import Run
+from retake_flow.wiring.storing import this_process
+
+
+def claimed(runs: Runs, run: str, *, force: bool = False) -> Claim:
+    """Claim a run for this process.
+
+    Raises:
+        RunHeld: Another process has it.
+    """
+    return runs.claim(run, this_process(), force=force)
+
+
+async def taken_up(session: Session, run: str, claim: Claim, view: View, interrupts: Interrupts, stop: str = "") -> Run:
+    """Go on with a run that was claimed, with the flow that it began with."""
+    try:
+        stored = session.runs.load(run)  # anew: its last process may have written until it was claimed
+        flow = flow_of(parsed(stored.flow_text))
+    except RetakeFlowError:
+        claim.release()
+        raise
+    for _, record in session.runs.journal(run):
+        view.earlier(record)
+    return await session.go_on(flow, stored.run, claim, view, interrupts, stop)

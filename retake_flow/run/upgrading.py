@@ -1,0 +1,77 @@
+"""Whether a run can go on in another version of its flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retake_flow.errors import ExpressionError
+from retake_flow.flow.check import expressions
+from retake_flow.flow.model import Ask, Flow
+from retake_flow.flow.outline import reachable_from
+from retake_flow.run.gates import Gate
+from retake_flow.run.run import Run
+
+
+def obstacles(run: Run, new: Flow) -> list[str]:
+    """Why a run cannot go on in a flow, in words; nothing when it can.
+
+    It can where its state is there, what it waits for fits, its activities are there, and every result that is used
+    from here on exists or is still to come.
+    """
+    if run.state and run.state not in new.states:
+        return [f"there is no state {run.state!r} any more"]
+    return [*_state(run, new), *_activities(run, new), *_gates(run, new), *_outputs(run, new)]
+
+
+def _state(run: Run, new: Flow) -> Iterator[str]:
+    state = new.states.get(run.state)
+    if state is not None and state.children:
+        yield f"the state {run.state!r} holds states now"
+    elif state is not None and run.attempt is not None and not state.do:
+        yield f"the state {run.state!r} performs no action any more"
+    for root in run.locals:
+        if root not in new.states or new.states[root].sub is None:
+            yield f"no flow runs in the state {root!r} any more"
+
+
+def _activities(run: Run, new: Flow) -> Iterator[str]:
+    known = {activity.key for activity in new.activities()}
+    for key in run.activities:
+        if key not in known:
+            yield f"there is no activity {key!r} any more"
+
+
+def _gates(run: Run, new: Flow) -> Iterator[str]:
+    asks: dict[str, Ask] = {activity.key: activity.ask for activity in new.activities() if activity.ask}
+    asks |= {path: state.ask for path, state in new.states.items() if state.ask}
+    for gate in run.gates.values():
+        if gate.place in asks and not _fits(gate, asks[gate.place]):
+            yield f"{gate.id} is asked with other fields or decisions now"
+        elif gate.place not in asks and not new.states[gate.place.partition(":")[0]].do:
+            yield f"nothing is asked at {gate.place!r} any more"
+
+
+def _fits(gate: Gate, ask: Ask) -> bool:
+    return dict(gate.fields) == dict(ask.fields) and dict(gate.decisions) == dict(ask.decisions)
+
+
+def _outputs(run: Run, new: Flow) -> Iterator[str]:
+    """Results that are used and will never be there."""
+    coming = reachable_from(new, run.state or new.initial)
+    for root in {state.root for state in new.states.values()}:
+        paths = {state.name: state.path for state in new.of(root)}
+        for name in sorted(_used(new, root, coming)):
+            path = paths.get(name, "")
+            if path and path not in run.outputs and path not in coming:
+                yield f"the result of {path!r} is used, and the run has not got it"
+
+
+def _used(new: Flow, root: str, coming: set[str]) -> set[str]:
+    """The names of the states whose results are used from here on."""
+    found: set[str] = set()
+    for expression in expressions(state for state in new.of(root) if state.path in coming):
+        try:
+            found.update(chain[1] for chain in expression.names() if chain[0] == "outputs" and len(chain) > 1)
+        except ExpressionError:
+            continue
+    return found
