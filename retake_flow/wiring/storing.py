@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
-from retake_flow.ports.runs import Holder, Runs
+from retake_flow.ports.runs import Holder, Runs, Summary
+from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
 from retake_flow.store.holders import alive, this_process
 from retake_flow.store.opening import open_runs
 
-__all__ = ["alive", "lives", "opened", "this_process", "this_user"]
+__all__ = ["alive", "listed", "lives", "opened", "this_process", "this_user"]
 
 
 def opened(settings: Settings) -> Runs:
@@ -20,6 +22,26 @@ def opened(settings: Settings) -> Runs:
         SettingsError: The setting names no store.
     """
     return open_runs(settings.store)
+
+
+def listed(
+    settings: Settings, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
+) -> list[Summary]:
+    """Runs, the newest first, as `Runs.summaries` gives them, in the shortest time.
+
+    Raises:
+        StoreError: The store cannot be opened or made.
+        SettingsError: The setting names no store.
+    """
+    from contextlib import closing
+
+    from retake_flow.store import listing
+
+    found = listing.listed(settings.store, phases=phases, agent=agent, flow=flow, limit=limit)
+    if found is not None:
+        return found
+    with closing(opened(settings)) as store:
+        return store.summaries(phases=phases, agent=agent, flow=flow, limit=limit)
 
 
 def lives(holder: Holder | None) -> bool:

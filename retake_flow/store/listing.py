@@ -1,0 +1,71 @@
+"""The list of runs in a SQLite file, read without SQLAlchemy, whose import takes longer than everything else.
+
+It is for reading alone, and knows one version of the tables. Whatever it does not know is left to `open_runs`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from retake_flow.ports.runs import Holder, Summary
+from retake_flow.run.run import Phase
+
+#: The version of the tables that is known here; `migrations.STEPS` leads to it.
+VERSION = 1
+
+_COLUMNS = (
+    "id, flow, agent, phase, state, outcome, reason, holder_host, holder_pid, holder_started, created, updated,"
+    " (SELECT count(*) FROM gates WHERE run = runs.id AND closed IS NULL AND answered IS NULL)"
+)
+
+
+def listed(
+    place: str, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
+) -> list[Summary] | None:
+    """What `Runs.summaries` gives; None where it has to be asked, since the store is no such file.
+
+    Args:
+        place: The path of a SQLite file, or anything else that `open_runs` takes.
+        phases: Only runs in one of these; in any when there are none.
+        agent: Only runs of this agent, where it is named.
+        flow: Only runs of this flow, where it is named.
+        limit: How many at most.
+    """
+    if "://" in place:
+        return None
+    path = Path(place).expanduser()
+    if not path.is_file():
+        return None
+    query, values = _query(phases, agent, flow, limit)
+    try:
+        # What is wrong with the file is better told by who can open it for writing.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            if connection.execute("SELECT version FROM schema_version").fetchall() != [(VERSION,)]:
+                return None
+            return [_summary(row) for row in connection.execute(query, values)]
+    except sqlite3.Error:
+        return None
+
+
+def _query(phases: Sequence[Phase], agent: str, flow: str, limit: int | None) -> tuple[str, list[Any]]:
+    conditions, values = ["TRUE"], list[Any]()
+    if phases:
+        conditions.append(f"phase IN ({', '.join('?' * len(phases))})")
+        values += [phase.value for phase in phases]
+    for column, wanted in (("agent", agent), ("flow", flow)):
+        if wanted:
+            conditions.append(f"{column} = ?")
+            values.append(wanted)
+    where = " AND ".join(conditions)
+    query = f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY created DESC, id DESC LIMIT ?"
+    return query, [*values, -1 if limit is None else limit]
+
+
+def _summary(row: Sequence[Any]) -> Summary:
+    run, flow, agent, phase, state, outcome, reason, host, pid, started, created, updated, gates = row
+    holder = None if host is None else Holder(host, pid, started)
+    return Summary(run, flow, agent, Phase(phase), state, outcome, reason, gates, holder, created, updated)

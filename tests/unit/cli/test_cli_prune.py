@@ -1,0 +1,69 @@
+"""Deleting old runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from cli_command import Command
+from stored_runs import a_gate, ended, stored
+
+from retake_flow.ports.runs import Runs
+from retake_flow.settings import Settings
+from retake_flow.store.opening import open_runs
+
+DAY = 86400.0
+
+
+@pytest.fixture
+def at(store: Runs) -> Iterator[Callable[[float], Runs]]:
+    """Opens the store as it was some days ago."""
+    opened: list[Runs] = []
+
+    def open_at(days: float) -> Runs:
+        opened.append(open_runs(Settings.from_environment().store, now=lambda: time.time() - days * DAY))
+        return opened[-1]
+
+    yield open_at
+    for one in opened:
+        one.close()
+
+
+def left(store: Runs) -> list[str]:
+    """The runs there are."""
+    return sorted(run.id for run in store.summaries())
+
+
+def test_runs_that_ended_long_ago_are_deleted(command: Command, store: Runs, at: Callable[[float], Runs]) -> None:
+    """Runs that ended more than thirty days ago go, and their ids are told; all others stay."""
+    ended(at(31), "old-1")
+    ended(at(40), "old-2", outcome="failed")
+    stored(at(90), "parked-1", a_gate())
+    ended(at(29), "new-1")
+    assert command("prune", "--dry-run").out.splitlines() == ["old-1", "old-2", "2 runs would be deleted"]
+    assert len(left(store)) == 4
+    assert command("prune").out.splitlines() == ["old-1", "old-2", "2 runs deleted"]
+    assert left(store) == ["new-1", "parked-1"]
+    assert command("prune").out == "0 runs deleted\n"
+
+
+def test_the_age_is_a_duration(command: Command, store: Runs, at: Callable[[float], Runs]) -> None:
+    """How old is old can be said; a program gets one object."""
+    ended(at(2), "old-1")
+    ended(at(0), "new-1")
+    for form, stay in ((("--dry-run",), 2), ((), 1)):
+        [one] = command("prune", "--older-than", "1d12h", "--json", *form).records
+        assert (one["pruned"], one["dry_run"]) == (["old-1"], bool(form))
+        assert one["before"].endswith("Z")
+        assert len(left(store)) == stay
+
+
+@pytest.mark.parametrize("age", ["soon", "-1d", "20000w", ""])
+def test_what_is_no_duration_deletes_nothing(
+    command: Command, store: Runs, at: Callable[[float], Runs], age: str
+) -> None:
+    """A wrong age is an error of usage."""
+    ended(at(99), "old-1")
+    assert command("prune", f"--older-than={age}").code == 2
+    assert left(store) == ["old-1"]
