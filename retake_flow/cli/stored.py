@@ -53,24 +53,12 @@ def holder_data(holder: Holder | None) -> dict[str, Any] | None:
 
 def gate_data(asked: OpenGate) -> dict[str, Any]:
     """An open question as JSON data."""
-    from retake_flow.run.answers import schema
-    from retake_flow.run.asking import answer_with
+    from retake_flow.run.asking import told
     from retake_flow.run.records import plain, timestamp
 
-    gate = asked.gate
-    data: dict[str, Any] = plain(
-        {
-            "run": asked.run,
-            "flow": asked.flow,
-            "gate": gate.id,
-            "message": gate.message,
-            "schema": schema(gate),
-            "audience": gate.audience,
-            "opened_at": timestamp(gate.opened_at),
-            "due": None if gate.due is None else timestamp(gate.due),
-            "answer_with": answer_with(asked.run, gate),
-        }
-    )
+    opened_at = timestamp(asked.gate.opened_at)
+    question = {"due": None, **told(asked.run, asked.gate), "opened_at": opened_at}
+    data: dict[str, Any] = plain({"run": asked.run, "flow": asked.flow, **question})
     return data
 
 

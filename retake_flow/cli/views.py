@@ -79,11 +79,11 @@ class JsonView(_Still):
         self._last: Record | None = None
 
     def earlier(self, record: Record) -> None:
-        """Print it too: a program wants all."""
-        self.heard(record)
+        """Nothing: it was printed when it happened."""
 
     def heard(self, record: Record) -> None:
-        """Print a record, or keep it when it is the last."""
+        """Print a record, or keep it when it may be the last."""
+        self.close()
         if record["event"] in ("run_ended", "run_suspended"):
             self._last = record
         else:
@@ -98,6 +98,7 @@ class JsonView(_Still):
         """Print the last record."""
         if self._last is not None:
             terminal.emit(self._last)
+            self._last = None
 
 
 class PlainView(_Still):

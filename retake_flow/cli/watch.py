@@ -25,7 +25,7 @@ def watch(args: argparse.Namespace) -> int:
     """Follow a run; 0 when it completes, 1 when it ends otherwise, 4 when it is suspended."""
     from contextlib import closing
 
-    from retake_flow.cli import printable, terminal
+    from retake_flow.cli import printable
     from retake_flow.cli.views import view_for
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
@@ -33,12 +33,8 @@ def watch(args: argparse.Namespace) -> int:
     with closing(opened(Settings.from_environment())) as store:
         run = store.find(args.run)
         with view_for(args.json, printable.line(run), "Ctrl-C ends the watching") as view:
-            last = _Watching(store, run, view).follow()
+            last = _Watching(store, run, view).follow(whole=args.json)
     if not last.run.ended:
-        if not args.json:
-            terminal.say(
-                f"suspended in {printable.line(last.run.state)}; `retake-flow show {run}` says what it waits for"
-            )
         return 4
     return 0 if last.run.outcome == "completed" else 1
 
@@ -53,12 +49,16 @@ class _Watching:
         self._number = 0
         self._told_of_death = False
 
-    def follow(self) -> Stored:
-        """Show what happens until the run has ended or is suspended; gives how it was then."""
+    def follow(self, *, whole: bool) -> Stored:
+        """Show what happens until the run has ended or is suspended; gives how it was then.
+
+        Args:
+            whole: Whether to show all that has happened before, too, and not just the last of it.
+        """
         import time
 
         stored = self._load()
-        self._before()
+        self._before(whole)
         while not (stored.run.ended or self._suspended(stored)):
             self._note_death(stored)
             time.sleep(_EVERY)
@@ -69,14 +69,13 @@ class _Watching:
     def _load(self) -> Stored:
         return self._store.load(self._run)
 
-    def _before(self) -> None:
-        """Take what has happened already; show only the last that says something."""
+    def _before(self, whole: bool) -> None:
         from retake_flow.cli.lines import lines
 
         journal = self._store.journal(self._run)
         telling = [number for number, record in journal if lines(record)][-_FIRST:]
         for number, record in journal:
-            (self._view.heard if number in telling else self._view.earlier)(record)
+            (self._view.heard if whole or number in telling else self._view.earlier)(record)
             self._number = number
 
     def _news(self) -> None:

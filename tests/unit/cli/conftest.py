@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_command import Command, Said
 
-from retake_flow.cli import answer, gates, main, prune, runs, show, stop, watch
+from retake_flow.cli.main import main
 from retake_flow.ports.runs import Runs
 from retake_flow.store.opening import open_runs
 
@@ -41,15 +41,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def command(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command in the folder."""
-    over_runs = (runs, show, watch, stop, answer, gates, prune)
-    monkeypatch.setattr(main, "_COMMANDS", tuple(dict.fromkeys((*main._COMMANDS, *over_runs))))
 
     def run(*arguments: str) -> Said:
         capsys.readouterr()
         try:
-            code = main.main(arguments)
+            code = main(arguments)
         except SystemExit as ended:
             code = int(ended.code or 0)
         written = capsys.readouterr()

@@ -57,6 +57,16 @@ def test_the_end_is_written_even_when_something_breaks(capsys: pytest.CaptureFix
     assert [one["event"] for one in json_lines(capsys)] == ["run_ended"]
 
 
+def test_what_was_not_the_last_after_all_is_printed_in_its_order(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that was suspended and goes on has both records in their order; what was printed before is not again."""
+    parked = record("run_suspended", 5, run="r", state="a", gates=[])
+    with view_for(True, "owl") as view:
+        view.earlier(STORY[0])
+        for one in (STORY[1], parked, STORY[2], STORY[-1]):
+            view.heard(one)
+    assert json_lines(capsys) == [STORY[1], parked, STORY[2], STORY[-1]]
+
+
 def test_a_line_is_written_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Who reads along sees a record as soon as it happens."""
     JsonView().heard(STORY[0])

@@ -86,13 +86,21 @@ def test_a_run_that_has_ended_is_told_at_once(command: Command, store: Runs) -> 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_suspended_run_ends_the_watching_with_4(command: Command, store: Runs, form: tuple[str, ...]) -> None:
     """A run that waits for a person without a process will not go on by itself."""
-    stored(store, "owl-1", a_gate(), records=[entered(1)])
+    gate = a_gate()
+    parked = record(
+        "run_suspended",
+        2.0,
+        run="owl-1",
+        state="on/air",
+        gates=[{"gate": gate.id, "answer_with": "retake-flow answer …"}],
+    )
+    stored(store, "owl-1", gate, records=[parked, entered(1), parked])
     said = command("watch", "owl-1", *form)
     assert said.code == 4
     if form:
-        assert [one["event"] for one in said.records] == ["state_entered"]
+        assert said.records == [parked, entered(1), parked]
     else:
-        assert said.out.splitlines()[-1] == "suspended in on/air; `retake-flow show owl-1` says what it waits for"
+        assert said.out.splitlines()[-1].endswith("then: retake-flow resume owl-1")
 
 
 def test_that_the_process_has_died_is_said_once(command: Command, store: Runs) -> None:
