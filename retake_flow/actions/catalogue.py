@@ -78,7 +78,7 @@ _SPECS: Final = (
         "Open the stream session, and save the agent's token on the chain when it is told for the first time.",
         result={"started_at": {"type": "number"}, "page": _TEXT, "token_address": _TEXT, "ticker": _TEXT},
         errors=_CALLED,
-        idempotency=Idempotency.VERIFY,
+        idempotency=Idempotency.ONCE,
     ),
     ActionSpec(
         "retake.stream_status",
