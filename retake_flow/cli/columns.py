@@ -39,6 +39,8 @@ def _fit(widths: list[int], within: int) -> None:
 
 
 def _padded(cell: str, size: int) -> str:
+    if cell.isascii() and len(cell) <= size:
+        return cell.ljust(size)
     if _columns(cell) > size:
         while _columns(cell) > size - 1:
             cell = cell[:-1]

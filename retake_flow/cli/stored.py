@@ -33,12 +33,12 @@ def ahead(at: float, now: float) -> str:
 
 def process(holder: Holder | None, ended: bool) -> str:
     """Which process drives a run: `pid 12`, `pid 12@host` on another host, `died`, or `-` for none."""
+    if holder is None or ended:
+        return "-"
     import os
 
     from retake_flow.wiring.storing import alive
 
-    if holder is None or ended:
-        return "-"
     if not alive(holder):
         return "died"
     return f"pid {holder.pid}" + ("" if holder.host == os.uname().nodename else f"@{holder.host}")
