@@ -1,4 +1,4 @@
-"""One run of a flow against a rehearsed platform, from its start to its end, in virtual time.
+"""One run of a flow against a rehearsed platform, in virtual time: from its start to its end, or as far as it comes.
 
 Engine, actions, API client and platform are the real ones; only the studio and the network are not. The same set-up
 gives the same journal each time.
@@ -7,7 +7,7 @@ gives the same journal each time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -27,9 +27,11 @@ from retake_flow.engine.runner import Runner
 from retake_flow.flow import library
 from retake_flow.flow.check import check
 from retake_flow.flow.inputs import resolve
-from retake_flow.flow.load import read_bytes
+from retake_flow.flow.load import read_bytes, stored
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import Problems
+from retake_flow.flow.sources import parsed
+from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.redact import Secret
 from retake_flow.rehearsal import report
 from retake_flow.rehearsal.faults import Fault
@@ -39,14 +41,19 @@ from retake_flow.rehearsal.viewers import attend
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.settings import RETAKE
-from retake_flow.store.memory import MemoryStore
+from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing import virtual_time
 from retake_flow.testing.network import Network
+from retake_flow.testing.scene import RUN, Intervention, Prompter, Scene, entering
 from retake_flow.testing.studio import FakeStage, Trouble
 from retake_flow.testing.virtual_time import VirtualClock
 
 AGENT = PreparedAgent("night-owl", Secret("rtk_rehearsed_night_owl"), "user_owl")
-RUN = "rehearsed"
+
+
+def _memory(now: Callable[[], float]) -> Runs:
+    # No holder lives: a process that is gone is gone, and there is never a second one.
+    return MemoryRuns(alive=lambda holder: False, now=now)
 
 
 class Endless(AssertionError):
@@ -69,45 +76,19 @@ def opened(name: str) -> Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What can be laid hands on while the run goes on."""
-
-    runner: Runner
-    stage: FakeStage
-    platform: Platform
-
-
-@dataclass(frozen=True, slots=True)
-class Intervention:
-    """Something that happens `after` so many seconds in a state, the first time it is entered.
-
-    Attributes:
-        state: A state's path, or the end of it; "" is the start of the run.
-    """
-
-    state: str
-    after: float
-    do: Callable[[Scene], None]
-
-    def concerns(self, record: Record) -> bool:
-        """Whether a record of the journal is the one that was waited for."""
-        if not self.state:
-            return bool(record["event"] == "run_started")
-        return record["event"] == "state_entered" and f"/{record['state']}".endswith(f"/{self.state}")
-
-
-@dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """A run that is over.
+    """A run that is over, or as far as it came.
 
     Attributes:
-        run: The run as it ended.
+        run: The run as it ended, or as it was stored last.
         journal: All its records.
         report: What the platform saw.
         stage: The studio as the run left it.
         platform: The platform as the run left it.
         network: Who else was called.
         left: The names of asynchronous tasks that the run left behind.
+        sittings: How many processes drove it.
+        refused: What was said to those whose answers were not taken.
     """
 
     run: Run
@@ -117,6 +98,8 @@ class Rehearsed:
     platform: Platform
     network: Network
     left: tuple[str, ...]
+    sittings: int
+    refused: tuple[str, ...]
 
     def records(self, event: str, **fields: object) -> list[Record]:
         """The records of one kind, with these values."""
@@ -140,6 +123,11 @@ class Rehearsal:
         options: How the platform behaves; nobody watches unless viewers are put in.
         troubles: What goes wrong in the studio.
         interventions: What happens from outside.
+        comebacks: When another process goes on with the run, each counted from the end of the one before it; when
+            there are no more, the run stays as it is.
+        die_at: The boundary of the journal at which the first process dies: `7-` is before its seventh write, `7+`
+            after it.
+        store: Makes the store.
         token: The token in the environment.
         within: Virtual seconds after which the run counts as endless.
     """
@@ -150,6 +138,9 @@ class Rehearsal:
     options: Options = field(default_factory=lambda: Options(agents=(AGENT,), viewers=(), seed=1))
     troubles: list[Trouble] = field(default_factory=list)
     interventions: list[Intervention] = field(default_factory=list)
+    comebacks: list[float] = field(default_factory=list)
+    die_at: str = ""
+    store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
     within: float = 7200.0
 
@@ -169,7 +160,7 @@ class Rehearsal:
 
     def intervene(self, state: str, after: float, do: Callable[[Scene], None]) -> None:
         """Have something happen from outside."""
-        self.interventions.append(Intervention(state, after, do))
+        self.interventions.append(Intervention(entering(state), after, do))
 
     def play(self) -> Rehearsed:
         """Drive the run to its end.
@@ -185,32 +176,26 @@ class Rehearsal:
         platform = Platform(self.options, clock.now, Random(self.options.seed))
         network = Network(platform)
         stage = FakeStage(platform, self.folder, tuple(replace(trouble) for trouble in self.troubles))
-        access = self._access(network)
-        store = MemoryStore()
-        runner = Runner(
-            Machine(self.flow),
-            Run(RUN, self.flow.name, self.flow.digest, resolve(self.flow, self.inputs)),
-            catalogue=CATALOGUE,
-            actions=Performer(
-                RetakeActions(access, self.flow.guide, self.folder / "guides", clock.now),
-                StudioActions(stage, access),
-                ChatActions(access, stage.say, clock.now),
-            ),
-            store=store,
-            clock=clock,
-            listeners=[_Prompter(self.interventions, lambda: Scene(runner, stage, platform))],
-        )
+        runs = self.store(clock.now)
         audience = asyncio.create_task(attend(platform, self.options.viewers), name="audience")
+        play = _Play(self, clock, platform, network, stage, runs)
         try:
-            run = await self._driven(runner)
+            async with asyncio.timeout(self.within):
+                await play.to_the_end()
+        except TimeoutError:
+            raise Endless(f"after {self.within:g} s the run is still in {runs.load(RUN).run.state!r}") from None
         finally:
             audience.cancel()
             await asyncio.wait([audience])
-            await access.close()
         left = tuple(sorted(task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}))
-        return Rehearsed(run, tuple(store.journals[RUN]), report.build(platform), stage, platform, network, left)
+        journal = tuple(record for _, record in runs.journal(RUN))
+        run = play.runner.run if play.runner.over else runs.load(RUN).run
+        runs.close()
+        seen = report.build(platform)
+        return Rehearsed(run, journal, seen, stage, platform, network, left, play.sittings, tuple(play.refused))
 
-    def _access(self, network: Network) -> Access:
+    def access(self, network: Network) -> Access:
+        """The agent's credentials and the client that uses them, for one process."""
         dice = Random(self.options.seed)
 
         def client(token: Secret | None, issued_by: str) -> RetakeClient:
@@ -218,23 +203,106 @@ class Rehearsal:
 
         return Access(self.credentials, self.token, RETAKE, client)
 
-    async def _driven(self, runner: Runner) -> Run:
+
+class _Play:
+    """The processes that drive the run, one after the other."""
+
+    runner: Runner
+
+    def __init__(
+        self,
+        rehearsal: Rehearsal,
+        clock: VirtualClock,
+        platform: Platform,
+        network: Network,
+        stage: FakeStage,
+        runs: Runs,
+    ) -> None:
+        self.refused: list[str] = []
+        self.sittings = 0
+        self._rehearsal = rehearsal
+        self._clock = clock
+        self._platform = platform
+        self._network = network
+        self._stage = stage
+        self._runs = runs
+        self._prompter = Prompter(rehearsal.interventions, self._scene)
+        self._sitting: asyncio.Task[Run] | None = None
+
+    async def to_the_end(self) -> None:
+        """Drive the run, again after each comeback."""
+        flow = self._rehearsal.flow
+        run = Run(RUN, flow.name, flow.digest, resolve(flow, self._rehearsal.inputs))
+        text = flow.sources.dumped()
+        claim = self._runs.create(run, agent=AGENT.name, flow_file=flow.file, flow_text=text, holder=_holder(0))
+        await self._sit(flow, run, claim)
+        for wait in self._rehearsal.comebacks:
+            if self.runner.over:
+                return
+            await asyncio.sleep(wait)
+            claim = self._runs.claim(RUN, _holder(self.sittings))
+            kept = self._runs.load(RUN)
+            await self._sit(stored(parsed(kept.flow_text)), kept.run, claim)
+
+    async def _sit(self, flow: Flow, run: Run, claim: Claim) -> None:
+        """One process drives the run as far as it comes."""
+        rehearsal, clock = self._rehearsal, self._clock
+        access = rehearsal.access(self._network)
+        die_at = "" if self.sittings else rehearsal.die_at
+        self.sittings += 1
+        self.runner = Runner(
+            Machine(flow, CATALOGUE),
+            run,
+            catalogue=CATALOGUE,
+            actions=Performer(
+                RetakeActions(access, flow.guide, rehearsal.folder / "guides", clock.now),
+                StudioActions(self._stage, access),
+                ChatActions(access, self._stage.say, clock.now),
+            ),
+            store=_Mortal(claim, die_at, lambda: self._scene().crash()),
+            clock=clock,
+            listeners=[self._prompter],
+            inbox=claim,
+            wait=False,
+        )
+        self._sitting = asyncio.create_task(self.runner.drive(), name="process")
         try:
-            async with asyncio.timeout(self.within):
-                return await runner.drive()
-        except TimeoutError:
-            raise Endless(f"after {self.within:g} s the run is still in {runner.run.state!r}") from None
+            await asyncio.wait([self._sitting])
+        finally:
+            self._sitting.cancel()
+            await asyncio.wait([self._sitting])
+            await access.close()
+        if not self._sitting.cancelled():
+            self._sitting.result()
+            claim.release()
+
+    def _scene(self) -> Scene:
+        assert self._sitting is not None
+        return Scene(self.runner, self._stage, self._platform, self._runs, self.refused, self._sitting)
 
 
-class _Prompter:
-    """Listens to the journal and intervenes when it is time."""
+class _Mortal:
+    """A store with which the process that writes dies at one boundary of the journal."""
 
-    def __init__(self, interventions: list[Intervention], scene: Callable[[], Scene]) -> None:
-        self._waiting = list(interventions)
-        self._scene = scene
+    def __init__(self, claim: Claim, die_at: str, die: Callable[[], None]) -> None:
+        self._claim = claim
+        self._die_at = die_at
+        self._die = die
+        self._writes = 0
+        self._dead = False
 
-    def heard(self, record: Record) -> None:
-        """Set off what this record was waited for by."""
-        for due in [waiting for waiting in self._waiting if waiting.concerns(record)]:
-            self._waiting.remove(due)
-            asyncio.get_running_loop().call_later(due.after, due.do, self._scene())
+    def write(self, run: Run, records: Sequence[Record]) -> None:
+        self._writes += 1
+        self._pass("-")
+        self._claim.write(run, records)
+        self._pass("+")
+
+    def _pass(self, side: str) -> None:
+        if self._dead or f"{self._writes}{side}" == self._die_at:
+            self._dead = True
+            self._die()
+            raise asyncio.CancelledError
+
+
+def _holder(number: int) -> Holder:
+    return Holder("here", number, 0.0)

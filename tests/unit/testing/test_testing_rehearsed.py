@@ -13,7 +13,8 @@ import pytest
 from retake_flow.errors import InputError
 from retake_flow.flow.problems import Problems
 from retake_flow.rehearsal.script import DEFAULT_SCRIPT
-from retake_flow.testing.rehearsed import Endless, Rehearsal, Rehearsed, Scene, opened
+from retake_flow.testing.rehearsed import Endless, Rehearsal, Rehearsed, opened
+from retake_flow.testing.scene import Scene
 from retake_flow.testing.studio import Trouble
 from retake_flow.testing.wording import fault
 
