@@ -166,7 +166,8 @@ class Runner:
     def _stays(self) -> bool:
         if self._inbox is not None and self._inbox.failure is not None:
             raise self._inbox.failure
-        if self._wait or not self.parked:
+        now = self._clock.now()
+        if self._wait or not self.parked or any(due <= now for due in self.run.timers.values()):
             return True
         self.look()
         return False

@@ -93,9 +93,7 @@ def asking(place: str) -> Callable[[Record], bool]:
     pattern = re.compile(rf"(^|[/:]){re.escape(place)}\.\d+$")
 
     def awaits(record: Record) -> bool:
-        return record["event"] == "gate_opened" and bool(
-            re.search(rf"(^|[/:]){re.escape(place)}\.\d+$", record["gate"])
-        )
+        return record["event"] == "gate_opened" and bool(pattern.search(record["gate"]))
 
     return awaits
 

@@ -17,6 +17,7 @@ _WORDS: Final[Mapping[str, Callable[..., Mapping[str, Any]]]] = {
         "status": int(status),
         "headers": {"Retry-After": wait},
     },
+    r"a forgotten message": lambda: {"status": 400, "body": {"error": "No verification message found"}},
     r"an HTML page": lambda: {"body": _HTML},
     r"a delay of (\d+) s": lambda seconds: {"delay": float(seconds)},
     r"a dropped connection": lambda: {"drop": True},

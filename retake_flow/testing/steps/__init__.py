@@ -5,4 +5,5 @@ its `rehearsal`, plays it, and looks at what came of it, its `rehearsed`. All st
 `async def` step would never be awaited and always pass.
 """
 
-pytest_plugins = [f"retake_flow.testing.steps.{topic}" for topic in ("run", "account", "platform", "studio", "chat")]
+_TOPICS = ("run", "account", "platform", "studio", "chat", "people")
+pytest_plugins = [f"retake_flow.testing.steps.{topic}" for topic in _TOPICS]

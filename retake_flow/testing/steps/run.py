@@ -57,6 +57,12 @@ def inputs(rehearsal: Rehearsal, datatable: Table) -> None:
     rehearsal.inputs |= {row["name"]: row["value"] for row in rows(datatable)}
 
 
+@given("there are no inputs")
+def no_inputs(rehearsal: Rehearsal) -> None:
+    """For a flow that takes none."""
+    rehearsal.inputs = {}
+
+
 @given(parsers.parse("Ctrl-C is pressed {after:g} s into {state}"))
 def interrupted(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The first interruption stops the run in order."""

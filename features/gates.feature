@@ -1,0 +1,161 @@
+Feature: Questions that only a person can answer
+  A question is stored before anybody hears of it. The first valid answer wins, whoever gives it and from wherever.
+
+  Background:
+    Given an agent with credentials
+    And this flow
+      """
+      flow: approval
+      version: 1
+      inputs: {}
+      initial: approve
+      states:
+        approve:
+          ask:
+            message: May the agent go live as {{ run.id }}?
+            decisions:
+              yes: {hours: {type: integer, minimum: 1, default: 2}}
+              no: {why: {type: string, optional: true}}
+            remind: [1h, 6h]
+            timeout: 2d
+            escalate: [{after: 1d, to: owner}]
+          transitions:
+            yes: {to: approved, set: {hours: "{{ result.hours }}", who: "{{ result.answered_by }}"}}
+            no: declined
+            timeout: unanswered
+        approved: {final: completed, reason: "{{ vars.who }} gives {{ vars.hours }} hours"}
+        declined: {final: failed, reason: "{{ result.why|default('no', true) }}"}
+        unanswered: {final: failed, reason: nobody has answered}
+      """
+
+  Scenario: The first valid answer wins, and the second person is told who was first
+    Given ann answers approve after 10m
+      | decision | yes |
+      | hours    | 3   |
+    And bob answers approve after 11m
+      | decision | no |
+    And the run is resumed 1h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And the reason says "ann gives 3 hours"
+    And bob hears "already answered by ann"
+    And ann has answered approve
+
+  Scenario: An answer that does not fit is refused with the reason, and the question stays open
+    Given ann answers approve after 10m
+      | decision | yes  |
+      | hours    | none |
+    And bob answers approve after 11m
+      | decision | perhaps |
+    And cat answers approve after 12m
+      | decision | yes |
+    And the run is resumed 1h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And the reason says "cat gives 2 hours"
+    And ann hears "hours does not fit"
+    And bob hears "'perhaps' is no decision"
+
+  Scenario: An answer given while no process lives is used when the run is resumed
+    Given ann answers approve after 1d
+      | decision | no       |
+      | why      | too late |
+    And the run is resumed 30h after its process has gone
+    When the agent goes live
+    Then the run is failed
+    And the reason says "too late"
+    And it took 2 processes
+
+  Scenario: An answer that came in time is not wiped out by the timer that fires afterwards
+    Given ann answers approve after 47h
+      | decision | yes |
+    And the run is resumed 4d after its process has gone
+    When the agent goes live
+    Then the run is completed
+
+  Scenario: An expired question is not an answer, and takes none
+    Given ann answers approve after 49h
+      | decision | yes |
+    And the run is resumed 4d after its process has gone
+    When the agent goes live
+    Then the run is failed
+    And the reason says "nobody has answered"
+    And ann hears "has expired"
+
+  Scenario: Somebody is reminded at the right times, then somebody else is told, then the question expires
+    Given the run is resumed 1h after its process has gone
+    And the run is resumed 5h after its process has gone
+    And the run is resumed 18h after its process has gone
+    And the run is resumed 24h after its process has gone
+    When the agent goes live
+    Then the run is failed
+    And reminders came after
+      | 1h |
+      | 6h |
+    And owner was told after 24h
+    And the question expired after 48h
+
+  Scenario: Reminders that were missed are made up for by one
+    Given the run is resumed 10h after its process has gone
+    When the agent goes live
+    Then the run waits at approve
+    And reminders came after
+      | 10h |
+
+  Scenario: Resuming without an answer asks nothing twice
+    Given the run is resumed 10m after its process has gone
+    And the run is resumed 10m after its process has gone
+    When the agent goes live
+    Then the run waits at approve
+    And approve was asked 1 time
+    And it took 3 processes
+
+  Scenario: A question beside the stream does not hold it up
+    Given this flow
+      """
+      flow: beside
+      version: 1
+      inputs: {max_duration: {type: string, default: 30s}}
+      initial: on_air
+      states:
+        on_air:
+          activities:
+            direction: {ask: {message: "Which way?", answer: {way: {type: string}}}}
+            health: {do: retake.stream_status, every: 3s}
+          timeout: 1m
+          transitions:
+            direction.answered: turned
+            timeout: {to: done}
+            error: done
+        turned: {wait: 1s, set: {way: "{{ result.way }}"}, transitions: {done: done}}
+        done: {final: completed, reason: "{{ vars.way|default('straight on') }}"}
+      """
+    And ann answers direction after 20s
+      | way | left |
+    When the agent goes live
+    Then the run is completed
+    And the reason says "left"
+    And it took 1 processes
+
+  Scenario: A secret answer is told to nobody
+    Given this flow
+      """
+      flow: secretive
+      version: 1
+      initial: key
+      states:
+        key:
+          ask: {message: "The key?", answer: {key: {type: string, secret: true}}}
+          transitions:
+            answered:
+              - {when: result.key is defined, to: done}
+              - {to: bad}
+        done: {final: completed}
+        bad: {final: failed}
+      """
+    And ann answers key after 1m
+      | key | open-sesame-42 |
+    And the run is resumed 1h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And the journal nowhere says "open-sesame-42"

@@ -1,0 +1,118 @@
+Feature: Runs that go on
+  A process may die at any moment. Another one takes the run up where it was: what was done is not done again, what was
+  running is started anew, and what nobody can know is looked up or asked.
+
+  Background:
+    Given an agent with credentials
+
+  Scenario: A stream whose process was killed is on air again with a new key
+    Given the process is killed 10 s into on_air
+    And the run is resumed 5m after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And it has been on air 2 times
+    And 2 stream keys were issued and 2 used, none of them twice
+    And the agent wrote
+      | I'm live. What should we explore today? |
+    And POST /agent/stream/start was called 2 times
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+  Scenario Outline: Killed anywhere on the way, the agent goes live all the same
+    Given each answer takes 0.2 s
+    And the process is killed <after> s into <state>
+    And the run is resumed 1m after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | state                | after |
+      | check_guide          | 0.1   |
+      | verification         | 0.1   |
+      | broadcast/stream_key | 0.1   |
+      | broadcast/session    | 0.1   |
+      | confirm_live         | 0.3   |
+      | pushing/thumbnail    | 0.1   |
+      | open_chat            | 0.1   |
+      | tell_builder         | 0     |
+      | recovering           | 0.1   |
+
+  Scenario: An agent is registered once, though its process dies while it registers
+    Given an agent that was never registered
+    And the inputs
+      | name              | value                                       |
+      | agent_name        | Day Owl                                     |
+      | agent_description | Watches and tells                           |
+      | image_url         | https://example.com/owl.png                 |
+      | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
+      | ticker            | OWL                                         |
+    And each answer takes 0.2 s
+    And the process is killed 0.05 s into registration
+    And the run is resumed 1m after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And the credentials are saved, readable by their owner alone
+
+  Scenario: Where nobody can know whether the agent was registered, a person is asked
+    Given an agent that was never registered
+    And an agent named "Day Owl" was registered meanwhile, whose token nobody has
+    And the inputs
+      | name              | value                                       |
+      | agent_name        | Day Owl                                     |
+      | agent_description | Watches and tells                           |
+      | image_url         | https://example.com/owl.png                 |
+      | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
+      | ticker            | OWL                                         |
+    And each answer takes 0.2 s
+    And the process is killed 0.05 s into registration
+    And the run is resumed 1m after its process has gone
+    And ann answers registration after 1h
+      | decision | give_up |
+    And the run is resumed 2h after its process has gone
+    When the agent goes live
+    Then the run is failed
+    And POST /agent/register was called 1 time
+    And registration was asked 1 time
+    And the question of registration says "Day Owl"
+
+  Scenario: A deadline that passed while no process lived fires once
+    Given this flow
+      """
+      flow: nap
+      version: 1
+      initial: nap
+      states:
+        nap: {wait: 2h, timeout: 3h, transitions: {done: rested, timeout: overslept}}
+        rested: {final: completed}
+        overslept: {final: failed}
+      """
+    And the process is killed 60 s into nap
+    And the run is resumed 1h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And it took 7200 s at most
+
+  Scenario: The stream is stopped in order from another process
+    Given somebody stops the run 10 s into on_air
+    When the agent goes live
+    Then the run is completed
+    And it was stopped within 1 s of being asked
+    And it leaves nothing behind
+
+  Scenario: A run is killed from another process
+    Given somebody kills the run 10 s into on_air
+    When the agent goes live
+    Then the run is killed
+    And no program is left running
+
+  Scenario: What a stop owed when its process died is done when the run is resumed
+    Given each answer takes 0.2 s
+    And Ctrl-C is pressed 10 s into on_air
+    And the process is killed 0.05 s into signed_off
+    And the run is resumed 1m after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And it leaves nothing behind
