@@ -34,15 +34,16 @@ def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
     """All that is wrong with a flow. That nothing is, is remembered for the same text and program."""
     path, content = read(name)
     verdicts = Verdicts(settings.cache_folder)
-    if verdicts.known_good(content):
+    if verdicts.known_good(content, str(path)):
         return ()
     from retake_flow.actions.catalogue import CATALOGUE
     from retake_flow.flow.check import check
     from retake_flow.flow.load import read_bytes
 
-    found = check(read_bytes(content, str(path)), CATALOGUE)
-    if not found:
-        verdicts.remember(content)
+    loaded = read_bytes(content, str(path))
+    found = check(loaded, CATALOGUE)
+    if not found and loaded.flow is not None:
+        verdicts.remember(content, loaded.flow.sources.uses())
     return found
 
 

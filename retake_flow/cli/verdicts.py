@@ -1,39 +1,62 @@
 """Remembers which flow texts were found to be without mistakes, so that nothing is checked twice.
 
-A verdict holds for one text and one state of the program: the key is made of the text and of the size and time of
-every module of the package.
+A verdict holds for one text, the texts of its sub-flows, and one state of the program: the key is made of the text and
+of the size and time of every module of the package; the file says which sub-flows it was given for.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _MOST = 500
 
+#: A sub-flow: the file that names it ("" for the flow itself), its name there, and the SHA-256 of its text.
+Use = tuple[str, str, str]
+
 
 class Verdicts:
-    """Good verdicts as empty files in the cache folder; losing them costs a check."""
+    """Good verdicts as small files in the cache folder; losing them costs a check."""
 
     def __init__(self, cache_folder: Path) -> None:
         self._folder = cache_folder / "checked"
 
-    def known_good(self, content: bytes) -> bool:
-        """Whether this text was checked by this program and nothing was found."""
-        return (self._folder / _key(content)).exists()
+    def known_good(self, content: bytes, file: str = "") -> bool:
+        """Whether this text, with the sub-flows that it has as a file there, was checked by this program and was good.
 
-    def remember(self, content: bytes) -> None:
+        Args:
+            content: The text.
+            file: Its file, beside which sub-flows are sought.
+        """
+        try:
+            uses = json.loads((self._folder / _key(content)).read_text(encoding="utf-8") or "[]")
+            return all(_same(name, where or file, digest) for where, name, digest in uses)
+        except (OSError, ValueError, TypeError):
+            return False
+
+    def remember(self, content: bytes, uses: Sequence[Use] = ()) -> None:
         """Note that nothing was found; a cache that cannot be written is none."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             known = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
             for old in known[:-_MOST]:
                 old.unlink(missing_ok=True)
-            (self._folder / _key(content)).touch()
+            (self._folder / _key(content)).write_text(json.dumps(list(uses)), encoding="utf-8")
         except OSError:
             return
+
+
+def _same(name: str, file: str, digest: str) -> bool:
+    from retake_flow.errors import RetakeFlowError
+    from retake_flow.flow import library
+
+    try:
+        return hashlib.sha256(library.find(name, Path(file).parent).read_bytes()).hexdigest() == digest
+    except RetakeFlowError:
+        return False
 
 
 def _key(content: bytes) -> str:

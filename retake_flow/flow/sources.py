@@ -43,6 +43,14 @@ class Sources:
         """The text of the flow itself."""
         return self.texts[self.file]
 
+    def uses(self) -> list[tuple[str, str, str]]:
+        """Each naming of a sub-flow: the file it is named in ("" for the flow itself), its name, its text's SHA-256."""
+        return [
+            ("" if file == self.file else file, name, sha256(self.texts[found].encode()).hexdigest())
+            for file, names in self.references.items()
+            for name, found in names.items()
+        ]
+
     @property
     def digest(self) -> str:
         """SHA-256 of all of it."""

@@ -48,8 +48,8 @@ def commands(run_id: str, gate: Gate) -> list[str]:
 
 def described(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """The name of each field, and what may be written there: `url`, `text, optional: why`."""
-    for name, schema in fields.items():
-        yield name, _kind(schema) + _remarks(schema)
+    for name, declared in fields.items():
+        yield name, _kind(declared) + _remarks(declared)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

@@ -18,11 +18,16 @@ class Told:
 
     def __init__(self) -> None:
         self.over = False
+        self.parked = False
         self.heard: list[str] = []
         self.arrived = asyncio.Event()
 
     def stop(self, reason: str) -> None:
         self.heard.append(f"stop: {reason}")
+        self.arrived.set()
+
+    def suspend(self) -> None:
+        self.heard.append("suspend")
         self.arrived.set()
 
     def kill(self) -> None:
@@ -72,6 +77,20 @@ def test_a_run_that_is_ending_can_still_be_killed() -> None:
         return told.heard
 
     assert asyncio.run(scene()) == ["stop: interrupted", "kill"]
+
+
+def test_a_run_that_waits_for_a_person_is_left_and_not_stopped() -> None:
+    """Where nothing but a person is waited for, the first interruption suspends the run."""
+
+    async def scene() -> list[str]:
+        told = Told()
+        told.parked = True
+        with Interrupts() as interrupts:
+            interrupted(interrupts, told)
+            await send(told, signal.SIGINT)
+        return told.heard
+
+    assert asyncio.run(scene()) == ["suspend"]
 
 
 def test_before_there_is_a_run_the_preparation_is_broken_off() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,16 @@ def test_the_cache_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest
         cache.remember(b"%d" % number)
     assert cache.known_good(b"9")
     assert len(list((tmp_path / "checked").iterdir())) <= 4
+
+
+def test_a_changed_sub_flow_makes_a_verdict_worthless(tmp_path: Path) -> None:
+    """A flow that was good is checked anew when a flow that runs in it has changed, has gone, or is another one."""
+    inner, cache = tmp_path / "inner.yaml", Verdicts(tmp_path / "cache")
+    inner.write_text("flow: inner")
+    cache.remember(b"flow: a", [("", "inner.yaml", sha256(b"flow: inner").hexdigest())])
+    assert cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
+    assert not cache.known_good(b"flow: a", str(tmp_path / "elsewhere" / "a.yaml"))
+    inner.write_text("flow: changed")
+    assert not cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
+    inner.unlink()
+    assert not cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
