@@ -87,7 +87,7 @@ class Rehearsed:
         platform: The platform as the run left it.
         network: Who else was called.
         left: The names of asynchronous tasks that the run left behind.
-        sittings: How many processes drove it.
+        writes: How often each process that drove it wrote it down.
         refused: What was said to those whose answers were not taken.
     """
 
@@ -98,7 +98,7 @@ class Rehearsed:
     platform: Platform
     network: Network
     left: tuple[str, ...]
-    sittings: int
+    writes: tuple[int, ...]
     refused: tuple[str, ...]
 
     def records(self, event: str, **fields: object) -> list[Record]:
@@ -125,8 +125,8 @@ class Rehearsal:
         interventions: What happens from outside.
         comebacks: When another process goes on with the run, each counted from the end of the one before it; when
             there are no more, the run stays as it is.
-        die_at: The boundary of the journal at which the first process dies: `7-` is before its seventh write, `7+`
-            after it.
+        die_at: The boundary of the journal at which a process dies: `7-` is before its seventh write, `7+` after it.
+        dies: Which process that is, from 1.
         store: Makes the store.
         token: The token in the environment.
         within: Virtual seconds after which the run counts as endless.
@@ -140,6 +140,7 @@ class Rehearsal:
     interventions: list[Intervention] = field(default_factory=list)
     comebacks: list[float] = field(default_factory=list)
     die_at: str = ""
+    dies: int = 1
     store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
     within: float = 7200.0
@@ -192,7 +193,7 @@ class Rehearsal:
         run = play.runner.run if play.runner.over else runs.load(RUN).run
         runs.close()
         seen = report.build(platform)
-        return Rehearsed(run, journal, seen, stage, platform, network, left, play.sittings, tuple(play.refused))
+        return Rehearsed(run, journal, seen, stage, platform, network, left, tuple(play.writes), tuple(play.refused))
 
     def access(self, network: Network) -> Access:
         """The agent's credentials and the client that uses them, for one process."""
@@ -219,7 +220,7 @@ class _Play:
         runs: Runs,
     ) -> None:
         self.refused: list[str] = []
-        self.sittings = 0
+        self.writes: list[int] = []
         self._rehearsal = rehearsal
         self._clock = clock
         self._platform = platform
@@ -240,7 +241,7 @@ class _Play:
             if self.runner.over:
                 return
             await asyncio.sleep(wait)
-            claim = self._runs.claim(RUN, _holder(self.sittings))
+            claim = self._runs.claim(RUN, _holder(len(self.writes)))
             kept = self._runs.load(RUN)
             await self._sit(stored(parsed(kept.flow_text)), kept.run, claim)
 
@@ -248,8 +249,8 @@ class _Play:
         """One process drives the run as far as it comes."""
         rehearsal, clock = self._rehearsal, self._clock
         access = rehearsal.access(self._network)
-        die_at = "" if self.sittings else rehearsal.die_at
-        self.sittings += 1
+        die_at = rehearsal.die_at if len(self.writes) + 1 == rehearsal.dies else ""
+        store = _Mortal(claim, die_at, lambda: self._scene().crash())
         self.runner = Runner(
             Machine(flow, CATALOGUE),
             run,
@@ -259,7 +260,7 @@ class _Play:
                 StudioActions(self._stage, access),
                 ChatActions(access, self._stage.say, clock.now),
             ),
-            store=_Mortal(claim, die_at, lambda: self._scene().crash()),
+            store=store,
             clock=clock,
             listeners=[self._prompter],
             inbox=claim,
@@ -272,6 +273,7 @@ class _Play:
             self._sitting.cancel()
             await asyncio.wait([self._sitting])
             await access.close()
+            self.writes.append(store.writes)
         if not self._sitting.cancelled():
             self._sitting.result()
             claim.release()
@@ -288,17 +290,17 @@ class _Mortal:
         self._claim = claim
         self._die_at = die_at
         self._die = die
-        self._writes = 0
+        self.writes = 0
         self._dead = False
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        self._writes += 1
+        self.writes += 1
         self._pass("-")
         self._claim.write(run, records)
         self._pass("+")
 
     def _pass(self, side: str) -> None:
-        if self._dead or f"{self._writes}{side}" == self._die_at:
+        if self._dead or f"{self.writes}{side}" == self._die_at:
             self._dead = True
             self._die()
             raise asyncio.CancelledError

@@ -137,7 +137,7 @@ def stopped_soon(rehearsed: Rehearsed, seconds: float) -> None:
 @then(parsers.parse("it took {count:d} processes"))
 def processes(rehearsed: Rehearsed, count: int) -> None:
     """One after the other."""
-    assert rehearsed.sittings == count
+    assert len(rehearsed.writes) == count
 
 
 @then(parsers.parse('the journal nowhere says "{words}"'))

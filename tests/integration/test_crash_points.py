@@ -1,0 +1,105 @@
+"""The process that drives a run dies at every boundary of its journal, in virtual time and with a real store."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retake_flow.ports.runs import Runs
+from retake_flow.store.opening import open_runs
+from retake_flow.testing.rehearsed import Rehearsal, Rehearsed, opened
+from retake_flow.testing.scene import Intervention, Scene
+
+GO_LIVE = opened("go-live.yaml")
+POST = "https://x.com/owl/status/1860000000000000001"
+OWL = {
+    "agent_name": "Day Owl",
+    "agent_description": "Watches and tells",
+    "image_url": "https://example.com/owl.png",
+    "wallet_address": "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV",
+    "ticker": "OWL",
+}
+
+
+def _again(folder: Path) -> Rehearsal:
+    """An agent with credentials, that any person has vouched for."""
+    rehearsal = Rehearsal(GO_LIVE, folder, inputs={"max_duration": "8s"})
+    rehearsal.give_credentials()
+    return rehearsal
+
+
+def _first_time(folder: Path) -> Rehearsal:
+    """An agent that is neither registered nor verified; a person vouches for it after an hour."""
+    rehearsal = Rehearsal(GO_LIVE, folder, inputs={**OWL, "max_duration": "8s"})
+    rehearsal.options = replace(rehearsal.options, agents=(), verified=False, tweets={POST: "{message}"})
+
+    def answer(scene: Scene) -> None:
+        scene.answer("post", {"tweet_url": POST}, decision="posted")
+
+    rehearsal.interventions.append(Intervention(lambda record: True, 3600.0, answer))
+    return rehearsal
+
+
+def _played(
+    make: Callable[[Path], Rehearsal], folder: Path, dies: int = 1, die_at: str = "", processes: int = 1
+) -> Rehearsed:
+    folder.mkdir()
+    rehearsal = make(folder)
+
+    def store(now: Callable[[], float]) -> Runs:
+        return open_runs(folder / "runs.sqlite", alive=lambda holder: False, now=now)
+
+    rehearsal.store, rehearsal.dies, rehearsal.die_at = store, dies, die_at
+    more = 1 if die_at else 0
+    rehearsal.comebacks = [60.0 if n == dies and die_at else 7200.0 for n in range(1, processes + more)]
+    rehearsal.within = 90_000.0
+    return rehearsal.play()
+
+
+def _registered(rehearsed: Rehearsed) -> int:
+    return sum(call["path"].endswith("/agent/register") and call["status"] == 200 for call in _calls(rehearsed))
+
+
+def _calls(rehearsed: Rehearsed) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = rehearsed.report["timeline"]
+    return calls
+
+
+@pytest.mark.parametrize(("make", "processes"), [(_again, 1), (_first_time, 2)])
+def test_a_run_that_dies_at_any_boundary_ends_as_if_it_had_not(
+    make: Callable[[Path], Rehearsal], processes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Same final state, registered once at most, no key twice, one opening message, credentials whole, nothing left."""
+    whole = _played(make, tmp_path / "whole", processes=processes)
+    assert (whole.run.outcome, len(whole.writes)) == ("completed", processes)
+    points = [
+        (dies, f"{write}{side}")
+        for dies, writes in enumerate(whole.writes, 1)
+        for write in range(1, writes + 1)
+        for side in "-+"
+    ]
+    for dies, die_at in points:
+        folder = tmp_path / f"{dies}-{die_at}"
+        rehearsed = _played(make, folder, dies, die_at, processes)
+        about = f"process {dies} died at {die_at}: {rehearsed.run}"
+        assert (rehearsed.run.outcome, rehearsed.run.state) == (whole.run.outcome, whole.run.state), about
+        assert _registered(rehearsed) == _registered(whole), about
+        assert rehearsed.report["broken_rules"] == [], about
+        assert rehearsed.report["keys"]["reused"] == 0, about
+        said = [comment["text"] for comment in rehearsed.agent["chat"] if comment["agent"]]
+        assert said.count("I'm live. What should we explore today?") <= 1, about
+        assert [s for s in rehearsed.agent["sessions"] if s["ended"] is None] == [], about
+        assert rehearsed.left == (), about
+        assert rehearsed.stage.alive == [], about
+        file = folder / "retake" / "credentials.json"
+        token = next(iter(rehearsed.platform.agents)).token.reveal()
+        assert json.loads(file.read_text())["access_token"] == token, about
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, about
+    with capsys.disabled():
+        print(f"\n{len(points)} points at which the process died, {make.__name__.strip('_')}")
