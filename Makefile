@@ -1,13 +1,14 @@
 # Two commands do everything: `make rehearse` and `make test`. Each sets up what it needs, and is quick the second time.
 VENV := .venv
 READY := $(VENV)/.ready
+READY_TO_TEST := $(VENV)/.ready-to-test
 
 .PHONY: rehearse test check format bench clean
 
 rehearse: $(READY)
 	$(VENV)/bin/retake-flow run go-live.yaml --rehearse --for 20s
 
-test: $(READY)
+test: $(READY_TO_TEST)
 	$(VENV)/bin/python -m pytest
 
 check: $(READY)
@@ -24,6 +25,7 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/startup.py
 	$(VENV)/bin/python benchmarks/engine.py
 	$(VENV)/bin/python benchmarks/store.py
+	$(VENV)/bin/python benchmarks/runs.py
 	$(VENV)/bin/python benchmarks/on_air.py
 	$(VENV)/bin/python benchmarks/go_live.py
 
@@ -33,3 +35,7 @@ clean:
 $(READY): pyproject.toml setup.sh
 	sh setup.sh $(VENV)
 	touch $(READY)
+
+$(READY_TO_TEST): pyproject.toml setup.sh
+	sh setup.sh $(VENV) tests
+	touch $(READY) $(READY_TO_TEST)

@@ -1,8 +1,10 @@
 #!/bin/sh
 # Sets up a virtual environment with retake-flow and its development tools, and the programs a stream needs.
 # System packages are installed by apt when this runs as root; otherwise the exact command is named.
+# `sh setup.sh VENV tests` also gets the server that the tests of the store start for themselves.
 set -eu
 venv=${1:-.venv}
+purpose=${2:-}
 
 packages=
 need() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
@@ -18,6 +20,20 @@ if command -v python3 >/dev/null 2>&1; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
 else
     packages="$packages python3-venv"
+fi
+
+# Only its programs: without this Debian's package would also make a cluster and start it.
+no_cluster() {
+    mkdir -p /etc/postgresql-common/createcluster.d
+    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/no-main-cluster.conf
+}
+if [ "$purpose" = tests ] && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        no_cluster
+        packages="$packages postgresql"
+    else
+        echo "PostgreSQL is not installed, so the tests that need it are skipped: sudo apt install postgresql" >&2
+    fi
 fi
 
 if [ -n "$packages" ]; then
