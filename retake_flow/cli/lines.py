@@ -14,8 +14,15 @@ def clock(record: Record) -> str:
     return datetime.fromisoformat(record["t"]).astimezone().strftime("%H:%M:%S")
 
 
-def lines(record: Record) -> list[str]:
-    """What a record says to a person, as lines; nothing for most."""
+def lines(record: Record, *, prompted: bool = False) -> list[str]:
+    """What a record says to a person, as lines; nothing for most.
+
+    Args:
+        record: Of the journal.
+        prompted: Whether the person is asked by a prompt what a state asks, so that it need not be said here.
+    """
+    if prompted and record["event"] == "gate_opened" and ":" not in record["gate"]:
+        return []
     said = _SAID.get(record["event"])
     return printable.text(said(record)).splitlines() if said else []
 

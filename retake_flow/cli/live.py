@@ -35,9 +35,13 @@ class LiveView:
         name: What is shown: the name of the flow, or of the run.
         console: The terminal.
         hint: What Ctrl-C does.
+        prompted: Whether questions are put by a prompt.
     """
 
-    def __init__(self, name: str, console: Console | None = None, *, hint: str = "Ctrl-C stops") -> None:
+    def __init__(
+        self, name: str, console: Console | None = None, *, hint: str = "Ctrl-C stops", prompted: bool = False
+    ) -> None:
+        self._prompted = prompted
         self._title = name
         self._hint = hint
         self._console = console or Console(highlight=False)
@@ -46,7 +50,7 @@ class LiveView:
         self._activities: dict[str, str] = {}
         self._viewers: int | None = None
         self._chat: deque[str] = deque(maxlen=_CHAT_LINES)
-        self._live = Live(console=self._console, get_renderable=self._picture, refresh_per_second=2, transient=True)
+        self._live = self._new_live()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -63,7 +67,12 @@ class LiveView:
 
     def go_on(self) -> None:
         """Show the picture again."""
+        # A new one: the old one would take what was written meanwhile for its own picture, and wipe it away.
+        self._live = self._new_live()
         self._live.start()
+
+    def _new_live(self) -> Live:
+        return Live(console=self._console, get_renderable=self._picture, refresh_per_second=2, transient=True)
 
     def earlier(self, record: Record) -> None:
         """Take a record of before into the picture."""
@@ -72,7 +81,7 @@ class LiveView:
     def heard(self, record: Record) -> None:
         """Take a record into the picture, and print it above if it is of interest."""
         self._note(record)
-        for line in lines(record):
+        for line in lines(record, prompted=self._prompted):
             # As text, not as markup: what viewers write must not style our terminal.
             self._console.print(Text(f"{clock(record)}  {line}"), soft_wrap=True)
 

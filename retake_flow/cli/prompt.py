@@ -19,7 +19,7 @@ from retake_flow.flow.fields import read, required
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
 from retake_flow.run import answers
-from retake_flow.run.asking import described
+from retake_flow.run.asking import answer_with, described
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import this_user
@@ -34,7 +34,7 @@ class _Gone(Exception):
 
 
 class Prompter:
-    """Asks what a run that does nothing else waits for; leaving the prompt suspends the run.
+    """Asks what a run waits for; leaving the prompt suspends a run that does nothing else.
 
     Args:
         runs: Where answers are kept: whoever is first wins, also against other terminals.
@@ -63,7 +63,8 @@ class Prompter:
                 with self._aside():
                     await self._ask(runner, gate)
             except _Left:
-                terminal.say("")
+                if not runner.parked:
+                    terminal.say(f"\n  the run goes on; answer from elsewhere: {answer_with(runner.run.id, gate)}")
                 runner.suspend()
                 return
             except _Gone:
@@ -157,8 +158,7 @@ class Prompter:
 
 
 def _waiting(runner: Runner) -> Gate | None:
-    gates = runner.run.gates.values() if runner.parked else ()
-    return next((gate for gate in gates if gate.place == runner.run.state), None)
+    return next((gate for gate in runner.run.gates.values() if gate.place == runner.run.state), None)
 
 
 class _Lines:

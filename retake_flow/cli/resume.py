@@ -102,12 +102,13 @@ async def _interruptible(
     runs: Runs, run: str, claim: Claim, settings: Settings, args: argparse.Namespace
 ) -> tuple[int, Run]:
     from retake_flow.cli.interrupts import Interrupts
-    from retake_flow.cli.session import Session
+    from retake_flow.cli.session import Session, somebody_is_there
     from retake_flow.cli.takeover import taken_up
     from retake_flow.cli.views import view_for
 
     session = Session(runs, settings, as_json=args.json, wait=args.wait)
-    with view_for(args.json, runs.load(run).run.flow) as view, Interrupts() as interrupts:
+    name, prompted = runs.load(run).run.flow, somebody_is_there(args.json)
+    with view_for(args.json, name, prompted=prompted) as view, Interrupts() as interrupts:
         ended = await taken_up(session, run, claim, view, interrupts)
     return interrupts.count, ended
 

@@ -66,14 +66,14 @@ async def _driven(
     from pathlib import Path
 
     from retake_flow.cli.interrupts import Interrupts
-    from retake_flow.cli.session import Session, exit_code
+    from retake_flow.cli.session import Session, exit_code, somebody_is_there
     from retake_flow.cli.views import view_for
     from retake_flow.wiring import running
 
     session = Session(runs, settings, as_json=args.json, wait=args.wait)
     run = running.new_id(flow)
     folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / run
-    with view_for(args.json, flow.name) as view, Interrupts() as interrupts:
+    with view_for(args.json, flow.name, prompted=somebody_is_there(args.json)) as view, Interrupts() as interrupts:
         ended = await session.begin(flow, run, inputs, None if options is None else (folder, options), view, interrupts)
     return exit_code(ended, bool(interrupts.count))
 

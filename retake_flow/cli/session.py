@@ -22,6 +22,11 @@ from retake_flow.wiring import rehearsing, running
 from retake_flow.wiring.children import sweep
 
 
+def somebody_is_there(as_json: bool) -> bool:
+    """Whether a person at the terminal can be asked."""
+    return not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+
+
 class Session:
     """What this process does with runs.
 
@@ -36,7 +41,7 @@ class Session:
     def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool, asks: bool = True) -> None:
         self.runs = runs
         self.settings = settings
-        self._asks = asks and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+        self._asks = asks and somebody_is_there(as_json)
         self._wait = wait or self._asks
 
     async def begin(

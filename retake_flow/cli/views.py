@@ -39,13 +39,14 @@ class View(Protocol):
 
 
 @contextmanager
-def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops") -> Iterator[View]:
+def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: bool = False) -> Iterator[View]:
     """The view that fits who is looking.
 
     Args:
         as_json: Whether a program reads it.
         name: What is shown: the name of the flow, or of the run.
         hint: What Ctrl-C does.
+        prompted: Whether questions are put by a prompt.
     """
     if as_json:
         view = JsonView()
@@ -56,10 +57,10 @@ def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops") -> Iterator[V
     elif sys.stdout.isatty() and os.get_terminal_size().columns >= 40:
         from retake_flow.cli.live import LiveView
 
-        with LiveView(name, hint=hint) as live:
+        with LiveView(name, hint=hint, prompted=prompted) as live:
             yield live
     else:
-        yield PlainView()
+        yield PlainView(prompted)
 
 
 class _Still:
@@ -102,14 +103,21 @@ class JsonView(_Still):
 
 
 class PlainView(_Still):
-    """Prints a line for what a person wants to know."""
+    """Prints a line for what a person wants to know.
+
+    Args:
+        prompted: Whether questions are put by a prompt.
+    """
+
+    def __init__(self, prompted: bool = False) -> None:
+        self._prompted = prompted
 
     def earlier(self, record: Record) -> None:
         """Nothing: a line is of its moment."""
 
     def heard(self, record: Record) -> None:
         """Print a record if it is of interest."""
-        for line in lines(record):
+        for line in lines(record, prompted=self._prompted):
             terminal.say(f"{clock(record)}  {line}")
 
     def report(self, report: dict[str, Any]) -> None:
