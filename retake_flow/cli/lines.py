@@ -83,7 +83,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "notice": lambda r: "\n".join(f"• {line}" for line in r["message"].splitlines()),
     "chat_message": lambda r: chat_line(r["author"], r["text"]),
     "chat_sent": lambda r: f"> {r['text']}",
-    "stop_requested": lambda r: f"stopping: {r['reason']} (once more to kill)",
+    "stop_requested": lambda r: f"stopping: {r['reason']}" + (" (once more to kill)" * (r["reason"] == "interrupted")),
     "undo_finished": _undone,
     "run_ended": _run_ended,
 }

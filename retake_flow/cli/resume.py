@@ -59,18 +59,17 @@ def resume(args: argparse.Namespace) -> int:
         return _one(runs, run, settings, args)
 
 
-def stop_parked(run: str, settings: Settings, as_json: bool) -> int:
-    """End a run that no process drives, in order: what it owes is done, and then it is over."""
+def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    """End a run that no process drives, in order: what it owes is done, and then it is over.
+
+    Raises:
+        RunHeld: A process drives it now.
+    """
     import asyncio
-    from contextlib import closing
 
     from retake_flow.cli.takeover import claimed
-    from retake_flow.wiring.storing import opened
 
-    with closing(opened(settings)) as runs:
-        claim = claimed(runs, run)
-        ended = asyncio.run(_driven(runs, run, claim, settings, as_json=as_json, stop="stopped"))
-    return 0 if ended.ended else 1
+    asyncio.run(_stopped(runs, run, claimed(runs, run), settings, silent=silent))
 
 
 def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace) -> int:
@@ -113,12 +112,12 @@ async def _interruptible(
     return interrupts.count, ended
 
 
-async def _driven(runs: Runs, run: str, claim: Claim, settings: Settings, *, as_json: bool, stop: str) -> Run:
+async def _stopped(runs: Runs, run: str, claim: Claim, settings: Settings, *, silent: bool) -> None:
     from retake_flow.cli.interrupts import Interrupts
     from retake_flow.cli.session import Session
     from retake_flow.cli.takeover import taken_up
-    from retake_flow.cli.views import view_for
+    from retake_flow.cli.views import NoView, PlainView
 
-    session = Session(runs, settings, as_json=as_json, wait=False)
-    with view_for(as_json, runs.load(run).run.flow) as view, Interrupts() as interrupts:
-        return await taken_up(session, run, claim, view, interrupts, stop)
+    session = Session(runs, settings, as_json=silent, wait=False, asks=False)
+    with Interrupts() as interrupts:
+        await taken_up(session, run, claim, NoView() if silent else PlainView(), interrupts, "stopped")

@@ -52,10 +52,11 @@ def _end(args: argparse.Namespace, what: Request) -> int:
         driven = lives(after.holder)
         if what == "kill" and not after.run.ended and not driven:
             after = _killed(store, run)
-    if what == "stop" and not after.run.ended and not driven:
-        from retake_flow.cli.resume import stop_parked
+        if what == "stop" and not after.run.ended and not driven:
+            from retake_flow.cli.resume import stop_parked
 
-        return stop_parked(run, settings, args.json)
+            stop_parked(store, run, settings, silent=args.json)
+            after = store.load(run)
     _tell(after, what, already=before.run.ended, as_json=args.json)
     return 0 if after.run.ended else 1
 

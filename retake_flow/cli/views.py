@@ -73,6 +73,19 @@ class _Still:
         """Nothing to do."""
 
 
+class NoView(_Still):
+    """Shows nothing."""
+
+    def earlier(self, record: Record) -> None:
+        """Nothing."""
+
+    def heard(self, record: Record) -> None:
+        """Nothing."""
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Nothing."""
+
+
 class JsonView(_Still):
     """Prints every record as one line; `run_ended` or `run_suspended` is always the last."""
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
 from retake_flow.store.holders import this_process
 from retake_flow.studio.launcher import RUN_VARIABLE
+from retake_flow.wiring.storing import opened
 
 RUN = Run("owl-1", "go-live", "d" * 64, {}, phase=Phase.RUNNING, state="on/air")
 ASKING = """\
@@ -142,9 +143,12 @@ def test_a_run_without_a_process_is_stopped_by_going_on(
     """A stop without a process, also of one that lets go when it is asked, is done in this process."""
     asked: list[tuple[Any, ...]] = []
 
-    def stop_parked(run: str, settings: Settings, as_json: bool) -> int:
-        asked.append((run, settings.store, as_json))
-        return 0
+    def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+        asked.append((run, settings.store, silent))
+        with closing(opened(settings)) as other:
+            other.claim(run, this_process(), force=True).write(
+                replace(other.load(run).run, outcome="stopped", phase=Phase.CANCELLED), []
+            )
 
     monkeypatch.setattr(resume, "stop_parked", stop_parked)
     claim = stored(store, "owl-1", holder=DEAD if dies else this_process())
@@ -159,6 +163,7 @@ def test_a_parked_run_is_stopped_for_good(command: Command, store: Runs, folder:
     assert command("run", "asking.yaml").code == 4
     said = command("stop", "last", "--json")
     assert said.code == 0
-    assert said.records[-1]["event"] == "run_ended"
+    [one] = said.records
+    assert (one["ended"], one["already_ended"], one["outcome"]) == (True, False, "stopped")
     assert store.load(store.find("last")).run.ended
     assert "had already ended" in command("stop", "last").out
