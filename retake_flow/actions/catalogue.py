@@ -175,8 +175,11 @@ _SPECS: Final = (
     ),
     ActionSpec(
         "operator.tell",
-        "Tell the operator something, in the terminal and in the journal.",
-        inputs={"message": {**_TEXT, "minLength": 1}},
+        "Tell the operator something: in the terminal, in the journal, and by notices.",
+        inputs={
+            "message": {**_TEXT, "minLength": 1},
+            "kind": {"type": "string", "enum": ["told", "live", "trouble"], "default": "told"},
+        },
     ),
 )
 

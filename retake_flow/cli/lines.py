@@ -81,6 +81,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "retry_scheduled": lambda r: f"  again in {r['after']:g} s",
     "activity_ended": _ended,
     "notice": lambda r: "\n".join(f"• {line}" for line in r["message"].splitlines()),
+    "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
     "chat_message": lambda r: chat_line(r["author"], r["text"]),
     "chat_sent": lambda r: f"> {r['text']}",
     "stop_requested": lambda r: f"stopping: {r['reason']}" + (" (once more to kill)" * (r["reason"] == "interrupted")),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from retake_flow.cli.views import View
 from retake_flow.errors import RetakeFlowError, StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.ports.journal import Listener
+from retake_flow.ports.notices import Notifier
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
@@ -25,6 +27,18 @@ from retake_flow.wiring.children import sweep
 def somebody_is_there(as_json: bool) -> bool:
     """Whether a person at the terminal can be asked."""
     return not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+@dataclass(frozen=True, slots=True)
+class _Driving:
+    """A run that is to be driven, who sees it, who may interrupt it, whom it tells, and why it is to end at once."""
+
+    flow: Flow
+    run: Run
+    view: View
+    interrupts: Interrupts
+    told: Sequence[Notifier]
+    stop: str = ""
 
 
 class Session:
@@ -65,9 +79,15 @@ class Session:
         """
         folder = "" if rehearsal is None else str(rehearsal[0].resolve())
         run = running.new_run(run_id, flow, inputs, folder)
+        driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run))
         async with self._platform(run, {} if rehearsal is None else rehearsal[1], view) as settings:
-            claim = running.begun(self.runs, flow, run, settings)
-            return await self._drive(flow, run, claim, settings, view, interrupts)
+            try:
+                claim = running.begun(self.runs, flow, run, settings)
+            except RetakeFlowError:
+                if folder:
+                    rehearsing.forget(Path(folder))
+                raise
+            return await self._drive(driving, claim, settings)
 
     async def go_on(
         self, flow: Flow, run: Run, claim: Claim, view: View, interrupts: Interrupts, stop: str = ""
@@ -83,9 +103,10 @@ class Session:
             stop: Why it is to end at once, in order; "" when it is not.
         """
         try:
+            driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)
             sweep(run.id)
             async with self._platform(run, None, view) as settings:
-                return await self._drive(flow, run, claim, settings, view, interrupts, stop)
+                return await self._drive(driving, claim, settings)
         except RetakeFlowError:
             with suppress(RetakeFlowError):
                 claim.release()
@@ -108,15 +129,17 @@ class Session:
     def _ended(self, run: Run) -> bool:
         return self.runs.load(run.id).run.ended
 
-    async def _drive(
-        self, flow: Flow, run: Run, claim: Claim, settings: Settings, view: View, interrupts: Interrupts, stop: str = ""
-    ) -> Run:
-        prompter = Prompter(self.runs, view) if self._asks else None
-        listeners: list[Listener] = [view, *([prompter] if prompter else [])]
-        async with running.runner(flow, run, claim, settings, listeners, wait=self._wait and not stop) as runner:
-            interrupts.of(runner)
-            if stop:
-                runner.stop(stop)
+    async def _drive(self, driving: _Driving, claim: Claim, settings: Settings) -> Run:
+        prompter = Prompter(self.runs, driving.view) if self._asks else None
+        listeners: list[Listener] = [driving.view, *([prompter] if prompter else [])]
+        wait = self._wait and not driving.stop
+        journal = (record for _, record in self.runs.journal(driving.run.id)) if driving.told else ()
+        async with running.runner(
+            driving.flow, driving.run, claim, settings, listeners, driving.told, wait=wait, journal=journal
+        ) as runner:
+            driving.interrupts.of(runner)
+            if driving.stop:
+                runner.stop(driving.stop)
             asking = asyncio.create_task(prompter.attend(runner)) if prompter else None
             try:
                 ended = await runner.drive()

@@ -87,7 +87,7 @@ class NoView(_Still):
 
 
 class JsonView(_Still):
-    """Prints every record as one line; `run_ended` or `run_suspended` is always the last."""
+    """Prints every record as one line; `run_ended` or `run_suspended` is the last, also after word of notices."""
 
     def __init__(self) -> None:
         self._last: Record | None = None
@@ -97,6 +97,9 @@ class JsonView(_Still):
 
     def heard(self, record: Record) -> None:
         """Print a record, or keep it when it may be the last."""
+        if record["event"] in ("notice_sent", "notice_failed"):
+            terminal.emit(record)
+            return
         self.close()
         if record["event"] in ("run_ended", "run_suspended"):
             self._last = record

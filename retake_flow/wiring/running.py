@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from retake_flow.actions.access import Access, MakeClient
 from retake_flow.actions.catalogue import CATALOGUE
@@ -20,14 +21,18 @@ from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.engine.clock import SystemClock
 from retake_flow.engine.machine import Machine
+from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
 from retake_flow.errors import CredentialsError, MissingProgram
 from retake_flow.flow.model import Flow
+from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.journal import Listener
+from retake_flow.ports.notices import Notifier
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
+from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.settings import Settings, inherited
+from retake_flow.settings import Settings, inherited, is_loopback
 from retake_flow.store.boundaries import boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio import programs
@@ -93,9 +98,31 @@ def agent_of(settings: Settings) -> str:
     return found.agent_name if found else ""
 
 
+def channels(flow: Flow, settings: Settings, run: Run) -> tuple[Notifier, ...]:
+    """Whom a run tells what it has to say: those in the settings and in its flow.
+
+    A rehearsal tells nobody beyond this machine.
+
+    Raises:
+        SettingsError: An address cannot be used.
+    """
+    addresses = [*settings.notify, *map(Secret, flow.notify)]
+    if run.rehearsal:
+        addresses = [address for address in addresses if is_loopback(urlsplit(address.reveal()).hostname)]
+    return notifiers(addresses)
+
+
 @asynccontextmanager
 async def runner(
-    flow: Flow, run: Run, claim: Claim, settings: Settings, listeners: Sequence[Listener], *, wait: bool
+    flow: Flow,
+    run: Run,
+    claim: Claim,
+    settings: Settings,
+    listeners: Sequence[Listener],
+    told: Sequence[Notifier],
+    *,
+    wait: bool,
+    journal: Iterable[Record] = (),
 ) -> AsyncIterator[Runner]:
     """A runner with everything it needs; connections and temporary files are gone when it is left.
 
@@ -105,7 +132,9 @@ async def runner(
         claim: The right to write it.
         settings: Of this process, or of its rehearsal.
         listeners: Hear every record.
+        told: Whom the run tells what it has to say.
         wait: Whether to stay when the run does nothing but wait for a person.
+        journal: What happened so far, to tell of what nobody was told of.
     """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(work_folder())
@@ -117,17 +146,21 @@ async def runner(
             StudioActions(stage, access),
             ChatActions(access, stage.say, time.time),
         )
-        yield Runner(
+        notices = Notices(told, clock=SystemClock(), note=lambda *a, **fields: made.note(*a, **fields), title=run.id)
+        stack.push_async_callback(notices.close)
+        made = Runner(
             Machine(flow, CATALOGUE),
             run,
             catalogue=CATALOGUE,
             actions=actions,
             store=boundaries(claim, settings.die_at),
             clock=SystemClock(),
-            listeners=listeners,
+            listeners=[*listeners, notices],
             inbox=claim,
             wait=wait,
         )
+        notices.missed(journal, run.gates)
+        yield made
 
 
 def _client_at(origin: str) -> MakeClient:
