@@ -12,7 +12,7 @@ from retake_flow.flow.catalogue import ActionSpec, Catalogue
 from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.fields import flaw, mismatch
 from retake_flow.flow.load import Loaded
-from retake_flow.flow.model import ANSWERED, Activity, Ask, Flow, State, SubFlow
+from retake_flow.flow.model import ANSWERED, Activity, Ask, Flow, Input, State, SubFlow
 from retake_flow.flow.problems import Position, Problem, did_you_mean
 
 #: Events that a decision must not be called like.
@@ -24,7 +24,9 @@ def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
     found = set(loaded.problems)
     if loaded.flow is not None:
         flow, damaged = loaded.flow, loaded.damaged
-        found.update(_inputs(flow))
+        found.update(_inputs(flow.inputs.values()))
+        for state in flow.states.values():
+            found.update(_inputs(state.sub.inputs.values() if state.sub else ()))
         found.update(_expressions(flow))
         found.update(_actions(flow, catalogue))
         found.update(outline.problems(flow, catalogue, damaged))
@@ -34,8 +36,8 @@ def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
 # --- inputs and literals ------------------------------------------------------------------------------------
 
 
-def _inputs(flow: Flow) -> Iterator[Problem]:
-    for given in flow.inputs.values():
+def _inputs(declared: Iterable[Input]) -> Iterator[Problem]:
+    for given in declared:
         said = flaw(given.schema)
         if said:
             yield Problem(given.position, "RF044", f"the input {given.name!r} {said}")

@@ -17,7 +17,7 @@ def mermaid(flow: Flow) -> str:
     for route in _routes(flow):
         source, target, label = route
         lines.append(f"    {_id(source)} --> {_id(target)}: {_mermaid_text(label)}")
-    lines += [f"    {_id(state.path)} --> [*]" for state in flow.states.values() if state.final]
+    lines += [f"    {_id(state.path)} --> [*]" for state in flow.of("") if state.final]
     return "\n".join(lines) + "\n"
 
 
@@ -82,6 +82,8 @@ def _mermaid_state(flow: Flow, state: State) -> Iterator[str]:
         yield f"    [*] --> {_id(state.initial)}"
         for child in state.children:
             yield from (f"    {line}" for line in _mermaid_state(flow, flow.states[child]))
+        if state.sub:
+            yield from (f"    {_id(inside.path)} --> [*]" for inside in flow.of(state.path) if inside.final)
         yield "}"
     else:
         yield f'state "{_mermaid_text(state.name)}" as {name}'

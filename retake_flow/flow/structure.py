@@ -203,6 +203,7 @@ def _naming(pattern: str) -> str:
         schema.STATE_NAME: "use small letters, digits and _, beginning with a letter",
         schema.EVENT_NAME: "use small letters, digits and _, with dots between the parts",
         schema.ACTION_NAME: "an action is written group.action; `retake-flow actions` lists them",
+        schema.AUDIENCE: "use letters, digits, - and _, beginning with a letter",
     }.get(pattern, "use small letters, digits and -")
 
 
