@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from retake_flow.errors import UsageError
 from retake_flow.flow.catalogue import ActionSpec, Catalogue
 from retake_flow.flow.check import check
 from retake_flow.flow.load import load, loaded
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import Problem
+from retake_flow.flow.sources import Find
 
 GO_LIVE = Path(__file__).parents[3] / "flows" / "go-live.yaml"
 
@@ -57,6 +59,33 @@ def codes(states: str, initial: str = "a", head: str = "") -> list[str]:
 def at(problem: Problem) -> tuple[int, int]:
     """The line and the column of a problem."""
     return problem.position.line, problem.position.column
+
+
+def shelf(**texts: str) -> Find:
+    """Finds sub-flows among texts, by the name of the file without its ending."""
+
+    def find(name: str, file: str) -> tuple[str, bytes]:
+        text = texts.get(name.removesuffix(".yaml"))
+        if text is None:
+            raise UsageError(f"there is no flow {name!r}")
+        return name, text.encode()
+
+    return find
+
+
+def with_sub(states: str, initial: str = "a", head: str = "", **subs: str) -> Flow:
+    """The flow with these states and sub-flows, which must have no mistakes that loading finds."""
+    return loaded(_written(states, initial, head), "flow.yaml", shelf(**subs))
+
+
+def problems_with_sub(states: str, initial: str = "a", head: str = "", **subs: str) -> list[Problem]:
+    """All that is wrong with a flow of these states and sub-flows."""
+    return list(check(load(_written(states, initial, head), "flow.yaml", find=shelf(**subs)), CATALOGUE))
+
+
+def written(states: str, initial: str = "a", head: str = "") -> str:
+    """The text of a flow with these states."""
+    return _written(states, initial, head)
 
 
 def _written(states: str, initial: str, head: str) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from flow_samples import GO_LIVE, flow_of
+from flow_samples import GO_LIVE, flow_of, with_sub, written
 
 from retake_flow.flow import diagram
 from retake_flow.flow.load import loaded
@@ -108,3 +108,29 @@ def test_what_runs_in_a_state_is_noted() -> None:
         plain = picture.replace("#58;", ":")
         for note in ("a.say", "undo: a.work", "activity t: a.work every 3s", "wait 10s"):
             assert note in plain
+
+
+def test_questions_are_noted() -> None:
+    """That a person is asked stands in the picture, by a state or beside the states; the message does not."""
+    flow = flow_of(
+        "a: {ask: {message: 'secret; words'}, transitions: {answered: b}}\n"
+        "b: {activities: {builder: {ask: {message: words}}}}"
+    )
+    for picture in (diagram.mermaid(flow), diagram.dot(flow)):
+        plain = picture.replace("#58;", ":")
+        assert "asks a person" in plain
+        assert "asks beside: builder" in plain
+        assert "words" not in plain
+
+
+def test_a_sub_flow_is_drawn_inside_its_state() -> None:
+    """Its name is noted, its states are inside, and its final states are ends of it, not of the whole picture."""
+    inner = written("b: {transitions: {stop: c}}\nc: {final: ok}", "b")
+    flow = with_sub("a: {flow: inner.yaml, transitions: {ok: z}}\nz: {final: ok}", inner=inner)
+    mermaid, dot = diagram.mermaid(flow), diagram.dot(flow)
+    for picture in (mermaid, dot):
+        assert "flow sample" in picture
+    assert 'state "a" as s_a {' in mermaid
+    assert "        [*] --> s_a_IN_b\n" in mermaid
+    assert re.findall(r"^( +\w+) --> \[\*\]$", mermaid, re.M) == ["        s_a_IN_c", "    s_z"]
+    assert dot.index('subgraph "cluster a"') < dot.index('"a/b" [label=')

@@ -37,7 +37,8 @@ def test_the_events_of_a_state_are_what_its_parts_can_yield() -> None:
     )
     assert outline.events(flow.states["a"], CATALOGUE) == {
         "done", "timeout", "low", "error", "p.ready", "p.exited", "p.error", "t.left", "t.right", "t.error",
-        "error.unavailable", "error.unauthorized", "error.input", "error.expression", "error.internal", "error.interrupted",
+        "error.unavailable", "error.unauthorized", "error.input", "error.expression", "error.internal",
+        "error.interrupted",
     }  # fmt: skip
 
 

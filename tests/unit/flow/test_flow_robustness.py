@@ -16,6 +16,7 @@ from retake_flow.flow import diagram, source
 from retake_flow.flow.check import check
 from retake_flow.flow.load import load, read_bytes
 from retake_flow.flow.problems import Problem
+from retake_flow.flow.sources import Find, on_disk
 
 _WORDS = st.sampled_from([
     "do", "with", "needs", "retry", "poll", "undo", "states", "initial", "wait", "final", "reason", "transitions",
@@ -23,6 +24,8 @@ _WORDS = st.sampled_from([
     "cap", "within", "until", "a", "b", "a.work", "a.say", "s.program", "done", "error", "stop", "true", "1s", "3",
     "type", "default", "pattern", "items", "format", "duration", "string", "array", "{{vars.x}}",
     "{{result.a|default(1)}}", "vars.x>1", "inputs.a", "$ref", "#", "allOf", "minLength", "enum",
+    "ask", "flow", "message", "answer", "decisions", "remind", "escalate", "after", "on_crash", "secret", "optional",
+    "answered", "decision", "post", "retry", "verify", "fail", "verify.yaml", "f.yaml", ".", "..", "/", "\x00",
 ])  # fmt: skip
 _SCALARS = st.one_of(
     _WORDS, st.none(), st.booleans(), st.integers(-5, 5), st.floats(allow_nan=False), st.text(max_size=8)
@@ -34,17 +37,18 @@ _STATES = st.dictionaries(st.sampled_from(["a", "b", "c", "done"]), _DATA, min_s
 _LINES = GO_LIVE.read_text(encoding="utf-8").splitlines()
 
 
-def checked(content: bytes) -> tuple[Problem, ...]:
+def checked(content: bytes, find: Find = on_disk) -> tuple[Problem, ...]:
     """The problems of a file, which must be found within two seconds."""
     began = monotonic()
-    answer = read_bytes(content, "f.yaml")
+    answer = read_bytes(content, "f.yaml", find=find)
     found = check(answer, CATALOGUE)
     if answer.flow is not None and not found:
         diagram.dot(answer.flow)
         diagram.mermaid(answer.flow)
     assert monotonic() - began < 2
     for problem in found:
-        assert 1 <= problem.position.line <= len(content.decode(errors="replace").splitlines()) + 1
+        lines = len(content.decode(errors="replace").splitlines()) + 1
+        assert 1 <= problem.position.line <= (lines if problem.position.file == "f.yaml" else 1000)
         assert problem.position.column >= 1
         assert problem.message
     return found
@@ -75,6 +79,41 @@ def test_any_parts_of_a_state_are_checked(state: Any, activity: Any) -> None:
     """A state and an activity made of any parts are checked without a crash."""
     states = {"a": {**state, "activities": {"b": activity}}, "c": {"final": "ok"}}
     checked(written({"flow": "x", "initial": "a", "states": states}))
+
+
+_PARTS = st.dictionaries(_WORDS, _DATA, max_size=5)
+_ASKS = _DATA | st.builds(lambda given, more: {"message": "m", **given, **more}, st.fixed_dictionaries({}, optional={
+    "answer": _PARTS, "decisions": _PARTS, "remind": st.lists(_SCALARS, max_size=3), "timeout": _SCALARS,
+    "escalate": st.lists(st.fixed_dictionaries({"after": _SCALARS, "to": _WORDS}), max_size=3),
+}), st.dictionaries(_WORDS, _DATA, max_size=1))  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(ask=_ASKS, beside=_ASKS, routes=_PARTS, more=_PARTS)
+def test_any_question_is_checked(ask: Any, beside: Any, routes: Any, more: Any) -> None:
+    """Questions made of any parts, as a state and as an activity, are checked without a crash."""
+    a = {"ask": ask, "transitions": {"answered": "c", **routes}, "activities": {"b": {"ask": beside}}}
+    checked(written({"flow": "x", "initial": "a", "states": {"a": a, "b": {"ask": ask, **more}, "c": {"final": "ok"}}}))
+
+
+@settings(max_examples=200, deadline=None)
+@given(name=_SCALARS, inputs=_DATA, states=_STATES, declared=_PARTS, more=_PARTS)
+def test_any_sub_flow_is_checked(name: Any, inputs: Any, states: Any, declared: Any, more: Any) -> None:
+    """Whatever is run inside, named by whatever, with whatever inputs, is checked without a crash."""
+    a = {"flow": name, "with": inputs, "transitions": {"ok": "c"}, **more}
+    outer = {"flow": "x", "initial": "a", "states": {"a": a, "c": {"final": "ok"}}}
+    inner = {"flow": "y", "initial": "a", "inputs": declared, "states": {**states, "c": {"final": "ok"}}}
+    checked(written(outer))  # what is on this disk is none of the test's business, except that it must not crash
+    checked(written(outer), lambda name, file: ("inner", written(inner)))
+    checked(written(outer), lambda name, file: (f"{file}+", written(outer)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=st.binary(max_size=60))
+def test_any_bytes_of_a_sub_flow_are_checked(content: bytes) -> None:
+    """A file that is run inside may hold anything."""
+    outer = {"flow": "x", "initial": "a", "states": {"a": {"flow": "b", "transitions": {"ok": "c"}}, "c": None}}
+    assert checked(written(outer), lambda name, file: ("inner", content))
 
 
 @settings(max_examples=150, deadline=None)
