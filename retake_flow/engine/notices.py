@@ -1,0 +1,198 @@
+"""Word to people: what of a run somebody has to hear, and its delivery, which never holds the run up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain, repeat
+from typing import Final
+
+from retake_flow.engine.performance import known
+from retake_flow.errors import RetakeFlowError
+from retake_flow.ports.clock import Clock
+from retake_flow.ports.notices import OPERATOR, Kind, Notice, Notifier
+from retake_flow.run.records import Record
+
+#: After how many seconds a notice that did not arrive is sent again; the last is for all later times.
+AGAIN_AFTER = (5.0, 30.0, 120.0, 600.0, 1800.0)
+#: How long nothing more is said of errors after one was told, in seconds.
+QUIET = 600.0
+
+_GATES: Final[dict[str, tuple[Kind, str]]] = {
+    "gate_opened": ("gate", "a question"),
+    "gate_reminder": ("reminder", "a question still waits for an answer"),
+    "gate_escalated": ("escalation", "a question that nobody has answered"),
+}
+
+
+class Notices:
+    """Hears the records of a run and tells people of some of them; to be closed before its event loop ends."""
+
+    def __init__(
+        self, notifiers: Sequence[Notifier], *, clock: Clock, note: Callable[..., None], title: str = "retake-flow"
+    ) -> None:
+        """Prepare to tell.
+
+        Args:
+            notifiers: The channels. A notice goes to those of its audience, or to the operator's if it has none.
+            clock: Tells the time.
+            note: Writes a record of each try: `notice_sent` or `notice_failed`.
+            title: What people know the run by; every notice begins with it.
+        """
+        self._channels = [_Channel(notifier, clock, note) for notifier in notifiers]
+        self._clock = clock
+        self._title = title
+        self._quiet_until = 0.0
+        self._held_back = 0
+
+    def heard(self, record: Record) -> None:
+        """Tell whom a record concerns, in the background."""
+        if notice := self._notice(record):
+            self._put(notice)
+
+    def missed(self, journal: Iterable[Record], open_gates: Collection[str]) -> None:
+        """Tell of the questions that nobody was told of before the process ended.
+
+        Args:
+            journal: The records of the run so far.
+            open_gates: The ids of the gates that wait for an answer.
+        """
+        untold: dict[str, Notice] = {}
+        for record in journal:
+            match record:
+                case {"event": "gate_opened" | "gate_escalated"} if notice := self._question(record):
+                    untold[notice.about] = notice
+                case {"event": "notice_sent", "about": gate, "kind": kind}:
+                    if gate in untold and kind in (untold[gate].kind, "reminder"):
+                        del untold[gate]
+        for gate, notice in untold.items():
+            if gate in open_gates:
+                self._put(notice)
+
+    async def close(self, within: float = 10.0) -> None:
+        """Give what is under way, and one more try of what waits, so many seconds; then nothing is left running."""
+        tasks = [task for channel in self._channels if (task := channel.hurry()) is not None]
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=within)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for channel in self._channels:
+            channel.give_up()
+
+    def _put(self, notice: Notice) -> None:
+        theirs = [channel for channel in self._channels if channel.audience == notice.audience]
+        for channel in theirs or [channel for channel in self._channels if channel.audience == OPERATOR]:
+            channel.put(notice)
+
+    def _notice(self, record: Record) -> Notice | None:
+        match record:
+            case {"event": "gate_opened" | "gate_reminder" | "gate_escalated"}:
+                return self._question(record)
+            case {"event": "notice", "kind": "told", "message": message}:
+                return self._about("told", "", message)
+            case {"event": "notice", "kind": "live", "message": message}:
+                return self._about("live", "live", message)
+            case {"event": "notice", "kind": kind, "message": message}:
+                return self._about("trouble", str(kind).replace("_", " "), message)
+            case {"event": "error", "place": place, "message": message}:
+                return self._trouble(place, f"{message}\n{record.get('hint') or ''}".strip())
+            case {"event": "activity_ended", "outcome": "exited", "activity": activity, "reason": reason}:
+                return self._trouble(activity, f"it ended: {reason}")
+            case {"event": "run_resumed", "died": True}:
+                return self._about("trouble", "resumed", "The process that drove it had died; the run goes on.")
+            case {"event": "run_ended", "outcome": outcome, "state": state, "reason": reason}:
+                return self._about("ended", outcome, f"It ended in {state or 'no state'}.\n{reason or ''}".strip())
+        return None
+
+    def _question(self, record: Record) -> Notice | None:
+        kind, title = _GATES[record["event"]]
+        match record:
+            case {"gate": gate, "message": message, "audience": audience, "answer_with": command}:
+                return Notice(kind, f"{self._title}: {title}", f"{message}\n\nTo answer:\n{command}", audience, gate)
+        return None
+
+    def _trouble(self, place: str, text: str) -> Notice | None:
+        """Trouble that may come in floods: told once, then held back for a while and counted."""
+        now = self._clock.now()
+        if now < self._quiet_until:
+            self._held_back += 1
+            return None
+        if self._held_back:
+            text = f"{text}\n({self._held_back} more since the last such notice)"
+        self._quiet_until, self._held_back = now + QUIET, 0
+        return self._about("trouble", f"trouble in {place}", text)
+
+    def _about(self, kind: Kind, title: str, text: str) -> Notice:
+        return Notice(kind, f"{self._title}: {title}" if title else self._title, text)
+
+
+class _Channel:
+    """The notices for one channel, delivered one after the other, each until it has arrived."""
+
+    def __init__(self, notifier: Notifier, clock: Clock, note: Callable[..., None]) -> None:
+        self.audience = notifier.audience
+        self._notifier = notifier
+        self._clock = clock
+        self._note = note
+        self._waiting: deque[Notice] = deque()
+        self._delivering: asyncio.Task[None] | None = None
+        self._pause: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def put(self, notice: Notice) -> None:
+        """Deliver a notice after those that wait."""
+        if self._closing:
+            return
+        self._waiting.append(notice)
+        if self._delivering is None or self._delivering.done():
+            self._delivering = asyncio.create_task(self._deliver(), name=f"notices to {self._notifier.channel}")
+
+    def hurry(self) -> asyncio.Task[None] | None:
+        """Take nothing more and try each that waits just once; gives the task that is at it, if one is."""
+        self._closing = True
+        if self._pause is not None:
+            self._pause.cancel()
+        return self._delivering
+
+    def give_up(self) -> None:
+        """Note what was not delivered."""
+        while self._waiting:
+            self._noted("notice_failed", self._waiting.popleft(), message="nothing came of it in time", again_in=None)
+
+    async def _deliver(self) -> None:
+        while self._waiting:
+            for again_in in chain(AGAIN_AFTER, repeat(AGAIN_AFTER[-1])):
+                if await self._arrived(self._waiting[0], again_in) or self._closing:
+                    break
+                await self._rest(again_in)
+            self._waiting.popleft()
+
+    async def _arrived(self, notice: Notice, again_in: float) -> bool:
+        try:
+            await self._notifier.send(notice)
+        except Exception as raised:
+            message = known(raised, self._notifier.channel).message
+            self._noted("notice_failed", notice, message=message, again_in=None if self._closing else again_in)
+            return False
+        self._noted("notice_sent", notice)
+        return True
+
+    async def _rest(self, seconds: float) -> None:
+        self._pause = asyncio.create_task(self._clock.sleep_until(self._clock.now() + seconds))
+        try:
+            await asyncio.wait([self._pause])
+        finally:
+            self._pause.cancel()
+
+    def _noted(self, event: str, notice: Notice, **fields: object) -> None:
+        try:
+            self._note(event, kind=notice.kind, about=notice.about, channel=self._notifier.channel, **fields)
+        except RetakeFlowError:
+            return  # the run is over, or another's; the notice counts all the same
+        except Exception:
+            logging.getLogger(__name__).exception("%s could not be noted", event)

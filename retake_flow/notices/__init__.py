@@ -1,0 +1,1 @@
+"""Channels to people who are not at the terminal."""

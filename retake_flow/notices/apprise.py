@@ -1,0 +1,111 @@
+"""Notices through apprise, which knows how to reach more than a hundred services."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from retake_flow.errors import NoticeFailed, SettingsError
+from retake_flow.ports.notices import OPERATOR, Kind, Notice
+from retake_flow.redact import MASK, Secret
+
+if TYPE_CHECKING:
+    import apprise
+
+#: How long one delivery may take, in seconds.
+WITHIN = 20.0
+
+_ADDRESS = re.compile(r"(?:(?P<who>[\w-]+)=)?(?P<url>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://.+)")
+
+# Addresses hold tokens, and these write addresses, or parts of them, into the log.
+_TALKATIVE = ("apprise", "urllib3.connectionpool")
+
+_LOOKS: Final[dict[Kind, str]] = {
+    "reminder": "warning",
+    "escalation": "warning",
+    "trouble": "warning",
+    "live": "success",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AppriseNotifier:
+    """One address, which is told what is for its audience."""
+
+    channel: str
+    audience: str
+    _service: apprise.Apprise = field(repr=False)
+
+    async def send(self, notice: Notice) -> None:
+        """As the protocol."""
+        from apprise import NotifyFormat, NotifyType
+
+        try:
+            async with asyncio.timeout(WITHIN):
+                taken = await self._service.async_notify(
+                    title=notice.title,
+                    body=notice.text or notice.title,
+                    notify_type=NotifyType(_LOOKS.get(notice.kind, "info")),
+                    body_format=NotifyFormat.TEXT,
+                )
+        except TimeoutError:
+            raise NoticeFailed(f"{self.channel} did not take the notice within {WITHIN:g} s") from None
+        except Exception as raised:  # its text may hold the address
+            raise NoticeFailed(f"{self.channel} could not be told: {type(raised).__name__}") from None
+        if not taken:
+            raise NoticeFailed(f"{self.channel} did not take the notice")
+
+
+def notifiers(addresses: Sequence[Secret]) -> tuple[AppriseNotifier, ...]:
+    """The channels to some addresses; costs half a second when there are any.
+
+    Args:
+        addresses: As apprise writes them. `WHO=` before one makes it an address of that audience; without, it is the
+            operator's.
+
+    Raises:
+        SettingsError: One of them is not an address that apprise knows.
+    """
+    seen: Counter[str] = Counter()
+    return tuple(_notifier(number, address.reveal(), seen) for number, address in enumerate(addresses, 1))
+
+
+def _notifier(number: int, address: str, seen: Counter[str]) -> AppriseNotifier:
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None:
+        raise _unusable(number, MASK)
+    Secret(parts["url"])  # without its WHO= too, nobody may read it
+    service = _service(parts["url"])
+    if service is None:
+        raise _unusable(number, f"{parts['scheme']}://{MASK}")
+    audience = parts["who"] or OPERATOR
+    name = parts["scheme"].lower() + ("" if audience == OPERATOR else f" ({audience})")
+    seen[name] += 1
+    return AppriseNotifier(name if seen[name] == 1 else f"{name} {seen[name]}", audience, service)
+
+
+def _service(url: str) -> apprise.Apprise | None:
+    import apprise  # slow
+
+    for name in _TALKATIVE:
+        logging.getLogger(name).disabled = True
+    found = apprise.Apprise.instantiate(url)
+    if found is None:
+        return None
+    if found.overflow_mode is apprise.OverflowMode.UPSTREAM:
+        found.overflow_mode = apprise.OverflowMode.SPLIT  # a service refuses what is too long for it, for ever
+    service = apprise.Apprise()
+    service.add(found)
+    return service
+
+
+def _unusable(number: int, shown: str) -> SettingsError:
+    return SettingsError(
+        f"address {number} for notices ({shown}) is not one that apprise knows",
+        hint="write it as apprise does, for example discord://ID/TOKEN, or owner=mailto://… for another audience",
+    )

@@ -1,0 +1,52 @@
+"""Word to people who are not at the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["gate", "reminder", "escalation", "trouble", "live", "told", "ended"]
+
+#: Who is told what is addressed to nobody else, or to somebody who has no channel.
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What somebody is to hear of a run.
+
+    Attributes:
+        kind: Why they hear of it.
+        title: What it is about, on one line.
+        text: The rest; plain text, free of secrets.
+        audience: Whom it is for.
+        about: The id of the gate that it asks to answer, "" when there is none.
+    """
+
+    kind: Kind
+    title: str
+    text: str
+    audience: str = OPERATOR
+    about: str = ""
+
+
+class Notifier(Protocol):
+    """One channel to somebody."""
+
+    @property
+    def channel(self) -> str:
+        """What the channel is called in the journal; tells no secret."""
+        ...
+
+    @property
+    def audience(self) -> str:
+        """Who is reached by it."""
+        ...
+
+    async def send(self, notice: Notice) -> None:
+        """Deliver a notice, in a time that is limited.
+
+        Raises:
+            NoticeFailed: It did not arrive, as far as one knows.
+        """
+        ...

@@ -1,0 +1,243 @@
+"""Notices through apprise, to a server of our own on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from retake_flow.errors import NoticeFailed, SettingsError
+from retake_flow.notices import apprise
+from retake_flow.ports.notices import Notice
+from retake_flow.redact import Secret, scrub
+
+TOKEN = "hush_0123456789"
+NOTICE = Notice("gate", "owl: a question", "May I go live?\n<b>&</b>", about="approve.1")
+
+
+class Server(ThreadingHTTPServer):
+    """Takes posts.
+
+    Attributes:
+        posts: What was posted, as JSON.
+        status: What it answers.
+        arrived: Set when the first post has come.
+        answers: Set unless it is to keep silent.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.posts: list[dict[str, Any]] = []
+        self.status = 200
+        self.arrived = threading.Event()
+        self.answers = threading.Event()
+        self.answers.set()
+
+    def address(self, who: str = "", path: str = TOKEN) -> Secret:
+        """Where it is, as apprise writes it, with a secret in it."""
+        return Secret(f"{who}json://127.0.0.1:{self.server_port}/{path}")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Keeps a post and answers."""
+
+    server: Server
+
+    def do_POST(self) -> None:
+        """Take a post."""
+        self.server.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.arrived.set()
+        self.server.answers.wait()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server that takes posts, in threads of its own."""
+    with Server() as serving:
+        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield serving
+        serving.answers.set()
+        serving.shutdown()
+        thread.join()
+
+
+def send(*addresses: Secret, notice: Notice = NOTICE) -> None:
+    """Send a notice to each address."""
+
+    async def all_of_them() -> None:
+        for notifier in apprise.notifiers(addresses):
+            await notifier.send(notice)
+
+    asyncio.run(all_of_them())
+
+
+def test_a_notice_arrives(server: Server) -> None:
+    """The title and the text are posted to the address, character by character."""
+    send(server.address())
+    (post,) = server.posts
+    assert (post["title"], post["message"], post["type"]) == (NOTICE.title, NOTICE.text, "info")
+
+
+@pytest.mark.parametrize(
+    ("kind", "look"), [("trouble", "warning"), ("escalation", "warning"), ("live", "success"), ("ended", "info")]
+)
+def test_a_service_can_tell_trouble_from_good_news(server: Server, kind: Any, look: str) -> None:
+    """Each kind has the look that services give to information, success or a warning."""
+    send(server.address(), notice=Notice(kind, "t", ""))
+    assert [post["type"] for post in server.posts] == [look]
+
+
+def test_each_address_is_a_channel_with_an_audience() -> None:
+    """`WHO=` before an address makes it one of that audience; each has a name that tells no more than the scheme."""
+    addresses = ["json://h/a?x=b://c", "owner=json://h/b", "json://h/c", "the-boss_2=xml://h/d"]
+    found = apprise.notifiers([Secret(address) for address in addresses])
+    assert [(notifier.channel, notifier.audience) for notifier in found] == [
+        ("json", "operator"),
+        ("json (owner)", "owner"),
+        ("json 2", "operator"),
+        ("xml (the-boss_2)", "the-boss_2"),
+    ]
+    assert "h/a" not in repr(found)
+
+
+def test_a_refused_notice_has_failed(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    """A server that answers with an error has not taken the notice; the error tells the scheme and no secret."""
+    server.status = 500
+    with pytest.raises(NoticeFailed, match=r"^json \(owner\) did not take the notice$"):
+        send(server.address("owner="))
+    assert len(server.posts) == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nobody_there_is_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    """An address at which nobody listens is a failed notice, without a word on the terminal."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        with pytest.raises(NoticeFailed, match=r"^json did not take the notice$"):
+            send(Secret(f"json://127.0.0.1:{deaf.getsockname()[1]}/{TOKEN}"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_delivery_has_a_time_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that keeps silent is not waited for longer than the limit, and the event loop goes on meanwhile."""
+    monkeypatch.setattr(apprise, "WITHIN", 0.2)
+    server.answers.clear()
+    (notifier,) = apprise.notifiers([server.address()])
+
+    async def scene() -> None:
+        sending = asyncio.create_task(notifier.send(NOTICE))
+        with pytest.raises(NoticeFailed, match=r"^json did not take the notice within 0\.2 s$"):
+            await sending
+        server.answers.set()
+
+    asyncio.run(scene())
+
+
+def test_a_delivery_can_be_broken_off(server: Server) -> None:
+    """A delivery that is cancelled ends as cancelled, at once."""
+    server.answers.clear()
+    (notifier,) = apprise.notifiers([server.address()])
+
+    async def scene() -> None:
+        sending = asyncio.create_task(notifier.send(NOTICE))
+        await asyncio.to_thread(server.arrived.wait)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        server.answers.set()
+
+    asyncio.run(scene())
+
+
+def test_a_defect_of_apprise_is_a_failed_notice(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever apprise raises is a failed notice, without its words, which may hold the address."""
+    (notifier,) = apprise.notifiers([server.address()])
+
+    async def breaks(**_: object) -> bool:
+        raise ValueError(TOKEN)
+
+    monkeypatch.setattr(notifier._service, "async_notify", breaks)
+    with pytest.raises(NoticeFailed, match=r"^json could not be told: ValueError$") as raised:
+        asyncio.run(notifier.send(NOTICE))
+    assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (f"nosuchthing://{TOKEN}", "nosuchthing://•••"),
+        (f"owner=nosuchthing://{TOKEN}", "nosuchthing://•••"),
+        (f"discord://{TOKEN}", "discord://•••"),
+        (TOKEN, "•••"),
+        (f"not an audience=json://{TOKEN}", "•••"),
+        (f"{TOKEN}://", "•••"),
+        ("json://", "•••"),
+        ("", "•••"),
+    ],
+)
+def test_a_bad_address_is_refused_without_showing_it(
+    address: str, shown: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An address that apprise does not know is an error of the settings that says which one, and not what it is."""
+    with pytest.raises(SettingsError) as raised:
+        apprise.notifiers([Secret("json://127.0.0.1/"), Secret(address)])
+    assert raised.value.message == f"address 2 for notices ({shown}) is not one that apprise knows"
+    assert TOKEN not in raised.value.hint
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_address_without_its_audience_is_secret_too() -> None:
+    """What a program says of an address is scrubbed, also when the `WHO=` is not with it."""
+    apprise.notifiers([Secret(f"owner=json://127.0.0.1/{TOKEN}")])
+    assert TOKEN not in scrub(f"cannot reach json://127.0.0.1/{TOKEN}")
+
+
+def test_what_logs_addresses_is_silent(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing about a delivery is logged, whatever level somebody asks for."""
+    server.status = 500
+    with caplog.at_level(logging.DEBUG), pytest.raises(NoticeFailed):
+        send(server.address())
+    assert TOKEN not in caplog.text
+
+
+def test_a_text_that_is_too_long_for_a_service_is_parted(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that takes short texts gets several, since it would refuse a long one each time."""
+    (notifier,) = apprise.notifiers([server.address()])
+    monkeypatch.setattr(next(iter(notifier._service)), "body_maxlen", 100)
+    asyncio.run(notifier.send(Notice("told", "t", "word " * 50)))
+    assert len(server.posts) > 2
+
+
+def test_an_address_may_say_what_is_done_with_long_texts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who writes `overflow=truncate` gets one text."""
+    (notifier,) = apprise.notifiers([server.address(path="?overflow=truncate")])
+    monkeypatch.setattr(next(iter(notifier._service)), "body_maxlen", 100)
+    asyncio.run(notifier.send(Notice("told", "t", "word " * 50)))
+    assert len(server.posts) == 1
+
+
+def test_who_has_no_address_does_not_pay_for_apprise() -> None:
+    """Without addresses there are no channels, and apprise, which is slow to come, is not imported."""
+    code = (
+        "import sys; from retake_flow.notices.apprise import notifiers;"
+        " assert notifiers([]) == () and 'apprise' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
