@@ -23,6 +23,7 @@ from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.engine.machine import Machine
+from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
 from retake_flow.flow import library
 from retake_flow.flow.check import check
@@ -44,6 +45,7 @@ from retake_flow.settings import RETAKE
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing import virtual_time
 from retake_flow.testing.network import Network
+from retake_flow.testing.reached import Reached
 from retake_flow.testing.scene import RUN, Intervention, Prompter, Scene, entering
 from retake_flow.testing.studio import FakeStage, Trouble
 from retake_flow.testing.virtual_time import VirtualClock
@@ -106,6 +108,11 @@ class Rehearsed:
         return [r for r in self.journal if r["event"] == event and fields.items() <= r.items()]
 
     @property
+    def last(self) -> Record:
+        """The last record that says something of the run itself, and not of a notice about it."""
+        return [record for record in self.journal if not record["event"].startswith("notice_")][-1]
+
+    @property
     def agent(self) -> dict[str, Any]:
         """The report about the first agent."""
         agent: dict[str, Any] = self.report["agents"][0]
@@ -123,6 +130,7 @@ class Rehearsal:
         options: How the platform behaves; nobody watches unless viewers are put in.
         troubles: What goes wrong in the studio.
         interventions: What happens from outside.
+        channels: Who is told what the run has to say.
         comebacks: When another process goes on with the run, each counted from the end of the one before it; when
             there are no more, the run stays as it is.
         die_at: The boundary of the journal at which a process dies: `7-` is before its seventh write, `7+` after it.
@@ -138,6 +146,7 @@ class Rehearsal:
     options: Options = field(default_factory=lambda: Options(agents=(AGENT,), viewers=(), seed=1))
     troubles: list[Trouble] = field(default_factory=list)
     interventions: list[Intervention] = field(default_factory=list)
+    channels: list[Reached] = field(default_factory=list)
     comebacks: list[float] = field(default_factory=list)
     die_at: str = ""
     dies: int = 1
@@ -251,6 +260,7 @@ class _Play:
         access = rehearsal.access(self._network)
         die_at = rehearsal.die_at if len(self.writes) + 1 == rehearsal.dies else ""
         store = _Mortal(claim, die_at, lambda: self._scene().crash())
+        notices = Notices(rehearsal.channels, clock=clock, note=lambda *a, **fields: self.runner.note(*a, **fields))
         self.runner = Runner(
             Machine(flow, CATALOGUE),
             run,
@@ -262,16 +272,18 @@ class _Play:
             ),
             store=store,
             clock=clock,
-            listeners=[self._prompter],
+            listeners=[self._prompter, notices],
             inbox=claim,
             wait=False,
         )
+        notices.missed((record for _, record in self._runs.journal(RUN)), run.gates)
         self._sitting = asyncio.create_task(self.runner.drive(), name="process")
         try:
             await asyncio.wait([self._sitting])
         finally:
             self._sitting.cancel()
             await asyncio.wait([self._sitting])
+            await notices.close(0.0 if self._sitting.cancelled() else 10.0)
             await access.close()
             self.writes.append(store.writes)
         if not self._sitting.cancelled():

@@ -10,9 +10,10 @@ from pytest_bdd import given, parsers, then
 from retake_flow.flow import duration
 from retake_flow.rehearsal.options import PreparedAgent
 from retake_flow.run.records import Record
+from retake_flow.testing.reached import Reached
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.scene import Intervention, Scene, asking
-from retake_flow.testing.steps.reading import ON_AIR, Table
+from retake_flow.testing.steps.reading import ON_AIR, Table, rows
 
 
 @given(parsers.parse("{by} answers {place} after {time}"))
@@ -67,12 +68,39 @@ def registered_meanwhile(rehearsal: Rehearsal, name: str) -> None:
     rehearsal.options = replace(rehearsal.options, agents=(*rehearsal.options.agents, other))
 
 
+@given(parsers.parse("notices go to {audience}"))
+def told(rehearsal: Rehearsal, audience: str) -> None:
+    """By some service that reaches them."""
+    rehearsal.channels.append(Reached(audience))
+
+
+@given(parsers.parse("the first {count:d} notices to {audience} do not arrive"))
+def unreached(rehearsal: Rehearsal, count: int, audience: str) -> None:
+    """The service fails."""
+    rehearsal.channels.append(Reached(audience, fails=count))
+
+
+@then(parsers.parse("{audience} got these notices"))
+def notices(rehearsal: Rehearsal, audience: str, datatable: Table) -> None:
+    """All of them, in order: of which kind, with which words in the title or the text."""
+    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.heard]
+    assert [notice.kind for notice in heard] == [row["kind"] for row in rows(datatable)], heard
+    for notice, row in zip(heard, rows(datatable), strict=True):
+        assert row["words"] in f"{notice.title}\n{notice.text}"
+
+
+@then(parsers.parse("{count:d} notices are journalled as failed"))
+def failed(rehearsed: Rehearsed, count: int) -> None:
+    """With when they are sent again."""
+    assert len(rehearsed.records("notice_failed")) == count
+
+
 @then(parsers.parse("the run waits at {place}"))
 def waits(rehearsed: Rehearsed, place: str) -> None:
     """It has no process, and its question is open."""
     assert rehearsed.run.phase == "suspended", rehearsed.run
     assert [gate.place.rpartition("/")[2] for gate in rehearsed.run.gates.values()] == [place]
-    assert rehearsed.journal[-1]["event"] == "run_suspended"
+    assert rehearsed.last["event"] == "run_suspended"
 
 
 @then(parsers.parse("{place} was asked {times:d} times"))

@@ -87,7 +87,7 @@ def ended(rehearsed: Rehearsed, outcome: str) -> None:
     ends = rehearsed.records("run_ended")
     assert rehearsed.run.outcome == outcome, rehearsed.run
     assert [end["outcome"] for end in ends] == [outcome]
-    assert rehearsed.journal[-1] == ends[0]
+    assert rehearsed.last == ends[0]
 
 
 @then(parsers.parse('the reason says "{words}"'))

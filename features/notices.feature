@@ -1,0 +1,88 @@
+Feature: Word to people
+  Who is not at the terminal is told what matters: a question, a reminder, trouble, being live, the end. A notice that
+  does not arrive is sent again, and never holds the run up.
+
+  Scenario: An operator hears of a stream from its beginning to its end
+    Given an agent with credentials
+    And notices go to operator
+    When the agent goes live
+    Then the run is completed
+    And operator got these notices
+      | kind  | words                           |
+      | live  | I'm live at https://retake.tv/  |
+      | ended | completed                       |
+
+  Scenario: A question is brought to people, with the way to answer it
+    Given an agent that nobody has vouched for
+    And notices go to operator
+    And the run is resumed 7h after its process has gone
+    When the agent goes live
+    Then the run waits at post
+    And operator got these notices
+      | kind     | words                                                                             |
+      | gate     | Please post this exact message                                                    |
+      | reminder | retake-flow answer rehearsed prove_human/post.1 --decision posted tweet_url=…      |
+
+  Scenario: A question that nobody answers goes to somebody else
+    Given this flow
+      """
+      flow: urgent
+      initial: decide
+      states:
+        decide:
+          ask: {message: "Go on?", timeout: 3h, escalate: [{after: 1h, to: owner}]}
+          transitions: {answered: done, timeout: given_up}
+        done: {final: completed}
+        given_up: {final: failed, reason: nobody was there}
+      """
+    And notices go to operator
+    And notices go to owner
+    And the run is resumed 2h after its process has gone
+    And the run is resumed 2h after its process has gone
+    When the agent goes live
+    Then the run is failed
+    And operator got these notices
+      | kind  | words            |
+      | gate  | Go on?           |
+      | ended | nobody was there |
+    And owner got these notices
+      | kind       | words  |
+      | escalation | Go on? |
+
+  Scenario: Trouble is told once and not in floods
+    Given an agent with credentials
+    And notices go to operator
+    And the encoder is killed 5 s into on_air
+    And the next POST /agent/rtmp meets status 503
+    When the agent goes live
+    Then the run is completed
+    And operator got these notices
+      | kind    | words     |
+      | live    | I'm live  |
+      | trouble | encoder   |
+      | ended   | completed |
+
+  Scenario: A notice that does not arrive is sent again, and the stream goes on
+    Given an agent with credentials
+    And the first 2 notices to operator do not arrive
+    And it is to be on air for 2m
+    When the agent goes live
+    Then the run is completed
+    And 2 notices are journalled as failed
+    And operator got these notices
+      | kind  | words     |
+      | live  | I'm live  |
+      | ended | completed |
+
+  Scenario: A run that goes on after its process died says so
+    Given an agent with credentials
+    And notices go to operator
+    And the process is killed 5 s into on_air
+    And the run is resumed 5m after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And operator got these notices
+      | kind    | words            |
+      | live    | I'm live         |
+      | trouble | the run goes on  |
+      | ended   | completed        |
