@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.check import expressions
-from retake_flow.flow.model import Ask, Flow
+from retake_flow.flow.model import Ask, Flow, State
 from retake_flow.flow.outline import reachable_from
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run
@@ -24,14 +24,28 @@ def obstacles(run: Run, new: Flow) -> list[str]:
 
 
 def _state(run: Run, new: Flow) -> Iterator[str]:
-    state = new.states.get(run.state)
-    if state is not None and state.children:
-        yield f"the state {run.state!r} holds states now"
-    elif state is not None and run.attempt is not None and not state.do:
-        yield f"the state {run.state!r} performs no action any more"
+    if run.state:
+        said = _of_another_kind(run, new.states[run.state])
+        if said:
+            yield f"the state {run.state!r} {said}"
     for root in run.locals:
         if root not in new.states or new.states[root].sub is None:
             yield f"no flow runs in the state {root!r} any more"
+
+
+def _of_another_kind(run: Run, state: State) -> str:
+    """What a state does now that it was not entered for: nobody would begin it, and what was begun would not fit."""
+    waits = (state.path, "wait") in run.timers
+    asked = any(gate.place == state.path for gate in run.gates.values())
+    changes = {
+        "holds states now": bool(state.children),
+        "ends the run now": bool(state.final),
+        "performs no action any more": run.attempt is not None and not state.do,
+        "waits for no time any more": waits and state.kind != "wait",
+        "waits for a time now, which was never set": not waits and state.kind == "wait",
+        "asks now, and nobody was asked": not asked and state.kind == "ask",
+    }
+    return next((said for said, holds in changes.items() if holds), "")
 
 
 def _activities(run: Run, new: Flow) -> Iterator[str]:
