@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from retake_flow.errors import StoreError
 from retake_flow.redact import Secret
 from retake_flow.run import codec
 from retake_flow.run.gates import Gate
-from retake_flow.run.run import ActivityState, Attempt, PendingUndo, Phase, Run, Work
+from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Run, Work
 
 _texts = st.text(st.characters(), max_size=8)  # lone surrogates too
 _times = st.floats(allow_nan=False, allow_infinity=False)
@@ -55,9 +56,11 @@ _runs = st.builds(
     undoing=_undos,
     timers=st.dictionaries(st.tuples(_texts, _texts), _times, max_size=3),
     gates=st.dictionaries(_texts, _gates, max_size=2),
-    attempt=st.none() | st.builds(Attempt, st.integers(), st.integers(), _times),
+    attempt=st.none() | st.builds(Attempt, st.integers(), st.integers(), _times, st.booleans()),
     outcome=st.none() | _texts,
     reason=_texts,
+    locals=st.dictionaries(_texts, st.builds(Local, _objects, _objects), max_size=3),
+    rehearsal=_texts,
 )
 
 _MARK = "hunter-22-"
@@ -107,6 +110,7 @@ def test_no_secret_is_encoded(one: dict[str, Any], other: dict[str, Any]) -> Non
         undos=(PendingUndo("a", "b", "c", other),),
         undoing=(PendingUndo("a", "b", "c", one),),
         gates={"g": Gate("g", "g", 1, "m", {"x": other}, {"d": {"y": one}})},
+        locals={"s": Local(one, other)},
     )
     text = json.dumps(codec.encode(run), allow_nan=False)
     assert _MARK not in text
@@ -150,8 +154,16 @@ def test_what_is_no_json_is_written_as_well_as_it_can_be() -> None:
 def test_a_run_of_an_earlier_program_gets_the_defaults_of_new_fields() -> None:
     """A field with a default that was not written yet does not keep a run from being resumed."""
     data = codec.encode(A_RUN)
-    del data["gates"], data["timers"]
+    del data["gates"], data["timers"], data["locals"], data["rehearsal"]
     assert codec.decode(data) == A_RUN
+
+
+def test_an_attempt_of_an_earlier_program_is_under_way_for_nobody() -> None:
+    """One that was written before attempts were known to be open does not count as under way."""
+    data = codec.encode(replace(A_RUN, attempt=Attempt(2, 1, 5.0, open=True)))
+    assert data["attempt"]["open"] is True
+    del data["attempt"]["open"]
+    assert codec.decode(data).attempt == Attempt(2, 1, 5.0)
 
 
 @pytest.mark.parametrize("version", [None, 0, codec.VERSION + 1, "1", 1.5])
@@ -179,6 +191,9 @@ def test_another_version_is_refused(version: object) -> None:
         {"timers": [[["a"], 1.0]]},
         {"timers": {"a": 1.0}},
         {"attempt": [1, 2, 3]},
+        {"attempt": {"number": 1, "failures": 0, "since": 0.0, "open": 1}},
+        {"locals": {"s": []}},
+        {"locals": [["s", {}]]},
         {"outcome": 3},
         {"unheard_of": 1},
     ],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from retake_flow.redact import MASK, Secret
 from retake_flow.run import commands, events
+from retake_flow.run.gates import Answer
 from retake_flow.run.records import of_command, of_event, plain, record, timestamp
 
 AT = 1_767_225_600.25
@@ -120,3 +121,33 @@ def test_what_its_consequences_tell_is_not_told_twice() -> None:
     assert of_event(events.Started(), AT) == []
     assert of_event(events.TimerFired("a", 1, "again"), AT) == []
     assert of_command(commands.SetTimer("a", 1, "timeout", AT), AT) is None
+
+
+def test_what_was_found_out_about_an_action_is_told() -> None:
+    """That one is looked up, was not done, or that nobody knows, is told with its state, visit and attempt."""
+    where = {"state": "a", "visit": 1, "attempt": 2}
+    start = commands.StartAction("a", 1, 2, "x.y", {"k": Secret("correct-horse")}, {}, "key", look_up=True)
+    assert named(of_command(start, AT)) == [
+        {"event": "action_in_question", **where, "action": "x.y", "inputs": {"k": MASK}}
+    ]
+    assert named(*of_event(events.ActionNotDone("a", 1, 2), AT)) == [
+        {"event": "action_looked_up", **where, "done": False}
+    ]
+    assert named(*of_event(events.ActionInDoubt("a", 1, 2, "who knows"), AT)) == [
+        {"event": "action_looked_up", **where, "done": None}
+    ]
+
+
+@pytest.mark.parametrize("purpose", ["timeout", "wait", "remind", "escalate"])
+def test_every_time_that_has_come_is_told(purpose: str) -> None:
+    """Times of questions are told as those of states are, by the place that they belong to."""
+    assert named(*of_event(events.TimerFired("a:q", 2, purpose), AT)) == [
+        {"event": "timer_fired", "state": "a:q", "visit": 2, "purpose": purpose}
+    ]
+
+
+def test_answers_and_resumptions_are_told_by_who_knows_them() -> None:
+    """An answer is told when the question is closed, without its secrets; a resumption by the driver."""
+    given_answer = Answer("", {"code": "open-sesame"}, "ann", "command", AT)
+    assert of_event(events.GateAnswered("a.1", given_answer), AT) == []
+    assert of_event(events.Resumed(), AT) == []

@@ -1,0 +1,130 @@
+"""Answers held against what was asked."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retake_flow.errors import AnswerInvalid
+from retake_flow.redact import Secret, scrub
+from retake_flow.run.answers import answer, schema
+from retake_flow.run.gates import Answer, Gate
+
+FIELDS: dict[str, dict[str, Any]] = {
+    "url": {"type": "string", "format": "post", "description": "where it is"},
+    "tries": {"type": "integer", "minimum": 1, "default": 3},
+    "why": {"type": "string", "optional": True},
+    "code": {"type": "string", "secret": True, "optional": True},
+}
+PLAIN = Gate("ask.1", "ask", 1, "Well?", FIELDS)
+CHOICE = Gate("ask.1", "ask", 1, "Well?", decisions={"retry": {"wait": {"type": "integer"}}, "give_up": {}})
+POST = "https://x.com/owl/status/20"
+
+
+def said(gate: Gate, decision: str = "", **fields: Any) -> Answer:
+    """What ann said by the command."""
+    return answer(gate, fields, decision=decision, by="ann", channel="command", at=5.0)
+
+
+def refusal(gate: Gate, decision: str = "", **fields: Any) -> str:
+    """Why an answer was refused."""
+    with pytest.raises(AnswerInvalid) as refused:
+        said(gate, decision, **fields)
+    return refused.value.message
+
+
+def test_an_answer_has_who_when_and_how() -> None:
+    """What fits is kept with its fields, defaults filled in, and everything about who gave it."""
+    assert said(PLAIN, url=POST) == Answer(
+        "", {"url": POST, "tries": 3, "why": None, "code": None}, "ann", "command", 5.0
+    )
+
+
+def test_texts_are_read_as_the_declared_type() -> None:
+    """What is written on a command line becomes a number where a number is asked for."""
+    assert said(PLAIN, url=POST, tries="7").fields["tries"] == 7
+    assert said(CHOICE, "retry", wait="3").fields == {"wait": 3}
+
+
+def test_a_secret_is_a_value_like_others() -> None:
+    """A secret field is held against its schema as it is; the store hides it."""
+    assert said(PLAIN, url=POST, code="open sesame").fields["code"] == "open sesame"
+
+
+def test_all_problems_are_named_at_once() -> None:
+    """Unknown, unfit and missing fields stand in one message, with a hint for a mistyped one."""
+    message = refusal(PLAIN, ulr=POST, tries="0")
+    assert "there is no field 'ulr' (did you mean 'url'?)" in message
+    assert "tries does not fit: 0 is less than the minimum of 1" in message
+    assert "url is missing" in message
+
+
+def test_a_placeholder_is_no_answer() -> None:
+    """The address of an example is refused though it looks like one."""
+    assert "the address of an example" in refusal(PLAIN, url="https://x.com/username/status/20")
+
+
+def test_the_only_decision_need_not_be_named() -> None:
+    """Where there is one way to decide, it is meant; where there are several, one has to be named."""
+    assert said(replace(CHOICE, decisions={"go": {}})).decision == "go"
+    assert refusal(CHOICE) == "ask.1 asks for a decision (there are: give_up, retry)"
+    assert refusal(CHOICE, "retri") == "'retri' is no decision of ask.1 (did you mean 'retry'?)"
+    assert "'stay' is no decision" in refusal(replace(CHOICE, decisions={"go": {}}), "stay")
+
+
+def test_a_question_without_decisions_takes_none() -> None:
+    """A decision that nobody asked for is refused, not dropped."""
+    assert refusal(PLAIN, "yes", url=POST) == "ask.1 asks for no decision, so 'yes' cannot be one"
+
+
+def test_each_decision_has_fields_of_its_own() -> None:
+    """A field of another decision is unknown; one that asks for nothing takes nothing."""
+    assert said(CHOICE, "give_up").fields == {}
+    assert "there is no field 'wait'" in refusal(CHOICE, "give_up", wait="3")
+    assert refusal(CHOICE, "retry") == "wait is missing"
+
+
+def test_what_is_asked_is_json_schema() -> None:
+    """A schema has type, properties and what is required, without words of ours; one for each decision."""
+    assert schema(PLAIN) == {
+        "type": "object",
+        "properties": {
+            "url": {"type": "string", "format": "post", "description": "where it is"},
+            "tries": {"type": "integer", "minimum": 1, "default": 3},
+            "why": {"type": "string"},
+            "code": {"type": "string"},
+        },
+        "required": ["url"],
+    }
+    assert schema(CHOICE) == {
+        "decisions": {
+            "retry": {"type": "object", "properties": {"wait": {"type": "integer"}}, "required": ["wait"]},
+            "give_up": {"type": "object", "properties": {}, "required": []},
+        }
+    }
+
+
+_values = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*FIELDS, "wait", "x"]), _values), st.sampled_from(["", "retry", "give_up", "x"])
+)
+def test_any_answer_is_taken_or_refused(fields: dict[str, Any], decision: str) -> None:
+    """Whatever is said, it fits, with a value for every field that was asked, or is refused."""
+    for gate in (PLAIN, CHOICE):
+        with suppress(AnswerInvalid):
+            kept = answer(gate, fields, decision=decision, by="x", channel="y", at=0.0)
+            assert kept.fields.keys() == gate.fields_of(kept.decision).keys()
+
+
+def test_a_wrong_secret_is_masked_in_the_refusal() -> None:
+    """What was wrapped before it was held against the schema does not come back through the words of the error."""
+    Secret("correct-horse-battery")
+    gate = replace(PLAIN, fields={"code": {"type": "string", "secret": True, "pattern": "^[0-9]+$"}})
+    assert "correct-horse" not in scrub(refusal(gate, code="correct-horse-battery"))
