@@ -30,6 +30,11 @@ async def taken_up(session: Session, run: str, claim: Claim, view: View, interru
     except RetakeFlowError:
         claim.release()
         raise
+    last = ""
     for _, record in session.runs.journal(run):
         view.earlier(record)
+        last = record["event"] if not record["event"].startswith("notice_") else last
+    if last == "run_ended":  # its process died when nothing was left to do
+        claim.release()
+        return stored.run
     return await session.go_on(flow, stored.run, claim, view, interrupts, stop)

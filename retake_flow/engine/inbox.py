@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
-from retake_flow.errors import RetakeFlowError
+from retake_flow.errors import Fenced, StoreError
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.runs import Inbox
 from retake_flow.run.events import GateAnswered
@@ -23,7 +23,7 @@ class InboxWatch:
         kill: Is called when somebody asks to kill it.
 
     Attributes:
-        failure: Why it cannot be read any more.
+        failure: That another process has taken the run over.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class InboxWatch:
         self._stop = stop
         self._kill = kill
         self._taken: set[str] = set()
-        self.failure: RetakeFlowError | None = None
+        self.failure: Fenced | None = None
 
     def look(self, gates: Container[str]) -> bool:
         """Pass on what is new; tells whether there were answers.
@@ -68,12 +68,14 @@ class InboxWatch:
         return bool(new)
 
     async def watch(self, gates: Callable[[], Container[str]], clock: Clock, failed: Callable[[], None]) -> None:
-        """Look again and again, until the inbox cannot be read any more."""
+        """Look again and again, until another process has taken the run over."""
         while True:
             try:
                 self.look(gates())
-            except RetakeFlowError as error:
+            except Fenced as error:
                 self.failure = error
                 failed()
                 return
+            except StoreError:
+                pass  # it may pass; where it does not, the run's own next write says so
             await clock.sleep_until(clock.now() + LOOK_EVERY)
