@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from retake_flow.engine import questions
@@ -105,7 +106,9 @@ class Macrostep(Moment):
         elif state.wait is not None:
             self.timer(state.path, "wait", self.seconds(state.wait, state.root))
         elif state.poll is not None and state.poll.timeout is not None:
-            self.timer(state.path, "timeout", self.seconds(state.poll.timeout, state.root))
+            due = self.now + self.seconds(state.poll.timeout, state.root)
+            if due < self.run.timers.get((state.path, "timeout"), inf):
+                self.set_timer(state.path, "timeout", due)
         self.begin_action()
 
     def _begin(self, state: State, sub: SubFlow) -> None:

@@ -102,7 +102,9 @@ def of(moment: Moment, place: str) -> Gate | None:
 
 def _drop(moment: Moment, gate: Gate) -> None:
     moment.run.gates = {key: kept for key, kept in moment.run.gates.items() if key != gate.id}
-    moment.forget_timers(gate.place, _TIMERS)
+    state = moment.flow.states.get(gate.place)
+    if state is None or state.ask is not None:  # the times of a state that was asked about after a crash are its own
+        moment.forget_timers(gate.place, _TIMERS)
 
 
 def _next(moment: Moment, gate: Gate, purpose: str, after: list[float]) -> None:

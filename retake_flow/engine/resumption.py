@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from retake_flow.engine import questions
 from retake_flow.engine.macrostep import Macrostep
 from retake_flow.flow.catalogue import ActionSpec, Catalogue, Idempotency
@@ -55,6 +57,8 @@ def ask(macrostep: Macrostep, state: State, message: str) -> None:
     visit = macrostep.visit(state.path)
     text = f"{message}.\nWas it done? `done` goes on as if it were, `again` does it now, `give_up` counts it as failed."
     gate = Gate(f"{state.path}.{visit}", state.path, visit, text, {}, questions.AFTER_CRASH, macrostep.now)
+    if macrostep.run.attempt is not None:  # it is for the person to say now, also when this process dies too
+        macrostep.run.attempt = replace(macrostep.run.attempt, open=False)
     macrostep.wait()
     questions.put(macrostep, gate)
 
