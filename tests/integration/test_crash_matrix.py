@@ -1,0 +1,240 @@
+"""The runner is killed at every boundary of its journal, with real programs and a retake.tv that outlives it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import stat
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from flow_processes import Done, Home, Record, RetakeTv, at_home, gone, retake_tv, write_credentials
+
+pytestmark = pytest.mark.real
+
+OPENING = "matrix: we are live"
+KILLED = -9
+AT_ONCE = 3
+PREPARED = 120
+# Small and short: what is tried is the journal, and the video only has to be there.
+GO_LIVE = (
+    "run",
+    "go-live.yaml",
+    "--json",
+    "--for",
+    "0.2s",
+    "--set",
+    "size=320x240",
+    "--set",
+    f"opening_message={OPENING}",
+)
+#: A run has a few writes more or less each time: the search goes on for so many after the first that was not reached.
+BEYOND = 2
+
+
+class Try(Protocol):
+    """Lets one runner die at a boundary, and goes on with the run until it has ended."""
+
+    def __call__(self, home: Home, platform: RetakeTv, agent: str, die_at: str) -> bool:
+        """Tells whether the runner died."""
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RetakeTv]:
+    """The platform of all points; whoever registers is not verified."""
+    agents = [{"name": f"again {n}", "token": f"rtk_matrix_{n:04}", "verified": True} for n in range(PREPARED)]
+    options = {"agents": agents, "verified": False, "lag": 0, "viewers": []}
+    with retake_tv(tmp_path_factory.mktemp("platform") / "retake", options) as started:
+        yield started
+
+
+def _again(home: Home, platform: RetakeTv, agent: str, die_at: str) -> bool:
+    """An agent with credentials, that a person has vouched for."""
+    write_credentials(_credentials(home), agent, platform.token(agent), platform.address)
+    done = home.call(*GO_LIVE, RETAKE_FLOW_DIE_AT=die_at)
+    return _to_its_end(home, platform, done)
+
+
+def _first_time(home: Home, platform: RetakeTv, agent: str, die_at: str) -> bool:
+    """An agent that is not registered; its runner dies before a person is asked, or while that is so."""
+    return _to_its_end(home, platform, home.call(*GO_LIVE, *_form(agent), RETAKE_FLOW_DIE_AT=die_at))
+
+
+def _answered(home: Home, platform: RetakeTv, agent: str, die_at: str) -> bool:
+    """The same agent; the runner that goes on with a person's answer dies."""
+    asked = home.call(*GO_LIVE, *_form(agent))
+    assert asked.code == 4, str(asked)
+    done = home.call("resume", "last", "--json", *_answer(platform, asked), RETAKE_FLOW_DIE_AT=die_at)
+    return _to_its_end(home, platform, done)
+
+
+def _to_its_end(home: Home, platform: RetakeTv, done: Done) -> bool:
+    """Go on with the run in new processes for as long as it has not ended; tells whether the first one died."""
+    died = done.code == KILLED
+    for _ in range(3):
+        if done.code == KILLED:
+            gone(str(home.row()["id"]))
+            done = home.call("resume", "last", "--json")
+        elif done.code == 4:
+            done = home.call("resume", "last", "--json", *_answer(platform, done))
+    assert done.code == 0, str(done)
+    return died
+
+
+_numbers = itertools.count(1)
+
+
+def _answer(platform: RetakeTv, asked: Done) -> list[str]:
+    """Post what is asked for; gives the words of an answer."""
+    suspended = asked.records[-1]
+    assert suspended["event"] == "run_suspended", str(asked)
+    (gate,) = suspended["gates"]
+    message = next(line.strip() for line in gate["message"].splitlines() if "Code: " in line)
+    url = platform.tweet(next(_numbers), message)
+    return ["--decision", "posted", "--answer", f"tweet_url={url}"]
+
+
+def _form(agent: str) -> list[str]:
+    fields = {
+        "agent_name": agent,
+        "agent_description": "dies and goes on",
+        "image_url": "https://example.com/owl.png",
+        "wallet_address": "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV",
+        "ticker": "OWL",
+    }
+    return [word for name, value in fields.items() for word in ("--set", f"{name}={value}")]
+
+
+def _credentials(home: Home) -> Path:
+    return Path(home.environment["RETAKE_CREDENTIALS"])
+
+
+def _check(home: Home, platform: RetakeTv, agent: str) -> None:
+    """What holds of a run however often its runner died."""
+    row, journal = home.row(), home.journal()
+    assert (row["outcome"], row["state"], row["holder_pid"]) == ("completed", "signed_off", None)
+    assert journal[-1]["event"] == "run_ended"
+    gone(str(row["id"]))
+    seen = platform.agent(agent)
+    assert seen["verified"]
+    assert not seen["is_live"]
+    assert seen["sessions"]
+    assert [session for session in seen["sessions"] if session["ended"] is None] == []
+    said = sum(comment["text"] == OPENING for comment in seen["chat"])
+    assert said == 1 or (said == 0 and _died_opening(journal)), f"opened the chat {said} times"
+    file = _credentials(home)
+    assert json.loads(file.read_text())["access_token"] == platform.token(agent)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def _died_opening(journal: list[Record]) -> bool:
+    """Whether a runner died while the opening message was under way: nobody knows of it, so it is not sent again."""
+    state = "broadcast/pushing/open_chat"
+    opened = [r["event"] for r in journal if r.get("state") == state and r["event"].startswith("action_")]
+    return opened == ["action_started"]
+
+
+class Matrix:
+    """Tries all boundaries, several at once."""
+
+    def __init__(self, platform: RetakeTv, folder: Path, attempt: Try, names: str, agents: Iterator[int]) -> None:
+        self.died: list[str] = []
+        self.missed: list[str] = []
+        self._failures: list[str] = []
+        self._platform = platform
+        self._folder = folder
+        self._attempt = attempt
+        self._names = names
+        self._agents = agents
+        self._next = itertools.count(1)
+        self._lock = threading.Lock()
+
+    @property
+    def writes(self) -> int:
+        """How many writes were reached."""
+        return len({point[:-1] for point in self.died})
+
+    def play(self) -> None:
+        """Try them all."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for each in [pool.submit(self._work) for _ in range(AT_ONCE)]:
+                each.result()
+        assert not self._failures, "\n\n".join(self._failures)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                write = next(self._next)
+                first_missed = min((int(point[:-1]) for point in self.missed if point[-1] == "-"), default=write)
+                if write > first_missed + BEYOND or len(self._failures) > 5:
+                    return
+            if self._tried(f"{write}-"):
+                self._tried(f"{write}+")
+
+    def _tried(self, die_at: str) -> bool:
+        with self._lock:
+            agent = f"{self._names} {next(self._agents)}"
+        died = True
+        variables = {
+            "RETAKE_API_URL": self._platform.address,
+            "RETAKE_CREDENTIALS": str(self._folder / die_at / "retake" / "credentials.json"),
+        }
+        with at_home(self._folder / die_at, **variables) as home:
+            try:
+                died = self._attempt(home, self._platform, agent, die_at)
+                _check(home, self._platform, agent)
+            except Exception as error:
+                with self._lock:
+                    self._failures.append(f"{die_at}, {agent}: {error}\n{self._story(home)}")
+        with self._lock:
+            (self.died if died else self.missed).append(die_at)
+        return died
+
+    def _story(self, home: Home) -> str:
+        return "\n".join(str({**record, "inputs": "", "schema": ""})[:200] for record in home.journal()[-40:])
+
+
+def _registrations(platform: RetakeTv) -> Counter[int | None]:
+    """How often somebody asked to be registered, by the status of the answer."""
+    timeline = platform.report()["timeline"]
+    return Counter(call["status"] for call in timeline if call["path"].endswith("/agent/register"))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "names"),
+    [(_again, "again"), (_first_time, "first"), (_answered, "answered")],
+    ids=["agent with credentials", "first time until asked", "first time once answered"],
+)
+def test_a_runner_killed_at_any_boundary_ends_as_if_it_had_not_been(
+    attempt: Try,
+    names: str,
+    platform: RetakeTv,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, Any], None],
+) -> None:
+    """Same end; registered once, no key pushed twice, one opening message, credentials whole, no process left."""
+    before, began = _registrations(platform), time.monotonic()
+    matrix = Matrix(platform, tmp_path, attempt, names, itertools.count(0))
+    matrix.play()
+    report = platform.report()
+    runs = len(matrix.died) + len(matrix.missed)
+    assert _registrations(platform) - before == ({} if attempt is _again else {200: runs})
+    assert (report["keys"]["reused"], report["keys"]["refused_pushes"]) == (0, 0)
+    assert report["broken_rules"] == []
+    assert len(matrix.died) >= 10
+    seconds = time.monotonic() - began
+    record_property("points", len(matrix.died))
+    record_property("seconds", round(seconds))
+    with capsys.disabled():
+        print(
+            f"\n{names}: killed and resumed at {len(matrix.died)} points of {matrix.writes} writes; "
+            f"not reached any more: {', '.join(matrix.missed)}; {seconds:.0f} s"
+        )
