@@ -7,54 +7,22 @@ as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that 
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from retake_flow.flow.duration import PATTERN
-
-Schema = dict[str, Any]
-
-STATE_NAME = "^[a-z][a-z0-9_]*$"
-EVENT_NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
-AUDIENCE = "^[A-Za-z][A-Za-z0-9_-]*$"
-ACTION_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
+from retake_flow.flow.forms import (
+    ACTION_NAME,
+    AUDIENCE,
+    EVENT_NAME,
+    STATE_NAME,
+    Schema,
+    duration,
+    expression,
+    mapping,
+    mapping_of,
+    only,
+)
 
 #: What makes a state of which kind; a state has at most one of these keys.
 KINDS = ("do", "ask", "flow", "states", "wait", "final")
-
-
-def _duration(description: str, *examples: Any) -> Schema:
-    return {
-        "description": f"{description} A duration such as 30s, 3m, 1h30m or 500ms, or a number of seconds.",
-        "type": ["string", "number"],
-        "minimum": 0,
-        "pattern": rf"^\s*\{{\{{.*\}}\}}\s*$|^\d+(\.\d+)?$|{PATTERN}",
-        "examples": list(examples),
-    }
-
-
-def _expression(description: str, *examples: str) -> Schema:
-    return {"description": description, "type": ["string", "boolean"], "minLength": 1, "examples": list(examples)}
-
-
-def _object(description: str, properties: Schema, required: tuple[str, ...] = (), **more: Any) -> Schema:
-    answer: Schema = {"description": description, "type": "object", "properties": properties}
-    if required:
-        answer["required"] = list(required)
-    return {**answer, "additionalProperties": False, **more}
-
-
-def _mapping(description: str, names: str, value: Schema, **more: Any) -> Schema:
-    return {
-        "description": description,
-        "type": "object",
-        "propertyNames": {"pattern": names},
-        "additionalProperties": value,
-        **more,
-    }
-
-
-def _only(kind: str, others: tuple[str, ...]) -> Schema:
-    return {"if": {"required": [kind]}, "then": {"properties": {other: {"not": {}} for other in others}}}
 
 
 #: The keys of an activity that say how its action is performed.
@@ -70,33 +38,33 @@ _WITH: Schema = {
     "type": "object",
     "examples": [{"message": "{{ inputs.opening_message }}"}],
 }
-_SET: Schema = _mapping(
+_SET: Schema = mapping(
     "Variables to set, read elsewhere as `vars.NAME`.", STATE_NAME, {}, examples=[{"direction": "{{ result.answer }}"}]
 )
-_RETRY: Schema = _object(
+_RETRY: Schema = mapping_of(
     "How often and how fast to try again after an error, before the error is routed.",
     {
         "max": {"description": "How many times to try again.", "type": "integer", "minimum": 1, "maximum": 1000},
-        "interval": _duration("The wait before the first new try. Default 1s.", "1s"),
+        "interval": duration("The wait before the first new try. Default 1s.", "1s"),
         "rate": {
             "description": "What each wait is multiplied by. Default 2.",
             "type": "number",
             "minimum": 1,
             "maximum": 100,
         },
-        "cap": _duration("The longest wait. Default 30s.", "30s"),
-        "within": _duration("Give up when this much time has passed since the first try.", "5m"),
+        "cap": duration("The longest wait. Default 30s.", "30s"),
+        "within": duration("Give up when this much time has passed since the first try.", "5m"),
     },
     ("max",),
     examples=[{"max": 5, "interval": "1s", "rate": 2, "cap": "30s"}],
 )
-_POLL: Schema = _object(
+_POLL: Schema = mapping_of(
     "Repeat the action until its result is as wanted; then the outcome is routed.",
     {
-        "every": _duration("The pause between an answer and the next call.", "3s"),
-        "until": _expression("What the result must satisfy.", "result.is_live"),
-        "delay": _duration("The wait before the first call.", "1s"),
-        "timeout": _duration("After this time the event `timeout` is routed.", "30s"),
+        "every": duration("The pause between an answer and the next call.", "3s"),
+        "until": expression("What the result must satisfy.", "result.is_live"),
+        "delay": duration("The wait before the first call.", "1s"),
+        "timeout": duration("After this time the event `timeout` is routed.", "30s"),
     },
     ("every", "until"),
     examples=[{"every": "3s", "until": "result.is_live", "timeout": "30s"}],
@@ -107,13 +75,13 @@ _ON_CRASH: Schema = {
     "type": "string",
     "enum": ["retry", "verify", "ask", "fail"],
 }
-_FIELDS: Schema = _mapping(
+_FIELDS: Schema = mapping(
     "What is asked for, as JSON Schema properties by name.",
     STATE_NAME,
     {"$ref": "#/$defs/field"},
     examples=[{"direction": {"type": "string", "description": "Which way?"}}],
 )
-_ASK: Schema = _object(
+_ASK: Schema = mapping_of(
     "A question that only a person can answer. The run waits for it, if need be for days and without a process.",
     {
         "message": {"description": "What the person reads.", "type": "string", "minLength": 1},
@@ -130,10 +98,10 @@ _ASK: Schema = _object(
             "description": "When to remind, each counted from the question.",
             "type": "array",
             "minItems": 1,
-            "items": _duration("How long after the question.", "1h"),
+            "items": duration("How long after the question.", "1h"),
             "examples": [["1h", "6h"]],
         },
-        "timeout": _duration("After this time the question expires and the event `timeout` is routed.", "7d"),
+        "timeout": duration("After this time the question expires and the event `timeout` is routed.", "7d"),
         "escalate": {
             "description": "Whom to tell besides when nobody has answered by then.",
             "type": "array",
@@ -145,7 +113,7 @@ _ASK: Schema = _object(
     ("message",),
     examples=[{"message": "Which direction?", "answer": {"direction": {"type": "string"}}}],
 )
-_ACTIVITY: Schema = _object(
+_ACTIVITY: Schema = mapping_of(
     "An action or a question that is there beside the states while this state is active, and ends when it is left. "
     "A service yields the events NAME.ready and NAME.exited; any action yields NAME.error when it fails; a question "
     "yields NAME.answered, or NAME.DECISION, and NAME.timeout.",
@@ -159,19 +127,19 @@ _ACTIVITY: Schema = _object(
             "type": "string",
             "pattern": STATE_NAME,
         },
-        "every": _duration("Repeat the action with this pause.", "3m"),
-        "quiet": _duration("The pause after an `idle` outcome, instead of `every`.", "8s"),
-        "delay": _duration("The wait before the first time. Default none.", "30s"),
-        "raises": _mapping(
+        "every": duration("Repeat the action with this pause.", "3m"),
+        "quiet": duration("The pause after an `idle` outcome, instead of `every`.", "8s"),
+        "delay": duration("The wait before the first time. Default none.", "30s"),
+        "raises": mapping(
             "Events to raise when a result satisfies a condition.",
             EVENT_NAME,
-            _expression("The condition.", "not result.is_live"),
+            expression("The condition.", "not result.is_live"),
             examples=[{"offline": "not result.is_live"}],
         ),
         "retry": _RETRY,
     },
     dependentRequired={"quiet": ["every"], "raises": ["every"], **{key: ["do"] for key in _OF_ACTION}},
-    allOf=[{"if": {"not": {"required": ["ask"]}}, "then": {"required": ["do"]}}, _only("ask", ("do",))],
+    allOf=[{"if": {"not": {"required": ["ask"]}}, "then": {"required": ["do"]}}, only("ask", ("do",))],
 )
 _ROUTE: Schema = {
     "description": "Where to go: the name of a state, or a mapping with a guard, or a list tried from top to bottom.",
@@ -186,7 +154,7 @@ _ONE_ROUTE: Schema = {
     "minLength": 1,
     "properties": {
         "to": {"description": "The target: a state beside this one or further out, or a path.", "type": "string"},
-        "when": _expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
+        "when": expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
         "set": _SET,
     },
     "required": ["to"],
@@ -234,7 +202,7 @@ _STATE: Schema = {
             "additionalProperties": {"$ref": "#/$defs/state"},
         },
         "initial": {"description": "The state inside to begin with.", "type": "string", "pattern": STATE_NAME},
-        "wait": _duration("Stay for this long; then the event `done` is routed.", "10s"),
+        "wait": duration("Stay for this long; then the event `done` is routed.", "10s"),
         "final": {
             "description": "The run ends here with this outcome; `failed` makes the run fail.",
             "type": "string",
@@ -246,14 +214,14 @@ _STATE: Schema = {
             "type": "string",
             "minLength": 1,
         },
-        "transitions": _mapping(
+        "transitions": mapping(
             "Where to go on which event. `error` takes every `error.KIND` that has no route of its own.",
             EVENT_NAME,
             {"$ref": "#/$defs/routes"},
             examples=[{"done": "session", "error.unauthorized": "registration"}],
         ),
-        "activities": _mapping("What runs beside the states inside.", STATE_NAME, {"$ref": "#/$defs/activity"}),
-        "timeout": _duration("When the state lasts longer, the event `timeout` is routed.", "12h"),
+        "activities": mapping("What runs beside the states inside.", STATE_NAME, {"$ref": "#/$defs/activity"}),
+        "timeout": duration("When the state lasts longer, the event `timeout` is routed.", "12h"),
         "set": _SET,
     },
     "additionalProperties": False,
@@ -272,12 +240,12 @@ _STATE: Schema = {
             "if": {"not": {"required": ["flow"]}},
             "then": {"dependentRequired": {"with": ["do"]}},
         },
-        _only("do", ("ask", "flow", "states", "wait", "final")),
-        _only("ask", ("flow", "states", "wait", "final", "with", "timeout")),
-        _only("flow", ("states", "wait", "final")),
-        _only("states", ("wait", "final", "with")),
-        _only("wait", ("final", "with")),
-        _only("final", ("transitions", "activities", "timeout", "with")),
+        only("do", ("ask", "flow", "states", "wait", "final")),
+        only("ask", ("flow", "states", "wait", "final", "with", "timeout")),
+        only("flow", ("states", "wait", "final")),
+        only("states", ("wait", "final", "with")),
+        only("wait", ("final", "with")),
+        only("final", ("transitions", "activities", "timeout", "with")),
     ],
 }
 _PROPERTY: Schema = {
@@ -303,11 +271,11 @@ _PROPERTY: Schema = {
     "examples": {"type": "array"},
 }
 _INPUT: Schema = {
-    **_object("One input as a JSON Schema property; without a default it must be given.", _PROPERTY, ("type",)),
+    **mapping_of("One input as a JSON Schema property; without a default it must be given.", _PROPERTY, ("type",)),
     "examples": [{"type": "string", "format": "duration", "default": "12h"}],
 }
 _FIELD: Schema = {
-    **_object(
+    **mapping_of(
         "One field of an answer as a JSON Schema property; without a default it must be given.",
         {
             **_PROPERTY,
@@ -317,10 +285,10 @@ _FIELD: Schema = {
     ),
     "examples": [{"type": "string", "format": "post"}],
 }
-_ESCALATION: Schema = _object(
+_ESCALATION: Schema = mapping_of(
     "Whom to tell besides, and when.",
     {
-        "after": _duration("How long after the question.", "1d"),
+        "after": duration("How long after the question.", "1d"),
         "to": {"description": "An audience, as RETAKE_FLOW_NOTIFY names it.", "type": "string", "pattern": AUDIENCE},
     },
     ("after", "to"),
@@ -334,7 +302,7 @@ def schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://retake-flow.invalid/schemas/flow.schema.json",
         "title": "A retake-flow flow",
-        **_object(
+        **mapping_of(
             "A state machine that takes an agent live.",
             {
                 "flow": {
@@ -357,7 +325,7 @@ def schema() -> Schema:
                     "items": {"type": "string", "minLength": 1},
                     "examples": [["json://127.0.0.1:8080/told"]],
                 },
-                "inputs": _mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
+                "inputs": mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
                 "initial": {"description": "The state to begin with.", "type": "string", "pattern": STATE_NAME},
                 "states": {
                     "description": "The states, by name.",

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
-from retake_flow.flow import schema
+from retake_flow.flow import forms, schema
 from retake_flow.flow.problems import Problem, did_you_mean
 from retake_flow.flow.source import Path, Source
 
@@ -200,10 +200,10 @@ def _wanted(error: _Mistake) -> str:
 
 def _naming(pattern: str) -> str:
     return {
-        schema.STATE_NAME: "use small letters, digits and _, beginning with a letter",
-        schema.EVENT_NAME: "use small letters, digits and _, with dots between the parts",
-        schema.ACTION_NAME: "an action is written group.action; `retake-flow actions` lists them",
-        schema.AUDIENCE: "use letters, digits, - and _, beginning with a letter",
+        forms.STATE_NAME: "use small letters, digits and _, beginning with a letter",
+        forms.EVENT_NAME: "use small letters, digits and _, with dots between the parts",
+        forms.ACTION_NAME: "an action is written group.action; `retake-flow actions` lists them",
+        forms.AUDIENCE: "use letters, digits, - and _, beginning with a letter",
     }.get(pattern, "use small letters, digits and -")
 
 

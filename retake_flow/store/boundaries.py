@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from retake_flow.errors import SettingsError
 from retake_flow.ports.journal import RunStore
@@ -12,37 +12,42 @@ from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 
 
-def boundaries(store: RunStore, die_at: str) -> RunStore:
-    """The store itself; or one with which this process kills itself just before or just after a certain write.
+def _kill_ourselves() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Boundaries:
+    """A store with which its process dies just before or just after a certain write.
 
     Args:
         store: Where runs are written.
         die_at: `7-` is before the seventh write of this process, `7+` after it; "" is never.
+        die: Ends the process; what it may leave to go on writes nothing more.
+
+    Attributes:
+        writes: How many writes there were.
 
     Raises:
-        SettingsError: It is neither.
+        SettingsError: `die_at` is neither.
     """
-    if not die_at:
-        return store
-    number, side = die_at[:-1], die_at[-1]
-    if not number.isdecimal() or side not in "-+":
-        raise SettingsError(f"RETAKE_FLOW_DIE_AT is {die_at!r}; it takes `7-` or `7+`")
-    return _Boundaries(store, int(number), side)
 
-
-class _Boundaries:
-    def __init__(self, store: RunStore, number: int, side: str) -> None:
+    def __init__(self, store: RunStore, die_at: str, die: Callable[[], None] = _kill_ourselves) -> None:
+        if die_at and not (die_at[:-1].isdecimal() and die_at[-1] in "-+"):
+            raise SettingsError(f"RETAKE_FLOW_DIE_AT is {die_at!r}; it takes `7-` or `7+`")
+        self.writes = 0
         self._store = store
-        self._number = number
-        self._side = side
-        self._writes = 0
+        self._die_at = die_at
+        self._die = die
+        self._dead = False
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        self._writes += 1
-        self._die("-")
+        """Keep the run as it is now, and what happened."""
+        self.writes += 1
+        self._pass("-")
         self._store.write(run, records)
-        self._die("+")
+        self._pass("+")
 
-    def _die(self, side: str) -> None:
-        if self._writes == self._number and self._side == side:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def _pass(self, side: str) -> None:
+        if self._dead or f"{self.writes}{side}" == self._die_at:
+            self._dead = True
+            self._die()

@@ -7,7 +7,7 @@ gives the same journal each time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -42,6 +42,7 @@ from retake_flow.rehearsal.viewers import attend
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.settings import RETAKE
+from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing import virtual_time
 from retake_flow.testing.network import Network
@@ -259,7 +260,7 @@ class _Play:
         rehearsal, clock = self._rehearsal, self._clock
         access = rehearsal.access(self._network)
         die_at = rehearsal.die_at if len(self.writes) + 1 == rehearsal.dies else ""
-        store = _Mortal(claim, die_at, lambda: self._scene().crash())
+        store = Boundaries(claim, die_at, self._die)
         notices = Notices(rehearsal.channels, clock=clock, note=lambda *a, **fields: self.runner.note(*a, **fields))
         self.runner = Runner(
             Machine(flow, CATALOGUE),
@@ -290,32 +291,13 @@ class _Play:
             self._sitting.result()
             claim.release()
 
+    def _die(self) -> None:
+        self._scene().crash()
+        raise asyncio.CancelledError
+
     def _scene(self) -> Scene:
         assert self._sitting is not None
         return Scene(self.runner, self._stage, self._platform, self._runs, self.refused, self._sitting)
-
-
-class _Mortal:
-    """A store with which the process that writes dies at one boundary of the journal."""
-
-    def __init__(self, claim: Claim, die_at: str, die: Callable[[], None]) -> None:
-        self._claim = claim
-        self._die_at = die_at
-        self._die = die
-        self.writes = 0
-        self._dead = False
-
-    def write(self, run: Run, records: Sequence[Record]) -> None:
-        self.writes += 1
-        self._pass("-")
-        self._claim.write(run, records)
-        self._pass("+")
-
-    def _pass(self, side: str) -> None:
-        if self._dead or f"{self.writes}{side}" == self._die_at:
-            self._dead = True
-            self._die()
-            raise asyncio.CancelledError
 
 
 def _holder(number: int) -> Holder:

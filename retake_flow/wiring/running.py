@@ -33,7 +33,7 @@ from retake_flow.redact import Secret
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.settings import Settings, inherited, is_loopback
-from retake_flow.store.boundaries import boundaries
+from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
@@ -153,7 +153,7 @@ async def runner(
             run,
             catalogue=CATALOGUE,
             actions=actions,
-            store=boundaries(claim, settings.die_at),
+            store=Boundaries(claim, settings.die_at) if settings.die_at else claim,
             clock=SystemClock(),
             listeners=[*listeners, notices],
             inbox=claim,

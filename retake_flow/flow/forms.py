@@ -1,0 +1,54 @@
+"""What values of a flow file may look like, as pieces of JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retake_flow.flow.duration import PATTERN
+
+Schema = dict[str, Any]
+
+STATE_NAME = "^[a-z][a-z0-9_]*$"
+EVENT_NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
+AUDIENCE = "^[A-Za-z][A-Za-z0-9_-]*$"
+ACTION_NAME = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
+
+
+def duration(description: str, *examples: Any) -> Schema:
+    """A duration, or an expression that gives one."""
+    return {
+        "description": f"{description} A duration such as 30s, 3m, 1h30m or 500ms, or a number of seconds.",
+        "type": ["string", "number"],
+        "minimum": 0,
+        "pattern": rf"^\s*\{{\{{.*\}}\}}\s*$|^\d+(\.\d+)?$|{PATTERN}",
+        "examples": list(examples),
+    }
+
+
+def expression(description: str, *examples: str) -> Schema:
+    """A bare expression."""
+    return {"description": description, "type": ["string", "boolean"], "minLength": 1, "examples": list(examples)}
+
+
+def mapping_of(description: str, properties: Schema, required: tuple[str, ...] = (), **more: Any) -> Schema:
+    """A mapping with these keys and no others."""
+    answer: Schema = {"description": description, "type": "object", "properties": properties}
+    if required:
+        answer["required"] = list(required)
+    return {**answer, "additionalProperties": False, **more}
+
+
+def mapping(description: str, names: str, value: Schema, **more: Any) -> Schema:
+    """A mapping with names of its own."""
+    return {
+        "description": description,
+        "type": "object",
+        "propertyNames": {"pattern": names},
+        "additionalProperties": value,
+        **more,
+    }
+
+
+def only(kind: str, others: tuple[str, ...]) -> Schema:
+    """That some keys do not go with one."""
+    return {"if": {"required": [kind]}, "then": {"properties": {other: {"not": {}} for other in others}}}
