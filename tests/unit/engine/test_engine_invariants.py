@@ -10,13 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retake_flow.engine.machine import Machine
+from retake_flow.flow.catalogue import ActionSpec, Idempotency
 from retake_flow.flow.load import loaded
 from retake_flow.flow.model import Flow
-from retake_flow.run import commands, events
+from retake_flow.run import codec, commands, events
+from retake_flow.run.gates import Answer
 from retake_flow.run.run import Run
 
 NAMES = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
-EVENTS = ["done", "error", "error.x", "timeout", "stop", "p.ready", "p.exited", "p.error", "low"]
+EVENTS = [
+    "done", "error", "error.x", "timeout", "stop", "p.ready", "p.exited", "p.error", "low",
+    "answered", "yes", "k.answered", "k.timeout",
+]  # fmt: skip
 GUARDS = [None, None, "run.state is string", "vars.x|default(0) == 1", "visits.z == 0", "visits.z > 0", "vars.missing"]
 
 
@@ -57,6 +62,7 @@ _ACTIVITIES = st.fixed_dictionaries(
     optional={
         "q": st.just({"do": "s.q", "needs": "p"}),
         "t": st.just({"do": "a.t", "every": "3s", "raises": {"low": "result.n < 1"}}),
+        "k": st.just({"ask": {"message": "m", "remind": ["1s", "2s"], "timeout": "9s"}}),
     },
 )
 _DO = st.fixed_dictionaries(
@@ -67,10 +73,19 @@ _DO = st.fixed_dictionaries(
         "with": st.sampled_from([{"text": "{{ vars.x }}"}, {"text": "plain"}]),
         "set": st.just({"x": 1}),
         "needs": st.just("p"),
+        "on_crash": st.sampled_from(["retry", "verify", "ask", "fail"]),
     },
 )
+_ASK = st.fixed_dictionaries(
+    {"message": st.just("m")},
+    optional={
+        "decisions": st.just({"yes": None, "no": {"n": {"type": "integer"}}}),
+        "timeout": st.just("9s"),
+        "escalate": st.just([{"after": "3s", "to": "owner"}]),
+    },
+).map(lambda ask: {"ask": ask})
 _REST = st.fixed_dictionaries({}, optional={"activities": _ACTIVITIES, "timeout": st.just("1m")})
-_STATE = st.one_of(_REST, _REST, _DO, _DO, st.just({"wait": "1s"}))
+_STATE = st.one_of(_REST, _REST, _DO, _DO, _ASK, st.just({"wait": "1s"}))
 
 
 def _route(paths: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -82,20 +97,33 @@ def _route(paths: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+CATALOGUE = {
+    spec.name: spec
+    for spec in (
+        ActionSpec("a.x", "", idempotency=Idempotency.VERIFY),
+        ActionSpec("a.t", ""),
+        ActionSpec("s.p", "", service=True),
+        ActionSpec("s.q", "", service=True),
+    )
+}
+
+
 class World:
     """Everything that a run has begun, and a record of what must hold."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.machine = Machine(flow)
+        self.machine = Machine(flow, CATALOGUE)
         self.run = Run("r", "any", "", {})
         self.active: list[str] = []
         self.entered: dict[str, int] = {}
         self.pending: list[events.Event] = []
         self.now = 0.0
+        self.resuming = False
 
     def tell(self, event: events.Event) -> None:
         """Take a step and hold all that must hold against it."""
+        self.resuming = isinstance(event, events.Resumed)
         before, kept = self.run, copy.deepcopy(self.run)
         step = self.machine.step(before, event, self.now)
         assert before == kept, "the run that went in was changed"
@@ -128,6 +156,11 @@ class World:
                     events.ActionFinished(command.state, command.visit, command.attempt, "done", {"n": 1}),
                     events.ActionFailed(command.state, command.visit, command.attempt, "x", "it broke"),
                 ]
+                if command.look_up:
+                    self.pending += [
+                        events.ActionNotDone(command.state, command.visit, command.attempt),
+                        events.ActionInDoubt(command.state, command.visit, command.attempt, "who knows"),
+                    ]
             case commands.StartActivity():
                 assert command.activity.rpartition(":")[0] in self.active
                 self.pending += [
@@ -138,9 +171,15 @@ class World:
                     events.ActivityFailed(command.activity, command.visit, "x", "it broke", again=True),
                 ]
             case commands.SetTimer():
-                assert command.state in self.active
-                assert command.due >= self.now
+                assert command.state.partition(":")[0] in self.active
+                assert command.due >= self.now or self.resuming, "a time was set that has passed"
                 self.pending.append(events.TimerFired(command.state, command.visit, command.purpose))
+            case commands.Note("gate_opened"):
+                gate = command.fields["gate"]
+                self.pending += [
+                    events.GateAnswered(gate, Answer(decision, {"n": 1}, "ann", "test", self.now))
+                    for decision in command.fields["schema"].get("decisions", [""])
+                ]
             case commands.EndRun():
                 assert last, "something follows the end"
                 assert all(self.flow.states[path].final for path in self.active), "a state was not left"
@@ -150,6 +189,7 @@ class World:
         run = self.run
         if run.ended:
             assert run.undos == ()
+            assert (run.gates, run.timers) == ({}, {}), "somebody is asked, or a time awaited, after the end"
             return
         leaf = self.flow.states[run.state]
         assert not leaf.children, "a composite is active without a state in it"
@@ -159,6 +199,11 @@ class World:
         assert all(doing.visit == run.visits[key.rpartition(":")[0]] for key, doing in run.activities.items())
         assert {undo.scope for undo in run.undos} <= {*self.active, ""}
         assert run.attempt is None or leaf.do
+        assert all(gate.id == f"{gate.place}.{gate.visit}" == key for key, gate in run.gates.items())
+        for place in [*(gate.place for gate in run.gates.values()), *(place for place, _ in run.timers)]:
+            assert place.partition(":")[0] in self.active, "something is asked or awaited of a state that was left"
+        if leaf.ask is not None:
+            assert f"{leaf.path}.{run.visits[leaf.path]}" in run.gates or leaf.path in run.outputs or leaf.ask.timeout
 
 
 @settings(max_examples=150, deadline=None)
@@ -169,9 +214,14 @@ def test_every_run_of_every_flow_keeps_its_books(flow: Flow, data: st.DataObject
     world.tell(events.Started())
     for _ in range(data.draw(st.integers(0, 25), label="steps")):
         world.now += 1
-        stop = not world.pending or data.draw(st.integers(0, 19), label="stop when 0") == 0
+        chance = data.draw(st.integers(0, 19), label="stop when 0, resume when 1 or 2")
         # Any fact that could ever come: due, late, or told twice.
-        event = events.StopRequested() if stop else data.draw(st.sampled_from(world.pending[-12:]), label="event")
+        if chance in (1, 2):
+            event: events.Event = events.Resumed(begun=chance == 1)
+        elif chance == 0 or not world.pending:
+            event = events.StopRequested()
+        else:
+            event = data.draw(st.sampled_from(world.pending[-12:]), label="event")
         over = world.run.ended
         world.tell(event)
         if over:
@@ -189,3 +239,23 @@ def test_a_stop_ends_every_run_or_follows_a_route(flow: Flow, steps: int, data: 
     routed = world.run.ended or any("stop" in state.routes for state in flow.around(world.run.state))
     world.tell(events.StopRequested("enough"))
     assert routed or (world.run.outcome, world.run.reason) == ("stopped", "enough")
+
+
+@settings(max_examples=100, deadline=None)
+@given(flow=flows(), data=st.data())
+def test_a_run_that_was_stored_goes_on_as_it_would_have(flow: Flow, data: st.DataObject) -> None:
+    """What another process makes of a run follows from what was written of it, and nothing is lost by resuming it."""
+    world = World(flow)
+    world.tell(events.Started())
+    for _ in range(data.draw(st.integers(0, 12), label="steps")):
+        if world.pending:
+            world.tell(data.draw(st.sampled_from(world.pending[-12:]), label="event"))
+    before = world.run
+    again = codec.decode(json.loads(json.dumps(codec.encode(before))))
+    step = world.machine.step(again, events.Resumed(), 9.0)
+    assert again == before
+    assert step == world.machine.step(before, events.Resumed(), 9.0)
+    if step.run.state == before.state and step.run.visits == before.visits and not step.run.ended:
+        assert before.gates.keys() <= step.run.gates.keys()
+        assert before.timers.items() <= step.run.timers.items()
+        assert step.run.undos == before.undos
