@@ -47,12 +47,15 @@ class Builder:
         self.inner = inner
         self.problems: list[Problem] = []
         self.paths: dict[str, Path] = {}
+        self._named: dict[str, list[str]] = {}
         self.damaged: set[str] = set()
 
     def states(self, data: Mapping[str, Any]) -> dict[str, State]:
         """All states, by path; those of a sub-flow behind the state it runs in."""
         prefix = self.root + SEPARATOR if self.root else ""
         self.paths = {prefix + path: where for path, where in _paths(data["states"], ("states",), "")}
+        for path in self.paths:
+            self._named.setdefault(path.rpartition(SEPARATOR)[2], []).append(path)
         states: dict[str, State] = {}
         for path, where in self.paths.items():
             states.update(self._state(path, _at(data, where) or {}, where))
@@ -144,9 +147,9 @@ class Builder:
         target = self._target(path, full["to"])
         if target is None:
             self.damaged.add(path)
-            inside = [known for known in self.paths if known.endswith(SEPARATOR + full["to"])]
-            near = (known.rpartition(SEPARATOR)[2] for known in self.paths)
-            hint = f"write its path, {inside[0]!r}" if inside else did_you_mean(full["to"], near)
+            alike = self._named.get(full["to"].rpartition(SEPARATOR)[2], [])
+            inside = [known for known in alike if known.endswith(SEPARATOR + full["to"])]
+            hint = f"write its path, {inside[0]!r}" if inside else did_you_mean(full["to"], self._named)
             self.problems.append(Problem(self.source.value(at), "RF020", f"there is no state {full['to']!r}", hint))
             return None
         when = self._condition(full["when"], (*where, "when")) if "when" in full else None

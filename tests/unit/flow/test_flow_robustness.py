@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import string
-from time import monotonic
+from time import process_time
 from typing import Any
 
 import pytest
@@ -39,13 +39,13 @@ _LINES = GO_LIVE.read_text(encoding="utf-8").splitlines()
 
 def checked(content: bytes, find: Find = on_disk) -> tuple[Problem, ...]:
     """The problems of a file, which must be found within two seconds."""
-    began = monotonic()
+    began = process_time()  # not of the clock on the wall, which other tests slow down
     answer = read_bytes(content, "f.yaml", find=find)
     found = check(answer, CATALOGUE)
     if answer.flow is not None and not found:
         diagram.dot(answer.flow)
         diagram.mermaid(answer.flow)
-    assert monotonic() - began < 2
+    assert process_time() - began < 2
     for problem in found:
         lines = len(content.decode(errors="replace").splitlines()) + 1
         assert 1 <= problem.position.line <= (lines if problem.position.file == "f.yaml" else 1000)
