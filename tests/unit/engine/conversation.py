@@ -79,6 +79,16 @@ class Actions:
             raise line.then
         return line.then
 
+    async def happened(self, call: Call) -> Completion | None:
+        """As the protocol; a script of the action's name behind `happened_` says what is found out."""
+        self.calls.append(call)
+        self.say(f"{call.do}?")
+        line = self._next(f"happened.{call.do.replace('.', '_')}", None)
+        await asyncio.sleep(0)
+        if isinstance(line, Exception):
+            raise line
+        return line if line is None or isinstance(line, Completion) else Completion("done", line)
+
     @asynccontextmanager
     async def serve(self, call: Call) -> AsyncIterator[Any]:
         """As the protocol."""
