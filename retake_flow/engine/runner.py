@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import replace
 
-from retake_flow.engine import performance
+from retake_flow.engine import performance, undoing
 from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.mailbox import Mailbox
@@ -22,9 +21,6 @@ from retake_flow.run import events, records
 from retake_flow.run.asking import told
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
 from retake_flow.run.run import PendingUndo, Phase, Run
-
-#: How long one undo may take, in seconds: longer than the longest `Retry-After` that a call waits for.
-UNDO_WITHIN = 75.0
 
 _OWN = "the runner's own"
 
@@ -181,10 +177,7 @@ class Runner:
         """End everything in order, though it cannot be written down any more."""
         await self._abandon()
         for undo in (*self.run.undoing, *reversed(self.run.undos)):
-            call = self._undo_call(undo, note=lambda event, **fields: None)
-            with suppress(Exception):
-                async with asyncio.timeout(UNDO_WITHIN):
-                    await self._actions.perform(call)
+            await undoing.perform(undo, self.run.id, self._actions, lambda event, **fields: None)
 
     # --- events in, commands out --------------------------------------------------------------------------
 
@@ -260,27 +253,13 @@ class Runner:
             await self._undo(undo)
 
     async def _undo(self, undo: PendingUndo) -> None:
-        call = self._undo_call(undo, self.note)
         about = {"state": undo.state, "action": undo.do}
         self.note("undo_started", **about)
-        ending: dict[str, object]
-        try:
-            async with asyncio.timeout(UNDO_WITHIN):
-                done = await self._actions.perform(call)
-            ending = {"outcome": done.outcome, "result": done.value}
-        except TimeoutError:
-            ending = {"outcome": "error.timeout", "message": "it took too long"}
-        except Exception as raised:
-            # Recorded only: an undo that fails must not hide why the scope was left, nor keep the next from its turn.
-            error = performance.known(raised, undo.do)
-            ending = {"outcome": f"error.{error.kind}", "message": error.message}
+        ending = await undoing.perform(undo, self.run.id, self._actions, self.note)
         owed = list(self.run.undoing)
         if undo in owed:
             owed.remove(undo)
         self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
-
-    def _undo_call(self, undo: PendingUndo, note: Callable[..., None]) -> Call:
-        return Call(self.run.id, undo.state, 1, undo.do, undo.inputs, {}, f"{self.run.id}/{undo.state}/undo", note)
 
     async def _abandon(self) -> None:
         """End whatever still runs, innermost first; after an orderly end there is nothing."""

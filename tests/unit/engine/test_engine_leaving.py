@@ -10,7 +10,8 @@ import pytest
 from conversation import Actions, Journal, Serves, Takes, at, drive
 
 from retake_flow.engine.machine import Machine
-from retake_flow.engine.runner import UNDO_WITHIN, Runner
+from retake_flow.engine.runner import Runner
+from retake_flow.engine.undoing import UNDO_WITHIN
 from retake_flow.errors import RetakeFlowError, StoreError, Unavailable
 from retake_flow.flow.load import loaded
 from retake_flow.ports.actions import Call, Completion
