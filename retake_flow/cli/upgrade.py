@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from retake_flow.cli import flows, printable, terminal
 from retake_flow.errors import FlowInvalid, RetakeFlowError
-from retake_flow.flow.sources import parsed
+from retake_flow.flow.sources import Sources, parsed
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.records import record
 from retake_flow.run.upgrading import obstacles
@@ -25,7 +25,7 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings) -> None:
     old = parsed(stored.flow_text)
     try:
         flow = flows.opened(stored.flow_file, settings)
-        if flow.digest == stored.run.digest:
+        if _same(old, flow.sources):
             terminal.advise("the flow is the one that the run has already")
             return
         against = obstacles(stored.run, flow)
@@ -40,6 +40,15 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings) -> None:
     except RetakeFlowError:
         claim.release()
         raise
+
+
+def _same(old: Sources, new: Sources) -> bool:
+    """Whether two flows say the same; their files may be named in other ways, relative or absolute."""
+    return old.text == new.text and _used(old) == _used(new)
+
+
+def _used(sources: Sources) -> list[tuple[str, str]]:
+    return sorted((name, digest) for _, name, digest in sources.uses())
 
 
 def _show_difference(old: str, new: str, file: str) -> None:
