@@ -65,7 +65,7 @@ class Settings:
             ).expanduser(),
             store=env.get("RETAKE_FLOW_STORE", "").strip() or str(state_folder / "runs.sqlite"),
             notify=tuple(Secret(address) for address in env.get("RETAKE_FLOW_NOTIFY", "").split()),
-            die_at=env.get("RETAKE_FLOW_DIE_AT", "").strip(),
+            die_at=_boundary(env.get("RETAKE_FLOW_DIE_AT", "").strip()),
         )
 
 
@@ -95,6 +95,12 @@ def _origin(url: str) -> str:
             hint="the access token goes to retake.tv only; unset the variable to use retake.tv",
         )
     return RETAKE if ours else f"{parts.scheme}://{parts.netloc}"
+
+
+def _boundary(text: str) -> str:
+    if text and not (text[:-1].isdecimal() and text[-1] in "-+"):
+        raise SettingsError(f"RETAKE_FLOW_DIE_AT is {text!r}; it takes `7-` or `7+`")
+    return text
 
 
 def _platform_folder(name: str, env: Mapping[str, str], variable: str) -> Path:

@@ -53,7 +53,9 @@ def _run_ended(record: Record) -> str:
 
 def _asked(record: Record) -> str:
     """A question, and how it is answered from another terminal."""
-    return f"? {record['message']}\nanswer: {record['answer_with']}"
+    decisions = record["schema"].get("decisions", {})
+    choice = f"  (decisions: {', '.join(decisions)})" if len(decisions) > 1 else ""
+    return f"? {record['message']}\nanswer: {record['answer_with']}{choice}"
 
 
 def _suspended(record: Record) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from retake_flow.cli import printable, terminal
+from retake_flow.cli.lines import lines
 from retake_flow.cli.views import View
 from retake_flow.engine.runner import Runner
 from retake_flow.errors import AlreadyAnswered, AnswerInvalid, GateUnknown
@@ -46,10 +47,13 @@ class Prompter:
         self._view = view
         self._changed = asyncio.Event()
         self._lines = _Lines(sys.stdin.fileno())
+        self._prompt = ""
 
     def heard(self, record: Record) -> None:
         """Look again whether there is something to ask."""
         self._changed.set()
+        if self._prompt and lines(record):
+            self._show(self._prompt)  # what was said of the record has taken its line
 
     async def attend(self, runner: Runner) -> None:
         """Ask whenever the run waits for a person, until that person leaves."""
@@ -68,7 +72,8 @@ class Prompter:
                 runner.suspend()
                 return
             except _Gone:
-                terminal.say("  … it was answered elsewhere, or is not asked any more")
+                if not runner.run.ended:
+                    terminal.say("  … it was answered elsewhere, or is not asked any more")
             runner.look()
             await self._until_gone(runner, gate)
 
@@ -84,7 +89,8 @@ class Prompter:
         terminal.say(f"\n? {printable.line(gate.place)} asks:\n")
         for line in printable.text(gate.message).splitlines():
             terminal.say(f"    {line}")
-        terminal.say("\n  (Ctrl-D leaves: the run is kept, and can be answered and resumed later)")
+        later = "is kept, and can be answered and resumed later" if runner.parked else "goes on"
+        terminal.say(f"\n  (Ctrl-D leaves the question: the run {later})")
         while True:
             decision = await self._decision(runner, gate)
             given = {
@@ -135,8 +141,8 @@ class Prompter:
             terminal.say(f"  ! {name} {printable.line(problem)}")
 
     async def _line(self, runner: Runner, gate: Gate, prompt: str, *, hidden: bool = False) -> str:
-        sys.stdout.write(prompt)
-        sys.stdout.flush()
+        self._prompt = prompt
+        self._show(prompt)
         with _echo(not hidden):
             line = asyncio.ensure_future(self._lines.next())
             gone = asyncio.ensure_future(self._until_gone(runner, gate))
@@ -147,9 +153,15 @@ class Prompter:
                 terminal.say("")
                 raise _Gone
             finally:
+                self._prompt = ""
                 line.cancel()
                 gone.cancel()
                 await asyncio.gather(line, gone, return_exceptions=True)
+
+    @staticmethod
+    def _show(prompt: str) -> None:
+        sys.stdout.write(prompt)
+        sys.stdout.flush()
 
     async def _until_gone(self, runner: Runner, gate: Gate) -> None:
         while runner.run.gates.get(gate.id, None) is not None and not runner.over:

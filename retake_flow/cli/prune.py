@@ -39,13 +39,18 @@ def prune(args: argparse.Namespace) -> int:
 
 
 def _old(before: float, dry_run: bool) -> list[str]:
+    import shutil
     from contextlib import closing
 
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
 
-    with closing(opened(Settings.from_environment())) as store:
+    settings = Settings.from_environment()
+    with closing(opened(settings)) as store:
         if not dry_run:
-            return store.prune(before)
+            pruned = store.prune(before)
+            for run in pruned:  # where nobody named another folder
+                shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
+            return pruned
         runs = store.summaries()
         return sorted(run.id for run in runs if run.outcome is not None and run.updated < before)

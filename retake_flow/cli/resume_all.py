@@ -16,21 +16,23 @@ from retake_flow.cli.takeover import claimed, taken_up
 from retake_flow.errors import RetakeFlowError, RunHeld
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.records import Record, plain
-from retake_flow.run.run import Phase, Run
+from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import alive
+
+#: How often to look for more runs while some are driven, in seconds.
+LOOK_AGAIN = 15.0
 
 
 def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> int:
     """Go on with every run whose process died, and with every suspended one that has something to do.
 
+    While any is driven, those that come to wait for a process meanwhile are taken up too.
+
     Returns:
         The exit code: 0 when all went well or wait for a person, 1 when one failed, 130 after an interruption.
     """
-    waiting = list(_waiting(runs))
-    if not waiting and not as_json:
-        terminal.say("no run waits for a process")
-    return asyncio.run(_together(runs, settings, waiting, as_json=as_json, wait=wait))
+    return asyncio.run(_Together(runs, settings, as_json=as_json, wait=wait).drive())
 
 
 def _waiting(runs: Runs) -> Iterator[str]:
@@ -47,26 +49,52 @@ def _due(runs: Runs, summary: Summary, now: float) -> bool:
     return summary.gates < len(run.gates) or any(due <= now for due in run.timers.values())
 
 
-async def _together(runs: Runs, settings: Settings, waiting: list[str], *, as_json: bool, wait: bool) -> int:
-    session = Session(runs, settings, as_json=as_json, wait=wait, asks=False)
-    with Interrupts() as interrupts:
-        each = (_one(session, run, as_json, interrupts) for run in waiting)
-        ended = await asyncio.gather(*each)
-    if interrupts.count:
-        return 130
-    good = all(run is not None and (run.phase is Phase.SUSPENDED or run.outcome == "completed") for run in ended)
-    return 0 if good else 1
+class _Together:
+    """Runs that are driven side by side."""
+
+    def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> None:
+        self._runs = runs
+        self._session = Session(runs, settings, as_json=as_json, wait=wait, asks=False)
+        self._as_json = as_json
+        self._driven: dict[str, asyncio.Task[bool]] = {}
+
+    async def drive(self) -> int:
+        """Drive until none is left; gives the exit code."""
+        good = True
+        with Interrupts() as interrupts:
+            self._take_up(interrupts)
+            if not self._driven and not self._as_json:
+                terminal.say("no run waits for a process")
+            while self._driven:
+                deadline = time.monotonic() + LOOK_AGAIN
+                while self._driven and (left := deadline - time.monotonic()) > 0:
+                    done, _ = await asyncio.wait(
+                        self._driven.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    good = good and all(task.result() for task in done)
+                    self._driven = {run: task for run, task in self._driven.items() if task not in done}
+                if self._driven and not interrupts.count:
+                    self._take_up(interrupts)
+        return 130 if interrupts.count else 0 if good else 1
+
+    def _take_up(self, interrupts: Interrupts) -> None:
+        for run in _waiting(self._runs):
+            if run not in self._driven:
+                work = _one(self._session, run, self._as_json, interrupts)
+                self._driven[run] = asyncio.create_task(work, name=run)
 
 
-async def _one(session: Session, run: str, as_json: bool, interrupts: Interrupts) -> Run | None:
+async def _one(session: Session, run: str, as_json: bool, interrupts: Interrupts) -> bool:
+    """Drive one run; tells whether all is well with it."""
     view = _Named(run, as_json)
     try:
-        return await taken_up(session, run, claimed(session.runs, run), view, interrupts)
+        ended = await taken_up(session, run, claimed(session.runs, run), view, interrupts)
     except RunHeld:
-        return session.runs.load(run).run  # somebody else was quicker
+        return True  # somebody else was quicker
     except RetakeFlowError as error:
         view.heard(_failure(error))
-        return None
+        return False
+    return ended.phase is Phase.SUSPENDED or ended.outcome == "completed"
 
 
 def _failure(error: RetakeFlowError) -> Record:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.prompt import Prompter
 from retake_flow.cli.views import View
-from retake_flow.errors import RetakeFlowError, StoreError
+from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.model import Flow
 from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
@@ -87,7 +87,8 @@ class Session:
                 if folder:
                     rehearsing.forget(Path(folder))
                 raise
-            return await self._drive(driving, claim, settings)
+            with _let_go(claim):
+                return await self._drive(driving, claim, settings)
 
     async def go_on(
         self, flow: Flow, run: Run, claim: Claim, view: View, interrupts: Interrupts, stop: str = ""
@@ -102,15 +103,11 @@ class Session:
             interrupts: May interrupt it.
             stop: Why it is to end at once, in order; "" when it is not.
         """
-        try:
+        with _let_go(claim):
             driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)
             sweep(run.id)
             async with self._platform(run, None, view) as settings:
                 return await self._drive(driving, claim, settings)
-        except RetakeFlowError:
-            with suppress(RetakeFlowError):
-                claim.release()
-            raise
 
     @asynccontextmanager
     async def _platform(self, run: Run, options: dict[str, Any] | None, view: View) -> AsyncIterator[Settings]:
@@ -143,16 +140,23 @@ class Session:
             asking = asyncio.create_task(prompter.attend(runner)) if prompter else None
             try:
                 ended = await runner.drive()
-            except StoreError:
-                with suppress(StoreError):
-                    claim.release()
-                raise
             finally:
                 if asking is not None:
                     asking.cancel()
                     await asyncio.wait([asking])
         claim.release()
         return ended
+
+
+@contextmanager
+def _let_go(claim: Claim) -> Iterator[None]:
+    """Let go of a run that could not be driven, so that it is not taken for one whose process died."""
+    try:
+        yield
+    except RetakeFlowError:
+        with suppress(RetakeFlowError):
+            claim.release()
+        raise
 
 
 def exit_code(ended: Run, interrupted: bool) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Holder, OpenGate
 
+_DAY = 86400
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
@@ -28,7 +29,8 @@ def ahead(at: float, now: float) -> str:
     """When something comes due: `due in 3m (12:30:00)`, `overdue for 3m`."""
     if at < now:
         return f"overdue for {since(now - at)}"
-    return f"due in {since(at - now)} ({datetime.fromtimestamp(at).astimezone():%H:%M:%S})"
+    soon = f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
+    return f"due in {since(at - now)} ({soon if at - now < _DAY else moment(at)})"
 
 
 def process(holder: Holder | None, ended: bool) -> str:

@@ -13,7 +13,7 @@ from retake_flow.run.commands import Note
 from retake_flow.run.gates import Answer, Gate
 
 #: What a person can say of an action that was under way when the process died.
-AFTER_CRASH: Final[Mapping[str, Mapping[str, Any]]] = {"done": {}, "again": {}, "give_up": {}}
+AFTER_CRASH: Final[Mapping[str, Mapping[str, Any]]] = {"give_up": {}, "again": {}, "done": {}}
 
 _TIMERS = ("timeout", "remind", "escalate")
 

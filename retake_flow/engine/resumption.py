@@ -42,7 +42,7 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, begun: bool) -> None:
         return
     macrostep.wake()
     macrostep.begin_activities()
-    for (place, purpose), due in before.timers.items():
+    for (place, purpose), due in sorted(before.timers.items(), key=lambda timer: timer[1]):
         if macrostep.run.timers.get((place, purpose)) == due:
             macrostep.set_timer(place, purpose, due)
     state = macrostep.flow.states[macrostep.run.state]

@@ -79,7 +79,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """Whom to tell of a question besides, when nobody has answered by then."""
+    """Who is asked a question instead, when nobody has answered by then."""
 
     after: Value
     to: str

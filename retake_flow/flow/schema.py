@@ -103,7 +103,7 @@ _ASK: Schema = mapping_of(
         },
         "timeout": duration("After this time the question expires and the event `timeout` is routed.", "7d"),
         "escalate": {
-            "description": "Whom to tell besides when nobody has answered by then.",
+            "description": "Who is asked instead when nobody has answered by then; each is told once.",
             "type": "array",
             "minItems": 1,
             "items": {"$ref": "#/$defs/escalation"},
@@ -120,7 +120,7 @@ _ACTIVITY: Schema = mapping_of(
     {
         "do": _DO,
         "ask": _ASK,
-        "on_crash": _ON_CRASH,
+        "on_crash": {**_ON_CRASH, "enum": ["retry", "fail"]},
         "with": _WITH,
         "needs": {
             "description": "The activity that must be ready before this one starts.",
@@ -286,7 +286,7 @@ _FIELD: Schema = {
     "examples": [{"type": "string", "format": "post"}],
 }
 _ESCALATION: Schema = mapping_of(
-    "Whom to tell besides, and when.",
+    "Who is asked instead, and from when on.",
     {
         "after": duration("How long after the question.", "1d"),
         "to": {"description": "An audience, as RETAKE_FLOW_NOTIFY names it.", "type": "string", "pattern": AUDIENCE},

@@ -57,7 +57,10 @@ def _decided(gate: Gate, decision: str) -> str:
 
 def _object(fields: Declared) -> dict[str, Any]:
     properties = {
-        name: {key: item for key, item in declared.items() if key not in OURS or key in ("default", "format")}
+        name: {
+            **{key: item for key, item in declared.items() if key not in OURS or key in ("default", "format")},
+            **({"writeOnly": True} if declared.get("secret") is True else {}),
+        }
         for name, declared in fields.items()
     }
     needed = [name for name, declared in fields.items() if required(declared)]

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 
-from retake_flow.errors import SettingsError
 from retake_flow.ports.journal import RunStore
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
@@ -26,14 +25,9 @@ class Boundaries:
 
     Attributes:
         writes: How many writes there were.
-
-    Raises:
-        SettingsError: `die_at` is neither.
     """
 
     def __init__(self, store: RunStore, die_at: str, die: Callable[[], None] = _kill_ourselves) -> None:
-        if die_at and not (die_at[:-1].isdecimal() and die_at[-1] in "-+"):
-            raise SettingsError(f"RETAKE_FLOW_DIE_AT is {die_at!r}; it takes `7-` or `7+`")
         self.writes = 0
         self._store = store
         self._die_at = die_at

@@ -115,3 +115,12 @@ def test_any_other_address_is_refused(url: str) -> None:
 def test_this_machine_is_known_by_its_addresses(host: str | None, loopback: bool) -> None:
     """Only names that mean this machine and nothing else are loopback."""
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize("written", ["7", "-", "+", "-7", "7*", "7 -", "x-", "1.5+", "²-", "7-+"])
+def test_what_is_no_boundary_is_a_mistake(written: str) -> None:
+    """A boundary of the journal at which to die is `7-` or `7+`; anything else is refused before anything is stored."""
+    with pytest.raises(SettingsError, match="RETAKE_FLOW_DIE_AT") as refused:
+        settings(RETAKE_FLOW_DIE_AT=written)
+    assert "`7-` or `7+`" in refused.value.message
+    assert settings(RETAKE_FLOW_DIE_AT=" 7+ ").die_at == "7+"

@@ -49,7 +49,7 @@ def test_a_person_is_asked_where_the_flow_says_so(action: str) -> None:
     talk = under_way(action, "on_crash: ask, ").resume()
     assert talk.wished(commands.StartAction) == []
     [gate] = talk.run.gates.values()
-    assert (gate.id, gate.place, list(gate.decisions)) == ("a.1", "a", ["done", "again", "give_up"])
+    assert (gate.id, gate.place, list(gate.decisions)) == ("a.1", "a", ["give_up", "again", "done"])
     assert f"The process ended while {action} was under way in a." in gate.message
     assert talk.run.phase is Phase.WAITING
 
@@ -164,7 +164,7 @@ def test_give_up_counts_it_as_failed() -> None:
     assert asked().answer(decision="give_up").run.outcome == "broken"
 
 
-@pytest.mark.parametrize("decision", ["done", "again", "give_up"])
+@pytest.mark.parametrize("decision", ["give_up", "again", "done"])
 def test_the_answer_is_told(decision: str) -> None:
     """Who decided and what is in the journal."""
     talk = asked().answer(decision=decision)

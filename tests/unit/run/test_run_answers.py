@@ -97,7 +97,7 @@ def test_what_is_asked_is_json_schema() -> None:
             "url": {"type": "string", "format": "post", "description": "where it is"},
             "tries": {"type": "integer", "minimum": 1, "default": 3},
             "why": {"type": "string"},
-            "code": {"type": "string"},
+            "code": {"type": "string", "writeOnly": True},
         },
         "required": ["url"],
     }

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from store_samples import a_run, said
 
-from retake_flow.errors import SettingsError
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.store.boundaries import Boundaries
@@ -87,14 +86,6 @@ def test_what_a_dead_process_leaves_to_go_on_writes_nothing_more() -> None:
         with pytest.raises(Died):
             mortal.write(a_run(), [said(name)])
     assert [record["event"] for record in store.journals["go-live-1"]] == ["e1", "e2"]
-
-
-@pytest.mark.parametrize("die_at", ["7", "-", "+", "-7", "7*", "7 -", "x-", "1.5+", "²-", "7-+"])
-def test_what_is_no_boundary_is_a_mistake_in_the_settings(die_at: str) -> None:
-    """Anything else is refused with what it takes."""
-    with pytest.raises(SettingsError, match="RETAKE_FLOW_DIE_AT") as refused:
-        Boundaries(MemoryStore(), die_at)
-    assert "`7-` or `7+`" in refused.value.message
 
 
 def test_a_write_that_fails_is_a_write(kills: list[tuple[int, int]]) -> None:
