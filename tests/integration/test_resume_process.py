@@ -425,7 +425,7 @@ def test_all_crashed_runs_go_on_at_once(home: Home) -> None:
 
 def test_a_run_killed_while_it_ends_is_ended_by_resume(home: Home) -> None:
     """Killed while its last undo is under way: `resume` closes the session, and only then is the run over."""
-    slow = [{"call": "POST /agent/stream/stop", "delay": 30, "times": 1}]
+    slow = [{"call": "POST /agent/stream/stop", "delay": 3, "times": 1}]
     first = rehearse(home, "--for", "0s", faults=slow)
     first.until("undo_started", action="retake.stop_stream")
     first.kill()
