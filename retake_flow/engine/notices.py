@@ -53,23 +53,24 @@ class Notices:
             self._put(notice)
 
     def missed(self, journal: Iterable[Record], open_gates: Collection[str]) -> None:
-        """Tell of the questions that nobody was told of before the process ended.
+        """Tell of the questions that somebody was not told of before the process ended, by the channels that are left.
 
         Args:
             journal: The records of the run so far.
             open_gates: The ids of the gates that wait for an answer.
         """
-        untold: dict[str, Notice] = {}
+        untold: dict[str, tuple[Notice, list[_Channel]]] = {}
         for record in journal:
             match record:
                 case {"event": "gate_opened" | "gate_escalated"} if notice := self._question(record):
-                    untold[notice.about] = notice
-                case {"event": "notice_sent", "about": gate, "kind": kind}:
-                    if gate in untold and kind in (untold[gate].kind, "reminder"):
-                        del untold[gate]
-        for gate, notice in untold.items():
-            if gate in open_gates:
-                self._put(notice)
+                    untold[notice.about] = notice, self._channels_of(notice)
+                case {"event": "notice_sent", "about": gate, "kind": kind, "channel": name} if gate in untold:
+                    notice, left = untold[gate]
+                    if kind in (notice.kind, "reminder"):
+                        untold[gate] = notice, [channel for channel in left if channel.name != name]
+        for gate, (notice, left) in untold.items():
+            for channel in left if gate in open_gates else ():
+                channel.put(notice)
 
     async def close(self, within: float = 10.0) -> None:
         """Give what is under way, and one more try of what waits, so many seconds; then nothing is left running."""
@@ -85,9 +86,12 @@ class Notices:
             channel.give_up()
 
     def _put(self, notice: Notice) -> None:
-        theirs = [channel for channel in self._channels if channel.audience == notice.audience]
-        for channel in theirs or [channel for channel in self._channels if channel.audience == OPERATOR]:
+        for channel in self._channels_of(notice):
             channel.put(notice)
+
+    def _channels_of(self, notice: Notice) -> list[_Channel]:
+        theirs = [channel for channel in self._channels if channel.audience == notice.audience]
+        return theirs or [channel for channel in self._channels if channel.audience == OPERATOR]
 
     def _notice(self, record: Record) -> Notice | None:
         match record:
@@ -135,7 +139,7 @@ class _Channel:
     """The notices for one channel, delivered one after the other, each until it has arrived."""
 
     def __init__(self, notifier: Notifier, clock: Clock, note: Callable[..., None]) -> None:
-        self.audience = notifier.audience
+        self.name, self.audience = notifier.channel, notifier.audience
         self._notifier = notifier
         self._clock = clock
         self._note = note

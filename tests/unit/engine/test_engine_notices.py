@@ -432,9 +432,9 @@ def test_after_the_closing_nothing_is_taken() -> None:
 # --- after a crash ------------------------------------------------------------------------------------------
 
 
-def sent(kind: str, about: str = "approve.1") -> tuple[str, dict[str, Any]]:
+def sent(kind: str, about: str = "approve.1", channel: str = "json") -> tuple[str, dict[str, Any]]:
     """A delivery, as journalled."""
-    return "notice_sent", {"kind": kind, "about": about, "channel": "json"}
+    return "notice_sent", {"kind": kind, "about": about, "channel": channel}
 
 
 OPENED = ("gate_opened", GATE)
@@ -467,6 +467,30 @@ def test_questions_that_nobody_was_told_of_are_told_on_resuming(
 
     play(channel, scene=scene)
     assert [notice.kind for notice in channel.notices] == again
+
+
+@pytest.mark.parametrize(
+    ("since", "told_again"),
+    [
+        ([sent("gate", channel="mail")], [0, 1]),
+        ([sent("gate", channel="mail"), sent("gate", channel="discord")], [0, 0]),
+        ([sent("gate", channel="mail"), ESCALATED, sent("escalation", channel="discord")], [1, 0]),
+        ([sent("gate", channel="mail"), ("gate_reminder", GATE), sent("reminder", channel="discord")], [0, 0]),
+    ],
+)
+def test_only_the_channels_that_failed_are_told_again(
+    since: list[tuple[str, dict[str, Any]]], told_again: list[int]
+) -> None:
+    """One channel's delivery does not stand for another's; who was told is left alone, and other audiences too."""
+    mail, discord, other = Channel(name="mail"), Channel(name="discord"), Channel("builder", "slack")
+    failed = ("notice_failed", {**sent("gate", channel="discord")[1], "message": "no", "again_in": None})
+    before = [OPENED, failed, *since]
+
+    async def scene(notices: Notices) -> None:
+        notices.missed([record(event, EPOCH, **fields) for event, fields in before], {"approve.1"})
+
+    play(mail, discord, other, scene=scene)
+    assert [len(channel.got) for channel in (mail, discord, other)] == [*told_again, 0]
 
 
 def test_a_question_that_is_closed_is_not_told_again() -> None:
