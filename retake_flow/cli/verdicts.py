@@ -11,11 +11,12 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retake_flow.flow.sources import Use
 
 _MOST = 500
-
-#: A sub-flow: the file that names it ("" for the flow itself), its name there, and the SHA-256 of its text.
-Use = tuple[str, str, str]
 
 
 class Verdicts:
@@ -33,7 +34,7 @@ class Verdicts:
         """
         try:
             uses = json.loads((self._folder / _key(content)).read_text(encoding="utf-8") or "[]")
-            return all(_same(name, where or file, digest) for where, name, digest in uses)
+            return all(_same(file, (*names, name), digest) for names, name, digest in uses)
         except (OSError, ValueError, TypeError):
             return False
 
@@ -49,14 +50,18 @@ class Verdicts:
             return
 
 
-def _same(name: str, file: str, digest: str) -> bool:
+def _same(file: str, names: Sequence[str], digest: str) -> bool:
+    """Whether the names lead from a flow's file, each beside the file before, to the text of this digest."""
     from retake_flow.errors import RetakeFlowError
     from retake_flow.flow import library
 
+    path = Path(file)
     try:
-        return hashlib.sha256(library.find(name, Path(file).parent).read_bytes()).hexdigest() == digest
+        for name in names:
+            path = library.find(name, path.parent)
     except RetakeFlowError:
         return False
+    return hashlib.sha256(path.read_bytes()).hexdigest() == digest
 
 
 def _key(content: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +13,9 @@ from retake_flow.flow import library
 
 #: Finds a sub-flow: by the name that is written, and the file it is written in. Gives its file and content.
 Find = Callable[[str, str], tuple[str, bytes]]
+#: A sub-flow: the names that lead to the file that names it (none for the flow itself), its name there, and the SHA-256
+#: of its text.
+Use = tuple[Sequence[str], str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,18 @@ class Sources:
         """The text of the flow itself."""
         return self.texts[self.file]
 
-    def uses(self) -> list[tuple[str, str, str]]:
-        """Each naming of a sub-flow: the file it is named in ("" for the flow itself), its name, its text's SHA-256."""
-        return [
-            ("" if file == self.file else file, name, sha256(self.texts[found].encode()).hexdigest())
-            for file, names in self.references.items()
-            for name, found in names.items()
-        ]
+    def uses(self) -> list[Use]:
+        """Each naming of a sub-flow, by the names that lead to it from the flow itself, wherever that stands."""
+        digests = {file: sha256(text.encode()).hexdigest() for file, text in self.texts.items()}
+        return list(self._uses(self.file, (), (self.file,), digests))
+
+    def _uses(
+        self, file: str, names: tuple[str, ...], chain: tuple[str, ...], digests: Mapping[str, str]
+    ) -> Iterator[Use]:
+        for name, found in self.references.get(file, {}).items():
+            if found not in chain:
+                yield names, name, digests[found]
+                yield from self._uses(found, (*names, name), (*chain, found), digests)
 
     @property
     def digest(self) -> str:

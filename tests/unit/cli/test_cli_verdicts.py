@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.cli import verdicts
+from retake_flow.cli import flows, verdicts
 from retake_flow.cli.verdicts import Verdicts
+from retake_flow.settings import Settings
 
 
 def test_a_good_text_is_remembered(tmp_path: Path) -> None:
@@ -61,10 +62,30 @@ def test_a_changed_sub_flow_makes_a_verdict_worthless(tmp_path: Path) -> None:
     """A flow that was good is checked anew when a flow that runs in it has changed, has gone, or is another one."""
     inner, cache = tmp_path / "inner.yaml", Verdicts(tmp_path / "cache")
     inner.write_text("flow: inner")
-    cache.remember(b"flow: a", [("", "inner.yaml", sha256(b"flow: inner").hexdigest())])
+    cache.remember(b"flow: a", [((), "inner.yaml", sha256(b"flow: inner").hexdigest())])
     assert cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
     assert not cache.known_good(b"flow: a", str(tmp_path / "elsewhere" / "a.yaml"))
     inner.write_text("flow: changed")
     assert not cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
     inner.unlink()
     assert not cache.known_good(b"flow: a", str(tmp_path / "a.yaml"))
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_same_flow_in_another_folder_is_judged_by_the_sub_flows_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    """The sub-flow of a sub-flow counts as it is beside that file now, not where a good one was seen before."""
+    monkeypatch.chdir(tmp_path)
+    where = Path() if relative else tmp_path
+    uses = "flow: {0}\ninitial: s\nstates: {{s: {{flow: {1}.yaml, transitions: {{ok: z}}}}, z: {{final: ok}}}}\n"
+    for folder, last in (("A", "flow: b\ninitial: z\nstates: {z: {final: ok}}\n"), ("B", "flow: b\nbroken: [\n")):
+        (tmp_path / folder / "sub").mkdir(parents=True)
+        (tmp_path / folder / "main.yaml").write_text(uses.format("main", "sub/a"))
+        (tmp_path / folder / "sub" / "a.yaml").write_text(uses.format("a", "b"))
+        (tmp_path / folder / "sub" / "b.yaml").write_text(last)
+    settings = Settings.from_environment({"RETAKE_FLOW_CACHE": str(tmp_path / "cache")})
+    assert flows.problems(str(where / "A" / "main.yaml"), settings) == ()
+    assert Verdicts(settings.cache_folder).known_good(Path("A/main.yaml").read_bytes(), "A/main.yaml")
+    found = flows.problems(str(where / "B" / "main.yaml"), settings)
+    assert {problem.position.file for problem in found} == {str(where / "B" / "sub" / "b.yaml")}

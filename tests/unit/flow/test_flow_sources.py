@@ -53,16 +53,24 @@ def test_the_order_of_texts_does_not_matter() -> None:
 
 
 def test_each_use_of_a_sub_flow_is_told() -> None:
-    """A use has the file it is in (nothing for the flow itself), the name written and the text's digest."""
+    """A use has the names that lead to it (none from the flow itself), the name written and the text's digest."""
     deep = Sources(
         "/x/a.yaml",
         {**TWO.texts, "/x/c.yaml": "deepest"},
         {"/x/a.yaml": {"b.yaml": "/x/b.yaml"}, "/x/b.yaml": {"c.yaml": "/x/c.yaml"}},
     )
     assert deep.uses() == [
-        ("", "b.yaml", sha256(b"inner").hexdigest()),
-        ("/x/b.yaml", "c.yaml", sha256(b"deepest").hexdigest()),
+        ((), "b.yaml", sha256(b"inner").hexdigest()),
+        (("b.yaml",), "c.yaml", sha256(b"deepest").hexdigest()),
     ]
+
+
+def test_a_file_that_is_used_in_two_ways_is_told_with_both() -> None:
+    """Which file a name means depends on where it is written, so each way to it counts; a circle has an end."""
+    both = Sources(
+        "a", {"a": "1", "b": "2", "c": "3"}, {"a": {"b.yaml": "b", "c.yaml": "c"}, "b": {"x": "c"}, "c": {"y": "a"}}
+    )
+    assert [(names, name) for names, name, _ in both.uses()] == [((), "b.yaml"), (("b.yaml",), "x"), ((), "c.yaml")]
 
 
 def test_a_flow_without_sub_flows_has_one_text() -> None:
