@@ -52,7 +52,7 @@ async def rehearsal(
 
     Raises:
         UsageError: An option is unknown or not of its type; the folder cannot be used, or holds credentials that are
-            not a rehearsal's; there is nothing in it to resume.
+            not a rehearsal's, or another rehearsal that can go on; there is nothing in it to resume.
         CredentialsError: The credentials of a rehearsal that is resumed cannot be read any more.
         StudioError: The platform did not start.
     """
@@ -61,11 +61,17 @@ async def rehearsal(
         _require(folder)
     else:
         agent = _prepare(folder, options)
-    said = _FirstLine()
-    async with launcher.process(_platform(folder), said.whole, said.hear):
-        origin = _origin(said.line)
-        _hand_over(folder / _OWN, origin, agent)
-        yield replace(settings, origin=origin, access_token=None, credentials=folder / _OWN)
+    said, can_go_on = _FirstLine(), resumed
+    try:
+        async with launcher.process(_platform(folder), said.whole, said.hear):
+            origin = _origin(said.line)
+            _hand_over(folder / _OWN, origin, agent)
+            can_go_on = True
+            yield replace(settings, origin=origin, access_token=None, credentials=folder / _OWN)
+    except BaseException:
+        if not can_go_on:  # no run is in it, so nobody could ever free the folder
+            forget(folder)
+        raise
 
 
 def forget(folder: Path) -> None:
@@ -110,6 +116,11 @@ def _prepare(folder: Path, options: Mapping[str, Any]) -> Mapping[str, str] | No
     if own.exists() and not _is_a_rehearsals(own):
         raise UsageError(
             f"{own} holds credentials that are not a rehearsal's", hint="name another folder with --folder"
+        )
+    if (folder / _KEPT).exists():
+        raise UsageError(
+            f"{folder} holds the rehearsal of a run that has not ended",
+            hint="resume, stop or kill that run (`retake-flow runs` lists it), or name another folder with --folder",
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

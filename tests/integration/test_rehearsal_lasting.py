@@ -231,7 +231,7 @@ def test_faults_that_have_happened_do_not_happen_again(tmp_path: Path) -> None:
 
 
 def test_a_new_rehearsal_in_the_folder_is_a_new_one(tmp_path: Path) -> None:
-    """What an earlier rehearsal has kept is not mixed into one that is not resumed."""
+    """What an earlier rehearsal that has ended has kept is not mixed into one that is not resumed."""
 
     async def tell(part: Part) -> Any:
         known = credentials.load(part.settings.credentials)
@@ -239,6 +239,7 @@ def test_a_new_rehearsal_in_the_folder_is_a_new_one(tmp_path: Path) -> None:
         return known.access_token, await part.agent.verification_status()
 
     before = play(tmp_path / "run", tell, verified=False)
+    rehearsing.forget(tmp_path / "run")
     after = play(tmp_path / "run", tell)
     assert [before[0][1], after[0][1]] == [False, True]
     assert before[0][0] != after[0][0]

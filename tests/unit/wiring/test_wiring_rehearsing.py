@@ -79,6 +79,33 @@ def test_a_wrong_option_leaves_an_earlier_rehearsal_alone(tmp_path: Path) -> Non
     assert kept.read_text() == "earlier"
 
 
+def test_a_rehearsal_that_can_go_on_is_not_overwritten(tmp_path: Path) -> None:
+    """A folder whose rehearsal has not ended is refused and left as it is; once it is forgotten, the folder is free."""
+    kept = tmp_path / ".rehearsal.json"
+    kept.write_text("earlier")
+    give(tmp_path / "credentials.json", LOCAL)
+    with pytest.raises(UsageError, match="holds the rehearsal of a run that has not ended") as raised:
+        begin(tmp_path)
+    assert str(tmp_path) in raised.value.message
+    assert all(word in raised.value.hint for word in ("resume", "stop", "kill", "--folder"))
+    assert kept.read_text() == "earlier"
+    assert credentials.load(tmp_path / "credentials.json") is not None
+    rehearsing.forget(tmp_path)
+    with pytest.raises(AssertionError, match="nothing was to be started"):
+        begin(tmp_path)
+
+
+def test_a_rehearsal_that_did_not_begin_leaves_its_folder_free(tmp_path: Path) -> None:
+    """When the platform does not start, no run could ever end it, so nothing of it is kept; of a resumed one all is."""
+    with pytest.raises(AssertionError, match="nothing was to be started"):
+        begin(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ".rehearsal.json").write_text("earlier")
+    with pytest.raises(AssertionError, match="nothing was to be started"):
+        begin(tmp_path, resumed=True)
+    assert (tmp_path / ".rehearsal.json").read_text() == "earlier"
+
+
 def test_a_folder_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
     """A folder that cannot be made is refused in words."""
     (tmp_path / "file").touch()
