@@ -22,7 +22,8 @@ class Holder:
     Attributes:
         host: Where it is.
         pid: Its process id there.
-        started: When it was started (seconds since the epoch), since process ids are used again.
+        started: When it was started, since process ids are used again: in seconds since that machine was, or since
+            the epoch where it tells no more; good for comparison only.
     """
 
     host: str
