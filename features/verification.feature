@@ -79,7 +79,25 @@ Feature: A person vouches for the agent
     When the agent goes live
     Then the run waits at post
     And post was asked 2 times
+    And the question of post says "retake.tv has forgotten the message; please post the new one below."
     And POST /agent/prepare-verify was called 2 times
+
+  Scenario: Why an earlier post was not taken is not said of a message that was forgotten
+    Given the post https://x.com/owl/status/1860000000000000001 says "Hello world"
+    And the post https://x.com/owl/status/1860000000000000002 says "{message}"
+    And from its 2nd on, the next POST /agent/verify meets a forgotten message
+    And ann answers post after 1h
+      | decision  | posted                                       |
+      | tweet_url | https://x.com/owl/status/1860000000000000001 |
+    And the run is resumed 2h after its process has gone
+    And ann answers post after 3h
+      | decision  | posted                                       |
+      | tweet_url | https://x.com/owl/status/1860000000000000002 |
+    And the run is resumed 2h after its process has gone
+    When the agent goes live
+    Then the run waits at post
+    And post was asked 3 times
+    And the question of post says "retake.tv has forgotten the message; please post the new one below."
 
   Scenario: A person who declines is taken at their word
     Given ann answers post after 1h
