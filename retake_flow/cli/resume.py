@@ -49,14 +49,15 @@ def resume(args: argparse.Namespace) -> int:
             from retake_flow.cli.resume_all import resume_all
 
             return resume_all(runs, settings, as_json=args.json, wait=args.wait)
-        run = runs.find(args.run)
+        run, answered = runs.find(args.run), ""
         if answering:
             from retake_flow.cli.answer import keep
             from retake_flow.cli.given import given
             from retake_flow.wiring.storing import this_user
 
-            keep(runs, run, given(args.answer), args.decision, args.by or this_user())
-        return _one(runs, run, settings, args)
+            gate, _ = keep(runs, run, given(args.answer), args.decision, args.by or this_user())
+            answered = gate.id
+        return _one(runs, run, settings, args, answered)
 
 
 def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
@@ -72,11 +73,12 @@ def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> No
     asyncio.run(_stopped(runs, run, claimed(runs, run), settings, silent=silent))
 
 
-def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace) -> int:
+def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str) -> int:
     import asyncio
 
     from retake_flow.cli import printable, terminal
     from retake_flow.cli.takeover import claimed
+    from retake_flow.errors import RunHeld
 
     stored = runs.load(run)
     if stored.run.ended and stored.holder is None:
@@ -86,7 +88,12 @@ def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace) -> 
         else:
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.outcome == "completed" else 1
-    claim = claimed(runs, run, force=args.force)
+    try:
+        claim = claimed(runs, run, force=args.force)
+    except RunHeld:
+        if answered:  # the answer counts all the same
+            terminal.advise(f"answered {printable.line(answered)}; the process that drives the run takes it")
+        raise
     if args.upgrade:
         from retake_flow.cli.upgrade import upgrade
 

@@ -123,6 +123,21 @@ def test_a_run_that_a_process_drives_is_not_taken(command: Command, store: Runs,
     assert store.load("nap-1").run.outcome == "completed"
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_an_answer_to_a_run_that_a_process_drives_counts(
+    command: Command, store: Runs, folder: Path, more: tuple[str, ...]
+) -> None:
+    """The run is not taken, so it ends with 5, but not without the word that the answer was given."""
+    begun(store, folder, "ask-1", ASKING, holder=this_process(), at=4e9)
+    said = command("resume", "ask-1", "--answer", "word=yes", *more)
+    assert said.code == 5
+    assert said.err.startswith("answered question.1; the process that drives the run takes it\n")
+    assert store.open_gates() == []
+    assert store.load("ask-1").epoch == 1
+    said = command("resume", "ask-1", *more)
+    assert (said.code, "answered" in said.err) == (5, False)
+
+
 @pytest.mark.parametrize(
     "words",
     [
