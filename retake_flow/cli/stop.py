@@ -91,12 +91,23 @@ def _killed(store: Runs, run: str) -> Stored:
         last = store.load(run).run
         if not last.ended:
             # Its gates stay in the snapshot: the store then closes them whether or not they are answered.
-            ended = replace(last, phase=Phase.CANCELLED, outcome="killed", reason="killed")
+            ended = replace(last, phase=Phase.CANCELLED, outcome="killed", reason="killed", undos=(), undoing=())
             said = record("run_ended", time.time(), run=run, outcome="killed", state=last.state, reason="killed")
             claim.write(ended, [said])
+            if last.rehearsal:
+                _forget(last.rehearsal)
     finally:
         claim.release()
     return store.load(run)
+
+
+def _forget(rehearsal: str) -> None:
+    """Remove the tokens of a rehearsal that cannot go on any more."""
+    from pathlib import Path
+
+    from retake_flow.wiring import rehearsing
+
+    rehearsing.forget(Path(rehearsal))
 
 
 def _tell(stored: Stored, what: Request, *, already: bool, as_json: bool) -> None:

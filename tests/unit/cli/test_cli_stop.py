@@ -17,9 +17,12 @@ import pytest
 from cli_command import Command
 from stored_runs import AWAY, DEAD, a_gate, an_answer, ended, stored
 
+from retake_flow.api import credentials
+from retake_flow.api.credentials import Credentials
 from retake_flow.cli import resume
 from retake_flow.ports.runs import Claim, Runs
-from retake_flow.run.run import Phase, Run
+from retake_flow.redact import Secret
+from retake_flow.run.run import PendingUndo, Phase, Run
 from retake_flow.settings import Settings
 from retake_flow.store.holders import this_process
 from retake_flow.studio.launcher import RUN_VARIABLE
@@ -134,6 +137,34 @@ def test_a_run_without_a_process_is_killed_here(command: Command, store: Runs) -
     assert {**record, "t": ""} == {
         "t": "", "event": "run_ended", "run": "owl-1", "outcome": "killed", "state": "on/air", "reason": "killed",
     }  # fmt: skip
+
+
+def test_nothing_is_owed_by_a_killed_run(command: Command, store: Runs) -> None:
+    """What was still to be taken back is not listed any more, as when the run's own process kills it."""
+    undo = PendingUndo("on", "on/air", "retake.stop_stream", {})
+    stored(store, "owl-1", holder=DEAD, undos=(undo,), undoing=(undo,))
+    assert command("kill", "owl-1").code == 0
+    last = store.load("owl-1").run
+    assert (last.outcome, last.undos, last.undoing) == ("killed", (), ())
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_rehearsal_that_is_killed_without_a_process_leaves_no_token(
+    command: Command, store: Runs, folder: Path, there: bool
+) -> None:
+    """It can never go on, so what it has kept for that goes; results stay, and a folder that is gone is no error."""
+    rehearsed = folder / "rehearsed"
+    if there:
+        rehearsed.mkdir()
+        (rehearsed / ".rehearsal.json").write_text('{"agents": [{"token": "rtk_1"}]}', encoding="utf-8")
+        (rehearsed / "report.json").touch()
+        own = Credentials(Secret("rtk_some_token_1"), issued_by="http://127.0.0.1:8123")
+        credentials.save(rehearsed / "credentials.json", own)
+    stored(store, "owl-1", a_gate(), holder=None, rehearsal=str(rehearsed))
+    assert command("kill", "owl-1").code == 0
+    assert store.load("owl-1").run.outcome == "killed"
+    assert [file.name for file in rehearsed.glob("*")] == (["report.json"] if there else [])
+    assert [file.name for file in rehearsed.glob(".*")] == []
 
 
 @pytest.mark.parametrize("dies", [True, False])
