@@ -116,3 +116,23 @@ Feature: Runs that go on
     When the agent goes live
     Then the run is completed
     And it leaves nothing behind
+
+  Scenario: A stop that leads to a question is not taken for a second one when the run goes on
+    Given this flow
+      """
+      flow: stopping
+      initial: busy
+      states:
+        busy: {wait: 1h, transitions: {done: done, stop: why}}
+        why:
+          ask: {message: "Why?", answer: {reason: {type: string}}}
+          transitions: {answered: done}
+        done: {final: completed, reason: "{{ outputs.why.reason }}"}
+      """
+    And somebody stops the run 10 s into busy
+    And ann answers why after 1h
+      | reason | lunch |
+    And the run is resumed 2h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And the reason says "lunch"

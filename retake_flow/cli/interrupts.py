@@ -41,6 +41,8 @@ class Interrupts:
     def of(self, runner: Runner) -> None:
         """From now on, interruptions are for this run too."""
         self._runners.append(runner)
+        if self.count:  # it comes late, and has not heard of the first one
+            _end_in_order(runner)
 
     def _interrupt(self) -> None:
         self.count += 1
@@ -51,7 +53,12 @@ class Interrupts:
                 continue
             if self.count > 1:
                 runner.kill()
-            elif runner.parked:
-                runner.suspend()  # it is kept for whoever answers; nothing runs that would have to be stopped
             else:
-                runner.stop("interrupted")
+                _end_in_order(runner)
+
+
+def _end_in_order(runner: Runner) -> None:
+    if runner.parked:
+        runner.suspend()  # it is kept for whoever answers; nothing runs that would have to be stopped
+    else:
+        runner.stop("interrupted")

@@ -8,14 +8,14 @@ import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from retake_flow.cli import printable, terminal
 from retake_flow.cli.lines import lines
 from retake_flow.cli.views import View
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import AlreadyAnswered, AnswerInvalid, GateUnknown
+from retake_flow.errors import AlreadyAnswered, AnswerInvalid, Fenced, GateUnknown, StoreError
 from retake_flow.flow.fields import read, required
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
@@ -74,7 +74,8 @@ class Prompter:
             except _Gone:
                 if not runner.run.ended:
                     terminal.say("  … it was answered elsewhere, or is not asked any more")
-            runner.look()
+            with suppress(StoreError, Fenced):  # the driver looks again, and says what is wrong
+                runner.look()
             await self._until_gone(runner, gate)
 
     @contextmanager
@@ -104,13 +105,15 @@ class Prompter:
                 kept = answers.answer(
                     gate, given, decision=decision, by=this_user(), channel="terminal", at=time.time()
                 )
-                self._runs.answer(runner.run.id, gate.id, kept)
+                await asyncio.to_thread(self._runs.answer, runner.run.id, gate.id, kept)
                 return
             except AnswerInvalid as error:
                 terminal.say(f"  ! {printable.line(error.message)}")
             except (AlreadyAnswered, GateUnknown) as error:
                 terminal.say(f"  ! {printable.line(error.message)}")
                 return
+            except StoreError as error:
+                terminal.say(f"  ! {printable.line(error.message)} ({printable.line(error.hint)})")
 
     async def _decision(self, runner: Runner, gate: Gate) -> str:
         names = list(gate.decisions)

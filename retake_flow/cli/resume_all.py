@@ -13,6 +13,7 @@ from retake_flow.cli.lines import clock, lines
 from retake_flow.cli.reports import report_lines
 from retake_flow.cli.session import Session
 from retake_flow.cli.takeover import claimed, taken_up
+from retake_flow.engine.performance import known
 from retake_flow.errors import RetakeFlowError, RunHeld
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.records import Record, plain
@@ -45,7 +46,10 @@ def _waiting(runs: Runs) -> Iterator[str]:
 
 def _due(runs: Runs, summary: Summary, now: float) -> bool:
     """Whether a suspended run has something to do: a question was answered, or a time has come."""
-    run = runs.load(summary.id).run
+    try:
+        run = runs.load(summary.id).run
+    except RetakeFlowError:
+        return True  # whoever takes it up is told why it cannot be read
     return summary.gates < len(run.gates) or any(due <= now for due in run.timers.values())
 
 
@@ -57,10 +61,10 @@ class _Together:
         self._session = Session(runs, settings, as_json=as_json, wait=wait, asks=False)
         self._as_json = as_json
         self._driven: dict[str, asyncio.Task[bool]] = {}
+        self._failed: set[str] = set()
 
     async def drive(self) -> int:
         """Drive until none is left; gives the exit code."""
-        good = True
         with Interrupts() as interrupts:
             self._take_up(interrupts)
             if not self._driven and not self._as_json:
@@ -71,15 +75,21 @@ class _Together:
                     done, _ = await asyncio.wait(
                         self._driven.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED
                     )
-                    good = good and all(task.result() for task in done)
+                    self._failed |= {task.get_name() for task in done if not task.result()}
                     self._driven = {run: task for run, task in self._driven.items() if task not in done}
                 if self._driven and not interrupts.count:
                     self._take_up(interrupts)
-        return 130 if interrupts.count else 0 if good else 1
+        return 130 if interrupts.count else 1 if self._failed else 0
 
     def _take_up(self, interrupts: Interrupts) -> None:
-        for run in _waiting(self._runs):
-            if run not in self._driven:
+        try:
+            waiting = list(_waiting(self._runs))
+        except RetakeFlowError:
+            if not self._driven:
+                raise
+            return  # those that are driven go on; what is missed now is seen the next time
+        for run in waiting:
+            if run not in self._driven and run not in self._failed:
                 work = _one(self._session, run, self._as_json, interrupts)
                 self._driven[run] = asyncio.create_task(work, name=run)
 
@@ -91,8 +101,8 @@ async def _one(session: Session, run: str, as_json: bool, interrupts: Interrupts
         ended = await taken_up(session, run, claimed(session.runs, run), view, interrupts)
     except RunHeld:
         return True  # somebody else was quicker
-    except RetakeFlowError as error:
-        view.heard(_failure(error))
+    except Exception as raised:  # also a defect of ours with one run must not take the others down
+        view.heard(_failure(known(raised, f"going on with {run}")))
         return False
     return ended.phase is Phase.SUSPENDED or ended.outcome == "completed"
 

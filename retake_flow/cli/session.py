@@ -115,13 +115,18 @@ class Session:
         if not run.rehearsal:
             yield self.settings
             return
-        folder, launcher = Path(run.rehearsal), running.launcher(run.id)
+        folder, launcher = self._folder(run), running.launcher(run.id)
         resumed = options is None
         async with rehearsing.rehearsal(launcher, self.settings, folder, options or {}, resumed) as settings:
             yield settings
         if self._ended(run):
             rehearsing.forget(folder)
             view.report(await rehearsing.report(launcher, folder))
+
+    def _folder(self, run: Run) -> Path:
+        """The folder of a run's rehearsal; one in the state folder moves with that."""
+        moved = self.settings.state_folder / "rehearsals" / run.id
+        return moved if moved.is_dir() else Path(run.rehearsal)
 
     def _ended(self, run: Run) -> bool:
         return self.runs.load(run.id).run.ended

@@ -46,13 +46,16 @@ def _end(args: argparse.Namespace, what: Request) -> int:
     with closing(opened(settings)) as store:
         before = store.load(store.find(args.run))
         run = before.run.id
+        journalled = len(store.journal(run))
         if not before.run.ended and lives(before.holder):
             store.request(run, what)
         after = _waited(store, run, args.within)
+        # One that was stopped and has not ended goes where its flow says, for example to a question.
+        stopped = any(record["event"] == "stop_requested" for _, record in store.journal(run, journalled))
         driven = lives(after.holder)
         if what == "kill" and not after.run.ended and not driven:
             after = _killed(store, run)
-        if what == "stop" and not after.run.ended and not driven:
+        if what == "stop" and not after.run.ended and not driven and not stopped:
             from retake_flow.cli.resume import stop_parked
 
             stop_parked(store, run, settings, silent=args.json)

@@ -89,7 +89,7 @@ class Machine:
             case events.GateAnswered():
                 self._answered(macrostep, macrostep.run.gates[event.gate], event.answer)
             case events.Resumed():
-                resumption.resume(macrostep, self._catalogue, event.begun)
+                resumption.resume(macrostep, self._catalogue, event)
             case events.TimerFired():
                 self._timer(macrostep, event)
             case events.StopRequested():

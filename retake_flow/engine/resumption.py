@@ -8,14 +8,15 @@ from retake_flow.engine import questions
 from retake_flow.engine.macrostep import Macrostep
 from retake_flow.flow.catalogue import ActionSpec, Catalogue, Idempotency
 from retake_flow.flow.model import Activity, State
+from retake_flow.run.events import Resumed
 from retake_flow.run.gates import Gate
-from retake_flow.run.run import ActivityState, Work
+from retake_flow.run.run import ActivityState, Run, Work
 
 _DIED = "it ended with the process that drove the run"
 _DEFAULTS = {Idempotency.SAFE: "retry", Idempotency.VERIFY: "verify", Idempotency.ONCE: "fail"}
 
 
-def resume(macrostep: Macrostep, catalogue: Catalogue, begun: bool) -> None:
+def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
     """Take a run up where its snapshot says that it is.
 
     Services ended with the process: those that may be tried again are, the others have exited, the outermost first,
@@ -24,32 +25,32 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, begun: bool) -> None:
     Args:
         macrostep: Changes the run.
         catalogue: What the actions are.
-        begun: As `events.Resumed`.
+        event: How the run was when this process found it.
     """
-    before = macrostep.before
-    running = [activity for activity in _activities(macrostep) if activity.ask is None]
+    was = event.was
+    running = [activity for activity in _activities(macrostep, was) if activity.ask is None]
     for activity in running:
-        if _untouched(macrostep, activity) and _lost(activity, catalogue):
-            doing = before.activities[activity.key]
+        if _untouched(macrostep, was, activity) and _lost(activity, catalogue):
+            doing = was.activities[activity.key]
             macrostep.activity(activity.key, ActivityState(doing.visit, Work.ENDED))
             macrostep.signal({"reason": _DIED}, (f"{activity.name}.exited", ""))
             macrostep.settle()
     for activity in running:
-        if not macrostep.run.ended and _untouched(macrostep, activity):
-            _again(macrostep, activity, catalogue)
+        if not macrostep.run.ended and _untouched(macrostep, was, activity):
+            _again(macrostep, was.activities[activity.key].visit, activity, catalogue)
     macrostep.settle()
     if macrostep.run.ended:
         return
     macrostep.wake()
     macrostep.begin_activities()
-    for (place, purpose), due in sorted(before.timers.items(), key=lambda timer: timer[1]):
+    for (place, purpose), due in sorted(was.timers.items(), key=lambda timer: timer[1]):
         if macrostep.run.timers.get((place, purpose)) == due:
             macrostep.set_timer(place, purpose, due)
     state = macrostep.flow.states[macrostep.run.state]
     if macrostep.run.attempt is None:
         macrostep.begin_action()
-    elif macrostep.run.attempt is before.attempt and before.attempt.open:
-        _settle_action(macrostep, state, catalogue, begun)
+    elif macrostep.run.attempt is was.attempt and was.attempt.open:
+        _settle_action(macrostep, state, catalogue, event.begun)
 
 
 def ask(macrostep: Macrostep, state: State, message: str) -> None:
@@ -76,15 +77,15 @@ def answered(macrostep: Macrostep, state: State, catalogue: Catalogue, decision:
         _fail(macrostep, state.do, "error.interrupted")
 
 
-def _activities(macrostep: Macrostep) -> list[Activity]:
+def _activities(macrostep: Macrostep, was: Run) -> list[Activity]:
     """The activities of the states that were active, outermost first."""
-    around = reversed(list(macrostep.flow.around(macrostep.before.state)))
+    around = reversed(list(macrostep.flow.around(was.state)))
     return [activity for state in around for activity in state.activities.values()]
 
 
-def _untouched(macrostep: Macrostep, activity: Activity) -> bool:
+def _untouched(macrostep: Macrostep, was: Run, activity: Activity) -> bool:
     """Whether an activity was at work, and is still the one that was."""
-    doing = macrostep.before.activities.get(activity.key)
+    doing = was.activities.get(activity.key)
     at_work = doing is not None and doing.work in (Work.STARTING, Work.READY)
     return at_work and macrostep.run.activities.get(activity.key) is doing
 
@@ -94,11 +95,10 @@ def _lost(activity: Activity, catalogue: Catalogue) -> bool:
     return spec is not None and spec.service and activity.retry is None
 
 
-def _again(macrostep: Macrostep, activity: Activity, catalogue: Catalogue) -> None:
+def _again(macrostep: Macrostep, visit: int, activity: Activity, catalogue: Catalogue) -> None:
     """Begin an activity again, unless it was to be done once and may have been."""
     spec = catalogue.get(activity.do)
     once = activity.every is None and spec is not None and not spec.service
-    visit = macrostep.before.activities[activity.key].visit
     if once and _policy(activity.on_crash, spec) != "retry":
         macrostep.activity(activity.key, ActivityState(visit, Work.ENDED))
         _fail(macrostep, activity.do, f"{activity.name}.error.interrupted", "error.interrupted", scope=activity.scope)

@@ -143,13 +143,13 @@ class Runner:
             return
         died = self.run.phase is not Phase.SUSPENDED
         self._write([self._record("run_resumed", run=self.run.id, state=self.run.state, died=died)])
-        begun = not self.run.undoing
-        for undo in self.run.undoing:
+        was = self.run
+        for undo in was.undoing:
             await self._undo(undo)
         if self.run.ended:
             self._ended(str(self.run.outcome), self.run.state, self.run.reason)
         else:
-            self._post_urgently(events.Resumed(begun))
+            self._post_urgently(events.Resumed(was, begun=not was.undoing))
 
     async def _go_on(self) -> None:
         while not self.run.ended and not self._killed:

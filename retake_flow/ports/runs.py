@@ -93,7 +93,8 @@ class Inbox(Protocol):
     def requests(self) -> list[Request]:
         """What others have asked of the run, oldest first, each once in this claim; cheap enough to call often.
 
-        What nobody has done when the run's process dies is asked of the next one.
+        What nobody has done when the run's process dies is asked of the next one; a stop is done once a record
+        `stop_requested` is written.
 
         Raises:
             StoreError: The store cannot be read.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retake_flow.run.gates import Answer
+from retake_flow.run.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,11 @@ class Resumed:
     """Another process took the run up.
 
     Attributes:
+        was: The run as that process found it; what has changed since, by something that came before, is not old.
         begun: Whether what was written as begun may have been: not so where an undo that comes before it is still owed.
     """
 
+    was: Run
     begun: bool = True
 
 

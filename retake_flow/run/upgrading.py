@@ -9,7 +9,7 @@ from retake_flow.flow.check import expressions
 from retake_flow.flow.model import Ask, Flow, State
 from retake_flow.flow.outline import reachable_from
 from retake_flow.run.gates import Gate
-from retake_flow.run.run import Run
+from retake_flow.run.run import Run, Work
 
 
 def obstacles(run: Run, new: Flow) -> list[str]:
@@ -49,10 +49,15 @@ def _of_another_kind(run: Run, state: State) -> str:
 
 
 def _activities(run: Run, new: Flow) -> Iterator[str]:
-    known = {activity.key for activity in new.activities()}
-    for key in run.activities:
+    known = {activity.key: activity for activity in new.activities()}
+    asked = {gate.place for gate in run.gates.values()}
+    for key, doing in run.activities.items():
         if key not in known:
             yield f"there is no activity {key!r} any more"
+            continue
+        question = key in asked or "answered_by" in doing.value
+        if doing.work is not Work.ENDED and question == (known[key].ask is None):
+            yield f"the activity {key!r} was an action and is a question now, or the other way round"
 
 
 def _gates(run: Run, new: Flow) -> Iterator[str]:

@@ -186,6 +186,9 @@ class MemoryClaim:
             self._kept.requests.clear()
         self._kept.stored = replace(self._kept.stored, run=_surviving(run), updated=self._now())
         self._kept.journal.extend(records)
+        if any(record["event"] == "stop_requested" for record in records):
+            del self._kept.requests[: self._heard]
+            self._heard = 0
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
         """Write, and keep a new text of the flow for the run."""

@@ -227,7 +227,6 @@ def test_a_suspended_run_goes_on_where_its_folder_was_copied_to(home: Home, tmp_
         assert done.records[0]["run"] == first.run
 
 
-@pytest.mark.xfail(strict=True, reason="the run knows its rehearsal by an absolute path")
 def test_a_rehearsal_goes_on_where_its_folder_was_copied_to(home: Home, tmp_path: Path) -> None:
     """A rehearsal that lies in the state folder goes on from a copy, with the agent that was registered before."""
     options = home.folder / "options.json"

@@ -24,6 +24,7 @@ _PROGRESS = update(RUNS).where(_OURS).values({name: bindparam(name) for name in 
 _SNAPSHOT = update(SNAPSHOTS).where(SNAPSHOTS.c.run == bindparam("our_run")).values(data=bindparam("data"))
 _RECORDS = insert(RECORDS)
 _LET_GO = update(RUNS).where(_OURS).values(rows.held_by(None))
+_TAKEN = delete(REQUESTS).where((REQUESTS.c.run == bindparam("our_run")) & (REQUESTS.c.number <= bindparam("up_to")))
 _REQUESTS = (
     select(RUNS.c.epoch, REQUESTS.c.number, REQUESTS.c.what)
     .outerjoin(REQUESTS, (REQUESTS.c.run == RUNS.c.id) & (REQUESTS.c.number > bindparam("after")))
@@ -64,6 +65,8 @@ class SqlClaim:
             self._keep(connection, run, now)
             if records:
                 self._append(connection, records)
+            if any(record["event"] == "stop_requested" for record in records):
+                connection.execute(_TAKEN, {"our_run": run.id, "up_to": self._asked})
             open_now = self._gates.write(connection, run, now)
             if flow_text is not None:
                 digest = texts.keep(self._database, connection, flow_text)

@@ -93,6 +93,20 @@ def test_a_run_that_waits_for_a_person_is_left_and_not_stopped() -> None:
     assert asyncio.run(scene()) == ["suspend"]
 
 
+def test_a_run_that_comes_after_the_interruption_hears_of_it() -> None:
+    """Of several runs, one that is taken up later is stopped as well, and not killed by the next interruption alone."""
+
+    async def scene() -> tuple[list[str], list[str]]:
+        first, second = Told(), Told()
+        with Interrupts() as interrupts:
+            interrupted(interrupts, first)
+            await send(first, signal.SIGINT)
+            interrupted(interrupts, second)
+        return first.heard, second.heard
+
+    assert asyncio.run(scene()) == (["stop: interrupted"], ["stop: interrupted"])
+
+
 def test_before_there_is_a_run_the_preparation_is_broken_off() -> None:
     """An interruption during the preparation ends it, and shows as an interruption, not as a cancelled task."""
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_command import Command
 from stored_runs import AWAY, DEAD, ended
 from waiting_runs import ASKING, NAPPING, begun, suspended
 
-from retake_flow.ports.runs import Runs
+from retake_flow.cli.session import Session
+from retake_flow.errors import StoreError
+from retake_flow.flow.model import Flow
+from retake_flow.ports.runs import Runs, Stored
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
+from retake_flow.store.sql.runs import SqlRuns
 
 FAR = 4e9
 
@@ -94,3 +99,31 @@ def test_a_suspended_run_is_taken_up_after_an_answer(
     assert command("answer", run, "word=yes").code == 0
     assert command("resume", "--all", *form).code == 0
     assert store.load(run).run.outcome == "completed"
+
+
+def test_a_run_that_cannot_be_read_keeps_no_other_from_going_on(
+    command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot of a newer program, or a defect of ours with one run, is told with its name; the others go on."""
+    for name in ("newer-1", "odd-1", "good-1"):
+        begun(store, folder, name)
+    load, go_on = SqlRuns.load, Session.go_on
+
+    def unreadable(runs: SqlRuns, run: str) -> Stored:
+        if run == "newer-1":
+            raise StoreError("this run was written in form 2; this program knows 1")
+        return load(runs, run)
+
+    async def defective(session: Session, flow: Flow, run: Run, *more: Any, **others: Any) -> Run:
+        if run.id == "odd-1":
+            raise KeyError("max")
+        return await go_on(session, flow, run, *more, **others)
+
+    monkeypatch.setattr(SqlRuns, "load", unreadable)
+    monkeypatch.setattr(Session, "go_on", defective)
+    said = command("resume", "--all", "--json")
+    failures = {record["run"]: record["message"] for record in said.records if record["event"] == "error"}
+    assert said.code == 1
+    assert failures.keys() == {"newer-1", "odd-1"}
+    assert "form 2" in failures["newer-1"]
+    assert store.load("good-1").run.outcome == "completed"

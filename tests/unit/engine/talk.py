@@ -89,7 +89,7 @@ class Talk:
     def resume(self, later: float = 0.0, *, begun: bool = True) -> Talk:
         """Another process takes the run up."""
         self.now += later
-        return self.tell(events.Resumed(begun))
+        return self.tell(events.Resumed(self.run, begun))
 
     def attempt(self) -> tuple[str, int, int]:
         """What an outcome of the action belongs to."""

@@ -590,3 +590,48 @@ def test_who_listens_hears_every_record_once() -> None:
         assert list(ear) == world.events()
 
     play(scene)
+
+
+def test_an_answer_that_is_heard_before_the_run_is_taken_up_begins_nothing_twice() -> None:
+    """While what is owed is done, somebody's answer is heard; the action that it leads to is performed once."""
+    states = UNDOING.replace("{stop: after}", "{stop: q}").replace(
+        "  after:", "  q: {ask: {message: m}, transitions: {answered: after}}\n  after:"
+    )
+
+    async def scene() -> None:
+        world = World(states, Actions(a_undo=[Takes(20), Takes(5)], a_once=[Takes(9)]))
+        later(5, lambda: world.runner.stop())
+        await world.die(10)
+        world.answer()
+        assert (await world.drive()).outcome == "completed"
+        assert world.actions.words()[-3:] == ["a.undo", "a.close", "a.once"]
+
+    play(scene)
+
+
+def test_an_answer_goes_before_the_exit_of_a_service_and_begins_nothing_twice() -> None:
+    """A dead service would close a question that was answered meanwhile: what the answer led to is performed once."""
+    states = """
+initial: o
+states:
+  o:
+    initial: q
+    activities: {x: {do: s.one}}
+    transitions: {x.exited: lost, answered: after}
+    states: {q: {ask: {message: m}}}
+  after: {do: a.once, activities: {y: {do: s.two}}, transitions: {done: z, error: broken, y.exited: broken}}
+  lost: {final: failed}
+  z: {final: completed}
+  broken: {final: failed}
+"""
+
+    async def scene() -> None:
+        world = World(states, Actions(a_once=[Takes(9)]))
+        await world.die(10)
+        world.answer()
+        run = await world.drive()
+        assert (run.outcome, run.state) == ("completed", "z")
+        assert world.actions.words().count("a.once") == 1
+        assert world.actions.words().count("s.two") == 1
+
+    play(scene)

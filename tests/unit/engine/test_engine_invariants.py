@@ -217,7 +217,7 @@ def test_every_run_of_every_flow_keeps_its_books(flow: Flow, data: st.DataObject
         chance = data.draw(st.integers(0, 19), label="stop when 0, resume when 1 or 2")
         # Any fact that could ever come: due, late, or told twice.
         if chance in (1, 2):
-            event: events.Event = events.Resumed(begun=chance == 1)
+            event: events.Event = events.Resumed(world.run, begun=chance == 1)
         elif chance == 0 or not world.pending:
             event = events.StopRequested()
         else:
@@ -252,9 +252,9 @@ def test_a_run_that_was_stored_goes_on_as_it_would_have(flow: Flow, data: st.Dat
             world.tell(data.draw(st.sampled_from(world.pending[-12:]), label="event"))
     before = world.run
     again = codec.decode(json.loads(json.dumps(codec.encode(before))))
-    step = world.machine.step(again, events.Resumed(), 9.0)
+    step = world.machine.step(again, events.Resumed(again), 9.0)
     assert again == before
-    assert step == world.machine.step(before, events.Resumed(), 9.0)
+    assert step == world.machine.step(before, events.Resumed(before), 9.0)
     if step.run.state == before.state and step.run.visits == before.visits and not step.run.ended:
         assert before.gates.keys() <= step.run.gates.keys()
         assert before.timers.items() <= step.run.timers.items()

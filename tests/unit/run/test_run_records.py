@@ -13,6 +13,7 @@ from retake_flow.redact import MASK, Secret
 from retake_flow.run import commands, events
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import of_command, of_event, plain, record, timestamp
+from retake_flow.run.run import Run
 
 AT = 1_767_225_600.25
 T = "2026-01-01T00:00:00.250Z"
@@ -150,4 +151,4 @@ def test_answers_and_resumptions_are_told_by_who_knows_them() -> None:
     """An answer is told when the question is closed, without its secrets; a resumption by the driver."""
     given_answer = Answer("", {"code": "open-sesame"}, "ann", "command", AT)
     assert of_event(events.GateAnswered("a.1", given_answer), AT) == []
-    assert of_event(events.Resumed(), AT) == []
+    assert of_event(events.Resumed(Run("r", "f", "", {})), AT) == []

@@ -299,6 +299,16 @@ class TestRequests:
         second.write(a_run(outcome="stopped", phase=Phase.CANCELLED), [])
         assert runs.claim("go-live-1", US).requests() == []
 
+    def test_a_stop_that_was_taken_is_not_asked_again(self, runs: Runs) -> None:
+        """Once a run has written that it was stopped, its next process does not hear of that stop, but of later ones."""
+        claim = created(runs)
+        runs.request("go-live-1", "stop")
+        assert claim.requests() == ["stop"]
+        runs.request("go-live-1", "kill")
+        claim.write(a_run(state="asks"), [said("stop_requested")])
+        assert claim.requests() == ["kill"]
+        assert runs.claim("go-live-1", THEM).requests() == ["kill"]
+
 
 class TestFinding:
     def test_a_run_is_found_by_what_is_enough_of_its_id(self, runs: Runs, world: World) -> None:
