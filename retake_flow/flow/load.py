@@ -51,7 +51,8 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         find: Finds sub-flows.
     """
     reading = _Reading(find, known_good)
-    part = reading.part(text, file, "", (file,))
+    reading.read(text, file)
+    part = reading.part(file, "", (file,))
     if part is None:
         return Loaded(None, tuple(reading.problems), frozenset())
     data, states = part.data, part.states
@@ -107,6 +108,20 @@ class _Part:
     states: dict[str, State]
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file, read once however often it is used.
+
+    Attributes:
+        data: What of it fits the schema; all its uses share it, so nobody may change it.
+        damaged: Where something does not.
+    """
+
+    source: Source
+    data: Mapping[str, Any]
+    damaged: frozenset[Path]
+
+
 class _Reading:
     """Reads a flow and, wherever it names one, a sub-flow."""
 
@@ -118,69 +133,99 @@ class _Reading:
         self._find = find
         self._known_good = known_good
         self._states = 0
+        self._contents: dict[str, bytes] = {}
+        self._files: dict[str, _File] = {}
+        self._bad: set[str] = set()
 
-    def part(self, text: str, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
-        """Read one file whose flow runs in the state `root`; `chain` are the files that led to it."""
-        self.texts[file] = text
+    def read(self, text: str, file: str) -> None:
+        """Read one file, and say what is wrong with it."""
         source = parse(text, file)
-        if source.data is None:
-            self.problems += source.problems or [Problem(source.value(()), "RF001", "the file holds nothing")]
-            return None
-        data, problems, damaged = self._examined(source)
-        self.problems += source.problems + problems
+        self.problems += source.problems
+        data, damaged = self._examined(source)
+        self.texts[file], self._files[file] = text, _File(source, data, damaged)
+
+    def part(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
+        """Build the flow of a file that was read, in the state `root`; `chain` are the files that led to it."""
+        read = self._files[file]
+        data = read.data
         if not data:
             return None
 
         def inner(name: str, unknown: Problem, path: str) -> tuple[SubFlow, str, dict[str, State]] | None:
             return self._sub_flow(name, unknown, path, file, chain)
 
-        builder = Builder(source, root, inner)
+        builder = Builder(read.source, root, inner)
         states = builder.states(data)
         initial = builder.child(root, data["initial"], ("initial",))
         self.problems += builder.problems
         prefix = root + SEPARATOR if root else ""
-        self.damaged |= builder.damaged | {prefix + _state_of(path) if _state_of(path) else root for path in damaged}
+        self.damaged |= builder.damaged | {
+            prefix + _state_of(path) if _state_of(path) else root for path in read.damaged
+        }
         return _Part(data, builder, initial, states)
 
-    def _examined(self, source: Source) -> tuple[dict[str, Any], list[Problem], frozenset[Path]]:
+    def _examined(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:
+        if source.data is None:
+            if not source.problems:
+                self.problems.append(Problem(source.value(()), "RF001", "the file holds nothing"))
+            return {}, frozenset()
         if self._known_good:
-            return source.data or {}, [], frozenset()
+            return source.data, frozenset()
         # Imported here: the schema's validator is slow to import, and most runs know their flow.
         from retake_flow.flow import structure
 
-        return structure.examine(source)
+        data, problems, damaged = structure.examine(source)
+        self.problems += problems
+        return data, damaged
 
     def _sub_flow(
         self, name: str, unknown: Problem, path: str, file: str, chain: tuple[str, ...]
     ) -> tuple[SubFlow, str, dict[str, State]] | None:
         found = self._found(name, unknown, file, chain)
-        part = None if found is None else self.part(found[1], found[0], path, (*chain, found[0]))
+        # What was found bad has said so; used again it would say the same, and its users are damaged either way.
+        if found is None or found in self._bad:
+            return None
+        before = len(self.problems)
+        part = self._inside(found, path, (*chain, found))
+        if len(self.problems) > before:
+            self._bad.add(found)
+            self.damaged.add(path)
+        self._states += 1 if part is None else len(part.states)
         if part is None:
             return None
-        self._states += len(part.states)
         finals = dict.fromkeys(state.final for state in part.states.values() if state.final and state.root == path)
         return SubFlow(part.data["flow"], part.builder.inputs(part.data), tuple(finals)), part.initial, part.states
 
-    def _found(self, name: str, unknown: Problem, file: str, chain: tuple[str, ...]) -> tuple[str, str] | None:
-        """The file and the text of a sub-flow that may run here."""
-        try:
-            found, content = self._find(name, file)
-        except UsageError as error:
-            self._say(unknown, error.message, error.hint)
-            return None
-        except OSError as error:
-            self._say(unknown, f"{name} cannot be read: {error.strerror}", "")
-            return None
-        self.references.setdefault(file, {})[name] = found
+    def _inside(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
+        if file not in self._files:
+            text, problems = decode(self._contents[file], file)
+            self.problems += problems
+            if problems:
+                return None
+            self.read(text, file)
+        return self.part(file, root, chain)
+
+    def _found(self, name: str, unknown: Problem, file: str, chain: tuple[str, ...]) -> str | None:
+        """The file of a sub-flow that may run here."""
+        found = self.references.get(file, {}).get(name)
+        if found is None:
+            try:
+                found, content = self._find(name, file)
+            except UsageError as error:
+                self._say(unknown, error.message, error.hint)
+                return None
+            except OSError as error:
+                self._say(unknown, f"{name} cannot be read: {error.strerror}", "")
+                return None
+            self.references.setdefault(file, {})[name] = found
+            self._contents.setdefault(found, content)
         if found in chain or len(chain) > DEEPEST:
             self._say(unknown, f"{name} would run inside itself: {' → '.join((*chain, found))}", "")
             return None
         if self._states > MOST_STATES:
             self._say(unknown, f"the sub-flows have more than {MOST_STATES} states together", "")
             return None
-        text, problems = decode(content, found)
-        self.problems += problems
-        return None if problems else (found, text)
+        return found
 
     def _say(self, unknown: Problem, message: str, hint: str) -> None:
         self.problems.append(replace(unknown, message=message, hint=hint))

@@ -136,6 +136,67 @@ def test_sub_flows_have_so_many_states_together_and_no_more() -> None:
     assert len(found.flow.states) < 2 * MOST_STATES
 
 
+def test_a_bad_sub_flow_says_so_once_however_often_it_is_used() -> None:
+    """Its mistakes are found once, at once; the routes of all states that use it are left alone."""
+    bad = written("\n".join(f"s{number}: {{do: a.work, tries: 3}}" for number in range(150)), "s0")
+    many = "\n".join(f"s{number}: {{flow: inner.yaml, transitions: {{over: z}}}}" for number in range(40))
+    began = monotonic()
+    found = load(written(many + END, "s0"), "outer.yaml", find=shelf(inner=bad))
+    assert monotonic() - began < 3
+    assert len(found.problems) == 150
+    assert {problem.code for problem in found.problems} == {"RF010"}
+    assert found.damaged >= {f"s{number}" for number in range(40)}
+    assert {problem.position.file for problem in check(found, CATALOGUE)} == {"inner.yaml"}
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a: [", b"", b"- x"])
+def test_a_sub_flow_that_is_no_flow_is_told_once(content: bytes) -> None:
+    """What is no text, no YAML or nothing is one problem, though two states, or two files, use it."""
+    outer = written("a: {flow: inner.yaml}\nb: {flow: inner.yaml}\nc: {flow: middle.yaml}")
+    middle = written("m: {flow: inner.yaml}", "m").encode()
+
+    def find(name: str, file: str) -> tuple[str, bytes]:
+        return name, middle if name == "middle.yaml" else content
+
+    found = [problem.position.file for problem in load(outer, "outer.yaml", find=find).problems]
+    assert found.count("inner.yaml") == len(load(written(RUNS), "outer.yaml", find=find).problems)
+    assert set(found) == {"inner.yaml"}
+
+
+def test_sub_flows_that_are_no_flows_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that could not be read counts as a state towards the most there may be, so their number is bounded."""
+    monkeypatch.setattr("retake_flow.flow.load.MOST_STATES", 5)
+    read: list[str] = []
+
+    def find(name: str, file: str) -> tuple[str, bytes]:
+        read.append(name)
+        return name, b"a: ["
+
+    states = "\n".join(f"s{number}: {{flow: f{number}.yaml}}" for number in range(9))
+    found = load(written(states, "s0"), "outer.yaml", find=find).problems
+    assert [problem.code for problem in found].count("RF001") == 6
+    assert [problem.code for problem in found].count("RF021") == 3
+
+
+def test_a_file_is_the_same_in_all_its_uses() -> None:
+    """It is sought once for each file that names it, so one that changes meanwhile is not half old and half new."""
+    contents = iter([INNER.encode()])
+    states = "a: {flow: inner.yaml, transitions: {ok: b}}\nb: {flow: inner.yaml, transitions: {ok: z}}" + END
+    flow = loaded(written(states), "outer.yaml", lambda name, file: (name, next(contents)))
+    assert [path for path in flow.states if path.endswith("/b")] == ["a/b", "b/b"]
+
+
+def test_a_second_use_of_a_file_is_as_if_it_were_the_first() -> None:
+    """Building a sub-flow leaves what was read as it was."""
+    text = shipped()["verify.yaml"].read_text(encoding="utf-8")
+    states = "{}: {{flow: inner.yaml, transitions: {{verified: {}, declined: z, expired: z, failed: z}}}}"
+    last = states.format("b", "z") + END
+    twice, alone = with_sub(states.format("a", "b") + "\n" + last, inner=text), with_sub(last, "b", inner=text)
+    inside = [path for path in alone.states if path.startswith("b/")]
+    assert inside
+    assert [repr(twice.states[path]) for path in inside] == [repr(alone.states[path]) for path in inside]
+
+
 def test_a_flow_may_run_in_several_states() -> None:
     """The same file twice, one after the other or one within a composite, is two sub-flows."""
     flow = with_sub(
