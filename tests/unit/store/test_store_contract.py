@@ -300,7 +300,7 @@ class TestRequests:
         assert runs.claim("go-live-1", US).requests() == []
 
     def test_a_stop_that_was_taken_is_not_asked_again(self, runs: Runs) -> None:
-        """Once a run has written that it was stopped, its next process does not hear of that stop, but of later ones."""
+        """Once a run has written that it was stopped, its next process hears of later ones only."""
         claim = created(runs)
         runs.request("go-live-1", "stop")
         assert claim.requests() == ["stop"]
