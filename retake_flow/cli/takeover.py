@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.session import Session
 from retake_flow.cli.views import View
@@ -10,6 +12,7 @@ from retake_flow.flow.load import stored as flow_of
 from retake_flow.flow.sources import parsed
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.run import Run
+from retake_flow.wiring import rehearsing
 from retake_flow.wiring.storing import this_process
 
 
@@ -35,6 +38,8 @@ async def taken_up(session: Session, run: str, claim: Claim, view: View, interru
         view.earlier(record)
         last = record["event"] if not record["event"].startswith("notice_") else last
     if last == "run_ended":  # its process died when nothing was left to do
+        if stored.run.rehearsal:
+            rehearsing.forget(Path(stored.run.rehearsal))
         claim.release()
         return stored.run
     return await session.go_on(flow, stored.run, claim, view, interrupts, stop)
