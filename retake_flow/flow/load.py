@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from retake_flow.errors import UsageError
+from retake_flow.errors import StoreError, UsageError
 from retake_flow.flow.builder import Builder
 from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlow
 from retake_flow.flow.problems import Problem, Problems
@@ -90,9 +90,18 @@ def stored(sources: Sources) -> Flow:
     """The flow that a run began with.
 
     Raises:
-        Problems: This program cannot read it any more.
+        Problems: It has mistakes for this program.
+        StoreError: This program cannot read it any more.
     """
-    answer = load(sources.text, sources.file, known_good=True, find=sources.find)
+    try:
+        answer = load(sources.text, sources.file, known_good=True, find=sources.find)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Nothing holds it against the schema: an older program did, against its own.
+        raise StoreError(
+            "this program cannot read the flow of this run any more",
+            hint="go on with the version of retake-flow that began it, or resume with --upgrade to take the flow's "
+            "file as it is now",
+        ) from error
     if answer.flow is None or answer.problems:
         raise Problems(answer.problems)
     return answer.flow
