@@ -159,7 +159,12 @@ class Macrostep(Moment):
     def begin_action(self) -> None:
         """Perform the action of the current state, unless it waits for an activity or was begun before."""
         state = self.flow.states[self.run.state]
-        if state.kind != "do" or self.run.attempt is not None or self.run.ended or not self._available(state.needs):
+        if (
+            state.kind != "do"
+            or self.run.attempt is not None
+            or self.run.ended
+            or not self._available(state.needs, state)
+        ):
             return
         self.run.attempt = Attempt(0, 0, self.now)
         delay = self.seconds(state.poll.delay, state.root) if state.poll else 0.0
@@ -218,7 +223,7 @@ class Macrostep(Moment):
             self.activity(activity.key, ActivityState(visit, Work.STARTING))
             questions.ask(self, activity.key, activity.ask, root)
             return
-        ready = self._available(activity.needs)
+        ready = self._available(activity.needs, self.flow.states[activity.scope])
         if ready:
             every, quiet = (None if v is None else self.seconds(v, root) for v in (activity.every, activity.quiet))
             inputs = self.filled(activity.inputs, root)
@@ -229,7 +234,9 @@ class Macrostep(Moment):
             )
         self.activity(activity.key, ActivityState(visit, Work.STARTING if ready else Work.WAITING))
 
-    def _available(self, needed: str | None) -> bool:
-        return needed is None or any(
-            doing.work is Work.READY and key.endswith(":" + needed) for key, doing in self.run.activities.items()
-        )
+    def _available(self, needed: str | None, state: State) -> bool:
+        """Whether the activity that is needed in a state is ready: of those of that name it sees, the innermost."""
+        if needed is None:
+            return True
+        key = next((seen.activities[needed].key for seen in self.flow.seen(state) if needed in seen.activities), "")
+        return key in self.run.activities and self.run.activities[key].work is Work.READY

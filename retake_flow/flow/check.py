@@ -218,7 +218,7 @@ def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
     wanting: list[tuple[str, Activity | State]] = [(a.needs, a) for a in state.activities.values() if a.needs]
     if state.needs:
         wanting.append((state.needs, state))
-    available = {a.name: a for around in reversed(list(flow.around(state.path))) for a in around.activities.values()}
+    available = {a.name: a for around in reversed(list(flow.seen(state))) for a in around.activities.values()}
     for needed, who in wanting:
         if needed not in available:
             message = f"{who.name!r} needs the activity {needed!r}, which does not run here"

@@ -253,6 +253,10 @@ class Flow:
             yield state
             path = state.parent
 
+    def seen(self, state: State) -> Iterator[State]:
+        """A state and those around it, innermost first, as far as the flow goes that it belongs to."""
+        return (around for around in self.around(state.path) if around.root == state.root)
+
     def activities(self) -> Iterator[Activity]:
         """All activities of all states."""
         for state in self.states.values():

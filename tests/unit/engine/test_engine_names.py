@@ -101,16 +101,45 @@ def test_an_error_goes_outwards() -> None:
     assert nested().fail().run.reason == "it is unavailable"
 
 
-def test_an_activity_of_the_flow_around_goes_outwards_and_can_be_needed() -> None:
-    """What a sub-flow needs of the flow around it gets; events of it are routed by the flow around."""
-    inner = written("b: {do: a.work, needs: p, transitions: {done: y}}\ny: {final: ok}", "b")
+def test_the_events_of_an_activity_of_the_flow_around_go_outwards() -> None:
+    """They are routed by the flow around, whatever the sub-flow in it does."""
+    inner = written("b: {do: a.work, transitions: {done: y}}\ny: {final: ok}", "b")
     states = "a: {flow: inner, activities: {p: {do: s.x}}, transitions: {ok: z, p.exited: lost}}\nz: {final: ok}"
     states += "\nlost: {final: lost}"
     talk = Talk(states, subs={"inner": inner})
-    assert talk.started() == ["s.x"]
     talk.ready("a:p", at=1)
-    assert talk.started() == ["a.work"]
     assert talk.tell(events.ActivityExited("a:p", 1, "it died")).run.outcome == "lost"
+
+
+def test_an_activity_of_the_flow_around_is_not_the_one_that_is_needed_inside() -> None:
+    """A state or an activity of a sub-flow waits for the activity of that flow, whatever else has the same name."""
+    inner = written(
+        "b: {activities: {p: {do: s.y}, q: {do: s.x, needs: p}}, initial: c, transitions: {stop: y}, states: "
+        "{c: {do: a.work, needs: p, transitions: {done: y}}}}\ny: {final: ok}",
+        "b",
+    )
+    talk = Talk(
+        "a: {flow: inner, activities: {p: {do: s.x}}, transitions: {ok: z}}\nz: {final: ok}", subs={"inner": inner}
+    )
+    assert talk.started() == ["s.x", "s.y"]
+    talk.ready("a:p", at=1)
+    assert talk.started() == []
+    talk.ready("a/b:p", at=2)
+    assert sorted(talk.started()) == ["a.work", "s.x"]
+
+
+def test_of_several_activities_of_one_name_the_innermost_is_needed() -> None:
+    """One further out, ready or not, does not stand for it; further in, none is seen."""
+    states = (
+        "a: {activities: {p: {do: s.x}, q: {do: s.y, needs: p}}, initial: b, transitions: {stop: z}, states: {b: "
+        "{do: a.work, needs: p, activities: {p: {do: s.y}}, transitions: {done: z}}}}\nz: {final: ok}"
+    )
+    talk = Talk(states).ready("a:p", at=1)
+    assert talk.started() == ["s.y"]
+    assert talk.ready("a/b:p", at=2).started() == ["a.work"]
+    talk = Talk(states).ready("a/b:p", at=1)
+    assert talk.started() == ["a.work"]
+    assert talk.ready("a:p", at=2).started() == ["s.y"]
 
 
 def test_an_outcome_is_asked_of_the_state_it_runs_in_first_not_of_the_states_inside() -> None:

@@ -8,11 +8,13 @@ from time import monotonic
 import pytest
 from flow_samples import CATALOGUE, at, problems_with_sub, shelf, with_sub, written
 
+from retake_flow.errors import StoreError
 from retake_flow.flow import outline
 from retake_flow.flow.check import check
 from retake_flow.flow.library import shipped
 from retake_flow.flow.load import DEEPEST, MOST_STATES, load, loaded, stored
 from retake_flow.flow.problems import Problem
+from retake_flow.flow.sources import Sources
 
 END = "\nz: {final: ok}"
 RUNS = "a: {flow: inner.yaml, transitions: {ok: z}}" + END
@@ -369,8 +371,8 @@ def test_the_inputs_that_a_sub_flow_declares_are_checked_as_inputs_are() -> None
 # --- activities around --------------------------------------------------------------------------------------------
 
 
-def test_what_a_sub_flow_does_may_need_an_activity_around_it() -> None:
-    """`needs` reaches out of a sub-flow, in states and activities; what is not there is told."""
+def test_what_a_sub_flow_does_needs_activities_of_its_own() -> None:
+    """`needs` does not reach out of a sub-flow, in states or activities: the same file may run anywhere."""
     inner = written(
         "b: {do: a.work, needs: p, activities: {q: {do: s.program, needs: p}}, transitions: {done: c, q.exited: c}}\n"
         "c: {final: ok}",
@@ -378,8 +380,12 @@ def test_what_a_sub_flow_does_may_need_an_activity_around_it() -> None:
     )
     states = "o: {initial: a, activities: {p: {do: s.program}}, transitions: {p.exited: z}, states: {%s}}" + END
     state = "a: {flow: inner.yaml, transitions: {ok: z}}"
+    for found in (problems_with_sub(states % state, "o", inner=inner), problems_with_sub(RUNS, inner=inner)):
+        assert [(problem.code, problem.position.file) for problem in found] == [("RF032", "inner.yaml")] * 2
+    inner = inner.replace("activities: {", "activities: {p: {do: s.program}, ").replace(
+        "q.exited", "p.exited: c, q.exited"
+    )
     assert problems_with_sub(states % state, "o", inner=inner) == []
-    assert {problem.code for problem in problems_with_sub(RUNS, inner=inner)} == {"RF032"}
 
 
 # --- stored -------------------------------------------------------------------------------------------------------
@@ -391,6 +397,27 @@ def test_a_stored_flow_is_read_without_its_files() -> None:
     again = stored(flow.sources)
     assert (again.states.keys(), again.digest, again.file) == (flow.states.keys(), flow.digest, flow.file)
     assert again.states["a/b"].position == flow.states["a/b"].position
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flow: x\nstates: {a: {final: ok}}",
+        "flow: x\ninitial: a",
+        "- x",
+        "x",
+        written("a: {do: a.work, retry: {interval: 1s}}"),
+        written("a: {do: a.work, retry: {max: 1, rate: fast}}"),
+        written("a: {do: a.work, transitions: [done]}"),
+        written("a: {ask: who}"),
+        written("a: {flow: gone.yaml, transitions: {ok: z}}" + END),
+    ],
+)
+def test_a_stored_flow_of_an_older_program_is_told_as_one(text: str) -> None:
+    """What this program's language has no place for, or whose sub-flow is not kept, is a store it cannot read."""
+    with pytest.raises(StoreError, match="cannot read the flow of this run any more") as raised:
+        stored(Sources("f", {"f": text}))
+    assert "--upgrade" in raised.value.hint
 
 
 def test_a_change_in_a_sub_flow_is_another_flow() -> None:
