@@ -15,8 +15,8 @@ from retake_flow.flow.load import Loaded
 from retake_flow.flow.model import ANSWERED, Activity, Ask, Flow, Input, State, SubFlow
 from retake_flow.flow.problems import Position, Problem, did_you_mean
 
-#: Events that a decision must not be called like.
-_NOT_DECISIONS = ("timeout", "stop", "error")
+#: Events that neither a decision nor the end of a sub-flow must be called like.
+_NOT_OUTCOMES = ("timeout", "stop", "error")
 
 
 def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
@@ -155,7 +155,11 @@ def _actions(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _run_inside(state: State, sub: SubFlow) -> Iterator[Problem]:
-    """What is wrong with the inputs that a sub-flow gets."""
+    """What is wrong with the inputs that a sub-flow gets, and with how it ends."""
+    for outcome in sub.outcomes:
+        if outcome in _NOT_OUTCOMES or outcome.startswith("error."):
+            message = f"a final state of the flow {sub.name!r} ends it with {outcome!r}, which is an event of its own"
+            yield Problem(state.position, "RF046", message, "call that end something else where it runs inside another")
     for key, value in state.inputs.items():
         if key not in sub.inputs:
             message = f"the flow {sub.name!r} has no input {key!r}"
@@ -177,7 +181,7 @@ def _question(ask: Ask | None, asker: State | Activity) -> Iterator[Problem]:
         message = f"{asker.name!r} has both an `answer` and `decisions`"
         yield Problem(asker.position, "RF013", message, "give each decision the fields that belong to it")
     for name in ask.decisions:
-        if name in _NOT_DECISIONS:
+        if name in _NOT_OUTCOMES:
             message = f"a decision of {asker.name!r} is called {name!r}, which is an event of its own"
             yield Problem(asker.position, "RF046", message, "call it something else")
     for fields in (ask.fields, *ask.decisions.values()):

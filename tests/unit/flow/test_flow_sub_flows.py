@@ -388,6 +388,16 @@ def test_what_a_sub_flow_does_needs_activities_of_its_own() -> None:
     assert problems_with_sub(states % state, "o", inner=inner) == []
 
 
+@pytest.mark.parametrize("name", ["stop", "error", "timeout"])
+def test_an_end_of_a_sub_flow_is_not_called_like_an_event_of_its_state(name: str) -> None:
+    """Routes could not tell them apart: it is refused at the state that uses it; alone the flow may end so."""
+    inner = written(f"b: {{do: a.work, transitions: {{done: c}}}}\nc: {{final: {name}}}", "b")
+    [problem] = problems_with_sub(f"a: {{flow: inner.yaml, transitions: {{{name}: z}}}}" + END, inner=inner)
+    assert (problem.code, problem.position.file, at(problem)) == ("RF046", "flow.yaml", (4, 3))
+    assert f"ends it with {name!r}" in problem.message
+    assert check(load(inner, "inner.yaml"), CATALOGUE) == ()
+
+
 # --- stored -------------------------------------------------------------------------------------------------------
 
 
