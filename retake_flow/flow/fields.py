@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from retake_flow.flow.formats import FORMATS
 from retake_flow.flow.problems import did_you_mean
+from retake_flow.redact import Secret
 
 Declared = Mapping[str, Mapping[str, Any]]
 
@@ -42,22 +43,39 @@ def required(schema: Mapping[str, Any]) -> bool:
 
 
 def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
-    """Read values; texts are read as the declared type (`tries=3`)."""
+    """Read values; texts are read as the declared type (`tries=3`), and secret ones stay as they are."""
     reading = Reading()
     for name in given:
         if name not in declared:
             reading.unknown[name] = did_you_mean(name, declared)
     for name, schema in declared.items():
         if name in given:
-            value = reading.values[name] = _typed(given[name], schema)
+            shown = _revealed(given[name])
+            hidden = shown is not given[name]
+            value = _typed(shown, schema)
+            reading.values[name] = given[name] if hidden else value
             said = mismatch(value, schema) if value is not None or required(schema) else ""
             if said:
-                reading.unfit[name] = said
+                # What a schema says of a value may quote it.
+                reading.unfit[name] = "does not fit: it is secret, so how it differs is not shown" if hidden else said
         elif required(schema):
             reading.missing.append(name)
         else:
             reading.values[name] = schema.get("default")
     return reading
+
+
+def _revealed(value: Any) -> Any:
+    """A value with the secrets in it as texts; the very same when there are none."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        items = {key: _revealed(item) for key, item in value.items()}
+        return items if any(items[key] is not item for key, item in value.items()) else value
+    if isinstance(value, list):
+        listed = [_revealed(item) for item in value]
+        return listed if any(new is not old for new, old in zip(listed, value, strict=True)) else value
+    return value
 
 
 def _typed(value: Any, schema: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retake_flow.flow.fields import Reading, flaw, mismatch, read, required
+from retake_flow.redact import Secret
 
 FIELDS: dict[str, dict[str, Any]] = {
     "url": {"type": "string", "pattern": "^https://"},
@@ -135,3 +136,38 @@ def _of(kind: str, value: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     types = {"string": str, "boolean": bool, "array": list, "object": dict}
     return isinstance(value, types[kind])
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string", "minLength": 3}, Secret("hunter2")),
+        ({"type": "integer"}, Secret("1234")),
+        ({"type": "string", "format": "duration"}, Secret("3m")),
+        ({"type": "object", "properties": {"pin": {"type": "string"}}}, {"pin": Secret("12")}),
+        ({"type": "array", "items": {"type": "string"}}, [Secret("12"), "x"]),
+    ],
+)
+def test_a_secret_is_checked_by_its_value_and_stays_secret(schema: dict[str, Any], value: Any) -> None:
+    """What is read is the very secret that was given, at any depth."""
+    found = read({"x": schema}, {"x": value})
+    assert found == Reading({"x": value})
+    assert found.values["x"] is value
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string", "minLength": 9}, Secret("pw7")),
+        ({"type": "integer"}, Secret("pw7")),
+        ({"type": "string", "format": "duration"}, Secret("pw7")),
+        ({"type": "string", "format": "post"}, Secret("pw7")),
+        ({"type": "array", "items": {"type": "integer"}}, [Secret("pw7")]),
+        ({"type": "object", "maxProperties": 0}, {"a": {"b": Secret("pw7")}}),
+    ],
+)
+def test_what_is_wrong_with_a_secret_does_not_show_it(schema: dict[str, Any], value: Any) -> None:
+    """That it does not fit is told, not what it is, even where it is too short to be masked everywhere."""
+    found = read({"x": schema}, {"x": value})
+    assert found.unfit["x"].startswith("does not fit")
+    assert "pw7" not in repr(found)
