@@ -163,7 +163,7 @@ _ONE_ROUTE: Schema = {
 
 
 _STATE: Schema = {
-    "description": "A state. Its kind is given by one key: do, states, wait or final; with none of them it rests.",
+    "description": "A state. Its kind is given by one key: do, ask, flow, states, wait or final; with none it rests.",
     "type": ["object", "null"],
     "properties": {
         "description": {"description": "What this state is for, in words.", "type": "string"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,9 @@ def test_the_schema_has_no_alternatives_that_blur_messages() -> None:
     text = json.dumps(schema.schema())
     assert "anyOf" not in text
     assert "oneOf" not in text
+
+
+def test_a_state_is_described_with_all_its_kinds() -> None:
+    """What an editor shows of a state names every key that gives its kind."""
+    said = schema.schema()["$defs"]["state"]["description"]
+    assert [kind for kind in schema.KINDS if kind not in re.findall(r"\w+", said)] == []
