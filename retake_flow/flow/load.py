@@ -12,6 +12,7 @@ from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlow
 from retake_flow.flow.problems import Problem, Problems
 from retake_flow.flow.source import Path, Source, decode, parse
 from retake_flow.flow.sources import Find, Sources, on_disk
+from retake_flow.redact import Secret
 
 #: How many flows may run inside each other, and how many states they may have together.
 DEEPEST = 8
@@ -69,7 +70,7 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         text=text,
         sources=sources,
         digest=sources.digest,
-        notify=tuple(data.get("notify", ())),
+        notify=tuple(map(Secret, data.get("notify", ()))),
     )
     return Loaded(flow, tuple(reading.problems), frozenset(reading.damaged))
 
@@ -149,6 +150,7 @@ class _Reading:
     def read(self, text: str, file: str) -> None:
         """Read one file, and say what is wrong with it."""
         source = parse(text, file)
+        _hide_addresses(source.data)
         self.problems += source.problems
         data, damaged = self._examined(source)
         self.texts[file], self._files[file] = text, _File(source, data, damaged)
@@ -238,6 +240,14 @@ class _Reading:
 
     def _say(self, unknown: Problem, message: str, hint: str) -> None:
         self.problems.append(replace(unknown, message=message, hint=hint))
+
+
+def _hide_addresses(data: Any) -> None:
+    """Make secrets of the addresses in a file, before anything about it is said."""
+    written = data.get("notify") if isinstance(data, dict) else None
+    for address in written if isinstance(written, list) else [written]:
+        if isinstance(address, str):
+            Secret(address)
 
 
 def _state_of(path: Path) -> str:

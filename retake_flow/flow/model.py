@@ -14,6 +14,7 @@ from retake_flow.flow.expressions import Expression
 from retake_flow.flow.fields import Declared, required
 from retake_flow.flow.problems import Position
 from retake_flow.flow.sources import Sources
+from retake_flow.redact import Secret
 
 SEPARATOR = "/"
 #: What the result of a question holds besides the answered fields.
@@ -226,7 +227,7 @@ class Flow:
         text: The text of its file.
         sources: Its text and those of all its sub-flows.
         digest: SHA-256 of the sources.
-        notify: Whom to tell, besides those in the settings.
+        notify: Whom to tell, besides those in the settings; an address may hold a password.
     """
 
     name: str
@@ -240,7 +241,7 @@ class Flow:
     text: str
     sources: Sources
     digest: str
-    notify: tuple[str, ...] = ()
+    notify: tuple[Secret, ...] = ()
 
     def of(self, root: str) -> Iterator[State]:
         """The states of the flow itself, or of the sub-flow that runs in the state `root`."""

@@ -15,6 +15,7 @@ from jsonschema.protocols import Validator
 from retake_flow.flow import forms, schema
 from retake_flow.flow.problems import Problem, did_you_mean
 from retake_flow.flow.source import Path, Source
+from retake_flow.redact import scrub
 
 _KINDS = {
     "object": "a mapping",
@@ -208,9 +209,10 @@ def _naming(pattern: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    # Masked before it is cut: half an address would be masked nowhere.
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    text = "nothing" if value is None else repr(value)
+    text = "nothing" if value is None else scrub(repr(value))
     return text if len(text) <= 60 else text[:57] + "…"
 
 

@@ -106,7 +106,7 @@ def channels(flow: Flow, settings: Settings, run: Run) -> tuple[Notifier, ...]:
     Raises:
         SettingsError: An address cannot be used.
     """
-    addresses = [*settings.notify, *map(Secret, flow.notify)]
+    addresses = [*settings.notify, *flow.notify]
     if run.rehearsal:
         addresses = [address for address in addresses if is_loopback(urlsplit(address.reveal()).hostname)]
     return notifiers(addresses)

@@ -7,6 +7,7 @@ from flow_samples import at, checked, codes, flow_of, problems, with_sub, writte
 
 from retake_flow.flow.expressions import Template
 from retake_flow.flow.model import ANSWERED, Ask, Escalation
+from retake_flow.redact import Secret, scrub
 
 END = "\nz: {final: ok}"
 FULL = """
@@ -83,10 +84,21 @@ def test_what_to_do_after_a_crash_is_kept_of_states_and_activities(policy: str) 
 def test_whom_to_tell_is_kept() -> None:
     """`notify` of a flow are addresses, in their order; without it there are none."""
     flow = flow_of("a: {final: ok}", head="notify: ['json://127.0.0.1/x', 'mailto://me']\n")
-    assert flow.notify == ("json://127.0.0.1/x", "mailto://me")
+    assert flow.notify == (Secret("json://127.0.0.1/x"), Secret("mailto://me"))
     assert flow_of("a: {final: ok}").notify == ()
     assert codes("a: {final: ok}", head="notify: json://127.0.0.1/x\n") == ["RF014"]
     assert codes("a: {final: ok}", head="notify: ['']\n") == ["RF014"]
+
+
+def test_the_addresses_of_a_flow_are_secret_once_it_is_loaded() -> None:
+    """They are masked wherever they would be printed, also where the flow has mistakes."""
+    flow_of("a: {final: ok}", head="notify: ['json://owl:pass1@127.0.0.1/x']\n")
+    assert "pass1" not in scrub("told json://owl:pass1@127.0.0.1/x")
+    problems("a: {finale: ok}", head="notify: ['json://owl:pass2@127.0.0.1/x']\n")
+    assert "pass2" not in scrub("told json://owl:pass2@127.0.0.1/x")
+    long = "json://owl:pass3@127.0.0.1/" + "x" * 60
+    [problem] = problems("a: {final: ok}", head=f"notify: {long}\n")
+    assert "pass3" not in str(problem)
 
 
 @pytest.mark.parametrize(
