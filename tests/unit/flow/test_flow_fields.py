@@ -142,7 +142,7 @@ def _of(kind: str, value: Any) -> bool:
     ("schema", "value"),
     [
         ({"type": "string", "minLength": 3}, Secret("hunter2")),
-        ({"type": "integer"}, Secret("1234")),
+        ({"type": "integer"}, Secret("8642097531")),
         ({"type": "string", "format": "duration"}, Secret("3m")),
         ({"type": "object", "properties": {"pin": {"type": "string"}}}, {"pin": Secret("12")}),
         ({"type": "array", "items": {"type": "string"}}, [Secret("12"), "x"]),
