@@ -18,6 +18,14 @@ Feature: Runs that go on
     And no rule of the platform was broken
     And it leaves nothing behind
 
+  Scenario: The pace that the platform asks for is kept over the death of a process
+    Given the process is killed 0.5 s into confirm_live
+    And the run is resumed 1s after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And no rule of the platform was broken
+    And GET /agent/stream/status was never called closer than 3 s
+
   Scenario Outline: Killed anywhere on the way, the agent goes live all the same
     Given each answer takes 0.2 s
     And the process is killed <after> s into <state>

@@ -108,6 +108,10 @@ class Access:
         self.learn(user_db_id=status.user_db_id, token_address=status.token_address)
         return status
 
+    def keep_pace(self) -> None:
+        """Take it that the stream status was asked for just now: by another process, which has died since."""
+        self._status_next = asyncio.get_running_loop().time() + STATUS_PACE
+
     async def user_id(self) -> str:
         """The agent's userDbId, learnt from the stream status when only a token is known.
 

@@ -40,7 +40,7 @@ from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.viewers import attend
 from retake_flow.run.records import Record
-from retake_flow.run.run import Run
+from retake_flow.run.run import Phase, Run
 from retake_flow.settings import RETAKE
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.memory import MemoryRuns
@@ -259,6 +259,8 @@ class _Play:
         """One process drives the run as far as it comes."""
         rehearsal, clock = self._rehearsal, self._clock
         access = rehearsal.access(self._network)
+        if run.phase is Phase.RUNNING:
+            access.keep_pace()
         die_at = rehearsal.die_at if len(self.writes) + 1 == rehearsal.dies else ""
         store = Boundaries(claim, die_at, self._die)
         notices = Notices(rehearsal.channels, clock=clock, note=lambda *a, **fields: self.runner.note(*a, **fields))

@@ -31,7 +31,7 @@ from retake_flow.ports.notices import Notifier
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
 from retake_flow.run.records import Record
-from retake_flow.run.run import Run
+from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings, inherited, is_loopback
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
@@ -141,6 +141,8 @@ async def runner(
         stage = Stage(launcher(run.id), folder)
         access = Access(settings.credentials, settings.access_token, settings.origin, _client_at(settings.origin))
         stack.push_async_callback(access.close)
+        if run.phase is Phase.RUNNING:
+            access.keep_pace()
         actions = Performer(
             RetakeActions(access, flow.guide, settings.state_folder / "guides"),
             StudioActions(stage, access),

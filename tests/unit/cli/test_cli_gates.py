@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from dataclasses import replace
 
 import pytest
 from cli_command import Command
@@ -43,7 +44,7 @@ def test_all_open_questions_of_all_runs_are_listed_the_oldest_first(command: Com
 
 def test_a_person_reads_what_is_asked_and_how_to_answer(command: Command, store: Runs) -> None:
     """The words name the message, each decision with its fields, and one command a decision."""
-    stored(store, "owl-1", CHOICE)
+    stored(store, "owl-1", replace(CHOICE, opened_at=time.time() - 120))
     out = command("gates").out
     assert out.splitlines() == [
         "owl-1  go-live",
