@@ -19,8 +19,9 @@ Feature: Runs that go on
     And it leaves nothing behind
 
   Scenario: The pace that the platform asks for is kept over the death of a process
-    Given the process is killed 0.5 s into confirm_live
-    And the run is resumed 1s after its process has gone
+    Given a stream shows as live 4 s after its first video
+    And the process is killed 1.5 s into confirm_live
+    And the run is resumed 100ms after its process has gone
     When the agent goes live
     Then the run is completed
     And no rule of the platform was broken
