@@ -17,24 +17,6 @@ from retake_flow.store.holders import alive as lives
 from retake_flow.store.names import only, unknown
 
 
-class MemoryStore:
-    """Keeps the latest snapshot and the whole journal of each run that is written; nobody can claim or answer.
-
-    Attributes:
-        runs: The snapshots by the run's id.
-        journals: The records by the run's id.
-    """
-
-    def __init__(self) -> None:
-        self.runs: dict[str, Run] = {}
-        self.journals: dict[str, list[Record]] = {}
-
-    def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Keep the run as it is now, and what happened."""
-        self.runs[run.id] = run
-        self.journals.setdefault(run.id, []).extend(records)
-
-
 @dataclass
 class _Asked:
     gate: Gate

@@ -19,7 +19,6 @@ from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.store.memory import MemoryStore
 from retake_flow.testing.virtual_time import VirtualClock, run
 
 FLOW = """
@@ -48,6 +47,16 @@ CATALOGUE = {
         *(ActionSpec(name, "", outcomes=("ready", "exited"), service=True) for name in ("s.first", "s.second")),
     )
 }
+
+
+class Kept:
+    """A store that keeps all records, by the run's id."""
+
+    def __init__(self) -> None:
+        self.journals: dict[str, list[Record]] = {}
+
+    def write(self, run: Run, records: Sequence[Record]) -> None:
+        self.journals.setdefault(run.id, []).extend(records)
 
 
 class Actor:
@@ -97,7 +106,7 @@ class Actor:
 
 def drive(actor: Actor, *, stop_at: float | None = None, kill_at: float | None = None, store: Any = None) -> Any:
     """Drive a run to its end and give it, with its records."""
-    kept = store or MemoryStore()
+    kept = store or Kept()
 
     async def scene() -> Run:
         runner = Runner(
@@ -225,7 +234,7 @@ def test_a_defect_of_an_action_is_an_error_like_others() -> None:
 def test_a_store_that_fails_leaves_nothing_running() -> None:
     """When the run cannot be written down, everything is ended and the error is raised."""
 
-    class Full(MemoryStore):
+    class Full(Kept):
         def write(self, run: Run, records: Sequence[Record]) -> None:
             super().write(run, records)
             if len(self.journals["r"]) > 8:

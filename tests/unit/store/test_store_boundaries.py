@@ -13,7 +13,16 @@ from store_samples import a_run, said
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.store.boundaries import Boundaries
-from retake_flow.store.memory import MemoryStore
+
+
+class Kept:
+    """A store that keeps all records, by the run's id."""
+
+    def __init__(self) -> None:
+        self.journals: dict[str, list[Record]] = {}
+
+    def write(self, run: Run, records: Sequence[Record]) -> None:
+        self.journals.setdefault(run.id, []).extend(records)
 
 
 class Died(BaseException):
@@ -35,7 +44,7 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 def written(die_at: str, writes: int = 5) -> list[str]:
     """What was written before the process died."""
-    store = MemoryStore()
+    store = Kept()
     mortal = Boundaries(store, die_at)
     for number in range(writes):
         try:
@@ -66,7 +75,7 @@ def test_a_boundary_that_is_not_reached_kills_nobody(kills: list[tuple[int, int]
 
 def test_without_a_boundary_everything_is_written_and_counted(kills: list[tuple[int, int]]) -> None:
     """Nothing happens to a process when nobody tries crashes; how many writes there were can be asked."""
-    store = MemoryStore()
+    store = Kept()
     mortal = Boundaries(store, "")
     for number in range(3):
         mortal.write(a_run(), [said(f"e{number}")])
@@ -79,7 +88,7 @@ def test_what_a_dead_process_leaves_to_go_on_writes_nothing_more() -> None:
     def die() -> None:
         raise Died
 
-    store = MemoryStore()
+    store = Kept()
     mortal = Boundaries(store, "2+", die)
     mortal.write(a_run(), [said("e1")])
     for name in ("e2", "e3", "e4"):
