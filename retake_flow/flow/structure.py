@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
-from retake_flow.flow import forms, schema
+from retake_flow.flow import forms, schema, vocabulary
 from retake_flow.flow.problems import Problem, did_you_mean
 from retake_flow.flow.source import Path, Source
 from retake_flow.redact import scrub
@@ -166,7 +166,7 @@ def _problems(error: _Mistake, source: Source) -> Iterator[Problem]:
             if key not in error.instance:
                 yield Problem(here, "RF011", f"{name} needs the key {key!r}")
     elif error.validator == "not":
-        kind = next(k for k in schema.KINDS if k in _parent(source, path) and k != path[-1])
+        kind = next(k for k in vocabulary.KINDS if k in _parent(source, path) and k != path[-1])
         yield Problem(source.key(path), "RF013", f"{str(path[-1])!r} does not go with {kind!r} in {_spoken(path[:-1])}")
     else:
         yield Problem(here, "RF014", f"{name} {_wanted(error)}")

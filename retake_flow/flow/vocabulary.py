@@ -1,0 +1,268 @@
+"""The words of states, activities and routes, and what may stand behind each, as pieces of the schema.
+
+Alternatives are written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
+"""
+
+from __future__ import annotations
+
+from retake_flow.flow.forms import (
+    ACTION_NAME,
+    AUDIENCE,
+    EVENT_NAME,
+    STATE_NAME,
+    Schema,
+    duration,
+    expression,
+    mapping,
+    mapping_of,
+    only,
+)
+
+#: What makes a state of which kind; a state has at most one of these keys.
+KINDS = ("do", "ask", "flow", "states", "wait", "final")
+
+
+#: The keys of an activity that say how its action is performed.
+_OF_ACTION = ("with", "every", "delay", "retry", "needs", "on_crash")
+_DO: Schema = {
+    "description": "The action to perform; `retake-flow actions` lists them.",
+    "type": "string",
+    "pattern": ACTION_NAME,
+    "examples": ["retake.stream_status"],
+}
+_WITH: Schema = {
+    "description": "The action's inputs. Texts may hold `{{ … }}`; one that is exactly one `{{ … }}` keeps its type.",
+    "type": "object",
+    "examples": [{"message": "{{ inputs.opening_message }}"}],
+}
+_SET: Schema = mapping(
+    "Variables to set, read elsewhere as `vars.NAME`.", STATE_NAME, {}, examples=[{"direction": "{{ result.answer }}"}]
+)
+_RETRY: Schema = mapping_of(
+    "How often and how fast to try again after an error, before the error is routed.",
+    {
+        "max": {"description": "How many times to try again.", "type": "integer", "minimum": 1, "maximum": 1000},
+        "interval": duration("The wait before the first new try. Default 1s.", "1s"),
+        "rate": {
+            "description": "What each wait is multiplied by. Default 2.",
+            "type": "number",
+            "minimum": 1,
+            "maximum": 100,
+        },
+        "cap": duration("The longest wait. Default 30s.", "30s"),
+        "within": duration("Give up when this much time has passed since the first try.", "5m"),
+    },
+    ("max",),
+    examples=[{"max": 5, "interval": "1s", "rate": 2, "cap": "30s"}],
+)
+_POLL: Schema = mapping_of(
+    "Repeat the action until its result is as wanted; then the outcome is routed.",
+    {
+        "every": duration("The pause between an answer and the next call.", "3s"),
+        "until": expression("What the result must satisfy.", "result.is_live"),
+        "delay": duration("The wait before the first call.", "1s"),
+        "timeout": duration("After this time the event `timeout` is routed.", "30s"),
+    },
+    ("every", "until"),
+    examples=[{"every": "3s", "until": "result.is_live", "timeout": "30s"}],
+)
+_ON_CRASH: Schema = {
+    "description": "What to do when the process died while the action was under way: perform it again, look whether it "
+    "was done, ask a person, or route `error.interrupted`. By default as the action's idempotency says.",
+    "type": "string",
+    "enum": ["retry", "verify", "ask", "fail"],
+}
+_FIELDS: Schema = mapping(
+    "What is asked for, as JSON Schema properties by name.",
+    STATE_NAME,
+    {"$ref": "#/$defs/field"},
+    examples=[{"direction": {"type": "string", "description": "Which way?"}}],
+)
+_ASK: Schema = mapping_of(
+    "A question that only a person can answer. The run waits for it, if need be for days and without a process.",
+    {
+        "message": {"description": "What the person reads.", "type": "string", "minLength": 1},
+        "answer": _FIELDS,
+        "decisions": {
+            "description": "Named answers, each with fields of its own; the event is the decision's name.",
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": STATE_NAME},
+            "additionalProperties": {"$ref": "#/$defs/decision"},
+            "examples": [{"approve": None, "reject": {"why": {"type": "string"}}}],
+        },
+        "remind": {
+            "description": "When to remind, each counted from the question.",
+            "type": "array",
+            "minItems": 1,
+            "items": duration("How long after the question.", "1h"),
+            "examples": [["1h", "6h"]],
+        },
+        "timeout": duration("After this time the question expires and the event `timeout` is routed.", "7d"),
+        "escalate": {
+            "description": "Who is asked instead when nobody has answered by then; each is told once.",
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/escalation"},
+            "examples": [[{"after": "1d", "to": "owner"}]],
+        },
+    },
+    ("message",),
+    examples=[{"message": "Which direction?", "answer": {"direction": {"type": "string"}}}],
+)
+_ACTIVITY: Schema = mapping_of(
+    "An action or a question that is there beside the states while this state is active, and ends when it is left. "
+    "A service yields the events NAME.ready and NAME.exited; any action yields NAME.error when it fails; a question "
+    "yields NAME.answered, or NAME.DECISION, and NAME.timeout.",
+    {
+        "do": _DO,
+        "ask": _ASK,
+        "on_crash": {**_ON_CRASH, "enum": ["retry", "fail"]},
+        "with": _WITH,
+        "needs": {
+            "description": "The activity that must be ready before this one starts.",
+            "type": "string",
+            "pattern": STATE_NAME,
+        },
+        "every": duration("Repeat the action with this pause.", "3m"),
+        "quiet": duration("The pause after an `idle` outcome, instead of `every`.", "8s"),
+        "delay": duration("The wait before the first time. Default none.", "30s"),
+        "raises": mapping(
+            "Events to raise when a result satisfies a condition.",
+            EVENT_NAME,
+            expression("The condition.", "not result.is_live"),
+            examples=[{"offline": "not result.is_live"}],
+        ),
+        "retry": _RETRY,
+    },
+    dependentRequired={"quiet": ["every"], "raises": ["every"], **{key: ["do"] for key in _OF_ACTION}},
+    allOf=[{"if": {"not": {"required": ["ask"]}}, "then": {"required": ["do"]}}, only("ask", ("do",))],
+)
+_ROUTE: Schema = {
+    "description": "Where to go: the name of a state, or a mapping with a guard, or a list tried from top to bottom.",
+    "type": ["string", "object", "array"],
+    "minItems": 1,
+    "if": {"type": "array"},
+    "then": {"items": {"$ref": "#/$defs/route"}},
+    "else": {"$ref": "#/$defs/route"},
+}
+_ONE_ROUTE: Schema = {
+    "type": ["string", "object"],
+    "minLength": 1,
+    "properties": {
+        "to": {"description": "The target: a state beside this one or further out, or a path.", "type": "string"},
+        "when": expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
+        "set": _SET,
+    },
+    "required": ["to"],
+    "additionalProperties": False,
+}
+
+
+_STATE: Schema = {
+    "description": "A state. Its kind is given by one key: do, ask, flow, states, wait or final; with none it rests.",
+    "type": ["object", "null"],
+    "properties": {
+        "description": {"description": "What this state is for, in words.", "type": "string"},
+        "do": _DO,
+        "ask": _ASK,
+        "flow": {
+            "description": "The flow to run inside, by path or name; its final states are events of this one. `with` "
+            "gives its inputs.",
+            "type": "string",
+            "minLength": 1,
+            "examples": ["verify.yaml"],
+        },
+        "on_crash": _ON_CRASH,
+        "with": _WITH,
+        "needs": {
+            "description": "The activity that must be ready before the action is performed.",
+            "type": "string",
+            "pattern": STATE_NAME,
+        },
+        "retry": _RETRY,
+        "poll": _POLL,
+        "undo": {
+            "description": "The action that takes back what this state did, performed when the state around is left.",
+            "type": ["string", "object"],
+            "pattern": ACTION_NAME,
+            "properties": {"do": _DO, "with": _WITH},
+            "required": ["do"],
+            "additionalProperties": False,
+            "examples": ["retake.stop_stream"],
+        },
+        "states": {
+            "description": "The states inside this one.",
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": STATE_NAME},
+            "additionalProperties": {"$ref": "#/$defs/state"},
+        },
+        "initial": {"description": "The state inside to begin with.", "type": "string", "pattern": STATE_NAME},
+        "wait": duration("Stay for this long; then the event `done` is routed.", "10s"),
+        "final": {
+            "description": "The run ends here with this outcome; `failed` makes the run fail.",
+            "type": "string",
+            "pattern": STATE_NAME,
+            "examples": ["completed", "failed"],
+        },
+        "reason": {
+            "description": "What to tell the person when the run ends here, and what to do.",
+            "type": "string",
+            "minLength": 1,
+        },
+        "transitions": mapping(
+            "Where to go on which event. `error` takes every `error.KIND` that has no route of its own.",
+            EVENT_NAME,
+            {"$ref": "#/$defs/routes"},
+            examples=[{"done": "session", "error.unauthorized": "registration"}],
+        ),
+        "activities": mapping("What runs beside the states inside.", STATE_NAME, {"$ref": "#/$defs/activity"}),
+        "timeout": duration("When the state lasts longer, the event `timeout` is routed.", "12h"),
+        "set": _SET,
+    },
+    "additionalProperties": False,
+    "dependentRequired": {
+        "on_crash": ["do"],
+        "poll": ["do"],
+        "retry": ["do"],
+        "undo": ["do"],
+        "needs": ["do"],
+        "initial": ["states"],
+        "states": ["initial"],
+        "reason": ["final"],
+    },
+    "allOf": [
+        {
+            "if": {"not": {"required": ["flow"]}},
+            "then": {"dependentRequired": {"with": ["do"]}},
+        },
+        only("do", ("ask", "flow", "states", "wait", "final")),
+        only("ask", ("flow", "states", "wait", "final", "with", "timeout")),
+        only("flow", ("states", "wait", "final")),
+        only("states", ("wait", "final", "with")),
+        only("wait", ("final", "with")),
+        only("final", ("transitions", "activities", "timeout", "with")),
+    ],
+}
+_ESCALATION: Schema = mapping_of(
+    "Who is asked instead, and from when on.",
+    {
+        "after": duration("How long after the question.", "1d"),
+        "to": {"description": "An audience, as RETAKE_FLOW_NOTIFY names it.", "type": "string", "pattern": AUDIENCE},
+    },
+    ("after", "to"),
+    examples=[{"after": "1d", "to": "owner"}],
+)
+
+
+def definitions() -> Schema:
+    """The pieces that others refer to, by name."""
+    return {
+        "decision": {**_FIELDS, "type": ["object", "null"]},
+        "escalation": _ESCALATION,
+        "state": _STATE,
+        "activity": _ACTIVITY,
+        "routes": _ROUTE,
+        "route": _ONE_ROUTE,
+    }
