@@ -74,4 +74,4 @@ def test_the_schema_has_no_alternatives_that_blur_messages() -> None:
 def test_a_state_is_described_with_all_its_kinds() -> None:
     """What an editor shows of a state names every key that gives its kind."""
     said = schema.schema()["$defs"]["state"]["description"]
-    assert [kind for kind in schema.KINDS if kind not in re.findall(r"\w+", said)] == []
+    assert [kind for kind in vocabulary.KINDS if kind not in re.findall(r"\w+", said)] == []
