@@ -72,6 +72,12 @@ class CredentialsError(RetakeFlowError):
     kind, fault, exit_code = "credentials", "operator", 6
 
 
+class EventRefused(RetakeFlowError):
+    """Nobody expects this event now."""
+
+    kind, fault, exit_code = "event", "operator", 2
+
+
 # --- runs that survive --------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
-"""The flow as one `transitions` machine, which finds the route of an event and what it leaves and enters.
+"""The flow as one `transitions` machine, which finds the route of an event.
 
-One machine serves all runs: a run is not its model. Each question is asked with a small position object instead,
+One machine serves all runs: a run is not its model. Each question is asked with a small object of its own instead,
 and only compiled callables are passed as conditions, since `transitions` imports and calls what it gets as a text.
 """
 
@@ -11,41 +11,45 @@ from functools import partial
 from typing import Any, cast
 
 from transitions.core import EventData
-from transitions.extensions.nesting import HierarchicalMachine, NestedEventData, NestedState
+from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
 
 from retake_flow.flow.model import SEPARATOR, Flow, Route, State
-from retake_flow.flow.outline import matches
+from retake_flow.flow.moves import matches
 
 Names = Mapping[str, Any]
 
 
-class Position:
-    """A run's place for the length of one question; filled in by the machine's callbacks."""
+class Question:
+    """Asks which route an event takes: stands in for the model, of which the machine knows only the state.
 
-    __slots__ = ("entered", "exited", "names", "route", "state")
+    Attributes:
+        state: The path of the innermost active state.
+        names: Gives the names that guards may use, by the sub-flow they belong to.
+        route: The answer.
+    """
+
+    __slots__ = ("names", "route", "state")
 
     def __init__(self, state: str, names: Callable[[str], Names]) -> None:
         self.state = state
         self.names = names
         self.route: Route | None = None
-        self.exited: list[str] = []
-        self.entered: list[str] = []
 
 
 class _State(NestedState):
-    """Notes that it is entered or left, instead of calling callbacks: a flow's states have none."""
-
     separator = SEPARATOR
 
-    def scoped_enter(self, event_data: NestedEventData, scope: list[str] | None = None) -> None:
-        _position(event_data).entered.append(SEPARATOR.join([*(scope or ()), self.name]))
 
-    def scoped_exit(self, event_data: NestedEventData, scope: list[str] | None = None) -> None:
-        _position(event_data).exited.append(SEPARATOR.join([*(scope or ()), self.name]))
+class _Transition(NestedTransition):
+    """Is taken without changing anything: which states are left and entered the engine asks the flow itself."""
+
+    def _change_state(self, event_data: EventData) -> None:
+        return
 
 
 class _Machine(HierarchicalMachine):
     state_cls = _State
+    transition_cls = _Transition
 
     #: The states by path, once the machine is complete: looking one up by descending is what a step would mostly do.
     known: Mapping[str, NestedState] = {}
@@ -59,10 +63,11 @@ class _Machine(HierarchicalMachine):
 
 
 class Chart:
-    """Answers for a flow: which route does an event take, and what is left and entered on it?
+    """Answers for a flow: which route does an event take?
 
     Attributes:
         paths: The path of each state by its name, for the flow itself ("") and for each sub-flow.
+        remembered: The paths of the states of which it is to be known what was active last inside.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -70,6 +75,7 @@ class Chart:
         self.paths: dict[str, dict[str, str]] = {}
         for path, state in flow.states.items():
             self.paths.setdefault(state.root, {})[state.name] = path
+        self.remembered = frozenset(state.parent for state in flow.states.values() if state.kind == "history")
         self._patterns = {pattern for state in flow.states.values() for pattern in state.routes}
         self._machine = _Machine(
             model=None,
@@ -85,50 +91,38 @@ class Chart:
                 self._machine.add_transition(
                     trigger,
                     state.path,
-                    route.to,
+                    route.to or None,
                     conditions=[partial(_holds, route)] if route.when is not None else None,
                     before=[partial(_take, route)],
                 )
 
-    def take(self, state: str, event: str, origin: str, names: Callable[[str], Names]) -> Position | None:
+    def take(self, state: str, event: str, origin: str, names: Callable[[str], Names]) -> Route | None:
         """The route that an event takes.
 
         Args:
             state: The path of the innermost active state.
-            event: The event's name.
+            event: The event's name; "" asks for the routes without an event.
             origin: The path of the state whose own event it is; states inside it are not asked. "" asks all.
             names: Gives the names that guards may use, by the sub-flow they belong to; asked for only when there
                 is a guard.
 
         Returns:
-            The route, the paths left (innermost first) and entered (outermost first); None when nothing takes it.
+            The route; None when nothing takes it.
 
         Raises:
             ExpressionError: A guard could not be evaluated.
         """
         pattern = self._pattern(event)
-        if not pattern:
-            return None
         trigger = _trigger(pattern, "" if origin == state else origin)
-        if not state or trigger not in self._machine.events:
+        if not state or (event and not pattern) or trigger not in self._machine.events:
             return None
-        position = Position(state, names)
-        self._machine.trigger_event(position, trigger)
-        return position if position.route is not None else None
+        question = Question(state, names)
+        self._machine.trigger_event(question, trigger)
+        return question.route
 
     def expects(self, event: str) -> bool:
         """Whether any state has a route that an event could take."""
         return bool(self._pattern(event))
-
-    def initial(self) -> list[str]:
-        """The paths entered at the start, outermost first."""
-        return list(self.descent(self._flow.initial))
-
-    def descent(self, path: str) -> Iterator[str]:
-        """A state and the initial states inside it."""
-        while path:
-            yield path
-            path = self._flow.states[path].initial
 
     def _nested(self, state: State) -> dict[str, Any]:
         answer: dict[str, Any] = {"name": state.name}
@@ -141,6 +135,8 @@ class Chart:
         """Every trigger that a route of a state answers, and the route, in the order of the file."""
         composites = [s.path for s in self._flow.states.values() if s.composite]
         inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
+        for route in state.always:
+            yield from ((_trigger("", origin), route) for origin in ("", *inside))
         for pattern in sorted(state.routes, key=len, reverse=True):  # `error` takes what `error.KIND` leaves
             for known in self._patterns:
                 if matches(pattern, known):
@@ -160,12 +156,12 @@ def _trigger(pattern: str, origin: str) -> str:
 
 
 def _holds(route: Route, event_data: EventData) -> bool:
-    return route.when is None or route.when.holds(_position(event_data).names(route.root))
+    return route.when is None or route.when.holds(_question(event_data).names(route.root))
 
 
 def _take(route: Route, event_data: EventData) -> None:
-    _position(event_data).route = route
+    _question(event_data).route = route
 
 
-def _position(event_data: EventData) -> Position:
-    return cast(Position, event_data.model)
+def _question(event_data: EventData) -> Question:
+    return cast(Question, event_data.model)

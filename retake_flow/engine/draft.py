@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retake_flow.run.gates import Gate
-from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Run
+from retake_flow.run.run import ActivityState, Attempt, Delayed, Local, PendingUndo, Phase, Run
 
 
 class Draft:
@@ -37,6 +37,8 @@ class Draft:
     reason: str
     locals: Mapping[str, Local]
     rehearsal: str
+    history: Mapping[str, str]
+    delayed: Mapping[tuple[str, str], Delayed]
 
     def __init__(self, run: Run) -> None:
         for name in self.__slots__:

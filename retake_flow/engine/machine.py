@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from retake_flow.engine import questions, resumption
+from retake_flow.engine import effects, questions, resumption
 from retake_flow.engine.chart import Chart
 from retake_flow.engine.draft import Draft
 from retake_flow.engine.macrostep import Macrostep, group
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Activity, Ask, Flow, State
+from retake_flow.flow.moves import matches
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note
 from retake_flow.run.gates import Answer, Gate
@@ -78,6 +79,14 @@ class Machine:
             )
         )
 
+    def expects(self, run: Run, event: str) -> bool:
+        """Whether some active state has a route for an event, whatever its guards say."""
+        return any(matches(pattern, event) for pattern in self.expected(run))
+
+    def expected(self, run: Run) -> tuple[str, ...]:
+        """The events that the active states have routes for."""
+        return tuple(sorted({pattern for state in self.flow.around(run.state) for pattern in state.routes}))
+
     def _react(self, macrostep: Macrostep, event: events.Event) -> None:
         if macrostep.run.ended or self._late(macrostep.run, event):
             macrostep.commands.append(Note("dropped", {"late": type(event).__name__}))
@@ -85,7 +94,7 @@ class Machine:
         match event:
             case events.Started():
                 macrostep.run.phase = Phase.RUNNING
-                macrostep.enter(self._chart.initial())
+                macrostep.begin()
             case events.GateAnswered():
                 self._answered(macrostep, macrostep.run.gates[event.gate], event.answer)
             case events.Resumed():
@@ -94,6 +103,8 @@ class Machine:
                 self._timer(macrostep, event)
             case events.StopRequested():
                 macrostep.signal({"reason": event.reason}, ("stop", ""))
+            case events.Raised():
+                macrostep.signal(event.data, (event.name, ""))
             case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
                 self._react_to_action(macrostep, event)
             case _:
@@ -135,7 +146,7 @@ class Machine:
             case events.TimerFired():
                 scope = event.state.partition(":")[0]
                 active = (event.state, event.purpose) in run.timers
-                return not active or run.visits.get(scope) != event.visit
+                return not active or run.visits.get(scope, 0) != event.visit
             case events.GateAnswered():
                 return event.gate not in run.gates
             case events.ActivityReady() | events.ActivityResulted() | events.ActivityExited() | events.ActivityFailed():
@@ -186,6 +197,8 @@ class Machine:
 
     def _timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
         macrostep.forget_timers(event.state, (event.purpose,))
+        if effects.come_due(macrostep, event.state, event.purpose):
+            return
         place, root, question = self._question(event.state)
         match event.purpose:
             case "again":

@@ -7,16 +7,17 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from retake_flow.engine import questions
-from retake_flow.engine.chart import Position
+from retake_flow.engine import effects, questions
 from retake_flow.engine.moment import Moment
 from retake_flow.errors import ExpressionError
+from retake_flow.flow import moves
 from retake_flow.flow.fields import read
 from retake_flow.flow.model import SEPARATOR, Activity, Route, State, SubFlow
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
 from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Work
 
 _LONGEST_CHAIN = 100
+_SHOWN_OF_CHAIN = 10
 
 
 def group(action: str) -> str:
@@ -27,44 +28,77 @@ def group(action: str) -> str:
 class Macrostep(Moment):
     """Takes signals through the flow, one after the other, until none is left."""
 
+    _taken: Route | None = None
+    _arrived = False
+
     # --- signals ------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Take all signals through the flow."""
-        for _ in range(_LONGEST_CHAIN):
-            if not self._signals or self.run.ended:
-                return
+        """Take all signals through the flow; then begin what the state is for in which it has come to rest."""
+        chain: list[str] = []
+        while not self.run.ended and (self._eventless() or self._signals or self._arrived):
+            if len(chain) >= _LONGEST_CHAIN:
+                cycle = " → ".join(dict.fromkeys(chain[-_SHOWN_OF_CHAIN:]))
+                raise ExpressionError(f"more than {_LONGEST_CHAIN} transitions followed from one event: {cycle}")
+            chain.append(self.run.state)
+            self._advance()
+
+    def _eventless(self) -> bool:
+        """Look whether a transition without an event can be taken now."""
+        self._taken = self.chart.take(self.run.state, "", "", self.names)
+        return self._taken is not None
+
+    def _advance(self) -> None:
+        if self._taken is not None:
+            self._follow(self._taken)
+        elif self._signals:
             self._dispatch(*self._signals.pop(0))
-        names = ", ".join(sorted({candidates[0][0] for _, candidates in self._signals}))
-        message = f"more than {_LONGEST_CHAIN} events followed from one: {names}"
-        raise ExpressionError(message)
+        else:
+            self._arrived = False
+            self._begin_state()
 
     def _dispatch(self, event: Mapping[str, Any], candidates: tuple[tuple[str, str], ...]) -> None:
         for name, origin in candidates:
             self._event = {"name": name, **event}
-            taken = self.chart.take(self.run.state, name, origin, self.names)
-            if taken is not None and taken.route is not None:
-                self._follow(taken, taken.route)
+            route = self.chart.take(self.run.state, name, origin, self.names)
+            if route is not None:
+                self._follow(route)
                 return
         self._unexpected(candidates[-1][0], event)
 
     def _unexpected(self, name: str, event: Mapping[str, Any]) -> None:
         if name == "stop":
-            self.end("stopped", str(event.get("reason", "")), Phase.CANCELLED)
+            self._finish("stopped", str(event.get("reason", "")), Phase.CANCELLED)
         elif name == "error" or name.startswith("error."):
-            self.end("failed", str(event.get("message", name)), Phase.FAULTED)
+            self._finish("failed", str(event.get("message", name)), Phase.FAULTED)
         elif not name.endswith(".ready"):
             self.commands.append(Note("ignored", {"name": name, "state": self.run.state}))
 
     # --- from state to state ------------------------------------------------------------------------------
 
-    def _follow(self, taken: Position, route: Route) -> None:
+    def begin(self) -> None:
+        """Enter the initial states."""
+        self.enter(moves.entered(self.flow, self.flow.initial, "", {}))
+
+    def _follow(self, route: Route) -> None:
+        scope = moves.kept(route) if route.to else route.source
+        left = moves.left(self.flow, self.run.state, scope) if route.to else ()
+        self._take_leave(left, scope)
+        # Filled in before anything is left: what a service or a question gave is gone with its state.
         changed = self.filled(route.set, route.root)
-        for path in taken.exited:
-            self.leave(path)
-        self.run.state = taken.state
         self.assign(changed, route.root)
-        self.enter(taken.entered)
+        effects.announce(self, route.raises, route.root, scope)
+        for path in left:
+            self.leave(path)
+        if route.to:
+            self.run.state = scope
+            self.enter(moves.entered(self.flow, route.to, scope, self.run.history))
+
+    def _take_leave(self, paths: tuple[str, ...], scope: str) -> None:
+        """Do what is to happen on leaving states, innermost first."""
+        for path in paths:
+            state = self.flow.states[path]
+            effects.perform(self, state.exit, state.root, scope)
 
     def leave(self, path: str) -> None:
         """Leave one state: what it started ends, what is owed on leaving it is done."""
@@ -74,8 +108,11 @@ class Macrostep(Moment):
         prefix = path + ":"
         if path == run.state:
             run.attempt = None
+        if path in self.chart.remembered:
+            run.history = {**run.history, path: run.state}
         questions.close(self, lambda place: place == path or place.startswith(prefix))
         run.timers = {at: due for at, due in run.timers.items() if at[0] != path and not at[0].startswith(prefix)}
+        run.delayed = {at: raised for at, raised in run.delayed.items() if at in run.timers}
         if path in run.locals:
             run.locals = {root: local for root, local in run.locals.items() if root != path}
         if self.flow.states[path].activities:
@@ -84,8 +121,8 @@ class Macrostep(Moment):
             run.undos = tuple(undo for undo in run.undos if undo.scope != path)
             run.undoing = (*run.undoing, *owed)
 
-    def enter(self, paths: list[str]) -> None:
-        """Enter states, outermost first, and begin what the innermost is for."""
+    def enter(self, paths: tuple[str, ...]) -> None:
+        """Enter states, outermost first; what the innermost is for begins when nothing leads away from it at once."""
         for path in paths:
             state = self.flow.states[path]
             visits = {**self.run.visits, path: self.run.visits.get(path, 0) + 1}
@@ -96,6 +133,10 @@ class Macrostep(Moment):
                 self._begin(state, state.sub)
             if state.timeout is not None:
                 self.timer(path, "timeout", self.seconds(state.timeout, state.root))
+            effects.perform(self, state.entry, state.root, path)
+        self._arrived = True
+
+    def _begin_state(self) -> None:
         self.begin_activities()
         state = self.flow.states[self.run.state]
         self.run.phase = Phase.WAITING if state.ask else Phase.RUNNING
@@ -118,6 +159,7 @@ class Macrostep(Moment):
         if problems:
             raise ExpressionError(f"the flow {sub.name!r} does not get the inputs it needs: {'; '.join(problems)}")
         inside = state.path + SEPARATOR
+        self.run.history = {path: last for path, last in self.run.history.items() if not path.startswith(inside)}
         self.run.outputs = {path: value for path, value in self.run.outputs.items() if not path.startswith(inside)}
         self.run.locals = {**self.run.locals, state.path: Local(found.values)}
 
@@ -125,21 +167,16 @@ class Macrostep(Moment):
         """A final state ends the run; that of a sub-flow is an event of the state that the sub-flow runs in."""
         reason = "" if state.reason is None else str(self.filled(state.reason, state.root))
         if not state.root:
-            self.end(state.final, reason, Phase.COMPLETED if state.final != "failed" else Phase.FAULTED)
+            self._finish(state.final, reason, Phase.COMPLETED if state.final != "failed" else Phase.FAULTED)
             return
         within = self.chart.paths[state.root].items()
         result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}
         self.run.outputs = {**self.run.outputs, state.root: result}
         self.signal({"result": result, "reason": reason, "message": reason}, (state.final, state.root))
 
-    def assign(self, values: Mapping[str, Any], root: str) -> None:
-        """Set variables of the flow itself or of a sub-flow that is active."""
-        run = self.run
-        if values and not root:
-            run.vars = {**run.vars, **values}
-        elif values and root in run.locals:
-            local = run.locals[root]
-            run.locals = {**run.locals, root: Local(local.inputs, {**local.vars, **values})}
+    def _finish(self, outcome: str, reason: str, phase: Phase) -> None:
+        self._take_leave(tuple(around.path for around in self.flow.around(self.run.state)), "")
+        self.end(outcome, reason, phase)
 
     def end(self, outcome: str, reason: str, phase: Phase) -> None:
         """Leave everything and end the run."""

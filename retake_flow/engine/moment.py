@@ -13,7 +13,7 @@ from retake_flow.flow import duration
 from retake_flow.flow.expressions import render
 from retake_flow.flow.model import Flow
 from retake_flow.run.commands import Command, SetTimer
-from retake_flow.run.run import ActivityState, Phase, Run
+from retake_flow.run.run import ActivityState, Local, Phase, Run
 
 
 class Moment:
@@ -57,6 +57,15 @@ class Moment:
             return value
         return render(value, self.names(root))
 
+    def assign(self, values: Mapping[str, Any], root: str) -> None:
+        """Set variables of the flow itself or of a sub-flow that is active."""
+        run = self.run
+        if values and not root:
+            run.vars = {**run.vars, **values}
+        elif values and root in run.locals:
+            local = run.locals[root]
+            run.locals = {**run.locals, root: Local(local.inputs, {**local.vars, **values})}
+
     def activity(self, key: str, doing: ActivityState) -> None:
         """Note what an activity is doing."""
         self.run.activities = {**self.run.activities, key: doing}
@@ -87,8 +96,8 @@ class Moment:
         self.run.timers = {at: due for at, due in self.run.timers.items() if at not in gone}
 
     def visit(self, place: str) -> int:
-        """The current visit of a state, or of the state that an activity belongs to."""
-        return self.run.visits[place.partition(":")[0]]
+        """The current visit of a state, or of the state that an activity belongs to; 0 for the flow itself ("")."""
+        return self.run.visits.get(place.partition(":")[0], 0)
 
     def seconds(self, value: Any, root: str) -> float:
         """The seconds that a duration of a flow means now."""

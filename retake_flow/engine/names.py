@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from retake_flow.engine.draft import Draft
-from retake_flow.flow.model import Flow
+from retake_flow.flow.allowlist import ACTIVE
+from retake_flow.flow.model import SEPARATOR, Flow
 from retake_flow.run.run import Local, Work
 
 _NOTHING = Local()
@@ -55,10 +57,17 @@ def names(
         "activities": _activities(flow, run, root),
         "event": event,
         "run": {"id": run.id, "state": run.state},
+        ACTIVE: partial(_active, run.state, root),
     }
     if "result" in event:
         answer["result"] = event["result"]
     return answer
+
+
+def _active(state: str, root: str, asked: str) -> bool:
+    """Whether a state of the flow itself, or of a sub-flow, is active."""
+    path = root + SEPARATOR + asked if root else asked
+    return state == path or state.startswith(path + SEPARATOR)
 
 
 def _activities(flow: Flow, run: Draft, root: str) -> Mapping[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from retake_flow.engine import performance, undoing
 from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.mailbox import Mailbox
 from retake_flow.engine.scope import Scope
-from retake_flow.errors import AnswerWaiting, StoreError
+from retake_flow.errors import AnswerWaiting, EventRefused, StoreError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.clock import Clock
@@ -112,6 +113,21 @@ class Runner:
     def stop(self, reason: str = "stopped") -> None:
         """Ask the run to end in order; goes before whatever else waits."""
         self._post_urgently(events.StopRequested(reason))
+
+    def send(self, name: str, data: Mapping[str, Any]) -> None:
+        """Let something that happened outside be an event of the run.
+
+        Args:
+            name: The event.
+            data: What expressions see of it, as `event.NAME`.
+
+        Raises:
+            EventRefused: No active state has a route for it.
+        """
+        if not self._machine.expects(self.run, name):
+            expected = ", ".join(self._machine.expected(self.run)) or "nothing"
+            raise EventRefused(f"{self.run.state!r} does not expect the event {name!r}", hint=f"expected: {expected}")
+        self._post(events.Raised(name, data))
 
     def kill(self) -> None:
         """End the run at once: programs are ended, undos are not performed."""

@@ -27,7 +27,9 @@ _NODES = (
     nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Concat, nodes.CondExpr, nodes.List, nodes.Tuple,
     nodes.Dict, nodes.Pair, nodes.Keyword,
 )  # fmt: skip
-_SPOKEN = {"Call": "calling something", "Pow": "a power"}
+_SPOKEN = {"Call": "calling something but in('STATE')", "Pow": "a power"}
+#: The one thing that can be called: whether a state is active. Its path stands there as it is, so it can be checked.
+ACTIVE = "in"
 
 
 def names_in_condition(text: str) -> Names:
@@ -80,6 +82,8 @@ def _names(trees: Iterable[nodes.Node]) -> Names:
 
 
 def _walk(node: nodes.Node, found: set[tuple[str, ...]], depth: int) -> None:
+    if isinstance(node, nodes.Call):
+        return found.add((ACTIVE, _state_asked_for(node)))
     chain = _chain(node)
     if depth + len(chain) > _DEEPEST:
         raise ExpressionError("the expression nests too deep")
@@ -93,6 +97,18 @@ def _walk(node: nodes.Node, found: set[tuple[str, ...]], depth: int) -> None:
     for child in node.iter_child_nodes():
         if not (chain and isinstance(child, nodes.Name | nodes.Getattr)):
             _walk(child, found, depth + 1)
+    return None
+
+
+def _state_asked_for(node: nodes.Call) -> str:
+    """The path in `in('a/b')`; everything else that looks like a call is refused."""
+    plain = not (node.kwargs or node.dyn_args or node.dyn_kwargs) and len(node.args) == 1
+    if not (isinstance(node.node, nodes.Name) and node.node.name == ACTIVE and plain):
+        raise ExpressionError(f"{_SPOKEN['Call']} is not allowed here")
+    asked = node.args[0]
+    if not (isinstance(asked, nodes.Const) and isinstance(asked.value, str)):
+        raise ExpressionError("in('STATE') takes the path of a state in quotation marks")
+    return asked.value
 
 
 def _refuse(node: nodes.Node) -> None:

@@ -11,9 +11,11 @@ from retake_flow.flow.model import (
     SEPARATOR,
     Activity,
     Ask,
+    Effect,
     Escalation,
     Input,
     Poll,
+    Raise,
     Retry,
     Route,
     State,
@@ -23,6 +25,7 @@ from retake_flow.flow.model import (
 )
 from retake_flow.flow.problems import Problem, did_you_mean
 from retake_flow.flow.source import Path, Source
+from retake_flow.flow.vocabulary import KINDS
 
 #: Gives what a sub-flow is and its states: by the name written, where it is written, and the path of its state.
 Inner = Callable[[str, Problem, str], "tuple[SubFlow, str, dict[str, State]] | None"]
@@ -65,9 +68,16 @@ class Builder:
         """The declared inputs."""
         return {name: Input(name, s, self.source.key(("inputs", name))) for name, s in data.get("inputs", {}).items()}
 
+    def events(self, data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The declared events from outside, with the properties of their data."""
+        declared = data.get("events", {})
+        return (
+            {name: {} for name in declared} if isinstance(declared, list) else {n: f or {} for n, f in declared.items()}
+        )
+
     def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
         """One state, and those of the sub-flow that runs in it."""
-        kind = next((k for k in ("do", "ask", "flow", "states", "wait", "final") if k in data), "rest")
+        kind = next((k for k in KINDS if k in data), "rest")
         value = {key: self._value(data[key], (*where, key)) for key in ("wait", "reason", "timeout") if key in data}
         sub, initial, inside = self._sub(path, data, where) if kind == "flow" else (None, "", {})
         children = tuple(path + SEPARATOR + name for name in data.get("states", ()))
@@ -83,7 +93,7 @@ class Builder:
             retry=self._retry(data, where),
             poll=self._poll(data, where),
             undo=self._undo(data, where),
-            initial=self.child(path, data["initial"], (*where, "initial")) if kind == "states" else initial,
+            initial=self._initial(path, data, where) or initial,
             children=children or tuple(inner for inner, state in inside.items() if state.parent == path),
             wait=value.get("wait"),
             final=data.get("final", ""),
@@ -99,8 +109,38 @@ class Builder:
             sub=sub,
             on_crash=data.get("on_crash", ""),
             root=self.root,
+            history=data.get("history", ""),
+            always=self._listed(path, "", data.get("always"), (*where, "always")),
+            entry=self._effects(data.get("entry"), (*where, "entry")),
+            exit=self._effects(data.get("exit"), (*where, "exit")),
         )
         return {path: state, **inside}
+
+    def _initial(self, path: str, data: Mapping[str, Any], where: Path) -> str:
+        """The path of the state to begin with inside a composite, or of the one that a history state leads to first."""
+        if "initial" not in data:
+            return ""
+        around = path.rpartition(SEPARATOR)[0] if "history" in data else path
+        return self.child(around, data["initial"], (*where, "initial"))
+
+    def _effects(self, data: Any, where: Path) -> tuple[Effect, ...]:
+        """What happens on entering or leaving a state, in the order written."""
+        return tuple(
+            Effect(self._value(item.get("set", {}), (*at, "set")), self._raises(item, (*at, "raise")))
+            for item, at in _each(data, where)
+        )
+
+    def _raises(self, data: Mapping[str, Any], where: Path) -> tuple[Raise, ...]:
+        return tuple(self._raise(item, at) for item, at in _each(data.get("raise"), where))
+
+    def _raise(self, written: Any, where: Path) -> Raise:
+        given = {"event": written} if isinstance(written, str) else written
+        return Raise(
+            event=given["event"],
+            position=self.source.value(where),
+            data=self._value(given.get("data", {}), (*where, "data")),
+            after=self._value(given["after"], (*where, "after")) if "after" in given else None,
+        )
 
     def _sub(self, path: str, data: Mapping[str, Any], where: Path) -> tuple[SubFlow | None, str, dict[str, State]]:
         """The sub-flow in a state, its initial state and all its states."""
@@ -131,20 +171,19 @@ class Builder:
 
     def _routes(self, path: str, data: Mapping[str, Any], where: Path) -> Iterator[tuple[str, tuple[Route, ...]]]:
         for event, written in data.items():
-            listed = isinstance(written, list)
-            items = written if listed else [written]
-            made = [
-                self._route(path, event, item, (*where, event, index) if listed else (*where, event))
-                for index, item in enumerate(items)
-            ]
-            known = tuple(route for route in made if route is not None)
+            known = self._listed(path, event, written, (*where, event))
             if known:
                 yield event, known
 
+    def _listed(self, path: str, event: str, written: Any, where: Path) -> tuple[Route, ...]:
+        """The routes that stand behind one event."""
+        made = [self._route(path, event, item, at) for item, at in _each(written, where)]
+        return tuple(route for route in made if route is not None)
+
     def _route(self, path: str, event: str, data: Any, where: Path) -> Route | None:
         full: Mapping[str, Any] = {"to": data} if isinstance(data, str) else data
-        at = (*where, "to") if isinstance(data, dict) else where
-        target = self._target(path, full["to"])
+        at = (*where, "to") if "to" in full and isinstance(data, dict) else where
+        target = self._target(path, full["to"]) if "to" in full else ""
         if target is None:
             self.damaged.add(path)
             alike = self._named.get(full["to"].rpartition(SEPARATOR)[2], [])
@@ -154,7 +193,15 @@ class Builder:
             return None
         when = self._condition(full["when"], (*where, "when")) if "when" in full else None
         return Route(
-            event, target, when, self._value(full.get("set", {}), (*where, "set")), self.source.value(at), self.root
+            event=event,
+            to=target,
+            when=when,
+            set=self._value(full.get("set", {}), (*where, "set")),
+            position=self.source.value(at),
+            root=self.root,
+            source=path,
+            raises=self._raises(full, (*where, "raise")),
+            reenter=full.get("reenter", False),
         )
 
     def _target(self, path: str, written: str) -> str | None:
@@ -253,6 +300,14 @@ def _paths(states: Mapping[str, Any], where: Path, prefix: str) -> Iterator[tupl
         yield prefix + name, (*where, name)
         if isinstance(data, dict) and "states" in data:
             yield from _paths(data["states"], (*where, name, "states"), prefix + name + SEPARATOR)
+
+
+def _each(written: Any, where: Path) -> Iterator[tuple[Any, Path]]:
+    """What is written as one or as a list of several, each with where it stands; nothing for None."""
+    if isinstance(written, list):
+        yield from ((item, (*where, index)) for index, item in enumerate(written))
+    elif written is not None:
+        yield written, where
 
 
 def _at(data: Any, where: Path) -> Any:

@@ -12,7 +12,8 @@ from retake_flow.flow.catalogue import ActionSpec, Catalogue
 from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.fields import flaw, mismatch
 from retake_flow.flow.load import Loaded
-from retake_flow.flow.model import ANSWERED, Activity, Ask, Flow, Input, State, SubFlow
+from retake_flow.flow.model import ANSWERED, SEPARATOR, Activity, Ask, Flow, Input, State, SubFlow
+from retake_flow.flow.moves import raised
 from retake_flow.flow.problems import Position, Problem, did_you_mean
 
 #: Events that neither a decision nor the end of a sub-flow must be called like.
@@ -58,7 +59,9 @@ def expressions(states: Iterable[State]) -> Iterator[Expression]:
             yield from templates(state.undo.inputs)
         if state.poll:
             yield from templates((state.poll.every, state.poll.delay, state.poll.timeout, state.poll.until))
-        for routes in state.routes.values():
+        yield from templates([effect.set for effect in (*state.entry, *state.exit)])
+        yield from templates([(each.data, each.after) for each in raised(state)])
+        for routes in (state.always, *state.routes.values()):
             yield from templates([route.set for route in routes])
             yield from (route.when for route in routes if route.when is not None)
         for activity in state.activities.values():
@@ -91,7 +94,10 @@ def _expressions_of(flow: Flow, root: str, inputs: Iterable[str]) -> Iterator[Pr
         "activities": activities,
         "vars": _variables(within),
         "run": ("id", "state"),
-        "event": ("name", "kind", "message", "reason"),
+        "event": {"name", "kind", "message", "reason", "result", *_data(flow, within)},
+        "in": [state.path.removeprefix(root + SEPARATOR) for state in within]
+        if root
+        else [state.path for state in within],
     }
     for expression in expressions(within):
         try:
@@ -102,6 +108,12 @@ def _expressions_of(flow: Flow, root: str, inputs: Iterable[str]) -> Iterator[Pr
         for chain in sorted(names):
             yield from _name(chain, expression.position, known)
             yield from _shared(chain, expression.position, shared)
+
+
+def _data(flow: Flow, states: Iterable[State]) -> set[str]:
+    """What events bring that are raised by the flow itself or from outside."""
+    declared = {name for fields in flow.events.values() for name in fields}
+    return declared | {name for state in states for each in raised(state) for name in each.data}
 
 
 def _shared(chain: tuple[str, ...], position: Position, shared: set[str]) -> Iterator[Problem]:
@@ -120,8 +132,8 @@ def _name(chain: tuple[str, ...], position: Position, known: Mapping[str, Iterab
 def _variables(states: Iterable[State]) -> set[str]:
     names: set[str] = set()
     for state in states:
-        names.update(state.set)
-        for routes in state.routes.values():
+        names.update(state.set, *(effect.set for effect in (*state.entry, *state.exit)))
+        for routes in (state.always, *state.routes.values()):
             for route in routes:
                 names.update(route.set)
     return names

@@ -71,6 +71,9 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         sources=sources,
         digest=sources.digest,
         notify=tuple(map(Secret, data.get("notify", ()))),
+        events=part.builder.events(data),
+        rules=tuple(data.get("rules", ())),
+        phrases=data.get("phrases", {}),
     )
     return Loaded(flow, tuple(reading.problems), frozenset(reading.damaged))
 

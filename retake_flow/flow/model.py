@@ -23,11 +23,38 @@ Value = Any  # plain data in which texts with expressions are Template objects
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One way out on an event: its guard, its target and the variables it sets.
+class Raise:
+    """An event that the flow itself raises.
 
     Attributes:
+        data: What expressions see of it, as `event.NAME`.
+        after: How long it takes to come; None is at once, before anything else happens to the run.
+    """
+
+    event: str
+    position: Position
+    data: Mapping[str, Value] = field(default_factory=dict)
+    after: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What happens on entering or leaving a state: variables are set, then events raised."""
+
+    set: Mapping[str, Value] = field(default_factory=dict)
+    raises: tuple[Raise, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way out on an event: its guard, its target, the variables it sets and the events it raises.
+
+    Attributes:
+        event: On what; "" when it is taken as soon as its guard holds.
+        to: The path of the target; "" when nothing is left or entered.
         root: The path of the sub-flow it belongs to, whose names its expressions use; "" for the flow itself.
+        source: The path of the state that bears it.
+        reenter: That state is left and entered anew even if the target is inside it.
     """
 
     event: str
@@ -36,6 +63,9 @@ class Route:
     set: Mapping[str, Value]
     position: Position
     root: str = ""
+    source: str = ""
+    raises: tuple[Raise, ...] = ()
+    reenter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +193,10 @@ class State:
     Attributes:
         path: Its full path.
         parent: The path of the state around it; "" at the top.
-        kind: `do`, `ask`, `flow`, `states`, `wait`, `final` or `rest`.
+        kind: `do`, `ask`, `flow`, `states`, `wait`, `final`, `history` or `rest`.
+        initial: The path of the state inside to begin with; of a history state, where it leads the first time.
+        history: `shallow` or `deep`, when going to it enters what was active last in the state around it.
+        always: The routes that are taken as soon as their guards hold.
         on_crash: What to do when the process died while its action was under way; "" is what the action's
             idempotency says.
         root: The path of the sub-flow that it is a state of; "" for the flow itself.
@@ -193,11 +226,21 @@ class State:
     sub: SubFlow | None = None
     on_crash: str = ""
     root: str = ""
+    history: str = ""
+    always: tuple[Route, ...] = ()
+    entry: tuple[Effect, ...] = ()
+    exit: tuple[Effect, ...] = ()
 
     @property
     def composite(self) -> bool:
         """Whether it holds states."""
         return bool(self.children)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the event `timeout` can occur in it."""
+        limits = (self.timeout, self.poll and self.poll.timeout, self.ask and self.ask.timeout)
+        return any(limit is not None for limit in limits)
 
     @property
     def name(self) -> str:
@@ -228,6 +271,9 @@ class Flow:
         sources: Its text and those of all its sub-flows.
         digest: SHA-256 of the sources.
         notify: Whom to tell, besides those in the settings; an address may hold a password.
+        events: The events that may come from outside, with the JSON Schema properties of their data.
+        rules: The names of the files with rules of its own, beside its file.
+        phrases: Further wordings of steps for its scenarios, by the wording.
     """
 
     name: str
@@ -242,6 +288,9 @@ class Flow:
     sources: Sources
     digest: str
     notify: tuple[Secret, ...] = ()
+    events: Mapping[str, Declared] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
+    phrases: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, root: str) -> Iterator[State]:
         """The states of the flow itself, or of the sub-flow that runs in the state `root`."""

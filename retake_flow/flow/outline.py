@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow, Route, State
+from retake_flow.flow.moves import ERRORS, OUTSIDE, matches, raised
 from retake_flow.flow.problems import Problem, did_you_mean
-
-#: Events that come from outside a run, in any state.
-OUTSIDE = ("stop",)
 
 
 def problems(flow: Flow, catalogue: Catalogue, damaged: frozenset[str]) -> Iterator[Problem]:
@@ -51,12 +49,7 @@ def _of_activities(state: State, catalogue: Catalogue) -> set[str]:
 
 def _errors(state: State, catalogue: Catalogue) -> tuple[str, ...]:
     spec = catalogue.get(state.do)
-    return (*(spec.errors if spec else ()), "input", "expression", "internal", "interrupted")
-
-
-def matches(pattern: str, event: str) -> bool:
-    """Whether a route written for `pattern` takes `event`: `error` takes `error.unauthorized`."""
-    return event == pattern or event.startswith(pattern + ".")
+    return (*(spec.errors if spec else ()), *ERRORS)
 
 
 def _unrouted(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
@@ -89,12 +82,14 @@ def _outcomes(state: State, catalogue: Catalogue) -> set[str]:
 def _possible(flow: Flow, catalogue: Catalogue) -> dict[str, set[str]]:
     """The events that each state could take: its own, those of the states inside, those of activities around."""
     found = {path: events(state, catalogue) for path, state in flow.states.items()}
+    raised_anywhere = {each.event for state in flow.states.values() for each in raised(state)}
     for path in reversed(found):
         parent = flow.states[path].parent
         if parent:
             found[parent] |= found[path]
     for path, state in flow.states.items():
         found[path].update(*(_of_activities(around, catalogue) for around in flow.around(state.parent)), OUTSIDE)
+        found[path].update(flow.events, raised_anywhere)
     return found
 
 
@@ -114,7 +109,7 @@ def _impossible(state: State, possible: set[str]) -> Iterator[Problem]:
 
 
 def _shadowed(state: State) -> Iterator[Problem]:
-    for event, routes in state.routes.items():
+    for event, routes in (("", state.always), *state.routes.items()):
         for index, route in enumerate(routes[:-1]):
             if route.when is None:
                 later = routes[index + 1].position
@@ -142,7 +137,7 @@ def _unreachable(flow: Flow) -> Iterator[Problem]:
 def routes(flow: Flow, path: str) -> Iterator[Route]:
     """Every route that can be taken while a state is active: its own and those of the states around it."""
     for around in flow.around(path):
-        for listed in around.routes.values():
+        for listed in (around.always, *around.routes.values()):
             yield from listed
 
 
@@ -166,4 +161,6 @@ def reachable_from(flow: Flow, start: str) -> set[str]:
         pending.extend(route.to for route in routes(flow, path))
         if state.initial:
             pending.append(state.initial)
+        elif state.kind == "history":
+            pending.append(flow.states[state.parent].initial if state.parent else flow.initial)
     return reached

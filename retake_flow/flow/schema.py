@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from retake_flow.flow import vocabulary
-from retake_flow.flow.forms import STATE_NAME, Schema, mapping, mapping_of
+from retake_flow.flow.forms import EVENT_NAME, STATE_NAME, Schema, mapping, mapping_of
 
 _PROPERTY: Schema = {
     "type": {
@@ -78,6 +78,31 @@ def schema() -> Schema:
                     "type": "array",
                     "items": {"type": "string", "minLength": 1},
                     "examples": [["json://127.0.0.1:8080/told"]],
+                },
+                "events": {
+                    "description": "The events that may come from outside, besides `stop`: their names, or a mapping "
+                    "from their names to the JSON Schema properties of their data.",
+                    "type": ["array", "object"],
+                    "if": {"type": "array"},
+                    "then": {"items": {"type": "string", "pattern": EVENT_NAME}},
+                    "else": {
+                        "propertyNames": {"pattern": EVENT_NAME},
+                        "additionalProperties": {"$ref": "#/$defs/decision"},
+                    },
+                    "examples": [["pause", "go"], {"tip": {"amount": {"type": "number"}}}],
+                },
+                "rules": {
+                    "description": "Files with rules of one's own that every path of the flow has to keep, beside its "
+                    "file; those of the platform hold always.",
+                    "type": "array",
+                    "items": {"type": "string", "minLength": 1},
+                    "examples": [["house.rules.yaml"]],
+                },
+                "phrases": {
+                    "description": "Further wordings for scenarios: from a wording to the step that it stands for.",
+                    "type": "object",
+                    "additionalProperties": {"type": "string", "minLength": 1},
+                    "examples": [{"the owl wakes": "the flow is run"}],
                 },
                 "inputs": mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
                 "initial": {"description": "The state to begin with.", "type": "string", "pattern": STATE_NAME},

@@ -19,7 +19,7 @@ from retake_flow.flow.forms import (
 )
 
 #: What makes a state of which kind; a state has at most one of these keys.
-KINDS = ("do", "ask", "flow", "states", "wait", "final")
+KINDS = ("do", "ask", "flow", "states", "wait", "final", "history")
 
 
 #: The keys of an activity that say how its action is performed.
@@ -38,6 +38,46 @@ _WITH: Schema = {
 _SET: Schema = mapping(
     "Variables to set, read elsewhere as `vars.NAME`.", STATE_NAME, {}, examples=[{"direction": "{{ result.answer }}"}]
 )
+_RAISE: Schema = {
+    "description": "Events that the flow itself raises: a name, a mapping, or a list of them. What is raised at once goes "
+    "before everything from outside.",
+    "type": ["string", "object", "array"],
+    "minItems": 1,
+    "if": {"type": "array"},
+    "then": {"items": {"$ref": "#/$defs/raise"}},
+    "else": {"$ref": "#/$defs/raise"},
+    "examples": ["ready", {"event": "tick", "after": "2s"}],
+}
+_ONE_RAISE: Schema = {
+    "type": ["string", "object"],
+    "pattern": EVENT_NAME,
+    "properties": {
+        "event": {"description": "The name of the event.", "type": "string", "pattern": EVENT_NAME},
+        "after": duration("How long it takes to come; it is dropped when the state that waits for it is left.", "2s"),
+        "data": {
+            "description": "What expressions see of it, as `event.NAME`.",
+            "type": "object",
+            "propertyNames": {"pattern": STATE_NAME},
+            "examples": [{"amount": "{{ vars.amount }}"}],
+        },
+    },
+    "required": ["event"],
+    "additionalProperties": False,
+}
+_EFFECTS: Schema = {
+    "type": ["object", "array"],
+    "minItems": 1,
+    "if": {"type": "array"},
+    "then": {"items": {"$ref": "#/$defs/effect"}},
+    "else": {"$ref": "#/$defs/effect"},
+    "examples": [{"set": {"tries": 0}}, [{"raise": "ready"}]],
+}
+_ONE_EFFECT: Schema = {
+    "type": "object",
+    "properties": {"set": _SET, "raise": _RAISE},
+    "minProperties": 1,
+    "additionalProperties": False,
+}
 _RETRY: Schema = mapping_of(
     "How often and how fast to try again after an error, before the error is routed.",
     {
@@ -139,7 +179,8 @@ _ACTIVITY: Schema = mapping_of(
     allOf=[{"if": {"not": {"required": ["ask"]}}, "then": {"required": ["do"]}}, only("ask", ("do",))],
 )
 _ROUTE: Schema = {
-    "description": "Where to go: the name of a state, or a mapping with a guard, or a list tried from top to bottom.",
+    "description": "Where to go: the name of a state, or a mapping with a guard, or a list tried from top to bottom. "
+    "Without `to` no state is left or entered.",
     "type": ["string", "object", "array"],
     "minItems": 1,
     "if": {"type": "array"},
@@ -153,14 +194,21 @@ _ONE_ROUTE: Schema = {
         "to": {"description": "The target: a state beside this one or further out, or a path.", "type": "string"},
         "when": expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
         "set": _SET,
+        "raise": _RAISE,
+        "reenter": {
+            "description": "Leave the state that bears the transition and enter it anew, though the target is inside it.",
+            "type": "boolean",
+        },
     },
-    "required": ["to"],
+    "minProperties": 1,
+    "dependentRequired": {"reenter": ["to"]},
     "additionalProperties": False,
 }
 
 
 _STATE: Schema = {
-    "description": "A state. Its kind is given by one key: do, ask, flow, states, wait or final; with none it rests.",
+    "description": "A state. Its kind is given by one key: do, ask, flow, states, wait, final or "
+    "history; with none it rests.",
     "type": ["object", "null"],
     "properties": {
         "description": {"description": "What this state is for, in words.", "type": "string"},
@@ -198,7 +246,17 @@ _STATE: Schema = {
             "propertyNames": {"pattern": STATE_NAME},
             "additionalProperties": {"$ref": "#/$defs/state"},
         },
-        "initial": {"description": "The state inside to begin with.", "type": "string", "pattern": STATE_NAME},
+        "initial": {
+            "description": "The state inside to begin with; of a history state, the state beside it to begin with.",
+            "type": "string",
+            "pattern": STATE_NAME,
+        },
+        "history": {
+            "description": "Going here enters what was active last in the state around: the state directly inside it "
+            "(shallow), or as deep as it was (deep).",
+            "type": "string",
+            "enum": ["shallow", "deep"],
+        },
         "wait": duration("Stay for this long; then the event `done` is routed.", "10s"),
         "final": {
             "description": "The run ends here with this outcome; `failed` makes the run fail.",
@@ -217,6 +275,13 @@ _STATE: Schema = {
             {"$ref": "#/$defs/routes"},
             examples=[{"done": "session", "error.unauthorized": "registration"}],
         ),
+        "always": {
+            "description": "Transitions without an event: taken as soon as the guard holds, tried from top to bottom.",
+            **{key: value for key, value in _ROUTE.items() if key != "description"},
+            "examples": [[{"when": "vars.tries > 3", "to": "trouble"}]],
+        },
+        "entry": {"description": "What happens when the state is entered.", **_EFFECTS},
+        "exit": {"description": "What happens when the state is left.", **_EFFECTS},
         "activities": mapping("What runs beside the states inside.", STATE_NAME, {"$ref": "#/$defs/activity"}),
         "timeout": duration("When the state lasts longer, the event `timeout` is routed.", "12h"),
         "set": _SET,
@@ -228,7 +293,6 @@ _STATE: Schema = {
         "retry": ["do"],
         "undo": ["do"],
         "needs": ["do"],
-        "initial": ["states"],
         "states": ["initial"],
         "reason": ["final"],
     },
@@ -237,12 +301,17 @@ _STATE: Schema = {
             "if": {"not": {"required": ["flow"]}},
             "then": {"dependentRequired": {"with": ["do"]}},
         },
-        only("do", ("ask", "flow", "states", "wait", "final")),
-        only("ask", ("flow", "states", "wait", "final", "with", "timeout")),
-        only("flow", ("states", "wait", "final")),
-        only("states", ("wait", "final", "with")),
-        only("wait", ("final", "with")),
-        only("final", ("transitions", "activities", "timeout", "with")),
+        {
+            "if": {"not": {"required": ["history"]}},
+            "then": {"dependentRequired": {"initial": ["states"]}},
+        },
+        only("do", ("ask", "flow", "states", "wait", "final", "history")),
+        only("ask", ("flow", "states", "wait", "final", "history", "with", "timeout")),
+        only("flow", ("states", "wait", "final", "history")),
+        only("states", ("wait", "final", "history", "with")),
+        only("wait", ("final", "history", "with")),
+        only("final", ("history", "transitions", "always", "exit", "activities", "timeout", "with")),
+        only("history", ("transitions", "always", "entry", "exit", "set", "activities", "timeout", "with")),
     ],
 }
 _ESCALATION: Schema = mapping_of(
@@ -265,4 +334,6 @@ def definitions() -> Schema:
         "activity": _ACTIVITY,
         "routes": _ROUTE,
         "route": _ONE_ROUTE,
+        "raise": _ONE_RAISE,
+        "effect": _ONE_EFFECT,
     }

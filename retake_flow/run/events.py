@@ -116,7 +116,8 @@ class TimerFired:
 
     Attributes:
         state: The path of the state or the key of the activity.
-        purpose: `timeout`, `wait`, `again` (the next try or poll of the state's action), `remind` or `escalate`.
+        purpose: `timeout`, `wait`, `again` (the next try or poll of the state's action), `remind`, `escalate`, or
+            `raise.N` (an event that the flow has raised).
     """
 
     state: str
@@ -146,6 +147,14 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """Something happened outside that the flow wants to know of."""
+
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """Somebody asked the run to end in order."""
 
@@ -165,5 +174,6 @@ Event = (
     | TimerFired
     | GateAnswered
     | Resumed
+    | Raised
     | StopRequested
 )

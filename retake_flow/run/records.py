@@ -58,6 +58,8 @@ def of_event(event: events.Event, at: float) -> list[Record]:
             return [outcome, _error(event.state, event, at)]
         case events.StopRequested():
             return [record("stop_requested", at, reason=event.reason)]
+        case events.Raised():
+            return [record("event_raised", at, name=event.name, data=event.data)]
         case events.TimerFired() if event.purpose != "again":
             return [record("timer_fired", at, state=event.state, visit=event.visit, purpose=event.purpose)]
         case events.ActionNotDone() | events.ActionInDoubt():

@@ -74,6 +74,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Delayed:
+    """An event that the flow has raised and that has not come yet; its timer says when it does."""
+
+    event: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Local:
     """What a sub-flow has for itself while it is active."""
 
@@ -104,6 +112,8 @@ class Run:
         attempt: The action of the current state, when one has begun.
         outcome: How it ended, once it has.
         reason: Why, in words for a person.
+        history: The path of the innermost state that was active last in each state left to which a way leads back.
+        delayed: The events that are raised and have not come yet, by their timers.
     """
 
     id: str
@@ -126,6 +136,8 @@ class Run:
     reason: str = ""
     locals: Mapping[str, Local] = field(default_factory=dict)
     rehearsal: str = ""
+    history: Mapping[str, str] = field(default_factory=dict)
+    delayed: Mapping[tuple[str, str], Delayed] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:

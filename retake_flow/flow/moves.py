@@ -1,0 +1,283 @@
+"""What can happen in a state and where it leads: the flow as a graph, for everything that looks at all its paths.
+
+Guards count as possible both ways. The engine takes the same way from one state to the next, so that a path found here
+is one that a run can go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.expressions import Expression
+from retake_flow.flow.model import SEPARATOR, Activity, Effect, Flow, Raise, Route, State
+
+#: Errors that any action can end with, besides those it declares.
+ERRORS = ("input", "expression", "internal", "interrupted")
+#: Events that come from outside a run, in any state.
+OUTSIDE = ("stop",)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something that can happen while a state is active.
+
+    Attributes:
+        names: What it is called: the first name that some route takes counts; each with the path of the state whose own
+            event it is, "" when every active state may take it.
+        place: What it comes from: the path of a state or the key of an activity; "" when it comes from outside.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    place: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is first of all called; "" when it is nothing but a guard that holds."""
+        return self.names[0][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One way on from an innermost active state.
+
+    Attributes:
+        source: The path of that state; "" before the start.
+        occurrence: What happens.
+        route: The route that is taken; None at the start, and where nothing is routed and the run ends by that.
+        refused: The guards before it that did not hold.
+        left: The paths of the states left, innermost first.
+        entered: The paths of the states entered, outermost first.
+    """
+
+    source: str
+    occurrence: Occurrence
+    route: Route | None
+    refused: tuple[Expression, ...]
+    left: tuple[str, ...]
+    entered: tuple[str, ...]
+
+    @property
+    def target(self) -> str:
+        """The path of the innermost active state after it; "" when the run has ended by it."""
+        return self.entered[-1] if self.entered else self.source if self.route is not None else ""
+
+
+# --- from state to state ------------------------------------------------------------------------------------
+
+
+def matches(pattern: str, event: str) -> bool:
+    """Whether a route written for `pattern` takes `event`: `error` takes `error.unauthorized`."""
+    return event == pattern or event.startswith(pattern + ".")
+
+
+def kept(route: Route) -> str:
+    """The path of the innermost state that a route with a target neither leaves nor enters; "" when there is none."""
+    source, target = route.source, route.to
+    if target.startswith(source + SEPARATOR) and not route.reenter:
+        return source
+    around, outer = _parent(source), _parent(target)
+    while around and not (outer + SEPARATOR).startswith(around + SEPARATOR):
+        around = _parent(around)
+    return around
+
+
+def left(flow: Flow, active: str, scope: str) -> tuple[str, ...]:
+    """The paths of the states left, innermost first, when of those around `active` only `scope` is kept."""
+    return tuple(state.path for state in flow.around(active) if not _within(scope, state.path))
+
+
+def entered(flow: Flow, target: str, scope: str, history: Mapping[str, str]) -> tuple[str, ...]:
+    """The paths of the states entered, outermost first, on the way from `scope` to a target and to what is inside it.
+
+    Args:
+        flow: The flow.
+        target: The path of the target; of a history state, the state that it stands for is entered.
+        scope: The path of the innermost state that stays active.
+        history: What was active last inside states that were left, by their paths.
+    """
+    innermost = _innermost(flow, target, history)
+    return tuple(reversed([state.path for state in flow.around(innermost) if not _within(scope, state.path)]))
+
+
+def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
+    """What becomes active in the end when a state is gone to."""
+    while True:
+        state = flow.states[path]
+        if state.kind != "history":
+            if not state.initial:
+                return path
+            path = state.initial
+            continue
+        last = history.get(state.parent, "")
+        if last not in flow.states:
+            path = state.initial or first(flow, state.parent)
+        elif state.history == "deep":
+            return last
+        else:
+            depth = state.parent.count(SEPARATOR) + 2 if state.parent else 1
+            path = SEPARATOR.join(last.split(SEPARATOR)[:depth])
+
+
+def first(flow: Flow, path: str) -> str:
+    """The path of the state that a composite, or the flow itself (""), begins with."""
+    return flow.states[path].initial if path else flow.initial
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner == outer or inner.startswith(outer + SEPARATOR)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(SEPARATOR)[0]
+
+
+# --- what can happen ----------------------------------------------------------------------------------------
+
+
+class Moves:
+    """All moves of a flow."""
+
+    def __init__(self, flow: Flow, catalogue: Catalogue) -> None:
+        self.flow = flow
+        self._catalogue = catalogue
+        self._known: dict[str, tuple[Move, ...]] = {}
+
+    def start(self) -> Move:
+        """How a run begins."""
+        return Move("", Occurrence((("", ""),)), None, (), (), entered(self.flow, self.flow.initial, "", {}))
+
+    def of(self, active: str) -> tuple[Move, ...]:
+        """Every way on while a state is the innermost active one; none from where the run has ended."""
+        if active not in self._known:
+            self._known[active] = tuple(self._moves(active))
+        return self._known[active]
+
+    def occurrences(self, active: str) -> Iterator[Occurrence]:
+        """What can happen while a state is the innermost active one, in the order in which it would be looked at."""
+        around = list(self.flow.around(active))
+        for state in around:
+            yield from self.own(state)
+        for state in around:
+            for activity in state.activities.values():
+                yield from self.of_activity(activity)
+        for name in sorted({*self._raised, *self.flow.events, *OUTSIDE}):
+            yield Occurrence(((name, ""),))
+
+    def own(self, state: State) -> Iterator[Occurrence]:
+        """How what a state is there for can end; `timeout` and the ends of a sub-flow are the state's own."""
+        outcomes: tuple[str, ...] = ()
+        if state.do in self._catalogue:
+            spec = self._catalogue[state.do]
+            errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS))
+            outcomes = (*spec.outcomes, *errors)
+        elif state.ask is not None:
+            outcomes = tuple(outcome for outcome in state.ask.outcomes if outcome != "timeout")
+        elif state.kind == "wait":
+            outcomes = ("done",)
+        for outcome in outcomes:
+            yield Occurrence(((outcome, ""),), state.path)
+        if state.timed:
+            yield Occurrence((("timeout", state.path),), state.path)
+
+    def of_activity(self, activity: Activity) -> Iterator[Occurrence]:
+        """What can come from an activity."""
+        name, place = activity.name, activity.key
+        spec = self._catalogue.get(activity.do)
+        service = spec is not None and spec.service
+        outcomes = activity.ask.outcomes if activity.ask else spec.outcomes if spec and service else ()
+        for outcome in outcomes:
+            yield Occurrence(((f"{name}.{outcome}", ""),), place)
+        for event, _ in activity.raises:
+            yield Occurrence(((event, ""),), place)
+        for kind in dict.fromkeys((*(spec.errors if spec else ()), *ERRORS)) if activity.do else ():
+            own = (f"{name}.error.{kind}", "")
+            # What is repeated goes on after an error, so that nobody has to take it.
+            yield Occurrence((own,) if activity.every is not None else (own, (f"error.{kind}", activity.scope)), place)
+
+    def taken(self, active: str, occurrence: Occurrence) -> Iterator[tuple[Route, tuple[Expression, ...]]]:
+        """The routes that can take something that happens, each with the guards that did not hold before it.
+
+        The last of them has no guard, unless there is a way to pass all of them by.
+        """
+        refused: list[Expression] = []
+        for name, origin in occurrence.names:
+            for state in self.flow.around(origin or active):
+                for route in _routes(state, name):
+                    yield route, tuple(refused)
+                    if route.when is None:
+                        return
+                    refused.append(route.when)
+
+    @cached_property
+    def _raised(self) -> frozenset[str]:
+        return frozenset(each.event for state in self.flow.states.values() for each in raised(state))
+
+    def _moves(self, active: str) -> Iterator[Move]:
+        state = self.flow.states[active]
+        if state.final:
+            if state.root:
+                yield from self._following(active, Occurrence(((state.final, state.root),), active))
+            return
+        eventless = Occurrence((("", ""),), active)
+        for route, refused in self.taken(active, eventless):
+            yield from self._ways(active, eventless, route, refused)
+            if route.when is None:
+                return  # it is left before anything else can happen
+        for occurrence in self.occurrences(active):
+            yield from self._following(active, occurrence)
+
+    def _following(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
+        """The moves that something leads to; none where it is passed over."""
+        refused: tuple[Expression, ...] = ()
+        for route, before in self.taken(active, occurrence):
+            yield from self._ways(active, occurrence, route, before)
+            if route.when is None:
+                return
+            refused = (*before, route.when)
+        if any(name in OUTSIDE or matches("error", name) for name, _ in occurrence.names):
+            left_all = tuple(around.path for around in self.flow.around(active))
+            yield Move(active, occurrence, None, refused, left_all, ())
+
+    def _ways(
+        self, active: str, occurrence: Occurrence, route: Route, refused: tuple[Expression, ...]
+    ) -> Iterator[Move]:
+        """A route as moves: more than one where it leads to what was active before."""
+        if not route.to:
+            yield Move(active, occurrence, route, refused, (), ())
+            return
+        scope = kept(route)
+        gone = left(self.flow, active, scope)
+        for history in self._histories(route.to):
+            yield Move(active, occurrence, route, refused, gone, entered(self.flow, route.to, scope, history))
+
+    def _histories(self, target: str) -> Iterator[Mapping[str, str]]:
+        """What may have been active last, as far as a target asks for it."""
+        yield {}
+        state = self.flow.states[target]
+        if state.kind == "history":
+            for path, inside in self.flow.states.items():
+                if not inside.children and inside.kind != "history" and path.startswith(state.parent + SEPARATOR):
+                    yield {state.parent: path}
+
+
+def raised(state: State) -> Iterator[Raise]:
+    """Every event that a state raises: on entering, on leaving, or on a transition."""
+    effects: tuple[Effect, ...] = (*state.entry, *state.exit)
+    for effect in effects:
+        yield from effect.raises
+    for routes in (state.always, *state.routes.values()):
+        for route in routes:
+            yield from route.raises
+
+
+def _routes(state: State, event: str) -> Iterator[Route]:
+    """The routes of a state for an event, those for its exact name first; for "" those without an event."""
+    if not event:
+        yield from state.always
+        return
+    for pattern in sorted(state.routes, key=len, reverse=True):
+        if matches(pattern, event):
+            yield from state.routes[pattern]
