@@ -21,6 +21,7 @@ from retake_flow.ports.runs import Inbox
 from retake_flow.run import events, records
 from retake_flow.run.asking import told
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
+from retake_flow.run.gates import Answer
 from retake_flow.run.run import PendingUndo, Phase, Run
 
 _OWN = "the runner's own"
@@ -128,6 +129,10 @@ class Runner:
             expected = ", ".join(self._machine.expected(self.run)) or "nothing"
             raise EventRefused(f"{self.run.state!r} does not expect the event {name!r}", hint=f"expected: {expected}")
         self._post(events.Raised(name, data))
+
+    def answer(self, gate: str, answer: Answer) -> None:
+        """Give the answer to an open question, when no inbox brings it."""
+        self._post_urgently(events.GateAnswered(gate, answer))
 
     def kill(self) -> None:
         """End the run at once: programs are ended, undos are not performed."""
