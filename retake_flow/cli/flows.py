@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from retake_flow.cli.verdicts import Verdicts
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
     from retake_flow.flow.model import Flow
@@ -47,8 +48,13 @@ def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
     return found
 
 
-def opened(name: str, settings: Settings) -> Flow:
+def opened(name: str, settings: Settings, *, tolerated: Container[str] = ()) -> Flow:
     """A flow that can be run.
+
+    Args:
+        name: A file, or the name of a shipped flow.
+        settings: Say where verdicts are remembered.
+        tolerated: The codes of mistakes that are no hindrance.
 
     Raises:
         Problems: It has mistakes.
@@ -58,7 +64,7 @@ def opened(name: str, settings: Settings) -> Flow:
     from retake_flow.flow.problems import Problems
 
     found = problems(name, settings)
-    if found:
+    if any(problem.code not in tolerated for problem in found):
         raise Problems(found)
     path, content = read(name)
     loaded = read_bytes(content, str(path), known_good=True)

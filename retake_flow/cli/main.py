@@ -22,6 +22,7 @@ from retake_flow.cli import (
     run,
     runs,
     show,
+    simulate,
     stop,
     terminal,
     watch,
@@ -35,7 +36,7 @@ exit codes:
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-_COMMANDS = (run, resume, answer, gates, runs, show, watch, stop, prune, check, graph, actions, doctor, rehearsal)
+_COMMANDS = (run, resume, answer, gates, runs, show, watch, stop, prune, check, simulate, graph, actions, doctor, rehearsal)
 
 
 class _Parser(argparse.ArgumentParser):

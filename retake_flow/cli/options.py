@@ -1,10 +1,28 @@
-"""Reading the rehearsal's options from a file."""
+"""Options as people write them: NAME=VALUE, and those of a rehearsal in a file."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+
+def pairs(written: Iterable[str]) -> dict[str, str]:
+    """The values by name of `--set NAME=VALUE`; of one name the last.
+
+    Raises:
+        UsageError: One has no `=`.
+    """
+    from retake_flow.errors import UsageError
+
+    given: dict[str, str] = {}
+    for pair in written:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes NAME=VALUE, not {pair!r}")
+        given[name.strip()] = value
+    return given
 
 
 def read_options(file: str | None) -> dict[str, Any]:

@@ -79,14 +79,10 @@ async def _driven(
 
 
 def _given(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
+    from retake_flow.cli.options import pairs
     from retake_flow.errors import UsageError
 
-    given: dict[str, str] = {}
-    for pair in args.set:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes NAME=VALUE, not {pair!r}")
-        given[name.strip()] = value
+    given = pairs(args.set)
     if args.duration is not None:
         if "max_duration" not in flow.inputs:
             raise UsageError(f"the flow {flow.name!r} has no input max_duration, so --for means nothing to it")

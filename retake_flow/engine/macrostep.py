@@ -28,7 +28,7 @@ def group(action: str) -> str:
 class Macrostep(Moment):
     """Takes signals through the flow, one after the other, until none is left."""
 
-    _taken: Route | None = None
+    #: Whether the innermost state was entered and has not begun what it is for.
     _arrived = False
 
     # --- signals ------------------------------------------------------------------------------------------
@@ -36,30 +36,32 @@ class Macrostep(Moment):
     def settle(self) -> None:
         """Take all signals through the flow; then begin what the state is for in which it has come to rest."""
         chain: list[str] = []
-        while not self.run.ended and (self._eventless() or self._signals or self._arrived):
-            if len(chain) >= _LONGEST_CHAIN:
+        while not self.run.ended:
+            if self._advance():
+                chain.append(self.run.state)
+            elif self._arrived:
+                self._arrived = False
+                self._begin_state()
+            else:
+                return
+            if len(chain) > _LONGEST_CHAIN:
                 cycle = " → ".join(dict.fromkeys(chain[-_SHOWN_OF_CHAIN:]))
                 raise ExpressionError(f"more than {_LONGEST_CHAIN} transitions followed from one event: {cycle}")
-            chain.append(self.run.state)
-            self._advance()
 
-    def _eventless(self) -> bool:
-        """Look whether a transition without an event can be taken now."""
-        self._taken = self.chart.take(self.run.state, "", "", self.names)
-        return self._taken is not None
-
-    def _advance(self) -> None:
-        if self._taken is not None:
-            self._follow(self._taken)
+    def _advance(self) -> bool:
+        """Take a transition without an event, or else the next signal; says whether there was any."""
+        route = self.chart.take(self.run.state, "", "", self.names)
+        if route is not None:
+            self._follow(route)
         elif self._signals:
             self._dispatch(*self._signals.pop(0))
         else:
-            self._arrived = False
-            self._begin_state()
+            return False
+        return True
 
     def _dispatch(self, event: Mapping[str, Any], candidates: tuple[tuple[str, str], ...]) -> None:
         for name, origin in candidates:
-            self._event = {"name": name, **event}
+            self._event = {**event, "name": name}
             route = self.chart.take(self.run.state, name, origin, self.names)
             if route is not None:
                 self._follow(route)

@@ -39,8 +39,8 @@ _SET: Schema = mapping(
     "Variables to set, read elsewhere as `vars.NAME`.", STATE_NAME, {}, examples=[{"direction": "{{ result.answer }}"}]
 )
 _RAISE: Schema = {
-    "description": "Events that the flow itself raises: a name, a mapping, or a list of them. What is raised at once goes "
-    "before everything from outside.",
+    "description": "Events that the flow itself raises: a name, a mapping, or a list of them. What is raised at once "
+    "goes before everything from outside.",
     "type": ["string", "object", "array"],
     "minItems": 1,
     "if": {"type": "array"},
@@ -196,7 +196,7 @@ _ONE_ROUTE: Schema = {
         "set": _SET,
         "raise": _RAISE,
         "reenter": {
-            "description": "Leave the state that bears the transition and enter it anew, though the target is inside it.",
+            "description": "Leave the state that bears the transition and enter it anew, though its target is inside.",
             "type": "boolean",
         },
     },

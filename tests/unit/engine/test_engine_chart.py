@@ -1,4 +1,4 @@
-"""Which route an event takes, and what is left and entered on it."""
+"""Which route an event takes, and what a run leaves and enters on it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from retake_flow.engine.chart import Chart
 from retake_flow.errors import ExpressionError
+from retake_flow.flow import moves
 from retake_flow.flow.load import loaded
 
 NESTED = """
@@ -47,8 +48,13 @@ def chart(text: str = NESTED) -> Chart:
 
 def taken(state: str, event: str, origin: str = "", **names: Any) -> tuple[list[str], list[str], str] | None:
     """What an event leaves and enters from a state, and where it leads; nothing when no route takes it."""
-    position = chart().take(state, event, origin, lambda root: names)
-    return None if position is None else (position.exited, position.entered, position.state)
+    flow = loaded(NESTED, "f")
+    route = Chart(flow).take(state, event, origin, lambda root: names)
+    if route is None:
+        return None
+    scope = moves.kept(route)
+    entered = moves.entered(flow, route.to, scope, {})
+    return list(moves.left(flow, state, scope)), list(entered), entered[-1]
 
 
 DEEP = "out/mid/deep"
@@ -56,7 +62,8 @@ DEEP = "out/mid/deep"
 
 def test_the_beginning_is_the_initial_state_and_those_inside() -> None:
     """A flow begins in its initial state, in the one inside that, and so on."""
-    assert chart().initial() == ["out", "out/mid", "out/mid/deep"]
+    flow = loaded(NESTED, "f")
+    assert moves.entered(flow, flow.initial, "", {}) == ("out", "out/mid", "out/mid/deep")
 
 
 @pytest.mark.parametrize(
@@ -147,10 +154,9 @@ states:
 @pytest.mark.parametrize(("n", "target"), [(1, "b"), (2, "c"), (3, "d")])
 def test_guards_are_tried_in_the_order_of_the_file(n: int, target: str) -> None:
     """The first guard that holds wins, and a route without one is last."""
-    position = chart(GUARDS).take("a", "x", "", lambda root: {"vars": {"n": n}})
-    assert position is not None
-    assert position.route is not None
-    assert position.route.to == position.state == target
+    route = chart(GUARDS).take("a", "x", "", lambda root: {"vars": {"n": n}})
+    assert route is not None
+    assert route.to == target
 
 
 def test_a_guard_that_cannot_be_evaluated_is_an_error_and_leaves_the_chart_whole() -> None:
@@ -158,9 +164,9 @@ def test_a_guard_that_cannot_be_evaluated_is_an_error_and_leaves_the_chart_whole
     shared = chart(GUARDS)
     with pytest.raises(ExpressionError, match="there is no 'n' here"):
         shared.take("a", "x", "", lambda root: {"vars": {}})
-    position = shared.take("a", "x", "", lambda root: {"vars": {"n": 1}})
-    assert position is not None
-    assert position.state == "b"
+    route = shared.take("a", "x", "", lambda root: {"vars": {"n": 1}})
+    assert route is not None
+    assert route.to == "b"
 
 
 def test_names_are_asked_for_only_when_there_is_a_guard() -> None:
@@ -176,6 +182,6 @@ def test_names_are_asked_for_only_when_there_is_a_guard() -> None:
 def test_any_word_is_a_good_name_for_an_event_and_a_state(word: str) -> None:
     """No name in a flow collides with one of the library underneath, and no text of a flow is ever called."""
     text = f"flow: x\ninitial: {word}\nstates:\n  {word}: {{transitions: {{{word}: end}}}}\n  end: {{final: ok}}\n"
-    position = chart(text).take(word, word, "", dict)
-    assert position is not None
-    assert position.state == "end"
+    route = chart(text).take(word, word, "", dict)
+    assert route is not None
+    assert route.to == "end"

@@ -1,0 +1,93 @@
+"""`retake-flow simulate`: a flow on a virtual clock, led by a script."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from retake_flow.flow.model import Flow
+    from retake_flow.simulation.mocks import Mocks
+
+STANDARD_INPUT = "-"
+#: Mistakes that keep no script from being played: it may raise any event, and so reach any state.
+TOLERATED = frozenset({"RF051", "RF060", "RF061"})
+
+_EPILOG = """\
+a line of the script is one of:
+  {"event": "NAME", "data": {…}}                             {"advance": "2s"}
+  {"result": {"state": "…", "outcome": "done", "value": {…}}}
+  {"error": {"state": "…", "type": "http", "status": 503}}
+  {"answer": {"gate": "…", "decision": "…", "fields": {…}, "by": "…"}}
+what it writes is described in docs/simulation.md
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "simulate", help="run a flow in virtual time, its actions told by a script", epilog=_EPILOG
+    )
+    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument(
+        "script", nargs="?", default=STANDARD_INPUT, metavar="SCRIPT", help="JSON Lines; or - for standard input"
+    )
+    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: what actions and states answer by themselves")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line; it is so in any case")
+    parser.set_defaults(command=simulate)
+
+
+def simulate(args: argparse.Namespace) -> int:
+    """Play a script; 0 when all its lines were understood, 2 when not."""
+    from contextlib import closing
+
+    from retake_flow.actions.catalogue import CATALOGUE
+    from retake_flow.cli import flows, terminal
+    from retake_flow.cli.options import pairs
+    from retake_flow.flow.inputs import resolve
+    from retake_flow.settings import Settings
+    from retake_flow.simulation.simulation import Simulation
+
+    flow = flows.opened(args.flow, Settings.from_environment(), tolerated=TOLERATED)
+    inputs = resolve(flow, pairs(args.set))
+    mocks = _mocks(args.mock, flow)
+    with _opened(args.script) as script, closing(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
+        terminal.emit(simulation.start())
+        for number, line in enumerate(script, 1):
+            if line.strip():
+                terminal.emit(simulation.take(line, number))
+        return 2 if simulation.refused else 0
+
+
+def _mocks(file: str | None, flow: Flow) -> Mocks:
+    from pathlib import Path
+
+    from retake_flow.actions.catalogue import CATALOGUE
+    from retake_flow.errors import UsageError
+    from retake_flow.simulation import mocks
+
+    if file is None:
+        return mocks.Mocks()
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+    return mocks.read(content, file, flow, CATALOGUE)
+
+
+def _opened(name: str) -> AbstractContextManager[BinaryIO]:
+    """The script, to be read."""
+    import sys
+    from contextlib import nullcontext
+
+    from retake_flow.errors import UsageError
+
+    if name == STANDARD_INPUT:
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return open(name, "rb")
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None

@@ -1,0 +1,100 @@
+"""The errors that a script or a mock file asks for: those that an action could raise itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from retake_flow.api.answers import Response, interpret
+from retake_flow.api.protocol import Request
+from retake_flow.errors import CredentialsError, InputError, PlatformError, RetakeFlowError, StudioError
+from retake_flow.flow.problems import did_you_mean
+from retake_flow.flow.source import Path
+from retake_flow.simulation.reading import Part, Unfit
+
+#: The type of error that a status of HTTP stands for; the API client says what it means.
+HTTP: Final = "http"
+KEYS: Final = ("type", "status", "message", "hint", "retry_after")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error to be raised.
+
+    Attributes:
+        type: `http`, or the kind of the error.
+        status: Of HTTP.
+        message: What is said instead of the usual; with `http` the platform's words.
+        retry_after: Seconds that the platform asks to wait.
+    """
+
+    type: str
+    status: int = 0
+    message: str = ""
+    hint: str = ""
+    retry_after: float | None = None
+
+    def error(self, action: str) -> RetakeFlowError:
+        """The error as the action would raise it."""
+        if self.type == HTTP:
+            return _answered(action, self)
+        error = kinds()[self.type](self.message, hint=self.hint)
+        error.retry_after = self.retry_after
+        return error
+
+
+def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
+    """Read an error.
+
+    Args:
+        data: A mapping of the keys, or the kind alone.
+        path: Where it is.
+        also: Further keys that may stand beside these.
+
+    Raises:
+        Unfit: It is none.
+    """
+    part = Part({"type": data} if isinstance(data, str) else data, path, (*also, *KEYS))
+    status = part.whole("status")
+    name = part.text("type", HTTP if status is not None else "")
+    if not name:
+        raise Unfit(path, "'type' is missing", f"there are: {', '.join(_types())}")
+    if name not in _types():
+        raise Unfit((*path, "type"), f"there is no error {name!r}", did_you_mean(name, _types()))
+    if (name == HTTP) != (status is not None):
+        said = "an error of HTTP needs a 'status'" if name == HTTP else f"{name!r} is no error of HTTP, so without 'status'"
+        raise Unfit(path, said)
+    if status is not None and not 300 <= status <= 599:
+        raise Unfit((*path, "status"), f"the status {status} is no error", "write one from 300 to 599")
+    return Fault(name, status or 0, part.text("message"), part.text("hint"), part.seconds("retry_after"))
+
+
+@cache
+def kinds() -> Mapping[str, type[RetakeFlowError]]:
+    """The errors that actions raise, by their kind."""
+    known = (CredentialsError, InputError, *_family(PlatformError), *_family(StudioError), RetakeFlowError)
+    return {each.kind: each for each in known}
+
+
+def _types() -> tuple[str, ...]:
+    return (HTTP, *kinds())
+
+
+def _family(root: type[RetakeFlowError]) -> Iterator[type[RetakeFlowError]]:
+    yield root
+    for each in root.__subclasses__():
+        yield from _family(each)
+
+
+def _answered(action: str, fault: Fault) -> RetakeFlowError:
+    headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+    body = json.dumps({"error": fault.message}).encode() if fault.message else b""
+    try:
+        interpret(Request("GET", action), Response(fault.status, headers, body))
+    except PlatformError as error:
+        error.hint = fault.hint or error.hint
+        return error
+    raise AssertionError(f"the status {fault.status} is no error")

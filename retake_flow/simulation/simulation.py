@@ -1,0 +1,244 @@
+"""One run of a flow on the real engine in virtual time, moved on line by line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from retake_flow.engine.machine import Machine
+from retake_flow.engine.runner import Runner
+from retake_flow.errors import RetakeFlowError, UsageError
+from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.model import Flow
+from retake_flow.flow.problems import did_you_mean
+from retake_flow.flow.source import Path
+from retake_flow.ports.runs import Holder
+from retake_flow.redact import Secret
+from retake_flow.run import answers
+from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.records import Record
+from retake_flow.run.run import Run
+from retake_flow.simulation import places, replies, script
+from retake_flow.simulation.calls import Calls, Waiting
+from retake_flow.simulation.mocks import Mocks
+from retake_flow.simulation.reading import Unfit
+from retake_flow.simulation.replies import Reply
+from retake_flow.simulation.script import Advance, Answered, Event, Failure, Happening, Result
+from retake_flow.simulation.view import milliseconds, view
+from retake_flow.simulation.virtual_time import EPOCH, SteppedLoop, VirtualClock
+from retake_flow.store.memory import MemoryRuns
+
+#: The name of a simulated run.
+RUN = "simulated"
+#: How much may happen at one moment before the run counts as going round in a circle.
+MOST_AT_ONCE = 10_000
+_CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run goes round in a circle"
+
+
+class Simulation:
+    """A run to be led.
+
+    Attributes:
+        refused: How many lines were refused.
+    """
+
+    def __init__(self, flow: Flow, inputs: Mapping[str, Any], mocks: Mocks, catalogue: Catalogue) -> None:
+        """Prepare to begin.
+
+        Args:
+            flow: What is run.
+            inputs: Its inputs, with defaults filled in.
+            mocks: What actions answer by themselves.
+            catalogue: What the actions are.
+        """
+        self.refused = 0
+        self._flow = flow
+        self._places = {**places.performing(flow), **{place: "" for place in flow.states}}
+        self._time = 0.0
+        self._loop = SteppedLoop()
+        self._clock = _Clock(self._loop)
+        self._track = _Track(self._clock, lambda: self._runner.kill())
+        self._calls = Calls(catalogue, mocks, self._clock)
+        run = Run(RUN, flow.name, flow.digest, inputs)
+        runs = MemoryRuns(now=self._clock.now)
+        claim = runs.create(run, agent="", flow_file=flow.file, flow_text="", holder=Holder("here", 0, 0.0))
+        self._runner = Runner(
+            Machine(flow, catalogue),
+            run,
+            catalogue=catalogue,
+            actions=self._calls,
+            store=claim,
+            clock=self._clock,
+            listeners=[self._track],
+        )
+        self._driving: asyncio.Task[Run] | None = None
+
+    def start(self) -> dict[str, Any]:
+        """Begin; gives the run as one JSON object."""
+        self._driving = self._loop.create_task(self._runner.drive(), name="run")
+        self._settle()
+        return self._view()
+
+    def take(self, line: bytes, number: int) -> dict[str, Any]:
+        """Let happen what a line says, and all that follows from it before time passes.
+
+        Args:
+            line: One JSON object.
+            number: Of the line, from 1.
+
+        Returns:
+            The run as one JSON object; with an `error`, when the line was refused, and then nothing has happened.
+        """
+        try:
+            self._happen(script.parse(line))
+        except Unfit as error:
+            return self._refused(number, _located(error), error.hint)
+        except RetakeFlowError as error:
+            return self._refused(number, error.message, error.hint)
+        self._settle()
+        return self._view()
+
+    def close(self) -> None:
+        """Leave the run where it is; nothing of it goes on."""
+        if self._driving is not None:
+            self._runner.kill()
+            self._loop.run_until(self._time)
+        self._loop.close()
+
+    def _settle(self) -> None:
+        self._loop.run_until(self._time)
+        if self._driving is not None and self._driving.done():
+            self._driving.result()
+
+    def _refused(self, number: int, message: str, hint: str) -> dict[str, Any]:
+        self.refused += 1
+        return {**self._view(), "error": {"line": number, "message": message, "hint": hint}}
+
+    def _view(self) -> dict[str, Any]:
+        entered, exited = self._track.taken()
+        more = {"time": self._time, "entered": entered, "exited": exited}
+        run = replace(self._runner.run, reason=_CIRCLES) if self._track.circles else self._runner.run
+        return view(self._flow, run, self._calls.waiting, self._clock.pauses, over=self._runner.over, **more)
+
+    # --- what a line says ---------------------------------------------------------------------------------
+
+    def _happen(self, happening: Happening) -> None:
+        if isinstance(happening, Advance):
+            self._time = milliseconds(self._time + happening.seconds)
+            return
+        if self._runner.over:
+            raise UsageError("the run is over", hint="only time can pass now")
+        match happening:
+            case Event(name="stop", data=data):
+                self._runner.stop(data.get("reason", "stopped"))
+            case Event():
+                self._runner.send(happening.name, happening.data)
+            case Result():
+                waiting = self._waiting(happening.place, ("result", "state"))
+                said = replies.result(happening.part, ("result",), waiting.spec, ready=waiting.ready)
+                waiting.end(said)
+            case Failure():
+                waiting = self._waiting(happening.place, ("error", "state"))
+                if waiting.ready:
+                    raise UsageError(f"{waiting.call.place!r} is ready, so it can only exit", hint="outcome: exited")
+                waiting.end(Reply(fault=happening.fault))
+            case Answered():
+                gate = self._gate(happening.gate)
+                self._runner.answer(gate.id, self._answer(gate, happening))
+
+    def _waiting(self, name: str, path: Path) -> Waiting:
+        """The call that is meant."""
+        waiting = {each.call.place: each for each in self._calls.waiting}
+        found = places.matching(name, waiting)
+        if len(found) == 1:
+            return waiting[found[0]]
+        if found:
+            raise Unfit(path, f"{name!r} may be any of {', '.join(found)}", "write the one that is meant in full")
+        if not places.matching(name, self._places):
+            raise Unfit(path, f"there is no state or activity {name!r}", did_you_mean(name, self._places))
+        waits = ", ".join(waiting) or "none"
+        raise Unfit(path, f"no action waits in {name!r} for how it ends", f"there waits: {waits}")
+
+    def _gate(self, name: str) -> Gate:
+        """The open question that is meant."""
+        gates = self._runner.run.gates
+        by_place = {gate.place: gate for gate in gates.values()}
+        if name in gates:
+            return gates[name]
+        found = places.matching(name, by_place) if name else list(by_place)
+        if len(found) == 1:
+            return by_place[found[0]]
+        asked = ", ".join(gates) or "nothing"
+        said = "more than one question may be meant" if found else f"{name!r} is not asked" if name else "nothing is asked"
+        raise Unfit(("answer", "gate"), said, f"it asks: {asked}")
+
+    def _answer(self, gate: Gate, said: Answered) -> Answer:
+        found = answers.answer(
+            gate, said.fields, decision=said.decision, by=said.by, channel="script", at=self._clock.now()
+        )
+        hidden = gate.secrets_of(found.decision)
+        fields = {name: Secret(v) if name in hidden and isinstance(v, str) else v for name, v in found.fields.items()}
+        return Answer(found.decision, fields, found.by, found.channel, found.at)
+
+
+class _Clock(VirtualClock):
+    """The engine's clock; also for who asks for the time while the loop stands still."""
+
+    def __init__(self, loop: SteppedLoop) -> None:
+        self.pauses: dict[str, float] = {}
+        self._loop = loop
+
+    def now(self) -> float:
+        return EPOCH + self._loop.time()
+
+    async def sleep_until(self, due: float) -> None:
+        task = asyncio.current_task()
+        name = "" if task is None else task.get_name()
+        self.pauses[name] = due
+        try:
+            await super().sleep_until(due)
+        finally:
+            self.pauses.pop(name, None)
+
+
+class _Track:
+    """Hears the records of the run: what is entered and left, and whether it goes round in a circle.
+
+    Attributes:
+        circles: Whether it does; then it was ended.
+    """
+
+    def __init__(self, clock: VirtualClock, end: Callable[[], None]) -> None:
+        self.circles = False
+        self._clock = clock
+        self._end = end
+        self._entered: list[str] = []
+        self._exited: list[str] = []
+        self._at = 0.0
+        self._count = 0
+
+    def heard(self, record: Record) -> None:
+        """Take notice of a record."""
+        if record["event"] == "state_entered":
+            self._entered.append(record["state"])
+        elif record["event"] == "state_left":
+            self._exited.append(record["state"])
+        now = self._clock.now()
+        self._count = self._count + 1 if now == self._at else 0
+        self._at = now
+        if self._count == MOST_AT_ONCE:
+            self.circles = True
+            self._end()
+
+    def taken(self) -> tuple[list[str], list[str]]:
+        """What was entered and left since this was asked last."""
+        taken = self._entered, self._exited
+        self._entered, self._exited = [], []
+        return taken
+
+
+def _located(error: Unfit) -> str:
+    at = ".".join(map(str, error.path))
+    return f"{at}: {error.message}" if at else error.message

@@ -1,0 +1,106 @@
+"""Event loops whose time jumps to the next timer, so that hours on air pass in milliseconds.
+
+Everything that uses asyncio's own time (sleep, timeouts, `loop.time()`) runs unchanged and deterministically.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from math import inf
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+#: When every virtual run begins: 2026-01-01T00:00:00Z, in seconds since the epoch.
+EPOCH = 1_767_225_600.0
+#: What is due less than this (seconds) after a time counts as due then: times are told in milliseconds.
+GRAIN = 0.0005
+
+
+class Deadlock(RuntimeError):
+    """Everything waits, and nothing will ever happen."""
+
+
+class _Selector(selectors.DefaultSelector):
+    """Never waits for input: where the loop would wait, it is told that it is idle."""
+
+    loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout != 0:
+            self.loop.idle(inf if timeout is None else timeout)
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in virtual time; real sockets and processes have no place in it."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        selector = _Selector()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += max(0.0, seconds)
+
+    def idle(self, seconds: float) -> None:
+        """Nothing can happen for so many seconds: let them pass.
+
+        Raises:
+            Deadlock: Nothing will ever happen.
+        """
+        if seconds == inf:
+            raise Deadlock("everything waits, and nothing will ever happen")
+        self.advance(seconds)
+
+
+class SteppedLoop(VirtualLoop):
+    """A virtual loop that gives control back when nothing more can happen until a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._until = 0.0
+
+    def run_until(self, time: float) -> None:
+        """Let everything happen that can happen until a virtual time; then it is that time."""
+        self._until = time
+        self.run_forever()
+
+    def idle(self, seconds: float) -> None:
+        """Nothing can happen for so many seconds: let them pass, or stop where they lead too far."""
+        if self._now + seconds - self._until < GRAIN:
+            self.advance(seconds)
+        else:
+            self._now = max(self._now, self._until)
+            self.stop()
+
+
+class VirtualClock:
+    """The engine's clock on a virtual loop."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, on the virtual calendar."""
+        return EPOCH + asyncio.get_event_loop().time()
+
+    async def sleep_until(self, due: float) -> None:
+        """Return when it is `due`."""
+        await asyncio.sleep(max(0.0, due - self.now()))
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end in virtual time.
+
+    Raises:
+        Deadlock: It waits for something that will never happen.
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(work)
