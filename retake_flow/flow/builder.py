@@ -71,9 +71,8 @@ class Builder:
     def events(self, data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """The declared events from outside, with the properties of their data."""
         declared = data.get("events", {})
-        return (
-            {name: {} for name in declared} if isinstance(declared, list) else {n: f or {} for n, f in declared.items()}
-        )
+        pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
+        return {name: fields or {} for name, fields in pairs}
 
     def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
         """One state, and those of the sub-flow that runs in it."""
