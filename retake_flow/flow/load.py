@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from retake_flow.errors import StoreError, UsageError
+from retake_flow.errors import StoreError
 from retake_flow.flow.builder import Builder
+from retake_flow.flow.files import Files
 from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlow
 from retake_flow.flow.problems import Problem, Problems
-from retake_flow.flow.source import Path, Source, decode, parse
+from retake_flow.flow.source import Path, Source, decode
 from retake_flow.flow.sources import Find, Sources, on_disk
 from retake_flow.redact import Secret
 
@@ -52,12 +53,12 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         find: Finds sub-flows.
     """
     reading = _Reading(find, known_good)
-    reading.read(text, file)
+    reading.examine(reading.files.put(text, file))
     part = reading.part(file, "", (file,))
     if part is None:
-        return Loaded(None, tuple(reading.problems), frozenset())
+        return Loaded(None, reading.problems, frozenset())
     data, states = part.data, part.states
-    sources = Sources(file, reading.texts, reading.references)
+    sources = reading.files.sources(file)
     flow = Flow(
         name=data["flow"],
         version=data.get("version", 1),
@@ -75,7 +76,7 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         rules=tuple(data.get("rules", ())),
         phrases=data.get("phrases", {}),
     )
-    return Loaded(flow, tuple(reading.problems), frozenset(reading.damaged))
+    return Loaded(flow, reading.problems, frozenset(reading.damaged))
 
 
 def loaded(text: str, file: str, find: Find = on_disk) -> Flow:
@@ -139,39 +140,39 @@ class _Reading:
     """Reads a flow and, wherever it names one, a sub-flow."""
 
     def __init__(self, find: Find, known_good: bool) -> None:
-        self.problems: list[Problem] = []
+        self.files = Files(find)
         self.damaged: set[str] = set()
-        self.texts: dict[str, str] = {}
-        self.references: dict[str, dict[str, str]] = {}
-        self._find = find
+        self._problems: list[Problem] = []
         self._known_good = known_good
         self._states = 0
-        self._contents: dict[str, bytes] = {}
-        self._files: dict[str, _File] = {}
+        self._read: dict[str, _File] = {}
         self._bad: set[str] = set()
 
-    def read(self, text: str, file: str) -> None:
-        """Read one file, and say what is wrong with it."""
-        source = parse(text, file)
-        _hide_addresses(source.data)
-        self.problems += source.problems
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that was found wrong."""
+        return (*self.files.problems, *self._problems)
+
+    def examine(self, source: Source) -> None:
+        """Take a file that was read, and say what is wrong with it."""
         data, damaged = self._examined(source)
-        self.texts[file], self._files[file] = text, _File(source, data, damaged)
+        self._read[source.file] = _File(source, data, damaged)
 
     def part(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
         """Build the flow of a file that was read, in the state `root`; `chain` are the files that led to it."""
-        read = self._files[file]
+        read = self._read[file]
         data = read.data
         if not data:
             return None
 
         def inner(name: str, unknown: Problem, path: str) -> tuple[SubFlow, str, dict[str, State]] | None:
-            return self._sub_flow(name, unknown, path, file, chain)
+            return self._sub_flow(name, unknown, path, chain)
 
         builder = Builder(read.source, root, inner)
         states = builder.states(data)
         initial = builder.child(root, data["initial"], ("initial",))
-        self.problems += builder.problems
+        explained = read.source.explained
+        self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]
         prefix = root + SEPARATOR if root else ""
         self.damaged |= builder.damaged | {
             prefix + _state_of(path) if _state_of(path) else root for path in read.damaged
@@ -179,9 +180,10 @@ class _Reading:
         return _Part(data, builder, initial, states)
 
     def _examined(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:
+        if not source.data and self.files.problems:
+            return {}, frozenset()
         if source.data is None:
-            if not source.problems:
-                self.problems.append(Problem(source.value(()), "RF001", "the file holds nothing"))
+            self._problems.append(Problem(source.value(()), "RF001", "the file holds nothing"))
             return {}, frozenset()
         if self._known_good:
             return source.data, frozenset()
@@ -189,13 +191,13 @@ class _Reading:
         from retake_flow.flow import structure
 
         data, problems, damaged = structure.examine(source)
-        self.problems += problems
+        self._problems += problems
         return data, damaged
 
     def _sub_flow(
-        self, name: str, unknown: Problem, path: str, file: str, chain: tuple[str, ...]
+        self, name: str, unknown: Problem, path: str, chain: tuple[str, ...]
     ) -> tuple[SubFlow, str, dict[str, State]] | None:
-        found = self._found(name, unknown, file, chain)
+        found = self._found(name, unknown, chain)
         # What was found bad has said so; used again it would say the same, and its users are damaged either way.
         if found is None or found in self._bad:
             return None
@@ -211,46 +213,25 @@ class _Reading:
         return SubFlow(part.data["flow"], part.builder.inputs(part.data), tuple(finals)), part.initial, part.states
 
     def _inside(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
-        if file not in self._files:
-            text, problems = decode(self._contents[file], file)
-            self.problems += problems
-            if problems:
+        if file not in self._read:
+            source = self.files.read(file)
+            if source is None:
                 return None
-            self.read(text, file)
+            self.examine(source)
         return self.part(file, root, chain)
 
-    def _found(self, name: str, unknown: Problem, file: str, chain: tuple[str, ...]) -> str | None:
+    def _found(self, name: str, unknown: Problem, chain: tuple[str, ...]) -> str | None:
         """The file of a sub-flow that may run here."""
-        found = self.references.get(file, {}).get(name)
+        found = self.files.found(name, unknown)
         if found is None:
-            try:
-                found, content = self._find(name, file)
-            except UsageError as error:
-                self._say(unknown, error.message, error.hint)
-                return None
-            except OSError as error:
-                self._say(unknown, f"{name} cannot be read: {error.strerror}", "")
-                return None
-            self.references.setdefault(file, {})[name] = found
-            self._contents.setdefault(found, content)
+            return None
         if found in chain or len(chain) > DEEPEST:
-            self._say(unknown, f"{name} would run inside itself: {' → '.join((*chain, found))}", "")
+            self.files.say(unknown, f"{name} would run inside itself: {' → '.join((*chain, found))}")
             return None
         if self._states > MOST_STATES:
-            self._say(unknown, f"the sub-flows have more than {MOST_STATES} states together", "")
+            self.files.say(unknown, f"the sub-flows have more than {MOST_STATES} states together")
             return None
         return found
-
-    def _say(self, unknown: Problem, message: str, hint: str) -> None:
-        self.problems.append(replace(unknown, message=message, hint=hint))
-
-
-def _hide_addresses(data: Any) -> None:
-    """Make secrets of the addresses in a file, before anything about it is said."""
-    written = data.get("notify") if isinstance(data, dict) else None
-    for address in written if isinstance(written, list) else [written]:
-        if isinstance(address, str):
-            Secret(address)
 
 
 def _state_of(path: Path) -> str:

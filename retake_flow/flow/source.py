@@ -29,14 +29,20 @@ class Source:
         text: What was read.
         data: The plain data: dict, list, str, int, float, bool, None.
         problems: What could not be read; duplicate keys too.
+        values: Where each value begins.
+        keys: Where the key stands that leads to a value.
+        origins: Where a line was written first that an overlay has touched, so that its key is said to stand there.
+        explained: What to say of a target that is unknown since an overlay removes it, by where it is written.
     """
 
     file: str
     text: str
     data: Any = None
     problems: list[Problem] = field(default_factory=list)
-    _values: dict[Path, Position] = field(default_factory=dict)
-    _keys: dict[Path, Position] = field(default_factory=dict)
+    values: dict[Path, Position] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    origins: dict[Path, Position] = field(default_factory=dict)
+    explained: dict[Position, Problem] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -45,13 +51,17 @@ class Source:
 
     def value(self, path: Path) -> Position:
         """Where the value at `path` begins; of what is not there, where its parent begins."""
-        while path and path not in self._values:
+        while path and path not in self.values:
             path = path[:-1]
-        return self._values.get(path, Position(self.file, 1, 1))
+        return self.values.get(path, Position(self.file, 1, 1))
 
     def key(self, path: Path) -> Position:
         """Where the key that leads to `path` stands."""
-        return self._keys.get(path) or self.value(path)
+        return self.keys.get(path) or self.value(path)
+
+    def origin(self, path: Path) -> Position:
+        """Where the line of `path` was written first, also if an overlay has touched what is in it."""
+        return self.origins.get(path) or self.key(path)
 
 
 def parse(text: str, file: str) -> Source:
@@ -121,7 +131,7 @@ class _Reader:
         self.nodes += 1
         if self.nodes > _MOST_NODES or depth > _DEEPEST:
             raise _TooLarge(f"with its aliases it holds more than {_MOST_NODES} values or nests deeper than {_DEEPEST}")
-        self.source._values[path] = self._position(node)
+        self.source.values[path] = self._position(node)
         if isinstance(node, MappingNode):
             return dict(self._pairs(node, path, depth))
         if isinstance(node, SequenceNode):
@@ -141,7 +151,7 @@ class _Reader:
                 self._problem(here, f"the key {key!r} is here twice; the first is at line {first.line}", "RF003")
                 continue
             seen[key] = here
-            self.source._keys[(*path, key)] = here
+            self.source.keys[(*path, key)] = here
             yield key, self.read(value_node, (*path, key), depth + 1)
 
     def _scalar(self, node: ScalarNode) -> Any:

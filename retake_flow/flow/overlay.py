@@ -1,0 +1,273 @@
+"""Lay an overlay over the flow that it extends: mappings merge, lists and values replace, null removes.
+
+Every key and value keeps its place, so that whatever is said later points into the file that is at fault.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from retake_flow.flow.insertion import insert
+from retake_flow.flow.problems import Position, Problem, did_you_mean
+from retake_flow.flow.source import Source
+from retake_flow.flow.targets import SEPARATOR, joined, states, targets
+from retake_flow.flow.tree import Node, plain, planted, source_of
+from retake_flow.flow.vocabulary import KINDS
+
+EXTENDS = "extends"
+#: What of a base's state goes away when the overlay makes it one of another kind.
+_OF_KIND = {
+    "do": ("with", "needs", "retry", "poll", "undo", "on_crash"),
+    "flow": ("with",),
+    "states": ("initial",),
+    "final": ("reason",),
+    "history": ("initial",),
+}
+_ROUTES = ("transitions", "always")
+#: Whose change alone is none.
+_IDENTITY = ("flow", "version", "description")
+#: What an input loses when the overlay says in another way what its value is.
+_SUPERSEDED = {
+    "value": ("default", "optional", "required", "env", "file"),
+    "required": ("default", "optional", "value"),
+    "default": ("value", "required"),
+    "optional": ("value", "required"),
+    "env": ("value",),
+    "file": ("value",),
+}
+
+
+def laid(over: Source, base: Source) -> Source:
+    """The flow that an overlay makes of the one that it extends; what is wrong with that is in its `problems`."""
+    laying = _Laying(planted(base), Path(base.file).name)
+    before = _content(laying.tree)
+    layer = planted(over)
+    laying.lay(layer)
+    if not laying.problems and _content(laying.tree) == before:
+        place = over.key((EXTENDS,))
+        hint = f"run {base.file} itself, or say here what is to be different"
+        laying.say(place, "RF024", f"this changes nothing of {laying.base}", hint)
+    source = source_of(laying.tree, over.file, over.text)
+    source.problems, source.explained = laying.problems, laying.explained()
+    return source
+
+
+def _content(tree: Node) -> dict[str, Any]:
+    data: dict[str, Any] = plain(tree)
+    return {key: value for key, value in data.items() if key not in _IDENTITY}
+
+
+class _Laying:
+    """One overlay on its way into the tree of its base."""
+
+    def __init__(self, tree: Node, base: str) -> None:
+        self.tree = tree
+        self.base = base
+        self.problems: list[Problem] = []
+        self._gone: dict[str, Position] = {}
+        self._inserted: list[tuple[str, str, Node]] = []
+
+    def say(self, place: Position, code: str, message: str, hint: str = "") -> None:
+        """Note a mistake."""
+        self.problems.append(Problem(place, code, message, hint))
+
+    def lay(self, over: Node) -> None:
+        """Merge, and then put the inserted states in."""
+        for key, node in over.value.items():
+            if key == "states":
+                self._states(self.tree, node, "")
+            elif key == "inputs":
+                self._inputs(node)
+            elif key != EXTENDS:
+                self._entry(self.tree, key, node, "the flow")
+        _touch(self.tree, over)
+        for path, word, anchor in self._inserted:
+            self.problems += insert(self.tree, path, word, anchor)
+
+    def explained(self) -> dict[Position, Problem]:
+        """What to say of targets that are not there any more, by where they are written."""
+        here = dict(states(self.tree))
+        found: dict[Position, Problem] = {}
+        for target in targets(self.tree):
+            path = None if target.means(here) else target.means(self._gone)
+            if path is not None:
+                who = repr(target.bearer) if target.bearer else "the flow"
+                on = f" on {target.event!r}" if target.event else ""
+                message = f"the state {path!r} is not there any more, and {who} goes to it{on} ({target.node.at})"
+                found[target.node.at] = Problem(self._gone[path], "RF020", message, f"say here where {who} goes{on}")
+        return found
+
+    # --- states ---------------------------------------------------------------------------------------------
+
+    def _states(self, owner: Node, over: Node, prefix: str) -> None:
+        """Merge states into a flow or a state; a key may be a path from there on."""
+        held = owner.get("states")
+        if held is None or not held.mapping or not over.mapping:
+            self._entry(owner, "states", over, _state(prefix))
+            return
+        _touch(held, over)
+        for written, node in over.value.items():
+            self._addressed(held, written, node, prefix)
+
+    def _addressed(self, held: Node, written: str, node: Node, prefix: str) -> None:
+        *way, name = written.split(SEPARATOR)
+        for step in way:
+            state = held.get(step)
+            inner = state.get("states") if state is not None else None
+            if inner is None or not inner.mapping:
+                said = f"there is no state {joined(prefix, step)!r}" if state is None else f"{step!r} holds no states"
+                hint = self._meant(step, held) if state is None else ""
+                self.say(node.key, "RF023", f"{written!r} leads nowhere in {self.base}: {said}", hint)
+                return
+            held, prefix = inner, joined(prefix, step)
+        self._state(held, name, node, joined(prefix, name))
+
+    def _state(self, held: Node, name: str, node: Node, path: str) -> None:
+        known = held.get(name)
+        if node.value is None:
+            if known is None:
+                message = f"there is no state {path!r} in {self.base} to remove"
+                self.say(node.key, "RF023", message, self._meant(name, held))
+                return
+            self._lose(path, known, node.key)
+            del held.value[name]
+            held.at = held.at if held.value else node.key
+        elif known is None:
+            self._add(held, name, node, path)
+        else:
+            self._change(known, node, path)
+
+    def _add(self, held: Node, name: str, node: Node, path: str) -> None:
+        if not node.mapping:
+            held.value[name] = node
+            return
+        if self._replaces(node) or not (node.value.keys() & {*KINDS, *_ROUTES, "before", "after"}):
+            self.say(node.key, "RF023", f"there is no state {path!r} in {self.base}", self._meant(name, held))
+            return
+        held.value[name] = node
+        words = [word for word in ("before", "after") if word in node.value]
+        anchors = [node.value.pop(word) for word in words]
+        if len(words) > 1:
+            self.say(anchors[1].key, "RF025", f"{path!r} cannot be both before a state and after one")
+        elif words:
+            self._inserted.append((path, words[0], anchors[0]))
+
+    def _change(self, known: Node, node: Node, path: str) -> None:
+        if not node.mapping or not (known.mapping or known.value is None) or self._replaces(node):
+            self._lose(path, known, node.key)
+            known.value = node.value
+        else:
+            known.value = known.value or {}
+            self._patch(known, node, path)
+        _touch(known, node)
+
+    def _patch(self, known: Node, node: Node, path: str) -> None:
+        for word in ("before", "after"):
+            if word in node.value:
+                hint = "only a new state is inserted; change the transitions of those that are there"
+                self.say(node.value.pop(word).key, "RF025", f"the state {path!r} is in {self.base} already", hint)
+        self._turn(known, node, path)
+        for key, item in node.value.items():
+            if key == "states":
+                self._states(known, item, path)
+            elif key == "activities" and item.mapping and known.get(key) is not None:
+                self._activities(known.value[key], item, path)
+            else:
+                self._entry(known, key, item, _state(path))
+
+    def _turn(self, known: Node, node: Node, path: str) -> None:
+        """Take away what belongs to the kind, or to the action, that the state has no longer."""
+        old = next((kind for kind in KINDS if kind in known.value), None)
+        new = next((kind for kind in KINDS if kind in node.value and node.value[kind].value is not None), old)
+        if new == old:
+            _forget_inputs(known, node)
+        elif old is not None:
+            self._lose(path, known, node.key, itself=False)
+            for key in (old, *_OF_KIND.get(old, ()), *_ROUTES):
+                known.value.pop(key, None)
+
+    def _activities(self, known: Node, over: Node, path: str) -> None:
+        for name, node in over.value.items():
+            activity = known.get(name)
+            if activity is not None and activity.mapping and node.mapping:
+                if self._replaces(node) or node.value.keys() & {"do", "ask"} - activity.value.keys():
+                    activity.value = {}
+                _forget_inputs(activity, node)
+            self._entry(known, name, node, f"the activities of {path!r}")
+        _touch(known, over)
+
+    def _replaces(self, node: Node) -> bool:
+        """Whether what stands here takes the place of all that the base has there."""
+        word = node.value.pop("replace", None)
+        if word is not None and not isinstance(word.value, bool):
+            self.say(word.at, "RF014", "'replace' must be true or false")
+        return word is not None and word.value is True
+
+    def _lose(self, path: str, state: Node, place: Position, *, itself: bool = True) -> None:
+        self._gone |= {inner: place for inner, _ in states(state, path)}
+        if itself:
+            self._gone[path] = place
+
+    def _meant(self, name: str, held: Node) -> str:
+        alike = [path for path, _ in states(self.tree) if path.rpartition(SEPARATOR)[2] == name]
+        return f"write its path, {alike[0]!r}" if alike else did_you_mean(name, held.value)
+
+    # --- inputs and everything else -------------------------------------------------------------------------
+
+    def _inputs(self, over: Node) -> None:
+        held = self.tree.value.setdefault("inputs", Node({}, over.at, over.key, over.key))
+        if not over.mapping or not held.mapping:
+            self._entry(self.tree, "inputs", over, "the flow")
+            return
+        for name, node in over.value.items():
+            known = held.get(name)
+            if known is None and node.value is not None and not node.mapping:
+                message = f"there is no input {name!r} in {self.base} to set"
+                self.say(node.key, "RF023", message, did_you_mean(name, held.value))
+                continue
+            if known is not None and known.mapping and node.value is not None:
+                node = node if node.mapping else Node({"value": node}, node.at, node.key, node.key)
+                for key in node.value:
+                    for old in _SUPERSEDED.get(key, ()):
+                        known.value.pop(old, None)
+            self._entry(held, name, node, "the flow's inputs")
+
+    def _entry(self, owner: Node, key: str, node: Node, what: str) -> None:
+        """Merge one key of a mapping."""
+        known = owner.get(key)
+        if node.value is None:
+            if known is None:
+                self.say(node.key, "RF023", f"{what} has no {key!r} in {self.base} to remove", _near(key, owner))
+                return
+            del owner.value[key]
+        elif known is not None and known.mapping and node.mapping:
+            if key == "undo":
+                _forget_inputs(known, node)
+            for inner, item in node.value.items():
+                self._entry(known, inner, item, f"{key!r} of {what}")
+            _touch(known, node)
+        else:
+            owner.value[key] = node
+
+
+def _touch(known: Node, over: Node) -> None:
+    """Place what was changed in the overlay, where whoever made a mistake has to look."""
+    known.at, known.key = over.at, over.key
+
+
+def _forget_inputs(known: Node, node: Node) -> None:
+    """Another action, or another sub-flow, begins without the inputs of the one before it."""
+    for key, bound in (("do", ("with", "poll")), ("flow", ("with",))):
+        old, new = known.get(key), node.get(key)
+        if old is not None and new is not None and new.value is not None and old.value != new.value:
+            for name in bound:
+                known.value.pop(name, None)
+
+
+def _state(path: str) -> str:
+    return f"the state {path!r}" if path else "the flow"
+
+
+def _near(key: str, owner: Node) -> str:
+    return did_you_mean(key, owner.value) if owner.mapping else ""
