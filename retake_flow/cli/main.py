@@ -36,7 +36,10 @@ exit codes:
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-_COMMANDS = (run, resume, answer, gates, runs, show, watch, stop, prune, check, simulate, graph, actions, doctor, rehearsal)
+_COMMANDS = (
+    *(run, resume, answer, gates, runs, show, watch, stop, prune),
+    *(check, simulate, graph, actions, doctor, rehearsal),
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -73,9 +73,10 @@ class Calls:
         """Wait until the service is ready; then it goes on until it is told to end."""
         reply = await self._begun(call, "service", self._mocks.next(call, undo=False))
         spec = self._catalogue[call.do]
-        said = reply.completion(spec)
-        end = None if reply.exits is None else Reply(EXITED, reason=reply.reason or "its mock ended it", after=reply.exits)
-        yield _Simulated(said.value, partial(self._until_end, Waiting(call, spec, "service", ready=True), end))
+        value = reply.completion(spec).value
+        reason = reply.reason or "its mock ended it"
+        end = None if reply.exits is None else Reply(EXITED, reason=reason, after=reply.exits)
+        yield _Simulated(value, partial(self._until_end, Waiting(call, spec, "service", ready=True), end))
 
     async def _begun(self, call: Call, kind: Kind, mocked: Reply | None) -> Reply:
         if mocked is not None and not mocked.after:

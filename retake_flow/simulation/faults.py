@@ -64,9 +64,10 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
         raise Unfit(path, "'type' is missing", f"there are: {', '.join(_types())}")
     if name not in _types():
         raise Unfit((*path, "type"), f"there is no error {name!r}", did_you_mean(name, _types()))
-    if (name == HTTP) != (status is not None):
-        said = "an error of HTTP needs a 'status'" if name == HTTP else f"{name!r} is no error of HTTP, so without 'status'"
-        raise Unfit(path, said)
+    if name == HTTP and status is None:
+        raise Unfit(path, "'status' is missing, which an error of the type 'http' has")
+    if name != HTTP and status is not None:
+        raise Unfit((*path, "status"), f"a 'status' belongs to the type {HTTP!r}, not to {name!r}")
     if status is not None and not 300 <= status <= 599:
         raise Unfit((*path, "status"), f"the status {status} is no error", "write one from 300 to 599")
     return Fault(name, status or 0, part.text("message"), part.text("hint"), part.seconds("retry_after"))
@@ -75,8 +76,9 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
 @cache
 def kinds() -> Mapping[str, type[RetakeFlowError]]:
     """The errors that actions raise, by their kind."""
-    known = (CredentialsError, InputError, *_family(PlatformError), *_family(StudioError), RetakeFlowError)
-    return {each.kind: each for each in known}
+    families = (*_family(PlatformError), *_family(StudioError))
+    found: list[type[RetakeFlowError]] = [CredentialsError, InputError, *families, RetakeFlowError]
+    return {each.kind: each for each in found}
 
 
 def _types() -> tuple[str, ...]:

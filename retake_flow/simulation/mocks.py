@@ -76,7 +76,8 @@ class _Reading:
             except Unfit as error:
                 self._say(error)
                 continue
-            found = [self._answer(item, (name, i) if items is written else (name,), spec) for i, item in enumerate(items)]
+            at: list[Path] = [(name, i) for i in range(len(items))] if items is written else [(name,)]
+            found = [self._answer(item, path, spec) for item, path in zip(items, at, strict=True)]
             yield key, tuple(answer for answer in found if answer is not None)
 
     def _meant(self, name: str) -> tuple[str, ActionSpec]:
@@ -108,7 +109,8 @@ def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
     part = Part({"outcome": written} if isinstance(written, str) else written, path, _KEYS)
     after, exits = part.seconds("after") or 0.0, part.seconds("exits")
     if exits is not None and not spec.service:
-        raise Unfit((*path, "exits"), f"{spec.name!r} is no service, so it does not exit", "`after` says how long it takes")
+        hint = "`after` says how long it takes"
+        raise Unfit((*path, "exits"), f"{spec.name!r} is no service, so it does not exit", hint)
     if "error" in part:
         beside = next((key for key in ("outcome", "value", "reason", "exits") if key in part), "")
         if beside:
@@ -116,5 +118,6 @@ def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
         return Reply(fault=faults.fault(part["error"], (*path, "error")), after=after)
     if "reason" in part and exits is None:
         raise Unfit((*path, "reason"), "a 'reason' belongs to 'exits'")
-    said = replies.result(Part({key: part[key] for key in ("outcome", "value") if key in part}, path, _KEYS), path, spec)
+    ending = Part({key: part[key] for key in ("outcome", "value") if key in part}, path, _KEYS)
+    said = replies.result(ending, path, spec)
     return Reply(said.outcome, said.value, part.text("reason"), after=after, exits=exits)

@@ -99,7 +99,8 @@ def seconds(value: Any, path: Path) -> float:
     except (ValueError, OverflowError):
         found = -1.0
     if not (isfinite(found) and found >= 0):
-        raise Unfit(path, f"{shown(value)} is no duration", "write for example 2s, 1h30m, 500ms, or a number of seconds")
+        hint = "write for example 2s, 1h30m, 500ms, or a number of seconds"
+        raise Unfit(path, f"{shown(value)} is no duration", hint)
     return found
 
 

@@ -75,7 +75,7 @@ def result(part: Part, path: Path, spec: ActionSpec, *, ready: bool = False) -> 
 def _out_of_turn(spec: ActionSpec, ready: bool) -> tuple[str, str]:
     if ready:
         return f"{spec.name!r} is ready already", f"the outcome {EXITED!r} ends it"
-    return f"{spec.name!r} is not ready yet, so it cannot have exited", "make it ready first, or let it fail by an error"
+    return f"{spec.name!r} is not ready yet, so it cannot exit", "make it ready first, or let it fail by an error"
 
 
 def _usual(spec: ActionSpec, ready: bool, path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -108,7 +108,13 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "error": ("error",),
     "answer": ("answer",),
 }
-_READ: Final = {"event": _event, "advance": _advance, "result": _result, "error": _error, "answer": _answer}
+_READ: Final[Mapping[str, Callable[[Part], Happening]]] = {
+    "event": _event,
+    "advance": _advance,
+    "result": _result,
+    "error": _error,
+    "answer": _answer,
+}
 _WORDS: Final = 'write for example {"advance": "2s"} or {"event": "stop"}'
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import RetakeFlowError, UsageError
+from retake_flow.errors import AnswerInvalid, RetakeFlowError, UsageError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import did_you_mean
 from retake_flow.flow.source import Path
-from retake_flow.ports.runs import Holder
 from retake_flow.redact import Secret
 from retake_flow.run import answers
 from retake_flow.run.gates import Answer, Gate
@@ -26,15 +25,12 @@ from retake_flow.simulation.mocks import Mocks
 from retake_flow.simulation.reading import Unfit
 from retake_flow.simulation.replies import Reply
 from retake_flow.simulation.script import Advance, Answered, Event, Failure, Happening, Result
+from retake_flow.simulation.track import CIRCLES, Track
 from retake_flow.simulation.view import milliseconds, view
-from retake_flow.simulation.virtual_time import EPOCH, SteppedLoop, VirtualClock
-from retake_flow.store.memory import MemoryRuns
+from retake_flow.simulation.virtual_time import SteppedClock, SteppedLoop
 
 #: The name of a simulated run.
 RUN = "simulated"
-#: How much may happen at one moment before the run counts as going round in a circle.
-MOST_AT_ONCE = 10_000
-_CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run goes round in a circle"
 
 
 class Simulation:
@@ -55,21 +51,19 @@ class Simulation:
         """
         self.refused = 0
         self._flow = flow
-        self._places = {**places.performing(flow), **{place: "" for place in flow.states}}
+        self._places = {**places.performing(flow), **dict.fromkeys(flow.states, "")}
         self._time = 0.0
         self._loop = SteppedLoop()
-        self._clock = _Clock(self._loop)
-        self._track = _Track(self._clock, lambda: self._runner.kill())
+        self._clock = SteppedClock(self._loop)
+        self._track = Track(self._clock, lambda: self._runner.kill())
         self._calls = Calls(catalogue, mocks, self._clock)
         run = Run(RUN, flow.name, flow.digest, inputs)
-        runs = MemoryRuns(now=self._clock.now)
-        claim = runs.create(run, agent="", flow_file=flow.file, flow_text="", holder=Holder("here", 0, 0.0))
         self._runner = Runner(
             Machine(flow, catalogue),
             run,
             catalogue=catalogue,
             actions=self._calls,
-            store=claim,
+            store=_Nowhere(),
             clock=self._clock,
             listeners=[self._track],
         )
@@ -95,6 +89,8 @@ class Simulation:
             self._happen(script.parse(line))
         except Unfit as error:
             return self._refused(number, _located(error), error.hint)
+        except AnswerInvalid as error:
+            return self._refused(number, f"answer: {error.message}", "the queue shows what is asked")
         except RetakeFlowError as error:
             return self._refused(number, error.message, error.hint)
         self._settle()
@@ -119,7 +115,7 @@ class Simulation:
     def _view(self) -> dict[str, Any]:
         entered, exited = self._track.taken()
         more = {"time": self._time, "entered": entered, "exited": exited}
-        run = replace(self._runner.run, reason=_CIRCLES) if self._track.circles else self._runner.run
+        run = replace(self._runner.run, reason=CIRCLES) if self._track.circles else self._runner.run
         return view(self._flow, run, self._calls.waiting, self._clock.pauses, over=self._runner.over, **more)
 
     # --- what a line says ---------------------------------------------------------------------------------
@@ -171,72 +167,22 @@ class Simulation:
         if len(found) == 1:
             return by_place[found[0]]
         asked = ", ".join(gates) or "nothing"
-        said = "more than one question may be meant" if found else f"{name!r} is not asked" if name else "nothing is asked"
+        said = "more than one question may be meant" if found else f"{name or 'a question'!r} is not asked"
         raise Unfit(("answer", "gate"), said, f"it asks: {asked}")
 
     def _answer(self, gate: Gate, said: Answered) -> Answer:
-        found = answers.answer(
-            gate, said.fields, decision=said.decision, by=said.by, channel="script", at=self._clock.now()
-        )
+        now = self._clock.now()
+        found = answers.answer(gate, said.fields, decision=said.decision, by=said.by, channel="script", at=now)
         hidden = gate.secrets_of(found.decision)
         fields = {name: Secret(v) if name in hidden and isinstance(v, str) else v for name, v in found.fields.items()}
         return Answer(found.decision, fields, found.by, found.channel, found.at)
 
 
-class _Clock(VirtualClock):
-    """The engine's clock; also for who asks for the time while the loop stands still."""
+class _Nowhere:
+    """Keeps nothing: a simulation is over with its process."""
 
-    def __init__(self, loop: SteppedLoop) -> None:
-        self.pauses: dict[str, float] = {}
-        self._loop = loop
-
-    def now(self) -> float:
-        return EPOCH + self._loop.time()
-
-    async def sleep_until(self, due: float) -> None:
-        task = asyncio.current_task()
-        name = "" if task is None else task.get_name()
-        self.pauses[name] = due
-        try:
-            await super().sleep_until(due)
-        finally:
-            self.pauses.pop(name, None)
-
-
-class _Track:
-    """Hears the records of the run: what is entered and left, and whether it goes round in a circle.
-
-    Attributes:
-        circles: Whether it does; then it was ended.
-    """
-
-    def __init__(self, clock: VirtualClock, end: Callable[[], None]) -> None:
-        self.circles = False
-        self._clock = clock
-        self._end = end
-        self._entered: list[str] = []
-        self._exited: list[str] = []
-        self._at = 0.0
-        self._count = 0
-
-    def heard(self, record: Record) -> None:
-        """Take notice of a record."""
-        if record["event"] == "state_entered":
-            self._entered.append(record["state"])
-        elif record["event"] == "state_left":
-            self._exited.append(record["state"])
-        now = self._clock.now()
-        self._count = self._count + 1 if now == self._at else 0
-        self._at = now
-        if self._count == MOST_AT_ONCE:
-            self.circles = True
-            self._end()
-
-    def taken(self) -> tuple[list[str], list[str]]:
-        """What was entered and left since this was asked last."""
-        taken = self._entered, self._exited
-        self._entered, self._exited = [], []
-        return taken
+    def write(self, run: Run, records: Sequence[Record]) -> None:
+        """Nothing is written down."""
 
 
 def _located(error: Unfit) -> str:

@@ -96,6 +96,32 @@ class VirtualClock:
         await asyncio.sleep(max(0.0, due - self.now()))
 
 
+class SteppedClock(VirtualClock):
+    """The engine's clock on a stepped loop, also while that stands still.
+
+    Attributes:
+        pauses: Until when each task sleeps (seconds since the epoch), by its name.
+    """
+
+    def __init__(self, loop: SteppedLoop) -> None:
+        self.pauses: dict[str, float] = {}
+        self._loop = loop
+
+    def now(self) -> float:
+        """Seconds since the epoch, on the virtual calendar."""
+        return EPOCH + self._loop.time()
+
+    async def sleep_until(self, due: float) -> None:
+        """Return when it is `due`."""
+        task = asyncio.current_task()
+        name = "" if task is None else task.get_name()
+        self.pauses[name] = due
+        try:
+            await super().sleep_until(due)
+        finally:
+            self.pauses.pop(name, None)
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end in virtual time.
 
