@@ -1,0 +1,167 @@
+"""docs/cookbook.md: each recipe is played against the rehearsed platform, in virtual time, and does what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from retake_flow.notices.apprise import notifiers
+from retake_flow.redact import Secret
+from retake_flow.run.records import Record
+from retake_flow.testing.rehearsed import Rehearsal, opened
+
+COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
+_SECTIONS = re.split(r"^## ", COOKBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+RECIPES = {section.split("\n", 1)[0].strip(): section for section in _SECTIONS}
+ON_AIR = "broadcast/pushing/on_air"
+
+
+class Kitchen:
+    """A recipe's files in a folder of their own."""
+
+    def __init__(self, recipe: str, folder: Path) -> None:
+        self.folder = folder
+        self.files = []
+        for name, text in re.findall(r"```\w+\n# (\S+\.\w+)\n(.*?)```", RECIPES[recipe], re.DOTALL):
+            (folder / name).write_text(text, encoding="utf-8")
+            self.files.append(name)
+
+    def rehearsal(self, name: str = "", within: str = "1m", *, known: bool = True) -> Rehearsal:
+        """A run of a recipe's flow, on air for as long as given."""
+        flow = opened(str(self.folder / (name or self.files[0])))
+        rehearsal = Rehearsal(flow, self.folder)
+        if flow.inputs["max_duration"].schema.get("value") is None:
+            rehearsal.inputs["max_duration"] = within
+        if known:
+            rehearsal.give_credentials()
+        return rehearsal
+
+
+def _another_resolution(kitchen: Kitchen) -> None:
+    played = kitchen.rehearsal().play()
+    assert played.run.outcome == "completed"
+    [display] = played.records("activity_started", activity="broadcast:display")
+    [encoder] = played.records("activity_started", activity="broadcast/pushing:encoder")
+    assert (display["inputs"]["size"], encoder["inputs"]["bitrate"]) == ("1920x1080", "4000k")
+
+
+def _word_by_discord(kitchen: Kitchen) -> None:
+    [address] = re.findall(r'RETAKE_FLOW_NOTIFY="(.+?)"', RECIPES["Word by Discord"])
+    real = address.replace("WEBHOOK_ID", "4" * 18).replace("WEBHOOK_TOKEN", "t" * 68)
+    assert len(notifiers([Secret(real)])) == 1
+    rehearsal = kitchen.rehearsal()
+    assert [each.reveal() for each in rehearsal.flow.notify] == ["json://127.0.0.1:8080/told"]
+    assert rehearsal.play().run.outcome == "completed"
+
+
+def _no_thumbnails_after_the_first(kitchen: Kitchen) -> None:
+    played = kitchen.rehearsal(within="30m").play()
+    assert played.run.outcome == "completed"
+    assert len(played.agent["thumbnails"]) == 1
+
+
+def _two_agents_on_one_machine(kitchen: Kitchen) -> None:
+    for name, said in (("night.yaml", "The owl is awake."), ("day.yaml", "The lark is up.")):
+        played = kitchen.rehearsal(name).play()
+        assert played.run.outcome == "completed"
+        [opening] = played.records("action_started", action="chat.send")
+        assert opening["inputs"]["message"] == said
+
+
+def _ask_before_going_live(kitchen: Kitchen) -> None:
+    for decision, outcome in (("allow", "completed"), ("refuse", "declined")):
+        rehearsal = kitchen.rehearsal()
+        rehearsal.comebacks = [60.0]
+        rehearsal.intervene("approve", 5.0, lambda scene, said=decision: scene.answer("approve", {}, decision=said))
+        played = rehearsal.play()
+        assert (played.run.outcome, bool(played.records("state_entered", state=ON_AIR))) == (
+            outcome,
+            outcome == "completed",
+        )
+
+
+def _ask_where_to_go_while_on_air(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal()
+    rehearsal.intervene(ON_AIR, 10.0, lambda scene: scene.answer("way", {"direction": "owls"}))
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    assert played.records("action_started", state="broadcast/pushing/turning")[0]["inputs"]["message"] == "Next: owls"
+    assert len(played.records("activity_started", activity="broadcast/pushing:encoder")) == 1
+
+
+def _say_goodbye(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal()
+    rehearsal.intervene(ON_AIR, 10.0, lambda scene: scene.runner.stop())
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    said = [record["inputs"]["message"] for record in played.records("action_started", action="chat.send")]
+    assert said[-1] == "That was it for today. Thank you!"
+    assert played.last["event"] == "run_ended"
+
+
+def _ask_when_the_guide_has_changed(kitchen: Kitchen) -> None:
+    assert kitchen.rehearsal().play().run.outcome == "completed"
+    for decision, outcome in (("go_on", "completed"), ("stop_here", "outdated")):
+        rehearsal = kitchen.rehearsal()
+        rehearsal.options = replace(rehearsal.options, skill_version="3.0.0")
+        rehearsal.comebacks = [60.0]
+        rehearsal.intervene("read_guide", 5.0, lambda s, said=decision: s.answer("read_guide", {}, decision=said))
+        played = rehearsal.play()
+        assert played.run.outcome == outcome
+        assert "version 3.0.0; this flow was written for 2.1.2" in played.records("gate_opened")[0]["message"]
+
+
+def _never_register(kitchen: Kitchen) -> None:
+    played = kitchen.rehearsal(known=False).play()
+    assert (played.run.outcome, played.run.state) == ("failed", "stranger")
+    assert "RETAKE_CREDENTIALS" in played.run.reason
+    assert kitchen.rehearsal().play().run.outcome == "completed"
+
+
+def _stop_when_nobody_watches(kitchen: Kitchen) -> None:
+    played = kitchen.rehearsal(within="2h").play()
+    assert played.run.outcome == "completed"
+    [on_air] = played.records("state_entered", state=ON_AIR)
+    assert (_seconds(played.last) - _seconds(on_air)) == pytest.approx(1800, abs=10)
+
+
+def _another_pace(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal()
+    rehearsal.intervene(ON_AIR, 700.0, lambda scene: scene.runner.stop())
+    played = rehearsal.play()
+    assert played.run.inputs["max_duration"] == "3h"
+    thumbnails = [_seconds(record) for record in played.records("activity_result", activity=f"{ON_AIR}:thumbnail")]
+    assert thumbnails[1] - thumbnails[0] == pytest.approx(300, abs=5)
+    chat = [_seconds(record) for record in played.records("activity_result", activity=f"{ON_AIR}:chat")]
+    assert {round(later - earlier) for earlier, later in pairwise(chat[1:])} == {10}
+
+
+def _seconds(record: Record) -> float:
+    return datetime.fromisoformat(record["t"]).timestamp()
+
+
+RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
+    "Ask when the platform's guide has changed": _ask_when_the_guide_has_changed,
+    "Never register": _never_register,
+    "Stop when nobody watches": _stop_when_nobody_watches,
+    "Another pace": _another_pace,
+    "Another resolution": _another_resolution,
+    "Word by Discord": _word_by_discord,
+    "No thumbnails after the first": _no_thumbnails_after_the_first,
+    "Two agents on one machine": _two_agents_on_one_machine,
+    "Ask before going live": _ask_before_going_live,
+    "Ask where to go while on air": _ask_where_to_go_while_on_air,
+    "Say goodbye": _say_goodbye,
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_recipe_does_what_it_says(recipe: str, tmp_path: Path) -> None:
+    """Its files are without mistakes, and a run with them shows the wish fulfilled."""
+    RECIPE_TESTS[recipe](Kitchen(recipe, tmp_path))
