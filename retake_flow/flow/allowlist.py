@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -20,6 +19,7 @@ _DEEPEST = 40
 ROOTS = ("inputs", "outputs", "vars", "visits", "activities", "result", "event", "run")
 
 Names = frozenset[tuple[str, ...]]
+Trees = tuple[nodes.Node, ...]
 
 _NODES = (
     nodes.Name, nodes.Const, nodes.TemplateData, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Filter, nodes.Test,
@@ -32,29 +32,50 @@ _SPOKEN = {"Call": "calling something but in('STATE')", "Pow": "a power"}
 ACTIVE = "in"
 
 
-def names_in_condition(text: str) -> Names:
-    """Every dotted name that a bare expression uses: `visits.pushing < 6` uses `("visits", "pushing")`.
+def condition(text: str) -> Trees:
+    """The syntax tree of a bare expression.
 
     Raises:
-        ExpressionError: The text is not an expression, or holds what is not allowed.
+        ExpressionError: The text is not an expression.
     """
     if "{{" in text or "{%" in text:
         raise ExpressionError("a condition is a bare expression, without {{ }}")
-    return _names([_parsed(text, bare=True)])
+    return (_parsed(text, bare=True),)
 
 
-def names_in_template(text: str) -> Names:
-    """Every dotted name that the `{{ … }}` of a text use.
+def template(text: str) -> Trees:
+    """The syntax trees of a text: of what stands outside its `{{ … }}`, and of each of them, in their order.
 
     Raises:
-        ExpressionError: One of them is not an expression, or holds what is not allowed.
+        ExpressionError: One of them is not an expression.
     """
     found: list[nodes.Node] = []
     for child in _parsed(text, bare=False).body:
         if not isinstance(child, nodes.Output):
             raise ExpressionError(f"`{text}`: only {{{{ … }}}} is allowed, no statements")
         found += child.nodes
-    return _names(found)
+    return tuple(found)
+
+
+def names(trees: Trees) -> Names:
+    """Every dotted name used: `visits.pushing < 6` uses `("visits", "pushing")`.
+
+    Raises:
+        ExpressionError: They hold what is not allowed.
+    """
+    found: set[tuple[str, ...]] = set()
+    for tree in trees:
+        _walk(tree, found, 0)
+    return frozenset(found)
+
+
+def chain(node: nodes.Node) -> tuple[str, ...]:
+    """The dotted name that a node is, or nothing."""
+    attributes: list[str] = []
+    while isinstance(node, nodes.Getattr):
+        attributes.append(node.attr)
+        node = node.node
+    return (node.name, *reversed(attributes)) if isinstance(node, nodes.Name) else ()
 
 
 def _parsed(text: str, *, bare: bool) -> Any:
@@ -74,28 +95,21 @@ def _parsed(text: str, *, bare: bool) -> Any:
         raise ExpressionError("the expression nests too deep or holds too large a number") from None
 
 
-def _names(trees: Iterable[nodes.Node]) -> Names:
-    found: set[tuple[str, ...]] = set()
-    for tree in trees:
-        _walk(tree, found, 0)
-    return frozenset(found)
-
-
 def _walk(node: nodes.Node, found: set[tuple[str, ...]], depth: int) -> None:
     if isinstance(node, nodes.Call):
         return found.add((ACTIVE, _state_asked_for(node)))
-    chain = _chain(node)
-    if depth + len(chain) > _DEEPEST:
+    dotted = chain(node)
+    if depth + len(dotted) > _DEEPEST:
         raise ExpressionError("the expression nests too deep")
     if not isinstance(node, _NODES):
         raise ExpressionError(f"{_SPOKEN.get(type(node).__name__, type(node).__name__)} is not allowed here")
     _refuse(node)
-    if chain:
-        found.add(chain)
-        if chain[0] not in ROOTS:
-            raise ExpressionError(f"unknown name {chain[0]!r}", hint=did_you_mean(chain[0], ROOTS))
+    if dotted:
+        found.add(dotted)
+        if dotted[0] not in ROOTS:
+            raise ExpressionError(f"unknown name {dotted[0]!r}", hint=did_you_mean(dotted[0], ROOTS))
     for child in node.iter_child_nodes():
-        if not (chain and isinstance(child, nodes.Name | nodes.Getattr)):
+        if not (dotted and isinstance(child, nodes.Name | nodes.Getattr)):
             _walk(child, found, depth + 1)
     return None
 
@@ -139,18 +153,10 @@ def _refuse_unknown(node: nodes.Filter | nodes.Test, what: str, known: tuple[str
 def _attributes(node: nodes.Node) -> tuple[str, ...]:
     """The names after a dot or in brackets that a node looks up."""
     if isinstance(node, nodes.Getattr):
-        return (*_chain(node), node.attr)
+        return (*chain(node), node.attr)
     return (str(node.arg.value),) if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) else ()
 
 
 def _is_text(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Const) and isinstance(node.value, str)
 
-
-def _chain(node: nodes.Node) -> tuple[str, ...]:
-    """The dotted name that a node is, or nothing."""
-    names: list[str] = []
-    while isinstance(node, nodes.Getattr):
-        names.append(node.attr)
-        node = node.node
-    return (node.name, *reversed(names)) if isinstance(node, nodes.Name) else ()

@@ -13,7 +13,8 @@ from typing import Any
 from jinja2 import TemplateError, UndefinedError, nodes
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.allowlist import Names, names_in_condition, names_in_template
+from retake_flow.flow import allowlist
+from retake_flow.flow.allowlist import Names, Trees
 from retake_flow.flow.problems import Position
 from retake_flow.flow.sandbox import ENVIRONMENT, bounded
 
@@ -29,13 +30,29 @@ class Expression:
         position: Where.
     """
 
-    __slots__ = ("_compiled", "_names", "position", "text")
+    __slots__ = ("_compiled", "_names", "_trees", "position", "text")
 
     def __init__(self, text: str, position: Position) -> None:
         self.text = text
         self.position = position
         self._compiled: Callable[[Mapping[str, Any]], Any] | None = None
         self._names: Names | None = None
+        self._trees: Trees | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether its value keeps its type; else it is filled into a text."""
+        return True
+
+    def trees(self) -> Trees:
+        """Jinja2's syntax trees of what it is made of.
+
+        Raises:
+            ExpressionError: The text is not an expression.
+        """
+        if self._trees is None:
+            self._trees = self._parsed()
+        return self._trees
 
     def names(self) -> Names:
         """Every dotted name used, as tuples: `outputs.stream_key.url` is `("outputs", "stream_key", "url")`.
@@ -44,7 +61,7 @@ class Expression:
             ExpressionError: The text is not an expression, or holds what is not allowed.
         """
         if self._names is None:
-            self._names = self._inspected()
+            self._names = allowlist.names(self.trees())
         return self._names
 
     def value(self, names: Mapping[str, Any]) -> Any:
@@ -74,8 +91,8 @@ class Expression:
             raise ExpressionError(f"the condition `{self.text}` gave {answer!r}, which is neither true nor false")
         return answer
 
-    def _inspected(self) -> Names:
-        return names_in_condition(self.text)
+    def _parsed(self) -> Trees:
+        return allowlist.condition(self.text)
 
     def _program(self) -> Callable[[Mapping[str, Any]], Any]:
         return ENVIRONMENT.compile_expression(self.text, undefined_to_none=False)
@@ -89,13 +106,20 @@ class Template(Expression):
 
     __slots__ = ()
 
-    def _inspected(self) -> Names:
-        return names_in_template(self.text)
+    @property
+    def alone(self) -> bool:
+        """Whether its value keeps its type; else it is filled into a text."""
+        parts = [part for part in self.trees() if not _blank(part)]
+        return len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)
+
+    def _parsed(self) -> Trees:
+        return allowlist.template(self.text)
 
     def _program(self) -> Callable[[Mapping[str, Any]], Any]:
-        inner = _only_expression(self.text)
-        if inner is None:
+        if not self.alone:
             return ENVIRONMENT.from_string(self.text).render
+        # `{{-` and `-}}` trim white space around them in Jinja2; with nothing around they mean nothing.
+        inner = re.sub(r"^\{\{[-+]?|[-+]?\}\}$", "", self.text.strip()).strip()
         return ENVIRONMENT.compile_expression(inner, undefined_to_none=False)
 
 
@@ -132,12 +156,5 @@ def _missing(said: str) -> str:
     return f"there is no {name[-2]!r} here (yet)" if len(name) > 2 else said
 
 
-def _only_expression(text: str) -> str | None:
-    stripped = text.strip()
-    if not (stripped.startswith("{{") and stripped.endswith("}}")):
-        return None
-    parts = [part for output in ENVIRONMENT.parse(stripped).find_all(nodes.Output) for part in output.nodes]
-    if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-        return None
-    # `{{-` and `-}}` trim white space around them in Jinja2; with nothing around they mean nothing.
-    return re.sub(r"^\{\{[-+]?|[-+]?\}\}$", "", stripped).strip()
+def _blank(part: nodes.Node) -> bool:
+    return isinstance(part, nodes.TemplateData) and not part.data.strip()

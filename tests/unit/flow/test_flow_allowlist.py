@@ -7,11 +7,21 @@ from time import monotonic
 import pytest
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.allowlist import names_in_condition, names_in_template
+from retake_flow.flow.allowlist import Names, condition, names, template
+
+
+def names_in_condition(text: str) -> Names:
+    """The names of a bare expression."""
+    return names(condition(text))
+
+
+def names_in_template(text: str) -> Names:
+    """The names of the expressions in a text."""
+    return names(template(text))
 
 
 @pytest.mark.parametrize(
-    ("text", "names"),
+    ("text", "used"),
     [
         ("true", set()),
         ("visits.pushing < 6", {("visits", "pushing")}),
@@ -22,17 +32,17 @@ from retake_flow.flow.allowlist import names_in_condition, names_in_template
         ("result", {("result",)}),
     ],
 )
-def test_every_name_used_is_found(text: str, names: set[tuple[str, ...]]) -> None:
+def test_every_name_used_is_found(text: str, used: set[tuple[str, ...]]) -> None:
     """The dotted names of an expression are told, wherever in it they are."""
-    assert names_in_condition(text) == names
-    assert names_in_template("{{ " + text + " }} and more") == names
+    assert names_in_condition(text) == used
+    assert names_in_template("{{ " + text + " }} and more") == used
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("inputs.x()", "calling something is not allowed"),
-        ("range(9)", "calling something is not allowed"),
+        ("inputs.x()", "calling something but .* is not allowed"),
+        ("range(9)", "calling something but .* is not allowed"),
         ("2 ** 9", "a power is not allowed"),
         ("inputs._x", "private name '_x'"),
         ("_x", "unknown name '_x'"),
