@@ -118,6 +118,11 @@ def debugging() -> bool:
     return os.environ.get("RETAKE_FLOW_DEBUG", "") not in ("", "0")
 
 
+def variables() -> Mapping[str, str]:
+    """The environment as the inputs of flows may be read from it."""
+    return os.environ
+
+
 def inherited() -> dict[str, str]:
     """The environment that programs we start inherit."""
     return dict(os.environ)

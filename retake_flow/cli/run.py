@@ -39,15 +39,15 @@ def run(args: argparse.Namespace) -> int:
     from retake_flow.cli import flows
     from retake_flow.cli.options import read_options
     from retake_flow.errors import UsageError
-    from retake_flow.flow.inputs import resolve
-    from retake_flow.settings import Settings
+    from retake_flow.flow.inputs import provided, resolve
+    from retake_flow.settings import Settings, variables
     from retake_flow.wiring import running
     from retake_flow.wiring.storing import opened
 
     if (args.rehearsal_options or args.folder) and not args.rehearse:
         raise UsageError("--rehearsal-options and --folder go with --rehearse")
     settings = Settings.from_environment()
-    flow = flows.opened(args.flow, settings)
+    flow = provided(flows.opened(args.flow, settings), variables())
     inputs = resolve(flow, _given(args, flow))
     options = read_options(args.rehearsal_options) if args.rehearse else None
     running.require_programs(flow)

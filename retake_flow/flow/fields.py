@@ -1,6 +1,6 @@
 """Values that people give by name: the inputs of a run, the answers to a gate. Declared as JSON Schema properties.
 
-Beside the words of JSON Schema a property may have `default`, `optional`, `secret` and a `format` of ours.
+Beside the words of JSON Schema a property may have a `format` of ours, and `OURS`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from retake_flow.redact import Secret
 Declared = Mapping[str, Mapping[str, Any]]
 
 #: What a property may have that JSON Schema does not know, or reads in another way.
-OURS = ("default", "optional", "secret", "format")
+OURS = ("default", "optional", "secret", "format", "value", "required", "env", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Reading:
 
 def required(schema: Mapping[str, Any]) -> bool:
     """Whether a property has to be given."""
-    return "default" not in schema and not schema.get("optional", False)
+    return "default" not in schema and "value" not in schema and not schema.get("optional", False)
 
 
 def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
@@ -49,7 +49,10 @@ def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
         if name not in declared:
             reading.unknown[name] = did_you_mean(name, declared)
     for name, schema in declared.items():
-        if name in given:
+        if "value" in schema:
+            reading.values[name] = schema["value"]
+            reading.unfit.update({name: "is fixed by the flow"} if name in given else {})
+        elif name in given:
             shown = _revealed(given[name])
             hidden = shown is not given[name]
             value = _typed(shown, schema)

@@ -82,7 +82,7 @@ class Files:
     def _resolved(self, text: str, file: str, chain: tuple[str, ...]) -> Source:
         source = parse(text, file)
         self._texts[file] = text
-        _hide_addresses(source.data)
+        _hide_secrets(source.data)
         self.problems += source.problems
         if isinstance(source.data, dict) and EXTENDS in source.data:
             source = self._extended(source, chain)
@@ -111,9 +111,17 @@ class Files:
         return source
 
 
-def _hide_addresses(data: Any) -> None:
-    """Make secrets of the addresses in a file, before anything about it is said."""
+def _hide_secrets(data: Any) -> None:
+    """Make secrets of what must not be seen in a file, before anything about it is said."""
     written = data.get("notify") if isinstance(data, dict) else None
-    for address in written if isinstance(written, list) else [written]:
-        if isinstance(address, str):
-            Secret(address)
+    inputs = data.get("inputs") if isinstance(data, dict) else None
+    for declared in inputs.values() if isinstance(inputs, dict) else ():
+        if isinstance(declared, dict) and declared.get("secret"):
+            _hide([declared.get("default"), declared.get("value")])
+    _hide(written if isinstance(written, list) else [written])
+
+
+def _hide(values: list[Any]) -> None:
+    for value in values:
+        if isinstance(value, str):
+            Secret(value)

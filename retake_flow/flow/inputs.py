@@ -1,29 +1,184 @@
-"""The inputs of a run: what was given, turned into the declared types, with defaults filled in."""
+"""The inputs of a run: fixed in the flow, given, read from the environment or a file, or left at their defaults."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from retake_flow.errors import InputError
-from retake_flow.flow.fields import read
-from retake_flow.flow.model import Flow
+from retake_flow.flow.fields import mismatch, read
+from retake_flow.flow.model import Flow, Input, State
+from retake_flow.flow.problems import Problem
+from retake_flow.flow.source import Source
+from retake_flow.redact import Secret
+
+_LARGEST = 64 * 1024  # bytes of a file that holds an input
 
 
 def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
     """The value of every input.
 
     Args:
-        flow: Declares the inputs.
+        flow: Declares the inputs; what the environment and files say is among their defaults (`provided`).
         given: Values by name; texts are read as the declared type (`--set tries=3`).
 
     Raises:
-        InputError: One is unknown, missing or not of its type; all of them are named.
+        InputError: One is unknown, missing, not of its type, or not for the command line; all of them are named.
     """
-    found = read({name: declared.schema for name, declared in flow.inputs.items()}, given)
+    refused = {name: said for name in given if (said := _refused(flow.inputs.get(name)))}
+    allowed = {name: value for name, value in given.items() if name not in refused}
+    found = read({name: declared.schema for name, declared in flow.inputs.items()}, allowed)
     problems = [f"the flow {flow.name!r} has no input {name!r} ({hint})" for name, hint in found.unknown.items()]
+    problems += refused.values()
     problems += [f"the input {name!r} {said}" for name, said in found.unfit.items()]
-    problems += [f"the input {name!r} is missing; give it with --set {name}=…" for name in found.missing]
+    problems += [f"the input {name!r} is missing; {_ways(flow.inputs[name])}" for name in found.missing]
     if problems:
         raise InputError("\n".join(problems))
     return found.values
+
+
+def provided(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow:
+    """The flow with what the environment and files say as the defaults of its inputs, and of its sub-flows' inputs.
+
+    Args:
+        flow: Says which variables and files.
+        environment: The variables.
+        file: Where the flow's file is now, when it was loaded by another name.
+
+    Raises:
+        InputError: A file cannot be read, a value is not of its type, or a sub-flow lacks one that nobody else gives.
+    """
+    problems: list[str] = []
+    reading = _Provision(environment, flow.file, file or flow.file, problems)
+    inputs = {name: reading.provided(declared) for name, declared in flow.inputs.items()}
+    states = {path: reading.inside(state) for path, state in flow.states.items()}
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
+    return replace(flow, inputs=inputs, states=states)
+
+
+def placed(inputs: Mapping[str, Input], source: Source) -> dict[str, Input]:
+    """Inputs whose files are sought beside the file in which they are named."""
+    return {name: _placed(declared, source) for name, declared in inputs.items()}
+
+
+def flaws(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
+    """What is wrong with the declared inputs that their schema does not say."""
+    for name, schema in data.get("inputs", {}).items():
+        path = ("inputs", name)
+        if schema.get("secret"):
+            for key in ("default", "value"):
+                if key in schema:
+                    message = f"the input {name!r} is secret, but whoever can read this file can read it"
+                    hint = "take it away, and say where it comes from: `env: NAME` or `file: PATH`"
+                    yield Problem(source.key((*path, key)), "RF047", message, hint)
+            if schema["type"] != "string":
+                yield Problem(source.value((*path, "type")), "RF047", f"the secret input {name!r} must be a string")
+        elif "value" in schema:
+            said = mismatch(schema["value"], schema)
+            if said:
+                yield Problem(source.value((*path, "value")), "RF044", f"the value of the input {name!r} {said}")
+
+
+def _refused(declared: Input | None) -> str:
+    """Why an input is not to be given on the command line, or nothing."""
+    if declared is not None and "value" in declared.schema:
+        return f"the input {declared.name!r} is fixed at {declared.position}; change it there"
+    if declared is not None and declared.schema.get("secret"):
+        said = f"the input {declared.name!r} is secret, and others can read the command line"
+        return f"{said}; {_ways(declared)}"
+    return ""
+
+
+def _ways(declared: Input) -> str:
+    """What a person can do to give an input."""
+    name, schema = declared.name, declared.schema
+    ways = [f"set the variable {schema['env']}"] if "env" in schema else []
+    ways += [f"write it into the file {schema['file']}"] if "file" in schema else []
+    if not schema.get("secret"):
+        ways.append(f"give it with --set {name}=…")
+    return ", or ".join(ways) or f"say at {declared.position} where it comes from: `env: NAME` or `file: PATH`"
+
+
+def _placed(declared: Input, source: Source) -> Input:
+    written = declared.schema.get("file")
+    if not isinstance(written, str):
+        return declared
+    beside = Path(source.value(("inputs", declared.name, "file")).file).parent
+    path = written if written.startswith("~/") else str(beside / written)
+    return replace(declared, schema={**declared.schema, "file": path})
+
+
+class _Provision:
+    """Reads inputs where they are said to be.
+
+    Args:
+        environment: The variables.
+        loaded: The name by which the flow's file was loaded.
+        now: Where that file is now.
+        problems: Gets what is wrong.
+    """
+
+    def __init__(self, environment: Mapping[str, str], loaded: str, now: str, problems: list[str]) -> None:
+        self._environment = environment
+        self._loaded = loaded
+        self._now = now
+        self._problems = problems
+
+    def provided(self, declared: Input) -> Input:
+        """An input with what was found as its default."""
+        origin, text = self._found(declared)
+        if text is None:
+            return declared
+        name, schema = declared.name, declared.schema
+        given = Secret(text) if schema.get("secret") else text
+        found = read({name: schema}, {name: given})
+        self._problems += [f"the input {name!r}, from {origin}, {said}" for said in found.unfit.values()]
+        return replace(declared, schema={**schema, "default": found.values[name]})
+
+    def inside(self, state: State) -> State:
+        """A state whose sub-flow has what was found as the defaults of its inputs."""
+        if state.sub is None:
+            return state
+        inputs = {name: self.provided(declared) for name, declared in state.sub.inputs.items()}
+        for name, declared in inputs.items():
+            outside = {"env", "file"} & declared.schema.keys()
+            if outside and not {"default", "optional"} & declared.schema.keys() and name not in state.inputs:
+                way = _ways(declared).partition(", or give it")[0]
+                self._problems.append(f"the input {name!r} of the flow in {state.path!r} is missing; {way}")
+        return replace(state, sub=replace(state.sub, inputs=inputs))
+
+    def _found(self, declared: Input) -> tuple[str, str | None]:
+        """What an input is said to be outside of the flow, and where that was found."""
+        variable = declared.schema.get("env", "")
+        text = self._environment.get(variable) if variable else None
+        if text:  # an empty variable is how one is taken away
+            return f"the variable {variable}", text
+        file = declared.schema.get("file")
+        return ("", None) if file is None else (f"the file {file}", self._content(declared, self._path(file)))
+
+    def _path(self, file: str) -> str:
+        if file.startswith("~/"):
+            return os.path.join(self._environment.get("HOME", "/"), file[2:])
+        if os.path.isabs(file):
+            return file
+        return os.path.join(os.path.dirname(self._now), os.path.relpath(file, os.path.dirname(self._loaded) or "."))
+
+    def _content(self, declared: Input, path: str) -> str | None:
+        try:
+            with open(path, "rb") as opened:
+                content = opened.read(_LARGEST + 1)
+            if len(content) <= _LARGEST:
+                return content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+            said = f"is larger than {_LARGEST} bytes"
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            said = f"cannot be read: {error.strerror}"
+        except ValueError:
+            said = "is not UTF-8 text"
+        self._problems.append(f"the file {path} of the input {declared.name!r} {said}")
+        return None

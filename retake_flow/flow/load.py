@@ -9,7 +9,8 @@ from typing import Any
 from retake_flow.errors import StoreError
 from retake_flow.flow.builder import Builder
 from retake_flow.flow.files import Files
-from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlow
+from retake_flow.flow.inputs import flaws, placed
+from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
 from retake_flow.flow.problems import Problem, Problems
 from retake_flow.flow.source import Path, Source, decode
 from retake_flow.flow.sources import Find, Sources, on_disk
@@ -64,7 +65,7 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         version=data.get("version", 1),
         guide=data.get("guide", ""),
         description=data.get("description", ""),
-        inputs=part.builder.inputs(data),
+        inputs=part.inputs,
         initial=part.initial,
         states=states,
         file=file,
@@ -118,6 +119,7 @@ class _Part:
 
     data: Mapping[str, Any]
     builder: Builder
+    inputs: dict[str, Input]
     initial: str
     states: dict[str, State]
 
@@ -177,7 +179,7 @@ class _Reading:
         self.damaged |= builder.damaged | {
             prefix + _state_of(path) if _state_of(path) else root for path in read.damaged
         }
-        return _Part(data, builder, initial, states)
+        return _Part(data, builder, placed(builder.inputs(data), read.source), initial, states)
 
     def _examined(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:
         if not source.data and self.files.problems:
@@ -191,7 +193,7 @@ class _Reading:
         from retake_flow.flow import structure
 
         data, problems, damaged = structure.examine(source)
-        self._problems += problems
+        self._problems += [*problems, *flaws(data, source)]
         return data, damaged
 
     def _sub_flow(
@@ -210,7 +212,7 @@ class _Reading:
         if part is None:
             return None
         finals = dict.fromkeys(state.final for state in part.states.values() if state.final and state.root == path)
-        return SubFlow(part.data["flow"], part.builder.inputs(part.data), tuple(finals)), part.initial, part.states
+        return SubFlow(part.data["flow"], part.inputs, tuple(finals)), part.initial, part.states
 
     def _inside(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
         if file not in self._read:

@@ -258,8 +258,8 @@ class Input:
 
     @property
     def required(self) -> bool:
-        """Whether a run cannot start without it."""
-        return required(self.schema)
+        """Whether whoever runs the flow has to give it."""
+        return required(self.schema) and not {"env", "file"} & self.schema.keys()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 
 from retake_flow.flow import vocabulary
-from retake_flow.flow.forms import EVENT_NAME, STATE_NAME, Schema, mapping, mapping_of
+from retake_flow.flow.forms import EVENT_NAME, STATE_NAME, VARIABLE, Schema, mapping, mapping_of, only
+from retake_flow.flow.patch import addressed, patch, patches
 
 _PROPERTY: Schema = {
     "type": {
@@ -34,7 +35,38 @@ _PROPERTY: Schema = {
     "examples": {"type": "array"},
 }
 _INPUT: Schema = {
-    **mapping_of("One input as a JSON Schema property; without a default it must be given.", _PROPERTY, ("type",)),
+    **mapping_of(
+        "One input as a JSON Schema property; without a default it must be given.",
+        {
+            **_PROPERTY,
+            "value": {"description": "Its value for good: it cannot be set any more.", "examples": ["night-owl"]},
+            "required": {
+                "description": "It must be given, whatever the extended flow says.",
+                "type": "boolean",
+            },
+            "env": {
+                "description": "The variable of the environment that its value is read from, when it is not set.",
+                "type": "string",
+                "pattern": VARIABLE,
+                "examples": ["OWL_MESSAGE"],
+            },
+            "file": {
+                "description": "The file that its value is read from, when it is not set: a path, beside this file.",
+                "type": "string",
+                "minLength": 1,
+                "examples": ["opening.txt"],
+            },
+            "secret": {
+                "description": "Nobody but the run may read it; it comes from `env` or `file` only.",
+                "type": "boolean",
+            },
+        },
+        ("type",),
+        allOf=[
+            only("value", ("default", "optional", "required", "env", "file")),
+            only("required", ("default", "optional")),
+        ],
+    ),
     "examples": [{"type": "string", "format": "duration", "default": "12h"}],
 }
 _FIELD: Schema = {
@@ -48,75 +80,87 @@ _FIELD: Schema = {
     ),
     "examples": [{"type": "string", "format": "post"}],
 }
+_EXTENDS: Schema = {
+    "description": "The flow that this one changes, by path or name: mappings are merged, lists and values replaced, "
+    "null removes.",
+    "type": "string",
+    "minLength": 1,
+    "examples": ["go-live.yaml"],
+}
+_FLOW: Schema = {
+    "flow": {
+        "description": "The name of the flow.",
+        "type": "string",
+        "pattern": "^[a-z0-9][a-z0-9-]*$",
+        "examples": ["go-live"],
+    },
+    "version": {"description": "The version of this file.", "type": "integer", "minimum": 1},
+    "description": {"description": "What the flow does, in words.", "type": "string"},
+    "guide": {
+        "description": "The version of the platform's guide that it was written for.",
+        "type": "string",
+        "examples": ["2.1.2"],
+    },
+    "notify": {
+        "description": "Whom to tell what a run has to say, as addresses of apprise. Those with secrets in "
+        "them belong into RETAKE_FLOW_NOTIFY instead.",
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "examples": [["json://127.0.0.1:8080/told"]],
+    },
+    "events": {
+        "description": "The events that may come from outside, besides `stop`: their names, or a mapping "
+        "from their names to the JSON Schema properties of their data.",
+        "type": ["array", "object"],
+        "if": {"type": "array"},
+        "then": {"items": {"type": "string", "pattern": EVENT_NAME}},
+        "else": {
+            "propertyNames": {"pattern": EVENT_NAME},
+            "additionalProperties": {"$ref": "#/$defs/decision"},
+        },
+        "examples": [["pause", "go"], {"tip": {"amount": {"type": "number"}}}],
+    },
+    "rules": {
+        "description": "Files with rules of one's own that every path of the flow has to keep, beside its "
+        "file; those of the platform hold always.",
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "examples": [["house.rules.yaml"]],
+    },
+    "phrases": {
+        "description": "Further wordings for scenarios: from a wording to the step that it stands for.",
+        "type": "object",
+        "additionalProperties": {"type": "string", "minLength": 1},
+        "examples": [{"the owl wakes": "the flow is run"}],
+    },
+    "inputs": mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
+    "initial": {"description": "The state to begin with.", "type": "string", "pattern": STATE_NAME},
+    "states": {
+        "description": "The states, by name.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": STATE_NAME},
+        "additionalProperties": {"$ref": "#/$defs/state"},
+    },
+}
 
 
 def schema() -> Schema:
-    """The JSON Schema (2020-12) of a flow file."""
+    """The JSON Schema (2020-12) of a flow file, whole or an overlay."""
+    pieces = {"input": _INPUT, "field": _FIELD, **vocabulary.definitions()}
+    changed = {key: patch(piece) for key, piece in _FLOW.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://retake-flow.invalid/schemas/flow.schema.json",
         "title": "A retake-flow flow",
-        **mapping_of(
-            "A state machine that takes an agent live.",
-            {
-                "flow": {
-                    "description": "The name of the flow.",
-                    "type": "string",
-                    "pattern": "^[a-z0-9][a-z0-9-]*$",
-                    "examples": ["go-live"],
-                },
-                "version": {"description": "The version of this file.", "type": "integer", "minimum": 1},
-                "description": {"description": "What the flow does, in words.", "type": "string"},
-                "guide": {
-                    "description": "The version of the platform's guide that it was written for.",
-                    "type": "string",
-                    "examples": ["2.1.2"],
-                },
-                "notify": {
-                    "description": "Whom to tell what a run has to say, as addresses of apprise. Those with secrets in "
-                    "them belong into RETAKE_FLOW_NOTIFY instead.",
-                    "type": "array",
-                    "items": {"type": "string", "minLength": 1},
-                    "examples": [["json://127.0.0.1:8080/told"]],
-                },
-                "events": {
-                    "description": "The events that may come from outside, besides `stop`: their names, or a mapping "
-                    "from their names to the JSON Schema properties of their data.",
-                    "type": ["array", "object"],
-                    "if": {"type": "array"},
-                    "then": {"items": {"type": "string", "pattern": EVENT_NAME}},
-                    "else": {
-                        "propertyNames": {"pattern": EVENT_NAME},
-                        "additionalProperties": {"$ref": "#/$defs/decision"},
-                    },
-                    "examples": [["pause", "go"], {"tip": {"amount": {"type": "number"}}}],
-                },
-                "rules": {
-                    "description": "Files with rules of one's own that every path of the flow has to keep, beside its "
-                    "file; those of the platform hold always.",
-                    "type": "array",
-                    "items": {"type": "string", "minLength": 1},
-                    "examples": [["house.rules.yaml"]],
-                },
-                "phrases": {
-                    "description": "Further wordings for scenarios: from a wording to the step that it stands for.",
-                    "type": "object",
-                    "additionalProperties": {"type": "string", "minLength": 1},
-                    "examples": [{"the owl wakes": "the flow is run"}],
-                },
-                "inputs": mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
-                "initial": {"description": "The state to begin with.", "type": "string", "pattern": STATE_NAME},
-                "states": {
-                    "description": "The states, by name.",
-                    "type": "object",
-                    "minProperties": 1,
-                    "propertyNames": {"pattern": STATE_NAME},
-                    "additionalProperties": {"$ref": "#/$defs/state"},
-                },
-            },
-            ("flow", "initial", "states"),
+        "if": {"required": ["extends"]},
+        "then": mapping_of(
+            "A flow that is another one but for what is written here.",
+            {"extends": _EXTENDS, **changed, "states": addressed(changed["states"])},
+            ("extends",),
         ),
-        "$defs": {"input": _INPUT, "field": _FIELD, **vocabulary.definitions()},
+        "else": mapping_of("A state machine that takes an agent live.", _FLOW, ("flow", "initial", "states")),
+        "$defs": {**pieces, **patches(pieces)},
     }
 
 

@@ -27,6 +27,8 @@ _KINDS = {
     "null": "nothing",
 }
 _ROUNDS = 20
+#: The keys beside which others cannot be.
+_EXCLUSIVE = (*vocabulary.KINDS, "value", "required")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def _problems(error: _Mistake, source: Source) -> Iterator[Problem]:
             if key not in error.instance:
                 yield Problem(here, "RF011", f"{name} needs the key {key!r}")
     elif error.validator == "not":
-        kind = next(k for k in vocabulary.KINDS if k in _parent(source, path) and k != path[-1])
+        kind = next(k for k in _EXCLUSIVE if k in _parent(source, path) and k != path[-1])
         yield Problem(source.key(path), "RF013", f"{str(path[-1])!r} does not go with {kind!r} in {_spoken(path[:-1])}")
     else:
         yield Problem(here, "RF014", f"{name} {_wanted(error)}")
@@ -204,6 +206,7 @@ def _naming(pattern: str) -> str:
         forms.STATE_NAME: "use small letters, digits and _, beginning with a letter",
         forms.EVENT_NAME: "use small letters, digits and _, with dots between the parts",
         forms.ACTION_NAME: "an action is written group.action; `retake-flow actions` lists them",
+        forms.VARIABLE: "use letters, digits and _, as the environment does",
         forms.AUDIENCE: "use letters, digits, - and _, beginning with a letter",
     }.get(pattern, "use small letters, digits and -")
 

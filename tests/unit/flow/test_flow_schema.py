@@ -11,7 +11,7 @@ import pytest
 from flow_samples import GO_LIVE
 from jsonschema import Draft202012Validator
 
-from retake_flow.flow import schema, source
+from retake_flow.flow import schema, source, vocabulary
 
 SHIPPED = Path(__file__).parents[3] / "schemas" / "flow.schema.json"
 FLOWS = sorted(GO_LIVE.parent.glob("*.yaml"))
