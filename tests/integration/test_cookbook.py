@@ -139,7 +139,9 @@ def _another_pace(kitchen: Kitchen) -> None:
     thumbnails = [_seconds(record) for record in played.records("activity_result", activity=f"{ON_AIR}:thumbnail")]
     assert thumbnails[1] - thumbnails[0] == pytest.approx(300, abs=5)
     chat = [_seconds(record) for record in played.records("activity_result", activity=f"{ON_AIR}:chat")]
-    assert {round(later - earlier) for earlier, later in pairwise(chat[1:])} == {10}
+    pauses = [round(later - earlier) for earlier, later in pairwise(chat)]
+    assert set(pauses) <= {3, 10}
+    assert pauses.count(10) > 50
 
 
 def _seconds(record: Record) -> float:
