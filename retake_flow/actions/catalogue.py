@@ -13,6 +13,7 @@ _CALLED: Final = ("unauthorized", "rejected", "rate_limited", "unavailable", "un
                   "unexpected_answer", "not_found", "no_session", "credentials")  # fmt: skip
 _STARTED: Final = ("missing_program", "process_failed", "not_ready", "no_display")
 _SERVICE: Final = ("ready", "exited")
+_WHO_AM_I: Final = {"GET /agent/stream/status": "when the agent's userDbId is not known yet"}
 _SIZE: Final[dict[str, Any]] = {"type": "string", "pattern": r"^\d{2,5}x\d{2,5}$", "default": "1280x720"}
 
 _SPECS: Final = (
@@ -24,6 +25,8 @@ _SPECS: Final = (
         outcomes=("unchanged", "changed"),
         result={"version": _TEXT, "written_for": _TEXT, "path": _TEXT},
         errors=_CALLED,
+        requests=("GET /skill.json",),
+        occasional={"GET /skill.md": "when the guide has changed"},
     ),
     ActionSpec(
         "credentials.load",
@@ -45,18 +48,22 @@ _SPECS: Final = (
         result={"agent_name": _TEXT, "agent_id": _TEXT, "user_db_id": _TEXT},
         errors=(*_CALLED, "input"),
         idempotency=Idempotency.VERIFY,
+        requests=("POST /agent/register",),
     ),
     ActionSpec(
         "retake.verification_status",
         "Ask whether a person has vouched for the agent.",
         result={"verified": _FLAG},
         errors=_CALLED,
+        requests=("GET /agent/verification-status",),
     ),
     ActionSpec(
         "retake.prepare_verify",
         "Ask for the text that a person has to post, word for word, to vouch for the agent.",
         result={"message": _TEXT},
         errors=_CALLED,
+        requests=("POST /agent/prepare-verify",),
+        samples={"message": "Claiming my Livestreaming Agent on @retakedottv. Code: ‹code›"},
     ),
     ActionSpec(
         "retake.verify",
@@ -65,6 +72,8 @@ _SPECS: Final = (
         result={"verified": _FLAG},
         errors=(*_CALLED, "input", "not_prepared", "post_refused"),
         idempotency=Idempotency.VERIFY,
+        requests=("POST /agent/verify",),
+        occasional={"GET /agent/verification-status": "after an error"},
     ),
     ActionSpec(
         "retake.stream_key",
@@ -72,6 +81,7 @@ _SPECS: Final = (
         result={"url": _TEXT, "key": _TEXT, "push_url": _TEXT},
         secrets=frozenset({"key", "push_url"}),
         errors=_CALLED,
+        requests=("POST /agent/rtmp",),
     ),
     ActionSpec(
         "retake.start_stream",
@@ -79,18 +89,23 @@ _SPECS: Final = (
         result={"started_at": {"type": "number"}, "page": _TEXT, "token_address": _TEXT, "ticker": _TEXT},
         errors=_CALLED,
         idempotency=Idempotency.ONCE,
+        requests=("POST /agent/stream/start",),
+        samples={"page": "https://retake.tv/‹agent_name›"},
     ),
     ActionSpec(
         "retake.stream_status",
         "Ask whether the stream is on air, and who watches.",
         result={"is_live": _FLAG, "viewers": _COUNT, "uptime_seconds": _COUNT, "user_db_id": _TEXT},
         errors=_CALLED,
+        requests=("GET /agent/stream/status",),
     ),
     ActionSpec(
         "retake.stop_stream",
         "Close the stream session; one that is closed already counts as closed.",
         result={"status": _TEXT, "duration_seconds": _COUNT, "viewers": _COUNT},
         errors=_CALLED,
+        requests=("POST /agent/stream/stop",),
+        samples={"status": "stopped"},
     ),
     ActionSpec(
         "studio.display",
@@ -137,12 +152,14 @@ _SPECS: Final = (
         result={"thumbnail_url": _TEXT, "bytes": _COUNT},
         errors=(*_CALLED, *_STARTED),
         programs=("scrot",),
+        requests=("POST /agent/update-thumbnail",),
     ),
     ActionSpec(
         "studio.show",
         "Write a line on the stream.",
         inputs={"text": _TEXT},
         errors=("no_display",),
+        says="text",
     ),
     ActionSpec(
         "chat.send",
@@ -155,6 +172,9 @@ _SPECS: Final = (
         result={"id": {"type": ["string", "null"]}},
         errors=_CALLED,
         idempotency=Idempotency.ONCE,
+        requests=("POST /agent/stream/chat/send",),
+        occasional=_WHO_AM_I,
+        says="message",
     ),
     ActionSpec(
         "chat.respond",
@@ -172,6 +192,8 @@ _SPECS: Final = (
         errors=_CALLED,
         # Its memory is kept, so that after a crash at most the greeting is said again that was just being sent.
         idempotency=Idempotency.SAFE,
+        requests=("GET /agent/stream/comments",),
+        occasional={"POST /agent/stream/chat/send": "when somebody new writes", **_WHO_AM_I},
     ),
     ActionSpec(
         "operator.tell",
@@ -180,6 +202,7 @@ _SPECS: Final = (
             "message": {**_TEXT, "minLength": 1},
             "kind": {"type": "string", "enum": ["told", "live", "trouble"], "default": "told"},
         },
+        says="message",
     ),
 )
 

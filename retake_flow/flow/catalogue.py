@@ -32,6 +32,10 @@ class ActionSpec:
         optional: The inputs that may be left out without having a default.
         secrets: The fields of the result that are secret.
         programs: What must be installed for it.
+        requests: The calls to the platform that it makes each time, as the guide names them (`POST /agent/rtmp`).
+        occasional: The calls that it makes only now and then, with the occasion (`when somebody new writes`).
+        says: The input that is shown to people.
+        samples: What its result may look like, for plans; the rest follows from the types.
     """
 
     name: str
@@ -45,6 +49,10 @@ class ActionSpec:
     optional: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     programs: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
+    occasional: Mapping[str, str] = field(default_factory=dict)
+    says: str = ""
+    samples: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def required(self) -> tuple[str, ...]:

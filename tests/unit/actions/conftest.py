@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from itertools import islice
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
-from retake_flow.settings import RETAKE
+from retake_flow.settings import API_PATH, RETAKE
 from retake_flow.testing.network import Network
 from retake_flow.testing.studio import FakeStage
 from retake_flow.testing.virtual_time import VirtualClock, run
@@ -36,12 +37,15 @@ class Set(SimpleNamespace):
     """Everything an action needs: `platform`, `network`, `stage`, `access`, `performer`, `notes`."""
 
     async def perform(self, do: str, memory: Any = None, **inputs: Any) -> Completion:
-        """Perform an action; what its result holds is what the catalogue declares."""
+        """Perform an action; its result and the calls that it makes are those that the catalogue declares."""
+        before = len(self.calls)
         call = Call("run", "place", 1, do, inputs, memory or {}, "key", self._note)
         done = await self.performer.perform(call)
         spec = CATALOGUE[do]
         assert done.outcome in spec.outcomes
         assert set(done.value) <= set(spec.result)
+        made = {f"{each.method} {each.path.removeprefix(API_PATH)}" for each in islice(self.calls, before, None)}
+        assert set(spec.requests) <= made <= {*spec.requests, *spec.occasional}
         return done
 
     async def happened(self, do: str, **inputs: Any) -> Completion | None:
