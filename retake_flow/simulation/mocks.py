@@ -88,9 +88,10 @@ class _Reading:
         if len(found) == 1:
             return found[0], self._catalogue[self._performing[found[0]]]
         if found:
-            raise Unfit((name,), f"{name!r} may be any of {', '.join(found)}", "write the one that is meant in full")
+            hint = "write the one that is meant in full"
+            raise Unfit((name,), f"{name!r} may be any of {', '.join(found)}", hint, key=True)
         hint = did_you_mean(name, [*self._performing, *self._catalogue], "`retake-flow actions` lists the actions")
-        raise Unfit((name,), f"no action, and no state or activity with one, is called {name!r}", hint)
+        raise Unfit((name,), f"no action, and no state or activity with one, is called {name!r}", hint, key=True)
 
     def _answer(self, written: Any, path: Path, spec: ActionSpec) -> Reply | None:
         try:
@@ -100,7 +101,7 @@ class _Reading:
             return None
 
     def _say(self, error: Unfit) -> None:
-        at = self._source.key(error.path) if len(error.path) == 1 else self._source.value(error.path)
+        at = self._source.key(error.path) if error.key else self._source.value(error.path)
         self.problems.append(f"{at}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
 
@@ -118,6 +119,10 @@ def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
         return Reply(fault=faults.fault(part["error"], (*path, "error")), after=after)
     if "reason" in part and exits is None:
         raise Unfit((*path, "reason"), "a 'reason' belongs to 'exits'")
+    if part.text("outcome") == replies.EXITED:
+        raise Unfit(
+            (*path, "outcome"), "a service that is mocked becomes ready first", "`exits` says when it ends then"
+        )
     ending = Part({key: part[key] for key in ("outcome", "value") if key in part}, path, _KEYS)
     said = replies.result(ending, path, spec)
     return Reply(said.outcome, said.value, part.text("reason"), after=after, exits=exits)

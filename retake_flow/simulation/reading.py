@@ -19,10 +19,12 @@ class Unfit(ValueError):
 
     Attributes:
         path: Where it is in the data.
+        key: Whether it is the key there, not its value.
     """
 
-    def __init__(self, path: Path, message: str, hint: str = "") -> None:
+    def __init__(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
         super().__init__(message)
+        self.key = key
         self.path = path
         self.message = message
         self.hint = hint
@@ -47,7 +49,7 @@ class Part:
             raise Unfit(path, f"a mapping of {', '.join(known)} is expected, not {shown(data)}")
         for key in data:
             if key not in known:
-                raise Unfit((*path, key), f"there is no key {shown(key)} here", did_you_mean(key, known))
+                raise Unfit((*path, key), f"there is no key {shown(key)} here", did_you_mean(key, known), key=True)
         for key in required:
             if key not in data:
                 raise Unfit(path, f"{key!r} is missing")

@@ -17,7 +17,7 @@ from retake_flow.flow.source import Path
 from retake_flow.redact import Secret
 from retake_flow.run import answers
 from retake_flow.run.gates import Answer, Gate
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, plain
 from retake_flow.run.run import Run
 from retake_flow.simulation import places, replies, script
 from retake_flow.simulation.calls import Calls, Waiting
@@ -110,7 +110,7 @@ class Simulation:
 
     def _refused(self, number: int, message: str, hint: str) -> dict[str, Any]:
         self.refused += 1
-        return {**self._view(), "error": {"line": number, "message": message, "hint": hint}}
+        return {**self._view(), "error": plain({"line": number, "message": message, "hint": hint})}
 
     def _view(self) -> dict[str, Any]:
         entered, exited = self._track.taken()
@@ -167,11 +167,16 @@ class Simulation:
         if len(found) == 1:
             return by_place[found[0]]
         asked = ", ".join(gates) or "nothing"
-        said = "more than one question may be meant" if found else f"{name or 'a question'!r} is not asked"
+        said = f"{name!r} is not asked" if name else "no question is open"
+        if found:
+            said = "more than one question may be meant"
         raise Unfit(("answer", "gate"), said, f"it asks: {asked}")
 
     def _answer(self, gate: Gate, said: Answered) -> Answer:
         now = self._clock.now()
+        secrets = {name for decision in gate.decisions or ("",) for name in gate.secrets_of(decision)}
+        for name in secrets & said.fields.keys():
+            Secret(str(said.fields[name]))  # nor is it told by the words about a wrong answer
         found = answers.answer(gate, said.fields, decision=said.decision, by=said.by, channel="script", at=now)
         hidden = gate.secrets_of(found.decision)
         fields = {name: Secret(v) if name in hidden and isinstance(v, str) else v for name, v in found.fields.items()}

@@ -1,0 +1,166 @@
+"""`retake-flow simulate`: a script in, one JSON object a line out, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_command import Command
+
+_FLOW = """
+flow: look
+initial: look
+states:
+  look:
+    do: retake.verification_status
+    retry: {max: 3, interval: 1s}
+    transitions: {done: rest, error: bad}
+  rest: {set: {n: 1}, transitions: {go: good}}
+  bad: {final: failed, reason: "{{ event.message }}"}
+  good: {final: completed}
+"""
+_ON_AIR = """
+retake.check_guide: unchanged
+credentials.load: found
+retake.verification_status: {value: {verified: true}}
+studio.display: {after: 1s, value: {display: ":7"}}
+studio.window_manager: ready
+studio.content: ready
+retake.stream_key: {value: {key: live_0123456789}}
+retake.start_stream: {value: {page: "https://retake.tv/owl", started_at: 0}}
+retake.stop_stream: done
+studio.encoder: {after: 2s}
+retake.stream_status: {value: {is_live: true, viewers: 3}}
+studio.thumbnail: done
+chat.send: done
+chat.respond: done
+operator.tell: done
+"""
+
+
+def _files(folder: Path, *lines: str, flow: str = _FLOW, mocks: str = "{}") -> list[str]:
+    (folder / "flow.yaml").write_text(flow)
+    (folder / "script.jsonl").write_text("".join(line + "\n" for line in lines))
+    (folder / "mocks.yaml").write_text(mocks)
+    return ["simulate", "flow.yaml", "script.jsonl", "--mock", "mocks.yaml"]
+
+
+def test_a_script_is_played_to_its_end(folder: Path, command: Command) -> None:
+    """One object for the start and one a line; how the run ends is no matter of the exit code."""
+    failed = '{"error": {"state": "look", "type": "unauthorized", "message": "no"}}'
+    said = command(*_files(folder, failed, "", '{"advance": "1s"}'))
+    assert (said.code, said.err) == (0, "")
+    assert [record["ended"] for record in said.records] == [None, "failed", "failed"]
+
+
+def test_a_bad_line_shows_in_the_exit_code(folder: Path, command: Command) -> None:
+    """The line is told by its number, the rest is played, and the command ends with 2."""
+    said = command(*_files(folder, "", '{"advance": "1s"}', "nonsense", '{"result": {"state": "look"}}'))
+    assert said.code == 2
+    assert [record.get("error", {}).get("line") for record in said.records] == [None, None, 3, None]
+    assert said.records[-1]["configuration"] == ["rest"]
+
+
+def test_mistakes_that_a_script_makes_up_for(folder: Path, command: Command) -> None:
+    """An event that nothing raises, and so a state that no path leads to, can come about by the script."""
+    _files(folder)
+    (checked,) = command("check", "flow.yaml", "--json").records
+    assert [problem["code"] for problem in checked["problems"]] == ["RF051"]
+    said = command(*_files(folder, '{"result": {"state": "look"}}', '{"event": "go"}'))
+    assert (said.code, said.records[-1]["ended"]) == (0, "completed")
+
+
+def test_another_mistake_ends_it_before_it_begins(folder: Path, command: Command) -> None:
+    """A flow that is invalid is not simulated; the exit code is 3."""
+    said = command(*_files(folder, flow=_FLOW.replace("error: bad", "error: worse")))
+    assert (said.code, said.out) == (3, "")
+    assert "flow.yaml:8:38: RF020" in said.err
+
+
+def test_standard_input_is_the_script(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a script, and with `-`, the lines come from standard input."""
+    flow = _files(folder)[1]
+    for arguments in ([], ["-"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"result": {"state": "look"}}')))
+        assert command("simulate", flow, *arguments).records[-1]["configuration"] == ["rest"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["simulate", "flow.yaml", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (["simulate", "flow.yaml", "--mock", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["simulate", "flow.yaml", "--set", "x"], "--set takes NAME=VALUE, not 'x'"),
+        (["simulate", "flow.yaml", "--set", "x=1"], "has no input 'x'"),
+        (["simulate", "nowhere.yaml"], "there is no flow 'nowhere.yaml'"),
+    ],
+)
+def test_what_cannot_be_read(folder: Path, command: Command, arguments: list[str], words: str) -> None:
+    """Nothing is simulated then; the exit code is 2."""
+    _files(folder)
+    said = command(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert words in said.err
+
+
+def test_inputs_are_set(folder: Path, command: Command) -> None:
+    """As with `run`."""
+    flow = "flow: f\ninputs: {long: {type: string, format: duration}}\ninitial: a\nstates:\n"
+    flow += '  a: {wait: "{{ inputs.long }}", transitions: {done: b}}\n  b: {final: completed}\n'
+    said = command(*_files(folder, '{"advance": "3s"}', flow=flow), "--set", "long=3s")
+    assert said.records[-1]["ended"] == "completed"
+
+
+def test_twelve_hours_on_air(folder: Path, command: Command) -> None:
+    """go-live.yaml with all its actions mocked: on air after some seconds, off after twelve hours, in no time."""
+    files = _files(folder, '{"advance": "10s"}', '{"advance": "12h"}', mocks=_ON_AIR)
+    began = time.monotonic()
+    said = command("simulate", "go-live.yaml", *files[2:])
+    assert time.monotonic() - began < 60
+    start, on_air, end = said.records
+    assert start["entered"][:3] == ["check_guide", "credentials", "verification"]
+    assert on_air["configuration"] == ["broadcast/pushing/on_air"]
+    assert (end["ended"], end["exited"][-1]) == ("completed", "broadcast")
+    assert "live_0123456789" not in said.out
+
+
+def test_the_same_bytes_each_time(folder: Path) -> None:
+    """Neither chance nor the order of sets shows: also spread retries and events at one time come out the same."""
+    failed = '{"error": {"state": "look", "type": "http", "status": 503}}'
+    command = [sys.executable, "-m", "retake_flow", *_files(folder, failed, '{"advance": "3s"}', '{"event": "x"}')]
+    written = {
+        subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(written) == 1
+    assert len(written.pop().splitlines()) == 4
+
+
+def test_it_answers_line_by_line(folder: Path) -> None:
+    """A program can talk with it: each line is answered before the next is written."""
+    command = [sys.executable, "-m", "retake_flow", *_files(folder)[:2]]
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as talk:
+        assert talk.stdin is not None
+        assert talk.stdout is not None
+        assert json.loads(talk.stdout.readline())["configuration"] == ["look"]
+        talk.stdin.write('{"result": {"state": "look"}}\n')
+        assert json.loads(talk.stdout.readline())["configuration"] == ["rest"]
+        talk.stdin.write('{"event": "go"}\n')
+        assert json.loads(talk.stdout.readline())["ended"] == "completed"
+        talk.stdin.close()
+        assert talk.wait(timeout=30) == 0
