@@ -128,7 +128,6 @@ class Chart:
         answer: dict[str, Any] = {"name": state.name}
         if state.children:
             answer["children"] = [self._nested(self._flow.states[child]) for child in state.children]
-            answer["initial"] = self._flow.states[state.initial].name
         return answer
 
     def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:

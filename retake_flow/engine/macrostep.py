@@ -16,7 +16,9 @@ from retake_flow.flow.model import SEPARATOR, Activity, Route, State, SubFlow
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
 from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Work
 
-_LONGEST_CHAIN = 100
+#: Transitions that follow from one event without any change of a variable, and in all.
+_LONGEST_CYCLE = 100
+_LONGEST_CHAIN = 1_000
 _SHOWN_OF_CHAIN = 10
 
 
@@ -36,6 +38,7 @@ class Macrostep(Moment):
     def settle(self) -> None:
         """Take all signals through the flow; then begin what the state is for in which it has come to rest."""
         chain: list[str] = []
+        known, fruitless = self._known(), 0
         while not self.run.ended:
             if self._advance():
                 chain.append(self.run.state)
@@ -44,9 +47,16 @@ class Macrostep(Moment):
                 self._begin_state()
             else:
                 return
-            if len(chain) > _LONGEST_CHAIN:
-                cycle = " → ".join(dict.fromkeys(chain[-_SHOWN_OF_CHAIN:]))
-                raise ExpressionError(f"more than {_LONGEST_CHAIN} transitions followed from one event: {cycle}")
+            before, known = known, self._known()
+            fruitless = fruitless + 1 if known == before else 0
+            for count, most in ((fruitless, _LONGEST_CYCLE), (len(chain), _LONGEST_CHAIN)):
+                if count > most:
+                    cycle = " → ".join(dict.fromkeys(chain[-_SHOWN_OF_CHAIN:]))
+                    raise ExpressionError(f"more than {most} transitions followed from one event: {cycle}")
+
+    def _known(self) -> tuple[Any, Any]:
+        """What a guard can wait for while nothing happens but transitions."""
+        return self.run.vars, self.run.locals
 
     def _advance(self) -> bool:
         """Take a transition without an event, or else the next signal; says whether there was any."""

@@ -9,6 +9,7 @@ from retake_flow.flow.duration import PATTERN
 Schema = dict[str, Any]
 
 STATE_NAME = "^[a-z][a-z0-9_]*$"
+STATE_PATH = "^[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*$"
 EVENT_NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
 AUDIENCE = "^[A-Za-z][A-Za-z0-9_-]*$"
 VARIABLE = "^[A-Za-z_][A-Za-z0-9_]*$"

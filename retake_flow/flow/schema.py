@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from retake_flow.flow import vocabulary
-from retake_flow.flow.forms import EVENT_NAME, STATE_NAME, VARIABLE, Schema, mapping, mapping_of, only
+from retake_flow.flow.forms import EVENT_NAME, STATE_NAME, STATE_PATH, VARIABLE, Schema, mapping, mapping_of, only
 from retake_flow.flow.patch import addressed, patch, patches
 
 _PROPERTY: Schema = {
@@ -134,7 +134,11 @@ _FLOW: Schema = {
         "examples": [{"the owl wakes": "the flow is run"}],
     },
     "inputs": mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
-    "initial": {"description": "The state to begin with.", "type": "string", "pattern": STATE_NAME},
+    "initial": {
+        "description": "The state to begin with; a path when it is inside another.",
+        "type": "string",
+        "pattern": STATE_PATH,
+    },
     "states": {
         "description": "The states, by name.",
         "type": "object",

@@ -203,6 +203,7 @@ def _wanted(error: _Mistake) -> str:
 
 def _naming(pattern: str) -> str:
     return {
+        forms.STATE_PATH: "use names of states: small letters, digits and _, with / between a state and one inside it",
         forms.STATE_NAME: "use small letters, digits and _, beginning with a letter",
         forms.EVENT_NAME: "use small letters, digits and _, with dots between the parts",
         forms.ACTION_NAME: "an action is written group.action; `retake-flow actions` lists them",

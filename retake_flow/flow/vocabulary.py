@@ -10,6 +10,7 @@ from retake_flow.flow.forms import (
     AUDIENCE,
     EVENT_NAME,
     STATE_NAME,
+    STATE_PATH,
     Schema,
     duration,
     expression,
@@ -247,9 +248,10 @@ _STATE: Schema = {
             "additionalProperties": {"$ref": "#/$defs/state"},
         },
         "initial": {
-            "description": "The state inside to begin with; of a history state, the state beside it to begin with.",
+            "description": "The state inside to begin with, a path when it is deeper inside; of a history state, where "
+            "it leads the first time.",
             "type": "string",
-            "pattern": STATE_NAME,
+            "pattern": STATE_PATH,
         },
         "history": {
             "description": "Going here enters what was active last in the state around: the state directly inside it "

@@ -223,6 +223,12 @@ def test_an_endless_chain_of_them_is_cut_and_named() -> None:
     assert talk.run.reason == "more than 100 transitions followed from one event: a → b"
 
 
+def test_a_loop_that_counts_may_be_longer() -> None:
+    """What changes a variable gets somewhere: only a thousand of those are too many."""
+    loop = "a: {set: {n: '{{ vars.n|default(0) + 1 }}'}, always: [{when: vars.n < %s, to: a}, {to: b}]}\nb: {}"
+    assert (Talk(loop % 500).run.state, Talk(loop % 5000).run.phase) == ("b", Phase.FAULTED)
+
+
 # --- where a transition leads ---------------------------------------------------------------------------------
 
 PLACES = """
@@ -285,6 +291,13 @@ def test_the_deepest_state_decides_also_by_doing_nothing() -> None:
     """An empty transition inside keeps an event from the states around."""
     talk = raised(Talk(PLACES.replace("swallow: {set: {}}", "swallow: b")), "swallow")
     assert talk.run.state == "a/x"
+
+
+def test_the_beginning_may_lie_deeper_inside() -> None:
+    """An initial state can be a path; every state on the way is entered."""
+    talk = Talk("a: {initial: b/d, states: {b: {initial: c, states: {c: , d: }}}}", "a")
+    assert went(talk) == ["+a", "+a/b", "+a/b/d"]
+    assert Talk("a: {initial: b, states: {b: , c: }}", "a/c").run.state == "a/c"
 
 
 # --- guards on where ------------------------------------------------------------------------------------------
