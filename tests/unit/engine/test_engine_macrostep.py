@@ -277,7 +277,7 @@ def test_an_endless_chain_is_cut() -> None:
     state = "{do: a.say, with: {text: '{{ vars.x }}'}, transitions: {error: %s}}"
     talk = Talk(f"a: {state % 'b'}\nb: {state % 'a'}")
     assert (talk.run.outcome, talk.run.phase) == ("failed", Phase.FAULTED)
-    assert talk.run.reason == "more than 100 transitions followed from one event: a → b"
+    assert talk.run.reason == "more than 100 transitions followed from one event: b → a"
 
 
 # --- activities -------------------------------------------------------------------------------------------------
