@@ -16,12 +16,14 @@ from retake_flow.cli import (
     doctor,
     gates,
     graph,
+    init,
     prune,
     rehearsal,
     resume,
     run,
     runs,
     show,
+    show_flow,
     simulate,
     stop,
     terminal,
@@ -38,7 +40,7 @@ exit codes:
 
 _COMMANDS = (
     *(run, resume, answer, gates, runs, show, watch, stop, prune),
-    *(check, simulate, graph, actions, doctor, rehearsal),
+    *(init, check, show_flow, simulate, graph, actions, doctor, rehearsal),
 )
 
 

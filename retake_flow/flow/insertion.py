@@ -70,7 +70,7 @@ def _before(tree: Node, path: str, other: str, anchor: Node) -> None:
             target.node.value = _renamed(target.node.value, path)
             if target.means(here) != path:
                 target.node.value = path
-            target.node.at = anchor.at
+            target.node.at = target.node.origin = anchor.at
     _lay_route(here[path], success, made(_name(other), anchor.at), anchor)
 
 
@@ -91,11 +91,11 @@ def _after(tree: Node, path: str, other: str, event: str, anchor: Node) -> None:
         raise _Refused(anchor.at, message, hint)
     onward = route.copied()
     if listed or route.get("when") is not None:
-        routes.value[event] = Node(_name(path), anchor.at, route.key, route.origin)
+        routes.value[event] = Node(_name(path), anchor.at, route.key, anchor.at)
     else:
         [node] = named(route)
         onward = Node(node.value, anchor.at, anchor.key, anchor.key)
-        node.value, node.at = _name(path), anchor.at
+        node.value, node.at, node.origin = _name(path), anchor.at, anchor.at
     _lay_route(here[path], success, onward, anchor)
 
 

@@ -9,12 +9,19 @@ from retake_flow.flow.problems import did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # In a wheel the flows are inside the package; in a checkout they are beside it.
-_SHELVES = (_PACKAGE / "_shipped" / "flows", _PACKAGE.parent / "flows")
+_PLACES = (_PACKAGE / "_shipped", _PACKAGE.parent)
+_SHELVES = tuple(place / "flows" for place in _PLACES)
 
 
 def shipped() -> dict[str, Path]:
     """The flows that come with the program, by file name."""
     return {file.name: file for shelf in _SHELVES if shelf.is_dir() for file in sorted(shelf.glob("*.yaml"))}
+
+
+def schema_file() -> Path:
+    """The JSON Schema of flow files, for editors."""
+    files = [place / "schemas" / "flow.schema.json" for place in _PLACES]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def find(name: str, folder: Path = Path()) -> Path:
