@@ -20,6 +20,17 @@ HTTP: Final = "http"
 KEYS: Final = ("type", "status", "message", "hint", "retry_after")
 
 
+class _Performance(Request):
+    """A call that goes nowhere, named after its action."""
+
+    __slots__ = ()
+
+    @property
+    def call(self) -> str:
+        """The action."""
+        return self.path
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """An error to be raised.
@@ -95,7 +106,7 @@ def _answered(action: str, fault: Fault) -> RetakeFlowError:
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
     body = json.dumps({"error": fault.message}).encode() if fault.message else b""
     try:
-        interpret(Request("GET", action), Response(fault.status, headers, body))
+        interpret(_Performance("GET", action), Response(fault.status, headers, body))
     except PlatformError as error:
         error.hint = fault.hint or error.hint
         return error

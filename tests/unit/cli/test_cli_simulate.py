@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -128,6 +129,21 @@ def test_twelve_hours_on_air(folder: Path, command: Command) -> None:
     assert on_air["configuration"] == ["broadcast/pushing/on_air"]
     assert (end["ended"], end["exited"][-1]) == ("completed", "broadcast")
     assert "live_0123456789" not in said.out
+
+
+def test_the_examples_of_the_document(folder: Path, command: Command) -> None:
+    """Byte for byte what docs/simulation.md shows, and its mocks take go-live.yaml on air, twice."""
+    text = (Path(__file__).parents[3] / "docs" / "simulation.md").read_text(encoding="utf-8")
+    flow, mocks = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    script, shown = re.findall(r"^```json\n(.*?)^```", text, re.M | re.S)
+    said = command(*_files(folder, *script.splitlines(), flow=flow))
+    assert (said.code, said.out) == (0, shown)
+    files = _files(folder, '{"advance": "10s"}', '{"advance": "1h"}', '{"event": "stop"}', mocks=mocks)
+    _, first, second, end = command("simulate", "go-live.yaml", *files[2:]).records
+    on_air = "broadcast/pushing/on_air"
+    assert [seen["configuration"] for seen in (first, second)] == [[on_air], [on_air]]
+    assert second["vars"] == {"trouble": "it lost the connection"}
+    assert end["ended"] == "completed"
 
 
 def test_the_same_bytes_each_time(folder: Path) -> None:

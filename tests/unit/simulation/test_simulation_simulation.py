@@ -83,7 +83,7 @@ def test_an_error_is_retried_and_then_routed():
     failed = {"error": {"state": "look", "type": "http", "status": 503, "message": "busy"}}
     end = lead(WATCHED, failed, {"advance": "4s"}, failed)[-1]
     assert (end["configuration"], end["ended"]) == (["dark"], "failed")
-    said = "retake.tv failed on its own side (GET retake.verification_status, status 503): busy"
+    said = "retake.tv failed on its own side (retake.verification_status, status 503): busy"
     assert end["reason"] == said
 
 
