@@ -32,7 +32,7 @@ def read(name: str) -> tuple[Path, bytes]:
 
 
 def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
-    """All that is wrong with a flow. That nothing is, is remembered for the same text and program."""
+    """All that is wrong with a flow and by the rules. That nothing is, is remembered for the same texts and program."""
     path, content = read(name)
     verdicts = Verdicts(settings.cache_folder)
     if verdicts.known_good(content, str(path)):
@@ -43,8 +43,14 @@ def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
 
     loaded = read_bytes(content, str(path))
     found = check(loaded, CATALOGUE)
-    if not found and loaded.flow is not None:
-        verdicts.remember(content, loaded.flow.sources.uses())
+    if loaded.flow is None or loaded.problems:
+        return found
+    from retake_flow.flow.rules.check import problems as broken
+    from retake_flow.flow.rules.load import uses
+
+    found = tuple(sorted({*found, *broken(loaded.flow, CATALOGUE)}))
+    if not found:
+        verdicts.remember(content, (*loaded.flow.sources.uses(), *uses(loaded.flow)))
     return found
 
 

@@ -1,7 +1,8 @@
 """Remembers which flow texts were found to be without mistakes, so that nothing is checked twice.
 
-A verdict holds for one text, the texts of its sub-flows, and one state of the program: the key is made of the text and
-of the size and time of every module of the package; the file says which sub-flows it was given for.
+A verdict holds for one text, the texts of its sub-flows and rules, and one state of the program: the key is made of
+the text and of the size and time of every module of the package and of the platform's rules; the file says which
+sub-flows and rules it was given for.
 """
 
 from __future__ import annotations
@@ -65,9 +66,12 @@ def _same(file: str, names: Sequence[str], digest: str) -> bool:
 
 
 def _key(content: bytes) -> str:
+    from retake_flow.flow import library
+
     digest = hashlib.sha256(content)
     for line in sorted(_modules(os.path.dirname(os.path.dirname(__file__)))):
         digest.update(line.encode())
+    digest.update(_state(library.platform_rules()).encode())
     return digest.hexdigest()
 
 
@@ -77,5 +81,9 @@ def _modules(folder: str) -> Iterator[str]:
             if entry.is_dir() and entry.name != "__pycache__":
                 yield from _modules(entry.path)
             elif entry.name.endswith(".py"):
-                status = entry.stat()
-                yield f"{entry.path}:{status.st_mtime_ns}:{status.st_size}\n"
+                yield _state(entry)
+
+
+def _state(file: os.DirEntry[str] | Path) -> str:
+    status = file.stat()
+    return f"{os.fspath(file)}:{status.st_mtime_ns}:{status.st_size}\n"

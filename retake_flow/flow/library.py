@@ -24,6 +24,11 @@ def schema_file() -> Path:
     return next((file for file in files if file.is_file()), files[0])
 
 
+def platform_rules() -> Path:
+    """The file with the rules of the platform."""
+    return next(file for shelf in _SHELVES if (file := shelf / "rules" / "platform.yaml").is_file())
+
+
 def find(name: str, folder: Path = Path()) -> Path:
     """The file that a name means: a path from a folder on, or a shipped flow (`go-live.yaml` or `go-live`).
 

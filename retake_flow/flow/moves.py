@@ -163,7 +163,7 @@ class Moves:
         for state in around:
             for activity in state.activities.values():
                 yield from self.of_activity(activity)
-        for name in sorted({*self._raised, *self.flow.events, *OUTSIDE}):
+        for name in sorted({*self.raised, *self.flow.events, *OUTSIDE}):
             yield Occurrence(((name, ""),))
 
     def own(self, state: State) -> Iterator[Occurrence]:
@@ -212,7 +212,8 @@ class Moves:
                     refused.append(route.when)
 
     @cached_property
-    def _raised(self) -> frozenset[str]:
+    def raised(self) -> frozenset[str]:
+        """The events that the flow itself raises."""
         return frozenset(each.event for state in self.flow.states.values() for each in raised(state))
 
     def _moves(self, active: str) -> Iterator[Move]:

@@ -1,0 +1,1 @@
+"""Rules: what holds on every path of a flow, checked before anything runs."""

@@ -1,0 +1,168 @@
+"""Holding a flow against rules: for each that can be broken, the shortest path that breaks it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.model import Flow
+from retake_flow.flow.moves import Move, Moves
+from retake_flow.flow.problems import Position, Problem
+from retake_flow.flow.rules.facts import Fact, Reader
+from retake_flow.flow.rules.model import RUN, Rule, RuleSet, Term
+from retake_flow.flow.rules.ways import Node, Way, Ways, Words
+
+#: How often a path may turn out to pretend something of what was entered before, until it is believed.
+_DOUBTS = 12
+#: How many ways a flow may have that differ in what a rule names.
+_MOST = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A rule that a flow can break.
+
+    Attributes:
+        rule: The rule.
+        path: The moves of the shortest path that breaks it, from the start of a run.
+        position: Where the flow says what must not happen there.
+        message: Which rule, and why it is one.
+    """
+
+    rule: Rule
+    path: tuple[Move, ...]
+    position: Position
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a path ends that breaks a rule."""
+
+    fact: Fact
+
+
+_Step = tuple[Node, bool] | _Found
+
+
+def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tuple[Breach, ...]:
+    """The rules that a flow can break, in their order, each with its shortest path.
+
+    Args:
+        flow: The flow, in which nothing else is wrong.
+        catalogue: What its actions are.
+        rule_sets: The rules.
+    """
+    moves = Moves(flow, catalogue)
+    reader = Reader(flow, moves, catalogue)
+    rules = [rule for each in rule_sets for rule in each.rules if _concerns(flow, rule)]
+    words = Words(rules)
+    plain = Ways(flow, catalogue, moves, words)
+    found: list[Breach] = []
+    for rule in rules:
+        ways, watched = plain, frozenset[str]()
+        for _ in range(_DOUBTS):
+            breach = _shortest(ways, reader, rule)
+            doubtful = ways.doubtful(breach.path) - watched if breach is not None else frozenset()
+            if not doubtful:
+                break
+            watched |= doubtful
+            ways = Ways(flow, catalogue, moves, words, watched)
+        if breach is not None:
+            found.append(breach)
+    return tuple(found)
+
+
+def _concerns(flow: Flow, rule: Rule) -> bool:
+    """Whether a flow has anything that a rule could forbid."""
+    actions = {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
+    actions |= {state.undo.do for state in flow.states.values() if state.undo}
+    return any(_possible(term, actions) for term in rule.offends)
+
+
+def _possible(term: Term, actions: set[str]) -> bool:
+    if term.verb in ("begins", "done", "ends"):
+        return term.name in actions or term.name == RUN
+    running = [condition.runs for condition in term.during]
+    return not running or any(action in actions or not action for action in running)
+
+
+def _shortest(ways: Ways, reader: Reader, rule: Rule) -> Breach | None:
+    """The shortest path on which a rule is broken; None when it holds on all."""
+    start = ways.start()
+    origin: _Step = (Node("", "", frozenset(), frozenset()), rule.allowed)
+    first = _followed(start, rule, rule.allowed, reader)
+    came: dict[_Step, tuple[_Step, Way]] = {first: (origin, start)}
+    moves = {first: 1}
+    pending = deque([first])
+    while pending:
+        here = pending.popleft()
+        if isinstance(here, _Found):
+            path = tuple(_back(came, here, origin))[::-1]
+            return Breach(rule, path, here.fact.position, _said(rule))
+        if len(came) > _MOST:
+            return Breach(rule, (), rule.position, f"it cannot be told whether a flow of so many ways {_said(rule)}")
+        node, allowed = here
+        for way in ways.of(node):
+            there, length = _followed(way, rule, allowed, reader), moves[here] + (way.move is not None)
+            if length < moves.get(there, length + 1):
+                moves[there], came[there] = length, (here, way)
+                # What is no move makes a path no longer, so it is looked at before those that are.
+                pending.append(there) if way.move is not None else pending.appendleft(there)
+    return None
+
+
+def _followed(way: Way, rule: Rule, allowed: bool, reader: Reader) -> _Step:
+    """What a rule says after a way, or of the way itself."""
+    for fact in way.facts:
+        if not allowed and reader.among(fact, rule.offends, sure=False):
+            return _Found(fact)
+        if reader.among(fact, rule.forbids, sure=False):
+            allowed = False
+        # What an action has ended with long ago says nothing of what has happened since.
+        if not (rule.forbids and fact.verb == "shows") and reader.among(fact, rule.allows, sure=True):
+            allowed = True
+    return way.after, allowed
+
+
+def _back(came: dict[_Step, tuple[_Step, Way]], step: _Step, origin: _Step) -> Iterator[Move]:
+    while step != origin:
+        step, way = came[step]
+        if way.move is not None:
+            yield way.move
+
+
+def _said(rule: Rule) -> str:
+    owner = "the platform's rule" if rule.owner == "platform" else "the rule"
+    of = "" if rule.owner == "platform" else f" of {rule.owner}"
+    return f"breaks {owner} {rule.name}{of}: {rule.because}"
+
+
+# --- in words -----------------------------------------------------------------------------------------------
+
+
+def problem(breach: Breach) -> Problem:
+    """A breach as a mistake of the flow; its hint is the path."""
+    return Problem(breach.position, "RF070", breach.message, f"it happens on this path: {shown(breach.path)}")
+
+
+def shown(path: Iterable[Move]) -> str:
+    """A path for people: `credentials —found→ verification —done [result.verified]→ broadcast/session`."""
+    text = ""
+    for move in path:
+        if not move.source:
+            text = move.target
+            continue
+        name = move.occurrence.name or "always"
+        said = [f"not {_bracketed(guard.text)}" for guard in move.refused]
+        if move.route is not None and move.route.when is not None:
+            said.append(move.route.when.text)
+        guard = f" [{' and '.join(said)}]" if said else ""
+        text += f" —{name}{guard}→ {move.target or 'the end'}"
+    return text
+
+
+def _bracketed(guard: str) -> str:
+    return guard if guard.replace(".", "").replace("_", "").isalnum() else f"({guard})"

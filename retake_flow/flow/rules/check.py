@@ -1,0 +1,38 @@
+"""The rules that a flow has to keep, and what is wrong with it by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.model import Flow
+from retake_flow.flow.problems import Problem
+from retake_flow.flow.rules import breaches, load
+from retake_flow.flow.rules.breaches import Breach
+from retake_flow.flow.rules.load import Read
+from retake_flow.flow.rules.model import RuleSet
+
+
+def broken(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
+    """The rules that a flow can break: of the platform's, and of those in the files that it names.
+
+    Args:
+        flow: The flow, loaded without mistakes.
+        catalogue: What its actions are.
+    """
+    return breaches.broken(flow, catalogue, _kept(load.own(flow, catalogue), catalogue))
+
+
+def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
+    """What is wrong with a flow by its rules, and with the files that hold them; arguments as for `broken`."""
+    own = list(load.own(flow, catalogue))
+    for read in own:
+        yield from read.problems
+    for breach in breaches.broken(flow, catalogue, _kept(own, catalogue)):
+        yield breaches.problem(breach)
+
+
+def _kept(own: Iterable[Read], catalogue: Catalogue) -> Iterator[RuleSet]:
+    """The platform's rules, and those that could be read."""
+    yield load.platform(catalogue)
+    yield from (read.rules for read in own if read.rules is not None)

@@ -1,0 +1,146 @@
+"""What guards say: which conditions are sure when one held or did not, and whether one can hold at all."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+
+from jinja2 import TemplateError, nodes
+from jinja2.parser import Parser
+
+from retake_flow.flow.sandbox import ENVIRONMENT
+
+#: A condition, spelled so that the same one is always spelled alike, and whether it holds.
+Literal = tuple[str, bool]
+
+_OUTPUT = re.compile(r"\boutputs\.(\w+)\.")
+_COMPARED: Mapping[str, Callable[[int, int], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "lt": operator.lt,
+    "lteq": operator.le,
+}
+
+
+def literals(text: str, *, held: bool) -> frozenset[Literal]:
+    """The conditions that are sure when an expression held, or when it did not.
+
+    `a and not b` that held makes sure of `a` and of `not b`; `x == true` is `x`.
+    """
+    tree = _tree(text)
+    return frozenset() if tree is None else frozenset(_literals(tree, held))
+
+
+def of_outputs(known: Iterable[Literal]) -> dict[str, frozenset[Literal]]:
+    """Conditions on `outputs.STATE.…` by the state, as conditions on its `result`."""
+    found: dict[str, set[Literal]] = {}
+    for said, held in known:
+        names = set(_OUTPUT.findall(said))
+        if len(names) == 1 and "result." not in said:
+            found.setdefault(names.pop(), set()).add((_OUTPUT.sub("result.", said), held))
+    return {name: frozenset(said) for name, said in found.items()}
+
+
+def visited(text: str) -> frozenset[str]:
+    """The states of which an expression asks how often they were entered."""
+    tree = _tree(text)
+    return frozenset() if tree is None else frozenset(_visited(tree))
+
+
+def truth(text: str, entered: Mapping[str, bool]) -> bool | None:
+    """Whether an expression holds, as far as that follows from which states were entered before; None when not."""
+    tree = _tree(text)
+    return None if tree is None else _truth(tree, entered)
+
+
+@lru_cache(maxsize=4096)
+def _tree(text: str) -> nodes.Node | None:
+    try:
+        return Parser(ENVIRONMENT, text, state="variable").parse_expression()
+    except (TemplateError, RecursionError, ValueError):
+        return None  # the check of expressions says so
+
+
+def _literals(node: nodes.Node, held: bool) -> set[Literal]:
+    if isinstance(node, nodes.Not):
+        return _literals(node.node, not held)
+    if (isinstance(node, nodes.And) and held) or (isinstance(node, nodes.Or) and not held):
+        return _literals(node.left, held) | _literals(node.right, held)
+    same = _same_as(node)
+    if same is not None:
+        return _literals(same[0], held == same[1])
+    return {(_spelled(node), held)}
+
+
+def _same_as(node: nodes.Node) -> tuple[nodes.Node, bool] | None:
+    """What is compared with true or false, and with which: `x == true`, `x is false`."""
+    if isinstance(node, nodes.Test) and node.name in ("true", "false"):
+        return node.node, node.name == "true"
+    if isinstance(node, nodes.Compare) and len(node.ops) == 1 and node.ops[0].op in ("eq", "ne"):
+        equal = node.ops[0].op == "eq"
+        for one, other in ((node.expr, node.ops[0].expr), (node.ops[0].expr, node.expr)):
+            if isinstance(other, nodes.Const) and isinstance(other.value, bool):
+                return one, other.value == equal
+    return None
+
+
+def _spelled(node: nodes.Node) -> str:
+    chain = _chain(node)
+    if chain:
+        return ".".join(chain)
+    return f"{type(node).__name__}({', '.join(_spelled_field(value) for _, value in node.iter_fields())})"
+
+
+def _spelled_field(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_spelled_field, value))}]"
+    return _spelled(value) if isinstance(value, nodes.Node) else repr(value)
+
+
+def _chain(node: nodes.Node) -> tuple[str, ...]:
+    """The dotted name that a node is, or nothing; `a['b']` is `a.b`."""
+    if isinstance(node, nodes.Name):
+        return (node.name,)
+    if isinstance(node, nodes.Getattr):
+        around = _chain(node.node)
+        return (*around, node.attr) if around else ()
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+        around = _chain(node.node)
+        return (*around, node.arg.value) if around else ()
+    return ()
+
+
+def _visited(node: nodes.Node) -> set[str]:
+    chain = _chain(node)
+    if len(chain) == 2 and chain[0] == "visits":
+        return {chain[1]}
+    return {name for child in node.iter_child_nodes() for name in _visited(child)}
+
+
+def _truth(node: nodes.Node, entered: Mapping[str, bool]) -> bool | None:
+    if isinstance(node, nodes.Not):
+        inner = _truth(node.node, entered)
+        return None if inner is None else not inner
+    if isinstance(node, nodes.And | nodes.Or):
+        sides = (_truth(node.left, entered), _truth(node.right, entered))
+        decisive = isinstance(node, nodes.Or)
+        return decisive if decisive in sides else None if None in sides else not decisive
+    if isinstance(node, nodes.Compare) and len(node.ops) == 1:
+        chain, bound = _chain(node.expr), node.ops[0].expr
+        if len(chain) == 2 and chain[0] == "visits" and chain[1] in entered and isinstance(bound, nodes.Const):
+            return _compared(node.ops[0].op, bound.value, entered[chain[1]])
+    return None
+
+
+def _compared(op: str, bound: object, entered: bool) -> bool | None:
+    """Whether a number of visits that is 0, or at least 1, compares so; None when it depends on the number."""
+    if op not in _COMPARED or not isinstance(bound, int):
+        return None
+    if not entered:
+        return _COMPARED[op](0, bound)
+    answers = {_COMPARED[op](visits, bound) for visits in (1, max(bound, 1), max(bound, 1) + 1)}
+    return answers.pop() if len(answers) == 1 else None

@@ -1,0 +1,320 @@
+"""Reading rules files: the words become rules, whatever is wrong with them is said with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path as File
+from typing import Any
+
+from retake_flow.errors import ExpressionError
+from retake_flow.flow import duration, library
+from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.expressions import Expression
+from retake_flow.flow.model import Flow
+from retake_flow.flow.moves import OUTSIDE, Moves, matches
+from retake_flow.flow.problems import Position, Problem, did_you_mean
+from retake_flow.flow.rules.facts import is_called
+from retake_flow.flow.rules.forms import FORMS, VERBS
+from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
+from retake_flow.flow.source import Path, Source, decode, parse
+from retake_flow.flow.sources import Use
+
+_TOP = ("rules", "version", "guide", "description", "every_path")
+_KEYS = tuple(dict.fromkeys(key for needed, may in FORMS.values() for key in (*needed, *may)))
+_HINT = (
+    "a rule has `before` and `comes`, `before_each` and `fresh`, `between`, `and` and `nothing`, or `while` and `also`"
+)
+#: What a bare action means behind a key: what has to have happened has to be over.
+_OVER = ("comes", "fresh", "and")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A rules file and what is wrong with it; there are no rules when something is."""
+
+    rules: RuleSet | None
+    problems: tuple[Problem, ...]
+
+
+def read(text: str, file: str, catalogue: Catalogue, flow: Flow | None = None) -> Read:
+    """Read a rules file.
+
+    Args:
+        text: Its text.
+        file: Its name in messages.
+        catalogue: The actions that rules may name.
+        flow: The flow whose states and events they may name; none may be when there is no flow.
+    """
+    source = parse(text, file)
+    if source.problems:
+        return Read(None, tuple(replace(problem, code="RF071") for problem in source.problems))
+    reading = _Reading(source, catalogue, flow)
+    rules = reading.rules()
+    return Read(None if reading.problems else rules, tuple(reading.problems))
+
+
+def platform(catalogue: Catalogue) -> RuleSet:
+    """The rules of the platform, which hold for every flow."""
+    file = library.platform_rules()
+    found = read(file.read_text(encoding="utf-8"), str(file), catalogue)
+    if found.rules is None:
+        raise ValueError("\n".join(map(str, found.problems)))
+    return found.rules
+
+
+def own(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
+    """The rules that a flow names."""
+    for name in flow.rules:
+        file = found(flow, name)
+        if file is None:
+            hint = "rules files are sought beside the flow's file"
+            yield Read(None, (Problem(_named(flow), "RF071", f"there is no rules file {name!r}", hint),))
+            continue
+        try:
+            text, problems = decode(file.read_bytes(), str(file))
+        except OSError as error:
+            yield Read(None, (Problem(_named(flow), "RF071", f"{name} cannot be read: {error.strerror}"),))
+            continue
+        said = tuple(replace(problem, code="RF071") for problem in problems)
+        yield Read(None, said) if said else read(text, str(file), catalogue, flow)
+
+
+def found(flow: Flow, name: str) -> File | None:
+    """The rules file that a flow means by a name: beside its own file, or beside one that it is built from."""
+    folders = dict.fromkeys(File(file).parent for file in (flow.file, *flow.sources.texts))
+    try:
+        return next((folder / name for folder in folders if (folder / name).is_file()), None)
+    except (OSError, ValueError):
+        return None
+
+
+def uses(flow: Flow) -> Iterator[Use]:
+    """Each naming of a rules file that is there, as `Sources.uses` gives those of sub-flows."""
+    for file in filter(None, (found(flow, name) for name in flow.rules)):
+        yield (), str(file.absolute()), sha256(file.read_bytes()).hexdigest()
+
+
+def _named(flow: Flow) -> Position:
+    """Where a flow names its rules."""
+    for number, line in enumerate(flow.text.splitlines(), 1):
+        if line.startswith("rules:"):
+            return Position(flow.file, number, 1)
+    return Position(flow.file, 1, 1)
+
+
+class _Reading:
+    """Turns the data of one file into rules."""
+
+    def __init__(self, source: Source, catalogue: Catalogue, flow: Flow | None) -> None:
+        self.problems: list[Problem] = []
+        self._source = source
+        self._catalogue = catalogue
+        self._flow = flow
+        self._states = tuple(flow.states) if flow is not None else ()
+
+    def rules(self) -> RuleSet | None:
+        """All rules of the file."""
+        data = self._mapping(self._source.data, (), "a rules file", _TOP)
+        name = data.get("rules")
+        if not isinstance(name, str):
+            self._say((), "a rules file begins with `rules: NAME`")
+        if "every_path" not in data:
+            self._say((), "a rules file needs the key 'every_path', which holds the rules")
+            return None
+        written = data["every_path"]
+        if not isinstance(written, dict) or not written:
+            self._say(("every_path",), "'every_path' must be a mapping from names to rules")
+            return None
+        made = [self._rule(str(name), key, ("every_path", key)) for key in written]
+        return RuleSet(str(name), tuple(rule for rule in made if rule is not None))
+
+    def _rule(self, owner: str, name: str, at: Path) -> Rule | None:
+        data = self._mapping(self._at(at), at, f"the rule {name!r}", ("because", *_KEYS))
+        if not isinstance(data.get("because"), str):
+            self._say(at, f"the rule {name!r} needs the key 'because': why it holds, in words")
+        form = next((form for form in FORMS if form in data), None)
+        if form is None:
+            self._say(at, f"the rule {name!r} says nothing", _HINT)
+        if form is None or not self._complete(name, form, data, at):
+            return None
+        position, because = self._source.key(at), str(data.get("because"))
+        if form == "while":
+            whenever, also = self._conditions((*at, "while")), self._conditions((*at, "also"))
+            never = Term("holds", "", position, during=whenever, unless=also)
+            return Rule(name, owner, because, position, (never,))
+        term = {key: self._terms((*at, key)) for key in data if key != "because"}
+        if form == "before":
+            offends, allows, forbids = term["before"], term["comes"], term.get("since", ())
+        elif form == "before_each":
+            offends, allows, forbids = term["before_each"], term["fresh"], term["before_each"]
+        else:
+            offends, allows, forbids = term["nothing"], term["and"], term["between"]
+        return Rule(name, owner, because, position, offends, allows, forbids, allowed=form == "between")
+
+    def _complete(self, name: str, form: str, data: Mapping[str, Any], at: Path) -> bool:
+        """Whether a rule has all keys of its form, and no others."""
+        needed, may = FORMS[form]
+        missing = [key for key in needed if key not in data]
+        for key in missing:
+            self._say(at, f"the rule {name!r} has {form!r} but no {key!r}", _HINT)
+        others = [key for key in data if key not in (*needed, *may, "because")]
+        for key in others:
+            self._say((*at, key), f"{key!r} does not go with {form!r} in the rule {name!r}", _HINT)
+        return not missing and not others
+
+    # --- what happens --------------------------------------------------------------------------------------------
+
+    def _terms(self, at: Path) -> tuple[Term, ...]:
+        over = at[-1] in _OVER
+        made = [self._term(place, over) for place in self._each(at)]
+        return tuple(term for term in made if term is not None)
+
+    def _term(self, at: Path, over: bool) -> Term | None:
+        written = self._at(at)
+        if isinstance(written, str):
+            verb = "enters" if "." not in written else "done" if over else "begins"
+            return self._made(verb, written, {}, at, at)
+        every = dict.fromkeys((*VERBS, *(key for more in VERBS.values() for key in more)))
+        data = self._mapping(written, at, "what happens", every)
+        verbs = [verb for verb in VERBS if verb in data]
+        if len(verbs) != 1:
+            self._say(at, f"what happens is said by one of the keys {', '.join(VERBS)}")
+            return None
+        (verb,) = verbs
+        for key in data:
+            if key != verb and key not in VERBS[verb]:
+                self._say((*at, key), f"{key!r} does not go with {verb!r}")
+        name = "" if verb == "holds" else data[verb]
+        if not isinstance(name, str):
+            self._say((*at, verb), f"{verb!r} must be a name")
+            return None
+        return self._made(verb, name, data, at, (*at, verb))
+
+    def _made(self, verb: str, name: str, data: Mapping[str, Any], at: Path, named: Path) -> Term | None:
+        during = (
+            self._conditions((*at, "holds" if verb == "holds" else "while")) if {"holds", "while"} & set(data) else ()
+        )
+        outcome, given = data.get("outcome", ""), data.get("with", {})
+        if verb in ("begins", "done", "ends") and (verb, name) != ("ends", RUN):
+            self._action(name, named)
+            self._details(name, str(outcome), given, at)
+        elif verb in ("enters", "leaves"):
+            self._state(name, named)
+        elif verb == "takes":
+            self._event(name, named)
+        where = self._guard((*at, "where")) if "where" in data else None
+        inputs = given if isinstance(given, dict) else {}
+        return Term(verb, name, self._source.value(at), str(outcome), where, inputs, during)
+
+    def _conditions(self, at: Path) -> tuple[Condition, ...]:
+        made = [self._condition(place) for place in self._each(at)]
+        return tuple(condition for condition in made if condition is not None)
+
+    def _condition(self, at: Path) -> Condition | None:
+        written = self._at(at)
+        if isinstance(written, str):
+            written = {"runs": written} if "." in written else {"in": written}
+            places = {"runs": at, "in": at}
+        else:
+            places = {key: (*at, key) for key in ("runs", "in", "rests")}
+        data = self._mapping(written, at, "a condition", ("runs", "in", "rests"))
+        runs, inside = data.get("runs", ""), data.get("in", "")
+        if "runs" in data:
+            self._action(runs, places["runs"])
+        if "in" in data:
+            self._state(inside, places["in"])
+        if not data:
+            self._say(at, "a condition is an action that runs, a state, or a mapping with runs, in or rests")
+            return None
+        return Condition(str(runs), str(inside), self._seconds(places["rests"]) if "rests" in data else None)
+
+    # --- names ---------------------------------------------------------------------------------------------------
+
+    def _action(self, name: Any, at: Path) -> None:
+        if name not in self._catalogue:
+            hint = did_you_mean(str(name), self._catalogue, "`retake-flow actions` lists them")
+            self._say(at, f"there is no action {name!r}", hint)
+
+    def _details(self, name: str, outcome: str, given: Any, at: Path) -> None:
+        """Whether an action can end so, and be given that."""
+        spec = self._catalogue.get(name)
+        if spec is None:
+            return
+        outcomes = (*spec.outcomes, "error")
+        if outcome and not any(matches(known, outcome) for known in outcomes):
+            self._say((*at, "outcome"), f"{name} does not end with {outcome!r}", did_you_mean(outcome, outcomes))
+        if not isinstance(given, dict):
+            self._say((*at, "with"), "'with' must be a mapping from inputs to values")
+            return
+        for key in given:
+            if key not in spec.inputs:
+                hint = did_you_mean(key, spec.inputs)
+                self._say((*at, "with", key), f"the action {name!r} has no input {key!r}", hint)
+
+    def _state(self, name: Any, at: Path) -> None:
+        if not any(is_called(path, str(name)) for path in self._states):
+            names = [path.rpartition("/")[2] for path in self._states]
+            self._say(at, f"the flow has no state {name!r}", did_you_mean(str(name), names))
+
+    def _event(self, name: str, at: Path) -> None:
+        known = set(OUTSIDE)
+        if self._flow is not None:
+            moves = Moves(self._flow, self._catalogue)
+            leaves = (state for state in self._flow.states.values() if not state.children and state.kind != "history")
+            known |= {move.occurrence.name for state in leaves for move in moves.of(state.path)} - {""}
+        if not any(matches(name, event) for event in known):
+            self._say(at, f"the flow takes no event {name!r}", did_you_mean(name, known))
+
+    def _guard(self, at: Path) -> Expression | None:
+        written = self._at(at)
+        guard = Expression(str(written), self._source.value(at))
+        try:
+            names = guard.names()
+        except ExpressionError as error:
+            self._say(at, error.message, error.hint)
+            return None
+        if any(name[0] != "result" for name in names):
+            self._say(at, f"`{guard.text}` is to speak of the result alone", "write it as `result.FIELD`")
+        return guard
+
+    def _seconds(self, at: Path) -> float:
+        try:
+            return duration.seconds(self._at(at))
+        except (ValueError, TypeError) as error:
+            self._say(at, str(error))
+            return 0.0
+
+    # --- data ----------------------------------------------------------------------------------------------------
+
+    def _mapping(self, data: Any, at: Path, what: str, known: Iterable[str]) -> Mapping[str, Any]:
+        if not isinstance(data, dict):
+            self._say(at, f"{what} must be a mapping")
+            return {}
+        for key in data:
+            if key not in known:
+                place = (*at, key)
+                self.problems.append(
+                    Problem(
+                        self._source.key(place), "RF071", f"unknown key {key!r} in {what}", did_you_mean(key, known)
+                    )
+                )
+        return {key: value for key, value in data.items() if key in known}
+
+    def _each(self, at: Path) -> list[Path]:
+        written = self._at(at)
+        if not isinstance(written, list):
+            return [at]
+        if not written:
+            self._say(at, f"{at[-1]!r} is empty")
+        return [(*at, index) for index in range(len(written))]
+
+    def _at(self, at: Path) -> Any:
+        data = self._source.data
+        for step in at:
+            data = data[step]
+        return data
+
+    def _say(self, at: Path, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(self._source.value(at), "RF071", message, hint))
