@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
 
     from retake_flow.flow.model import Flow
     from retake_flow.simulation.mocks import Mocks
+    from retake_flow.simulation.simulation import Simulation
 
 STANDARD_INPUT = "-"
 #: Mistakes that keep no script from being played: it may raise any event, and so reach any state.
@@ -55,11 +58,25 @@ def simulate(args: argparse.Namespace) -> int:
     inputs = resolve(flow, pairs(args.set))
     mocks = _mocks(args.mock, flow)
     with _opened(args.script) as script, closing(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
-        terminal.emit(simulation.start())
+        with _interrupts(simulation):
+            terminal.emit(simulation.start())
         for number, line in enumerate(script, 1):
             if line.strip():
-                terminal.emit(simulation.take(line, number))
+                with _interrupts(simulation):
+                    terminal.emit(simulation.take(line, number))
         return 2 if simulation.refused else 0
+
+
+@contextmanager
+def _interrupts(simulation: Simulation) -> Iterator[None]:
+    """Pass Ctrl-C on to a simulation that is at work."""
+    import signal
+
+    usual = signal.signal(signal.SIGINT, lambda *_: simulation.interrupt())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _mocks(file: str | None, flow: Flow) -> Mocks:

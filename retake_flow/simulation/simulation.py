@@ -14,6 +14,7 @@ from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import did_you_mean
 from retake_flow.flow.source import Path
+from retake_flow.ports.journal import Listener
 from retake_flow.redact import Secret
 from retake_flow.run import answers
 from retake_flow.run.gates import Answer, Gate
@@ -40,7 +41,16 @@ class Simulation:
         refused: How many lines were refused.
     """
 
-    def __init__(self, flow: Flow, inputs: Mapping[str, Any], mocks: Mocks, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        inputs: Mapping[str, Any],
+        mocks: Mocks,
+        catalogue: Catalogue,
+        *,
+        machine: Machine | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
         """Prepare to begin.
 
         Args:
@@ -48,26 +58,34 @@ class Simulation:
             inputs: Its inputs, with defaults filled in.
             mocks: What actions answer by themselves.
             catalogue: What the actions are.
+            machine: Of the flow; made anew when it is left out.
+            listeners: Hear every record.
         """
         self.refused = 0
         self._flow = flow
         self._places = {**places.performing(flow), **dict.fromkeys(flow.states, "")}
         self._time = 0.0
+        self._interrupted = False
         self._loop = SteppedLoop()
         self._clock = SteppedClock(self._loop)
         self._track = Track(self._clock, lambda: self._runner.kill())
         self._calls = Calls(catalogue, mocks, self._clock)
         run = Run(RUN, flow.name, flow.digest, inputs)
         self._runner = Runner(
-            Machine(flow, catalogue),
+            machine or Machine(flow, catalogue),
             run,
             catalogue=catalogue,
             actions=self._calls,
             store=_Nowhere(),
             clock=self._clock,
-            listeners=[self._track],
+            listeners=[self._track, *listeners],
         )
         self._driving: asyncio.Task[Run] | None = None
+
+    @property
+    def run(self) -> Run:
+        """The run as it is now."""
+        return self._runner.run
 
     def start(self) -> dict[str, Any]:
         """Begin; gives the run as one JSON object."""
@@ -84,6 +102,9 @@ class Simulation:
 
         Returns:
             The run as one JSON object; with an `error`, when the line was refused, and then nothing has happened.
+
+        Raises:
+            KeyboardInterrupt: It was interrupted.
         """
         try:
             self._happen(script.parse(line))
@@ -96,6 +117,11 @@ class Simulation:
         self._settle()
         return self._view()
 
+    def interrupt(self) -> None:
+        """End the line that is being played, between two things that happen and not amid one."""
+        self._interrupted = True
+        self._loop.stop()
+
     def close(self) -> None:
         """Leave the run where it is; nothing of it goes on."""
         if self._driving is not None:
@@ -105,6 +131,8 @@ class Simulation:
 
     def _settle(self) -> None:
         self._loop.run_until(self._time)
+        if self._interrupted:
+            raise KeyboardInterrupt
         if self._driving is not None and self._driving.done():
             self._driving.result()
 

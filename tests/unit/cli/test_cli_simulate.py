@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -163,6 +164,17 @@ def test_the_same_bytes_each_time(folder: Path) -> None:
     }
     assert len(written) == 1
     assert len(written.pop().splitlines()) == 4
+
+
+def test_ctrl_c_ends_it(folder: Path) -> None:
+    """Also amid a long way: the exit code is 130, and nothing is said."""
+    flow = "flow: f\ninitial: a\nstates: {a: {wait: 5ms, transitions: {done: a}}, b: {final: completed}}\n"
+    command = [sys.executable, "-m", "retake_flow", *_files(folder, '{"advance": "5000h"}', flow=flow)[:3]]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        assert (*program.communicate(timeout=30), program.returncode) == ("", "", 130)
 
 
 def test_it_answers_line_by_line(folder: Path) -> None:
