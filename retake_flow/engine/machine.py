@@ -32,15 +32,16 @@ class Step:
 class Machine:
     """Takes runs of one flow from event to event. It holds no run: one machine serves all runs of its flow."""
 
-    def __init__(self, flow: Flow, catalogue: Catalogue | None = None) -> None:
+    def __init__(self, flow: Flow, catalogue: Catalogue | None = None, chart: Chart | None = None) -> None:
         """Make the machine of a flow.
 
         Args:
             flow: What it runs.
             catalogue: What its actions are; needed to go on with a run whose process died.
+            chart: Finds its routes; made anew when it is left out.
         """
         self.flow = flow
-        self._chart = Chart(flow)
+        self._chart = chart or Chart(flow)
         self._catalogue: Catalogue = catalogue or {}
         self._activities: Mapping[str, Activity] = {activity.key: activity for activity in flow.activities()}
 
