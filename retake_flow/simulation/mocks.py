@@ -84,12 +84,9 @@ class _Reading:
         """The action or the place that is meant, and the action there."""
         if name in self._catalogue:
             return name, self._catalogue[name]
-        found = places.matching(name, self._performing)
-        if len(found) == 1:
-            return found[0], self._catalogue[self._performing[found[0]]]
-        if found:
-            hint = "write the one that is meant in full"
-            raise Unfit((name,), f"{name!r} may be any of {', '.join(found)}", hint, key=True)
+        place = places.meant(name, {place: place for place in self._performing}, (name,), key=True)
+        if place is not None:
+            return place, self._catalogue[self._performing[place]]
         hint = did_you_mean(name, [*self._performing, *self._catalogue], "`retake-flow actions` lists the actions")
         raise Unfit((name,), f"no action, and no state or activity with one, is called {name!r}", hint, key=True)
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from retake_flow.flow.model import Flow
+from retake_flow.flow.source import Path
+from retake_flow.simulation.reading import Unfit
+
+T = TypeVar("T")
 
 
 def matching(name: str, places: Iterable[str]) -> list[str]:
@@ -15,6 +20,25 @@ def matching(name: str, places: Iterable[str]) -> list[str]:
         return [name]
     ending = re.compile(rf"[/:]{re.escape(name)}\Z")
     return [place for place in known if ending.search(place)]
+
+
+def meant(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -> T | None:
+    """What stands at the place that a name means; None when it means none.
+
+    Args:
+        name: As a person writes it.
+        known: By place.
+        path: Where the name is written.
+        key: Whether it is the key there.
+
+    Raises:
+        Unfit: It may mean several.
+    """
+    found = matching(name, known)
+    if len(found) > 1:
+        hint = "write the one that is meant in full"
+        raise Unfit(path, f"{name!r} may be any of {', '.join(found)}", hint, key=key)
+    return known[found[0]] if found else None
 
 
 def performing(flow: Flow) -> dict[str, str]:

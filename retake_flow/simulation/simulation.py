@@ -175,11 +175,9 @@ class Simulation:
     def _waiting(self, name: str, path: Path) -> Waiting:
         """The call that is meant."""
         waiting = {each.call.place: each for each in self._calls.waiting}
-        found = places.matching(name, waiting)
-        if len(found) == 1:
-            return waiting[found[0]]
-        if found:
-            raise Unfit(path, f"{name!r} may be any of {', '.join(found)}", "write the one that is meant in full")
+        found = places.meant(name, waiting, path)
+        if found is not None:
+            return found
         if not places.matching(name, self._places):
             raise Unfit(path, f"there is no state or activity {name!r}", did_you_mean(name, self._places))
         waits = ", ".join(waiting) or "none"
@@ -189,16 +187,13 @@ class Simulation:
         """The open question that is meant."""
         gates = self._runner.run.gates
         by_place = {gate.place: gate for gate in gates.values()}
-        if name in gates:
-            return gates[name]
-        found = places.matching(name, by_place) if name else list(by_place)
-        if len(found) == 1:
-            return by_place[found[0]]
-        asked = ", ".join(gates) or "nothing"
-        said = f"{name!r} is not asked" if name else "no question is open"
-        if found:
-            said = "more than one question may be meant"
-        raise Unfit(("answer", "gate"), said, f"it asks: {asked}")
+        name = name or (next(iter(by_place)) if len(by_place) == 1 else "")
+        found = gates.get(name) or places.meant(name, by_place, ("answer", "gate"))
+        if found is not None:
+            return found
+        unnamed = "say which question is answered" if gates else "no question is open"
+        said = f"{name!r} is not asked" if name else unnamed
+        raise Unfit(("answer", "gate"), said, f"it asks: {', '.join(gates) or 'nothing'}")
 
     def _answer(self, gate: Gate, said: Answered) -> Answer:
         now = self._clock.now()

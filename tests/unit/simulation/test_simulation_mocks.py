@@ -94,6 +94,7 @@ def test_json_will_do():
     [
         ("studio.displai: ready", "1:1: no action, and no state or activity with one, is called 'studio.displai'"),
         ("approve: done", "1:1: no action, and no state or activity with one, is called 'approve'"),
+        ("watch: done", "1:1: no action, and no state or activity with one, is called 'watch'"),
         ("look: {valeu: {}}", "1:8: there is no key \"valeu\" here (did you mean 'value'?)"),
         ("look: won", "1:7: 'retake.verification_status' has no outcome 'won'"),
         ("look: {after: soon}", '1:15: "soon" is no duration'),

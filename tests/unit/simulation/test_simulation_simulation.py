@@ -206,6 +206,20 @@ states:
     assert "error" not in taken
 
 
+def test_one_of_several_questions_is_answered():
+    """With several open, the gate is named: by its place, the end of it, or its id."""
+    ask = "{ask: {message: m, answer: {}}}"
+    text = f"flow: f\ninitial: a\nstates: {{a: {{activities: {{one: {ask}, two: {ask}}}, transitions: {{}}}}}}"
+    named = [{"answer": {"gate": gate}} for gate in ("two", "a:one.1")]
+    refused, *answered = lead(text, {"answer": {}}, *named)[1:]
+    assert refused["error"] == {
+        "line": 1,
+        "message": "answer.gate: say which question is answered",
+        "hint": "it asks: a:one.1, a:two.1",
+    }
+    assert [[gate["place"] for gate in queued(seen, "gate")] for seen in answered] == [["a:one"], []]
+
+
 def test_after_the_end_only_time_passes():
     """A run that is over takes nothing more, and says so."""
     over, late = lead(WATCHED, {"event": "stop"}, {"advance": "1h"}, LOOKED)[2:]
