@@ -45,9 +45,19 @@ def insert(tree: Node, path: str, word: str, anchor: Node) -> list[Problem]:
             _before(tree, path, other, anchor)
         else:
             _after(tree, path, other, event, anchor)
+        _move(tree, path, other, word)
     except _Refused as refused:
         return [refused.problem]
     return []
+
+
+def _move(tree: Node, path: str, other: str, word: str) -> None:
+    """Put the new state where it is in the order of the states, which pictures and lists follow."""
+    owner = dict(states(tree)).get(around(path), tree)
+    held = owner.value["states"].value
+    names = [name for name in held if name != _name(path)]
+    names.insert(names.index(_name(other)) + (word == "after"), _name(path))
+    owner.value["states"].value = {name: held[name] for name in names}
 
 
 def _anchor(word: str, anchor: Node) -> tuple[str, str]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
-from flow_samples import flow_of
+from flow_samples import at, flow_of, problems, with_sub, written
 
 from retake_flow.errors import InputError
-from retake_flow.flow.inputs import resolve
+from retake_flow.flow.inputs import provided, resolve
+from retake_flow.flow.load import loaded, stored
+from retake_flow.flow.model import Flow
+from retake_flow.redact import Secret
 
 FLOW = flow_of(
     "a: {final: ok}",
@@ -96,3 +102,160 @@ def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(InputError) as raised:
         resolve(FLOW, {"tries": "x", "mood": "sad", "nope": "1"})
     assert len(raised.value.message.splitlines()) == 3
+
+
+# --- fixed, required, secret, from elsewhere ------------------------------------------------------------------
+
+OUTSIDE = """inputs:
+  name:  {type: string, value: owl}
+  tries: {type: integer, env: OWL_TRIES, default: 3}
+  line:  {type: string, file: line.txt, env: OWL_LINE, default: hello}
+  key:   {type: string, secret: true, env: OWL_KEY, file: keys/owl}
+"""
+
+
+def outside(folder: Path, head: str = OUTSIDE) -> Flow:
+    """A flow in a file of a folder."""
+    return loaded(written("a: {final: ok}", head=head), str(folder / "flow.yaml"))
+
+
+def values(flow: Flow, given: dict[str, Any] | None = None, **environment: str) -> dict[str, Any]:
+    """The inputs of a run of a flow."""
+    return resolve(provided(flow, environment), given or {})
+
+
+def test_set_goes_before_the_environment_before_the_file_before_the_default(tmp_path: Path) -> None:
+    """Each is used when none before it says anything; an empty variable says nothing."""
+    flow = outside(tmp_path)
+    assert values(flow, OWL_KEY="k")["line"] == "hello"
+    (tmp_path / "line.txt").write_text("from the file\n", encoding="utf-8")
+    assert values(flow, OWL_KEY="k")["line"] == "from the file"
+    assert values(flow, OWL_KEY="k", OWL_LINE="")["line"] == "from the file"
+    assert values(flow, OWL_KEY="k", OWL_LINE="from the environment")["line"] == "from the environment"
+    assert values(flow, {"line": "set"}, OWL_KEY="k", OWL_LINE="from the environment")["line"] == "set"
+
+
+def test_what_comes_from_elsewhere_is_read_as_the_declared_type(tmp_path: Path) -> None:
+    """As what is set is; what does not fit is told with where it comes from."""
+    flow = outside(tmp_path)
+    assert values(flow, OWL_KEY="k", OWL_TRIES="7")["tries"] == 7
+    with pytest.raises(InputError, match=r"the input 'tries', from the variable OWL_TRIES, does not fit: 'x' is not"):
+        values(flow, OWL_KEY="k", OWL_TRIES="x")
+
+
+def test_a_fixed_input_cannot_be_set(tmp_path: Path) -> None:
+    """It is told where it is fixed."""
+    flow = outside(tmp_path)
+    assert values(flow, OWL_KEY="k")["name"] == "owl"
+    with pytest.raises(InputError, match=r"the input 'name' is fixed at .*flow\.yaml:3:3; change it there"):
+        values(flow, {"name": "mouse"}, OWL_KEY="k")
+
+
+def test_a_secret_is_a_secret_from_the_first_moment(tmp_path: Path) -> None:
+    """From the environment and from a file, whose last line break is none of it."""
+    flow = outside(tmp_path)
+    assert values(flow, OWL_KEY="hush-hush")["key"] == Secret("hush-hush")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "owl").write_text("from-file\n", encoding="utf-8")
+    assert values(flow)["key"] == Secret("from-file")
+
+
+def test_a_secret_is_not_for_the_command_line(tmp_path: Path) -> None:
+    """What was given is not shown, and it is said what to do instead."""
+    with pytest.raises(InputError, match="others can read the command line; set the variable OWL_KEY, or") as refused:
+        values(outside(tmp_path), {"key": "my-secret-key"}, OWL_KEY="k")
+    assert "my-secret-key" not in refused.value.message
+
+
+def test_what_is_missing_is_told_with_every_way_to_give_it(tmp_path: Path) -> None:
+    """The variable, the file with its path, and --set where that is allowed."""
+    with pytest.raises(
+        InputError, match="'key' is missing; set the variable OWL_KEY, or write it into the file"
+    ) as one:
+        values(outside(tmp_path))
+    assert str(tmp_path / "keys" / "owl") in one.value.message
+    assert "--set" not in one.value.message
+    plain = outside(tmp_path, "inputs: {word: {type: string, env: WORD}}\n")
+    with pytest.raises(InputError, match="'word' is missing; set the variable WORD, or give it with --set word=…"):
+        values(plain)
+
+
+def test_a_secret_that_comes_from_nowhere_is_told(tmp_path: Path) -> None:
+    """There is no way to give it."""
+    flow = outside(tmp_path, "inputs: {key: {type: string, secret: true}}\n")
+    with pytest.raises(InputError, match=r"say at .*flow\.yaml:2:10 where it comes from: `env: NAME` or `file: PATH`"):
+        values(flow)
+
+
+def test_a_file_that_cannot_be_read_is_told_whether_it_is_needed_or_not(tmp_path: Path) -> None:
+    """A folder, a file that is no text, one that is too large: never the default instead."""
+    flow, file = outside(tmp_path), tmp_path / "line.txt"
+    file.mkdir()
+    with pytest.raises(InputError, match=r"line\.txt of the input 'line' cannot be read: Is a directory"):
+        values(flow, OWL_KEY="k")
+    file.rmdir()
+    for content, said in ((b"\xff\xfe", "is not UTF-8 text"), (b"x" * 100_000, "is larger than")):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=said):
+            values(flow, OWL_KEY="k")
+
+
+def test_a_file_is_sought_beside_the_file_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a flow that is extended beside that, from wherever it is run, and also when it was loaded by another name."""
+    (tmp_path / "base").mkdir()
+    base = written("a: {final: ok}", head="inputs: {line: {type: string, file: line.txt}, word: {type: string}}\n")
+    (tmp_path / "base" / "base.yaml").write_text(base, encoding="utf-8")
+    (tmp_path / "base" / "line.txt").write_text("base", encoding="utf-8")
+    (tmp_path / "word.txt").write_text("over", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    flow = loaded("extends: base/base.yaml\ninputs: {word: {file: word.txt}}", "over.yaml")
+    assert values(flow) == {"line": "base", "word": "over"}
+    monkeypatch.chdir("/")
+    again = provided(stored(flow.sources), {}, str(tmp_path / "over.yaml"))
+    assert resolve(again, {}) == {"line": "base", "word": "over"}
+
+
+def test_home_is_that_of_the_environment(tmp_path: Path) -> None:
+    """`~/` begins there."""
+    (tmp_path / "word").write_text("at home", encoding="utf-8")
+    flow = outside(tmp_path / "elsewhere", "inputs: {word: {type: string, file: ~/word}}\n")
+    assert values(flow, HOME=str(tmp_path)) == {"word": "at home"}
+
+
+def test_a_sub_flow_has_its_inputs_from_elsewhere_too(tmp_path: Path) -> None:
+    """Where `with` does not give them; what it lacks is told before anything runs."""
+    inner = written("x: {final: ok}", "x", "inputs: {word: {type: string, env: WORD}}\n")
+    outer = "a: {flow: inner.yaml, transitions: {ok: z}}\nz: {final: ok}"
+    flow = with_sub(outer, inner=inner)
+    sub = provided(flow, {"WORD": "hi"}).states["a"].sub
+    assert sub is not None
+    assert sub.inputs["word"].schema["default"] == "hi"
+    with pytest.raises(InputError, match="'word' of the flow in 'a' is missing; set the variable WORD"):
+        provided(flow, {})
+    provided(with_sub(outer.replace("yaml, ", "yaml, with: {word: x}, "), inner=inner), {})
+
+
+@pytest.mark.parametrize(
+    ("declared", "code", "column"),
+    [
+        ("{type: string, secret: true, default: x}", "RF047", 41),
+        ("{type: string, secret: true, value: x}", "RF047", 41),
+        ("{type: integer, secret: true, env: X}", "RF047", 19),
+        ("{type: integer, value: x}", "RF044", 35),
+        ("{type: string, value: x, default: y}", "RF013", 37),
+        ("{type: string, required: true, default: y}", "RF013", 43),
+        ("{type: string, env: 'A B'}", "RF014", 32),
+    ],
+)
+def test_declarations_that_cannot_be_meant_are_mistakes(declared: str, code: str, column: int) -> None:
+    """Each at the key that is at fault."""
+    found = problems("a: {final: ok}", head=f"inputs: {{n: {declared}}}\n")
+    assert [(problem.code, at(problem)) for problem in found] == [(code, (2, column))]
+
+
+def test_a_secret_in_a_file_is_shown_nowhere() -> None:
+    """Neither in the mistake that it is, nor in what else is said of it."""
+    head = "inputs: {n: {type: string, secret: true, default: hush-hush-hush, enum: hush-hush-hush}}\n"
+    found = problems("a: {final: ok}", head=head)
+    assert found
+    assert not [problem for problem in found if "hush" in str(problem)]
