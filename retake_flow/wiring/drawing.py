@@ -25,7 +25,7 @@ async def draw(graph: str, form: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="retake-flow-") as folder:
         source = Path(folder) / "flow.dot"
         source.write_text(graph, encoding="utf-8")
-        command = ("dot", f"-T{form}", "-Gdpi=96", str(source))
+        command = ("dot", f"-T{form}", *(("-Gdpi=96",) if form == "png" else ()), str(source))
         try:
             done = await Launcher("graph", inherited()).run(ProcessSpec(argv=command), _WITHIN)
         except MissingProgram:

@@ -12,8 +12,9 @@ from flow_samples import CATALOGUE, GO_LIVE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retake_flow.flow import diagram, source
+from retake_flow.flow import graphviz, mermaid, source
 from retake_flow.flow.check import check
+from retake_flow.flow.diagram import diagram
 from retake_flow.flow.load import load, read_bytes
 from retake_flow.flow.problems import Problem
 from retake_flow.flow.sources import Find, on_disk
@@ -43,8 +44,9 @@ def checked(content: bytes, find: Find = on_disk) -> tuple[Problem, ...]:
     answer = read_bytes(content, "f.yaml", find=find)
     found = check(answer, CATALOGUE)
     if answer.flow is not None and not found:
-        diagram.dot(answer.flow)
-        diagram.mermaid(answer.flow)
+        drawn = diagram(answer.flow)
+        graphviz.dot(drawn)
+        mermaid.mermaid(drawn)
     assert process_time() - began < 2
     for problem in found:
         lines = len(content.decode(errors="replace").splitlines()) + 1
