@@ -17,6 +17,7 @@ from retake_flow.cli import (
     gates,
     graph,
     init,
+    plan,
     prune,
     rehearsal,
     resume,
@@ -40,7 +41,7 @@ exit codes:
 
 _COMMANDS = (
     *(run, resume, answer, gates, runs, show, watch, stop, prune),
-    *(init, check, show_flow, simulate, graph, actions, doctor, rehearsal),
+    *(init, check, show_flow, plan, simulate, graph, actions, doctor, rehearsal),
 )
 
 

@@ -41,3 +41,16 @@ def words(total: float) -> str:
     if hours:
         return f"{hours}h{minutes:02}m"
     return f"{minutes}m{secs:02}s" if minutes else f"{secs}s"
+
+
+def exact(total: float) -> str:
+    """A duration as a flow writes it, to the millisecond: `12h0.4s`, `7d`, `400ms`."""
+    if 0 < total < 1:
+        return f"{round(total * 1000):g}ms"
+    whole, rest = divmod(round(total, 3), 60)
+    parts = [f"{rest:.3f}".rstrip("0").rstrip(".") + "s"] if round(rest, 3) or not whole else []
+    for unit, size in (("m", 60), ("h", 24), ("d", None)):
+        whole, part = divmod(whole, size) if size else (0, whole)
+        if part:
+            parts.insert(0, f"{part:g}{unit}")
+    return "".join(parts)

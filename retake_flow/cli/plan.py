@@ -1,0 +1,55 @@
+"""`retake-flow plan`: what would happen, before anything does."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+_EPILOG = """\
+what can be assumed:
+  credentials=missing            how an action, a program or a question of a state or an activity ends
+  session=error.rejected         an error
+  post=decline                   what a person decides; post=timeout: nobody answers
+  on_air=stop                    what comes from outside in a state
+  verification.verified=false    what a result or an answer holds
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "plan", help="say what a flow would do: calls, programs, questions, times", epilog=_EPILOG
+    )
+    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    parser.add_argument(
+        "--assume", action="append", default=[], metavar="NAME=VALUE", help="what is otherwise than well; see below"
+    )
+    parser.add_argument(
+        "--all-paths", action="store_true", help="the shortest way to each end and to each question instead"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.set_defaults(command=plan)
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Make a plan; 0 when one could be made, whatever its end."""
+    from retake_flow.actions.catalogue import CATALOGUE
+    from retake_flow.cli import columns, flows, outlook, printable, terminal
+    from retake_flow.cli.options import pairs
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.inputs import provided, resolve
+    from retake_flow.planning import planner, samples
+    from retake_flow.settings import Settings, variables
+
+    if args.all_paths and args.assume:
+        raise UsageError("--all-paths looks at all ways, so that --assume has no place beside it")
+    flow = provided(samples.supplied(flows.opened(args.flow, Settings.from_environment())), variables())
+    inputs = resolve(flow, pairs(args.set))
+    made = planner.plan(flow, CATALOGUE, inputs, args.assume)
+    if args.json:
+        terminal.emit(outlook.document(made))
+    else:
+        for line in outlook.lines(made, columns.width()):
+            terminal.say(printable.text(line))
+    return 0

@@ -1,0 +1,174 @@
+"""What is assumed of a plan: how actions end, what results hold, what people answer, what comes from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.fields import Declared, read
+from retake_flow.flow.model import Activity, Flow, State
+from retake_flow.flow.moves import ERRORS, OUTSIDE
+from retake_flow.flow.problems import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A state or an activity, and what can be assumed of it.
+
+    Attributes:
+        path: Of the state, or the key of the activity.
+        do: Its action; "" where it has none.
+        ends: The outcomes, decisions, errors and events that it can have.
+        fields: What its result or its answer holds, as JSON Schema properties.
+        decisions: The fields of each decision.
+        external: Those of its ends that come from outside while it is active.
+    """
+
+    path: str
+    do: str
+    ends: tuple[str, ...]
+    fields: Declared = field(default_factory=dict)
+    decisions: Mapping[str, Declared] = field(default_factory=dict)
+    external: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Assumption:
+    """One assumption.
+
+    Attributes:
+        places: The paths it may be true of.
+        field: Of the result or the answer; "" when it says how something ends.
+        first: It is true of the first of the places that the plan comes to, and of no other.
+    """
+
+    written: str
+    places: tuple[str, ...]
+    value: Any
+    field: str = ""
+    first: bool = False
+
+
+class Assumptions:
+    """All that is assumed, and which of it was of use."""
+
+    def __init__(self, written: Iterable[str], flow: Flow, catalogue: Catalogue) -> None:
+        """Read `NAME=VALUE`.
+
+        Raises:
+            UsageError: One cannot be true of anything in the flow.
+        """
+        self.places = {place.path: place for place in _places(flow, catalogue)}
+        reading = _Reading(self.places)
+        self._made = [reading.read(each) for each in written]
+        self._of: dict[str, str] = {}
+
+    @property
+    def used(self) -> Mapping[str, str]:
+        """What was of use, as written, with the place that it was true of first."""
+        return dict(self._of)
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """What was of no use, as written."""
+        return tuple(each.written for each in self._made if each.written not in self._of)
+
+    def end(self, path: str) -> str:
+        """How a place is assumed to end; "" when nothing is assumed."""
+        return next((str(each.value) for each in self._about(path, of_field=False)), "")
+
+    def values(self, path: str) -> dict[str, Any]:
+        """What the result or the answer of a place is assumed to hold."""
+        return {each.field: each.value for each in self._about(path, of_field=True)}
+
+    def _about(self, path: str, *, of_field: bool) -> Iterator[_Assumption]:
+        for each in self._made:
+            elsewhere = each.first and self._of.get(each.written, path) != path
+            if path in each.places and bool(each.field) is of_field and not elsewhere:
+                self._of.setdefault(each.written, path)
+                yield each
+
+
+class _Reading:
+    """Reads what people write: PLACE=END, PLACE.FIELD=VALUE, ACTION=END, ACTION.FIELD=VALUE or FIELD=VALUE."""
+
+    def __init__(self, places: Mapping[str, Place]) -> None:
+        self._places = places
+
+    def read(self, written: str) -> _Assumption:
+        name, equals, value = written.partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or not name:
+            raise UsageError(f"--assume takes NAME=VALUE, not {written!r}", hint="for example credentials=missing")
+        target, _, last = name.rpartition(".")
+        if found := self._meant(name):
+            return self._ending(written, name, found, value)
+        if found := self._meant(target):
+            return self._holding(written, found, last, value, first=False)
+        found = [place for place in self._places.values() if name in place.fields]
+        if not found:
+            raise UsageError(f"nothing in the flow is called {name!r}", hint=did_you_mean(name, self._names()))
+        return self._holding(written, found, name, value, first=True)
+
+    def _meant(self, name: str) -> list[Place]:
+        """The place that a name means: the very one, else the one that ends with it, else all with that action."""
+        if name in self._places:
+            return [self._places[name]]
+        ending = re.compile(rf"[/:]{re.escape(name)}\Z")
+        found = [place for place in self._places.values() if name and ending.search(place.path)]
+        if len(found) > 1:
+            paths = ", ".join(place.path for place in found)
+            raise UsageError(f"{name!r} may be any of {paths}", hint="write the one that is meant in full")
+        return found or [place for place in self._places.values() if name and place.do == name]
+
+    def _ending(self, written: str, name: str, found: list[Place], value: str) -> _Assumption:
+        able = [place for place in found if value in place.ends]
+        if not able:
+            ends = dict.fromkeys(end for place in found for end in place.ends)
+            said = f"{name!r} cannot end with {value!r}" if ends else f"nothing can be assumed of {name!r} itself"
+            raise UsageError(said, hint=did_you_mean(value, ends) if ends else "only of what is inside")
+        return _Assumption(written, tuple(place.path for place in able), value)
+
+    def _holding(self, written: str, found: list[Place], name: str, value: str, *, first: bool) -> _Assumption:
+        able = [place for place in found if name in place.fields]
+        if not able:
+            fields = {known for place in found for known in place.fields}
+            where = " and ".join(place.path for place in found)
+            raise UsageError(f"{where} gives nothing that is called {name!r}", hint=did_you_mean(name, fields))
+        reading = read({name: able[0].fields[name]}, {name: value})
+        if reading.unfit:
+            raise UsageError(f"the assumption {written!r} {reading.unfit[name]}")
+        return _Assumption(written, tuple(place.path for place in able), reading.values[name], name, first)
+
+    def _names(self) -> Iterator[str]:
+        for place in self._places.values():
+            yield re.split("[/:]", place.path)[-1]
+            yield from (place.do, *place.fields) if place.do else place.fields
+
+
+def _places(flow: Flow, catalogue: Catalogue) -> Iterator[Place]:
+    external = (*OUTSIDE, *flow.events)
+    for state in flow.states.values():
+        if not (state.final or state.children or state.kind == "history"):
+            yield _place(state, state.path, catalogue, ("timeout",) if state.timed else (), external)
+        for activity in state.activities.values():
+            yield _place(activity, activity.key, catalogue, (), ())
+
+
+def _place(
+    found: State | Activity, path: str, catalogue: Catalogue, timeout: tuple[str, ...], external: tuple[str, ...]
+) -> Place:
+    spec = catalogue.get(found.do)
+    ask = found.ask
+    if ask is not None:
+        fields = {name: schema for one in (ask.fields, *ask.decisions.values()) for name, schema in one.items()}
+        ends = tuple(dict.fromkeys((*ask.outcomes, *timeout, *external)))
+        return Place(path, "", ends, fields, ask.decisions, external)
+    if spec is None:
+        return Place(path, "", (*timeout, *external), external=external)
+    errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS))
+    return Place(path, found.do, (*spec.outcomes, *errors, *timeout, *external), spec.result, external=external)

@@ -1,0 +1,41 @@
+"""The errors that actions may end with, as far as their kind tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from retake_flow.errors import RetakeFlowError
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of an action.
+
+    Attributes:
+        message: What it says to people.
+        permanent: Trying again cannot help, a person has to act.
+    """
+
+    kind: str
+    message: str
+    permanent: bool = False
+
+
+def failure(kind: str) -> Failure:
+    """The error of a kind, in the words it has when nothing more is known."""
+    known = _kinds().get(kind)
+    if known is None:
+        return Failure(kind, kind)
+    words = (known.__doc__ or kind).partition("\n")[0].rstrip(".")
+    return Failure(kind, words, known.fault == "operator")
+
+
+@cache
+def _kinds() -> dict[str, type[RetakeFlowError]]:
+    found: dict[str, type[RetakeFlowError]] = {}
+    families: list[type[RetakeFlowError]] = [RetakeFlowError]
+    for error in families:
+        found.setdefault(error.kind, error)
+        families.extend(error.__subclasses__())
+    return found
