@@ -32,13 +32,13 @@ def _pieces(node: Any) -> Iterator[dict[str, Any]]:
             yield from _pieces(branch)
 
 
-def _shown(node: Any, data: Any) -> Iterator[int]:
-    """The declarations of keys that a piece of data makes use of, by identity."""
+def _shown(node: Any, data: Any) -> Iterator[str]:
+    """The descriptions of the keys that a piece of data has; in an overlay a key is described as anywhere."""
     for piece in _pieces(node):
         for key, value in data.items() if isinstance(data, dict) else ():
             declared = piece.get("properties", {}).get(key)
             if isinstance(declared, dict) and declared.get("description"):
-                yield id(declared)
+                yield declared["description"]
             if isinstance(declared, dict):
                 yield from _shown(declared, value)
             elif isinstance(piece.get("additionalProperties"), dict):
@@ -47,14 +47,14 @@ def _shown(node: Any, data: Any) -> Iterator[int]:
             yield from _shown(piece["items"], item)
 
 
-def _declared(node: Any, path: str, seen: set[int]) -> Iterator[tuple[str, int]]:
-    """Every key that the schema describes, with where it is declared."""
+def _declared(node: Any, path: str, seen: set[int]) -> Iterator[tuple[str, str]]:
+    """Every key that the schema describes, with its description."""
     if not isinstance(node, dict) or id(node) in seen:
         return
     seen.add(id(node))
     for key, value in node.get("properties", {}).items():
         if isinstance(value, dict) and value.get("description"):
-            yield f"{path}{key}", id(value)
+            yield f"{path}{key}", value["description"]
     for key, value in node.items():
         below = value.items() if key in ("properties", "$defs") else [(key, value)]
         for name, piece in below:
