@@ -10,7 +10,9 @@ from typing import Any
 
 from retake_flow.flow.source import Path
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[ ./+-]{1,2}[A-Za-z0-9_]+)*|(?:\d+(?:ms|[smhdw]))+|[1-9]\d+x\d+")
+_PLAIN = re.compile(
+    r"(?:\.{0,2}/)*[A-Za-z][A-Za-z0-9_]*(?:[ ./+-]{1,2}[A-Za-z0-9_]+)*|(?:\d+(?:ms|[smhdw]))+|[1-9]\d+x\d+"
+)
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 _UNPRINTABLE = re.compile("[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
