@@ -238,13 +238,13 @@ def test_a_sub_flow_has_its_inputs_from_elsewhere_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("declared", "code", "column"),
     [
-        ("{type: string, secret: true, default: x}", "RF047", 41),
-        ("{type: string, secret: true, value: x}", "RF047", 41),
-        ("{type: integer, secret: true, env: X}", "RF047", 19),
-        ("{type: integer, value: x}", "RF044", 35),
-        ("{type: string, value: x, default: y}", "RF013", 37),
-        ("{type: string, required: true, default: y}", "RF013", 43),
-        ("{type: string, env: 'A B'}", "RF014", 32),
+        ("{type: string, secret: true, default: x}", "RF047", 42),
+        ("{type: string, secret: true, value: x}", "RF047", 42),
+        ("{type: integer, secret: true, env: X}", "RF047", 20),
+        ("{type: integer, value: x}", "RF044", 36),
+        ("{type: string, value: x, default: y}", "RF013", 38),
+        ("{type: string, required: true, default: y}", "RF013", 44),
+        ("{type: string, env: 'A B'}", "RF014", 33),
     ],
 )
 def test_declarations_that_cannot_be_meant_are_mistakes(declared: str, code: str, column: int) -> None:
