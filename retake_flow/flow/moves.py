@@ -144,6 +144,7 @@ class Moves:
         self.flow = flow
         self._catalogue = catalogue
         self._known: dict[str, tuple[Move, ...]] = {}
+        self._patterns = {path: sorted(s.routes, key=len, reverse=True) for path, s in flow.states.items() if s.routes}
 
     def start(self) -> Move:
         """How a run begins."""
@@ -205,7 +206,7 @@ class Moves:
         refused: list[Expression] = []
         for name, origin in occurrence.names:
             for state in self.flow.around(origin or active):
-                for route in _routes(state, name):
+                for route in self._routes(state, name):
                     yield route, tuple(refused)
                     if route.when is None:
                         return
@@ -215,6 +216,15 @@ class Moves:
     def raised(self) -> frozenset[str]:
         """The events that the flow itself raises."""
         return frozenset(each.event for state in self.flow.states.values() for each in raised(state))
+
+    def _routes(self, state: State, event: str) -> Iterator[Route]:
+        """The routes of a state for an event, those for its exact name first; for "" those without an event."""
+        if not event:
+            yield from state.always
+            return
+        for pattern in self._patterns.get(state.path, ()):
+            if matches(pattern, event):
+                yield from state.routes[pattern]
 
     def _moves(self, active: str) -> Iterator[Move]:
         state = self.flow.states[active]
@@ -272,13 +282,3 @@ def raised(state: State) -> Iterator[Raise]:
     for routes in (state.always, *state.routes.values()):
         for route in routes:
             yield from route.raises
-
-
-def _routes(state: State, event: str) -> Iterator[Route]:
-    """The routes of a state for an event, those for its exact name first; for "" those without an event."""
-    if not event:
-        yield from state.always
-        return
-    for pattern in sorted(state.routes, key=len, reverse=True):
-        if matches(pattern, event):
-            yield from state.routes[pattern]

@@ -10,9 +10,10 @@ from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow
 from retake_flow.flow.moves import Move, Moves
 from retake_flow.flow.problems import Position, Problem
-from retake_flow.flow.rules.facts import Fact, Reader
+from retake_flow.flow.rules.facts import Fact, Facts, Words
 from retake_flow.flow.rules.model import RUN, Rule, RuleSet, Term
-from retake_flow.flow.rules.ways import Node, Way, Ways, Words
+from retake_flow.flow.rules.terms import Reader
+from retake_flow.flow.rules.ways import Node, Way, Ways
 
 #: How often a path may turn out to pretend something of what was entered before, until it is believed.
 _DOUBTS = 12
@@ -55,21 +56,21 @@ def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tu
         catalogue: What its actions are.
         rule_sets: The rules.
     """
-    moves = Moves(flow, catalogue)
-    reader = Reader(flow, moves, catalogue)
     rules = [rule for each in rule_sets for rule in each.rules if _concerns(flow, rule)]
-    words = Words(rules)
-    plain = Ways(flow, catalogue, moves, words)
+    moves = Moves(flow, catalogue)
+    facts = Facts(flow, catalogue, Words(rules))
+    reader = Reader(flow, moves, catalogue)
+    plain = Ways(flow, moves, facts)
     found: list[Breach] = []
     for rule in rules:
-        ways, watched = plain, frozenset[str]()
+        monitor, ways, watched = Monitor(rule, reader), plain, frozenset[str]()
         for _ in range(_DOUBTS):
-            breach = _shortest(ways, reader, rule)
+            breach = _shortest(ways, monitor)
             doubtful = ways.doubtful(breach.path) - watched if breach is not None else frozenset()
             if not doubtful:
                 break
             watched |= doubtful
-            ways = Ways(flow, catalogue, moves, words, watched)
+            ways = Ways(flow, moves, facts, watched)
         if breach is not None:
             found.append(breach)
     return tuple(found)
@@ -89,11 +90,37 @@ def _possible(term: Term, actions: set[str]) -> bool:
     return not running or any(action in actions or not action for action in running)
 
 
-def _shortest(ways: Ways, reader: Reader, rule: Rule) -> Breach | None:
+class Monitor:
+    """What a rule says on the way: whether what it forbids is allowed just then."""
+
+    def __init__(self, rule: Rule, reader: Reader) -> None:
+        self.rule = rule
+        self._reader = reader
+        self._known: dict[Fact, tuple[bool, bool, bool]] = {}
+
+    def follow(self, facts: Iterable[Fact], allowed: bool) -> bool | Fact:
+        """Whether it is allowed after some facts, or the one of them that breaks the rule."""
+        for fact in facts:
+            if fact not in self._known:
+                self._known[fact] = self._said(fact)
+            offends, forbids, allows = self._known[fact]
+            if offends and not allowed:
+                return fact
+            allowed = allows or (allowed and not forbids)
+        return allowed
+
+    def _said(self, fact: Fact) -> tuple[bool, bool, bool]:
+        rule, among = self.rule, self._reader.among
+        # What an action has ended with long ago says nothing of what has happened since.
+        old = bool(rule.forbids) and fact.verb == "shows"
+        allows = not old and among(fact, rule.allows, sure=True)
+        return among(fact, rule.offends, sure=False), among(fact, rule.forbids, sure=False), allows
+
+
+def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:
     """The shortest path on which a rule is broken; None when it holds on all."""
-    start = ways.start()
-    origin: _Step = (Node("", "", frozenset(), frozenset()), rule.allowed)
-    first = _followed(start, rule, rule.allowed, reader)
+    rule, start, origin = monitor.rule, ways.start(), (Node(""), monitor.rule.allowed)
+    first = _step(start, monitor.follow(start.facts, rule.allowed))
     came: dict[_Step, tuple[_Step, Way]] = {first: (origin, start)}
     moves = {first: 1}
     pending = deque([first])
@@ -106,7 +133,8 @@ def _shortest(ways: Ways, reader: Reader, rule: Rule) -> Breach | None:
             return Breach(rule, (), rule.position, f"it cannot be told whether a flow of so many ways {_said(rule)}")
         node, allowed = here
         for way in ways.of(node):
-            there, length = _followed(way, rule, allowed, reader), moves[here] + (way.move is not None)
+            there = _step(way, monitor.follow(way.facts, allowed))
+            length = moves[here] + (way.move is not None)
             if length < moves.get(there, length + 1):
                 moves[there], came[there] = length, (here, way)
                 # What is no move makes a path no longer, so it is looked at before those that are.
@@ -114,17 +142,8 @@ def _shortest(ways: Ways, reader: Reader, rule: Rule) -> Breach | None:
     return None
 
 
-def _followed(way: Way, rule: Rule, allowed: bool, reader: Reader) -> _Step:
-    """What a rule says after a way, or of the way itself."""
-    for fact in way.facts:
-        if not allowed and reader.among(fact, rule.offends, sure=False):
-            return _Found(fact)
-        if reader.among(fact, rule.forbids, sure=False):
-            allowed = False
-        # What an action has ended with long ago says nothing of what has happened since.
-        if not (rule.forbids and fact.verb == "shows") and reader.among(fact, rule.allows, sure=True):
-            allowed = True
-    return way.after, allowed
+def _step(way: Way, said: bool | Fact) -> _Step:
+    return _Found(said) if isinstance(said, Fact) else (way.after, said)
 
 
 def _back(came: dict[_Step, tuple[_Step, Way]], step: _Step, origin: _Step) -> Iterator[Move]:

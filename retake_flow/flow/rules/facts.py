@@ -1,35 +1,36 @@
-"""What happens on a path, and whether it is what a rule names."""
+"""What happens on the ways of a flow, as far as rules name it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from retake_flow.flow import duration
 from retake_flow.flow.catalogue import Catalogue
-from retake_flow.flow.expressions import Expression
-from retake_flow.flow.model import SEPARATOR, Flow, State
-from retake_flow.flow.moves import Moves
+from retake_flow.flow.model import Activity, Flow, State
+from retake_flow.flow.moves import Move
 from retake_flow.flow.problems import Position
-from retake_flow.flow.rules.guards import Literal, literals
-from retake_flow.flow.rules.model import Condition, Term
+from retake_flow.flow.rules import guards
+from retake_flow.flow.rules.guards import Literal
+from retake_flow.flow.rules.model import RUN, Rule
 
-#: How an action ended that may have ended in several ways, and how a service ends with its state.
+#: How an action ended of which nothing is known, and how a service ends with its state.
 SOMEHOW, STOPPED = "?", "stopped"
-_NOT_WELL = ("error", "exited", STOPPED)
+#: How what has not ended well has ended.
+UNWELL = ("error", "exited", STOPPED)
+_NOTHING: frozenset[Literal] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fact:
-    """One thing that happens.
+    """One thing that happens; of those that are alike there is one, so that they are told apart by identity.
 
     Attributes:
         verb: As in `Term`; also `shows`, for a guard that looks at what an action has ended with before, and `settles`.
         name: The action, the state or the event.
         at: The innermost active state at that moment.
-        outcome: How the action ended; `?` when that may have been one of several.
+        outcome: How the action ended; `?` when that is not known.
         known: What is sure of its result.
         inputs: What the action is given.
         position: Where it is written what makes it happen.
@@ -38,129 +39,220 @@ class Fact:
     verb: str
     name: str
     at: str
-    outcome: str = ""
-    known: frozenset[Literal] = frozenset()
-    inputs: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    position: Position = field(default_factory=lambda: Position("", 1, 1), compare=False)
-
-    @property
-    def well(self) -> bool:
-        """Whether an action has ended, and not with an error."""
-        return self.outcome.partition(".")[0] not in _NOT_WELL
+    outcome: str
+    known: frozenset[Literal]
+    inputs: Mapping[str, Any]
+    position: Position
 
 
-class Reader:
-    """Says what of a flow a rule means.
+class Words:
+    """What rules name, so that nothing else has to be followed."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        terms = [term for rule in rules for term in rule.terms]
+        self.verbs = frozenset(term.verb for term in terms)
+        self.actions = frozenset(term.name for term in terms if term.verb in ("begins", "done", "ends"))
+        self.outcomes = frozenset(term.outcome for term in terms if term.outcome)
+        self.guards = any(term.where is not None for term in terms)
+
+
+class Facts:
+    """Tells what happens.
 
     Args:
         flow: The flow.
-        moves: Its moves.
         catalogue: What its actions are.
+        words: What rules name.
     """
 
-    def __init__(self, flow: Flow, moves: Moves, catalogue: Catalogue) -> None:
+    def __init__(self, flow: Flow, catalogue: Catalogue, words: Words) -> None:
         self._flow = flow
-        self._moves = moves
         self._catalogue = catalogue
-        self._held: dict[tuple[Condition, str], bool] = {}
+        self._words = words
+        self._known: dict[tuple[object, ...], Fact] = {}
+        self._paths: dict[str, dict[str, str]] = {}
+        for path, state in flow.states.items():
+            self._paths.setdefault(state.root, {})[state.name] = path
+        # A path is looked at from many sides, and what happens on it is the same from each.
+        self.begun = cache(self._begun)
+        self.left = cache(self._left)
 
-    def among(self, fact: Fact, terms: Iterable[Term], *, sure: bool) -> bool:
-        """Whether a fact is one of what is named: surely, or else possibly."""
-        return any(self._is(fact, term, sure) for term in terms)
+    def path(self, root: str, name: str) -> str:
+        """The path of a state by its name in the flow itself or a sub-flow; "" when there is none."""
+        return self._paths.get(root, {}).get(name, "")
 
-    def _is(self, fact: Fact, term: Term, sure: bool) -> bool:
-        if not _same_verb(fact, term, sure):
-            return False
-        if term.name and term.name != fact.name and not _named(fact.name, term):
-            return False
-        if term.outcome and not _ended(fact.outcome, term.outcome, sure):
-            return False
-        if term.where is not None and not _known(fact.known, term.where.text, sure):
-            return False
-        return self._given(fact, term, sure) and self._then(fact, term)
+    def owes(self, leaf: str) -> bool:
+        """Whether a state has something to take back that rules name."""
+        undo = self._flow.states[leaf].undo
+        return undo is not None and undo.do in self._words.actions
 
-    def _given(self, fact: Fact, term: Term, sure: bool) -> bool:
-        """Whether an action has the inputs that a term names; what a run makes of a template is not sure."""
-        spec = self._catalogue.get(fact.name)
-        for key, wanted in term.inputs.items():
-            default = spec.inputs.get(key, {}).get("default") if spec else None
-            given = fact.inputs.get(key, default)
-            if sure if isinstance(given, Expression) else given != wanted:
-                return False
-        return True
+    def _begun(self, leaf: str, kept: str) -> tuple[Fact, ...]:
+        """What the states that were entered inside `kept` begin, outermost first, activities before what is inside."""
+        facts: list[Fact] = []
+        for state in reversed(list(self._flow.around(leaf))):
+            if len(state.path) > len(kept):
+                for activity in _in_order(state.activities):
+                    facts += self._of(activity, "begins", leaf)
+        state = self._flow.states[leaf]
+        facts += self._of(state, "begins", leaf)
+        if "holds" in self._words.verbs:
+            facts.append(self._fact("settles", "", leaf, position=state.position))
+        return tuple(facts)
 
-    def _then(self, fact: Fact, term: Term) -> bool:
-        """Whether the conditions of a term are as they have to be at that moment."""
-        if term.during and not any(self.holds(condition, fact.at) for condition in term.during):
-            return False
-        return not any(self.holds(condition, fact.at) for condition in term.unless)
+    def entered(self, paths: Iterable[str], leaf: str) -> Iterator[Fact]:
+        """That states were entered."""
+        if "enters" in self._words.verbs:
+            for path in paths:
+                yield self._fact("enters", path, leaf, position=self._flow.states[path].position)
 
-    def holds(self, condition: Condition, at: str) -> bool:
-        """Whether a condition holds while a state is the innermost active one."""
-        key = (condition, at)
-        if key not in self._held:
-            self._held[key] = self._holds(condition, at)
-        return self._held[key]
+    def _left(self, paths: tuple[str, ...], leaf: str, owed: frozenset[str]) -> tuple[Fact, ...]:
+        """What leaving states ends, innermost first, and then takes back; "" is the whole run."""
+        facts: list[Fact] = []
+        for path in paths:
+            state = self._flow.states.get(path)
+            if state is not None:
+                for activity in reversed(_in_order(state.activities)):
+                    facts += self._of(activity, "ends", leaf, STOPPED)
+                if "leaves" in self._words.verbs:
+                    facts.append(self._fact("leaves", path, leaf, position=state.position))
+            facts += self._taken_back(path, leaf, owed)
+        if "" in paths:
+            facts.append(self._fact("ends", RUN, leaf, position=self._flow.states[leaf].position))
+        return tuple(facts)
 
-    def _holds(self, condition: Condition, at: str) -> bool:
-        around = list(self._flow.around(at))
-        if condition.runs and not any(self._runs(state, condition.runs) for state in around):
-            return False
-        if condition.inside and not any(is_called(state.path, condition.inside) for state in around):
-            return False
-        return condition.rests is None or (bool(around) and self._rests(around[0]) > condition.rests)
+    def _taken_back(self, path: str, leaf: str, owed: frozenset[str]) -> Iterator[Fact]:
+        for other in sorted(owed):
+            state = self._flow.states[other]
+            if state.undo is not None and state.parent == path:
+                given, position = state.undo.inputs, state.position
+                yield self._fact("begins", state.undo.do, leaf, inputs=given, position=position)
+                yield self._fact("ends", state.undo.do, leaf, "done", inputs=given, position=position)
 
-    def _runs(self, state: State, action: str) -> bool:
-        spec = self._catalogue.get(action)
+    # --- what a move tells -------------------------------------------------------------------------------------
+
+    def taken(self, move: Move, *, begun: bool) -> tuple[Fact, ...]:
+        """What a move tells: the end of the action that it comes from, what its guards show, and its event."""
+        place, name = move.occurrence.place, move.occurrence.name
+        sure = self._sure(move)
+        facts: list[Fact] = []
+        if begun and ":" in place:
+            facts += self._of_activity(self.activity(place), name, move.source, sure)
+        elif begun and place and (place, name) != (move.occurrence.names[0][1], "timeout"):
+            state = self._flow.states[place]
+            facts += self._of(state, "ends", move.source, name, sure | self._until(state, name))
+        facts += self._shown(move, sure)
+        if "takes" in self._words.verbs and name:
+            facts.append(self._fact("takes", name, move.source, known=sure, position=_position(move)))
+        return tuple(facts)
+
+    def _of_activity(self, activity: Activity, name: str, leaf: str, known: frozenset[Literal]) -> Iterator[Fact]:
+        raised = dict(activity.raises)
+        if name in raised:
+            known = known | guards.literals(raised[name].text, held=True)
+            for outcome in self._outcomes(activity.do):
+                yield from self._of(activity, "ends", leaf, outcome, known)
+            return
+        what = name.removeprefix(f"{activity.name}.")
+        if what != "ready" and activity.ask is None:
+            yield from self._of(activity, "ends", leaf, what, known)
+
+    def _until(self, state: State, outcome: str) -> frozenset[Literal]:
+        if state.poll is None or not self._words.guards or outcome.startswith("error"):
+            return _NOTHING
+        return guards.literals(state.poll.until.text, held=True)
+
+    def _shown(self, move: Move, sure: frozenset[Literal]) -> Iterator[Fact]:
+        """What guards show of how actions have ended before."""
+        for name, shown in guards.of_outputs(sure).items() if move.route is not None else ():
+            path = self.path(move.route.root, name) if move.route is not None else ""
+            if path and self._flow.states[path].do in self._words.actions:
+                action = self._flow.states[path].do
+                yield self._fact("shows", action, move.source, known=shown, position=_position(move))
+
+    def _sure(self, move: Move) -> frozenset[Literal]:
+        """The conditions that are sure on a move."""
+        if move.route is None or not self._words.guards:
+            return _NOTHING
+        held = guards.literals(move.route.when.text, held=True) if move.route.when is not None else _NOTHING
+        return held.union(*(guards.literals(guard.text, held=False) for guard in move.refused))
+
+    # --- what is done again --------------------------------------------------------------------------------------
+
+    def repeats(self, leaf: str) -> Iterator[tuple[str, State | Activity, tuple[Fact, ...]]]:
+        """What can happen while states stay as they are: how it is called, whose it is, and the facts."""
+        doing: list[State | Activity] = [self._flow.states[leaf]]
+        for around in self._flow.around(leaf):
+            doing += around.activities.values()
+        for who in doing:
+            if who.do in self._words.actions:
+                begins = tuple(self._of(who, "begins", leaf))
+                for event, ends in self._rounds(who, leaf):
+                    yield event, who, (*ends, *(begins if event == "again" else ()))
+
+    def _rounds(self, who: State | Activity, leaf: str) -> Iterator[tuple[str, Iterable[Fact]]]:
+        """Each way in which an action can end without an event, and what follows: `again`, or nothing (`done`)."""
+        spec = self._catalogue.get(who.do)
         service = spec is not None and spec.service
-        return any(a.do == action and (service or a.every is not None) for a in state.activities.values())
+        if who.retry is not None or (isinstance(who, Activity) and who.every is not None):
+            yield "again", self._of(who, "ends", leaf, "exited" if service else "error")
+        if isinstance(who, State):
+            if who.poll is not None:
+                refused = guards.literals(who.poll.until.text, held=False)
+                for outcome in self._outcomes(who.do):
+                    yield "again", self._of(who, "ends", leaf, outcome, refused)
+        elif not service:
+            for outcome in self._outcomes(who.do):
+                yield "done" if who.every is None else "again", self._of(who, "ends", leaf, outcome)
 
-    def _rests(self, state: State) -> float:
-        """For how long a run may do nothing but wait in a state."""
-        if state.kind == "do":
-            stays = (move for move in self._moves.of(state.path) if move.route is not None and not move.left)
-            return float("inf") if any(move.occurrence.place == state.path for move in stays) else 0.0
-        if state.kind not in ("rest", "wait", "ask"):
-            return 0.0
-        limits = (state.wait, state.timeout, state.ask.timeout if state.ask else None)
-        return min((_seconds(limit) for limit in limits if limit is not None), default=float("inf"))
+    # --- facts ---------------------------------------------------------------------------------------------------
+
+    def activity(self, key: str) -> Activity:
+        """An activity by its key."""
+        scope, _, name = key.rpartition(":")
+        return self._flow.states[scope].activities[name]
+
+    def _outcomes(self, action: str) -> tuple[str, ...]:
+        spec = self._catalogue.get(action)
+        return spec.outcomes if spec is not None else (SOMEHOW,)
+
+    def _of(
+        self, who: State | Activity, verb: str, leaf: str, outcome: str = "", known: frozenset[Literal] = _NOTHING
+    ) -> Iterator[Fact]:
+        """What happens to the action of a state or an activity, when rules name it."""
+        if who.do in self._words.actions:
+            kind = outcome if self._words.outcomes or not outcome.startswith("error") else "error"
+            yield self._fact(verb, who.do, leaf, kind, known, who.inputs, who.position)
+
+    def _fact(
+        self,
+        verb: str,
+        name: str,
+        at: str,
+        outcome: str = "",
+        known: frozenset[Literal] = _NOTHING,
+        inputs: Mapping[str, Any] | None = None,
+        position: Position | None = None,
+    ) -> Fact:
+        key = (verb, name, at, outcome, known, position)
+        if key not in self._known:
+            self._known[key] = Fact(verb, name, at, outcome, known, inputs or {}, position or Position("", 1, 1))
+        return self._known[key]
 
 
-def is_called(path: str, name: str) -> bool:
-    """Whether a state is meant by a name: its path, or the end of it."""
-    return path == name or path.endswith(SEPARATOR + name)
+def _in_order(activities: Mapping[str, Activity]) -> list[Activity]:
+    """Activities in the order in which they begin: as written, each after what it needs."""
+    ordered: dict[str, Activity] = {}
+
+    def put(activity: Activity, chain: tuple[str, ...]) -> None:
+        needed = activities.get(activity.needs or "")
+        if needed is not None and needed.name not in chain:
+            put(needed, (*chain, needed.name))
+        ordered.setdefault(activity.name, activity)
+
+    for activity in activities.values():
+        put(activity, (activity.name,))
+    return list(ordered.values())
 
 
-def _named(name: str, term: Term) -> bool:
-    return term.verb in ("enters", "leaves") and is_called(name, term.name)
-
-
-def _same_verb(fact: Fact, term: Term, sure: bool) -> bool:
-    if term.verb == "done":
-        if fact.verb == "shows":
-            return sure and term.where is not None
-        return fact.verb == "ends" and fact.well
-    if term.verb == "holds":
-        return fact.verb == "settles"
-    return fact.verb == term.verb
-
-
-def _ended(outcome: str, wanted: str, sure: bool) -> bool:
-    return outcome == wanted or outcome.startswith(wanted + ".") or (outcome == SOMEHOW and not sure)
-
-
-def _known(known: frozenset[Literal], where: str, sure: bool) -> bool:
-    wanted = _wanted(where)
-    return wanted <= known if sure else not any((said, not held) in known for said, held in wanted)
-
-
-@lru_cache(maxsize=256)
-def _wanted(where: str) -> frozenset[Literal]:
-    return literals(where, held=True)
-
-
-def _seconds(written: Any) -> float:
-    try:
-        return duration.seconds(written)
-    except (ValueError, TypeError):
-        return float("inf")  # an expression gives it
+def _position(move: Move) -> Position | None:
+    return move.route.position if move.route is not None else None

@@ -26,6 +26,7 @@ _COMPARED: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def literals(text: str, *, held: bool) -> frozenset[Literal]:
     """The conditions that are sure when an expression held, or when it did not.
 
@@ -51,10 +52,16 @@ def visited(text: str) -> frozenset[str]:
     return frozenset() if tree is None else frozenset(_visited(tree))
 
 
-def truth(text: str, entered: Mapping[str, bool]) -> bool | None:
-    """Whether an expression holds, as far as that follows from which states were entered before; None when not."""
+def truth(text: str, entered: Mapping[str, bool], known: Mapping[str, str]) -> bool | None:
+    """Whether an expression holds, as far as that follows from what is known; None when it does not.
+
+    Args:
+        text: The expression.
+        entered: Which states were entered before, by the names that it uses for them.
+        known: The values of other names, written with dots.
+    """
     tree = _tree(text)
-    return None if tree is None else _truth(tree, entered)
+    return None if tree is None else _truth(tree, entered, known)
 
 
 @lru_cache(maxsize=4096)
@@ -121,18 +128,37 @@ def _visited(node: nodes.Node) -> set[str]:
     return {name for child in node.iter_child_nodes() for name in _visited(child)}
 
 
-def _truth(node: nodes.Node, entered: Mapping[str, bool]) -> bool | None:
+def _truth(node: nodes.Node, entered: Mapping[str, bool], known: Mapping[str, str]) -> bool | None:
     if isinstance(node, nodes.Not):
-        inner = _truth(node.node, entered)
+        inner = _truth(node.node, entered, known)
         return None if inner is None else not inner
     if isinstance(node, nodes.And | nodes.Or):
-        sides = (_truth(node.left, entered), _truth(node.right, entered))
+        sides = (_truth(node.left, entered, known), _truth(node.right, entered, known))
         decisive = isinstance(node, nodes.Or)
         return decisive if decisive in sides else None if None in sides else not decisive
     if isinstance(node, nodes.Compare) and len(node.ops) == 1:
-        chain, bound = _chain(node.expr), node.ops[0].expr
-        if len(chain) == 2 and chain[0] == "visits" and chain[1] in entered and isinstance(bound, nodes.Const):
-            return _compared(node.ops[0].op, bound.value, entered[chain[1]])
+        chain, op, bound = _chain(node.expr), node.ops[0].op, node.ops[0].expr
+        value = _constant(bound)
+        if len(chain) == 2 and chain[0] == "visits" and chain[1] in entered:
+            return _compared(op, value, entered[chain[1]])
+        if ".".join(chain) in known and value is not None:
+            return _same(op, known[".".join(chain)], value)
+    return None
+
+
+def _constant(node: nodes.Expr) -> object:
+    try:
+        return node.as_const()
+    except Exception:  # whatever Jinja2 cannot make of it now
+        return None
+
+
+def _same(op: str, value: str, other: object) -> bool | None:
+    """Whether a text is another, or one of several; None when something else is asked."""
+    if op in ("eq", "ne"):
+        return (value == other) == (op == "eq")
+    if op in ("in", "notin") and isinstance(other, list | tuple):
+        return (value in other) == (op == "in")
     return None
 
 

@@ -15,9 +15,9 @@ from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import Flow
 from retake_flow.flow.moves import OUTSIDE, Moves, matches
 from retake_flow.flow.problems import Position, Problem, did_you_mean
-from retake_flow.flow.rules.facts import is_called
 from retake_flow.flow.rules.forms import FORMS, VERBS
 from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
+from retake_flow.flow.rules.terms import is_called
 from retake_flow.flow.source import Path, Source, decode, parse
 from retake_flow.flow.sources import Use
 
