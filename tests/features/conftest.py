@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pytest_bdd import given, parsers, then, when
 
 from retake_flow.cli.main import main
 from retake_flow.studio.launcher import RUN_VARIABLE
-from retake_flow.testing.rehearsed import Rehearsal
+from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 
 _ON_AIR = "broadcast/pushing/on_air"
 
@@ -194,7 +195,7 @@ class Simulated:
         (self.folder / "script.jsonl").write_text(script)
         (self.folder / "mocks.yaml").write_text(self.mocks or "{}")
         capsys.readouterr()
-        files = [flow, str(self.folder / "script.jsonl"), "--mock", str(self.folder / "mocks.yaml")]
+        files = ["--start", flow, str(self.folder / "script.jsonl"), "--mock", str(self.folder / "mocks.yaml")]
         self.code = main(["simulate", *files])
         written = capsys.readouterr()
         self.said = written.err
@@ -232,6 +233,12 @@ def after_line(simulated: Simulated, state: str, number: int) -> None:
     assert simulated.seen[number]["configuration"] == [state]
 
 
+@then(parsers.parse("the variable {name} is {value:g} after line {number:d}"))
+def variable_after(simulated: Simulated, name: str, value: float, number: int) -> None:
+    """A variable of the flow itself."""
+    assert simulated.seen[number]["vars"][name] == value
+
+
 @then(parsers.parse("it is {time:g} s after line {number:d}"))
 def time_after(simulated: Simulated, time: float, number: int) -> None:
     """Counted from the start."""
@@ -264,3 +271,58 @@ def simulation_exits(simulated: Simulated, code: int) -> None:
 def simulation_says(simulated: Simulated, words: str) -> None:
     """A person reads these words."""
     assert words in simulated.said
+
+
+# --- commands of the program, in this process -------------------------------------------------------------------
+
+
+@dataclass
+class Called:
+    """What the last command ended with and wrote."""
+
+    code: int = -1
+    text: str = ""
+
+
+@pytest.fixture
+def called(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Called:
+    """Commands are called in the folder of the agent, in an environment of its own."""
+    monkeypatch.chdir(rehearsal.folder)
+    for name in [name for name in os.environ if name.startswith(("RETAKE_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(rehearsal.folder))
+    return Called()
+
+
+@given(parsers.parse("the file {name} holds"))
+def file_holds(rehearsal: Rehearsal, name: str, docstring: str) -> None:
+    """In the folder of the agent."""
+    (rehearsal.folder / name).write_text(docstring + "\n", encoding="utf-8")
+
+
+@when(parsers.parse('"{line}" is called'))
+def call(called: Called, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `retake-flow` followed by these words."""
+    capsys.readouterr()
+    called.code = main(shlex.split(line))
+    written = capsys.readouterr()
+    called.text = written.out + written.err
+
+
+@then(parsers.parse('it exits with {code:d} and says "{words}"'))
+def exits_and_says(called: Called, code: int, words: str) -> None:
+    """On standard output or beside it."""
+    assert words in called.text, called.text
+    assert called.code == code
+
+
+@then(parsers.parse('it says "{words}"'))
+def says(called: Called, words: str) -> None:
+    """As before."""
+    assert words in called.text
+
+
+@then(parsers.parse("{place} was asked once"))
+def asked_once(rehearsed: Rehearsed, place: str) -> None:
+    """Whatever happened after the answer."""
+    assert [record["gate"] for record in rehearsed.records("gate_opened")] == [f"{place}.1"]
