@@ -9,6 +9,7 @@ from typing import Any
 from retake_flow.cli import columns
 from retake_flow.flow.duration import exact
 from retake_flow.planning.plan import Kind, Plan, Step
+from retake_flow.planning.samples import placeholder
 
 _INDENT = "    "
 _LEAST = 40
@@ -102,11 +103,9 @@ def _told(steps: tuple[Step, ...]) -> Iterator[tuple[Step, list[str]]]:
 def _request(step: Step, before: str) -> list[str]:
     facts = step.facts
     undone = f"  (undoes {facts['undo']})" if "undo" in facts else ""
-    may = "".join(f"; {call} {when}" for call, when in facts.get("may", {}).items())
-    return [
-        f"{_pace(facts)}{before}{facts['call']}{_name(facts)}{_poll(facts)}{_end(facts)}{undone}{may}",
-        *_says(facts),
-    ]
+    may = [f"{_INDENT}{when}: {call}" for call, when in facts.get("may", {}).items()]
+    said = f"{_pace(facts)}{before}{facts['call']}{_name(facts)}{_poll(facts)}{_end(facts)}{undone}"
+    return [said, *_says(facts), *may]
 
 
 def _process(step: Step, before: str) -> list[str]:
@@ -141,8 +140,8 @@ def _question(step: Step, before: str) -> list[str]:
     for decision, fields in ways.items():
         needed = set(fields["required"])
         declared = {name: {**each, "optional": name not in needed} for name, each in fields["properties"].items()}
-        told = "; ".join(f"{name} ({meaning})" for name, meaning in described(declared))
-        said.append(f"{_INDENT}◦ {decision}{': ' if decision and told else ''}{told}")
+        said += [f"{_INDENT}◦ {decision}"] if decision else []
+        said += [f"{_INDENT}  {name}: {meaning}" for name, meaning in described(declared)]
     times = [("reminds after", facts.get("remind")), ("waits for", facts.get("timeout"))]
     limits = ", ".join(f"{what} {exact(value)}" for what, value in times if value is not None)
     said += [_INDENT + limits] if limits else []
@@ -152,7 +151,8 @@ def _question(step: Step, before: str) -> list[str]:
 def _answered(answered: Mapping[str, Any] | None) -> str:
     if answered is None:
         return "nobody answers"
-    fields = ", ".join(f"{name}: {_value(value)}" for name, value in answered.get("fields", {}).items())
+    told = {name: value for name, value in answered.get("fields", {}).items() if value != placeholder(name)}
+    fields = ", ".join(f"{name}: {_value(value)}" for name, value in told.items())
     return " ".join(part for part in (answered["decision"], fields) if part) or "answered"
 
 
@@ -173,7 +173,8 @@ def _event(step: Step, before: str) -> list[str]:
 
 def _repeated(step: Step, before: str) -> list[str]:
     states = " → ".join(state.rpartition("/")[2] for state in step.facts["states"])
-    return [f"… {step.facts['times']} times more until {exact(step.facts['until'])}{': ' * bool(states)}{states}"]
+    until = f" until {exact(step.facts['until'])}" if step.facts["until"] > step.t else ""
+    return [f"… {step.facts['times']} times more{until}{': ' * bool(states)}{states}"]
 
 
 _SAID: Mapping[Kind, Callable[[Step, str], list[str]]] = {

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.flow.model import Flow
 
 _EPILOG = """\
 what can be assumed:
@@ -34,22 +38,44 @@ def add_to(commands: Any) -> None:
 
 def plan(args: argparse.Namespace) -> int:
     """Make a plan; 0 when one could be made, whatever its end."""
-    from retake_flow.actions.catalogue import CATALOGUE
-    from retake_flow.cli import columns, flows, outlook, printable, terminal
+    from retake_flow.cli import flows
     from retake_flow.cli.options import pairs
     from retake_flow.errors import UsageError
     from retake_flow.flow.inputs import provided, resolve
-    from retake_flow.planning import planner, samples
+    from retake_flow.planning.samples import supplied
     from retake_flow.settings import Settings, variables
 
     if args.all_paths and args.assume:
         raise UsageError("--all-paths looks at all ways, so that --assume has no place beside it")
-    flow = provided(samples.supplied(flows.opened(args.flow, Settings.from_environment())), variables())
-    inputs = resolve(flow, pairs(args.set))
-    made = planner.plan(flow, CATALOGUE, inputs, args.assume)
-    if args.json:
-        terminal.emit(outlook.document(made))
-    else:
-        for line in outlook.lines(made, columns.width()):
-            terminal.say(printable.text(line))
+    flow = provided(supplied(flows.opened(args.flow, Settings.from_environment())), variables())
+    document, lines = (_ways if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
+    _say(document, lines, as_json=args.json)
     return 0
+
+
+def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+    from retake_flow.actions.catalogue import CATALOGUE
+    from retake_flow.cli import columns, outlook
+    from retake_flow.planning import planner
+
+    made = planner.plan(flow, CATALOGUE, inputs, args.assume)
+    return outlook.document(made), outlook.lines(made, columns.width())
+
+
+def _ways(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+    from retake_flow.actions.catalogue import CATALOGUE
+    from retake_flow.cli import ways as told
+    from retake_flow.planning import ways
+
+    found = ways.ways(flow, CATALOGUE, inputs)
+    return told.document(found), told.lines(found, args.flow)
+
+
+def _say(document: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    from retake_flow.cli import printable, terminal
+
+    if as_json:
+        terminal.emit(document)
+        return
+    for line in lines:
+        terminal.say(printable.text(line))

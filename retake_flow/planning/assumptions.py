@@ -44,6 +44,7 @@ class _Assumption:
         places: The paths it may be true of.
         field: Of the result or the answer; "" when it says how something ends.
         first: It is true of the first of the places that the plan comes to, and of no other.
+        exact: The place is written in full, so that it goes before what is said of all that are called so.
     """
 
     written: str
@@ -51,6 +52,7 @@ class _Assumption:
     value: Any
     field: str = ""
     first: bool = False
+    exact: bool = False
 
 
 class Assumptions:
@@ -63,8 +65,8 @@ class Assumptions:
             UsageError: One cannot be true of anything in the flow.
         """
         self.places = {place.path: place for place in _places(flow, catalogue)}
-        reading = _Reading(self.places)
-        self._made = [reading.read(each) for each in written]
+        reading = _Reading(flow, self.places)
+        self._made = sorted((reading.read(each) for each in written), key=lambda made: not made.exact)
         self._of: dict[str, str] = {}
 
     @property
@@ -79,24 +81,33 @@ class Assumptions:
 
     def end(self, path: str) -> str:
         """How a place is assumed to end; "" when nothing is assumed."""
-        return next((str(each.value) for each in self._about(path, of_field=False)), "")
+        for each in self._about(path):
+            if not each.field:
+                self._of.setdefault(each.written, path)
+                return str(each.value)
+        return ""
 
     def values(self, path: str) -> dict[str, Any]:
         """What the result or the answer of a place is assumed to hold."""
-        return {each.field: each.value for each in self._about(path, of_field=True)}
+        values: dict[str, Any] = {}
+        for each in self._about(path):
+            if each.field and each.field not in values:
+                self._of.setdefault(each.written, path)
+                values[each.field] = each.value
+        return values
 
-    def _about(self, path: str, *, of_field: bool) -> Iterator[_Assumption]:
+    def _about(self, path: str) -> Iterator[_Assumption]:
         for each in self._made:
             elsewhere = each.first and self._of.get(each.written, path) != path
-            if path in each.places and bool(each.field) is of_field and not elsewhere:
-                self._of.setdefault(each.written, path)
+            if path in each.places and not elsewhere:
                 yield each
 
 
 class _Reading:
     """Reads what people write: PLACE=END, PLACE.FIELD=VALUE, ACTION=END, ACTION.FIELD=VALUE or FIELD=VALUE."""
 
-    def __init__(self, places: Mapping[str, Place]) -> None:
+    def __init__(self, flow: Flow, places: Mapping[str, Place]) -> None:
+        self._flow = flow
         self._places = places
 
     def read(self, written: str) -> _Assumption:
@@ -108,19 +119,19 @@ class _Reading:
         if found := self._meant(name):
             return self._ending(written, name, found, value)
         if found := self._meant(target):
-            return self._holding(written, found, last, value, first=False)
+            return self._holding(written, found, last, value, exact=_in_full(target))
         found = [place for place in self._places.values() if name in place.fields]
         if not found:
-            raise UsageError(f"nothing in the flow is called {name!r}", hint=did_you_mean(name, self._names()))
+            raise self._unknown(name)
         return self._holding(written, found, name, value, first=True)
 
     def _meant(self, name: str) -> list[Place]:
-        """The place that a name means: the very one, else the one that ends with it, else all with that action."""
-        if name in self._places:
-            return [self._places[name]]
-        ending = re.compile(rf"[/:]{re.escape(name)}\Z")
-        found = [place for place in self._places.values() if name and ending.search(place.path)]
-        if len(found) > 1:
+        """What a name means: the place or places that are called so, or else all with that action."""
+        called = re.compile(rf"(?:.*[/:])?{re.escape(name)}")
+        found = [place for place in self._places.values() if name and called.fullmatch(place.path)]
+        if len({place.do or place.path for place in found}) > 1:
+            if name in self._places:
+                return [self._places[name]]
             paths = ", ".join(place.path for place in found)
             raise UsageError(f"{name!r} may be any of {paths}", hint="write the one that is meant in full")
         return found or [place for place in self._places.values() if name and place.do == name]
@@ -129,11 +140,12 @@ class _Reading:
         able = [place for place in found if value in place.ends]
         if not able:
             ends = dict.fromkeys(end for place in found for end in place.ends)
-            said = f"{name!r} cannot end with {value!r}" if ends else f"nothing can be assumed of {name!r} itself"
-            raise UsageError(said, hint=did_you_mean(value, ends) if ends else "only of what is inside")
-        return _Assumption(written, tuple(place.path for place in able), value)
+            raise UsageError(f"{name!r} cannot end with {value!r}", hint=did_you_mean(value, ends))
+        return _Assumption(written, tuple(place.path for place in able), value, exact=_in_full(name))
 
-    def _holding(self, written: str, found: list[Place], name: str, value: str, *, first: bool) -> _Assumption:
+    def _holding(
+        self, written: str, found: list[Place], name: str, value: str, *, first: bool = False, exact: bool = False
+    ) -> _Assumption:
         able = [place for place in found if name in place.fields]
         if not able:
             fields = {known for place in found for known in place.fields}
@@ -142,12 +154,24 @@ class _Reading:
         reading = read({name: able[0].fields[name]}, {name: value})
         if reading.unfit:
             raise UsageError(f"the assumption {written!r} {reading.unfit[name]}")
-        return _Assumption(written, tuple(place.path for place in able), reading.values[name], name, first)
+        return _Assumption(written, tuple(place.path for place in able), reading.values[name], name, first, exact)
+
+    def _unknown(self, name: str) -> UsageError:
+        states = [path for path in self._flow.states if path == name or path.endswith("/" + name)]
+        if not states:
+            return UsageError(f"nothing in the flow is called {name!r}", hint=did_you_mean(name, self._names()))
+        inside = [path for path in self._places if path.startswith((states[0] + "/", states[0] + ":"))]
+        hint = f"only of what is inside: {', '.join(inside)}" if inside else "it is an end"
+        return UsageError(f"nothing can be assumed of {name!r} itself", hint=hint)
 
     def _names(self) -> Iterator[str]:
         for place in self._places.values():
             yield re.split("[/:]", place.path)[-1]
             yield from (place.do, *place.fields) if place.do else place.fields
+
+
+def _in_full(name: str) -> bool:
+    return "/" in name or ":" in name
 
 
 def _places(flow: Flow, catalogue: Catalogue) -> Iterator[Place]:

@@ -49,9 +49,8 @@ def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: I
     assumptions = Assumptions(assumed, flow, catalogue)
     made = Planner(flow, catalogue, assumptions).plan(inputs)
     if assumptions.unused:
-        unused = ", ".join(assumptions.unused)
-        passed = ", ".join(made.states)
-        raise UsageError(f"it makes no difference whether {unused}", hint=f"the plan passes only {passed}")
+        unused = " and ".join(map(repr, assumptions.unused))
+        raise UsageError(f"nothing comes of assuming {unused}", hint=f"the plan only passes {', '.join(made.states)}")
     return made
 
 

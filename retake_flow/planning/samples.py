@@ -49,7 +49,7 @@ def answer(fields: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
         fields: What is asked, as JSON Schema properties.
         given: The values that are known.
     """
-    values = {name: given.get(name, _left_out(name, schema)) for name, schema in fields.items()}
+    values = {name: given.get(name, sample(name, schema)) for name, schema in fields.items()}
     return {name: _hidden(value) if fields[name].get("secret") is True else value for name, value in values.items()}
 
 
@@ -67,7 +67,12 @@ def sample(name: str, schema: Mapping[str, Any]) -> Any:
     kind = kinds[0] if isinstance(kinds, list) and kinds else kinds
     if kind in ("integer", "number"):
         return _number(schema, 1 if kind == "integer" else 0.5)
-    return {"boolean": True, "array": [], "object": {}, "null": None}.get(str(kind), f"‹{name}›")
+    return {"boolean": True, "array": [], "object": {}, "null": None}.get(str(kind), placeholder(name))
+
+
+def placeholder(name: str) -> str:
+    """What stands for a text that is not known."""
+    return f"‹{name}›"
 
 
 def _number(schema: Mapping[str, Any], above: float) -> Any:
@@ -77,10 +82,6 @@ def _number(schema: Mapping[str, Any], above: float) -> Any:
     if least is not None and least > 0:
         return least
     return most if most is not None and most < 0 else 0
-
-
-def _left_out(name: str, schema: Mapping[str, Any]) -> Any:
-    return None if schema.get("optional", False) and "default" not in schema else sample(name, schema)
 
 
 def _hidden(value: Any) -> Any:
