@@ -56,6 +56,13 @@ Feature: Credentials
     And it has been on air
     And there are no credentials
 
+  Scenario: Who has a token is registered, and not once more
+    Given the flow register.yaml
+    And there are no inputs
+    When the agent goes live
+    Then the run is registered
+    And POST /agent/register was never called
+
   Scenario: What only the user knows in the file is kept
     Given its credentials file holds
       """

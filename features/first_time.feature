@@ -47,35 +47,81 @@ Feature: Going live for the first time
     And POST /agent/register was never called
     And the reason says "credentials.json"
 
-  Scenario: What is missing is named, all at once
+  Scenario: A person is asked for what is missing, all at once
+    When the agent goes live
+    Then the run waits at details
+    And the question of details says "agent_name"
+    And the question of details says "ticker"
+    And POST /agent/register was never called
+    And there are no credentials
+    And it leaves nothing behind
+
+  Scenario: What a person gives is added to what was set
+    Given the inputs
+      | name              | value                                       |
+      | agent_description | Watches and tells                           |
+      | image_url         | https://example.com/owl.png                 |
+      | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
+    And ann answers details after 2h
+      | decision   | again   |
+      | agent_name | Day Owl |
+    And the run is resumed 3h after its process has gone
+    And bob answers details after 5h
+      | decision | again |
+      | ticker   | OWL   |
+    And the run is resumed 3h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And details was asked 2 times
+    And POST /agent/register was called 1 time
+    And the credentials file says "Day Owl"
+    And no rule of the platform was broken
+
+  Scenario: A person who does not want the agent registered is taken at their word
+    Given ann answers details after 1h
+      | decision | decline |
+    And the run is resumed 2h after its process has gone
     When the agent goes live
     Then the run is failed
-    And the reason says "agent_name"
-    And the reason says "ticker"
-    And the reason says "--set NAME=…"
+    And the reason says "the agent is not to be registered"
     And POST /agent/register was never called
 
-  Scenario Outline: What the platform would refuse is refused before it is sent
-    Given the inputs
-      | name              | value         |
-      | agent_name        | <name>        |
-      | agent_description | Watches       |
-      | image_url         | <picture>     |
-      | wallet_address    | <wallet>      |
-      | ticker            | <ticker>      |
+  Scenario: Nobody says who the agent is to be, for a week
+    Given the run is resumed 6h after its process has gone
+    And the run is resumed 18h after its process has gone
+    And the run is resumed 48h after its process has gone
+    And the run is resumed 72h after its process has gone
+    And the run is resumed 24h after its process has gone
     When the agent goes live
     Then the run is failed
-    And the reason says "<words>"
+    And the reason says "nobody has given what is missing within 7d"
+    And reminders came after
+      | 6h |
+      | 1d |
+      | 3d |
+      | 6d |
+    And POST /agent/register was never called
+
+  Scenario Outline: An answer that the platform would refuse is refused before it is sent
+    Given ann answers details after 1h
+      | decision | again   |
+      | <field>  | <value> |
+    And the run is resumed 2h after its process has gone
+    When the agent goes live
+    Then the run waits at details
+    And details was asked 1 time
+    And ann hears "<field> does not fit"
     And POST /agent/register was never called
 
     Examples:
-      | name    | picture                     | wallet                                      | ticker      | words          |
-      | Day/Owl | https://example.com/owl.png | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV | OWL         | agent_name     |
-      | Day Owl | owl.png                     | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV | OWL         | image_url      |
-      | Day Owl | https://example.com/owl.png | 0x12                                        | OWL         | wallet_address |
-      | Day Owl | https://example.com/owl.png | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV | MUCHTOOLONG | ticker         |
+      | field          | value       |
+      | agent_name     | Day/Owl     |
+      | image_url      | owl.png     |
+      | wallet_address | 0x12        |
+      | ticker         | MUCHTOOLONG |
 
-  Scenario: A name that is taken is told, and nothing is saved
+  Scenario: A name that is taken is told, and another one is asked for
     Given an agent named "Day Owl" is registered by somebody else
     And the inputs
       | name              | value                                       |
@@ -84,10 +130,31 @@ Feature: Going live for the first time
       | image_url         | https://example.com/owl.png                 |
       | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
       | ticker            | OWL                                         |
+    And ann answers details after 1h
+      | decision   | again     |
+      | agent_name | Early Owl |
+    And the run is resumed 2h after its process has gone
     When the agent goes live
-    Then the run is failed
-    And the reason says "taken"
-    And there are no credentials
+    Then the run is completed
+    And details was asked 1 time
+    And the question of details says "taken"
+    And POST /agent/register was called 2 times
+    And the credentials file says "Early Owl"
+
+  Scenario: The registration runs alone, too
+    Given the flow register.yaml
+    And there are no inputs
+    And the inputs
+      | name              | value                                       |
+      | agent_name        | Day Owl                                     |
+      | agent_description | Watches and tells                           |
+      | image_url         | https://example.com/owl.png                 |
+      | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
+      | ticker            | OWL                                         |
+    When the agent goes live
+    Then the run is registered
+    And the credentials are saved, readable by their owner alone
+    And POST /agent/rtmp was never called
 
   Scenario Outline: A registration whose answer is lost is not repeated
     Given the next POST /agent/register meets <fault>

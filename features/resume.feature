@@ -58,7 +58,7 @@ Feature: Runs that go on
       | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
       | ticker            | OWL                                         |
     And each answer takes 0.2 s
-    And the process is killed 0.05 s into registration
+    And the process is killed 0.05 s into registration/register
     And the run is resumed 1m after its process has gone
     When the agent goes live
     Then the run is completed
@@ -75,16 +75,16 @@ Feature: Runs that go on
       | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
       | ticker            | OWL                                         |
     And each answer takes 0.2 s
-    And the process is killed 0.05 s into registration
+    And the process is killed 0.05 s into registration/register
     And the run is resumed 1m after its process has gone
-    And ann answers registration after 1h
+    And ann answers registration/register after 1h
       | decision | give_up |
     And the run is resumed 2h after its process has gone
     When the agent goes live
     Then the run is failed
     And POST /agent/register was called 1 time
-    And registration was asked 1 time
-    And the question of registration says "Day Owl"
+    And registration/register was asked 1 time
+    And the question of registration/register says "Day Owl"
 
   Scenario: A deadline that passed while no process lived fires once
     Given this flow

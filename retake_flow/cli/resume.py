@@ -87,7 +87,7 @@ def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, ans
             terminal.emit({"event": "already_ended", "run": run, "outcome": ended.outcome, "reason": ended.reason})
         else:
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
-        return 0 if ended.outcome == "completed" else 1
+        return 0 if ended.succeeded else 1
     try:
         claim = claimed(runs, run, force=args.force)
     except RunHeld:

@@ -104,7 +104,7 @@ async def _one(session: Session, run: str, as_json: bool, interrupts: Interrupts
     except Exception as raised:  # also a defect of ours with one run must not take the others down
         view.heard(_failure(known(raised, f"going on with {run}")))
         return False
-    return ended.phase is Phase.SUSPENDED or ended.outcome == "completed"
+    return ended.phase is Phase.SUSPENDED or ended.succeeded
 
 
 def _failure(error: RetakeFlowError) -> Record:

@@ -170,4 +170,4 @@ def exit_code(ended: Run, interrupted: bool) -> int:
         return 4
     if interrupted:
         return 130
-    return 0 if ended.outcome == "completed" else 1
+    return 0 if ended.succeeded else 1

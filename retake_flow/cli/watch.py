@@ -36,7 +36,7 @@ def watch(args: argparse.Namespace) -> int:
             last = _Watching(store, run, view).follow(whole=args.json)
     if not last.run.ended:
         return 4
-    return 0 if last.run.outcome == "completed" else 1
+    return 0 if last.run.succeeded else 1
 
 
 class _Watching:

@@ -143,3 +143,8 @@ class Run:
     def ended(self) -> bool:
         """Whether nothing more can happen in it."""
         return self.outcome is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has come to a final state other than `failed`."""
+        return self.phase is Phase.COMPLETED
