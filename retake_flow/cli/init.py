@@ -71,9 +71,9 @@ def _hold(text: str, file: Path) -> None:
     from retake_flow.actions.catalogue import CATALOGUE
     from retake_flow.flow.check import check
     from retake_flow.flow.load import load
-    from retake_flow.flow.problems import Problems
+    from retake_flow.flow.problems import Problems, errors
 
-    found = check(load(text, str(file)), CATALOGUE)
+    found = errors(check(load(text, str(file)), CATALOGUE))
     if found:
         raise Problems(found)
 
