@@ -38,13 +38,14 @@ def add_to(commands: Any) -> None:
         "script", nargs="?", default=STANDARD_INPUT, metavar="SCRIPT", help="JSON Lines; or - for standard input"
     )
     parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: what actions and states answer by themselves")
+    parser.add_argument("--start", action="store_true", help="write an object for the start too, before any line")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     parser.add_argument("--json", action="store_true", help="one JSON object a line; it is so in any case")
     parser.set_defaults(command=simulate)
 
 
 def simulate(args: argparse.Namespace) -> int:
-    """Play a script; 0 when all its lines were understood, 2 when not."""
+    """Play a script; 0 when all its lines could be carried out, 2 when not."""
     from contextlib import closing
 
     from retake_flow.actions.catalogue import CATALOGUE
@@ -59,7 +60,9 @@ def simulate(args: argparse.Namespace) -> int:
     mocks = _mocks(args.mock, flow)
     with _opened(args.script) as script, closing(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
         with _interrupts(simulation):
-            terminal.emit(simulation.start())
+            begun = simulation.start()
+        if args.start:
+            terminal.emit(begun)
         for number, line in enumerate(script, 1):
             if line.strip():
                 with _interrupts(simulation):

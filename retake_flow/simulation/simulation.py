@@ -9,7 +9,7 @@ from typing import Any
 
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import AnswerInvalid, RetakeFlowError, UsageError
+from retake_flow.errors import AnswerInvalid, EventRefused, RetakeFlowError, UsageError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import did_you_mean
@@ -38,7 +38,8 @@ class Simulation:
     """A run to be led.
 
     Attributes:
-        refused: How many lines were refused.
+        refused: How many lines could not be carried out. An event that nobody expects is none of them: to say so is what
+            a run does with it.
     """
 
     def __init__(
@@ -112,6 +113,8 @@ class Simulation:
             return self._refused(number, _located(error), error.hint)
         except AnswerInvalid as error:
             return self._refused(number, f"answer: {error.message}", "the queue shows what is asked")
+        except EventRefused as error:
+            return self._without_effect(number, error.message, error.hint)
         except RetakeFlowError as error:
             return self._refused(number, error.message, error.hint)
         self._settle()
@@ -138,6 +141,9 @@ class Simulation:
 
     def _refused(self, number: int, message: str, hint: str) -> dict[str, Any]:
         self.refused += 1
+        return self._without_effect(number, message, hint)
+
+    def _without_effect(self, number: int, message: str, hint: str) -> dict[str, Any]:
         return {**self._view(), "error": plain({"line": number, "message": message, "hint": hint})}
 
     def _view(self) -> dict[str, Any]:

@@ -316,6 +316,15 @@ def exits_and_says(called: Called, code: int, words: str) -> None:
     assert called.code == code
 
 
+@then("it says in this order")
+def says_in_order(called: Called, docstring: str) -> None:
+    """Each line holds words that stand behind those of the line before it."""
+    rest = called.text
+    for words in docstring.splitlines():
+        _, found, rest = rest.partition(words)
+        assert found, f"{words!r} is not said there:\n{called.text}"
+
+
 @then(parsers.parse('it says "{words}"'))
 def says(called: Called, words: str) -> None:
     """As before."""

@@ -50,15 +50,24 @@ def _files(folder: Path, *lines: str, flow: str = _FLOW, mocks: str = "{}") -> l
     (folder / "flow.yaml").write_text(flow)
     (folder / "script.jsonl").write_text("".join(line + "\n" for line in lines))
     (folder / "mocks.yaml").write_text(mocks)
-    return ["simulate", "flow.yaml", "script.jsonl", "--mock", "mocks.yaml"]
+    return ["simulate", "flow.yaml", "script.jsonl", "--mock", "mocks.yaml", "--start"]
 
 
 def test_a_script_is_played_to_its_end(folder: Path, command: Command) -> None:
-    """One object for the start and one a line; how the run ends is no matter of the exit code."""
+    """One object for the start, where it is asked for, and one a line; how the run ends is no matter of the exit code."""
     failed = '{"error": {"state": "look", "type": "unauthorized", "message": "no"}}'
     said = command(*_files(folder, failed, "", '{"advance": "1s"}'))
     assert (said.code, said.err) == (0, "")
     assert [record["ended"] for record in said.records] == [None, "failed", "failed"]
+    without = command(*_files(folder, failed, "", '{"advance": "1s"}')[:-1])
+    assert without.records == said.records[1:]
+
+
+def test_an_event_that_nobody_expects_is_no_mistake_of_the_script(folder: Path, command: Command) -> None:
+    """The run says what it expects, and goes on as if nothing had happened."""
+    said = command(*_files(folder, '{"event": "other"}'))
+    assert (said.code, said.records[-1]["configuration"]) == (0, ["look"])
+    assert said.records[-1]["error"]["message"] == "'look' does not expect the event 'other'"
 
 
 def test_a_bad_line_shows_in_the_exit_code(folder: Path, command: Command) -> None:
@@ -137,7 +146,7 @@ def test_the_examples_of_the_document(folder: Path, command: Command) -> None:
     text = (Path(__file__).parents[3] / "docs" / "simulation.md").read_text(encoding="utf-8")
     flow, mocks = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
     script, shown = re.findall(r"^```json\n(.*?)^```", text, re.M | re.S)
-    said = command(*_files(folder, *script.splitlines(), flow=flow))
+    said = command(*_files(folder, *script.splitlines(), flow=flow)[:-1])
     assert (said.code, said.out) == (0, shown)
     files = _files(folder, '{"advance": "10s"}', '{"advance": "1h"}', '{"event": "stop"}', mocks=mocks)
     _, first, second, end = command("simulate", "go-live.yaml", *files[2:]).records
@@ -169,7 +178,7 @@ def test_the_same_bytes_each_time(folder: Path) -> None:
 def test_ctrl_c_ends_it(folder: Path) -> None:
     """Also amid a long way: the exit code is 130, and nothing is said."""
     flow = "flow: f\ninitial: a\nstates: {a: {wait: 5ms, transitions: {done: a}}, b: {final: completed}}\n"
-    command = [sys.executable, "-m", "retake_flow", *_files(folder, '{"advance": "5000h"}', flow=flow)[:3]]
+    command = [sys.executable, "-m", "retake_flow", *_files(folder, '{"advance": "5000h"}', flow=flow)[:3], "--start"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         assert program.stdout.readline()
@@ -185,7 +194,6 @@ def test_it_answers_line_by_line(folder: Path) -> None:
     ) as talk:
         assert talk.stdin is not None
         assert talk.stdout is not None
-        assert json.loads(talk.stdout.readline())["configuration"] == ["look"]
         talk.stdin.write('{"result": {"state": "look"}}\n')
         assert json.loads(talk.stdout.readline())["configuration"] == ["rest"]
         talk.stdin.write('{"event": "go"}\n')
