@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from retake_flow.errors import StoreError
@@ -11,7 +12,7 @@ from retake_flow.flow.builder import Builder
 from retake_flow.flow.files import Files
 from retake_flow.flow.inputs import flaws, placed
 from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
-from retake_flow.flow.problems import Problem, Problems
+from retake_flow.flow.problems import Position, Problem, Problems
 from retake_flow.flow.source import Path, Source, decode
 from retake_flow.flow.sources import Find, Sources, on_disk
 from retake_flow.redact import Secret
@@ -22,6 +23,26 @@ MOST_STATES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """What a flow extends.
+
+    Attributes:
+        source: What came of it.
+        at: Where the flow that is extended is named.
+        base: Loads that flow by itself.
+    """
+
+    source: Source
+    at: Position
+    base: Callable[[], Loaded]
+
+    @property
+    def files(self) -> set[str]:
+        """The files of the flow that is extended, and of all that it extends."""
+        return {at.file for at in self.source.values.values()} - {self.source.file}
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """A flow and what is wrong with it.
 
@@ -29,11 +50,13 @@ class Loaded:
         flow: The flow; parts that could not be understood are missing from it. None when nothing could be.
         problems: What the YAML, the schema and the resolution of names say.
         damaged: The paths of the states that lost parts, about which a check should be silent.
+        extension: What it extends; None when that is nothing.
     """
 
     flow: Flow | None
     problems: tuple[Problem, ...]
     damaged: frozenset[str]
+    extension: Extension | None = None
 
 
 def read_bytes(content: bytes, file: str, *, known_good: bool = False, find: Find = on_disk) -> Loaded:
@@ -54,7 +77,8 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         find: Finds sub-flows.
     """
     reading = _Reading(find, known_good)
-    reading.examine(reading.files.put(text, file))
+    source = reading.files.put(text, file)
+    reading.examine(source)
     part = reading.part(file, "", (file,))
     if part is None:
         return Loaded(None, reading.problems, frozenset())
@@ -77,7 +101,11 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         rules=tuple(data.get("rules", ())),
         phrases=data.get("phrases", {}),
     )
-    return Loaded(flow, reading.problems, frozenset(reading.damaged))
+    extension = None
+    if source.extends is not None:
+        base = partial(load, sources.texts[source.base], source.base, find=find)
+        extension = Extension(source, source.extends, base)
+    return Loaded(flow, reading.problems, frozenset(reading.damaged), extension)
 
 
 def loaded(text: str, file: str, find: Find = on_disk) -> Flow:

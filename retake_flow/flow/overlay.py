@@ -50,6 +50,7 @@ def laid(over: Source, base: Source) -> Source:
         laying.say(place, "RF024", f"this changes nothing of {laying.base}", hint)
     source = source_of(laying.tree, over.file, over.text)
     source.problems, source.explained = laying.problems, laying.explained()
+    source.base, source.extends = base.file, over.value((EXTENDS,))
     return source
 
 

@@ -32,6 +32,8 @@ class Source:
         values: Where each value begins.
         keys: Where the key stands that leads to a value.
         origins: Where a line was written first that an overlay has touched, so that its key is said to stand there.
+        extends: Where an overlay names the flow that it extends; None when the data is as it is written.
+        base: The file of that flow.
         explained: What to say of a target that is unknown since an overlay removes it, by where it is written.
     """
 
@@ -42,6 +44,8 @@ class Source:
     values: dict[Path, Position] = field(default_factory=dict)
     keys: dict[Path, Position] = field(default_factory=dict)
     origins: dict[Path, Position] = field(default_factory=dict)
+    extends: Position | None = None
+    base: str = ""
     explained: dict[Position, Problem] = field(default_factory=dict)
 
     @property
