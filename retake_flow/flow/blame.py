@@ -38,7 +38,7 @@ def blamed(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set[Pr
 def _moved(problem: Problem, extension: Extension, path: Path) -> Problem:
     """A problem of what is written at a path, told in the overlay.
 
-    It is told where that has changed the state, activity or input around the path, or else where it names what it extends.
+    Where that has changed the state, activity or input around the path, or else where it names what it extends.
     """
     at = extension.at
     for length in range(len(path), 1, -1):
