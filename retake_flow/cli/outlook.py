@@ -58,7 +58,9 @@ def _broken(row: tuple[str, str, str], width: int | None) -> Iterator[tuple[str,
 
 
 def _wrapped(line: str, width: int | None, indent: str) -> list[str]:
-    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) if width and line else [line]
+    if width is None:
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -141,7 +143,7 @@ def _question(step: Step, before: str) -> list[str]:
         needed = set(fields["required"])
         declared = {name: {**each, "optional": name not in needed} for name, each in fields["properties"].items()}
         said += [f"{_INDENT}◦ {decision}"] if decision else []
-        said += [f"{_INDENT}  {name}: {meaning}" for name, meaning in described(declared)]
+        said += [f"{_INDENT}{'  ' if decision else '◦ '}{name}: {meaning}" for name, meaning in described(declared)]
     times = [("reminds after", facts.get("remind")), ("waits for", facts.get("timeout"))]
     limits = ", ".join(f"{what} {exact(value)}" for what, value in times if value is not None)
     said += [_INDENT + limits] if limits else []

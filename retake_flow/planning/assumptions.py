@@ -13,6 +13,7 @@ from retake_flow.flow.fields import Declared, read
 from retake_flow.flow.model import Activity, Flow, State
 from retake_flow.flow.moves import ERRORS, OUTSIDE
 from retake_flow.flow.problems import did_you_mean
+from retake_flow.redact import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +25,16 @@ class Place:
         do: Its action; "" where it has none.
         ends: The outcomes, decisions, errors and events that it can have.
         fields: What its result or its answer holds, as JSON Schema properties.
-        decisions: The fields of each decision.
         external: Those of its ends that come from outside while it is active.
+        secrets: The fields that nobody may read.
     """
 
     path: str
     do: str
     ends: tuple[str, ...]
     fields: Declared = field(default_factory=dict)
-    decisions: Mapping[str, Declared] = field(default_factory=dict)
     external: tuple[str, ...] = ()
+    secrets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +152,12 @@ class _Reading:
             fields = {known for place in found for known in place.fields}
             where = " and ".join(place.path for place in found)
             raise UsageError(f"{where} gives nothing that is called {name!r}", hint=did_you_mean(name, fields))
-        reading = read({name: able[0].fields[name]}, {name: value})
+        hidden = any(name in place.secrets for place in able)
+        reading = read({name: able[0].fields[name]}, {name: Secret(value) if hidden else value})
+        shown = f"{written.partition('=')[0]}=•••" if hidden else written
         if reading.unfit:
-            raise UsageError(f"the assumption {written!r} {reading.unfit[name]}")
-        return _Assumption(written, tuple(place.path for place in able), reading.values[name], name, first, exact)
+            raise UsageError(f"the assumption {shown!r} {reading.unfit[name]}")
+        return _Assumption(shown, tuple(place.path for place in able), reading.values[name], name, first, exact)
 
     def _unknown(self, name: str) -> UsageError:
         states = [path for path in self._flow.states if path == name or path.endswith("/" + name)]
@@ -191,8 +194,10 @@ def _place(
     if ask is not None:
         fields = {name: schema for one in (ask.fields, *ask.decisions.values()) for name, schema in one.items()}
         ends = tuple(dict.fromkeys((*ask.outcomes, *timeout, *external)))
-        return Place(path, "", ends, fields, ask.decisions, external)
+        secrets = frozenset(name for name, schema in fields.items() if schema.get("secret") is True)
+        return Place(path, "", ends, fields, external, secrets)
     if spec is None:
         return Place(path, "", (*timeout, *external), external=external)
     errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS))
-    return Place(path, found.do, (*spec.outcomes, *errors, *timeout, *external), spec.result, external=external)
+    ends = (*spec.outcomes, *errors, *timeout, *external)
+    return Place(path, found.do, ends, spec.result, external, spec.secrets)

@@ -70,11 +70,11 @@ class Diary:
         if self._catalogue[command.do].service:
             self._programs[command.activity] = self._catalogue[command.do].programs
 
-    def over(self, key: str, why: str) -> None:
+    def over(self, key: str, why: str, attempt: int) -> None:
         """A program has ended by itself, or could not be started."""
         programs = list(self._programs.pop(key, ()))
         facts = {"activity": key, "programs": programs, "why": why}
-        self._add(Kind.ENDED, key.rpartition(":")[0], facts)
+        self._add(Kind.ENDED, key.rpartition(":")[0], facts, _turn(attempt))
 
     def question(self, gate: Gate, answer: Answer | None, reminder: float | None) -> None:
         """A person is asked.
@@ -106,7 +106,7 @@ class Diary:
 
     def retry(self, path: str, failures: int, after: float) -> None:
         """An action is to be tried again."""
-        self._add(Kind.RETRY, path, {"after": after}, TOLD + 1 if failures > 1 else 1)
+        self._add(Kind.RETRY, path, {"after": after}, _turn(failures))
 
     def event(self, name: str, **facts: Any) -> None:
         """Something happens that the flow reacts to."""
@@ -136,7 +136,7 @@ class Diary:
         spec = self._catalogue[do]
         facts: dict[str, Any] = {"action": do, **more, "attempt": attempt}
         facts |= {**_given(spec, inputs), **_ended(prospect)}
-        turn = TOLD + 1 if attempt > 1 else 1
+        turn = _turn(attempt)
         if not prospect.begun:
             self._add(Kind.ACTION, path, facts, turn)
             return
@@ -180,6 +180,11 @@ class Diary:
         first, last = self._again[0], self._again[-1]
         facts = {"times": turns, "until": last.t, "states": list(dict.fromkeys(entered))}
         return (replace(first, kind=Kind.REPEATED, facts=facts),)
+
+
+def _turn(attempt: int) -> int:
+    """How often the same was done, as far as it is told: what is tried again is told in one step at once."""
+    return TOLD + 1 if attempt > 1 else 1
 
 
 def plain(value: Any) -> Any:

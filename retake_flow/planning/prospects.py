@@ -54,7 +54,7 @@ class Prospects:
         if end and end not in spec.outcomes:
             return Prospect()
         assumed = self._assumptions.values(path)
-        value = {**samples.result(spec), **assumed}
+        value = samples.result(spec, assumed)
         telling = {name: item for name, item in value.items() if isinstance(item, bool) or name in assumed}
         return Prospect(end or spec.outcomes[0], value, telling)
 

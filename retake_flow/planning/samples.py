@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from retake_flow.flow.catalogue import ActionSpec
-from retake_flow.flow.fields import Declared
+from retake_flow.flow.fields import Declared, required
 from retake_flow.flow.model import Flow, Input
 from retake_flow.redact import Secret
 
@@ -30,15 +30,21 @@ def _supplied(inputs: Mapping[str, Input]) -> dict[str, Input]:
 
 def _with_sample(declared: Input) -> Input:
     schema = declared.schema
-    if not declared.required or not {"env", "file", "secret"} & schema.keys():
+    if not required(schema) or not {"env", "file", "secret"} & schema.keys():
         return declared
     value = sample(declared.name, schema)
     return replace(declared, schema={**schema, "default": _hidden(value) if schema.get("secret") else value})
 
 
-def result(spec: ActionSpec) -> dict[str, Any]:
-    """A result that an action could end with."""
-    made = {name: spec.samples.get(name, sample(name, schema)) for name, schema in spec.result.items()}
+def result(spec: ActionSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A result that an action could end with.
+
+    Args:
+        spec: The action.
+        given: The values that are known.
+    """
+    usual = {name: spec.samples.get(name, sample(name, schema)) for name, schema in spec.result.items()}
+    made = {**usual, **given}
     return {name: _hidden(value) if name in spec.secrets else value for name, value in made.items()}
 
 

@@ -104,7 +104,7 @@ class Upkeep:
         again = retry is not None and not failed.permanent and failures <= retry.max
         if not self._active(command):
             return
-        self._diary.over(command.activity, failed.message)
+        self._diary.over(command.activity, failed.message, attempt)
         self._post(0.0, 0, self._failure(command, failed, again=again))
         if again and retry is not None and attempt < MOST_STARTS:
             self._post(retry.wait(failures, 0.0), 0, partial(self._begin, command, attempt + 1, failures + 1))
@@ -113,7 +113,7 @@ class Upkeep:
         """A program ends by itself; it was ready for so long that its failures count anew."""
         if not self._active(command):
             return
-        self._diary.over(command.activity, "it exits")
+        self._diary.over(command.activity, "it exits", attempt)
         if command.retry is None or command.retry.max < 1:
             self._post(0.0, 0, events.ActivityExited(command.activity, command.visit, "it has exited"))
             return
