@@ -28,6 +28,7 @@ from retake_flow.cli import (
     simulate,
     stop,
     terminal,
+    test,
     watch,
 )
 
@@ -41,7 +42,7 @@ exit codes:
 
 _COMMANDS = (
     *(run, resume, answer, gates, runs, show, watch, stop, prune),
-    *(init, check, show_flow, plan, simulate, graph, actions, doctor, rehearsal),
+    *(init, check, show_flow, plan, simulate, test, graph, actions, doctor, rehearsal),
 )
 
 

@@ -30,7 +30,7 @@ from retake_flow.flow.check import check
 from retake_flow.flow.inputs import resolve
 from retake_flow.flow.load import read_bytes, stored
 from retake_flow.flow.model import Flow
-from retake_flow.flow.problems import Problems
+from retake_flow.flow.problems import Problems, errors
 from retake_flow.flow.sources import parsed
 from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.redact import Secret
@@ -72,7 +72,7 @@ def opened(name: str) -> Flow:
     """
     path = library.find(name)
     loaded = read_bytes(path.read_bytes(), str(path))
-    problems = check(loaded, CATALOGUE)
+    problems = errors(check(loaded, CATALOGUE))
     if problems or loaded.flow is None:
         raise Problems(problems)
     return loaded.flow
@@ -83,6 +83,7 @@ class Rehearsed:
     """A run that is over, or as far as it came.
 
     Attributes:
+        flow: What it was a run of.
         run: The run as it ended, or as it was stored last.
         journal: All its records.
         report: What the platform saw.
@@ -94,6 +95,7 @@ class Rehearsed:
         refused: What was said to those whose answers were not taken.
     """
 
+    flow: Flow
     run: Run
     journal: tuple[Record, ...]
     report: dict[str, Any]
@@ -139,6 +141,7 @@ class Rehearsal:
         store: Makes the store.
         token: The token in the environment.
         within: Virtual seconds after which the run counts as endless.
+        machine: Makes the machine of a flow.
     """
 
     flow: Flow
@@ -154,6 +157,7 @@ class Rehearsal:
     store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
     within: float = 7200.0
+    machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
 
     @property
     def credentials(self) -> Path:
@@ -203,7 +207,8 @@ class Rehearsal:
         run = play.runner.run if play.runner.over else runs.load(RUN).run
         runs.close()
         seen = report.build(platform)
-        return Rehearsed(run, journal, seen, stage, platform, network, left, tuple(play.writes), tuple(play.refused))
+        writes, refused = tuple(play.writes), tuple(play.refused)
+        return Rehearsed(self.flow, run, journal, seen, stage, platform, network, left, writes, refused)
 
     def access(self, network: Network) -> Access:
         """The agent's credentials and the client that uses them, for one process."""
@@ -265,7 +270,7 @@ class _Play:
         store = Boundaries(claim, die_at, self._die)
         notices = Notices(rehearsal.channels, clock=clock, note=lambda *a, **fields: self.runner.note(*a, **fields))
         self.runner = Runner(
-            Machine(flow, CATALOGUE),
+            rehearsal.machine(flow),
             run,
             catalogue=CATALOGUE,
             actions=Performer(

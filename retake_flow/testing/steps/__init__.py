@@ -1,9 +1,17 @@
 """Gherkin steps for flows: fixtures of pytest-bdd, by topic.
 
-`pytest_plugins = ["retake_flow.testing.steps"]` in the topmost `conftest.py` makes them known. Each scenario sets up
-its `rehearsal`, plays it, and looks at what came of it, its `rehearsed`. All steps are plain functions, since an
-`async def` step would never be awaited and always pass.
+`pytest_plugins = ["retake_flow.testing.steps"]` in the topmost `conftest.py` makes them known, and so does
+`pytest --flow FLOW`. A scenario looks at a run: one whose actions are mocked, led step by step (`When the flow is
+run`), or one against a rehearsed platform, set up beforehand and played to its end (`When the agent goes live`). All
+steps are plain functions, since an `async def` step would never be awaited and always pass.
 """
 
-_TOPICS = ("run", "account", "platform", "studio", "chat", "people")
+from importlib import import_module
+
+_TOPICS = ("premise", "mocking", "leading", "looking", "run", "account", "platform", "studio", "chat", "people")
 pytest_plugins = [f"retake_flow.testing.steps.{topic}" for topic in _TOPICS]
+
+
+def load() -> list[str]:
+    """Make all steps known outside of pytest; gives the names of their modules."""
+    return [import_module(name).__name__ for name in pytest_plugins]

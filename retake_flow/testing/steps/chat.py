@@ -10,8 +10,9 @@ from pytest_bdd import given, parsers, then
 
 from retake_flow.rehearsal.options import ChatShape
 from retake_flow.rehearsal.script import Cue, CueType
+from retake_flow.testing.cells import Table
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.steps.reading import ON_AIR, Table, calls, rows
+from retake_flow.testing.steps.reading import ON_AIR, calls, rows
 
 
 @given(parsers.parse("chat comes in the {shape} shape"))

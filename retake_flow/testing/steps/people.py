@@ -10,10 +10,11 @@ from pytest_bdd import given, parsers, then
 from retake_flow.flow import duration
 from retake_flow.rehearsal.options import PreparedAgent
 from retake_flow.run.records import Record
+from retake_flow.testing.cells import Table
 from retake_flow.testing.reached import Reached
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.scene import Intervention, Scene, asking
-from retake_flow.testing.steps.reading import ON_AIR, Table, rows
+from retake_flow.testing.steps.reading import ON_AIR, rows
 
 
 @given(parsers.parse("{by} answers {place} after {time}"))

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 from pytest_bdd import given, parsers, then
 
+from retake_flow.testing.cells import Table
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.scene import Scene
-from retake_flow.testing.steps.reading import Table, calls
+from retake_flow.testing.steps.reading import calls
 from retake_flow.testing.wording import fault
 
 

@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_bdd import given, parsers, then, when
 
-from retake_flow.flow.model import Flow
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed, opened
-from retake_flow.testing.steps.reading import ON_AIR, Table, rows, since_start
-
-_read = cache(opened)
+from retake_flow.testing.observed import Subject
+from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.steps.reading import ON_AIR, since_start
+from retake_flow.testing.trial import Premise
 
 
 @pytest.fixture
-def rehearsal(tmp_path: Path) -> Rehearsal:
-    """The run that a scenario sets up: go-live.yaml, half a minute on air, an agent with credentials."""
+def rehearsal(tmp_path: Path, premise: Premise) -> Rehearsal:
+    """The run against a rehearsed platform that a scenario sets up: an agent with credentials."""
     folder = tmp_path / "agent"
     folder.mkdir()
-    rehearsal = Rehearsal(_flow("go-live.yaml"), folder, inputs={"max_duration": "30s"})
+    rehearsal = Rehearsal(premise.flow, folder, machine=premise.machine)
     rehearsal.give_credentials()
     return rehearsal
 
 
-def _flow(name: str) -> Flow:
-    return _read(name)
-
-
-@given(parsers.parse("the flow {name}"))
-def flow(rehearsal: Rehearsal, name: str) -> None:
-    """A flow by its path or shipped name; go-live.yaml is there unless another is named."""
-    rehearsal.flow = _flow(name)
-
-
-@given("this flow")
-def written_flow(rehearsal: Rehearsal, docstring: str) -> None:
-    """A flow as it stands in the scenario."""
-    file = rehearsal.folder / "flow.yaml"
-    file.write_text(docstring, encoding="utf-8")
-    rehearsal.flow = opened(str(file))
-    rehearsal.inputs = {}
-
-
 @given(parsers.parse("it is to be on air for {time}"))
-def duration(rehearsal: Rehearsal, time: str) -> None:
+def duration(premise: Premise, time: str) -> None:
     """As by --for."""
-    rehearsal.inputs["max_duration"] = time
-
-
-@given("the inputs")
-def inputs(rehearsal: Rehearsal, datatable: Table) -> None:
-    """As by --set."""
-    rehearsal.inputs |= {row["name"]: row["value"] for row in rows(datatable)}
-
-
-@given("there are no inputs")
-def no_inputs(rehearsal: Rehearsal) -> None:
-    """For a flow that takes none."""
-    rehearsal.inputs = {}
+    premise.inputs["max_duration"] = time
 
 
 @given(parsers.parse("Ctrl-C is pressed {after:g} s into {state}"))
@@ -76,24 +43,12 @@ def interrupted_again(rehearsal: Rehearsal, after: float, state: str) -> None:
 
 
 @when("the agent goes live", target_fixture="rehearsed")
-def played(rehearsal: Rehearsal) -> Rehearsed:
-    """Drive the run to its end."""
-    return rehearsal.play()
-
-
-@then(parsers.parse("the run is {outcome}"))
-def ended(rehearsed: Rehearsed, outcome: str) -> None:
-    """It ended in this way, and the journal says so last, once."""
-    ends = rehearsed.records("run_ended")
-    assert rehearsed.run.outcome == outcome, rehearsed.run
-    assert [end["outcome"] for end in ends] == [outcome]
-    assert rehearsed.last == ends[0]
-
-
-@then(parsers.parse('the reason says "{words}"'))
-def reason(rehearsed: Rehearsed, words: str) -> None:
-    """A person reads these words."""
-    assert words in rehearsed.run.reason
+def played(premise: Premise, rehearsal: Rehearsal, subject: Subject) -> Rehearsed:
+    """The run is driven against a rehearsed platform, to its end."""
+    rehearsal.flow, rehearsal.inputs = premise.flow, premise.inputs
+    rehearsed = rehearsal.play()
+    subject.of = rehearsed
+    return rehearsed
 
 
 @then(parsers.parse("it took {seconds:g} s at most"))
@@ -154,9 +109,3 @@ def on_air_for(rehearsed: Rehearsed, seconds: float) -> None:
     """From the last step of going live to leaving it."""
     entered = since_start(rehearsed, "state_entered", state=ON_AIR)
     assert since_start(rehearsed, "state_left", state=ON_AIR) - entered == seconds
-
-
-@then(parsers.parse('the operator is told "{words}"'))
-def told(rehearsed: Rehearsed, words: str) -> None:
-    """A notice with these words."""
-    assert any(words in notice["message"] for notice in rehearsed.records("notice"))

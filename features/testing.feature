@@ -1,0 +1,150 @@
+Feature: Testing one's own flow
+  Whoever writes a flow writes scenarios for it, in words, and plays them without any Python and without a platform.
+
+  Background:
+    Given the file hello.yaml holds
+      """
+      flow: hello
+      initial: look
+      phrases:
+        nobody has vouched: look ends with "done"
+        the owl wakes and {time} pass: |
+          When the flow is run
+          And {time} pass
+      states:
+        look:
+          do: retake.verification_status
+          transitions:
+            done: [{when: result.verified, to: linger}, {to: refused}]
+            error: refused
+        linger: {wait: 30s, transitions: {done: good}}
+        good: {final: completed}
+        refused: {final: failed, reason: "nobody has vouched for the agent"}
+      """
+
+  Scenario: Scenarios that hold
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It lingers
+          When the owl wakes and 10s pass
+          Then it is in state "linger"
+        Scenario: It ends
+          When the owl wakes and 30s pass
+          Then the run is completed
+      """
+    When "test hello.yaml hello.feature" is called
+    Then it exits with 0 and says "2 scenarios: 2 passed"
+    And it says "reached: 3 of 4 states, 2 of 4 transitions"
+
+  Scenario: What no scenario has reached is listed
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends
+          When the owl wakes and 30s pass
+          Then the run is completed
+      """
+    When "test hello.yaml hello.feature --coverage full" is called
+    Then it says "hello.yaml:13:14: never taken look: error → refused"
+    And it says "never in refused"
+
+  Scenario: A scenario that does not hold shows where, what was expected, and what was
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends too soon
+          Given look takes 2s
+          When the owl wakes and 10s pass
+          Then the run is completed
+          And it was never in "refused"
+      """
+    When "test hello.yaml hello.feature" is called
+    Then it exits with 1 and says "1 scenario: 1 failed"
+    And it says in this order
+      """
+      ok Given look takes 2s
+      ok When the owl wakes and 10s pass
+      -> Then the run is completed  (hello.feature:5)
+      expected: completed
+      got: in 'linger', and it goes on
+      2.000 s  state_entered     linger
+      """
+
+  Scenario: Scenarios of which one would hide another are refused
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends
+          When the owl wakes and 30s pass
+          Then the run is completed
+        Scenario: It ends
+          When the owl wakes and 30s pass
+          Then the run is failed
+      """
+    When "test hello.yaml hello.feature" is called
+    Then it exits with 2 and says "hello.feature:5:3: there is a scenario 'It ends' at hello.feature:2:3 already"
+
+  Scenario: A scenario that could not fail is refused
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It begins
+          When the flow is run
+      """
+    When "test hello.yaml hello.feature" is called
+    Then it exits with 2 and says "the scenario 'It begins' has no `Then`"
+
+  Scenario: A step that nobody knows is told with the nearest ones
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends
+          When the flow is runn
+          Then the run is completed
+      """
+    When "test hello.yaml hello.feature" is called
+    Then it exits with 2 and says "hello.feature:3:5: there is no step When the flow is runn"
+    And it says "When the flow is run"
+
+  Scenario: A phrase that stands for no step is told with its place
+    Given the file phrases.yaml holds
+      """
+      the owl sleeps: it is in stat "good"
+      """
+    And the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends
+          When the owl wakes and 30s pass
+          Then the owl sleeps
+      """
+    When "test hello.yaml hello.feature" is called
+    Then it exits with 2 and says "phrases.yaml:1:1: 'the owl sleeps' stands for"
+
+  Scenario: A mistake in the flow is told before anything is played
+    Given the file bad.yaml holds
+      """
+      flow: bad
+      initial: look
+      states:
+        look: {wait: 1s, transitions: {done: nowhere}}
+        over: {final: completed}
+      """
+    And the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends
+          When the flow is run
+          Then the run is completed
+      """
+    When "test bad.yaml hello.feature" is called
+    Then it exits with 3 and says "RF020"
+
+  Scenario: There is nothing to play
+    When "test hello.yaml" is called
+    Then it exits with 2 and says "say where your scenarios are"
+
+  Scenario: All steps are listed
+    When "test --steps" is called
+    Then it exits with 0 and says "the flow is run"

@@ -1,0 +1,167 @@
+"""`retake-flow test`: people's own scenarios on their own flow, in virtual time."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from retake_flow.testing.coverage import Coverage
+    from retake_flow.testing.suite import Suite, UnderTest
+    from retake_flow.testing.verdict import Verdict
+
+_EPILOG = """\
+FEATURES are .feature files, or folders of them; without any, the folder `features` beside the flow.
+Actions are mocked: what no scenario speaks of goes well. docs/testing.md has a tutorial and all steps.
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("test", help="play Gherkin scenarios on a flow, in virtual time", epilog=_EPILOG)
+    parser.add_argument("flow", nargs="?", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument("features", nargs="*", metavar="FEATURES", help="feature files or folders")
+    parser.add_argument("-k", dest="select", default="", metavar="EXPR", help="only scenarios that fit, as pytest -k")
+    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: what actions and states answer by themselves")
+    parser.add_argument("--phrases", action="append", default=[], metavar="FILE", help="YAML: wordings of your own")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    parser.add_argument(
+        "--coverage",
+        choices=("short", "full", "off"),
+        default="short",
+        help="how to say which states and transitions no scenario has reached; default: short",
+    )
+    parser.add_argument("--steps", action="store_true", help="list all steps that scenarios can be made of")
+    parser.add_argument("--json", action="store_true", help="one JSON object a scenario, and one for all")
+    parser.set_defaults(command=test)
+
+
+def test(args: argparse.Namespace) -> int:
+    """Play scenarios; 0 when all have passed, 1 when one has not."""
+    from retake_flow.errors import UsageError
+
+    if args.steps:
+        return _steps(args.json)
+    if args.flow is None:
+        raise UsageError("say which flow", hint="retake-flow test my-flow.yaml features/")
+    from retake_flow.testing.playing import play
+    from retake_flow.testing.suite import Suite
+
+    suite = Suite(_under_test(args))
+    play(suite, _features(args.flow, args.features), args.select)
+    (_emit if args.json else _tell)(suite, args.coverage)
+    return 1 if any(verdict.outcome == "failed" for verdict in suite.verdicts) else 0
+
+
+def _under_test(args: argparse.Namespace) -> UnderTest:
+    from pathlib import Path
+
+    from retake_flow.cli import flows
+    from retake_flow.cli.options import pairs
+    from retake_flow.errors import UsageError
+    from retake_flow.settings import Settings
+    from retake_flow.testing.suite import UnderTest
+
+    flow = flows.opened(args.flow, Settings.from_environment())
+    mock = None
+    if args.mock is not None:
+        try:
+            mock = (args.mock, Path(args.mock).read_bytes())
+        except OSError as error:
+            raise UsageError(f"{args.mock} cannot be read: {error.strerror}") from None
+    under_test = UnderTest(flow, pairs(args.set), mock, [Path(file) for file in args.phrases])
+    under_test.mocks(flow)
+    return under_test
+
+
+def _features(flow: str, given: Sequence[str]) -> list[Path]:
+    from pathlib import Path
+
+    from retake_flow.errors import UsageError
+    from retake_flow.flow import library
+
+    features = [Path(name) for name in given] or [library.find(flow).parent / "features"]
+    for path in features:
+        if not path.exists():
+            hint = "" if given else "say where your scenarios are: retake-flow test FLOW FEATURES"
+            raise UsageError(f"there is no {path}", hint=hint)
+        if path.is_file() and path.suffix != ".feature":
+            raise UsageError(f"{path} is no feature", hint="scenarios are in files NAME.feature")
+    return features
+
+
+# --- what is said -------------------------------------------------------------------------------------------
+
+
+def _emit(suite: Suite, coverage: str) -> None:
+    from retake_flow.cli import terminal
+
+    for verdict in suite.verdicts:
+        terminal.emit(verdict.described())
+    counted = _counted(suite.verdicts)
+    terminal.emit({"summary": counted, **({} if coverage == "off" else {"coverage": suite.coverage.described()})})
+
+
+def _tell(suite: Suite, coverage: str) -> None:
+    from retake_flow.cli import printable, terminal
+
+    file = ""
+    for verdict in suite.verdicts:
+        if verdict.file != file:
+            file = verdict.file
+            terminal.say(printable.line(f"{file}: {verdict.feature}"))
+        terminal.say(printable.line({"passed": "ok", "failed": "FAILED"}.get(verdict.outcome, verdict.outcome)).rjust(8)
+                     + "  " + printable.line(verdict.scenario))  # fmt: skip
+    for verdict in suite.verdicts:
+        if verdict.outcome == "failed":
+            terminal.say("")
+            for line in verdict.explained():
+                terminal.say(printable.text(line))
+    counted = _counted(suite.verdicts)
+    terminal.say("")
+    many = len(suite.verdicts)
+    terminal.say(
+        f"{many} scenario{'s' if many != 1 else ''}: " + ", ".join(f"{n} {name}" for name, n in counted.items() if n)
+    )
+    if coverage != "off":
+        for line in _coverage(suite.coverage, full=coverage == "full"):
+            terminal.say(printable.text(line))
+
+
+def _counted(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    outcomes = [verdict.outcome for verdict in verdicts]
+    return {name: outcomes.count(name) for name in ("passed", "failed", "skipped")}
+
+
+def _coverage(coverage: Coverage, *, full: bool) -> Iterator[str]:
+    from retake_flow.testing.coverage import words
+
+    states, routes = coverage.missed_states, coverage.missed_routes
+    reached = f"{len(coverage.states) - len(states)} of {len(coverage.states)} states"
+    taken = f"{len(coverage.routes) - len(routes)} of {len(coverage.routes)} transitions"
+    more = "" if full or not (states or routes) else "  (--coverage full lists the others)"
+    yield f"reached: {reached}, {taken}{more}"
+    if full:
+        yield from (f"  {state.position}: never in {state.path}" for state in states)
+        yield from (f"  {route.position}: never taken {words(route)}" for route in routes)
+
+
+def _steps(as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from retake_flow.cli import terminal
+    from retake_flow.testing.vocabulary import steps
+
+    topic = ""
+    for step in steps():
+        if as_json:
+            terminal.emit({name: text for name, text in asdict(step).items() if name != "origin"})
+            continue
+        if step.kind != topic:
+            topic = step.kind
+            terminal.say(f"{topic}")
+        terminal.say(f"  {step.wording}\n      {step.meaning}\n      {step.example}")
+    return 0

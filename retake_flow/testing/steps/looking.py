@@ -1,0 +1,185 @@
+"""Steps that look at a run: where it is and was, how it ended, what it did, asked and told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_bdd import then
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.problems import did_you_mean
+from retake_flow.run.records import Record
+from retake_flow.testing import observed as seen
+from retake_flow.testing.cells import Table, pairs
+from retake_flow.testing.observed import Observed, Unmet
+from retake_flow.testing.vocabulary import Wording
+
+_SHOWN = 12  # entered states in a message
+
+
+@then(Wording('it is in state "{state}"'))
+def within(observed: Observed, state: str) -> None:
+    """A state is active, by its path or the end of it: the innermost one, or one around it."""
+    _known(observed, state)
+    path = observed.run.state
+    if not any(seen.named(state, around.path) for around in observed.flow.around(path)):
+        raise Unmet(f"in {state!r}", _where(observed))
+
+
+@then(Wording('it has been in "{state}"'))
+def been(observed: Observed, state: str) -> None:
+    """A state was entered."""
+    if not _visits(observed, state):
+        raise Unmet(f"{state!r} was entered", _way(observed))
+
+
+@then(Wording('it has been in "{state}" {count} time(s)'))
+def been_times(observed: Observed, state: str, count: int) -> None:
+    """A state was entered so often."""
+    visits = _visits(observed, state)
+    if visits != count:
+        raise Unmet(f"{state!r} was entered {_times(count)}", f"{_times(visits)}; {_way(observed)}")
+
+
+@then(Wording('it was never in "{state}"'))
+def never_been(observed: Observed, state: str) -> None:
+    """A state was not entered."""
+    if _visits(observed, state):
+        raise Unmet(f"{state!r} was never entered", _way(observed))
+
+
+@then("the states were")
+def states(observed: Observed, datatable: Table) -> None:
+    """All states entered, in order, one a line, by the ends of their paths; those that hold others are left out."""
+    wanted = [line[0] for line in datatable]
+    for state in wanted:
+        _known(observed, state)
+    came = _leaves(observed)
+    if len(came) != len(wanted) or not all(map(seen.named, wanted, came)):
+        raise Unmet(" → ".join(wanted), " → ".join(came))
+
+
+@then(Wording("the run is {outcome}"))
+def ended(observed: Observed, outcome: str) -> None:
+    """How it ended: `completed`, `failed`, `stopped`, or what a final state says."""
+    if observed.run.outcome != outcome:
+        raise Unmet(outcome, _where(observed))
+    ends = seen.records(observed, "run_ended")
+    after = [r for r in observed.journal[observed.journal.index(ends[0]) + 1 :] if not r["event"].startswith("notice_")]
+    if [end["outcome"] for end in ends] != [outcome] or after:
+        raise Unmet("the end is the last of all", [record["event"] for record in (*ends, *after)])
+
+
+@then("the run goes on")
+def goes_on(observed: Observed) -> None:
+    """It has not ended."""
+    if observed.run.ended:
+        raise Unmet("it goes on", _where(observed))
+
+
+@then(Wording('the reason says "{words}"'))
+def reason(observed: Observed, words: str) -> None:
+    """Why it ended, in words for a person: these are among them."""
+    if words not in observed.run.reason:
+        raise Unmet(f"a reason with {words!r}", repr(observed.run.reason) if observed.run.ended else _where(observed))
+
+
+@then(Wording("{place} was performed {count} time(s)"))
+def performed(observed: Observed, place: str, count: int) -> None:
+    """How often an action was begun, undos and each round of what repeats included; or that of a state or activity."""
+    found = len(_performances(observed, place))
+    if found != count:
+        raise Unmet(f"{place} was performed {_times(count)}", _times(found))
+
+
+@then(Wording("{place} was never performed"))
+def never_performed(observed: Observed, place: str) -> None:
+    """An action was not begun at all."""
+    performed(observed, place, 0)
+
+
+@then(Wording("{place} got"))
+def got(observed: Observed, place: str, datatable: Table) -> None:
+    """What an action was given the last time: a name and a value a line, other inputs are not looked at."""
+    found = _performances(observed, place)
+    if not found:
+        raise Unmet(f"{place} was performed", "it was not")
+    inputs = found[-1].get("inputs", {})
+    for name, wanted in pairs(datatable).items():
+        if name not in inputs or inputs[name] != wanted:
+            raise Unmet(f"{name} is {wanted!r}", repr(inputs[name]) if name in inputs else f"only {', '.join(inputs)}")
+
+
+@then(Wording('it asks "{words}"'))
+def asks(observed: Observed, words: str) -> None:
+    """A question is open, with these words among others."""
+    asked = [gate.message for gate in observed.run.gates.values()]
+    if not any(words in message for message in asked):
+        raise Unmet(f"a question with {words!r}", "; ".join(map(repr, asked)) or "nothing is asked")
+
+
+@then("nothing is asked")
+def silent(observed: Observed) -> None:
+    """No question is open."""
+    if observed.run.gates:
+        raise Unmet("no question", ", ".join(observed.run.gates))
+
+
+@then(Wording("the variable {name} is {value}"))
+def variable(observed: Observed, name: str, value: Any) -> None:
+    """What a variable holds."""
+    known = observed.run.vars
+    if name not in known or known[name] != value:
+        raise Unmet(repr(value), repr(known[name]) if name in known else f"there is no {name}, only {list(known)}")
+
+
+@then(Wording('the operator is told "{words}"'))
+def told(observed: Observed, words: str) -> None:
+    """The operator hears something with these words."""
+    said = seen.told(observed)
+    if not any(words in message for message in said):
+        raise Unmet(f"a message with {words!r}", "; ".join(map(repr, said)) or "the operator is told nothing")
+
+
+# --- what is there ------------------------------------------------------------------------------------------
+
+
+def _performances(observed: Observed, place: str) -> list[Record]:
+    known = {activity.do for activity in observed.flow.activities()}
+    for state in observed.flow.states.values():
+        known |= {state.do, state.undo.do if state.undo else ""}
+    places = [state.path for state in observed.flow.states.values() if state.do]
+    places += [activity.key for activity in observed.flow.activities()]
+    if place not in known and not any(seen.named(place, each) for each in places):
+        raise UsageError(f"the flow performs no {place!r}", hint=did_you_mean(place, [*filter(None, known), *places]))
+    return seen.performances(observed, place)
+
+
+def _visits(observed: Observed, state: str) -> int:
+    _known(observed, state)
+    return sum(seen.named(state, path) for path in seen.entered(observed))
+
+
+def _known(observed: Observed, state: str) -> None:
+    if not any(seen.named(state, path) for path in observed.flow.states):
+        raise UsageError(f"the flow has no state {state!r}", hint=did_you_mean(state, observed.flow.states))
+
+
+def _leaves(observed: Observed) -> list[str]:
+    return [path for path in seen.entered(observed) if not observed.flow.states[path].composite]
+
+
+def _where(observed: Observed) -> str:
+    run = observed.run
+    if not run.ended:
+        return f"in {run.state!r}, and it goes on"
+    return f"{run.outcome} in {run.state!r}" + (f": {run.reason}" if run.reason else "")
+
+
+def _way(observed: Observed) -> str:
+    came = _leaves(observed)
+    return f"{'… → ' if len(came) > _SHOWN else ''}{' → '.join(came[-_SHOWN:])}"
+
+
+def _times(count: int) -> str:
+    return "never" if not count else "1 time" if count == 1 else f"{count} times"

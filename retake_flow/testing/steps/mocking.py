@@ -1,0 +1,61 @@
+"""Steps about what actions answer that are not performed. What nobody speaks of goes well.
+
+A place is an action (`retake.verification_status`), or a state or an activity that performs one (`verification`,
+`pushing:encoder`, `encoder`), by the end of its name.
+"""
+
+from __future__ import annotations
+
+from pytest_bdd import given
+
+from retake_flow.testing.cells import Table, pairs, rows
+from retake_flow.testing.trial import Trial
+from retake_flow.testing.vocabulary import Wording
+
+
+@given(Wording("{place} gives"))
+def gives(trial: Trial, place: str, datatable: Table) -> None:
+    """What an action gives: a table with a line of names and a line for each answer; the last repeats."""
+    trial.answers.gives(place, rows(datatable))
+
+
+@given(Wording('{place} ends with "{outcome}"'))
+def ends(trial: Trial, place: str, outcome: str, datatable: Table | None = None) -> None:
+    """How an action ends, each time; a table may say what it gives, a name and a value a line."""
+    trial.answers.gives(place, [pairs(datatable or [])], outcome=outcome)
+
+
+@given(Wording('{place} ends with "{outcome}" {count} time(s)'))
+def ends_first(trial: Trial, place: str, outcome: str, count: int, datatable: Table | None = None) -> None:
+    """The same so many times, before what is said otherwise."""
+    trial.answers.gives(place, [pairs(datatable or [])], outcome=outcome, times=count)
+
+
+@given(Wording('{place} fails with "{outcome}"'))
+def fails(trial: Trial, place: str, outcome: str) -> None:
+    """An action fails each time: `unavailable` is routed as `error.unavailable`."""
+    trial.answers.fails(place, outcome)
+
+
+@given(Wording('{place} fails with "{outcome}" {count} time(s)'))
+def fails_first(trial: Trial, place: str, outcome: str, count: int) -> None:
+    """An action fails so many times, before what is said otherwise."""
+    trial.answers.fails(place, outcome, times=count)
+
+
+@given(Wording("{place} takes {time}"))
+def takes(trial: Trial, place: str, time: float) -> None:
+    """How long an action takes; else it takes no time."""
+    trial.answers.takes(place, time)
+
+
+@given(Wording("{place} never answers"))
+def never(trial: Trial, place: str) -> None:
+    """An action that does not end until its state is left."""
+    trial.answers.never(place)
+
+
+@given(Wording("{place} exits after {time}"))
+def exits(trial: Trial, place: str, time: float) -> None:
+    """A service that ends by itself, so long after it was ready, each time."""
+    trial.answers.exits(place, time)

@@ -1,0 +1,91 @@
+"""What every scenario begins with: the flow, its inputs, and nothing run yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_bdd import given, parsers
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.model import Flow
+from retake_flow.testing.cells import Table
+from retake_flow.testing.observed import Observed, Subject
+from retake_flow.testing.rehearsed import opened
+from retake_flow.testing.stashed import PREMISE, SUBJECT
+from retake_flow.testing.steps.reading import rows
+from retake_flow.testing.trial import Premise, Trial
+from retake_flow.testing.vocabulary import Wording
+
+_read = cache(opened)
+
+
+@pytest.fixture
+def premise(request: pytest.FixtureRequest) -> Premise:
+    """What the scenario begins with: the flow under test; else go-live.yaml, half a minute on air."""
+    begun = request.config.stash.get(PREMISE, None)
+    return begun() if begun else Premise(_flow("go-live.yaml"), {"max_duration": "30s"})
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """The run that the scenario is about, once there is one."""
+    subject = Subject()
+    request.node.stash[SUBJECT] = subject
+    return subject
+
+
+@pytest.fixture
+def observed(subject: Subject) -> Observed:
+    """The run that the scenario looks at."""
+    if subject.of is None:
+        raise UsageError("nothing was run yet", hint="write `When the flow is run`, or `When the agent goes live`")
+    return subject.of
+
+
+@pytest.fixture
+def trial(premise: Premise) -> Iterator[Trial]:
+    """The run whose actions are mocked; asked for first when the flow stands."""
+    trial = Trial(premise)
+    yield trial
+    trial.close()
+
+
+def _flow(name: str) -> Flow:
+    return _read(name)
+
+
+@given(parsers.parse("the flow {name}"))
+def flow(premise: Premise, name: str) -> None:
+    """Another flow than the one under test, by its path or shipped name."""
+    premise.flow = _flow(name)
+
+
+@given("this flow")
+def written_flow(premise: Premise, tmp_path: Path, docstring: str) -> None:
+    """A flow as it stands in the scenario, between triple quotes; it has no inputs yet."""
+    file = tmp_path / "flow.yaml"
+    file.write_text(docstring, encoding="utf-8")
+    premise.flow = opened(str(file))
+    premise.inputs.clear()
+
+
+@given(Wording("the input {name} is {value}"))
+def one_input(premise: Premise, name: str, value: Any) -> None:
+    """As by --set."""
+    premise.inputs[name] = value
+
+
+@given("the inputs")
+def inputs(premise: Premise, datatable: Table) -> None:
+    """As by --set: a table with the columns `name` and `value`."""
+    premise.inputs |= {row["name"]: row["value"] for row in rows(datatable)}
+
+
+@given("there are no inputs")
+def no_inputs(premise: Premise) -> None:
+    """For a flow that takes none."""
+    premise.inputs.clear()
