@@ -119,7 +119,7 @@ Feature: State charts
       """
       flow: places
       initial: studio
-      events: [inside, anew, itself, nowhere]
+      events: [inside, anew, itself, nowhere, cut]
       states:
         studio:
           initial: talk
@@ -129,7 +129,9 @@ Feature: State charts
             anew: {to: studio/music, reenter: true}
             itself: studio
             nowhere: {set: {noted: true}}
+            cut: over
           states: {talk: , music: }
+        over: {final: completed}
       """
     When this script is simulated
       """
@@ -150,17 +152,18 @@ Feature: State charts
       """
       flow: history
       initial: show
-      events: [on, advert, resume, chapter]
+      events: [on, advert, resume, chapter, cut]
       states:
         show:
           initial: opening
-          transitions: {advert: pause}
+          transitions: {advert: pause, cut: over}
           states:
             opening: {transitions: {on: talk}}
             talk: {initial: first, states: {first: {transitions: {on: second}}, second: }}
             last: {history: deep}
             chapter: {history: shallow}
         pause: {transitions: {resume: show/last, chapter: show/chapter}}
+        over: {final: completed}
       """
     When this script is simulated
       """
@@ -206,7 +209,7 @@ Feature: State charts
       initial: a
       states:
         a: {always: {when: "visits.a > 0", to: b}}
-        b: {always: {when: "visits.b > 0", to: a}}
+        b: {always: [{when: "visits.b > 0", to: a}, {to: over}]}
         over: {final: completed}
       """
     When this script is simulated
