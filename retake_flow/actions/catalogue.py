@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Final
 
 from retake_flow.flow.catalogue import ActionSpec, Catalogue, Idempotency
+from retake_flow.flow.duration import PATTERN
 
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _COUNT: Final[dict[str, Any]] = {"type": "integer"}
@@ -45,6 +47,7 @@ _SPECS: Final = (
             "wallet_address": {**_TEXT, "description": "A Solana public key in base58."},
             "ticker": {**_TEXT, "description": "At most 10 characters."},
         },
+        public=frozenset({"agent_name", "agent_description", "image_url", "wallet_address", "ticker"}),
         result={"agent_name": _TEXT, "agent_id": _TEXT, "user_db_id": _TEXT},
         errors=(*_CALLED, "input"),
         idempotency=Idempotency.VERIFY,
@@ -96,6 +99,7 @@ _SPECS: Final = (
         "retake.stream_status",
         "Ask whether the stream is on air, and who watches.",
         result={"is_live": _FLAG, "viewers": _COUNT, "uptime_seconds": _COUNT, "user_db_id": _TEXT},
+        pace=(3.0, inf),
         errors=_CALLED,
         requests=("GET /agent/stream/status",),
     ),
@@ -150,6 +154,7 @@ _SPECS: Final = (
         "studio.thumbnail",
         "Take a picture of the display and make it the stream's thumbnail.",
         result={"thumbnail_url": _TEXT, "bytes": _COUNT},
+        pace=(120.0, 300.0),
         errors=(*_CALLED, *_STARTED),
         programs=("scrot",),
         requests=("POST /agent/update-thumbnail",),
@@ -178,7 +183,7 @@ _SPECS: Final = (
     ),
     ActionSpec(
         "chat.respond",
-        "Read what is new in the agent's chat and greet each newcomer once.",
+        "Read what is new in the agent's chat and have it answered; without a responder newcomers are greeted, once.",
         inputs={
             "since": {"type": "number", "description": "What is older than this is history (epoch seconds)."},
             "greeting": {
@@ -186,14 +191,37 @@ _SPECS: Final = (
                 "default": "Welcome, {names}! Good to have you here.",
                 "description": "What is said to newcomers; {names} stands for their names.",
             },
+            "responder": {
+                "type": "object",
+                "description": "Who answers instead of the greeting: a program of your own.",
+                "properties": {
+                    "command": {
+                        "type": "array",
+                        "items": _TEXT,
+                        "minItems": 1,
+                        "description": "The program and its arguments; it runs in the folder of the flow's file.",
+                    },
+                    "timeout": {
+                        "type": ["string", "number"],
+                        "pattern": PATTERN,
+                        "default": "20s",
+                        "description": "How long it may think about an answer.",
+                    },
+                },
+                "required": ["command"],
+                "additionalProperties": False,
+            },
         },
+        optional=frozenset({"responder"}),
+        public=frozenset({"greeting"}),
         outcomes=("done", "idle"),
-        result={"messages": _COUNT, "greeted": {"type": "array"}},
-        errors=_CALLED,
-        # Its memory is kept, so that after a crash at most the greeting is said again that was just being sent.
+        pace=(2.0, inf),
+        result={"messages": _COUNT, "greeted": {"type": "array"}, "said": _COUNT, "unanswered": _COUNT},
+        errors=(*_CALLED, "responder", "missing_program"),
+        # Its memory is kept, so that after a crash at most what was just being said is said again.
         idempotency=Idempotency.SAFE,
         requests=("GET /agent/stream/comments",),
-        occasional={"POST /agent/stream/chat/send": "when somebody new writes", **_WHO_AM_I},
+        occasional={"POST /agent/stream/chat/send": "when there is something to say", **_WHO_AM_I},
     ),
     ActionSpec(
         "operator.tell",

@@ -67,11 +67,11 @@ def opened(name: str, settings: Settings, *, tolerated: Container[str] = ()) -> 
         UsageError: There is no such flow.
     """
     from retake_flow.flow.load import read_bytes
-    from retake_flow.flow.problems import Problems
+    from retake_flow.flow.problems import Problems, errors
 
     found = problems(name, settings)
-    if any(problem.code not in tolerated for problem in found):
-        raise Problems(found)
+    if any(problem.code not in tolerated for problem in errors(found)):
+        raise Problems(errors(found))
     path, content = read(name)
     loaded = read_bytes(content, str(path), known_good=True)
     if loaded.flow is None or loaded.problems:

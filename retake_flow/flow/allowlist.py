@@ -159,4 +159,3 @@ def _attributes(node: nodes.Node) -> tuple[str, ...]:
 
 def _is_text(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Const) and isinstance(node.value, str)
-

@@ -32,6 +32,8 @@ class ActionSpec:
         optional: The inputs that may be left out without having a default.
         secrets: The fields of the result that are secret.
         programs: What must be installed for it.
+        pace: The shortest and the longest pause, in seconds, that the platform asks for when it is repeated.
+        public: The inputs that anybody can read on the platform, besides what it says.
         requests: The calls to the platform that it makes each time, as the guide names them (`POST /agent/rtmp`).
         occasional: The calls that it makes only now and then, with the occasion (`when somebody new writes`).
         says: The input that is shown to people.
@@ -49,6 +51,8 @@ class ActionSpec:
     optional: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     programs: tuple[str, ...] = ()
+    pace: tuple[float, float] | None = None
+    public: frozenset[str] = frozenset()
     requests: tuple[str, ...] = ()
     occasional: Mapping[str, str] = field(default_factory=dict)
     says: str = ""

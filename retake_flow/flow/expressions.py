@@ -109,6 +109,9 @@ class Template(Expression):
     @property
     def alone(self) -> bool:
         """Whether its value keeps its type; else it is filled into a text."""
+        stripped = self.text.strip()
+        if not (stripped.startswith("{{") and stripped.endswith("}}")):
+            return False
         parts = [part for part in self.trees() if not _blank(part)]
         return len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.check import expressions
+from retake_flow.flow.mentions import written
 from retake_flow.flow.model import Ask, Flow, State
-from retake_flow.flow.outline import reachable_from
+from retake_flow.flow.reach import reachable_from
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run, Work
 
@@ -88,7 +88,7 @@ def _outputs(run: Run, new: Flow) -> Iterator[str]:
 def _used(new: Flow, root: str, coming: set[str]) -> set[str]:
     """The names of the states whose results are used from here on."""
     found: set[str] = set()
-    for expression in expressions(state for state in new.of(root) if state.path in coming):
+    for expression in written(state for state in new.of(root) if state.path in coming):
         try:
             found.update(chain[1] for chain in expression.names() if chain[0] == "outputs" and len(chain) > 1)
         except ExpressionError:

@@ -39,7 +39,7 @@ def test_a_question_is_read_with_all_its_parts() -> None:
     assert ask.remind[1].position.line == 10
     assert ask.escalate[0] == Escalation("1d", "owner")
     assert isinstance(ask.escalate[1].after, Template)
-    assert checked(written(FULL)) == []
+    assert [problem.code for problem in checked(written(FULL))] == ["RF054"]
 
 
 def test_a_short_question_has_defaults() -> None:
@@ -261,7 +261,8 @@ def test_a_question_may_need_nothing_but_may_be_needed() -> None:
 def test_the_answer_of_an_activity_has_a_name_in_expressions() -> None:
     """`activities.NAME` of a question is a name like that of a service."""
     routes = "transitions: {q.answered: {when: activities.q.n > 1, to: z}, stop: z}"
-    assert codes(f"a: {{activities: {{q: {{ask: {{message: m}}}}}}, {routes}}}{END}") == []
+    ask = "{message: m, answer: {n: {type: integer}}}"
+    assert codes(f"a: {{activities: {{q: {{ask: {ask}}}}}, {routes}}}{END}") == []
 
 
 def test_the_names_of_files_stand_in_problems_of_questions() -> None:

@@ -9,11 +9,11 @@ import pytest
 from flow_samples import CATALOGUE, at, problems_with_sub, shelf, with_sub, written
 
 from retake_flow.errors import StoreError
-from retake_flow.flow import outline
 from retake_flow.flow.check import check
 from retake_flow.flow.library import shipped
 from retake_flow.flow.load import DEEPEST, MOST_STATES, load, loaded, stored
 from retake_flow.flow.problems import Problem
+from retake_flow.flow.reach import reachable_from
 from retake_flow.flow.sources import Sources
 
 END = "\nz: {final: ok}"
@@ -277,8 +277,8 @@ def test_reaching_goes_through_sub_flows() -> None:
     """What can be reached from inside a sub-flow is what its own routes and those around it lead to."""
     flow = with_sub("a: {flow: inner.yaml, transitions: {ok: b}}\nb: {do: a.work, transitions: {done: z}}" + END,
                     inner=INNER)  # fmt: skip
-    assert outline.reachable(flow) == set(flow.states)
-    assert outline.reachable_from(flow, "a/c") == {"a", "a/c", "b", "z"}
+    assert reachable_from(flow, flow.initial) == set(flow.states)
+    assert reachable_from(flow, "a/c") == {"a", "a/c", "b", "z"}
 
 
 # --- names of its own ---------------------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ def test_what_is_inside_a_sub_flow_is_not_seen_from_outside(name: str) -> None:
 def test_a_sub_flow_sees_its_own() -> None:
     """Its inputs, variables, states and activities are its names, also where the flow around has the same ones."""
     inner = written(
-        "a: {do: a.say, with: {text: '{{ [inputs.i, vars.v, outputs.a, visits.a, activities.p] }}'}, set: {v: 1}, "
+        "a: {do: a.say, with: {text: '{{ [inputs.i, vars.v, outputs.a|default(0), visits.a, activities.p|default(0)]|tojson }}'}, set: {v: 1}, "
         "activities: {p: {do: s.program}}, transitions: {done: c, p.exited: c}}\nc: {final: ok}",
         head="inputs: {i: {type: string}}\n",
     )

@@ -1,0 +1,121 @@
+"""How each expression of a flow is met: what is there when it is evaluated, on all paths together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retake_flow.flow.declarations import Declarations, Schema, fields, inside
+from retake_flow.flow.expressions import Expression, templates
+from retake_flow.flow.mentions import Chain, Mention, mentions
+from retake_flow.flow.moves import Occurrence
+from retake_flow.flow.problems import Problem, did_you_mean
+from retake_flow.flow.walk import Walk
+
+#: How many paths are sought for one flow; a search goes through all its moves.
+_MOST_SEARCHED = 2_000
+_LONGEST_SHOWN = 8
+
+
+@dataclass(slots=True)
+class Sight:
+    """One expression as it is met.
+
+    Attributes:
+        root: The path of the sub-flow whose names it uses.
+        certain: The facts on every path.
+        possible: The facts on some path.
+        occurrences: What happens just then; None among them is anything.
+    """
+
+    root: str
+    certain: int
+    possible: int = 0
+    occurrences: dict[Occurrence | None, None] = field(default_factory=dict)
+
+
+def sights(walk: Walk) -> dict[Expression, Sight]:
+    """Every expression that is evaluated on some path."""
+    found: dict[Expression, Sight] = {}
+
+    def certain(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+        for expression in templates(value):
+            sight = found.setdefault(expression, Sight(root, facts))
+            sight.certain &= facts
+            sight.occurrences[now] = None
+
+    def possible(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+        for expression in templates(value):
+            found[expression].possible |= facts
+
+    walk.see_all(certain, walk.certain)
+    walk.see_all(possible, walk.possible)
+    return found
+
+
+def problems(walk: Walk, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
+    """What is used before it is there, or in a place where nothing brings it."""
+    searches = max(1, _MOST_SEARCHED // len(walk.certain))
+    for expression, sight in seen.items():
+        told: set[Chain] = set()
+        for mention in mentions(expression):
+            missing = walk.facts.needed(sight.root, mention.chain) & ~sight.certain
+            if mention.optional or not missing or mention.chain in told:
+                continue
+            never = bool(missing & ~sight.possible)
+            if mention.conditional and not never:
+                continue
+            told.add(mention.chain)
+            searches -= 1
+            path = _path(walk, expression, missing) if searches >= 0 and not never else ()
+            yield _problem(expression, mention, sight, never, path, declarations)
+
+
+def _problem(
+    expression: Expression, mention: Mention, sight: Sight, never: bool, path: tuple[str, ...], known: Declarations
+) -> Problem:
+    name, kind = ".".join(mention.chain), mention.chain[0]
+    default = f"give it a default, `{name}|default(…)`"
+    if kind in ("event", "result"):
+        if never:
+            message = f"nothing that leads here brings {name!r}"
+            return Problem(expression.position, "RF031", message, _brought(mention.chain, sight, known) or default)
+        message = f"not everything that leads here brings {name!r}"
+        return Problem(expression.position, "RF034", message, default)
+    if never:
+        message = f"{name!r} is never there when this is evaluated"
+        return Problem(expression.position, "RF034", message, "use it only where it has been set before")
+    shown = path if len(path) <= _LONGEST_SHOWN else (*path[:2], "…", *path[2 - _LONGEST_SHOWN :])
+    way = f": {' → '.join(shown)}" if path else ""
+    hint = f"{default}, or let every path set it before"
+    return Problem(expression.position, "RF034", f"{name!r} is not there on every path{way}", hint)
+
+
+def _brought(chain: Chain, sight: Sight, declarations: Declarations) -> str:
+    """What a result has instead."""
+    results = [declarations.result(now) for now in sight.occurrences if now is not None]
+    names = {name for result in results if result is not None for name in fields(result)}
+    return did_you_mean(chain[1], names) if chain[0] == "result" and chain[1:] and names else ""
+
+
+def _path(walk: Walk, sought: Expression, needed: int) -> tuple[str, ...]:
+    """A shortest way to where an expression is evaluated without some facts, state by state."""
+    met = False
+
+    def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+        nonlocal met
+        met = met or bool(needed & ~facts and any(expression is sought for expression in templates(value)))
+
+    return walk.search(see, lambda facts: bool(needed & ~facts), lambda: met)
+
+
+def lookup(sight: Sight, declarations: Declarations, chain: Chain) -> Schema:
+    """What a name is declared to be where an expression is met; {} when unknown."""
+    if chain[0] != "result":
+        return declarations.of(sight.root, chain) or {}
+    found: list[Schema] = []
+    for now in sight.occurrences:
+        result = declarations.result(now) if now is not None else None
+        found.append((inside(result, chain[1:]) or {}) if result is not None else {})
+    return found[0] if found and all(each == found[0] for each in found) else {}

@@ -1,0 +1,159 @@
+"""The times of a flow: those that never come, and paces that the platform does not allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from retake_flow.flow import duration
+from retake_flow.flow.catalogue import ActionSpec, Catalogue
+from retake_flow.flow.declarations import Declarations
+from retake_flow.flow.duration import exact
+from retake_flow.flow.expressions import Expression
+from retake_flow.flow.mentions import mentions
+from retake_flow.flow.model import Activity, Ask, Flow, Retry, State
+from retake_flow.flow.problems import Position, Problem
+
+
+def problems(flow: Flow, catalogue: Catalogue, declarations: Declarations) -> Iterator[Problem]:
+    """What is wrong with times that are known before a run: those written, and the defaults of inputs."""
+    known = _Known(flow, declarations)
+    for state in flow.states.values():
+        yield from _retries(state, known)
+        yield from _own(state, known)
+        yield from _around(flow, state, known)
+        if state.poll is not None:
+            yield from _pace(state, catalogue.get(state.do), known, every=state.poll.every)
+        for activity in state.activities.values():
+            yield from _activity(activity, known)
+            spec = catalogue.get(activity.do)
+            yield from _pace(activity, spec, known, every=activity.every, quiet=activity.quiet)
+
+
+class _Known:
+    """Knows the seconds of the durations of a flow that are known before a run."""
+
+    def __init__(self, flow: Flow, declarations: Declarations) -> None:
+        self._flow = flow
+        self._declarations = declarations
+
+    def __call__(self, value: Any, root: str) -> float | None:
+        """The seconds that a duration means, unless it is only known in a run."""
+        if isinstance(value, Expression):
+            value, root = self._input(value, root)
+        return self.written(value)
+
+    @staticmethod
+    def written(value: Any) -> float | None:
+        """The seconds of a duration that is written as it is."""
+        try:
+            return None if value is None or isinstance(value, Expression) else duration.seconds(value)
+        except ValueError:
+            return None
+
+    def _input(self, written: Expression, root: str) -> tuple[Any, str]:
+        """What an expression that is nothing but an input is, when nobody sets it."""
+        used = mentions(written)
+        if len(used) != 1 or used[0].chain[0] != "inputs" or not _plain(written, used[0].chain):
+            return None, root
+        name = ".".join(used[0].chain[1:])
+        state = self._flow.states[root] if root else None
+        if state is not None and name in state.inputs:
+            given = state.inputs[name]
+            return self._input(given, state.root) if isinstance(given, Expression) else (given, state.root)
+        declared = self._declarations.inputs(root).get(name)
+        return (declared.schema.get("default") if declared is not None else None), root
+
+
+def _plain(written: Expression, chain: tuple[str, ...]) -> bool:
+    return written.text.strip().removeprefix("{{").removesuffix("}}").strip() == ".".join(chain)
+
+
+# --- what never comes ---------------------------------------------------------------------------------------
+
+
+def _retries(state: State, known: _Known) -> Iterator[Problem]:
+    """A state that is over before it has tried again as often as it says."""
+    if state.retry is None:
+        return
+    lasts = _lasts(state.retry)
+    polled = state.poll.timeout if state.poll else None
+    for what, limit in (("timeout", known(state.timeout, state.root)), ("poll's timeout", known(polled, state.root))):
+        if limit is not None and lasts > limit:
+            message = f"{state.name!r} would try again for {exact(lasts)}, but its {what} is over after {exact(limit)}"
+            yield Problem(state.position, "RF080", message, "try again less often or sooner, or wait longer")
+            return
+
+
+def _lasts(retry: Retry) -> float:
+    """The seconds that all waits of a retry take together."""
+    waits = sum(islice((retry.wait(number, 0.0) for number in range(1, retry.max + 1)), retry.max))
+    return waits if retry.within is None else min(waits, retry.within)
+
+
+def _own(state: State, known: _Known) -> Iterator[Problem]:
+    """Times of a state that lie behind its own end."""
+    root, limit = state.root, known(state.timeout, state.root)
+    if state.poll is not None:
+        polls = known(state.poll.timeout, root)
+        yield from _late(state.position, "the poll's timeout", polls, limit, "the state's timeout")
+        for what, value in (("delay", state.poll.delay), ("pause", state.poll.every)):
+            first = limit if polls is None else polls if limit is None else min(polls, limit)
+            yield from _late(state.position, f"the poll's {what}", known(value, root), first, "its timeout")
+    yield from _late(state.position, "the wait", known(state.wait, root), limit, "the state's timeout")
+    yield from _asked(state.ask, state, known)
+
+
+def _asked(ask: Ask | None, asker: State | Activity, known: _Known) -> Iterator[Problem]:
+    if ask is None:
+        return
+    # Only what is written there: with a timeout of an input, reminders are there for the longest that may be set.
+    limit = known.written(ask.timeout)
+    for what, values in (("a reminder", ask.remind), ("an escalation", [later.after for later in ask.escalate])):
+        for value in values:
+            yield from _late(asker.position, what, known.written(value), limit, "the question's timeout")
+
+
+def _around(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
+    """Times of a state that lie behind the end of a state around it."""
+    times = [("the timeout", known(state.timeout, state.root)), ("the wait", known(state.wait, state.root))]
+    if state.ask is not None:
+        times.append(("the question's timeout", known(state.ask.timeout, state.root)))
+    if state.poll is not None:
+        times.append(("the poll's timeout", known(state.poll.timeout, state.root)))
+    if all(time is None for _, time in times):
+        return
+    for outer in list(flow.around(state.path))[1:]:
+        limit = known(outer.timeout, outer.root)
+        by = f"the timeout of {outer.name!r}"
+        found = [problem for what, time in times for problem in _late(state.position, what, time, limit, by)]
+        if found:
+            yield found[0]
+            return
+
+
+def _activity(activity: Activity, known: _Known) -> Iterator[Problem]:
+    yield from _asked(activity.ask, activity, known)
+
+
+def _late(position: Position, what: str, time: float | None, limit: float | None, by: str) -> Iterator[Problem]:
+    if time is not None and limit is not None and time > limit:
+        message = f"{what}, {exact(time)}, never comes: {by}, {exact(limit)}, is over before"
+        yield Problem(position, "RF081", message, "make the inner time shorter, or the outer one longer")
+
+
+# --- pace ---------------------------------------------------------------------------------------------------
+
+
+def _pace(who: State | Activity, spec: ActionSpec | None, known: _Known, **times: Any) -> Iterator[Problem]:
+    """Repetitions that are faster or slower than the platform asks for."""
+    if spec is None or spec.pace is None:
+        return
+    fastest, slowest = spec.pace
+    for key, value in times.items():
+        time = known(value, who.root)
+        if time is not None and not fastest <= time <= slowest:
+            asked = f"at least {exact(fastest)}" if time < fastest else f"at most {exact(slowest)}"
+            message = f"{who.name!r} repeats {spec.name} `{key}` {exact(time)}; the platform asks for {asked}"
+            yield Problem(who.position, "RF082", message, f"write `{key}: {exact(max(fastest, min(time, slowest)))}`")

@@ -1,0 +1,330 @@
+"""Following the facts of a flow along its moves, in the order in which the engine evaluates things.
+
+What holds on every path to a place is certain there, what holds on one is possible.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from operator import and_, or_
+from typing import Any
+
+from retake_flow.flow.declarations import Declarations, fields
+from retake_flow.flow.expressions import Expression
+from retake_flow.flow.facts import Fact, Facts
+from retake_flow.flow.mentions import assured
+from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Flow, Raise, State
+from retake_flow.flow.moves import Move, Moves, Occurrence, matches, raised
+
+#: Takes what is evaluated, the path of the sub-flow whose names it uses, the facts by then, and what has just happened;
+#: None when that may be anything.
+See = Callable[[Any, str, int, "Occurrence | None"], None]
+
+
+class Walk:
+    """Takes the moves of a flow, for what is evaluated by them.
+
+    Attributes:
+        facts: What there is to know.
+        certain: The facts when an innermost state has been entered, on every path there; of those reached only.
+        possible: The same, on some path.
+    """
+
+    def __init__(self, flow: Flow, moves: Moves, declarations: Declarations) -> None:
+        self.facts = Facts(flow, declarations)
+        self._flow = flow
+        self._moves = moves
+        self._declarations = declarations
+        self._caught: dict[Occurrence, tuple[int, int]] = {}
+        self._assured: dict[tuple[Expression, bool, str], int] = {}
+        self._steps: dict[str, tuple[Move, ...]] = {}
+        self._brought = self._data()
+        self.certain = self._spread(and_)
+        self.possible = self._spread(or_)
+
+    # --- all paths ----------------------------------------------------------------------------------------
+
+    def _spread(self, meet: Callable[[int, int], int]) -> dict[str, int]:
+        """The facts in each innermost state that can become active."""
+        start = self._moves.start()
+        found = {start.target: self.take(start, 0, _blind)}
+        pending = deque([start.target])
+        waiting = {start.target}
+        while pending:
+            source = pending.popleft()
+            waiting.discard(source)
+            for move in self.steps(source):
+                if not move.target:
+                    continue
+                facts = self.take(move, found[source], _blind)
+                known = found.get(move.target)
+                met = facts if known is None else meet(known, facts)
+                if met != known:
+                    found[move.target] = met
+                    if move.target not in waiting:
+                        waiting.add(move.target)
+                        pending.append(move.target)
+        return found
+
+    def steps(self, source: str) -> tuple[Move, ...]:
+        """The moves from an innermost state, one of those that do not differ in facts."""
+        if source not in self._steps:
+            different = {
+                (
+                    id(move.route),
+                    move.target,
+                    move.occurrence.place,
+                    *self._catch(move.occurrence),
+                    *map(id, move.refused),
+                ): move
+                for move in self._moves.of(source)
+            }
+            self._steps[source] = tuple(different.values())
+        return self._steps[source]
+
+    def see_all(self, see: See, facts: Mapping[str, int]) -> None:
+        """Show everything that is evaluated on any path, with the facts of one of `certain` and `possible`."""
+        self.take(self._moves.start(), 0, see)
+        self._begun(self._moves.start(), facts, see)
+        for source, known in facts.items():
+            self._settle(self._flow.states[source], known, see)
+            for move in self.steps(source):
+                self.take(move, known, see)
+                self._begun(move, facts, see)
+
+    def search(self, see: See, follow: Callable[[int], bool], found: Callable[[], bool]) -> tuple[str, ...]:
+        """The shortest way on which something is seen, as the paths of the innermost states; nothing if there is none.
+
+        Args:
+            see: Sees what is evaluated.
+            follow: Whether a way is of interest that has led to these facts.
+            found: Whether what was sought has been seen.
+        """
+        start = self._moves.start()
+        facts = {start.target: self.take(start, 0, see)}
+        before = {start.target: ""}
+        self._begun(start, facts, see)
+        pending = deque([start.target])
+        end = start.target
+        while pending and not found():
+            source = end = pending.popleft()
+            self._settle(self._flow.states[source], facts[source], see)
+            for move in self.steps(source):
+                if found():
+                    break
+                known = self.take(move, facts[source], see)
+                if move.target and move.target not in facts and follow(known):
+                    facts[move.target], before[move.target] = known, source
+                    pending.append(move.target)
+                    self._begun(move, facts, see)
+                    end = move.target if found() else source
+        return _way(before, end) if found() else ()
+
+    # --- one move -----------------------------------------------------------------------------------------
+
+    def take(self, move: Move, facts: int, see: See) -> int:
+        """The facts after a move from an innermost state with these, shown to `see` what is evaluated meanwhile."""
+        facts = self._happen(move, facts)
+        route, now = move.route, move.occurrence if move.source and move.occurrence.name else None
+        for guard in move.refused:
+            facts |= self._known_by(guard, False, route.root if route else "")
+        if route is not None and route.when is not None:
+            see(route.when, route.root, facts, now)
+            facts |= self._known_by(route.when, True, route.root)
+        for path in move.left:
+            facts = self._effects(self._flow.states[path].exit, self._flow.states[path], facts, see)
+        if route is not None:
+            see(route.set, route.root, facts, now)
+            facts |= self._set(route.set, route.root)
+            _raises(route.raises, route.root, facts, see, now)
+        for path in move.left:
+            facts = self._leave(self._flow.states[path], facts)
+        for path in move.entered:
+            facts = self._enter(self._flow.states[path], facts, see)
+        return facts
+
+    def _happen(self, move: Move, facts: int) -> int:
+        """The facts when something has happened, before any guard is looked at."""
+        if not move.occurrence.name:
+            # Where an eventless route is always taken, it is on entering, when what led there is known.
+            return facts if not move.source or self._passing(move.source) else facts & ~self.facts.of_event
+        gone, come = self._catch(move.occurrence)
+        facts = facts & ~self.facts.of_event
+        source = self._flow.states[move.source]
+        if source.final:
+            root = source.root
+            lifted = self.facts.lifted(root, facts)
+            facts &= ~self.facts.under(("outputs", root))
+            return facts | lifted | come | self.facts.these([("outputs", root)])
+        if move.occurrence.place == move.source and source.needs:
+            come |= self.facts.these([("activities", source.root, source.needs)])
+        return (facts & ~gone) | come
+
+    def _passing(self, source: str) -> bool:
+        """Whether an innermost state is left as soon as it is entered."""
+        return any(route.when is None for around in self._flow.around(source) for route in around.always)
+
+    def _catch(self, occurrence: Occurrence) -> tuple[int, int]:
+        """The facts that go and those that come when something happens."""
+        if occurrence not in self._caught:
+            gone, come = self._outcome(occurrence)
+            self._caught[occurrence] = gone, come | self._event("name")
+        return self._caught[occurrence]
+
+    def _outcome(self, occurrence: Occurrence) -> tuple[int, int]:
+        name, place = occurrence.name, occurrence.place
+        if not place:
+            return 0, self._event(*self._brought.get(name, ()))
+        scope, _, activity = place.rpartition(":")
+        if not scope:
+            state = self._flow.states[place]
+            if state.final:
+                return 0, self.facts.these([("result",)]) | self._event("reason", "message")
+            error = matches("error", name)
+            return (0, self._event("kind", "message")) if error else self._output(state, occurrence)
+        root = self._flow.states[scope].root
+        there = self.facts.these([("activities", root, activity)])
+        if name == f"{activity}.exited":
+            return there, self._event("reason")
+        if name.startswith(f"{activity}.error"):
+            return there, self._event("kind", "message")
+        come, _ = self._result(occurrence, ())
+        own = self._declarations.result(occurrence) is not None and name.startswith(f"{activity}.")
+        return 0, come | there if own else come
+
+    def _event(self, *names: str) -> int:
+        return self.facts.these([("event", name) for name in names])
+
+    def _output(self, state: State, occurrence: Occurrence) -> tuple[int, int]:
+        """A result becomes the output of its state, and what it had before is gone."""
+        come, kept = self._result(occurrence, ("outputs", state.path))
+        return self.facts.under(("outputs", state.path)) & ~kept if kept else 0, come | kept
+
+    def _result(self, occurrence: Occurrence, output: Fact) -> tuple[int, int]:
+        """The facts that there is a result, with what is in it; and the same of an output."""
+        schema = self._declarations.result(occurrence)
+        if schema is None:
+            return 0, 0
+        come, kept = self.facts.these([("result",)]), self.facts.these([output])
+        missing = self._not_asked(occurrence)
+        for name in fields(schema):
+            if name not in missing:
+                come |= self.facts.under(("result", name))
+                kept |= self.facts.under((*output, name))
+        return come, kept
+
+    def _not_asked(self, occurrence: Occurrence) -> set[str]:
+        """The fields that belong to other decisions than the one that was taken."""
+        scope, _, activity = occurrence.place.rpartition(":")
+        asker = self._flow.states[scope].activities[activity] if scope else self._flow.states[occurrence.place]
+        if asker.ask is None:
+            return set()
+        taken = occurrence.name.removeprefix(f"{activity}.") if scope else occurrence.name
+        every = {name for named in asker.ask.decisions.values() for name in named}
+        return every - set(asker.ask.decisions.get(taken, ()))
+
+    def _data(self) -> dict[str, frozenset[str]]:
+        """What events bring that the flow raises, or that come from outside, whoever raises them."""
+        found = {name: frozenset(declared) for name, declared in self._flow.events.items()}
+        for state in self._flow.states.values():
+            for each in raised(state):
+                data = frozenset(each.data)
+                found[each.event] = found[each.event] & data if each.event in found else data
+        return {"stop": frozenset({"reason"}), **found}
+
+    def _known_by(self, guard: Expression, holds: bool, root: str) -> int:
+        key = (guard, holds, root)
+        if key not in self._assured:
+            mask = 0
+            for chain in assured(guard, holds):
+                mask |= self.facts.needed(root, chain)
+            self._assured[key] = mask
+        return self._assured[key]
+
+    # --- leaving and entering -----------------------------------------------------------------------------
+
+    def _leave(self, state: State, facts: int) -> int:
+        if state.activities:
+            facts &= ~self.facts.these([("activities", state.root, name) for name in state.activities])
+        return facts
+
+    def _enter(self, state: State, facts: int, see: See) -> int:
+        see(state.set, state.root, facts, None)
+        facts |= self._set(state.set, state.root)
+        if state.sub is not None:
+            see(state.inputs, state.root, facts, None)
+            for name in self._declarations.named(state.path):
+                facts &= ~self.facts.under(("outputs", state.path + SEPARATOR + name))
+            facts &= ~self.facts.under(("vars", state.path))
+        see(state.timeout, state.root, facts, None)
+        return self._effects(state.entry, state, facts, see)
+
+    def _effects(self, effects: Iterable[Effect], state: State, facts: int, see: See) -> int:
+        for effect in effects:
+            see(effect.set, state.root, facts, None)
+            facts |= self._set(effect.set, state.root)
+            _raises(effect.raises, state.root, facts, see, None)
+        return facts
+
+    def _set(self, values: Mapping[str, Any], root: str) -> int:
+        return self.facts.these([("vars", root, name) for name in values]) if values else 0
+
+    # --- what begins in a state ---------------------------------------------------------------------------
+
+    def _settle(self, state: State, facts: int, see: See) -> None:
+        """What an innermost state is for, as it is evaluated once the state has been entered."""
+        root = state.root
+        see((state.wait, state.reason), root, facts, None)
+        _question(state.ask, root, facts, see)
+        if not state.do:
+            return
+        later = facts & ~self.facts.of_event
+        begun = later if state.poll or state.retry or state.needs else facts
+        if state.needs:
+            begun |= self.facts.these([("activities", root, state.needs)])
+        see((state.inputs, state.undo.inputs if state.undo else None), root, begun, None)
+        if state.poll:
+            done = next(self._moves.own(state), None)
+            see((state.poll.delay, state.poll.timeout, state.poll.every), root, later, None)
+            if done is not None:
+                see(state.poll.until, root, later | self._catch(done)[1], done)
+
+    def _begun(self, move: Move, facts: Mapping[str, int], see: See) -> None:
+        """The activities that start by a move."""
+        for path in move.entered:
+            for activity in self._flow.states[path].activities.values():
+                self._start(activity, facts[move.target], see)
+
+    def _start(self, activity: Activity, facts: int, see: See) -> None:
+        root, later = activity.root, facts & ~self.facts.of_event
+        if activity.ask is not None:
+            _question(activity.ask, root, facts, see)
+            return
+        begun = later | self.facts.these([("activities", root, activity.needs)]) if activity.needs else facts
+        see((activity.inputs, activity.every, activity.quiet, activity.delay), root, begun, None)
+        for event, condition in activity.raises:
+            raised_ = Occurrence(((event, ""),), activity.key)
+            see(condition, root, later | self._catch(raised_)[1], raised_)
+
+
+def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:
+    way: list[str] = []
+    while end:
+        way.append(end)
+        end = before[end]
+    return tuple(reversed(way))
+
+
+def _question(ask: Ask | None, root: str, facts: int, see: See) -> None:
+    if ask is not None:
+        see((ask.message, ask.timeout, ask.remind, [later.after for later in ask.escalate]), root, facts, None)
+
+
+def _raises(raises: Iterable[Raise], root: str, facts: int, see: See, now: Occurrence | None) -> None:
+    for each in raises:
+        see((each.data, each.after), root, facts, now)
+
+
+def _blind(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+    """Sees nothing."""
