@@ -52,10 +52,11 @@ def simulate(args: argparse.Namespace) -> int:
     from retake_flow.cli import flows, terminal
     from retake_flow.cli.options import pairs
     from retake_flow.flow.inputs import resolve
+    from retake_flow.planning.samples import supplied
     from retake_flow.settings import Settings
     from retake_flow.simulation.simulation import Simulation
 
-    flow = flows.opened(args.flow, Settings.from_environment(), tolerated=TOLERATED)
+    flow = supplied(flows.opened(args.flow, Settings.from_environment(), tolerated=TOLERATED))
     inputs = resolve(flow, pairs(args.set))
     mocks = _mocks(args.mock, flow)
     with _opened(args.script) as script, closing(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:

@@ -77,3 +77,12 @@ def test_a_run_can_be_stopped_without_its_secret(command: Command, store: Runs, 
     """What has to end ends."""
     assert command("stop", run).code == 0
     assert store.load(run).run.outcome == "stopped"
+
+
+def test_what_is_only_imagined_needs_no_secret(command: Command, folder: Path) -> None:
+    """A plan and a simulation are made without it."""
+    (folder / "keyed.yaml").write_text(FLOW, encoding="utf-8")
+    (folder / "script").write_text('{"event": "stop"}\n', encoding="utf-8")
+    said = command("simulate", "keyed.yaml", "script")
+    assert (said.code, said.records[-1]["ended"]) == (0, "stopped")
+    assert command("plan", "keyed.yaml").code == 0
