@@ -24,13 +24,13 @@ RUN = Run("r", "f", "d", {})
         ({"phase": Phase.SUSPENDED}, True, 4),
         ({"phase": Phase.COMPLETED, "outcome": "completed"}, False, 0),
         ({"phase": Phase.COMPLETED, "outcome": "completed"}, True, 130),
-        ({"phase": Phase.COMPLETED, "outcome": "signed_off"}, False, 1),
+        ({"phase": Phase.COMPLETED, "outcome": "verified"}, False, 0),
         ({"phase": Phase.FAULTED, "outcome": "failed"}, False, 1),
         ({"phase": Phase.CANCELLED, "outcome": "killed"}, True, 130),
     ],
 )
 def test_the_exit_code_tells_how_it_went(changes: dict[str, object], interrupted: bool, code: int) -> None:
-    """Waiting for a person is 4, an interruption 130, completed 0, all else 1."""
+    """Waiting for a person is 4, an interruption 130, any end but `failed` 0, all else 1."""
     assert exit_code(replace(RUN, **changes), interrupted) == code  # type: ignore[arg-type]
 
 

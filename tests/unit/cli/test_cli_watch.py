@@ -50,12 +50,13 @@ def ending(claim: Claim, outcome: str) -> Callable[[], None]:
     def end() -> None:
         claim.write(RUN, [entered(50)])
         told = record("run_ended", 60.0, run="owl-1", outcome=outcome, state="z", reason="")
-        claim.write(replace(RUN, phase=Phase.COMPLETED, outcome=outcome), [told])
+        phase = Phase.FAULTED if outcome == "failed" else Phase.COMPLETED
+        claim.write(replace(RUN, phase=phase, outcome=outcome), [told])
 
     return end
 
 
-@pytest.mark.parametrize(("outcome", "code"), [("completed", 0), ("failed", 1)])
+@pytest.mark.parametrize(("outcome", "code"), [("completed", 0), ("verified", 0), ("failed", 1)])
 def test_a_run_is_followed_to_its_end(command: Command, store: Runs, outcome: str, code: int) -> None:
     """What happens is shown as it happens; the exit code says how the run ended."""
     claim = stored(store, "owl-1", records=[entered(n) for n in range(15)], holder=this_process())
