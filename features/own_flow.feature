@@ -181,6 +181,7 @@ Feature: Flows of one's own
     Then it is in state "again"
     When it goes on until "key"
     Then it has been in "stage" 2 times
+    And it has been in "again"
     When 1m passes
     Then the run is failed
     And the reason says "it ended by itself"

@@ -113,8 +113,8 @@ def _tell(suite: Suite, coverage: str) -> None:
         if verdict.file != file:
             file = verdict.file
             terminal.say(printable.line(f"{file}: {verdict.feature}"))
-        terminal.say(printable.line({"passed": "ok", "failed": "FAILED"}.get(verdict.outcome, verdict.outcome)).rjust(8)
-                     + "  " + printable.line(verdict.scenario))  # fmt: skip
+        mark = {"passed": "ok", "failed": "FAILED"}.get(verdict.outcome, verdict.outcome)
+        terminal.say(f"{mark:>8}  {printable.line(verdict.scenario)}")
     for verdict in suite.verdicts:
         if verdict.outcome == "failed":
             terminal.say("")
@@ -123,9 +123,8 @@ def _tell(suite: Suite, coverage: str) -> None:
     counted = _counted(suite.verdicts)
     terminal.say("")
     many = len(suite.verdicts)
-    terminal.say(
-        f"{many} scenario{'s' if many != 1 else ''}: " + ", ".join(f"{n} {name}" for name, n in counted.items() if n)
-    )
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counted.items() if count)
+    terminal.say(f"{many} scenario{'s' if many != 1 else ''}: {outcomes}")
     if coverage != "off":
         for line in _coverage(suite.coverage, full=coverage == "full"):
             terminal.say(printable.text(line))
@@ -153,15 +152,18 @@ def _steps(as_json: bool) -> int:
     from dataclasses import asdict
 
     from retake_flow.cli import terminal
-    from retake_flow.testing.vocabulary import steps
+    from retake_flow.testing.phrasebook import steps
 
-    topic = ""
+    topic = kind = ""
     for step in steps():
         if as_json:
-            terminal.emit({name: text for name, text in asdict(step).items() if name != "origin"})
+            terminal.emit(asdict(step))
             continue
-        if step.kind != topic:
-            topic = step.kind
-            terminal.say(f"{topic}")
-        terminal.say(f"  {step.wording}\n      {step.meaning}\n      {step.example}")
+        if step.topic != topic:
+            terminal.say(("\n" if topic else "") + step.topic)
+        if (step.topic, step.kind) != (topic, kind):
+            terminal.say(f"  {step.kind}")
+        topic, kind = step.topic, step.kind
+        for line in (f"  {step.wording}", f"      {step.meaning}", *(f"      {s}" for s in step.example.splitlines())):
+            terminal.say(f"  {line}")
     return 0

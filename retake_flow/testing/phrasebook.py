@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -22,19 +23,26 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "call": "POST /agent/rtmp",
     "codec": "h264",
     "count": "2",
+    "decision": "allow",
+    "end": "completed",
+    "error": "unavailable",
     "event": "tip",
     "every": "8.5",
+    "file": "go-live.yaml",
     "first": "3",
+    "input": "size",
     "issued": "2",
     "mode": "644",
-    "name": "size",
-    "nth": "2",
+    "name": "night-owl",
+    "nth": "5",
     "once": "",
     "origin": "https://retake.tv",
-    "outcome": "completed",
+    "outcome": "missing",
     "part": "encoder",
-    "place": "verification",
+    "place": "credentials",
+    "question": "approve",
     "seconds": "2",
+    "service": "encoder",
     "shape": "new",
     "state": "broadcast/pushing/on_air",
     "text": "hello",
@@ -44,11 +52,23 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "url": "https://x.com/somebody/status/1",
     "used": "2",
     "value": '"1280x720"',
+    "variable": "trouble",
     "version": "2.1.2",
     "way": "fails",
     "which": "every",
     "who": "ann",
     "words": "status 503",
+}
+#: The tables and texts of examples, by the name of the function.
+_BELOW: Final[Mapping[str, tuple[str, ...]]] = {
+    "answers": ("| way | north |",),
+    "decides": ("| hours | 2 |",),
+    "ends": ("| agent_name | night-owl |",),
+    "event": ("| amount | 5.5 |",),
+    "gives": ("| agent_name |", "| night-owl  |"),
+    "got": ("| message | Hello |",),
+    "inputs": ("| name | value    |", "| size | 1280x720 |"),
+    "states": ("| look |", "| rest |"),
 }
 
 
@@ -57,36 +77,41 @@ class Step:
     """A step as people read about it.
 
     Attributes:
-        kind: `Given`, `When` or `Then`; `*` when it can be any.
+        topic: What steps of its kind are about, and when they can be used.
+        kind: `Given`, `When` or `Then`.
         wording: How it is worded, with `{places}`.
         meaning: What it does.
-        example: A step that is worded so.
-        origin: The module that defines it.
+        example: A step that is worded so, with its table.
     """
 
+    topic: str
     kind: str
     wording: str
     meaning: str
     example: str
-    origin: str
 
 
 def steps() -> list[Step]:
-    """All steps that come with the program, by kind and topic."""
+    """All steps that come with the program, by topic and kind."""
     topics = {name: number for number, name in enumerate(load())}
     contexts = [c for c in step_function_context_registry.values() if c.step_func.__module__ in topics]
-    contexts.sort(key=lambda context: (_ORDER.index(context.type), topics[context.step_func.__module__]))
-    return [described(context) for context in contexts]
+    contexts.sort(key=lambda context: (topics[context.step_func.__module__], _ORDER.index(context.type)))
+    return [_described(context) for context in contexts]
 
 
-def described(context: StepFunctionContext) -> Step:
-    """A step for people."""
+def _described(context: StepFunctionContext) -> Step:
+    function = context.step_func
     wording = shown(context.parser)
-    kind = (context.type or "*").capitalize()
-    meaning = (context.step_func.__doc__ or "").strip().partition("\n")[0]
-    return Step(kind, wording, meaning, f"{kind} {_filled(wording)}", context.step_func.__module__)
+    kind = str(context.type).capitalize()
+    example = "\n".join((f"{kind} {_filled(wording)}", *(f"  {line}" for line in _below(function.__name__, wording))))
+    topic = (sys.modules[function.__module__].__doc__ or "").partition("\n")[0]
+    return Step(topic, kind, wording, (function.__doc__ or "").partition("\n")[0], example)
+
+
+def _below(function: str, wording: str) -> tuple[str, ...]:
+    return () if wording.endswith(" comes") else _BELOW.get(function, ())
 
 
 def _filled(wording: str) -> str:
-    text = re.sub(r"\{(\w+)\}", lambda place: _EXAMPLES.get(place[1], "some"), wording)
+    text = re.sub(r"\{(\w+)\}", lambda place: _EXAMPLES[place[1]], wording)
     return re.sub(r"\(([^)]*)\)", r"\1", text).strip()

@@ -22,12 +22,19 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "state": (r"[\w/]+", str),
     "outcome": (r"[\w.]+", str),
     "event": (r"[\w.]+", str),
-    "name": (r"\w+", str),
+    "end": (r"\w+", str),
+    "error": (r"\w+", str),
+    "service": (_NAME, str),
+    "question": (_NAME, str),
+    "decision": (r"\w+", str),
+    "input": (r"\w+", str),
+    "variable": (r"\w+", str),
     "who": (r"[\w-]+", str),
     "words": (r".+", str),
     "value": (r".+", typed),
     "time": (r"\d[\w.]*", duration.seconds),
     "count": (r"\d+", int),
+    "times": (r"\d+", int),
 }
 
 
@@ -67,6 +74,7 @@ def shown(parser: parsers.StepParser) -> str:
     """A wording as people read it, also of a regular expression."""
     text = parser.name
     if isinstance(parser, parsers.re):
+        text = text.replace(r"\w\w", "th")
         text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)\??", r"{\1}", text)
         text = re.sub(r"\(\?:([^()]*)\)\?", r"(\1)", text).replace("\\", "")
         return re.sub(r"(\w)\?", r"(\1)", text)

@@ -42,23 +42,23 @@ def event(trial: Trial, event: str, datatable: Table | None = None) -> None:
     trial.happen({"event": event, "data": pairs(datatable or [])})
 
 
-@when(Wording("{who} answers {place}"))
-def answers(trial: Trial, who: str, place: str, datatable: Table | None = None) -> None:
+@when(Wording("{who} answers {question}"))
+def answers(trial: Trial, who: str, question: str, datatable: Table | None = None) -> None:
     """Somebody answers a question; a table says the fields, a name and a value a line."""
-    trial.happen({"answer": {"gate": place, "fields": pairs(datatable or []), "by": who}})
+    trial.happen({"answer": {"gate": question, "fields": pairs(datatable or []), "by": who}})
 
 
-@when(Wording('{who} answers {place} with "{outcome}"'))
-def decides(trial: Trial, who: str, place: str, outcome: str, datatable: Table | None = None) -> None:
+@when(Wording('{who} answers {question} with "{decision}"'))
+def decides(trial: Trial, who: str, question: str, decision: str, datatable: Table | None = None) -> None:
     """Somebody answers a question with one of its decisions."""
-    said = {"gate": place, "decision": outcome, "fields": pairs(datatable or []), "by": who}
+    said = {"gate": question, "decision": decision, "fields": pairs(datatable or []), "by": who}
     trial.happen({"answer": said})
 
 
-@when(Wording("(the ){place} exits"))
-def exits(trial: Trial, place: str) -> None:
+@when(Wording("(the ){service} exits"))
+def exits(trial: Trial, service: str) -> None:
     """A service that is ready ends by itself."""
-    trial.happen({"result": {"state": place, "outcome": "exited", "reason": "it ended, as the scenario says"}})
+    trial.happen({"result": {"state": service, "outcome": "exited", "reason": "it ended, as the scenario says"}})
 
 
 @when("it is stopped")

@@ -59,14 +59,14 @@ def states(observed: Observed, datatable: Table) -> None:
         raise Unmet(" → ".join(wanted), " → ".join(came))
 
 
-@then(Wording("the run is {outcome}"))
-def ended(observed: Observed, outcome: str) -> None:
+@then(Wording("the run is {end}"))
+def ended(observed: Observed, end: str) -> None:
     """How it ended: `completed`, `failed`, `stopped`, or what a final state says."""
-    if observed.run.outcome != outcome:
-        raise Unmet(outcome, _where(observed))
+    if observed.run.outcome != end:
+        raise Unmet(end, _where(observed))
     ends = seen.records(observed, "run_ended")
     after = [r for r in observed.journal[observed.journal.index(ends[0]) + 1 :] if not r["event"].startswith("notice_")]
-    if [end["outcome"] for end in ends] != [outcome] or after:
+    if [each["outcome"] for each in ends] != [end] or after:
         raise Unmet("the end is the last of all", [record["event"] for record in (*ends, *after)])
 
 
@@ -125,12 +125,13 @@ def silent(observed: Observed) -> None:
         raise Unmet("no question", ", ".join(observed.run.gates))
 
 
-@then(Wording("the variable {name} is {value}"))
-def variable(observed: Observed, name: str, value: Any) -> None:
+@then(Wording("the variable {variable} is {value}"))
+def variable(observed: Observed, variable: str, value: Any) -> None:
     """What a variable holds."""
     known = observed.run.vars
-    if name not in known or known[name] != value:
-        raise Unmet(repr(value), repr(known[name]) if name in known else f"there is no {name}, only {list(known)}")
+    if variable not in known or known[variable] != value:
+        said = repr(known[variable]) if variable in known else f"there is no {variable!r}, only {list(known)}"
+        raise Unmet(repr(value), said)
 
 
 @then(Wording('the operator is told "{words}"'))

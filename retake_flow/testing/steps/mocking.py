@@ -31,16 +31,16 @@ def ends_first(trial: Trial, place: str, outcome: str, count: int, datatable: Ta
     trial.answers.gives(place, [pairs(datatable or [])], outcome=outcome, times=count)
 
 
-@given(Wording('{place} fails with "{outcome}"'))
-def fails(trial: Trial, place: str, outcome: str) -> None:
+@given(Wording('{place} fails with "{error}"'))
+def fails(trial: Trial, place: str, error: str) -> None:
     """An action fails each time: `unavailable` is routed as `error.unavailable`."""
-    trial.answers.fails(place, outcome)
+    trial.answers.fails(place, error)
 
 
-@given(Wording('{place} fails with "{outcome}" {count} time(s)'))
-def fails_first(trial: Trial, place: str, outcome: str, count: int) -> None:
+@given(Wording('{place} fails with "{error}" {count} time(s)'))
+def fails_first(trial: Trial, place: str, error: str, count: int) -> None:
     """An action fails so many times, before what is said otherwise."""
-    trial.answers.fails(place, outcome, times=count)
+    trial.answers.fails(place, error, times=count)
 
 
 @given(Wording("{place} takes {time}"))
@@ -55,7 +55,7 @@ def never(trial: Trial, place: str) -> None:
     trial.answers.never(place)
 
 
-@given(Wording("{place} exits after {time}"))
-def exits(trial: Trial, place: str, time: float) -> None:
+@given(Wording("{service} exits after {time}"))
+def exits(trial: Trial, service: str, time: float) -> None:
     """A service that ends by itself, so long after it was ready, each time."""
-    trial.answers.exits(place, time)
+    trial.answers.exits(service, time)

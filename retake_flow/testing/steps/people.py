@@ -15,6 +15,7 @@ from retake_flow.testing.reached import Reached
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.scene import Intervention, Scene, asking
 from retake_flow.testing.steps.reading import ON_AIR, rows
+from retake_flow.testing.vocabulary import Wording
 
 
 @given(parsers.parse("{by} answers {place} after {time}"))
@@ -104,8 +105,7 @@ def waits(rehearsed: Rehearsed, place: str) -> None:
     assert rehearsed.last["event"] == "run_suspended"
 
 
-@then(parsers.parse("{place} was asked {times:d} times"))
-@then(parsers.parse("{place} was asked {times:d} time"))
+@then(Wording("{place} was asked {times} time(s)"))
 def asked(rehearsed: Rehearsed, place: str, times: int) -> None:
     """Not more and not less often, over all processes."""
     assert len([record for record in rehearsed.records("gate_opened") if asking(place)(record)]) == times

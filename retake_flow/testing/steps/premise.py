@@ -58,10 +58,10 @@ def _flow(name: str) -> Flow:
     return _read(name)
 
 
-@given(parsers.parse("the flow {name}"))
-def flow(premise: Premise, name: str) -> None:
+@given(parsers.parse("the flow {file}"))
+def flow(premise: Premise, file: str) -> None:
     """Another flow than the one under test, by its path or shipped name."""
-    premise.flow = _flow(name)
+    premise.flow = _flow(file)
 
 
 @given("this flow")
@@ -73,10 +73,10 @@ def written_flow(premise: Premise, tmp_path: Path, docstring: str) -> None:
     premise.inputs.clear()
 
 
-@given(Wording("the input {name} is {value}"))
-def one_input(premise: Premise, name: str, value: Any) -> None:
+@given(Wording("the input {input} is {value}"))
+def one_input(premise: Premise, input: str, value: Any) -> None:
     """As by --set."""
-    premise.inputs[name] = value
+    premise.inputs[input] = value
 
 
 @given("the inputs")
