@@ -49,7 +49,7 @@ def laid(over: Source, base: Source) -> Source:
         hint = f"run {base.file} itself, or say here what is to be different"
         laying.say(place, "RF024", f"this changes nothing of {laying.base}", hint)
     source = source_of(laying.tree, over.file, over.text)
-    source.problems, source.explained = laying.problems, laying.explained()
+    source.problems, source.explained = laying.problems, base.explained | laying.explained()
     source.base, source.extends = base.file, over.value((EXTENDS,))
     return source
 

@@ -207,7 +207,7 @@ def _naming(pattern: str) -> str:
         forms.STATE_NAME: "use small letters, digits and _, beginning with a letter",
         forms.EVENT_NAME: "use small letters, digits and _, with dots between the parts",
         forms.ACTION_NAME: "an action is written group.action; `retake-flow actions` lists them",
-        forms.VARIABLE: "use letters, digits and _, as the environment does",
+        forms.VARIABLE: "use letters, digits and _; those that begin with RETAKE_ are the program's own",
         forms.AUDIENCE: "use letters, digits, - and _, beginning with a letter",
     }.get(pattern, "use small letters, digits and -")
 

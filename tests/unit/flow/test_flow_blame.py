@@ -48,3 +48,12 @@ def test_each_overlay_of_a_chain_has_its_own_mistakes() -> None:
     find = shelf(base=BASE, middle=middle)
     found = check(load("extends: middle.yaml\ninputs: {note: none}", "over.yaml", find=find), CATALOGUE)
     assert {problem.position.file for problem in found if problem.code == "RF060"} == {"middle.yaml"}
+
+
+def test_a_state_that_an_overlay_in_the_middle_removes_is_its_mistake() -> None:
+    """As it is without another one on top."""
+    find = shelf(base=BASE, middle="extends: base.yaml\nstates:\n  b/d: null")
+    alone = check(load("extends: base.yaml\nstates:\n  b/d: null", "middle.yaml", find=find), CATALOGUE)
+    outer = check(load("extends: middle.yaml\ninputs: {word: hi}", "over.yaml", find=find), CATALOGUE)
+    assert [problem.code for problem in alone] == ["RF020"]
+    assert alone == outer

@@ -245,6 +245,7 @@ def test_a_sub_flow_has_its_inputs_from_elsewhere_too(tmp_path: Path) -> None:
         ("{type: string, value: x, default: y}", "RF013", 38),
         ("{type: string, required: true, default: y}", "RF013", 44),
         ("{type: string, env: 'A B'}", "RF014", 33),
+        ("{type: string, env: RETAKE_ACCESS_TOKEN}", "RF014", 33),
     ],
 )
 def test_declarations_that_cannot_be_meant_are_mistakes(declared: str, code: str, column: int) -> None:
