@@ -52,16 +52,20 @@ def _described(spec: ActionSpec) -> dict[str, Any]:
         "secrets": sorted(spec.secrets),
         "idempotency": str(spec.idempotency),
         "programs": list(spec.programs),
+        "requests": list(spec.requests),
+        "occasional": dict(spec.occasional),
     }
 
 
 def _shown(spec: ActionSpec) -> str:
     inputs = ", ".join(_input(spec, name) for name in spec.inputs) or "none"
+    calls = [*spec.requests, *(f"{call} {when}" for call, when in spec.occasional.items())]
     result = ", ".join(f"{n} (secret)" if n in spec.secrets else n for n in spec.result) or "none"
     return (
         f"{spec.name}{'  (service: an activity)' if spec.service else ''}\n    {spec.summary}\n"
         f"    inputs: {inputs}\n    outcomes: {', '.join(spec.outcomes)}\n    result: {result}\n"
         f"    errors: {', '.join(f'error.{kind}' for kind in spec.errors) or 'none'}\n"
+        f"    calls: {'; '.join(calls) or 'none'}\n"
         f"    idempotency: {spec.idempotency}\n"
     )
 

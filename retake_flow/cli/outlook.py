@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,7 +13,12 @@ from retake_flow.planning.plan import Kind, Plan, Step
 from retake_flow.planning.samples import placeholder
 
 _INDENT = "    "
+#: What stands before the words of others, so that they look like no line of ours.
+_QUOTE = _INDENT + "│ "
 _LEAST = 40
+#: A call is not broken between its method and its path.
+_CALL = re.compile(r"\b(GET|POST) (?=/)")
+_JOINT = "\u00a0"
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -52,7 +58,8 @@ def lines(plan: Plan, width: int | None = None) -> Iterator[str]:
 def _broken(row: tuple[str, str, str], width: int | None) -> Iterator[tuple[str, str, str]]:
     """A row as several, where it is too long for one."""
     time, state, what = row
-    for line in _wrapped(what, width, what[: len(what) - len(what.lstrip())] + "  "):
+    indent = _QUOTE if what.startswith(_QUOTE) else what[: len(what) - len(what.lstrip())] + "  "
+    for line in _wrapped(what, width, indent):
         yield time, state, line
         time = state = ""
 
@@ -60,7 +67,9 @@ def _broken(row: tuple[str, str, str], width: int | None) -> Iterator[tuple[str,
 def _wrapped(line: str, width: int | None, indent: str) -> list[str]:
     if width is None:
         return [line]
-    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    kept = _CALL.sub(rf"\1{_JOINT}", line)
+    broken = textwrap.wrap(kept, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    return [part.replace(_JOINT, " ") for part in broken] or [""]
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -138,7 +147,7 @@ def _question(step: Step, before: str) -> list[str]:
     facts = step.facts
     asked = facts["schema"]
     ways = asked.get("decisions", {"": asked})
-    said = [f"asks a person{_name(facts)}", *(_INDENT + line for line in facts["message"].splitlines())]
+    said = [f"asks a person{_name(facts)}", *_quoted(facts["message"])]
     for decision, fields in ways.items():
         needed = set(fields["required"])
         declared = {name: {**each, "optional": name not in needed} for name, each in fields["properties"].items()}
@@ -228,7 +237,11 @@ def _end(facts: Mapping[str, Any]) -> str:
 
 
 def _says(facts: Mapping[str, Any]) -> list[str]:
-    return [_INDENT + line for line in facts.get("says", "").splitlines()]
+    return _quoted(facts.get("says", ""))
+
+
+def _quoted(text: str) -> list[str]:
+    return [_QUOTE + line for line in text.splitlines()]
 
 
 def _value(value: Any) -> str:

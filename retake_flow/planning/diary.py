@@ -89,7 +89,7 @@ class Diary:
             hidden = gate.secrets_of(answer.decision)
             fields = {name: "•••" if name in hidden else value for name, value in answer.fields.items()}
             answered = {"decision": answer.decision, **({"fields": plain(fields)} if fields else {})}
-        facts: dict[str, Any] = {"message": gate.message, "schema": schema(gate), "answered": answered}
+        facts: dict[str, Any] = {"message": plain(gate.message), "schema": schema(gate), "answered": answered}
         scope, colon, _ = gate.place.rpartition(":")
         if colon:
             facts["activity"] = gate.place

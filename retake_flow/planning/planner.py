@@ -19,6 +19,7 @@ from retake_flow.planning.diary import Diary
 from retake_flow.planning.plan import Plan
 from retake_flow.planning.prospects import Prospects
 from retake_flow.planning.upkeep import Upkeep
+from retake_flow.redact import scrub
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Enter, Leave, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.gates import Gate
@@ -86,7 +87,7 @@ class Planner:
             run.outcome,
             round(self._now, 3),
             run.state,
-            run.reason if run.ended else self._why(),
+            scrub(run.reason) if run.ended else self._why(),
             () if run.ended or self._round else self._expected(),
             self._assumptions.used,
         )
