@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.expressions import Expression, Template, is_template
 from retake_flow.flow.problems import Position, Problem, did_you_mean
-from retake_flow.flow.targets import SEPARATOR, around, joined, named, states, targets, within
+from retake_flow.flow.targets import SEPARATOR, Target, around, joined, named, states, targets, targets_of, within
 from retake_flow.flow.tree import Node, made
 
 _CODE = "RF025"
@@ -21,11 +21,12 @@ class _Refused(Exception):
         self.problem = Problem(place, code, message, hint)
 
 
-def insert(tree: Node, path: str, word: str, anchor: Node) -> list[Problem]:
+def insert(tree: Node, here: Mapping[str, Node], path: str, word: str, anchor: Node) -> list[Problem]:
     """Lead the routes of a flow through a state that was added to it.
 
     Args:
         tree: The flow; it is changed.
+        here: All its states by their paths, the new one too.
         path: The new state.
         word: `before` or `after`.
         anchor: What stands behind that word: the name of a state beside the new one, or, after it, a mapping of
@@ -37,23 +38,22 @@ def insert(tree: Node, path: str, word: str, anchor: Node) -> list[Problem]:
     try:
         beside, event = _anchor(word, anchor)
         other = joined(around(path), beside)
-        if other == path or other not in dict(states(tree)):
-            names = {name.rpartition(SEPARATOR)[2] for name, _ in states(tree) if around(name) == around(path)}
+        if other == path or other not in here:
+            names = {_name(known) for known in here if around(known) == around(path)}
             message = f"there is no state {beside!r} beside {path!r}"
             raise _Refused(anchor.at, message, did_you_mean(beside, names - {_name(path)}), "RF023")
         if word == "before":
-            _before(tree, path, other, anchor)
+            _before(tree, here, path, other, anchor)
         else:
-            _after(tree, path, other, event, anchor)
-        _move(tree, path, other, word)
+            _after(here, path, other, event, anchor)
+        _move(here.get(around(path), tree), path, other, word)
     except _Refused as refused:
         return [refused.problem]
     return []
 
 
-def _move(tree: Node, path: str, other: str, word: str) -> None:
+def _move(owner: Node, path: str, other: str, word: str) -> None:
     """Put the new state where it is in the order of the states, which pictures and lists follow."""
-    owner = dict(states(tree)).get(around(path), tree)
     held = owner.value["states"].value
     names = [name for name in held if name != _name(path)]
     names.insert(names.index(_name(other)) + (word == "after"), _name(path))
@@ -70,9 +70,8 @@ def _anchor(word: str, anchor: Node) -> tuple[str, str]:
     return state.value, "" if on is None else str(on.value)
 
 
-def _before(tree: Node, path: str, other: str, anchor: Node) -> None:
-    success = _unrouted_success(tree, path, other, anchor)
-    here = dict(states(tree))
+def _before(tree: Node, here: Mapping[str, Node], path: str, other: str, anchor: Node) -> None:
+    success = _unrouted_success(here, path, other, anchor)
     for target in list(targets(tree)):
         own = within(target.bearer, path) or (target.bearer and within(target.bearer, other))
         # What a history state begins with is named beside it, and so comes from outside.
@@ -84,15 +83,14 @@ def _before(tree: Node, path: str, other: str, anchor: Node) -> None:
     _lay_route(here[path], success, made(_name(other), anchor.at), anchor)
 
 
-def _after(tree: Node, path: str, other: str, event: str, anchor: Node) -> None:
-    here = dict(states(tree))
+def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: Node) -> None:
     event = event or _success_of(here[other], other, anchor)
     routes = here[other].get("transitions")
     route = routes.get(event) if routes is not None else None
     if routes is None or route is None or not any(True for _ in named(route)):
         message = f"the state {other!r} does not say where it goes on {event!r}"
         raise _Refused(anchor.at, message, f"give {other!r} and {path!r} their transitions in the overlay")
-    success = _unrouted_success(tree, path, "", anchor)
+    success = _unrouted_success(here, path, "", anchor)
     listed = isinstance(route.value, list)
     looking = next(_looks_at_event(route), None) if listed or route.get("when") is not None else None
     if looking is not None:
@@ -116,9 +114,9 @@ def _lay_route(state: Node, event: str, route: Node, anchor: Node) -> None:
         routes.value[event] = route
 
 
-def _unrouted_success(tree: Node, path: str, other: str, anchor: Node) -> str:
+def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: Node) -> str:
     """The event on which the new state goes on and which it does not route itself; "" when it has done so."""
-    state = dict(states(tree))[path]
+    state = here[path]
     routes = state.get("transitions")
     known = set(routes.value) if routes is not None and routes.mapping else set()
     if state.get("do") is not None or state.get("wait") is not None:
@@ -132,12 +130,17 @@ def _unrouted_success(tree: Node, path: str, other: str, anchor: Node) -> str:
             return open_ends[0] if open_ends else ""
         hint = f"add transitions for all of {', '.join(open_ends)} but the one that goes on"
         raise _Refused(anchor.at, f"which answer to {path!r} goes on is not clear", hint)
-    here = dict(states(tree))
-    leads = any(within(target.bearer, path) and target.means(here) not in (None, path) for target in targets(tree))
-    if not leads:
+    inside = [(path, state), *states(state, path)]
+    if not any(_leaves(target, path, here) for inner, node in inside for target in targets_of(inner, node)):
         where = f"to {_name(other)!r}" if other else "on"
         raise _Refused(anchor.at, f"how {path!r} ends is not known here", f"give it transitions that lead {where}")
     return ""
+
+
+def _leaves(target: Target, path: str, here: Mapping[str, Node]) -> bool:
+    """Whether it means a state outside of another."""
+    meant = target.means(here)
+    return meant is not None and not within(meant, path)
 
 
 def _success_of(state: Node, path: str, anchor: Node) -> str:

@@ -25,6 +25,7 @@ _OF_KIND = {
     "history": ("initial",),
 }
 _ROUTES = ("transitions", "always")
+_MOST_INSERTED = 100
 #: Whose change alone is none.
 _IDENTITY = ("flow", "version", "description")
 #: What an input loses when the overlay says in another way what its value is.
@@ -83,8 +84,13 @@ class _Laying:
             elif key != EXTENDS:
                 self._entry(self.tree, key, node, "the flow")
         _touch(self.tree, over)
-        for path, word, anchor in self._inserted:
-            self.problems += insert(self.tree, path, word, anchor)
+        here = dict(states(self.tree))
+        for path, word, anchor in self._inserted[:_MOST_INSERTED]:
+            self.problems += insert(self.tree, here, path, word, anchor) if path in here else []
+        for path, _, anchor in self._inserted[_MOST_INSERTED:]:
+            self.say(
+                anchor.key, "RF025", f"{path!r} is one too many: an overlay inserts {_MOST_INSERTED} states at most"
+            )
 
     def explained(self) -> dict[Position, Problem]:
         """What to say of targets that are not there any more, by where they are written."""

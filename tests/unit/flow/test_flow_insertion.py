@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -148,6 +149,16 @@ def test_guards_that_look_at_the_result_are_not_moved() -> None:
     _, problems, _ = merged("  n: {wait: 1s, after: a}", base)
     assert [(problem.code, str(problem.position)) for problem in problems] == [("RF025", "over.yaml:3:24")]
     assert "'a' goes on 'done' hangs on 'result'" in problems[0].message
+
+
+def test_many_states_are_put_in_soon_and_no_more_than_many() -> None:
+    """A hundred in a flow of a thousand; one more is refused."""
+    many = "".join(f"  s{n}: {{wait: 1s, transitions: {{done: s{n + 1}}}}}\n" for n in range(1000))
+    base = f"flow: x\ninitial: s0\nstates:\n{many}  s1000: {{final: ok}}\n"
+    began = monotonic()
+    _, problems, _ = merged("".join(f"  n{n}: {{wait: 1s, before: s{n}}}\n" for n in range(1, 102)), base)
+    assert monotonic() - began < 5
+    assert [problem.code for problem in problems] == ["RF025"]
 
 
 def test_an_approval_before_going_live() -> None:
