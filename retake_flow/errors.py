@@ -163,6 +163,12 @@ class AnswerWaiting(RetakeFlowError):
     kind = "answer_waiting"
 
 
+class ResponderFailed(RetakeFlowError):
+    """Whoever answers chat had no answer."""
+
+    kind = "responder"
+
+
 # --- retake.tv ----------------------------------------------------------------------------------------------
 
 

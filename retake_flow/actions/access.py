@@ -39,6 +39,7 @@ class Access:
         self._clients: dict[Secret | None, RetakeClient] = {}
         self._status_turn = asyncio.Lock()
         self._status_next = 0.0
+        self._status: StreamStatus | None = None
 
     def load(self) -> Credentials | None:
         """Read the credentials again; None when there are none."""
@@ -102,11 +103,18 @@ class Access:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(self._status_next - loop.time())
             try:
-                status = await self.client().stream_status()
+                self._status = status = await self.client().stream_status()
             finally:
                 self._status_next = loop.time() + STATUS_PACE
         self.learn(user_db_id=status.user_db_id, token_address=status.token_address)
         return status
+
+    @property
+    def audience(self) -> dict[str, int]:
+        """How many watch and for how long, as the platform said last; empty when it was not asked."""
+        if self._status is None:
+            return {}
+        return {"viewers": self._status.viewers, "uptime_seconds": self._status.uptime_seconds}
 
     def keep_pace(self) -> None:
         """Take it that the stream status was asked for just now: by another process, which has died since."""

@@ -1,23 +1,30 @@
-"""The actions of chat: writing, and reading what is new with a greeter that answers."""
+"""The actions of chat: writing, and reading what is new and having it answered."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 
 from retake_flow.actions.access import Access
+from retake_flow.actions.asking import Asking
+from retake_flow.actions.conversation import Conversation, name_of
+from retake_flow.actions.greeter import Greeter
 from retake_flow.api.chat import ChatMessage, is_own
-from retake_flow.errors import NoSession, NotFound, PlatformError
+from retake_flow.controls import stripped
+from retake_flow.errors import InputError, NoSession, NotFound, PlatformError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.responders import Answer, Batch, OpenResponder, Responder
 
 PAGE = 100
 MOST_PAGES = 50
-_REMEMBERED = 1_000  # ids of messages already handled
+#: What a responder may say to one batch.
+MOST_REPLIES = 5
+LONGEST_REPLY = 500
+
 _QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
 _CLOCKS_DIFFER = 60.0  # seconds between the platform's clock and ours; a late answer to history harms less than none
-_LONGEST_NAME = 40
-_NAMED_AT_ONCE = 5
+_PATIENCE = 2.0  # seconds that reading waits for a responder; one that thinks for longer is heard the next time
 
 
 class ChatActions:
@@ -27,12 +34,21 @@ class ChatActions:
         access: The agent's credentials and client.
         show: Puts a line on the stream.
         now: Seconds since the epoch.
+        responders: Who may answer beside the greeter, by the key that names them under `responder` in a flow.
     """
 
-    def __init__(self, access: Access, show: Callable[[str], None], now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        access: Access,
+        show: Callable[[str], None],
+        now: Callable[[], float] = time.time,
+        responders: Mapping[str, OpenResponder] | None = None,
+    ) -> None:
         self._access = access
         self._show = show
         self._now = now
+        self._responders = responders or {}
+        self._asking: dict[str, Asking] = {}
 
     async def send(self, call: Call) -> Completion:
         """Write a message."""
@@ -44,28 +60,26 @@ class ChatActions:
         return Completion(value={"id": key})
 
     async def respond(self, call: Call) -> Completion:
-        """Read what is new, in order, and greet those who write for the first time.
+        """Read what is new, in order, and have it answered.
 
         What was handled is remembered by id, since ids have no order. What is older than the first session (`since`)
-        is history.
+        is history. A responder that fails in an activity is asked again later; where it is asked once, that fails.
         """
-        memory = _Memory.of(call)
+        chat = Conversation.of(call)
         try:
-            news = await self._news(memory.seen, memory.since)
+            news = await self._news(chat.seen, chat.since)
         except (NoSession, NotFound):
-            return Completion("idle", {"messages": 0, "greeted": []})
-        memory.seen = [*memory.seen, *(message.id for message in news)][-_REMEMBERED:]
-        fresh = [message for message in news if self._counts(message)]
-        for message in fresh:
-            call.note("chat_message", author=_name(message), kind=message.kind, text=message.text)
-            self._show(f"{_name(message)}: {message.text}")
-            memory.meet(message)
+            return Completion("idle", {"messages": 0, "greeted": [], "said": 0, "unanswered": len(chat.unanswered)})
+        fresh = self._heard(call, chat, news)
         # A stream that has just begun is not quiet: its first viewer waits no longer than those in a lively chat.
-        if fresh or not memory.last:
-            memory.last = self._now()
-        greeted = await self._greet(call, memory) if memory.waiting and self._now() >= memory.hold else []
-        outcome = "done" if self._now() - memory.last < _QUIET_AFTER else "idle"
-        return Completion(outcome, {"messages": len(fresh), "greeted": greeted}, asdict(memory))
+        if fresh or not chat.last:
+            chat.last = self._now()
+        said = await self._say(call, chat)
+        greeted, replies = await self._answer(call, chat)
+        outcome = "done" if self._now() - chat.last < _QUIET_AFTER else "idle"
+        said += replies
+        value = {"messages": fresh, "greeted": greeted, "said": said, "unanswered": len(chat.unanswered)}
+        return Completion(outcome, value, chat.kept())
 
     async def _news(self, seen: Sequence[str], since: float | None) -> list[ChatMessage]:
         """Every message that was not handled yet, oldest first; pages back until it meets one that was."""
@@ -83,73 +97,96 @@ class ChatActions:
             before = page[0].id
         return news
 
-    def _counts(self, message: ChatMessage) -> bool:
-        known = self._access.known
-        return message.is_message and not is_own(message, known.user_db_id, known.agent_name)
+    def _heard(self, call: Call, chat: Conversation, news: Sequence[ChatMessage]) -> int:
+        """Take note of what is new; gives how many messages of others there were."""
+        known, fresh = self._access.known, 0
+        chat.read(news)
+        for message in news:
+            own = is_own(message, known.user_db_id, known.agent_name)
+            if message.is_message:
+                chat.hear(message, own=own)
+            if message.is_message and not own:
+                fresh += 1
+                call.note("chat_message", author=name_of(message), kind=message.kind, text=message.text)
+                self._show(f"{name_of(message)}: {message.text}")
+        return fresh
 
-    async def _greet(self, call: Call, memory: _Memory) -> list[str]:
-        names = memory.waiting
-        text = str(call.inputs.get("greeting", "Welcome, {names}!")).replace("{names}", _joined(names))
-        try:
-            await self._access.client().send_chat(text, await self._access.user_id())
-        except PlatformError as error:
-            call.note("chat_undelivered", text=text, message=error.message)
-            if error.may_repeat:
-                memory.hold = self._now() + (error.retry_after or 0.0)
-                return []
-            # It may have arrived, and nobody likes to be greeted twice.
-        else:
-            call.note("chat_sent", text=text)
-            self._show(f"> {text}")
-        memory.waiting = []
-        return names
+    async def _answer(self, call: Call, chat: Conversation) -> tuple[list[str], int]:
+        """Have answered what nobody has answered yet; gives who was greeted, and how many replies have arrived."""
+        if not chat.unanswered or chat.unsaid or self._now() < chat.hold:
+            return [], 0
+        batch = chat.batch(self._access.known.agent_name, self._access.audience)
+        async with AsyncExitStack() as alone:
+            asking = await self._asked_by(call, call.scope or alone)
+            try:
+                answer = await asking.about(batch, _PATIENCE if call.scope else None)
+            except RetakeFlowError as error:
+                if call.scope is None:
+                    raise
+                self._failed(call, chat, asking.asked, error)
+                return [], 0
+        if answer is None:
+            return [], 0
+        chat.unsaid = self._allowed(call, answer)
+        said = await self._say(call, chat)
+        if answer.renewed and chat.unsaid and not said:
+            chat.unsaid = []
+            return [], 0
+        chat.answered(asking.asked)
+        return list(answer.greeted), said
 
+    def _failed(self, call: Call, chat: Conversation, asked: Batch, error: RetakeFlowError) -> None:
+        call.note("error", place=call.place, kind=error.kind, message=error.message, hint=error.hint)
+        given_up = chat.failed(asked, self._now())
+        if given_up:
+            call.note("chat_unanswered", messages=given_up)
 
-@dataclass(slots=True)
-class _Memory:
-    """What one reading tells the next, as plain data.
+    async def _asked_by(self, call: Call, scope: AsyncExitStack) -> Asking:
+        """The responder of an activity, which begins when it is first asked and ends with the activity."""
+        if call.key not in self._asking:
+            scope.callback(self._asking.pop, call.key, None)
+            self._asking[call.key] = await Asking.opened(self._responder(call), scope)
+        return self._asking[call.key]
 
-    Attributes:
-        seen: The ids of messages already handled, newest last.
-        known: What those who wrote are recognised by.
-        waiting: The names of those who were not greeted yet.
-        hold: When the platform wants to hear a greeting again.
-        last: When there was news.
-        since: What is older is history.
-    """
+    def _responder(self, call: Call) -> AbstractAsyncContextManager[Responder]:
+        named = call.inputs.get("responder")
+        if named is None:
+            return nullcontext(Greeter(str(call.inputs.get("greeting", "Welcome, {names}!"))))
+        for kind, opened in self._responders.items():
+            if kind in named:
+                return opened(named, call.note)
+        raise InputError(f"there is no responder {named!r} here")
 
-    seen: list[str] = field(default_factory=list)
-    known: list[str] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)
-    hold: float = 0.0
-    last: float = 0.0
-    since: float | None = None
+    def _allowed(self, call: Call, answer: Answer) -> list[str]:
+        """Replies as they may be said: a few, each on one line, without what a terminal would obey."""
+        lines = (" ".join(stripped(reply).split()) for reply in answer.replies)
+        replies = [line[:LONGEST_REPLY] for line in lines if line]
+        if len(replies) > MOST_REPLIES:
+            call.note("chat_unsaid", texts=replies[MOST_REPLIES:])
+        return replies[:MOST_REPLIES]
 
-    @classmethod
-    def of(cls, call: Call) -> _Memory:
-        # After an interruption there is another session; what was written meanwhile is news all the same.
-        return cls(**{"since": call.inputs.get("since"), **call.memory})
-
-    def meet(self, author: ChatMessage) -> None:
-        """Let the author of a message wait for a greeting, unless they are known."""
-        # Each shape of the chat tells something else of them.
-        keys = [key for key in (author.author_user_id, author.wallet, author.author_name.casefold()) if key]
-        if not any(key in self.known for key in keys):
-            self.waiting = [*self.waiting, _name(author)]
-        self.known = [*self.known, *(key for key in keys if key not in self.known)]
-
-
-def _joined(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED_AT_ONCE
-    shown = [*names[:_NAMED_AT_ONCE], f"{more} more"] if more > 0 else list(names)
-    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+    async def _say(self, call: Call, chat: Conversation) -> int:
+        """Say what is to be said, in order; gives how many messages have surely arrived."""
+        said = 0
+        while chat.unsaid and self._now() >= chat.hold:
+            text = chat.unsaid[0]
+            try:
+                await self._access.client().send_chat(text, await self._access.user_id())
+            except PlatformError as error:
+                call.note("chat_undelivered", text=text, message=error.message)
+                if error.may_repeat:
+                    chat.hold = self._now() + (error.retry_after or 0.0)
+                    break
+                # It may have arrived, and nobody likes to be told anything twice.
+            else:
+                said += 1
+                call.note("chat_sent", text=text)
+                self._show(f"> {text}")
+            chat.unsaid = chat.unsaid[1:]
+        return said
 
 
 def _older(message: ChatMessage, since: float | None) -> bool:
     if since is None or message.sent_at is None:
         return False
     return message.sent_at.timestamp() < since - _CLOCKS_DIFFER
-
-
-def _name(message: ChatMessage) -> str:
-    return (message.author_display_name or message.author_name or "friend")[:_LONGEST_NAME]

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from retake_flow.api.fields import JsonObject, identifier, member, number, text
+from retake_flow.controls import stripped
 from retake_flow.errors import UnexpectedAnswer
 
 _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
@@ -27,7 +28,7 @@ class ChatMessage:
     Attributes:
         id: Opaque; the cursor for paging back.
         kind: "message", "tip", or whatever else the platform says, in lower case.
-        text: What was written, without control characters; it is data and never a command.
+        text: What was written, without what a terminal would obey; it is data and never a command.
         author_name: The name that is unique on the platform.
         author_display_name: The name to address somebody by.
         author_user_id: The author's userDbId; None in the documented shape, which has none.
@@ -83,13 +84,13 @@ def read_message(entry: object) -> ChatMessage | None:
     if not key:
         return None
     author = member(data, "author")
-    name = text(author, "fusername") or text(data, "sender_username", "sender_display_name")
+    name = stripped(identifier(author, "fusername") or identifier(data, "sender_username", "sender_display_name"))
     return ChatMessage(
         id=key,
         kind=text(data, "type").strip().lower() or "message",
-        text=text(data, "text"),
+        text=stripped(identifier(data, "text")),
         author_name=name,
-        author_display_name=text(data, "sender_display_name") or name,
+        author_display_name=stripped(identifier(data, "sender_display_name")) or name,
         author_user_id=identifier(data, "sender_user_id") or None,
         wallet=text(author, "walletAddress") or text(data, "sender_wallet_address"),
         sent_at=_moment(data),

@@ -136,8 +136,17 @@ class Session:
         listeners: list[Listener] = [driving.view, *([prompter] if prompter else [])]
         wait = self._wait and not driving.stop
         journal = (record for _, record in self.runs.journal(driving.run.id)) if driving.told else ()
+        folder = Path(self.runs.load(driving.run.id).flow_file).parent
         async with running.runner(
-            driving.flow, driving.run, claim, settings, listeners, driving.told, wait=wait, journal=journal
+            driving.flow,
+            driving.run,
+            claim,
+            settings,
+            listeners,
+            driving.told,
+            folder=folder,
+            wait=wait,
+            journal=journal,
         ) as runner:
             driving.interrupts.of(runner)
             if driving.stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from retake_flow.errors import RetakeFlowError
@@ -56,10 +57,12 @@ async def timer(command: SetTimer, clock: Clock, post: Post) -> None:
 async def task(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
     """Perform a task as an activity: again and again when it is to be repeated, else once, tried as `retry` says."""
     await _pause(clock, command.delay)
-    if command.every is None:
-        await _once(command, call, actions, clock, post)
-    else:
-        await _repeatedly(command, call, command.every, actions, clock, post)
+    async with AsyncExitStack() as scope:
+        call = replace(call, scope=scope)
+        if command.every is None:
+            await _once(command, call, actions, clock, post)
+        else:
+            await _repeatedly(command, call, command.every, actions, clock, post)
 
 
 async def _once(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ class Call:
         memory: What the last performance at this place wanted to know.
         key: The same for every attempt of one visit.
         note: Writes a record into the journal while the action is under way.
+        scope: Of an activity: what is entered here lasts from one performance to the next, and ends with the activity.
     """
 
     run: str
@@ -32,6 +33,7 @@ class Call:
     memory: Mapping[str, Any]
     key: str
     note: Callable[..., None] = field(default=lambda event, **fields: None)
+    scope: AsyncExitStack | None = None
 
 
 @dataclass(frozen=True, slots=True)

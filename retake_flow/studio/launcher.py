@@ -69,6 +69,7 @@ class Launcher:
         spec: ProcessSpec,
         ready: Probe | None = None,
         stdout: Callable[[bytes], object] | None = None,
+        line: Callable[[str], object] | None = None,
     ) -> AsyncIterator[Process]:
         """A running program, ready for use; it has ended, with all it started, when the context is left.
 
@@ -76,6 +77,7 @@ class Launcher:
             spec: What to start.
             ready: Returns once the program is ready; without it, it is ready at once.
             stdout: Receives the program's standard output.
+            line: Receives each line that it writes elsewhere, free of secrets.
 
         Raises:
             MissingProgram: It is not installed.
@@ -84,7 +86,7 @@ class Launcher:
         """
         programs.require(str(spec.argv[0]), self.environment)
         marks = {RUN_VARIABLE: self._marker, PROCESS_VARIABLE: f"{os.getpid()}-{next(_numbers)}"}
-        process = Process(spec.name, stdout)
+        process = Process(spec.name, stdout, line)
         try:
             await _to_the_end(self._start(spec, process, marks))
             if ready is not None:
@@ -115,7 +117,7 @@ class Launcher:
                 lambda: process,
                 *self._prefix,
                 *spec.command(),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if spec.fed else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={**self.environment, **spec.environment, **marks},

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
+from retake_flow.controls import stripped
 from retake_flow.redact import scrub
 
 KEPT_LINES = 20
@@ -20,8 +21,6 @@ LONGEST_PARTIAL = 64 * 1024
 # What a program wrote last may arrive after the news of its end; a grandchild may hold the pipe open for ever.
 DRAIN_SECONDS = 0.5
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
 
 class Process(asyncio.SubprocessProtocol):
     """A program that was started.
@@ -29,15 +28,22 @@ class Process(asyncio.SubprocessProtocol):
     The methods of `asyncio.SubprocessProtocol` are called by the event loop only.
     """
 
-    def __init__(self, name: str, stdout: Callable[[bytes], object] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        stdout: Callable[[bytes], object] | None = None,
+        line: Callable[[str], object] | None = None,
+    ) -> None:
         """Prepare to watch a program.
 
         Args:
             name: Its name, for messages.
             stdout: Receives what it writes to standard output; without it those are lines like any other.
+            line: Receives each line.
         """
         self.name = name
         self._stdout = stdout
+        self._line = line
         self._transport: asyncio.SubprocessTransport | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._partial = {1: b"", 2: b""}
@@ -88,6 +94,12 @@ class Process(asyncio.SubprocessProtocol):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
+    def write(self, data: bytes) -> None:
+        """Write to its standard input; of no effect when it reads nothing any more."""
+        pipe = self._transport.get_pipe_transport(0) if self._transport else None
+        if pipe is not None and not pipe.is_closing():
+            cast(asyncio.WriteTransport, pipe).write(data)
+
     async def exited(self, within: float) -> bool:
         """Wait at most `within` seconds for its end, and say whether it came."""
         return not self.alive or await _at_most(within, self._exited)
@@ -132,9 +144,11 @@ class Process(asyncio.SubprocessProtocol):
 
     def _keep(self, line: bytes) -> None:
         # Scrubbed before it is cut, so that no half of a secret remains.
-        text = _CONTROLS.sub("", scrub(line.decode(errors="replace"))).strip()
+        text = scrub(stripped(line.decode(errors="replace"))).replace("\n", " ").strip()[:LONGEST_LINE]
         if text:
-            self._lines.append(text[:LONGEST_LINE])
+            self._lines.append(text)
+            if self._line is not None:
+                self._line(text)
 
 
 async def _at_most(seconds: float, event: asyncio.Event) -> bool:

@@ -18,6 +18,7 @@ class ProcessSpec:
         argv: The command line; a secret in it is revealed to the program only.
         environment: Variables on top of the launcher's own.
         folder: The working folder, or None for the current one.
+        fed: Whether it reads what is written to it; otherwise its standard input is empty.
         ready_within: How long it may take until it is ready, in seconds.
         stop_signal: What asks it to end.
         grace: How long it may take to end after being asked, in seconds; then it is killed.
@@ -27,6 +28,7 @@ class ProcessSpec:
     argv: tuple[str | Secret, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
+    fed: bool = False
     ready_within: float = 10.0
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 3.0

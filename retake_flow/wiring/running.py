@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +36,7 @@ from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings, inherited, is_loopback
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
-from retake_flow.studio import programs
+from retake_flow.studio import brain, programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
 from retake_flow.wiring.folders import work_folder
@@ -47,7 +48,7 @@ def new_id(flow: Flow) -> str:
 
 
 def require_programs(flow: Flow) -> None:
-    """Make sure that every program the flow's actions start is installed.
+    """Make sure that every program the flow's actions start is installed, and the operator's own are there.
 
     Raises:
         MissingProgram: Names all that are not, and the command that installs them.
@@ -58,6 +59,16 @@ def require_programs(flow: Flow) -> None:
     if missing:
         names = ", ".join(program.name for program in missing)
         raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
+    for name in _brains(flow):
+        programs.require(brain.program(name, Path(flow.file).parent), inherited())
+
+
+def _brains(flow: Flow) -> Iterator[str]:
+    """The programs that answer chat, as far as the flow says before it runs which they are."""
+    for inputs in (*(state.inputs for state in flow.states.values()), *(each.inputs for each in flow.activities())):
+        match inputs:
+            case {"responder": {"command": [str(name), *_]}}:
+                yield name
 
 
 def launcher(run: str) -> Launcher:
@@ -121,6 +132,7 @@ async def runner(
     listeners: Sequence[Listener],
     told: Sequence[Notifier],
     *,
+    folder: Path,
     wait: bool,
     journal: Iterable[Record] = (),
 ) -> AsyncIterator[Runner]:
@@ -133,12 +145,13 @@ async def runner(
         settings: Of this process, or of its rehearsal.
         listeners: Hear every record.
         told: Whom the run tells what it has to say.
+        folder: Where the operator's own programs run.
         wait: Whether to stay when the run does nothing but wait for a person.
         journal: What happened so far, to tell of what nobody was told of.
     """
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(work_folder())
-        stage = Stage(launcher(run.id), folder)
+        starts = launcher(run.id)
+        stage = Stage(starts, stack.enter_context(work_folder()))
         access = Access(settings.credentials, settings.access_token, settings.origin, _client_at(settings.origin))
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
@@ -146,7 +159,7 @@ async def runner(
         actions = Performer(
             RetakeActions(access, flow.guide, settings.state_folder / "guides"),
             StudioActions(stage, access),
-            ChatActions(access, stage.say, time.time),
+            ChatActions(access, stage.say, time.time, {"command": partial(brain.opened, starts, folder)}),
         )
         notices = Notices(told, clock=SystemClock(), note=lambda *a, **fields: made.note(*a, **fields), title=run.id)
         stack.push_async_callback(notices.close)

@@ -26,6 +26,7 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.settings import API_PATH, RETAKE
+from retake_flow.testing.brain import Brain
 from retake_flow.testing.network import Network
 from retake_flow.testing.studio import FakeStage
 from retake_flow.testing.virtual_time import VirtualClock, run
@@ -36,10 +37,10 @@ OWL = PreparedAgent("Night Owl", Secret("rtk_actions_owl_1"), "user_owl")
 class Set(SimpleNamespace):
     """Everything an action needs: `platform`, `network`, `stage`, `access`, `performer`, `notes`."""
 
-    async def perform(self, do: str, memory: Any = None, **inputs: Any) -> Completion:
+    async def perform(self, do: str, memory: Any = None, scope: Any = None, **inputs: Any) -> Completion:
         """Perform an action; its result and the calls that it makes are those that the catalogue declares."""
         before = len(self.calls)
-        call = Call("run", "place", 1, do, inputs, memory or {}, "key", self._note)
+        call = Call("run", "place", 1, do, inputs, memory or {}, "key", self._note, scope)
         done = await self.performer.perform(call)
         spec = CATALOGUE[do]
         assert done.outcome in spec.outcomes
@@ -71,7 +72,13 @@ def play(tmp_path: Path) -> Callable[..., Any]:
     """Plays a scene with an agent that has credentials, in virtual time; options are the platform's."""
 
     def play(
-        scene: Scene, *, token: str = "", saved: Credentials | None = None, guide: str = "2.1.2", **options: Any
+        scene: Scene,
+        *,
+        token: str = "",
+        saved: Credentials | None = None,
+        guide: str = "2.1.2",
+        brain: Brain | None = None,
+        **options: Any,
     ) -> Any:
         async def main() -> Any:
             clock = VirtualClock()
@@ -89,7 +96,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
             performer = Performer(
                 RetakeActions(access, guide, tmp_path / "guides", clock.now),
                 StudioActions(stage, access),
-                ChatActions(access, stage.say, clock.now),
+                ChatActions(access, stage.say, clock.now, {"command": brain.opened} if brain else None),
             )
             try:
                 return await scene(

@@ -1,0 +1,177 @@
+"""A program of the operator's that answers chat.
+
+It reads one JSON line for each batch of messages and answers each with one JSON line, `{"replies": ["…"]}`. An answer
+counts as a whole or not at all, so that nothing is said of a batch that has to be asked about again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from retake_flow.controls import stripped
+from retake_flow.errors import ResponderFailed, RetakeFlowError
+from retake_flow.flow import duration
+from retake_flow.ports.responders import Answer, Batch
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.process import Process
+from retake_flow.studio.specification import ProcessSpec
+
+THINKS = 20.0  # seconds
+LONGEST_ANSWER = 64 * 1024  # bytes
+MOST_NOTES = 20  # lines of standard error that the journal gets for each batch
+
+_FORM = '{"replies": ["…"]}'
+_HINT = f"it answers each line with one line, {_FORM}, at once and not buffered; other words belong on standard error"
+
+Note = Callable[..., None]
+
+
+@asynccontextmanager
+async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], note: Note) -> AsyncIterator[Brain]:
+    """The program that a flow names, started when it is first asked and again when it has ended; it ends with this.
+
+    Args:
+        launcher: Starts it.
+        folder: Where it runs.
+        settings: The `command`, and how long it may think about an answer (`timeout`).
+        note: Writes into the journal.
+    """
+    name, *arguments = map(str, settings["command"])
+    spec = ProcessSpec(argv=(program(name, folder), *arguments), folder=folder, fed=True, hint=_HINT)
+    brain = Brain(launcher, spec, duration.seconds(settings.get("timeout", THINKS)), note)
+    try:
+        yield brain
+    finally:
+        await brain.end()
+
+
+def program(name: str, folder: Path) -> str:
+    """What is started under a name: one with a `/` in it is found from the folder, others are sought on the PATH."""
+    return str(folder / name) if "/" in name else name
+
+
+class Brain:
+    """Asks the program; a `retake_flow.ports.responders.Responder`."""
+
+    def __init__(self, launcher: Launcher, spec: ProcessSpec, within: float, note: Note) -> None:
+        self._launcher = launcher
+        self._spec = spec
+        self._within = within
+        self._note = note
+        self._process: Process | None = None
+        self._running = AsyncExitStack()
+        self._answers = _Lines()
+        self._said: deque[str] = deque()
+
+    async def respond(self, batch: Batch) -> Answer:
+        """What the program says to new messages.
+
+        Raises:
+            ResponderFailed: It did not answer in time, ended, or gave something else; it is started anew next time.
+            MissingProgram: It cannot be found.
+        """
+        try:
+            async with asyncio.timeout(self._within):
+                process = await self._started()
+                process.write(json.dumps(asdict(batch), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+                return _answer(await self._answers.next(process), process.name)
+        except TimeoutError:
+            await self.end()
+            message = f"{self._spec.name} gave no answer within {duration.exact(self._within)}"
+            raise ResponderFailed(message, hint=_HINT) from None
+        except RetakeFlowError:
+            await self.end()
+            raise
+        finally:
+            self._tell()
+
+    async def end(self) -> None:
+        """End the program, if it runs."""
+        self._process = None
+        await self._running.aclose()
+
+    async def _started(self) -> Process:
+        """The program as it runs, with nothing left of what it said unasked."""
+        if self._process is not None and not self._process.alive:
+            self._said.append(f"{await self._process.ended()}; it is started again")
+            await self.end()
+        if self._process is None:
+            if self._spec.folder is not None and not self._spec.folder.is_dir():
+                raise ResponderFailed(f"{self._spec.folder}, where {self._spec.name} is to run, is not there any more")
+            self._answers = _Lines()
+            opening = self._launcher.process(self._spec, stdout=self._answers.hear, line=self._said.append)
+            self._process = await self._running.enter_async_context(opening)
+        self._said.extend(f"not asked: {_shown(line)}" for line in self._answers.dropped())
+        return self._process
+
+    def _tell(self) -> None:
+        """Write down what the program said beside its answers."""
+        lines, more = list(self._said)[:MOST_NOTES], len(self._said) - MOST_NOTES
+        self._said.clear()
+        for line in [*lines, *([f"and {more} more lines"] if more > 0 else [])]:
+            self._note("responder_said", text=line)
+
+
+class _Lines:
+    """What a program writes, line by line."""
+
+    def __init__(self) -> None:
+        self._whole: deque[bytes] = deque()
+        self._partial = b""
+        self._news = asyncio.Event()
+
+    def hear(self, data: bytes) -> None:
+        """The program has written something."""
+        *whole, self._partial = (self._partial + data).split(b"\n")
+        if len(self._partial) > LONGEST_ANSWER:
+            whole, self._partial = [*whole, self._partial], b""
+        self._whole.extend(whole)
+        if whole:
+            self._news.set()
+
+    def dropped(self) -> list[bytes]:
+        """The lines that nobody has asked for; they are gone."""
+        lines = [line for line in self._whole if line.strip()]
+        self._whole.clear()
+        self._news.clear()
+        return lines
+
+    async def next(self, process: Process) -> bytes:
+        """The next line, when it has come.
+
+        Raises:
+            ResponderFailed: The program ended before.
+        """
+        news = asyncio.ensure_future(self._news.wait())
+        death = asyncio.ensure_future(process.ended())
+        try:
+            await asyncio.wait({news, death}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._whole:
+                raise ResponderFailed(f"{await death} before it answered", hint=_HINT)
+        finally:
+            news.cancel()
+            death.cancel()
+            await asyncio.gather(news, death, return_exceptions=True)
+        return self._whole.popleft()
+
+
+def _answer(line: bytes, name: str) -> Answer:
+    try:
+        replies = json.loads(line)["replies"]
+        if isinstance(replies, list) and all(isinstance(reply, str) for reply in replies):
+            return Answer(tuple(replies))
+    except (ValueError, TypeError, LookupError, RecursionError):
+        pass
+    raise ResponderFailed(f"{name} answered {_shown(line)}, which is no {_FORM}", hint=_HINT)
+
+
+def _shown(line: bytes) -> str:
+    text = stripped(line[:400].decode(errors="replace")).replace("\n", " ").strip()
+    return text if len(text) <= 100 else f"{text[:100]}…"

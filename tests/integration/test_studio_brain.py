@@ -1,0 +1,293 @@
+"""A program of the operator's answers chat: with real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import psutil
+import pytest
+from studio_leftovers import left
+
+from retake_flow.errors import MissingProgram, ResponderFailed
+from retake_flow.ports.responders import Answer, Batch, Message
+from retake_flow.redact import MASK, Secret
+from retake_flow.studio import brain
+from retake_flow.studio.brain import Brain
+from retake_flow.studio.launcher import Launcher
+
+BATCH = Batch((Message("1", "mira", None, "hi €", "2026-01-01T00:00:00.000Z", "message", newcomer=True),), "owl")
+
+# Answers with what it was asked about.
+ECHO = """
+import json, sys
+for line in sys.stdin:
+    batch = json.loads(line)
+    print(json.dumps({"replies": [m["author"] + ": " + m["text"] for m in batch["messages"]]}), flush=True)
+"""
+
+Asking = Callable[[Brain], Awaitable[Any]]
+
+
+class Notes(list[str]):
+    """What a brain said beside its answers, as the journal gets it."""
+
+    def __call__(self, event: str, *, text: str) -> None:
+        """Take a record."""
+        assert event == "responder_said"
+        self.append(text)
+
+
+@pytest.fixture
+def notes() -> Notes:
+    """What the journal gets."""
+    return Notes()
+
+
+@pytest.fixture
+def ask(request: pytest.FixtureRequest, tmp_path: Path, notes: Notes) -> Callable[..., Any]:
+    """Asks a brain that is a Python program; nothing of it is left afterwards."""
+    marker = f"test-{os.getpid()}-{request.node.name}"
+
+    def ask(program: str, asking: Asking, timeout: str = "20s", environment: dict[str, str] | None = None) -> Any:
+        (tmp_path / "brain.py").write_text(dedent(program))
+        settings = {"command": [sys.executable, "brain.py"], "timeout": timeout}
+
+        async def main() -> Any:
+            launcher = Launcher(marker, {**os.environ, **(environment or {})})
+            async with brain.opened(launcher, tmp_path, settings, notes) as running:
+                return await asking(running)
+
+        answer = asyncio.run(main())
+        assert left(marker) == []
+        return answer
+
+    return ask
+
+
+async def once(running: Brain) -> Answer:
+    """Ask it once."""
+    return await running.respond(BATCH)
+
+
+async def fails(running: Brain) -> str:
+    """Ask it once, in vain; gives what is said of it."""
+    with pytest.raises(ResponderFailed) as raised:
+        await running.respond(BATCH)
+    return raised.value.message
+
+
+def test_a_brain_is_one_process_that_is_asked_line_by_line(ask: Any) -> None:
+    """The program runs in the flow's folder, gets each batch on a line, and goes on between them."""
+    program = """
+        import json, os, sys
+        for line in sys.stdin:
+            print(json.dumps({"replies": [str(os.getpid()), os.getcwd(), json.dumps(json.loads(line))]}), flush=True)
+    """
+
+    async def twice(running: Brain) -> tuple[Answer, Answer]:
+        return await running.respond(BATCH), await running.respond(BATCH)
+
+    first, second = ask(program, twice)
+    assert first.replies == second.replies
+    told = json.loads(first.replies[2])
+    assert set(told) == {"messages", "agent", "recent", "seen_before", "stream"}
+    assert told["messages"] == [
+        {"id": "1", "author": "mira", "user_id": None, "text": "hi €", "at": "2026-01-01T00:00:00.000Z",
+         "type": "message", "newcomer": True}
+    ]  # fmt: skip
+
+
+def test_the_folder_is_that_of_the_flow(ask: Any, tmp_path: Path) -> None:
+    """A file beside the flow is found by its name alone."""
+    program = 'import json, os; input(); print(json.dumps({"replies": [os.getcwd()]}), flush=True); input()'
+    assert ask(program, once).replies == (str(tmp_path.resolve()),)
+
+
+def test_a_brain_gets_no_secret_of_ours(ask: Any) -> None:
+    """Neither the access token nor any other setting of ours is in its environment or arguments."""
+    program = """
+        import json, os, sys
+        for line in sys.stdin:
+            print(json.dumps({"replies": [json.dumps([dict(os.environ), sys.argv])]}), flush=True)
+    """
+    given = {"RETAKE_ACCESS_TOKEN": "rtk_token_of_ours", "RETAKE_FLOW_NOTIFY": "json://secret", "OWN": "stays"}
+    environment, arguments = json.loads(ask(program, once, environment=given).replies[0])
+    assert environment["OWN"] == "stays"
+    assert {name for name in environment if name.startswith("RETAKE_")} == {"RETAKE_FLOW_RUN", "RETAKE_FLOW_PROCESS"}
+    assert arguments == ["brain.py"]
+
+
+def test_a_brain_that_dies_is_started_again(ask: Any, notes: Notes) -> None:
+    """Killed between two batches it answers the next one as another process, and the journal says why."""
+
+    async def killed(running: Brain) -> tuple[Answer, Answer]:
+        first = await running.respond(BATCH)
+        (victim,) = [c for c in psutil.Process().children() if "brain.py" in c.cmdline()]
+        victim.kill()
+        process = running._process
+        assert process is not None
+        await process.ended()
+        return first, await running.respond(BATCH)
+
+    first, second = ask(ECHO, killed)
+    assert first == second == Answer(("mira: hi €",))
+    assert len(notes) == 1
+    assert "was killed by signal 9; it is started again" in notes[0]
+
+
+def test_a_brain_may_end_after_each_answer(ask: Any) -> None:
+    """A script that reads one line and ends is started for each batch."""
+    program = 'import json, sys; input(); print(json.dumps({"replies": ["once"]}))'
+
+    async def twice(running: Brain) -> list[Answer]:
+        answers = [await running.respond(BATCH)]
+        assert running._process is not None
+        await running._process.ended()
+        return [*answers, await running.respond(BATCH)]
+
+    assert ask(program, twice) == [Answer(("once",))] * 2
+
+
+def test_a_brain_that_dies_over_a_batch_has_failed(ask: Any, notes: Notes) -> None:
+    """Its last words are in the message and in the journal; afterwards it is asked again as a new process."""
+    program = """
+        import json, os, sys
+        for line in sys.stdin:
+            if not os.path.exists("second"):
+                open("second", "w").close()
+                sys.exit("no idea")
+            print('{"replies": ["yes"]}', flush=True)
+    """
+
+    async def again(running: Brain) -> tuple[str, Answer]:
+        return await fails(running), await running.respond(BATCH)
+
+    message, answer = ask(program, again)
+    assert message.endswith("ended with status 1: no idea before it answered")
+    assert answer == Answer(("yes",))
+    assert notes == ["no idea"]
+
+
+def test_a_brain_that_thinks_for_too_long_has_failed(ask: Any) -> None:
+    """After its time it is ended, though it ignores the request to, and is started anew."""
+    program = """
+        import signal, sys, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for line in sys.stdin:
+            time.sleep(300)
+    """
+    began = time.monotonic()
+    assert ask(program, fails, timeout="500ms").endswith("gave no answer within 500ms")
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "thinking...",
+        "[]",
+        '{"say": "x"}',
+        '{"replies": "x"}',
+        '{"replies": [1]}',
+        "\\xff\\xfe",
+        "[" * 50_000,
+        "9" * 5000,
+    ],
+)
+def test_what_is_no_answer_has_failed(ask: Any, said: str) -> None:
+    """The message shows what came and what was expected; no traceback, whatever it is."""
+    program = f"""
+        import sys
+        for line in sys.stdin:
+            sys.stdout.buffer.write(b'{said}\\n'); sys.stdout.flush()
+    """
+    message = ask(program, fails)
+    assert 'which is no {"replies": ["…"]}' in message
+    assert len(message) < 300
+
+
+def test_an_endless_line_has_failed(ask: Any) -> None:
+    """A program that never ends its line does not fill our memory."""
+    program = "import sys\ninput()\nwhile True: sys.stdout.write('x' * 65536)"
+    assert 'which is no {"replies"' in ask(program, fails)
+
+
+def test_what_nobody_asked_for_is_no_answer(ask: Any, notes: Notes) -> None:
+    """A line too many is written down and not taken for the answer to the next batch."""
+    program = """
+        import json, sys
+        for number, line in enumerate(sys.stdin):
+            print(json.dumps({"replies": [str(number)]}))
+            print(json.dumps({"replies": ["too many"]}), flush=True)
+    """
+
+    async def twice(running: Brain) -> list[Answer]:
+        answers = [await running.respond(BATCH)]
+        lines = running._answers
+        lines._news.clear()
+        if not lines._whole:
+            await lines._news.wait()
+        return [*answers, await running.respond(BATCH)]
+
+    assert ask(program, twice) == [Answer(("0",)), Answer(("1",))]
+    assert notes == ['not asked: {"replies": ["too many"]}']
+
+
+def test_standard_error_goes_to_the_journal(ask: Any, notes: Notes) -> None:
+    """In short lines, without escape sequences and secrets, and not more of them than anybody reads."""
+    Secret("a-token-that-leaks")
+    program = """
+        import sys
+        for line in sys.stdin:
+            print("\\x1b[31mred\\x1b[0m a-token-that-leaks", file=sys.stderr)
+            print("x" * 5000, file=sys.stderr)
+            for number in range(100):
+                print(number, file=sys.stderr)
+            sys.exit(1)
+    """
+    ask(program, fails)
+    assert notes[0] == f"red {MASK}"
+    assert len(notes[1]) <= 300
+    assert notes[2:] == [*map(str, range(18)), "and 82 more lines"]
+
+
+def test_a_brain_that_is_not_there_is_missing(tmp_path: Path, notes: Notes) -> None:
+    """A program that cannot be found, or whose folder is gone, is an error that says so."""
+
+    async def main(command: str, folder: Path) -> None:
+        async with brain.opened(Launcher("test", os.environ), folder, {"command": [command]}, notes) as running:
+            await running.respond(BATCH)
+
+    with pytest.raises(MissingProgram, match=r"brain\.sh is not installed"):
+        asyncio.run(main("./brain.sh", tmp_path))
+    with pytest.raises(ResponderFailed, match="is not there any more"):
+        asyncio.run(main("sh", tmp_path / "gone"))
+
+
+def test_a_brain_ends_with_its_activity(ask: Any) -> None:
+    """Left while it thinks, it ends with everything it has started."""
+    program = """
+        import subprocess, sys, time
+        input()
+        subprocess.Popen(["sleep", "300"], start_new_session=True)
+        print('{"replies": []}', flush=True)
+        input()
+        time.sleep(300)
+    """
+
+    async def left_alone(running: Brain) -> None:
+        await running.respond(BATCH)
+        thinking = asyncio.create_task(running.respond(BATCH))
+        await asyncio.sleep(0)
+        thinking.cancel()
+        await asyncio.wait([thinking])
+
+    ask(program, left_alone)
