@@ -15,7 +15,7 @@ from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import Flow
 from retake_flow.flow.moves import OUTSIDE, Move, Moves
 from retake_flow.planning import planner
-from retake_flow.planning.plan import Kind, Plan
+from retake_flow.planning.plan import Kind
 
 #: A guard that asks for one field of the result.
 _FIELD = re.compile(r"\s*(?P<no>not\s+)?result\.(?P<field>\w+)\s*")
@@ -79,6 +79,7 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
         inputs: Its inputs, for the plans that show whether a way can be gone by what it takes.
     """
     reached = _reached(Moves(flow, catalogue))
+    trials = _Trials(flow, catalogue, inputs)
     found, unreached = [], []
     for goal, states in _goals(flow, reached).items():
         if not states:
@@ -86,7 +87,7 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
             continue
         moves = reached[states[0]]
         legs = tuple(_leg(move) for move in moves[1:])
-        assumed = _confirmed(flow, catalogue, inputs, goal, moves[1:])
+        assumed = trials.assumed(goal, moves[1:])
         question = ":" in goal or flow.states[goal].ask is not None
         found.append(Way(goal, question, moves[0].target, legs, assumed))
     return Ways(flow.name, tuple(found), tuple(unreached))
@@ -181,18 +182,29 @@ def _field(place: str, guard: Expression, *, holds: bool) -> Iterator[str]:
         yield f"{place}.{found['field']}=false"
 
 
-def _confirmed(
-    flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], goal: str, moves: tuple[Move, ...]
-) -> tuple[str, ...] | None:
-    """What to assume so that a plan comes to the goal; None when it is not known."""
-    for usual in (False, True):
-        assumed = tuple(dict.fromkeys(_assumptions(flow, catalogue, moves, usual=usual)))
-        with suppress(UsageError):
-            if goal in _came_to(planner.plan(flow, catalogue, inputs, assumed)):
+class _Trials:
+    """Plans that are made to see where they lead; one for all goals that take the same."""
+
+    def __init__(self, flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> None:
+        self._flow = flow
+        self._catalogue = catalogue
+        self._inputs = inputs
+        self._made: dict[tuple[str, ...], frozenset[str]] = {}
+
+    def assumed(self, goal: str, moves: tuple[Move, ...]) -> tuple[str, ...] | None:
+        """What to assume so that a plan comes to the goal; None when it is not known."""
+        for usual in (False, True):
+            assumed = tuple(dict.fromkeys(_assumptions(self._flow, self._catalogue, moves, usual=usual)))
+            if goal in self._passed(assumed):
                 return assumed
-    return None
+        return None
 
-
-def _came_to(plan: Plan) -> set[str]:
-    questions = {step.facts.get("activity", step.state) for step in plan.of(Kind.QUESTION)}
-    return {*plan.states, *questions}
+    def _passed(self, assumed: tuple[str, ...]) -> frozenset[str]:
+        """The states and questions that a plan comes to; none where it cannot be made."""
+        if assumed not in self._made:
+            self._made[assumed] = frozenset()
+            with suppress(UsageError):
+                made = planner.plan(self._flow, self._catalogue, self._inputs, assumed)
+                questions = (step.facts.get("activity", step.state) for step in made.of(Kind.QUESTION))
+                self._made[assumed] = frozenset((*made.states, *questions))
+        return self._made[assumed]

@@ -20,7 +20,9 @@ b:
   states:
     c: {do: retake.stream_status, transitions: {done: d}}
     d: {do: retake.verification_status, transitions: {done: e}}
-    e: {ask: {message: "?", decisions: {allow: {n: {type: integer}}, refuse: }}, transitions: {allow: over, refuse: over}}
+    e:
+      ask: {message: "?", decisions: {allow: {n: {type: integer}}, refuse: }}
+      transitions: {allow: over, refuse: over}
 over: {final: completed}
 """
 
@@ -102,7 +104,11 @@ over: {final: completed}
         ("a=tipp", "'a' cannot end with 'tipp'", "did you mean 'tip'?"),
         ("a.verifyed=false", "a gives nothing that is called 'verifyed'", "did you mean 'verified'?"),
         ("a.verified=maybe", "the assumption 'a.verified=maybe' does not fit", ""),
-        ("b=stop", "nothing can be assumed of 'b' itself", "only of what is inside: b:display, b:builder, b/c, b/d, b/e"),
+        (
+            "b=stop",
+            "nothing can be assumed of 'b' itself",
+            "only of what is inside: b:display, b:builder, b/c, b/d, b/e",
+        ),
         ("over=stop", "nothing can be assumed of 'over' itself", "it is an end"),
     ],
 )
