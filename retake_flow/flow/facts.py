@@ -19,6 +19,7 @@ class Facts:
     """The facts of one flow, each with a bit.
 
     Attributes:
+        every: All of them.
         of_event: All that are facts of the event that is being taken.
     """
 
@@ -30,6 +31,7 @@ class Facts:
         self._lifted: dict[str, list[tuple[int, int]]] = {}
         self._subs = [state for state in flow.states.values() if state.sub]
         self._name_all()
+        self.every = (1 << len(self._bits)) - 1
         self.of_event = self.under(("event",)) | self.under(("result",))
 
     def needed(self, root: str, chain: Chain) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from retake_flow.flow.declarations import Declarations, Schema, fields, inside
 from retake_flow.flow.expressions import Expression, templates
-from retake_flow.flow.mentions import Chain, Mention, mentions
+from retake_flow.flow.mentions import Chain, mentions
 from retake_flow.flow.moves import Occurrence
 from retake_flow.flow.problems import Problem, did_you_mean
 from retake_flow.flow.walk import Walk
@@ -25,13 +25,11 @@ class Sight:
     Attributes:
         root: The path of the sub-flow whose names it uses.
         certain: The facts on every path.
-        possible: The facts on some path.
         occurrences: What happens just then; None among them is anything.
     """
 
     root: str
     certain: int
-    possible: int = 0
     occurrences: dict[Occurrence | None, None] = field(default_factory=dict)
 
 
@@ -39,48 +37,60 @@ def sights(walk: Walk) -> dict[Expression, Sight]:
     """Every expression that is evaluated on some path."""
     found: dict[Expression, Sight] = {}
 
-    def certain(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+    def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
         for expression in templates(value):
             sight = found.setdefault(expression, Sight(root, facts))
             sight.certain &= facts
             sight.occurrences[now] = None
 
-    def possible(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
-        for expression in templates(value):
-            found[expression].possible |= facts
-
-    walk.see_all(certain, walk.certain)
-    walk.see_all(possible, walk.possible)
+    walk.see_all(see, walk.certain)
     return found
 
 
 def problems(walk: Walk, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
     """What is used before it is there, or in a place where nothing brings it."""
+    missing = {each: found for each, sight in seen.items() if (found := _missing(walk, each, sight))}
+    if not missing:
+        return
+    possible = dict.fromkeys(missing, 0)
+
+    def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+        for expression in templates(value):
+            if expression in possible:
+                possible[expression] |= facts
+
+    walk.see_all(see, walk.possible)
     searches = max(1, _MOST_SEARCHED // len(walk.certain))
-    for expression, sight in seen.items():
-        told: set[Chain] = set()
-        for mention in mentions(expression):
-            missing = walk.facts.needed(sight.root, mention.chain) & ~sight.certain
-            if mention.optional or not missing or mention.chain in told:
+    for expression, mentioned in missing.items():
+        for chain, (needed, conditional) in mentioned.items():
+            never = bool(needed & ~possible[expression])
+            if conditional and not never:
                 continue
-            never = bool(missing & ~sight.possible)
-            if mention.conditional and not never:
-                continue
-            told.add(mention.chain)
             searches -= 1
-            path = _path(walk, expression, missing) if searches >= 0 and not never else ()
-            yield _problem(expression, mention, sight, never, path, declarations)
+            path = _path(walk, expression, needed) if searches >= 0 and not never else ()
+            yield _problem(expression, chain, seen[expression], never, path, declarations)
+
+
+def _missing(walk: Walk, expression: Expression, sight: Sight) -> dict[Chain, tuple[int, bool]]:
+    """The names that may not be there: the facts that are not certain, and whether the name is looked at always."""
+    found: dict[Chain, tuple[int, bool]] = {}
+    for mention in mentions(expression):
+        missing = walk.facts.needed(sight.root, mention.chain) & ~sight.certain
+        if missing and not mention.optional:
+            conditional = found.get(mention.chain, (0, True))[1] and mention.conditional
+            found[mention.chain] = missing, conditional
+    return found
 
 
 def _problem(
-    expression: Expression, mention: Mention, sight: Sight, never: bool, path: tuple[str, ...], known: Declarations
+    expression: Expression, chain: Chain, sight: Sight, never: bool, path: tuple[str, ...], known: Declarations
 ) -> Problem:
-    name, kind = ".".join(mention.chain), mention.chain[0]
+    name, kind = ".".join(chain), chain[0]
     default = f"give it a default, `{name}|default(…)`"
     if kind in ("event", "result"):
         if never:
             message = f"nothing that leads here brings {name!r}"
-            return Problem(expression.position, "RF031", message, _brought(mention.chain, sight, known) or default)
+            return Problem(expression.position, "RF031", message, _brought(chain, sight, known) or default)
         message = f"not everything that leads here brings {name!r}"
         return Problem(expression.position, "RF034", message, default)
     if never:

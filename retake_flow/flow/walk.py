@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from operator import and_, or_
 from typing import Any
 
@@ -22,13 +24,36 @@ from retake_flow.flow.moves import Move, Moves, Occurrence, matches, raised
 See = Callable[[Any, str, int, "Occurrence | None"], None]
 
 
+def _blind(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+    """Sees nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a move leads, and what it does to facts.
+
+    Attributes:
+        kept: The facts after it, if all were there before.
+        come: The facts after it, if none was.
+        move: The move itself, when that does not say it all.
+    """
+
+    target: str
+    kept: int
+    come: int
+    move: Move | None
+
+    def after(self, facts: int, take: Callable[[Move, int, See], int]) -> int:
+        """The facts after it."""
+        return (facts & self.kept) | self.come if self.move is None else take(self.move, facts, _blind)
+
+
 class Walk:
     """Takes the moves of a flow, for what is evaluated by them.
 
     Attributes:
         facts: What there is to know.
         certain: The facts when an innermost state has been entered, on every path there; of those reached only.
-        possible: The same, on some path.
     """
 
     def __init__(self, flow: Flow, moves: Moves, declarations: Declarations) -> None:
@@ -40,46 +65,67 @@ class Walk:
         self._assured: dict[tuple[Expression, bool, str], int] = {}
         self._steps: dict[str, tuple[Move, ...]] = {}
         self._brought = self._data()
+        self._ways = self._explored()
         self.certain = self._spread(and_)
-        self.possible = self._spread(or_)
+
+    @cached_property
+    def possible(self) -> dict[str, int]:
+        """The facts when an innermost state has been entered, on some path there; of those reached only."""
+        return self._spread(or_)
 
     # --- all paths ----------------------------------------------------------------------------------------
+
+    def _explored(self) -> dict[str, list[_Way]]:
+        """The innermost states that can become active, each behind those it is reached from, with their ways on."""
+        start = self._moves.start().target
+        found: dict[str, list[_Way]] = {}
+        done: list[str] = []
+        pending = [start]
+        while pending:
+            source = pending[-1]
+            if source not in found:
+                found[source] = [self._way(move) for move in self.steps(source) if move.target]
+                pending.extend(way.target for way in found[source] if way.target not in found)
+            else:
+                pending.pop()
+                done.append(source)
+        return {source: found[source] for source in dict.fromkeys(reversed(done))}
+
+    def _way(self, move: Move) -> _Way:
+        """A move as what it does to facts, whatever they are; the end of a sub-flow depends on them."""
+        if self._flow.states[move.source].final:
+            return _Way(move.target, 0, 0, move)
+        return _Way(move.target, self.take(move, self.facts.every, _blind), self.take(move, 0, _blind), None)
 
     def _spread(self, meet: Callable[[int, int], int]) -> dict[str, int]:
         """The facts in each innermost state that can become active."""
         start = self._moves.start()
         found = {start.target: self.take(start, 0, _blind)}
-        pending = deque([start.target])
-        waiting = {start.target}
-        while pending:
-            source = pending.popleft()
-            waiting.discard(source)
-            for move in self.steps(source):
-                if not move.target:
-                    continue
-                facts = self.take(move, found[source], _blind)
-                known = found.get(move.target)
-                met = facts if known is None else meet(known, facts)
-                if met != known:
-                    found[move.target] = met
-                    if move.target not in waiting:
-                        waiting.add(move.target)
-                        pending.append(move.target)
+        order = list(self._ways)
+        changed = set(found)
+        while changed:
+            # Forth and back, since facts can come from either side.
+            for source in order:
+                if source in changed:
+                    changed.discard(source)
+                    for way in self._ways[source]:
+                        facts = way.after(found[source], self.take)
+                        known = found.get(way.target)
+                        met = facts if known is None else meet(known, facts)
+                        if met != known:
+                            found[way.target] = met
+                            changed.add(way.target)
+            order.reverse()
         return found
 
     def steps(self, source: str) -> tuple[Move, ...]:
         """The moves from an innermost state, one of those that do not differ in facts."""
         if source not in self._steps:
-            different = {
-                (
-                    id(move.route),
-                    move.target,
-                    move.occurrence.place,
-                    *self._catch(move.occurrence),
-                    *map(id, move.refused),
-                ): move
-                for move in self._moves.of(source)
-            }
+            different: dict[tuple[object, ...], Move] = {}
+            for move in self._moves.distinct(source):
+                caught = self._catch(move.occurrence)
+                key = (id(move.route), move.target, move.occurrence.place, caught, *map(id, move.refused))
+                different.setdefault(key, move)
             self._steps[source] = tuple(different.values())
         return self._steps[source]
 
@@ -324,7 +370,3 @@ def _question(ask: Ask | None, root: str, facts: int, see: See) -> None:
 def _raises(raises: Iterable[Raise], root: str, facts: int, see: See, now: Occurrence | None) -> None:
     for each in raises:
         see((each.data, each.after), root, facts, now)
-
-
-def _blind(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
-    """Sees nothing."""
