@@ -51,7 +51,7 @@ _EXAMPLES = """
 #   broadcast/pushing/on_air:
 #     activities:
 #       thumbnail: {every: 5m}          # the pace of the picture; retake.tv asks for one every 2 to 5 minutes
-#       chat: {quiet: 15s}              # how often chat is read when nobody writes
+#       chat: {quiet: 10s}              # how often chat is read when nobody writes
 #
 #   approve:                            # nothing goes live before a person says so
 #     before: broadcast
