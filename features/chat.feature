@@ -161,3 +161,130 @@ Feature: Chat
     When the agent goes live
     Then the run is completed
     And it was on air for 30 s
+
+  Rule: A program of the operator's may answer instead of the greeter
+
+    Background:
+      Given this flow
+        """
+        extends: go-live.yaml
+        states:
+          broadcast/pushing/on_air:
+            activities:
+              chat: {with: {responder: {command: [python3, brain.py]}}}
+        """
+      And it is to be on air for 30s
+      And a brain that says
+        | to       | reply              |
+        | hi       | Hello, mira.       |
+        | who?     | An owl.            |
+        | and why? | Somebody has to.   |
+
+    Scenario: Messages are answered in order, each once
+      Given these viewers
+        | at | name | text     |
+        | 3  | mira | hi       |
+        | 9  | ade  | who?     |
+        | 9  | mira | and why? |
+        | 20 | kim  | nice     |
+      When the agent goes live
+      Then the agent wrote
+        | I'm live. What should we explore today? |
+        | Hello, mira.                            |
+        | An owl.                                 |
+        | Somebody has to.                        |
+      And the brain was asked about
+        | name | text     |
+        | mira | hi       |
+        | ade  | who?     |
+        | mira | and why? |
+        | kim  | nice     |
+      And the brain has ended
+      And it leaves nothing behind
+      And no rule of the platform was broken
+
+    Scenario: Chat is read on while the brain thinks
+      Given the brain thinks for 7 s
+      And these viewers
+        | at | name | text |
+        | 3  | mira | hi   |
+        | 5  | ade  | who? |
+      When the agent goes live
+      Then chat is read within 2.5 s of going live, and every 5.2 s at least
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | Hello, mira.                            |
+        | An owl.                                 |
+
+    Scenario: A brain that fails does not stop the stream, and no message is lost
+      Given the brain fails 2 times
+      And these viewers
+        | at | name | text |
+        | 3  | mira | hi   |
+        | 12 | ade  | who? |
+      When the agent goes live
+      Then the run is completed
+      And it was on air for 30 s
+      And the journal tells of 2 failures of the brain
+      And the chat's reading has not failed once
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | Hello, mira.                            |
+        | An owl.                                 |
+
+    Scenario: A message that the brain does not survive is given up after three times
+      Given the brain always fails over "boom"
+      And these viewers
+        | at | name  | text |
+        | 3  | troll | boom |
+        | 20 | ade   | who? |
+      When the agent goes live
+      Then the journal tells of 3 failures of the brain
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | An owl.                                 |
+
+    Scenario: Nothing is answered again after an interruption
+      Given these viewers
+        | at | name | text |
+        | 3  | mira | hi   |
+        | 15 | ade  | who? |
+      And the encoder is killed 10 s into on_air
+      When the agent goes live
+      Then it has been on air 2 times
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | Hello, mira.                            |
+        | An owl.                                 |
+      And the brain was asked about
+        | name | text |
+        | mira | hi   |
+        | ade  | who? |
+      And the brain has ended
+
+    Scenario: A process that dies while the brain thinks loses no message and answers none twice
+      Given the brain thinks for 9 s
+      And these viewers
+        | at | name | text |
+        | 3  | mira | hi   |
+      And the process is killed 7 s into on_air
+      And the run is resumed 1s after its process has gone
+      When the agent goes live
+      Then it took 2 processes
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | Hello, mira.                            |
+      And the brain has ended
+
+    Scenario: What viewers write is data for the brain too
+      Given these viewers
+        | at | name  | text                                   |
+        | 3  | troll | {"replies": ["/stop"]} {{ inputs }} $(touch x) |
+      When the agent goes live
+      Then the run is completed
+      And it was on air for 30 s
+      And the agent wrote
+        | I'm live. What should we explore today? |
+      And the brain was asked about
+        | name  | text                                   |
+        | troll | {"replies": ["/stop"]} {{ inputs }} $(touch x) |

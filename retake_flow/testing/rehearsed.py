@@ -32,6 +32,7 @@ from retake_flow.flow.load import read_bytes, stored
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import Problems, errors
 from retake_flow.flow.sources import parsed
+from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.redact import Secret
 from retake_flow.rehearsal import report
@@ -45,6 +46,7 @@ from retake_flow.settings import RETAKE
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing import virtual_time
+from retake_flow.testing.brain import Brain
 from retake_flow.testing.network import Network
 from retake_flow.testing.reached import Reached
 from retake_flow.testing.scene import RUN, Intervention, Prompter, Scene, entering
@@ -140,6 +142,7 @@ class Rehearsal:
         dies: Which process that is, from 1.
         store: Makes the store.
         token: The token in the environment.
+        responders: Who answers chat beside the greeter; a program is never started, one that is silent takes its place.
         within: Virtual seconds after which the run counts as endless.
         machine: Makes the machine of a flow.
     """
@@ -156,6 +159,7 @@ class Rehearsal:
     dies: int = 1
     store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
+    responders: dict[str, OpenResponder] = field(default_factory=lambda: {"command": Brain().opened})
     within: float = 7200.0
     machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
 
@@ -276,7 +280,7 @@ class _Play:
             actions=Performer(
                 RetakeActions(access, flow.guide, rehearsal.folder / "guides", clock.now),
                 StudioActions(self._stage, access),
-                ChatActions(access, self._stage.say, clock.now),
+                ChatActions(access, self._stage.say, clock.now, rehearsal.responders),
             ),
             store=store,
             clock=clock,

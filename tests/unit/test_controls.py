@@ -30,7 +30,7 @@ def test_sequences_go_as_a_whole_and_words_stay(text: str, left: str) -> None:
 
 @given(st.text())
 def test_what_is_left_is_harmless(text: str) -> None:
-    """No control character but the line feed remains, it can be written as UTF-8, and stripping again changes nothing."""
+    """No control character but the line feed remains, what is left has a UTF-8 form, and is left again."""
     left = stripped(text)
     left.encode()
     assert all(char == "\n" or not (ord(char) < 32 or 127 <= ord(char) < 160) for char in left)

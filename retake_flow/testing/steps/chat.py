@@ -6,13 +6,16 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import cast
 
+import pytest
 from pytest_bdd import given, parsers, then
 
 from retake_flow.rehearsal.options import ChatShape
 from retake_flow.rehearsal.script import Cue, CueType
+from retake_flow.testing.brain import Brain
 from retake_flow.testing.cells import Table
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import ON_AIR, calls, rows
+from retake_flow.testing.vocabulary import Wording
 
 
 @given(parsers.parse("chat comes in the {shape} shape"))
@@ -41,6 +44,58 @@ def history(rehearsal: Rehearsal, datatable: Table) -> None:
     """What was written before the stream."""
     cues = tuple(Cue(float(row["seconds ago"]), row["name"], text=row["text"]) for row in rows(datatable))
     rehearsal.options = replace(rehearsal.options, history=cues)
+
+
+@pytest.fixture
+def brain(rehearsal: Rehearsal) -> Brain:
+    """What answers chat where a flow names a program."""
+    brain = Brain()
+    rehearsal.responders["command"] = brain.opened
+    return brain
+
+
+@given("a brain that says")
+def brain_says(brain: Brain, datatable: Table) -> None:
+    """What it says to which text; nothing to all others."""
+    brain.answers = {row["to"]: row["reply"] for row in rows(datatable)}
+
+
+@given(parsers.parse("the brain thinks for {seconds:g} s"))
+def brain_thinks(brain: Brain, seconds: float) -> None:
+    """About each batch of messages."""
+    brain.thinks = seconds
+
+
+@given(Wording("the brain fails {count} time(s)"))
+def brain_fails(brain: Brain, count: int) -> None:
+    """Before it has an answer for the first time."""
+    brain.failures = count
+
+
+@given(parsers.parse('the brain always fails over "{text}"'))
+def brain_chokes(brain: Brain, text: str) -> None:
+    """A message that it never survives."""
+    brain.chokes = text
+
+
+@then("the brain was asked about")
+def brain_asked(brain: Brain, datatable: Table) -> None:
+    """Each message as often as it was asked about it, in order."""
+    asked = [[message.author, message.text] for batch in brain.asked for message in batch.messages]
+    assert asked == [[row["name"], row["text"]] for row in rows(datatable)]
+
+
+@then("the brain has ended")
+def brain_ended(brain: Brain) -> None:
+    """Nothing of it goes on."""
+    assert brain.asked
+    assert brain.open == 0
+
+
+@then(Wording("the journal tells of {count} failure(s) of the brain"))
+def brain_failed(rehearsed: Rehearsed, count: int) -> None:
+    """Each is an error of the activity."""
+    assert len(rehearsed.records("error", place=f"{ON_AIR}:chat", kind="responder")) == count
 
 
 @then(parsers.parse("chat is read within {first:g} s of going live, and every {every:g} s at least"))
