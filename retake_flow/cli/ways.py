@@ -22,6 +22,7 @@ def _described(way: Way) -> dict[str, Any]:
         "start": way.start,
         "path": legs,
         "assume": None if way.assumed is None else list(way.assumed),
+        "tried": way.tried or way.assumed is not None,
     }
 
 
@@ -55,6 +56,8 @@ def _leg(leg: Leg) -> str:
 
 
 def _takes(way: Way, file: str) -> str:
+    if not way.tried and way.assumed is None:
+        return "what it takes was not looked for: the flow has too many ways"
     if way.assumed is None:
         return "no assumption is known that makes a plan go there"
     options = "".join(f" --assume {shlex.quote(each)}" for each in way.assumed)

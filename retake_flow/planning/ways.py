@@ -20,6 +20,9 @@ from retake_flow.planning.plan import Kind
 #: A guard that asks for one field of the result.
 _FIELD = re.compile(r"\s*(?P<no>not\s+)?result\.(?P<field>\w+)\s*")
 
+#: How many plans are made at most to see where they lead: so many states in all, but so many plans at least.
+_MOST_STATES, _LEAST_TRIALS = 20_000, 10
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:
@@ -48,6 +51,7 @@ class Way:
         legs: The transitions from the initial state on.
         start: The path of that state.
         assumed: What a plan has to assume to go there; None where none is known that leads there.
+        tried: Whether that was looked for; not so for what is left of a flow with very many goals.
     """
 
     goal: str
@@ -55,6 +59,7 @@ class Way:
     start: str
     legs: tuple[Leg, ...]
     assumed: tuple[str, ...] | None
+    tried: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
         legs = tuple(_leg(move) for move in moves[1:])
         assumed = trials.assumed(goal, moves[1:])
         question = ":" in goal or flow.states[goal].ask is not None
-        found.append(Way(goal, question, moves[0].target, legs, assumed))
+        found.append(Way(goal, question, moves[0].target, legs, assumed, trials.go_on))
     return Ways(flow.name, tuple(found), tuple(unreached))
 
 
@@ -190,10 +195,16 @@ class _Trials:
         self._catalogue = catalogue
         self._inputs = inputs
         self._made: dict[tuple[str, ...], frozenset[str]] = {}
+        self._most = max(_LEAST_TRIALS, _MOST_STATES // len(flow.states))
+
+    @property
+    def go_on(self) -> bool:
+        """Whether there is time for more of them."""
+        return len(self._made) < self._most
 
     def assumed(self, goal: str, moves: tuple[Move, ...]) -> tuple[str, ...] | None:
         """What to assume so that a plan comes to the goal; None when it is not known."""
-        for usual in (False, True):
+        for usual in (False, True) if self.go_on else ():
             assumed = tuple(dict.fromkeys(_assumptions(self._flow, self._catalogue, moves, usual=usual)))
             if goal in self._passed(assumed):
                 return assumed

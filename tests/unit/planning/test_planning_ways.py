@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from planned import flow_of
 
 from retake_flow.actions.catalogue import CATALOGUE
@@ -103,3 +104,13 @@ bad: {final: failed}
     assert set(ways) == {"a/post", "good", "bad"}
     assert ways["good"].legs[-1].source == "a/verified"
     assert ways["good"].assumed == ()
+
+
+def test_a_very_large_flow_is_answered_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its ways are shown; what it takes is looked for only as long as there is time."""
+    monkeypatch.setattr("retake_flow.planning.ways._MOST_STATES", 0)
+    monkeypatch.setattr("retake_flow.planning.ways._LEAST_TRIALS", 1)
+    ways = by_goal(STATES)
+    assert set(ways) == {"good", "bad", "worse", "worst", "b", "d:builder"}
+    assert {way.tried for way in ways.values()} == {False}
+    assert [way.goal for way in ways.values() if way.assumed is not None] == ["b"]
