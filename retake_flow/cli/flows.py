@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
 
+    from retake_flow.flow.load import Loaded
     from retake_flow.flow.model import Flow
     from retake_flow.flow.problems import Problem
     from retake_flow.settings import Settings
@@ -45,10 +46,14 @@ def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
     found = check(loaded, CATALOGUE)
     if loaded.flow is None or loaded.problems:
         return found
+    from retake_flow.flow.blame import blamed
     from retake_flow.flow.rules.check import problems as broken
     from retake_flow.flow.rules.load import uses
 
-    found = tuple(sorted({*found, *broken(loaded.flow, CATALOGUE)}))
+    def by_rules(loaded: Loaded) -> set[Problem]:
+        return set() if loaded.flow is None else set(broken(loaded.flow, CATALOGUE))
+
+    found = tuple(sorted({*found, *blamed(by_rules(loaded), loaded, by_rules)}))
     if not found:
         verdicts.remember(content, (*loaded.flow.sources.uses(), *uses(loaded.flow)))
     return found
