@@ -3,7 +3,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 READY_TO_TEST := $(VENV)/.ready-to-test
 
-.PHONY: rehearse test check format bench clean
+.PHONY: rehearse test check format pictures bench clean
 
 rehearse: $(READY)
 	$(VENV)/bin/retake-flow run go-live.yaml --rehearse --for 20s
@@ -20,6 +20,9 @@ check: $(READY)
 format: $(READY)
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+pictures: $(READY)
+	$(VENV)/bin/retake-flow graph go-live.yaml --folded --format svg --output docs/go-live.svg
 
 bench: $(READY)
 	$(VENV)/bin/python benchmarks/startup.py

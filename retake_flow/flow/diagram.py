@@ -13,7 +13,7 @@ from retake_flow.flow.captions import Note, Topic, labelled, led, lines, notes, 
 from retake_flow.flow.model import SEPARATOR, Flow, Route, State
 from retake_flow.flow.moves import matches
 
-_FAILING = ("error", "exited")
+_FAILING = ("error", "exited", "failed")
 #: From so many states failures may be drawn to one end; more are written where they begin.
 _MOST = 3
 

@@ -162,7 +162,7 @@ def _html(parts: Iterable[str], align: str = "") -> str:
 
 def _escaped(text: str) -> str:
     # Graphviz fills in `\N` and the like in markup too.
-    signs = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;"}
+    signs = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;&#92;"}
     return "".join(signs.get(sign, sign) for sign in text)
 
 

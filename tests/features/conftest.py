@@ -335,3 +335,25 @@ def says(called: Called, words: str) -> None:
 def asked_once(rehearsed: Rehearsed, place: str) -> None:
     """Whatever happened after the answer."""
     assert [record["gate"] for record in rehearsed.records("gate_opened")] == [f"{place}.1"]
+
+
+# --- diagrams -----------------------------------------------------------------------------------------------------
+
+
+@then(parsers.parse('it nowhere says "{words}"'))
+def says_not(called: Called, words: str) -> None:
+    """Neither on standard output nor beside it, though it said something."""
+    assert called.text
+    assert words not in called.text
+
+
+@then(parsers.parse("the run in the picture is at {state}"))
+def drawn_at(called: Called, state: str) -> None:
+    """The innermost of the states that are marked as active."""
+    assert json.loads(called.text)["run"]["active"][-1] == state
+
+
+@then(parsers.parse("its way in the picture is {states}"))
+def drawn_way(called: Called, states: str) -> None:
+    """The states along the arrows that are marked."""
+    assert json.loads(called.text)["run"]["way"] == states.split(", ")
