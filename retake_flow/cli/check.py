@@ -3,43 +3,108 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from retake_flow.flow.problems import Problem
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("check", help="say all that is wrong with flows, before anything runs")
-    parser.add_argument("flows", nargs="+", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a flow")
+    parser.add_argument("flows", nargs="*", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "sarif", "github"),
+        default="text",
+        help="for people, one JSON object a flow, SARIF 2.1.0, or annotations of GitHub Actions",
+    )
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    parser.add_argument("--explain", metavar="CODE", help="what a code such as RF050 means, and what to do")
     parser.set_defaults(command=check)
 
 
 def check(args: argparse.Namespace) -> int:
-    """Check flows; 0 when all are good, 3 when one is not."""
-    from retake_flow.cli import flows, terminal
+    """Check flows; 0 when they can run, warnings or not, and 3 when one cannot."""
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.problems import errors
+
+    args.json = args.format == "json"
+    if args.explain is not None:
+        return _explain(args.explain, args.json)
+    if not args.flows:
+        raise UsageError("say which flows to check", hint="retake-flow check go-live.yaml")
+    from retake_flow.cli import flows
     from retake_flow.settings import Settings
 
     settings = Settings.from_environment()
-    bad = 0
+    bad = False
+    everything: list[Problem] = []
     for name in args.flows:
         found = flows.problems(name, settings)
-        bad += bool(found)
-        if args.json:
-            terminal.emit({"flow": name, "valid": not found, "problems": [_described(problem) for problem in found]})
-        else:
-            for problem in found:
-                terminal.say(str(problem))
-            mistakes = "no mistakes" if not found else f"{len(found)} mistake{'s' if len(found) > 1 else ''}"
-            terminal.say(f"{name}: {mistakes}")
+        bad = bad or bool(errors(found))
+        everything += found
+        if args.format in ("text", "json"):
+            (_as_json if args.json else _as_text)(name, found)
+    if args.format not in ("text", "json"):
+        _as_annotations(args.format, dict.fromkeys(everything))
     return 3 if bad else 0
 
 
-def _described(problem: Any) -> dict[str, Any]:
+def _as_text(name: str, found: Sequence[Problem]) -> None:
+    from retake_flow.cli import printable, terminal
+    from retake_flow.flow.problems import errors
+
+    for problem in found:
+        terminal.say(printable.text(str(problem)))
+    mistakes, warnings = len(errors(found)), len(found) - len(errors(found))
+    said = [_counted(mistakes, "mistake")] if mistakes or not warnings else []
+    said += [_counted(warnings, "warning")] if warnings else []
+    terminal.say(f"{name}: {', '.join(said)}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
+
+
+def _as_json(name: str, found: Sequence[Problem]) -> None:
+    from retake_flow.cli import terminal
+    from retake_flow.flow.problems import errors
+
+    terminal.emit({"flow": name, "valid": not errors(found), "problems": [_described(problem) for problem in found]})
+
+
+def _described(problem: Problem) -> dict[str, Any]:
     return {
         "file": problem.position.file,
         "line": problem.position.line,
         "column": problem.position.column,
         "code": problem.code,
+        "severity": problem.severity,
         "message": problem.message,
         "hint": problem.hint,
     }
+
+
+def _as_annotations(form: str, found: Sequence[Problem] | dict[Problem, None]) -> None:
+    """What other programs show beside the lines; of what several flows have in common, once."""
+    from retake_flow.cli import annotations, sarif, terminal
+
+    if form == "sarif":
+        terminal.emit(sarif.log(found))
+    else:
+        for problem in found:
+            terminal.say(annotations.command(problem))
+
+
+def _explain(code: str, as_json: bool) -> int:
+    from retake_flow.cli import explanations, terminal
+
+    explained = explanations.explanation(code)
+    if as_json:
+        terminal.emit({"code": explained.code, "title": explained.title, "text": explained.text})
+    else:
+        terminal.say(f"{explained.code}: {explained.title}\n\n{explained.text}")
+    return 0

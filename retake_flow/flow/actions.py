@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from retake_flow.flow.catalogue import Catalogue
@@ -11,10 +11,7 @@ from retake_flow.flow.fields import Declared, flaw, mismatch
 from retake_flow.flow.model import Activity, Flow, Input, State, SubFlow
 from retake_flow.flow.problems import Position, Problem, did_you_mean
 from retake_flow.flow.questions import RESERVED
-from retake_flow.flow.types import Types, declared, spoken
-
-#: Gives the types of what an expression may give, as far as they are known.
-Typed = Callable[[Expression], Types]
+from retake_flow.flow.types import Typed, declared, spoken
 
 
 def problems(flow: Flow, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.flow.moves import Moves
 from retake_flow.flow.problems import Problem
 from retake_flow.flow.sights import Sight, lookup
-from retake_flow.flow.types import BOOLEAN, Types, spoken, types
+from retake_flow.flow.types import BOOLEAN, Typed, Types, spoken, types
 from retake_flow.flow.walk import Walk
 
 
@@ -51,7 +51,7 @@ def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Itera
     yield from outline.problems(flow, moves, catalogue, damaged, whole)
     if whole:
         yield from cycles.problems(flow, moves)
-    yield from times.problems(flow, catalogue, declarations)
+    yield from times.problems(flow, catalogue, declarations, typed)
     yield from secrecy.problems(flow, catalogue, declarations, seen)
     yield from _conditions(flow, typed)
 
@@ -62,7 +62,7 @@ def _typed(seen: Mapping[Expression, Sight], declarations: Declarations, express
     return types(expression, partial(lookup, sight, declarations)) if sight is not None else None
 
 
-def _conditions(flow: Flow, typed: actions.Typed) -> Iterator[Problem]:
+def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
     """Conditions that give something else than true or false."""
     for _, expression in everywhere(flow):
         given = typed(expression) if not isinstance(expression, Template) else None

@@ -10,16 +10,20 @@ from retake_flow.flow import duration
 from retake_flow.flow.catalogue import ActionSpec, Catalogue
 from retake_flow.flow.declarations import Declarations
 from retake_flow.flow.duration import exact
-from retake_flow.flow.expressions import Expression
+from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.mentions import mentions
 from retake_flow.flow.model import Activity, Ask, Flow, Retry, State
 from retake_flow.flow.problems import Position, Problem
+from retake_flow.flow.types import Typed, spoken
+
+_DURATIONS = frozenset({"string", "integer", "number"})
 
 
-def problems(flow: Flow, catalogue: Catalogue, declarations: Declarations) -> Iterator[Problem]:
+def problems(flow: Flow, catalogue: Catalogue, declarations: Declarations, typed: Typed) -> Iterator[Problem]:
     """What is wrong with times that are known before a run: those written, and the defaults of inputs."""
     known = _Known(flow, declarations)
     for state in flow.states.values():
+        yield from _no_durations(state, typed)
         yield from _retries(state, known)
         yield from _own(state, known)
         yield from _around(flow, state, known)
@@ -141,6 +145,20 @@ def _late(position: Position, what: str, time: float | None, limit: float | None
     if time is not None and limit is not None and time > limit:
         message = f"{what}, {exact(time)}, never comes: {by}, {exact(limit)}, is over before"
         yield Problem(position, "RF081", message, "make the inner time shorter, or the outer one longer")
+
+
+def _no_durations(state: State, typed: Typed) -> Iterator[Problem]:
+    """Expressions that give something else than a duration where one is needed."""
+    polled = (state.poll.every, state.poll.delay, state.poll.timeout) if state.poll else ()
+    beside = [each for a in state.activities.values() for each in (a.every, a.quiet, a.delay)]
+    askers: list[State | Activity] = [state, *state.activities.values()]
+    questions = [asker.ask for asker in askers if asker.ask is not None]
+    asked = [(ask.timeout, ask.remind, [later.after for later in ask.escalate]) for ask in questions]
+    for expression in templates([state.wait, state.timeout, polled, beside, asked]):
+        given = typed(expression)
+        if given is not None and not given & _DURATIONS:
+            message = f"a duration is needed here, and {expression.text!r} gives {spoken(given)}"
+            yield Problem(expression.position, "RF043", message, "write for example 30s, 3m, 1h30m or 500ms")
 
 
 # --- pace ---------------------------------------------------------------------------------------------------

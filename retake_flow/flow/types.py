@@ -15,6 +15,9 @@ Types = frozenset[str] | None
 #: Gives the declared type of a dotted name as JSON Schema; {} when nothing is known.
 Lookup = Callable[[tuple[str, ...]], Mapping[str, Any]]
 
+#: Gives the types of what an expression may give, as far as they are known.
+Typed = Callable[[Expression], Types]
+
 BOOLEAN: Final = frozenset({"boolean"})
 TEXT: Final = frozenset({"string"})
 _INTEGER: Final = frozenset({"integer"})
