@@ -24,6 +24,12 @@ _OF_KIND = {
     "final": ("reason",),
     "history": ("initial",),
 }
+#: What any state has but one of this kind.
+_NOT_OF_KIND = {
+    "ask": ("timeout",),
+    "final": ("exit", "activities", "timeout"),
+    "history": ("entry", "exit", "set", "activities", "timeout"),
+}
 _ROUTES = ("transitions", "always")
 _MOST_INSERTED = 100
 #: Whose change alone is none.
@@ -191,7 +197,7 @@ class _Laying:
             _forget_inputs(known, node)
         elif old is not None:
             self._lose(path, known, node.key, itself=False)
-            for key in (old, *_OF_KIND.get(old, ()), *_ROUTES):
+            for key in (old, *_OF_KIND.get(old, ()), *_ROUTES, *_NOT_OF_KIND.get(new or "", ())):
                 known.value.pop(key, None)
 
     def _activities(self, known: Node, over: Node, path: str) -> None:

@@ -126,6 +126,14 @@ def test_another_kind_forgets_what_belonged_to_the_one_before() -> None:
         "beat": {"do": "a.say", "every": "3s", "with": {"text": "tick", "times": 2}}}}  # fmt: skip
 
 
+def test_another_kind_loses_what_it_cannot_have() -> None:
+    """An end has no activities and no timeout."""
+    base = BASE.replace(
+        "      d: {timeout: 1h, ", "      d: {timeout: 1h, activities: {x: {do: a.work}}, set: {y: 1}, "
+    )
+    assert merged("states: {b/d: {final: ok}}", base)["states"]["b"]["states"]["d"] == {"set": {"y": 1}, "final": "ok"}
+
+
 def test_another_action_begins_without_the_inputs_of_the_one_before() -> None:
     """Of a state and of an activity; with the same action the inputs merge."""
     data = merged("states: {b/c: {do: a.choose}, b: {activities: {beat: {do: a.work}}}}")
