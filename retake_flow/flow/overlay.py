@@ -24,13 +24,13 @@ _OF_KIND = {
     "final": ("reason",),
     "history": ("initial",),
 }
+_ROUTES = ("transitions", "always")
 #: What any state has but one of this kind.
 _NOT_OF_KIND = {
     "ask": ("timeout",),
-    "final": ("exit", "activities", "timeout"),
-    "history": ("entry", "exit", "set", "activities", "timeout"),
+    "final": (*_ROUTES, "exit", "activities", "timeout"),
+    "history": (*_ROUTES, "entry", "exit", "set", "activities", "timeout"),
 }
-_ROUTES = ("transitions", "always")
 _MOST_INSERTED = 100
 #: Whose change alone is none.
 _IDENTITY = ("flow", "version", "description")
@@ -195,10 +195,11 @@ class _Laying:
         new = next((kind for kind in KINDS if kind in node.value and node.value[kind].value is not None), old)
         if new == old:
             _forget_inputs(known, node)
-        elif old is not None:
-            self._lose(path, known, node.key, itself=False)
-            for key in (old, *_OF_KIND.get(old, ()), *_ROUTES, *_NOT_OF_KIND.get(new or "", ())):
-                known.value.pop(key, None)
+            return
+        self._lose(path, known, node.key, itself=False)
+        of_old = () if old is None else (old, *_OF_KIND.get(old, ()), *_ROUTES)
+        for key in (*of_old, *_NOT_OF_KIND.get(new or "", ())):
+            known.value.pop(key, None)
 
     def _activities(self, known: Node, over: Node, path: str) -> None:
         for name, node in over.value.items():
