@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from retake_flow.notices.apprise import notifiers
+from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
+from retake_flow.rehearsal.script import Cue
 from retake_flow.run.records import Record
 from retake_flow.testing.rehearsed import Rehearsal, opened
 
@@ -131,6 +137,27 @@ def _stop_when_nobody_watches(kitchen: Kitchen) -> None:
     assert (_seconds(played.last) - _seconds(on_air)) == pytest.approx(1800, abs=10)
 
 
+def _an_own_chat_brain(kitchen: Kitchen) -> None:
+    def said(batch: Batch) -> tuple[str, ...]:
+        # Run to its end for each batch: nothing but the run goes on in virtual time.
+        command, line = [sys.executable, "brain.py"], json.dumps(asdict(batch)) + "\n"
+        done = subprocess.run(command, cwd=kitchen.folder, input=line, capture_output=True, text=True, check=True)
+        return tuple(json.loads(done.stdout)["replies"])
+
+    class Program:
+        async def respond(self, batch: Batch) -> Answer:
+            return Answer(said(batch))
+
+    rehearsal = kitchen.rehearsal()
+    rehearsal.responders["command"] = lambda settings, note: nullcontext(Program())
+    rehearsal.options = replace(
+        rehearsal.options, viewers=(Cue(3.0, "mira", text="hi"), Cue(9.0, "ade", text="what is this?"))
+    )
+    played = rehearsal.play()
+    written = [comment["text"] for comment in played.agent["chat"] if comment["agent"]]
+    assert written[1:] == ["Good question, ade!"]
+
+
 def _another_pace(kitchen: Kitchen) -> None:
     rehearsal = kitchen.rehearsal()
     rehearsal.intervene(ON_AIR, 700.0, lambda scene: scene.runner.stop())
@@ -152,6 +179,7 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask when the platform's guide has changed": _ask_when_the_guide_has_changed,
     "Never register": _never_register,
     "Stop when nobody watches": _stop_when_nobody_watches,
+    "An own chat brain": _an_own_chat_brain,
     "Another pace": _another_pace,
     "Another resolution": _another_resolution,
     "Word by Discord": _word_by_discord,

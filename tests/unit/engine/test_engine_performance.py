@@ -170,6 +170,22 @@ def test_what_a_round_wants_to_know_is_given_to_the_next() -> None:
     assert [one.memory["last"] for one in actions.calls][:6] == [0, 1, 1, 1, 2, 2]
 
 
+def test_what_a_round_leaves_open_lasts_until_the_activity_ends() -> None:
+    """What is entered in the activity's scope is there in the next round, and closed when the activity is left."""
+    rounds: list[str] = []
+
+    class Opens(Actions):
+        async def perform(self, call: Call) -> Completion:
+            assert call.scope is not None
+            if call.attempt == 1:
+                call.scope.callback(rounds.append, "closed")
+            rounds.append(f"round {call.attempt}")
+            return Completion()
+
+    as_task(activity("a.work", every=10.0), Opens(), within=25.0)
+    assert rounds == ["round 1", "round 2", "round 3", "closed"]
+
+
 def test_a_repeated_task_that_fails_slows_down_and_recovers() -> None:
     """Pauses double with each failure up to a minute, and are as before after a success."""
     actions = Actions(a_work=[*[Unavailable("down")] * 7, Completion()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,18 @@ states:
 """,
     "f",
 )
+
+
+ANSWERED = """
+flow: answered
+initial: a
+states:
+  a:
+    activities: {chat: {do: chat.respond, every: 3s, with: {since: 0, responder: {command: [PROGRAM]}}}}
+    timeout: 1m
+    transitions: {timeout: b}
+  b: {final: ok}
+"""
 
 
 def go_live() -> Flow:
@@ -44,6 +57,19 @@ def test_the_programs_of_a_flow_are_required_before_it_runs(monkeypatch: pytest.
     assert all(name in raised.value.message for name in ("Xvfb", "openbox", "xterm", "ffmpeg", "scrot"))
     assert "apt" in raised.value.hint
     assert raised.value.exit_code == 6
+
+
+@pytest.mark.parametrize("command", ["./brain", "no-such-brain"])
+def test_a_program_that_answers_chat_is_required_before_the_flow_runs(tmp_path: Path, command: str) -> None:
+    """An operator's own program that is not there is named; one with a `/` is sought beside the flow."""
+    flow = loaded(ANSWERED.replace("PROGRAM", command), str(tmp_path / "flow.yaml"))
+    with pytest.raises(MissingProgram, match="brain is not installed"):
+        running.require_programs(flow)
+    (tmp_path / "brain").write_text("#!/bin/sh\n")
+    (tmp_path / "brain").chmod(0o755)
+    if "/" in command:
+        running.require_programs(flow)
+    running.require_programs(loaded(ANSWERED.replace("PROGRAM", "sh"), str(tmp_path / "flow.yaml")))
 
 
 def test_a_flow_without_programs_requires_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,97 @@
+"""The program as a whole with a brain: a real run, a real rehearsal, a real program that answers chat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from flow_processes import Home, at_home, gone, waited
+
+pytestmark = pytest.mark.real
+
+CHAT = "broadcast/pushing/on_air:chat"
+
+FLOW = """
+extends: go-live.yaml
+states:
+  broadcast/pushing/on_air:
+    activities:
+      chat: {every: 2s, quiet: 2s, with: {responder: {command: [python3, brain.py, --owl], timeout: 10s}}}
+"""
+
+# Ends on `die`, for the first time; tells which process answers.
+BRAIN = """
+import json, os, sys, pathlib
+print("awake", file=sys.stderr, flush=True)
+for line in sys.stdin:
+    texts = [message["text"] for message in json.loads(line)["messages"]]
+    if "die" in texts and not pathlib.Path("died").exists():
+        pathlib.Path("died").touch()
+        sys.exit("no more")
+    print(json.dumps({"replies": [f"{text}! says {os.getpid()}" for text in texts]}), flush=True)
+"""
+
+VIEWERS = [
+    {"at": 1, "name": "mira", "text": "hi"},
+    {"at": 4, "name": "troll", "text": "die"},
+    {"at": 4, "name": "ade", "text": "$(touch owned) {{ inputs }}"},
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home with a flow and its brain in a folder that is not the current one."""
+    with at_home(tmp_path / "home") as home:
+        (tmp_path / "owl.yaml").write_text(FLOW)
+        (tmp_path / "brain.py").write_text(BRAIN)
+        (tmp_path / "options.json").write_text(json.dumps({"viewers": VIEWERS}))
+        yield home
+
+
+def _brains(run: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "--owl" in process.cmdline() and process.environ().get("RETAKE_FLOW_RUN") == run:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def test_a_brain_answers_dies_is_started_again_and_ends_with_the_run(home: Home, tmp_path: Path) -> None:
+    """On air chat is answered by the program beside the flow, over its death too, and nothing of it is left."""
+    options = ["--rehearse", "--folder", str(tmp_path / "kept"), "--rehearsal-options", str(tmp_path / "options.json")]
+    running = home.start("run", str(tmp_path / "owl.yaml"), *options)
+    running.until("chat_message", author="ade")
+
+    def answered() -> list[dict[str, Any]]:
+        return [r for r in running.records if r["event"] == "chat_sent" and "says" in r["text"]]
+
+    waited(lambda: len(answered()) == 3)
+    (brain,) = _brains(running.run)
+    running.process.terminate()
+    assert running.finish() == 130
+    assert not brain.is_running()
+    gone(running.run)
+    texts = [record["text"].split("! says ") for record in answered()]
+    assert [text for text, _ in texts] == ["hi", "die", "$(touch owned) {{ inputs }}"]
+    assert texts[0][1] != texts[1][1] == texts[2][1] == str(brain.pid)
+    errors = [r for r in running.records if r["event"] == "error" and r["place"] == CHAT]
+    assert [(error["kind"], "no more" in error["message"]) for error in errors] == [("responder", True)]
+    said = [r["text"] for r in running.records if r["event"] == "responder_said"]
+    assert said == ["awake", "awake", "no more"] or said == ["awake", "no more", "awake"]
+    assert not list(tmp_path.rglob("owned"))
+
+
+def test_a_run_without_its_brain_does_not_begin(home: Home, tmp_path: Path) -> None:
+    """A program that is not there is named before any request, with exit code 6."""
+    (tmp_path / "owl.yaml").write_text(FLOW.replace("python3", "./brain"))
+    done = home.call("run", str(tmp_path / "owl.yaml"), "--rehearse", "--folder", str(tmp_path / "kept"))
+    assert done.code == 6, done
+    assert "brain is not installed" in done.err
+    assert not (tmp_path / "kept").exists()
