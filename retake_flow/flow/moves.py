@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.expressions import Expression
@@ -144,7 +144,13 @@ class Moves:
         self.flow = flow
         self._catalogue = catalogue
         self._known: dict[str, tuple[Move, ...]] = {}
-        self._patterns = {path: sorted(s.routes, key=len, reverse=True) for path, s in flow.states.items() if s.routes}
+        self._patterns = frozenset(pattern for state in flow.states.values() for pattern in state.routes)
+        # Much the same is asked of every state in a composite.
+        self._pattern = cache(self._longest)
+        self._offered = cache(self._offering)
+        self._left = cache(partial(left, flow))
+        self._entered = cache(partial(entered, flow, history={}))
+        self._from = cache(self._around)
 
     def start(self) -> Move:
         """How a run begins."""
@@ -156,16 +162,43 @@ class Moves:
             self._known[active] = tuple(self._moves(active))
         return self._known[active]
 
+    def distinct(self, active: str) -> Iterator[Move]:
+        """The same, but of the errors of one place that go the same way only the first, unless a guard looks at it."""
+        seen: set[tuple[object, ...]] = set()
+        for occurrence in self._occurring(active):
+            error = self._error(occurrence)
+            if error not in seen:
+                moves = tuple(self._following(active, occurrence))
+                yield from moves
+                if error and not any("event" in guard.text for move in moves for guard in guards(move)):
+                    seen.add(error)
+                if _surely_left(moves):
+                    return
+
+    def _error(self, occurrence: Occurrence) -> tuple[object, ...]:
+        """What is the same for all errors that some route could take alike; nothing for what is no error."""
+        if "error." not in occurrence.name:
+            return ()
+        return (occurrence.place, *((self._pattern(name), origin) for name, origin in occurrence.names))
+
+    def _longest(self, event: str) -> str:
+        """The longest pattern of all that takes an event; "" when there is none."""
+        while event and event not in self._patterns:
+            event = event.rpartition(".")[0]
+        return event
+
     def occurrences(self, active: str) -> Iterator[Occurrence]:
         """What can happen while a state is the innermost active one, in the order in which it would be looked at."""
-        around = list(self.flow.around(active))
-        for state in around:
-            yield from self.own(state)
-        for state in around:
-            for activity in state.activities.values():
-                yield from self.of_activity(activity)
+        yield from self._from(active)
         for name in sorted({*self.raised, *self.flow.events, *OUTSIDE}):
             yield Occurrence(((name, ""),))
+
+    def _around(self, active: str) -> tuple[Occurrence, ...]:
+        """What can come from a state and those around it, and then from their activities."""
+        around = list(self.flow.around(active))
+        own = (each for state in around for each in self.own(state))
+        activities = (activity for state in around for activity in state.activities.values())
+        return (*own, *(each for activity in activities for each in self.of_activity(activity)))
 
     def own(self, state: State) -> Iterator[Occurrence]:
         """How what a state is there for can end; `timeout` and the ends of a sub-flow are the state's own."""
@@ -203,42 +236,59 @@ class Moves:
 
         The last of them has no guard, unless there is a way to pass all of them by.
         """
-        refused: list[Expression] = []
+        refused: tuple[Expression, ...] = ()
         for name, origin in occurrence.names:
-            for state in self.flow.around(origin or active):
-                for route in self._routes(state, name):
-                    yield route, tuple(refused)
-                    if route.when is None:
-                        return
-                    refused.append(route.when)
+            pattern = self._pattern(name)
+            if name and not pattern:
+                continue
+            for route, before in self._offered(origin or active, pattern):
+                yield route, (*refused, *before) if refused else before
+                if route.when is None:
+                    return
+            refused = (*refused, *self._refusing(origin or active, pattern))
+
+    def _offering(self, path: str, pattern: str) -> tuple[tuple[Route, tuple[Expression, ...]], ...]:
+        """The routes of a state and those around it for a pattern, each with the guards before it; "" is no event."""
+        offered: list[tuple[Route, tuple[Expression, ...]]] = []
+        state = self.flow.states[path]
+        refused: tuple[Expression, ...] = ()
+        for route in _routes(state, pattern):
+            offered.append((route, refused))
+            if route.when is None:
+                return tuple(offered)
+            refused = (*refused, route.when)
+        around = self._offered(state.parent, pattern) if state.parent else ()
+        if not offered:
+            return around
+        return (*offered, *((route, (*refused, *before)) for route, before in around))
+
+    def _refusing(self, path: str, pattern: str) -> tuple[Expression, ...]:
+        """All guards of those routes."""
+        return tuple(route.when for route, _ in self._offered(path, pattern) if route.when is not None)
 
     @cached_property
     def raised(self) -> frozenset[str]:
         """The events that the flow itself raises."""
         return frozenset(each.event for state in self.flow.states.values() for each in raised(state))
 
-    def _routes(self, state: State, event: str) -> Iterator[Route]:
-        """The routes of a state for an event, those for its exact name first; for "" those without an event."""
-        if not event:
-            yield from state.always
-            return
-        for pattern in self._patterns.get(state.path, ()):
-            if matches(pattern, event):
-                yield from state.routes[pattern]
-
     def _moves(self, active: str) -> Iterator[Move]:
+        for occurrence in self._occurring(active):
+            moves = tuple(self._following(active, occurrence))
+            yield from moves
+            if _surely_left(moves):
+                return
+
+    def _occurring(self, active: str) -> Iterator[Occurrence]:
+        """What can happen, a guard that holds first; in a final state only what goes before the end, and the end."""
         state = self.flow.states[active]
-        if state.final:
-            if state.root:
-                yield from self._following(active, Occurrence(((state.final, state.root),), active))
+        yield Occurrence((("", ""),), active)
+        if not state.final:
+            yield from self.occurrences(active)
             return
-        eventless = Occurrence((("", ""),), active)
-        for route, refused in self.taken(active, eventless):
-            yield from self._ways(active, eventless, route, refused)
-            if route.when is None:
-                return  # it is left before anything else can happen
-        for occurrence in self.occurrences(active):
-            yield from self._following(active, occurrence)
+        for name in sorted(self.raised):
+            yield Occurrence(((name, ""),))
+        if state.root:
+            yield Occurrence(((state.final, state.root),), active)
 
     def _following(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
         """The moves that something leads to; none where it is passed over."""
@@ -260,18 +310,41 @@ class Moves:
             yield Move(active, occurrence, route, refused, (), ())
             return
         scope = kept(route)
-        gone = left(self.flow, active, scope)
+        gone = self._left(active, scope)
+        yield Move(active, occurrence, route, refused, gone, self._entered(route.to, scope))
         for history in self._histories(route.to):
             yield Move(active, occurrence, route, refused, gone, entered(self.flow, route.to, scope, history))
 
     def _histories(self, target: str) -> Iterator[Mapping[str, str]]:
         """What may have been active last, as far as a target asks for it."""
-        yield {}
         state = self.flow.states[target]
         if state.kind == "history":
             for path, inside in self.flow.states.items():
                 if not inside.children and inside.kind != "history" and path.startswith(state.parent + SEPARATOR):
                     yield {state.parent: path}
+
+
+def guards(move: Move) -> tuple[Expression, ...]:
+    """The guards that were asked for a move; the last is the one that held, if its route has one."""
+    held = move.route.when if move.route is not None else None
+    return move.refused if held is None else (*move.refused, held)
+
+
+def _surely_left(moves: tuple[Move, ...]) -> bool:
+    """Whether moves without an event are always taken, so that nothing else can happen."""
+    return (
+        bool(moves) and not moves[-1].occurrence.name and moves[-1].route is not None and moves[-1].route.when is None
+    )
+
+
+def _routes(state: State, pattern: str) -> Iterator[Route]:
+    """The routes of a state that take what a pattern takes, those for its exact name first."""
+    if not pattern:
+        yield from state.always
+        return
+    for own in sorted(state.routes, key=len, reverse=True):
+        if matches(own, pattern):
+            yield from state.routes[own]
 
 
 def raised(state: State) -> Iterator[Raise]:

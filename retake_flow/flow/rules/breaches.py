@@ -17,6 +17,7 @@ from retake_flow.flow.rules.ways import Node, Way, Ways
 
 #: How often a path may turn out to pretend something of what was entered before, until it is believed.
 _DOUBTS = 12
+_OF_STATES = ("enters", "leaves", "settles")
 #: How many ways a flow may have that differ in what a rule names.
 _MOST = 200_000
 
@@ -70,7 +71,7 @@ def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tu
             if not doubtful:
                 break
             watched |= doubtful
-            ways = Ways(flow, moves, facts, watched)
+            ways = plain.watching(watched)
         if breach is not None:
             found.append(breach)
     return tuple(found)
@@ -97,6 +98,7 @@ class Monitor:
         self.rule = rule
         self._reader = reader
         self._known: dict[Fact, tuple[bool, bool, bool]] = {}
+        self._names = {term.name for term in rule.terms}
 
     def follow(self, facts: Iterable[Fact], allowed: bool) -> bool | Fact:
         """Whether it is allowed after some facts, or the one of them that breaks the rule."""
@@ -110,6 +112,8 @@ class Monitor:
         return allowed
 
     def _said(self, fact: Fact) -> tuple[bool, bool, bool]:
+        if fact.verb not in _OF_STATES and fact.name not in self._names:
+            return False, False, False
         rule, among = self.rule, self._reader.among
         # What an action has ended with long ago says nothing of what has happened since.
         old = bool(rule.forbids) and fact.verb == "shows"

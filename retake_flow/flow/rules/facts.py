@@ -70,6 +70,7 @@ class Facts:
         self._catalogue = catalogue
         self._words = words
         self._known: dict[tuple[object, ...], Fact] = {}
+        self._owed: dict[tuple[str, str, str], str] = {}
         self._paths: dict[str, dict[str, str]] = {}
         for path, state in flow.states.items():
             self._paths.setdefault(state.root, {})[state.name] = path
@@ -81,10 +82,12 @@ class Facts:
         """The path of a state by its name in the flow itself or a sub-flow; "" when there is none."""
         return self._paths.get(root, {}).get(name, "")
 
-    def owes(self, leaf: str) -> bool:
-        """Whether a state has something to take back that rules name."""
-        undo = self._flow.states[leaf].undo
-        return undo is not None and undo.do in self._words.actions
+    def owed(self, leaf: str) -> frozenset[str]:
+        """The state whose undo is owed when a state has begun, if rules name it; of those with the same, the first."""
+        state = self._flow.states[leaf]
+        if state.undo is None or state.undo.do not in self._words.actions:
+            return frozenset()
+        return frozenset({self._owed.setdefault((state.parent, state.undo.do, repr(state.undo.inputs)), leaf)})
 
     def _begun(self, leaf: str, kept: str) -> tuple[Fact, ...]:
         """What the states that were entered inside `kept` begin, outermost first, activities before what is inside."""
@@ -163,8 +166,10 @@ class Facts:
 
     def _shown(self, move: Move, sure: frozenset[Literal]) -> Iterator[Fact]:
         """What guards show of how actions have ended before."""
-        for name, shown in guards.of_outputs(sure).items() if move.route is not None else ():
-            path = self.path(move.route.root, name) if move.route is not None else ""
+        if not sure or move.route is None:
+            return
+        for name, shown in guards.of_outputs(sure).items():
+            path = self.path(move.route.root, name)
             if path and self._flow.states[path].do in self._words.actions:
                 action = self._flow.states[path].do
                 yield self._fact("shows", action, move.source, known=shown, position=_position(move))

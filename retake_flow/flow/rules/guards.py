@@ -46,6 +46,7 @@ def of_outputs(known: Iterable[Literal]) -> dict[str, frozenset[Literal]]:
     return {name: frozenset(said) for name, said in found.items()}
 
 
+@lru_cache(maxsize=4096)
 def visited(text: str) -> frozenset[str]:
     """The states of which an expression asks how often they were entered."""
     tree = _tree(text)

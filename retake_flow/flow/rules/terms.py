@@ -85,8 +85,8 @@ class Reader:
     def _rests(self, state: State) -> float:
         """For how long a run may do nothing but wait in a state."""
         if state.kind == "do":
-            stays = (move for move in self._moves.of(state.path) if move.route is not None and not move.left)
-            return float("inf") if any(move.occurrence.place == state.path for move in stays) else 0.0
+            over = (route for each in self._moves.own(state) for route, _ in self._moves.taken(state.path, each))
+            return float("inf") if any(not route.to for route in over) else 0.0
         if state.kind not in ("rest", "wait", "ask"):
             return 0.0
         limits = (state.wait, state.timeout, state.ask.timeout if state.ask else None)

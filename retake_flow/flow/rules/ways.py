@@ -8,6 +8,7 @@ from typing import NamedTuple
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
 from retake_flow.flow.moves import Move, Moves, Occurrence
+from retake_flow.flow.moves import guards as guards_of
 from retake_flow.flow.rules import guards
 from retake_flow.flow.rules.facts import Fact, Facts
 
@@ -60,6 +61,12 @@ class Ways:
         self._known: dict[Node, tuple[Way, ...]] = {}
         self._told: dict[tuple[str, bool], list[tuple[Move, tuple[Fact, ...]]]] = {}
 
+    def watching(self, watched: frozenset[str]) -> Ways:
+        """The same graph, in which it matters whether some states were entered before."""
+        ways = Ways(self._flow, self._moves, self._facts, watched)
+        ways._told = self._told
+        return ways
+
     def start(self) -> Way:
         """How a path begins."""
         return self._entering(self._moves.start(), (), Node(""))
@@ -103,12 +110,12 @@ class Ways:
         key = (leaf, begun)
         if key not in self._told:
             told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...]]] = {}
-            for move in self._moves.of(leaf):
+            for move in self._moves.distinct(leaf):
                 first = begun or not move.occurrence.name or move.occurrence.name in self._moves.raised
                 if first and _possible(self._guards(move), move, {}):
                     facts = self._facts.taken(move, begun=begun)
-                    asked = (id(move.route), move.refused) if self._watched else ()
-                    told.setdefault((facts, move.left, move.entered, move.route is None, asked), (move, facts))
+                    asked: object = (move.refused, id(move.route)) if self._asked(move) else move.route is None
+                    told.setdefault((facts, move.left, move.entered, asked), (move, facts))
             self._told[key] = list(told.values())
         return self._told[key]
 
@@ -135,7 +142,7 @@ class Ways:
         """What was entered begins what it is for."""
         leaf, state = node.leaf, self._flow.states[node.leaf]
         facts += self._facts.begun(leaf, node.kept or "")
-        after = Node(leaf, None, node.owed | {leaf} if self._facts.owes(leaf) else node.owed, node.seen)
+        after = Node(leaf, None, node.owed | self._facts.owed(leaf), node.seen)
         if state.final and not state.root:
             return self._ended(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
         return Way(move, facts, after)
@@ -158,11 +165,11 @@ class Ways:
         return {name: path for name in names if (path := self._facts.path(move.route.root, name))}
 
     def _guards(self, move: Move) -> tuple[Expression, ...]:
-        """The guards of a move that use the names of the route that it takes; the one that held is the last."""
+        """The guards of a move that use the names of the route that it takes."""
         if move.route is None:
             return ()
-        refused = move.refused if self._flow.states[move.source].root == move.route.root else ()
-        return refused if move.route.when is None else (*refused, move.route.when)
+        asked = guards_of(move)
+        return asked if self._flow.states[move.source].root == move.route.root else asked[len(move.refused) :]
 
 
 def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, bool]) -> bool:
