@@ -183,9 +183,12 @@ def _event(step: Step, before: str) -> list[str]:
 
 
 def _repeated(step: Step, before: str) -> list[str]:
-    states = " → ".join(state.rpartition("/")[2] for state in step.facts["states"])
-    until = f" until {exact(step.facts['until'])}" if step.facts["until"] > step.t else ""
-    return [f"… {step.facts['times']} times more{until}{': ' * bool(states)}{states}"]
+    facts = step.facts
+    if facts["times"] is None:
+        return ["… and so on"]
+    states = " → ".join(state.rpartition("/")[2] for state in facts["states"])
+    until = f" until {exact(facts['until'])}" if facts["until"] > step.t else ""
+    return [f"… {facts['times']} times more{until}{': ' * bool(states)}{states}"]
 
 
 _SAID: Mapping[Kind, Callable[[Step, str], list[str]]] = {

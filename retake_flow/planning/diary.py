@@ -10,7 +10,7 @@ from retake_flow.flow.catalogue import ActionSpec, Catalogue
 from retake_flow.flow.duration import seconds
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import Flow, Poll
-from retake_flow.planning.plan import Kind, Step
+from retake_flow.planning.plan import MOST_TURNS, Kind, Step
 from retake_flow.planning.prospects import Prospect
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.answers import schema
@@ -178,7 +178,8 @@ class Diary:
         if turns < TOLD:
             return self._again
         first, last = self._again[0], self._again[-1]
-        facts = {"times": turns, "until": last.t, "states": list(dict.fromkeys(entered))}
+        followed = all(step.facts.get("attempt", 0) < MOST_TURNS for step in self._again)
+        facts = {"times": turns if followed else None, "until": last.t, "states": list(dict.fromkeys(entered))}
         return (replace(first, kind=Kind.REPEATED, facts=facts),)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+#: How often a state is entered, or an action is tried, before a plan does not follow that any further.
+MOST_TURNS: Final = 100
 
 
 class Kind(StrEnum):

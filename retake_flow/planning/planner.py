@@ -16,7 +16,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.flow.moves import OUTSIDE
 from retake_flow.planning.assumptions import Assumptions
 from retake_flow.planning.diary import Diary
-from retake_flow.planning.plan import Plan
+from retake_flow.planning.plan import MOST_TURNS, Plan
 from retake_flow.planning.prospects import Prospects
 from retake_flow.planning.upkeep import Upkeep
 from retake_flow.redact import scrub
@@ -27,8 +27,6 @@ from retake_flow.run.run import Run
 
 #: What happens at the same time comes in this order: what follows from the flow, what is assumed, what is due.
 FACT, ASSUMED, DUE = range(3)
-#: How often a state is entered, or a poll is repeated, before the plan does not follow it any further.
-MOST_TURNS: Final = 100
 #: How much may happen in a plan.
 MOST_STEPS: Final = 5_000
 #: What the run is called.
@@ -68,6 +66,7 @@ class Planner:
         self._queue: list[tuple[float, int, int, Callable[[], None]]] = []
         self._number = count()
         self._taken = 0
+        self._last = 0.0
         self._set: dict[tuple[str, str], float] = {}
         self._diary = Diary(flow, catalogue, self._run)
         self._upkeep = Upkeep(catalogue, self._prospects, self._diary, self._post, lambda: self._run)
@@ -85,7 +84,7 @@ class Planner:
             self._flow.name,
             self._diary.steps,
             run.outcome,
-            round(self._now, 3),
+            round(self._last, 3),
             run.state,
             scrub(run.reason) if run.ended else self._why(),
             () if run.ended or self._round else self._expected(),
@@ -116,7 +115,7 @@ class Planner:
 
     # --- time and events ----------------------------------------------------------------------------------
 
-    def _post(self, after: float, rank: int, happens: Callable[[], None] | events.Event) -> None:
+    def _post(self, after: float, happens: Callable[[], None] | events.Event, rank: int = FACT) -> None:
         """Let something happen after so many seconds."""
         what = happens if callable(happens) else partial(self._take, happens)
         heapq.heappush(self._queue, (self._now + after, rank, next(self._number), what))
@@ -127,6 +126,7 @@ class Planner:
         if any(isinstance(command, Note) and command.event == "dropped" for command in step.commands):
             return
         self._taken += 1
+        self._last = self._now
         before, self._run = self._run, step.run
         self._told(event, before, step.commands)
         self._diary.run = step.run
@@ -191,11 +191,10 @@ class Planner:
         if failed is not None:
             self._post(
                 0.0,
-                FACT,
                 events.ActionFailed(state, visit, attempt, failed.kind, failed.message, permanent=failed.permanent),
             )
         elif prospect.outcome and attempt < MOST_TURNS:
-            self._post(0.0, FACT, events.ActionFinished(state, visit, attempt, prospect.outcome, prospect.value))
+            self._post(0.0, events.ActionFinished(state, visit, attempt, prospect.outcome, prospect.value))
 
     def _timer(self, command: SetTimer) -> None:
         after = command.due - self._now
@@ -203,14 +202,14 @@ class Planner:
         if command.purpose == "wait":
             self._diary.timer(command.state, "wait", after=round(after, 3))
         fired = events.TimerFired(command.state, command.visit, command.purpose)
-        self._post(after, DUE, fired)
+        self._post(after, fired, DUE)
 
     def _question(self, gate: Gate, beside: tuple[Command, ...]) -> None:
         due = [timer.due for timer in beside if isinstance(timer, SetTimer) and _reminds(timer, gate)]
         answer = self._prospects.of_question(gate, self._now)
         self._diary.question(gate, answer, min(due) - self._now if due else None)
         if answer is not None:
-            self._post(0.0, FACT, events.GateAnswered(gate.id, answer))
+            self._post(0.0, events.GateAnswered(gate.id, answer))
 
     def _outside(self, entered: Enter) -> None:
         """Let come from outside what is assumed to come in a state."""
@@ -218,7 +217,7 @@ class Planner:
         end = self._assumptions.end(entered.state) if place is not None else ""
         if place is not None and end in place.external:
             event = events.StopRequested() if end == "stop" else events.Raised(end)
-            self._post(0.0, ASSUMED, partial(self._come, entered, event))
+            self._post(0.0, partial(self._come, entered, event), ASSUMED)
 
     def _come(self, entered: Enter, event: events.Event) -> None:
         if self._run.state == entered.state and self._run.visits[entered.state] == entered.visit:

@@ -6,27 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import floor
-from typing import Final, Protocol
 
 from retake_flow.engine.performance import STEADY
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.planning.diary import Diary
 from retake_flow.planning.failures import Failure
+from retake_flow.planning.plan import MOST_TURNS
 from retake_flow.planning.prospects import Prospect, Prospects
 from retake_flow.run import events
 from retake_flow.run.commands import StartActivity
 from retake_flow.run.run import Run
 
-#: How often an activity is started again, before the plan does not follow it any further.
-MOST_STARTS: Final = 100
-
-
-class Post(Protocol):
-    """Lets something happen after so many seconds, by its rank among what happens at the same time."""
-
-    def __call__(self, after: float, rank: int, happens: Callable[[], None] | events.Event) -> None:
-        """Let it happen."""
-        ...
+#: Lets something happen after so many seconds.
+Post = Callable[[float, Callable[[], None] | events.Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +56,7 @@ class Upkeep:
         for resting in self._resting.values():
             passed = floor((now - resting.last) / resting.pace) + 1
             due = resting.last + passed * resting.pace
-            self._post(due - now, 0, partial(self._perform, resting.command, due))
+            self._post(due - now, partial(self._perform, resting.command, due))
         self._resting.clear()
 
     def _begin(self, command: StartActivity, attempt: int, failures: int) -> None:
@@ -75,15 +67,15 @@ class Upkeep:
         self._diary.activity(command, prospect, attempt)
         delay = command.delay if attempt == 1 else 0.0
         if not self._catalogue[command.do].service and command.every is not None:
-            self._post(delay, 0, partial(self._perform, command, self._diary.now + delay))
+            self._post(delay, partial(self._perform, command, self._diary.now + delay))
         elif prospect.failure is not None:
-            self._post(delay, 0, partial(self._failed, command, prospect.failure, attempt, failures))
+            self._post(delay, partial(self._failed, command, prospect.failure, attempt, failures))
         elif not self._catalogue[command.do].service:
-            self._post(delay, 0, self._resulted(command, prospect))
+            self._post(delay, self._resulted(command, prospect))
         elif prospect.outcome:
-            self._post(delay, 0, events.ActivityReady(command.activity, command.visit, prospect.value))
+            self._post(delay, events.ActivityReady(command.activity, command.visit, prospect.value))
             if prospect.outcome == "exited":
-                self._post(delay + STEADY, 0, partial(self._exited, command, attempt))
+                self._post(delay + STEADY, partial(self._exited, command, attempt))
 
     def _perform(self, command: StartActivity, at: float) -> None:
         """Perform a task that is repeated."""
@@ -95,9 +87,9 @@ class Upkeep:
         if pace > 0:
             self._resting[command.activity] = _Round(command, at, pace)
         if prospect.failure is not None:
-            self._post(0.0, 0, self._failure(command, prospect.failure, again=True))
+            self._post(0.0, self._failure(command, prospect.failure, again=True))
         else:
-            self._post(0.0, 0, self._resulted(command, prospect))
+            self._post(0.0, self._resulted(command, prospect))
 
     def _failed(self, command: StartActivity, failed: Failure, attempt: int, failures: int) -> None:
         retry = command.retry
@@ -105,9 +97,9 @@ class Upkeep:
         if not self._active(command):
             return
         self._diary.over(command.activity, failed.message, attempt)
-        self._post(0.0, 0, self._failure(command, failed, again=again))
-        if again and retry is not None and attempt < MOST_STARTS:
-            self._post(retry.wait(failures, 0.0), 0, partial(self._begin, command, attempt + 1, failures + 1))
+        self._post(0.0, self._failure(command, failed, again=again))
+        if again and retry is not None and attempt < MOST_TURNS:
+            self._post(retry.wait(failures, 0.0), partial(self._begin, command, attempt + 1, failures + 1))
 
     def _exited(self, command: StartActivity, attempt: int) -> None:
         """A program ends by itself; it was ready for so long that its failures count anew."""
@@ -115,11 +107,11 @@ class Upkeep:
             return
         self._diary.over(command.activity, "it exits", attempt)
         if command.retry is None or command.retry.max < 1:
-            self._post(0.0, 0, events.ActivityExited(command.activity, command.visit, "it has exited"))
+            self._post(0.0, events.ActivityExited(command.activity, command.visit, "it has exited"))
             return
-        self._post(0.0, 0, self._failure(command, Failure("exited", "it has exited"), again=True))
-        if attempt < MOST_STARTS:
-            self._post(command.retry.wait(1, 0.0), 0, partial(self._begin, command, attempt + 1, 2))
+        self._post(0.0, self._failure(command, Failure("exited", "it has exited"), again=True))
+        if attempt < MOST_TURNS:
+            self._post(command.retry.wait(1, 0.0), partial(self._begin, command, attempt + 1, 2))
 
     def _active(self, command: StartActivity) -> bool:
         doing = self._run().activities.get(command.activity)

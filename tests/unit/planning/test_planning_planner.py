@@ -116,6 +116,21 @@ def test_a_poll_that_never_holds_runs_into_its_timeout() -> None:
     assert facts(plan, Kind.TIMER, "purpose") == ["timeout"]
 
 
+def test_a_poll_over_many_hours_is_not_followed_to_its_end() -> None:
+    """Its timeout comes when it is due; how often it was asked until then is left open."""
+    plan = planned(POLLED.replace("30s", "12h"), "is_live=false")
+    assert (plan.ended, plan.t) == ("failed", 43200.0)
+    assert [step.facts["times"] for step in plan.of(Kind.REPEATED)] == [None]
+
+
+def test_a_plan_that_does_not_end_says_since_when_nothing_happens() -> None:
+    """A time that was set in a state left long ago does not count."""
+    plan = planned("a: {timeout: 5h, transitions: {timeout: a, go: a}, entry: {raise: {event: next, after: 1m}}}\n"
+                   .replace("go: a", "next: b") + "b: {transitions: {go: c}}\nc: {final: completed}",
+                   head="events: [go]\n")  # fmt: skip
+    assert (plan.ended, plan.state, plan.t) == (None, "b", 60.0)
+
+
 def test_an_action_that_does_not_end_runs_into_its_timeout() -> None:
     """What is assumed is how it ends, and that is not at all."""
     plan = planned(POLLED, "a=timeout")
