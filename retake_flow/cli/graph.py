@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retake_flow.flow.diagram import Diagram, Trace
+    from retake_flow.flow.diagram import Diagram, Ruled, Trace
     from retake_flow.flow.model import Flow
 
 
@@ -22,6 +22,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--run", metavar="RUN", help="mark where a run is (its id, a prefix of it, or last), in the flow as it began"
     )
+    parser.add_argument("--rules", action="store_true", help="note in each state which rules hold over it")
     parser.add_argument("--json", action="store_true", help="one JSON object that holds the picture")
     parser.set_defaults(command=graph)
 
@@ -36,11 +37,12 @@ def graph(args: argparse.Namespace) -> int:
     if args.format == "png" and not args.output and (args.json or sys.stdout.isatty()):
         raise UsageError("a PNG is not for the terminal or for JSON", hint="add --output FILE.png")
     flow, trace = _opened(args)
-    content = _drawn(diagram(flow, trace=trace, folded=args.folded), args.format)
+    ruled = _ruled(flow) if args.rules else None
+    content = _drawn(diagram(flow, trace=trace, ruled=ruled, folded=args.folded), args.format)
     if args.output:
         _write(args.output, content)
     if args.json:
-        _tell(args, flow, trace, content)
+        _tell(args, flow, trace, ruled, content)
     elif not args.output:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -72,6 +74,15 @@ def _opened(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     return found
 
 
+def _ruled(flow: Flow) -> Ruled:
+    from retake_flow.actions.catalogue import CATALOGUE
+    from retake_flow.flow.diagram import Ruled
+    from retake_flow.flow.rules.subjects import rules_of, subjects
+
+    rules = rules_of(flow, CATALOGUE)
+    return Ruled({rule.name: rule.because for rule in rules}, subjects(flow, rules))
+
+
 def _drawn(diagram: Diagram, form: str) -> bytes:
     from retake_flow.flow import graphviz, mermaid
 
@@ -98,10 +109,12 @@ def _write(file: str, content: bytes) -> None:
         raise UsageError(f"{file} cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, content: bytes) -> None:
+def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: Ruled | None, content: bytes) -> None:
     from retake_flow.cli import terminal
     from retake_flow.cli.trace import data
 
     told: dict[str, Any] = {"flow": flow.name, "format": args.format}
     told |= {"file": args.output, "bytes": len(content)} if args.output else {"picture": content.decode()}
+    if ruled is not None:
+        told["rules"] = {"because": ruled.because, "over": {path: list(names) for path, names in ruled.over.items()}}
     terminal.emit(told if trace is None else {**told, "run": data(trace)})

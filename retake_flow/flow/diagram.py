@@ -125,12 +125,26 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Ruled:
+    """The rules that a flow has to keep.
+
+    Attributes:
+        because: Why, by the rule's name.
+        over: The names of the rules that hold over a state, by its path.
+    """
+
+    because: Mapping[str, str]
+    over: Mapping[str, Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Diagram:
     """A whole picture.
 
     Attributes:
         first: The path of the box to begin with.
         said: A line about the run that is drawn; "" when none is.
+        legend: What the rules that are named mean, in a line each.
     """
 
     name: str
@@ -138,6 +152,7 @@ class Diagram:
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     said: str = ""
+    legend: tuple[str, ...] = ()
 
     def all(self) -> Iterator[Box]:
         """Every box, those inside behind what they are in."""
@@ -145,21 +160,20 @@ class Diagram:
             yield from box.all()
 
 
-def diagram(
-    flow: Flow, *, trace: Trace | None = None, rules: Mapping[str, Iterable[str]] | None = None, folded: bool = False
-) -> Diagram:
+def diagram(flow: Flow, *, trace: Trace | None = None, ruled: Ruled | None = None, folded: bool = False) -> Diagram:
     """What is to be drawn of a flow.
 
     Args:
         flow: The flow.
         trace: A run of it to be marked.
-        rules: What is demanded of a state, in a line each, by the state's path.
+        ruled: Rules to be noted in the boxes that they hold over.
         folded: Sub-flows are a box each, without what is inside.
     """
-    drawing = _Drawing(flow, trace, rules or {}, folded)
+    drawing = _Drawing(flow, trace, ruled.over if ruled else {}, folded)
     boxes = tuple(drawing.box(state) for state in flow.states.values() if not state.parent)
     said = "" if trace is None else printed(trace.said)
-    return Diagram(printed(flow.name), flow.initial, boxes, tuple(drawing.arrows()), said)
+    legend = tuple(printed(f"{name}: {why}") for name, why in ruled.because.items()) if ruled else ()
+    return Diagram(printed(flow.name), flow.initial, boxes, tuple(drawing.arrows()), said, legend)
 
 
 class _Drawing:
@@ -239,8 +253,8 @@ class _Drawing:
         for arrow in self._all:
             if arrow.source == state.path and arrow in self._written:
                 yield Note(Topic.FAILS, f"{', '.join(arrow.labels)} → {self._flow.states[arrow.target].name}")
-        for rule in self._rules.get(state.path, ()):
-            yield Note(Topic.RULE, rule)
+        for names in lines(self._rules.get(state.path, ())):
+            yield Note(Topic.RULE, f"rule {names}")
         for place in sorted(self._trace.asked if self._trace else ()):
             path, _, name = place.partition(":")
             if path == state.path:

@@ -47,6 +47,9 @@ def dot(diagram: Diagram) -> str:
     ]
     if diagram.said:
         lines.append(f"  label={_html([_font(diagram.said, 11, _BLUE)])}; labelloc=t;")
+    if diagram.legend:
+        rules = _html([_font(line, 9, _TOPICS[Topic.RULE]) for line in diagram.legend], ' align="left"')
+        lines.append(f'  "[rules]" [shape=note, color="{_TOPICS[Topic.RULE]}", label={rules}];')
     for box in diagram.boxes:
         lines += [f"  {line}" for line in _box(box)]
     lines.append(f"  {_begin(boxes, '', diagram.first)}")

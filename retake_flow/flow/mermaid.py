@@ -21,8 +21,9 @@ _CLASSES: Mapping[str, str] = {
 def mermaid(diagram: Diagram) -> str:
     """The diagram as Mermaid text."""
     lines = ["stateDiagram-v2"]
-    if diagram.said:
-        lines.append(f"    %% {diagram.said.replace('{', '(').replace('}', ')')}")
+    for comment in (diagram.said, *diagram.legend):
+        if comment:
+            lines.append(f"    %% {comment.replace('{', '(').replace('}', ')')}")
     lines.append(f"    [*] --> {_id(diagram.first)}")
     for box in diagram.boxes:
         lines += [f"    {line}" for line in _box(box)]

@@ -34,7 +34,7 @@ def _concerns(term: Term, state: State) -> bool:
         return term.name == state.path or any(
             do == term.name and _may_fit(term, inputs) for do, inputs in _performed(state)
         )
-    runs = {condition.runs for condition in term.during}
+    runs = {condition.runs for condition in term.during if condition.runs}
     return any(activity.do in runs for activity in state.activities.values()) or any(
         condition.inside == state.path for condition in term.during
     )

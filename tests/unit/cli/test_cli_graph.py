@@ -148,3 +148,14 @@ def test_no_answer_and_no_input_of_a_run_is_in_its_picture(command: Command, sto
     shown: list[Any] = [command("graph", "--run", "last", *more).out for more in ((), ("--format", "dot"), ("--json",))]
     assert all(shown)
     assert "hidden" not in str(shown)
+
+
+def test_the_rules_that_hold_are_noted(command: Command) -> None:
+    """In the states that they hold over, with why, also for programs; only when they are wanted."""
+    assert "rule " not in command("graph", "go-live.yaml").out
+    drawn = command("graph", "go-live.yaml", "--rules", "--format", "dot").out
+    [session] = [line for line in drawn.splitlines() if line.strip().startswith('"broadcast/session" [')]
+    assert "rule verified_first" in session
+    [told] = command("graph", "go-live.yaml", "--rules", "--json").records
+    assert "verified_first" in told["rules"]["over"]["broadcast/session"]
+    assert told["rules"]["because"]["verified_first"] in drawn

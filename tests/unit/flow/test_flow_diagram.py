@@ -8,7 +8,7 @@ import pytest
 from flow_samples import GO_LIVE, flow_of, with_sub, written
 
 from retake_flow.flow.captions import Note, Topic
-from retake_flow.flow.diagram import Arrow, Box, Diagram, Look, Step, Trace, diagram
+from retake_flow.flow.diagram import Arrow, Box, Diagram, Look, Ruled, Step, Trace, diagram
 from retake_flow.flow.load import loaded
 from retake_flow.flow.model import Flow
 
@@ -235,10 +235,13 @@ def test_no_value_of_a_flow_is_in_its_picture() -> None:
     assert "hidden" not in repr(diagram(flow_of(states, head=head)))
 
 
-def test_rules_stand_in_the_boxes_that_they_are_about() -> None:
-    """In the order given."""
-    drawn = diagram(flow_of(STATES), rules={"b/c": ["no video before it", "fresh each time"]})
-    assert texts(drawn, "b/c", Topic.RULE) == ["no video before it", "fresh each time"]
+def test_rules_stand_in_the_boxes_that_they_hold_over() -> None:
+    """By their names; why they are there is told once."""
+    ruled = Ruled({"first": "because so", "fresh": "each\ntime"}, {"b/c": ("first", "fresh")})
+    drawn = diagram(flow_of(STATES), ruled=ruled)
+    assert texts(drawn, "b/c", Topic.RULE) == ["rule first, fresh"]
+    assert texts(drawn, "a", Topic.RULE) == []
+    assert drawn.legend == ("first: because so", "fresh: each time")
 
 
 def test_texts_are_printed_on_one_line() -> None:

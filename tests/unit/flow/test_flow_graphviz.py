@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from flow_samples import GO_LIVE, flow_of, with_sub, written
 
-from retake_flow.flow.diagram import Diagram, Step, Trace, diagram
+from retake_flow.flow.diagram import Diagram, Ruled, Step, Trace, diagram
 from retake_flow.flow.graphviz import dot
 from retake_flow.flow.load import loaded
 from retake_flow.flow.model import Flow
@@ -112,6 +112,15 @@ def test_a_run_is_marked() -> None:
     assert "#a8b0ba" in line(text, '"c" [')
     assert "penwidth=2.5" in line(text, '"a" -> "b"')
     assert "penwidth" not in line(text, '"a" -> "c"')
+
+
+def test_why_the_rules_are_there_is_a_note_beside() -> None:
+    """Once, in a box of its own; without rules there is none."""
+    flow = flow_of("a: {}" + END)
+    text = dot(diagram(flow, ruled=Ruled({"first": "a < b"}, {"a": ("first",)})))
+    assert "first: a &lt; b" in line(text, '"[rules]"')
+    assert "rule first" in line(text, '"a" [')
+    assert "[rules]" not in dot(diagram(flow))
 
 
 def test_no_text_of_a_flow_breaks_out() -> None:
