@@ -47,8 +47,9 @@ def test_an_editor_finds_the_schema_and_the_file_fits_it(command: Command, folde
 
 
 def test_all_that_it_offers_can_be_taken(command: Command, folder: Path) -> None:
-    """With every # taken away before an input and an example, the flow has no mistakes, and does what it says; the wallet
-    is the one that nobody but its owner can name.
+    """With every # taken away before an input and an example, the flow has no mistakes, and does what it says.
+
+    But for the wallet, which nobody but its owner can name.
     """
     command("init", "owl")
     file = folder / "owl.yaml"
