@@ -40,11 +40,11 @@ def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Itera
     yield from misnamed
     seen: Mapping[Expression, Sight] = {}
     if whole:
-        walk = Walk(flow, moves, declarations)
+        partly = bool(damaged) or any(do and do not in catalogue for do in _done(flow))
+        walk = Walk(flow, moves, declarations, guessing=partly)
         told = {problem.position for problem in misnamed}
         seen = {each: sight for each, sight in sights.sights(walk).items() if each.position not in told}
-        if not damaged:
-            yield from sights.problems(walk, seen, declarations)
+        yield from sights.problems(walk, seen, declarations)
     typed = partial(_typed, seen, declarations)
     yield from actions.problems(flow, catalogue, typed)
     yield from questions.problems(flow)
@@ -54,6 +54,11 @@ def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Itera
     yield from times.problems(flow, catalogue, declarations, typed)
     yield from secrecy.problems(flow, catalogue, declarations, seen)
     yield from _conditions(flow, typed)
+
+
+def _done(flow: Flow) -> Iterator[str]:
+    yield from (state.do for state in flow.states.values())
+    yield from (activity.do for activity in flow.activities())
 
 
 def _typed(seen: Mapping[Expression, Sight], declarations: Declarations, expression: Expression) -> Types:

@@ -12,12 +12,13 @@ from functools import cached_property
 from operator import and_, or_
 from typing import Any
 
-from retake_flow.flow.declarations import Declarations, fields
+from retake_flow.flow.declarations import Declarations
 from retake_flow.flow.expressions import Expression
-from retake_flow.flow.facts import Fact, Facts
+from retake_flow.flow.facts import Facts
 from retake_flow.flow.mentions import assured
 from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Flow, Raise, State
-from retake_flow.flow.moves import Move, Moves, Occurrence, matches, raised
+from retake_flow.flow.moves import Move, Moves, Occurrence
+from retake_flow.flow.news import News
 
 #: Takes what is evaluated, the path of the sub-flow whose names it uses, the facts by then, and what has just happened;
 #: None when that may be anything.
@@ -56,24 +57,36 @@ class Walk:
         certain: The facts when an innermost state has been entered, on every path there; of those reached only.
     """
 
-    def __init__(self, flow: Flow, moves: Moves, declarations: Declarations) -> None:
+    def __init__(self, flow: Flow, moves: Moves, declarations: Declarations, *, guessing: bool = False) -> None:
+        """Follow the facts.
+
+        Args:
+            flow: The flow.
+            moves: Its moves.
+            declarations: Its names.
+            guessing: Parts of the flow are missing, so that nobody knows what leads where: take every innermost state
+                as reached, and whatever could be there as there.
+        """
         self.facts = Facts(flow, declarations)
+        self._news = News(flow, self.facts, declarations)
         self._flow = flow
         self._moves = moves
         self._declarations = declarations
-        self._caught: dict[Occurrence, tuple[int, int]] = {}
         self._assured: dict[tuple[Expression, bool, str], int] = {}
         self._steps: dict[str, tuple[Move, ...]] = {}
-        self._brought = self._data()
-        self._ways = self._explored()
-        self.certain = self._spread(and_)
+        self._ways = {} if guessing else self._explored()
+        self.certain = self._everywhere() if guessing else self._spread(and_)
 
     @cached_property
     def possible(self) -> dict[str, int]:
         """The facts when an innermost state has been entered, on some path there; of those reached only."""
-        return self._spread(or_)
+        return self._spread(or_) if self._ways else self.certain
 
     # --- all paths ----------------------------------------------------------------------------------------
+
+    def _everywhere(self) -> dict[str, int]:
+        states = self._flow.states.values()
+        return {s.path: self.facts.every for s in states if not s.children and s.kind != "history"}
 
     def _explored(self) -> dict[str, list[_Way]]:
         """The innermost states that can become active, each behind those it is reached from, with their ways on."""
@@ -123,7 +136,7 @@ class Walk:
         if source not in self._steps:
             different: dict[tuple[object, ...], Move] = {}
             for move in self._moves.distinct(source):
-                caught = self._catch(move.occurrence)
+                caught = self._news.of(move.occurrence)
                 key = (id(move.route), move.target, move.occurrence.place, caught, *map(id, move.refused))
                 different.setdefault(key, move)
             self._steps[source] = tuple(different.values())
@@ -195,7 +208,7 @@ class Walk:
         if not move.occurrence.name:
             # Where an eventless route is always taken, it is on entering, when what led there is known.
             return facts if not move.source or self._passing(move.source) else facts & ~self.facts.of_event
-        gone, come = self._catch(move.occurrence)
+        gone, come = self._news.of(move.occurrence)
         facts = facts & ~self.facts.of_event
         source = self._flow.states[move.source]
         if source.final:
@@ -210,74 +223,6 @@ class Walk:
     def _passing(self, source: str) -> bool:
         """Whether an innermost state is left as soon as it is entered."""
         return any(route.when is None for around in self._flow.around(source) for route in around.always)
-
-    def _catch(self, occurrence: Occurrence) -> tuple[int, int]:
-        """The facts that go and those that come when something happens."""
-        if occurrence not in self._caught:
-            gone, come = self._outcome(occurrence)
-            self._caught[occurrence] = gone, come | self._event("name")
-        return self._caught[occurrence]
-
-    def _outcome(self, occurrence: Occurrence) -> tuple[int, int]:
-        name, place = occurrence.name, occurrence.place
-        if not place:
-            return 0, self._event(*self._brought.get(name, ()))
-        scope, _, activity = place.rpartition(":")
-        if not scope:
-            state = self._flow.states[place]
-            if state.final:
-                return 0, self.facts.these([("result",)]) | self._event("reason", "message")
-            error = matches("error", name)
-            return (0, self._event("kind", "message")) if error else self._output(state, occurrence)
-        root = self._flow.states[scope].root
-        there = self.facts.these([("activities", root, activity)])
-        if name == f"{activity}.exited":
-            return there, self._event("reason")
-        if name.startswith(f"{activity}.error"):
-            return there, self._event("kind", "message")
-        come, _ = self._result(occurrence, ())
-        own = self._declarations.result(occurrence) is not None and name.startswith(f"{activity}.")
-        return 0, come | there if own else come
-
-    def _event(self, *names: str) -> int:
-        return self.facts.these([("event", name) for name in names])
-
-    def _output(self, state: State, occurrence: Occurrence) -> tuple[int, int]:
-        """A result becomes the output of its state, and what it had before is gone."""
-        come, kept = self._result(occurrence, ("outputs", state.path))
-        return self.facts.under(("outputs", state.path)) & ~kept if kept else 0, come | kept
-
-    def _result(self, occurrence: Occurrence, output: Fact) -> tuple[int, int]:
-        """The facts that there is a result, with what is in it; and the same of an output."""
-        schema = self._declarations.result(occurrence)
-        if schema is None:
-            return 0, 0
-        come, kept = self.facts.these([("result",)]), self.facts.these([output])
-        missing = self._not_asked(occurrence)
-        for name in fields(schema):
-            if name not in missing:
-                come |= self.facts.under(("result", name))
-                kept |= self.facts.under((*output, name))
-        return come, kept
-
-    def _not_asked(self, occurrence: Occurrence) -> set[str]:
-        """The fields that belong to other decisions than the one that was taken."""
-        scope, _, activity = occurrence.place.rpartition(":")
-        asker = self._flow.states[scope].activities[activity] if scope else self._flow.states[occurrence.place]
-        if asker.ask is None:
-            return set()
-        taken = occurrence.name.removeprefix(f"{activity}.") if scope else occurrence.name
-        every = {name for named in asker.ask.decisions.values() for name in named}
-        return every - set(asker.ask.decisions.get(taken, ()))
-
-    def _data(self) -> dict[str, frozenset[str]]:
-        """What events bring that the flow raises, or that come from outside, whoever raises them."""
-        found = {name: frozenset(declared) for name, declared in self._flow.events.items()}
-        for state in self._flow.states.values():
-            for each in raised(state):
-                data = frozenset(each.data)
-                found[each.event] = found[each.event] & data if each.event in found else data
-        return {"stop": frozenset({"reason"}), **found}
 
     def _known_by(self, guard: Expression, holds: bool, root: str) -> int:
         key = (guard, holds, root)
@@ -334,7 +279,7 @@ class Walk:
             done = next(self._moves.own(state), None)
             see((state.poll.delay, state.poll.timeout, state.poll.every), root, later, None)
             if done is not None:
-                see(state.poll.until, root, later | self._catch(done)[1], done)
+                see(state.poll.until, root, later | self._news.of(done)[1], done)
 
     def _begun(self, move: Move, facts: Mapping[str, int], see: See) -> None:
         """The activities that start by a move."""
@@ -351,7 +296,7 @@ class Walk:
         see((activity.inputs, activity.every, activity.quiet, activity.delay), root, begun, None)
         for event, condition in activity.raises:
             raised_ = Occurrence(((event, ""),), activity.key)
-            see(condition, root, later | self._catch(raised_)[1], raised_)
+            see(condition, root, later | self._news.of(raised_)[1], raised_)
 
 
 def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:
