@@ -51,3 +51,14 @@ def rows(table: Table) -> list[dict[str, Any]]:
     return [
         {name.strip(): typed(cell) for name, cell in zip(head, line, strict=True) if cell.strip()} for line in lines
     ]
+
+
+def cell(value: Any) -> str:
+    """A value as it is written in a scenario, so that `typed` gives it again."""
+    if isinstance(value, str) and value and value.strip() == value and value.isprintable() and "|" not in value:
+        try:
+            if typed(value) == value:
+                return value
+        except UsageError:
+            pass
+    return json.dumps(value, ensure_ascii=False)

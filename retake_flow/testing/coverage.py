@@ -12,7 +12,7 @@ from retake_flow.flow.model import Flow, Route, State
 from retake_flow.testing.observed import Observed, entered
 
 #: What makes a route the same in two readings of a flow.
-_Key = tuple[str, str, int, int]
+Key = tuple[str, str, int, int]
 
 
 class Coverage:
@@ -22,7 +22,7 @@ class Coverage:
         """Nothing is reached yet."""
         self.flow = flow
         self._states: set[str] = set()
-        self._taken: set[_Key] = set()
+        self._taken: set[Key] = set()
         self._chart = _Heard(flow, self._taken)
 
     def machine(self, flow: Flow) -> Machine:
@@ -34,10 +34,14 @@ class Coverage:
         if observed.flow.digest == self.flow.digest:
             self._states.update(entered(observed))
 
-    def add(self, other: Coverage) -> None:
-        """Count what was reached elsewhere, of the same flow."""
-        self._states |= other._states
-        self._taken |= other._taken
+    def clear(self) -> None:
+        """Nothing is reached any more."""
+        self._states.clear()
+        self._taken.clear()
+
+    def took(self, route: Route) -> bool:
+        """Whether a transition was taken."""
+        return key(route) in self._taken
 
     @property
     def states(self) -> list[State]:
@@ -57,7 +61,7 @@ class Coverage:
     @property
     def missed_routes(self) -> list[Route]:
         """The transitions that were never taken."""
-        return [route for route in self.routes if _key(route) not in self._taken]
+        return [route for route in self.routes if not self.took(route)]
 
     def described(self) -> dict[str, Any]:
         """The numbers, and what was missed, as JSON data."""
@@ -92,18 +96,19 @@ def words(route: Route) -> str:
 class _Heard(Chart):
     """Notes each route that it finds."""
 
-    def __init__(self, flow: Flow, taken: set[_Key]) -> None:
+    def __init__(self, flow: Flow, taken: set[Key]) -> None:
         super().__init__(flow)
         self._taken = taken
 
     def take(self, state: str, event: str, origin: str, names: Callable[[str], Names]) -> Route | None:
         route = super().take(state, event, origin, names)
         if route is not None:
-            self._taken.add(_key(route))
+            self._taken.add(key(route))
         return route
 
 
-def _key(route: Route) -> _Key:
+def key(route: Route) -> Key:
+    """What makes a route the same in two readings of a flow."""
     return (route.source, route.event, route.position.line, route.position.column)
 
 

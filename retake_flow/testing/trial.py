@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from retake_flow.actions.catalogue import CATALOGUE
@@ -46,16 +47,23 @@ class Trial:
     """A run that goes on only as far as it is told to.
 
     Attributes:
+        premise: What it begins with.
         answers: What its actions answer.
         journal: What happened.
     """
 
-    def __init__(self, premise: Premise) -> None:
-        """Prepare to run; the flow must stand."""
+    def __init__(self, premise: Premise, most: int = MOST_RECORDS) -> None:
+        """Prepare to run; the flow must stand.
+
+        Args:
+            premise: What it begins with.
+            most: How many records may be written while something is waited for.
+        """
+        self._most = most
         self.flow = samples.supplied(premise.flow)
         self.answers = Answers(premise.flow, CATALOGUE, premise.mocks(premise.flow))
         self.journal: list[Record] = []
-        self._premise = premise
+        self.premise = premise
         self._simulation: Simulation | None = None
         self._seen: Mapping[str, Any] = {}
 
@@ -73,8 +81,8 @@ class Trial:
         """
         if self._simulation is not None:
             raise UsageError("the flow runs already", hint="a scenario runs it once; write another scenario")
-        inputs = resolve(self.flow, self._premise.inputs)
-        machine = self._premise.machine(self.flow)
+        inputs = resolve(self.flow, self.premise.inputs)
+        machine = self.premise.machine(self.flow)
         self._simulation = Simulation(self.flow, inputs, self.answers, CATALOGUE, machine=machine, listeners=[self])
         self._seen = self._simulation.start()
 
@@ -94,7 +102,7 @@ class Trial:
             raise UsageError(error["message"], hint=error["hint"])
 
     def until(self, state: str) -> None:
-        """Let time pass until a state is active.
+        """Let time pass until a state is active, or was entered meanwhile.
 
         Args:
             state: Its path, or the end of it.
@@ -104,7 +112,8 @@ class Trial:
             Unmet: That never happens by itself.
         """
         self.known(state)
-        self._pass(lambda: self.within(state), f"to come to {state!r}")
+        heard = len(self.journal)
+        self._pass(lambda: self.within(state) or self._entered(state, heard), f"to come to {state!r}")
 
     def to_the_end(self) -> None:
         """Let time pass until the run has ended.
@@ -117,6 +126,10 @@ class Trial:
     def within(self, state: str) -> bool:
         """Whether a state is active: the innermost one, or one around it."""
         return bool(self.run.state) and any(named(state, around.path) for around in self.flow.around(self.run.state))
+
+    def _entered(self, state: str, heard: int) -> bool:
+        new = islice(self.journal, heard, None)
+        return any(record["event"] == "state_entered" and named(state, record["state"]) for record in new)
 
     def known(self, state: str) -> None:
         """Nothing, when there is such a state.
@@ -140,7 +153,7 @@ class Trial:
 
     def _pass(self, there: Callable[[], bool], expected: str) -> None:
         """Let time pass, from one thing that is due to the next, until something is so."""
-        limit = len(self.journal) + MOST_RECORDS
+        limit = len(self.journal) + self._most
         while not there():
             dues = [each["due"] for each in self._seen["queue"] if each["due"] is not None]
             if self.run.ended or not dues or len(self.journal) > limit:

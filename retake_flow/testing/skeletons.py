@@ -1,0 +1,131 @@
+"""Scenarios that are begun for people: each goes along one transition of a flow, and has been tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from retake_flow.errors import RetakeFlowError
+from retake_flow.flow.model import Flow, Route
+from retake_flow.flow.moves import Move
+from retake_flow.testing.cells import cell
+from retake_flow.testing.coverage import Coverage, guard, words
+from retake_flow.testing.observed import Unmet, entered
+from retake_flow.testing.paths import Path, Paths
+from retake_flow.testing.scripting import Line, Script, Unknown
+from retake_flow.testing.trial import Premise, Trial
+
+#: How much may happen while one waits: what does not come by then is not to be come to so.
+_MOST_RECORDS: Final = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A scenario along one transition.
+
+    Attributes:
+        route: The transition.
+        given: The steps before the flow is run.
+        when: The steps after it.
+        then: The state that it leads to.
+        missing: What a person has to fill in; "" when the scenario holds as it is.
+    """
+
+    route: Route
+    given: Sequence[Line]
+    when: Sequence[Line]
+    then: str
+    missing: str = ""
+
+    def lines(self, title: str) -> Iterator[str]:
+        """The scenario as Gherkin."""
+        yield f"  Scenario: {title}"
+        last = ""
+        for line in (*self.given, _RUN, *self.when):
+            keyword, _, rest = line.text.partition(" ")
+            yield f"    {'And' if keyword == last else keyword} {rest}"
+            last = keyword
+            yield from (f"      | {name} | {cell(value)} |" for name, value in line.table.items())
+        if self.missing:
+            yield f"    # to be filled in: {self.missing}"
+        yield f'    Then it has been in "{self.then}"'
+
+
+_RUN = Line("When the flow is run", lambda trial: trial.begin())
+
+
+def feature(flow: Flow, skeletons: Sequence[Skeleton]) -> Iterator[str]:
+    """A feature of skeletons, line by line."""
+    yield f"Feature: {flow.name}, one transition after the other"
+    seen: dict[str, int] = {}
+    for skeleton in skeletons:
+        title = " ".join(words(skeleton.route).split())
+        seen[title] = seen.get(title, 0) + 1
+        yield ""
+        yield from skeleton.lines(title if seen[title] == 1 else f"{title} ({seen[title]})")
+
+
+def skeletons(flow: Flow, inputs: Mapping[str, Any], routes: Sequence[Route]) -> Iterator[Skeleton]:
+    """A scenario along each of these transitions that some way leads to.
+
+    Args:
+        flow: The flow.
+        inputs: What is set; what is needed besides is made up.
+        routes: The transitions.
+    """
+    paths = Paths(flow)
+    writer = _Writer(flow, inputs)
+    for route in routes:
+        ways = paths.along(route)
+        if ways:
+            yield writer.best(route, ways)
+
+
+class _Writer:
+    """Writes scenarios, and tries them."""
+
+    def __init__(self, flow: Flow, inputs: Mapping[str, Any]) -> None:
+        self._flow = flow
+        self._inputs = inputs
+        self._coverage = Coverage(flow)
+
+    def best(self, route: Route, ways: Sequence[Path]) -> Skeleton:
+        """Along the first way that was tried and leads there; else as far as the first way is known."""
+        for way in ways:
+            with suppress(Unknown):
+                script = Script(self._flow, self._inputs, way)
+                found = Skeleton(route, script.given, script.when, _end(way.moves[-1]))
+                if self._holds(found):
+                    return found
+        return self._begun(route, ways[0])
+
+    def _begun(self, route: Route, way: Path) -> Skeleton:
+        """The scenario up to the state before the transition."""
+        move = way.moves[-1]
+        missing = f"what makes {move.source} take `{move.occurrence.name or 'always'}` to {_end(move)}"
+        conditions = [*([guard(route)] if route.when else []), *(f"not ({each.text})" for each in move.refused)]
+        if conditions:
+            missing += f" while `{' and '.join(conditions)}`"
+        given, when = [], []
+        with suppress(Unknown):
+            script = Script(self._flow, self._inputs, Path(way.moves[:-1]))
+            given, when = script.given, script.when
+        return Skeleton(route, given, when, _end(move), " ".join(missing.split()))
+
+    def _holds(self, skeleton: Skeleton) -> bool:
+        self._coverage.clear()
+        trial = Trial(Premise(self._flow, dict(self._inputs), machine=self._coverage.machine), _MOST_RECORDS)
+        try:
+            for line in (*skeleton.given, _RUN, *skeleton.when):
+                line.do(trial)
+            return self._coverage.took(skeleton.route) and skeleton.then in entered(trial)
+        except (RetakeFlowError, Unmet):
+            return False
+        finally:
+            trial.close()
+
+
+def _end(move: Move) -> str:
+    return move.target or move.source
