@@ -85,6 +85,7 @@ def _described(problem: Problem) -> dict[str, Any]:
         "severity": problem.severity,
         "message": problem.message,
         "hint": problem.hint,
+        **({"path": problem.path} if problem.path else {}),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from retake_flow.errors import FlowInvalid
 
@@ -81,12 +81,17 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake: where it is, its code, what was found and expected, and what to do."""
+    """One mistake: where it is, its code, what was found and expected, and what to do.
+
+    Attributes:
+        path: How a run gets there, move by move as JSON, when it needs a path to be wrong.
+    """
 
     position: Position
     code: str
     message: str
     hint: str = field(default="", compare=False)
+    path: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
 
     @property
     def severity(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow
 from retake_flow.flow.moves import Move, Moves
-from retake_flow.flow.problems import Position, Problem
+from retake_flow.flow.problems import Position
 from retake_flow.flow.rules.facts import Fact, Facts, Words
 from retake_flow.flow.rules.model import RUN, Rule, RuleSet, Term
 from retake_flow.flow.rules.terms import Reader
@@ -31,12 +31,14 @@ class Breach:
         path: The moves of the shortest path that breaks it, from the start of a run.
         position: Where the flow says what must not happen there.
         message: Which rule, and why it is one.
+        what: What happens at the end of the path that must not happen then, in words.
     """
 
     rule: Rule
     path: tuple[Move, ...]
     position: Position
     message: str
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:
         here = pending.popleft()
         if isinstance(here, _Found):
             path = tuple(_back(came, here, origin))[::-1]
-            return Breach(rule, path, here.fact.position, _said(rule))
+            return Breach(rule, path, here.fact.position, _said(rule), _happens(here.fact))
         if len(came) > _MOST:
             return Breach(rule, (), rule.position, f"it cannot be told whether a flow of so many ways {_said(rule)}")
         node, allowed = here
@@ -163,29 +165,12 @@ def _said(rule: Rule) -> str:
     return f"breaks {owner} {rule.name}{of}: {rule.because}"
 
 
-# --- in words -----------------------------------------------------------------------------------------------
-
-
-def problem(breach: Breach) -> Problem:
-    """A breach as a mistake of the flow; its hint is the path."""
-    return Problem(breach.position, "RF070", breach.message, f"it happens on this path: {shown(breach.path)}")
-
-
-def shown(path: Iterable[Move]) -> str:
-    """A path for people: `credentials —found→ verification —done [result.verified]→ broadcast/session`."""
-    text = ""
-    for move in path:
-        if not move.source:
-            text = move.target
-            continue
-        name = move.occurrence.name or "always"
-        said = [f"not {_bracketed(guard.text)}" for guard in move.refused]
-        if move.route is not None and move.route.when is not None:
-            said.append(move.route.when.text)
-        guard = f" [{' and '.join(said)}]" if said else ""
-        text += f" —{name}{guard}→ {move.target or 'the end'}"
-    return text
-
-
-def _bracketed(guard: str) -> str:
-    return guard if guard.replace(".", "").replace("_", "").isalnum() else f"({guard})"
+def _happens(fact: Fact) -> str:
+    said = {
+        "begins": f"{fact.name} begins",
+        "ends": "the run ends" if fact.name == RUN else f"{fact.name} ends",
+        "enters": f"{fact.name} is entered",
+        "leaves": f"{fact.name} is left",
+        "takes": f"{fact.name} is taken",
+    }
+    return said.get(fact.verb, f"the run stays in {fact.at}")

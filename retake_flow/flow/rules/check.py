@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import Problem
-from retake_flow.flow.rules import breaches, load
+from retake_flow.flow.rules import breaches, load, wording
 from retake_flow.flow.rules.breaches import Breach
 from retake_flow.flow.rules.load import Read
 from retake_flow.flow.rules.model import RuleSet
@@ -29,7 +29,7 @@ def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
     for read in own:
         yield from read.problems
     for breach in breaches.broken(flow, catalogue, _kept(own, catalogue)):
-        yield breaches.problem(breach)
+        yield wording.problem(breach)
 
 
 def _kept(own: Iterable[Read], catalogue: Catalogue) -> Iterator[RuleSet]:

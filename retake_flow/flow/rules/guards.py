@@ -68,7 +68,7 @@ def truth(text: str, entered: Mapping[str, bool], known: Mapping[str, str]) -> b
 @lru_cache(maxsize=4096)
 def _tree(text: str) -> nodes.Node | None:
     try:
-        return Parser(ENVIRONMENT, text, state="variable").parse_expression()
+        return Parser(ENVIRONMENT, text, state="variable").parse_expression().set_environment(ENVIRONMENT)
     except (TemplateError, RecursionError, ValueError):
         return None  # the check of expressions says so
 

@@ -161,7 +161,7 @@ class _Reading:
             self._say(at, f"the rule {name!r} has {form!r} but no {key!r}", _HINT)
         others = [key for key in data if key not in (*needed, *may, "because")]
         for key in others:
-            self._say((*at, key), f"{key!r} does not go with {form!r} in the rule {name!r}", _HINT)
+            self._say_of((*at, key), f"{key!r} does not go with {form!r} in the rule {name!r}", _HINT)
         return not missing and not others
 
     # --- what happens --------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ class _Reading:
         (verb,) = verbs
         for key in data:
             if key != verb and key not in VERBS[verb]:
-                self._say((*at, key), f"{key!r} does not go with {verb!r}")
+                self._say_of((*at, key), f"{key!r} does not go with {verb!r}")
         name = "" if verb == "holds" else data[verb]
         if not isinstance(name, str):
             self._say((*at, verb), f"{verb!r} must be a name")
@@ -225,7 +225,7 @@ class _Reading:
             self._action(runs, places["runs"])
         if "in" in data:
             self._state(inside, places["in"])
-        if not data:
+        if not data and isinstance(written, dict):
             self._say(at, "a condition is an action that runs, a state, or a mapping with runs, in or rests")
             return None
         return Condition(str(runs), str(inside), self._seconds(places["rests"]) if "rests" in data else None)
@@ -251,7 +251,7 @@ class _Reading:
         for key in given:
             if key not in spec.inputs:
                 hint = did_you_mean(key, spec.inputs)
-                self._say((*at, "with", key), f"the action {name!r} has no input {key!r}", hint)
+                self._say_of((*at, "with", key), f"the action {name!r} has no input {key!r}", hint)
 
     def _state(self, name: Any, at: Path) -> None:
         if not any(is_called(path, str(name)) for path in self._states):
@@ -294,12 +294,7 @@ class _Reading:
             return {}
         for key in data:
             if key not in known:
-                place = (*at, key)
-                self.problems.append(
-                    Problem(
-                        self._source.key(place), "RF071", f"unknown key {key!r} in {what}", did_you_mean(key, known)
-                    )
-                )
+                self._say_of((*at, key), f"unknown key {key!r} in {what}", did_you_mean(key, known))
         return {key: value for key, value in data.items() if key in known}
 
     def _each(self, at: Path) -> list[Path]:
@@ -318,3 +313,7 @@ class _Reading:
 
     def _say(self, at: Path, message: str, hint: str = "") -> None:
         self.problems.append(Problem(self._source.value(at), "RF071", message, hint))
+
+    def _say_of(self, at: Path, message: str, hint: str = "") -> None:
+        """The same of a key."""
+        self.problems.append(Problem(self._source.key(at), "RF071", message, hint))
