@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 import string
 from time import process_time
 from typing import Any
 
 import pytest
 from flow_samples import CATALOGUE, GO_LIVE
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from retake_flow.actions.catalogue import CATALOGUE as REAL
 from retake_flow.flow import graphviz, mermaid, source
 from retake_flow.flow.check import check
 from retake_flow.flow.diagram import diagram
 from retake_flow.flow.load import load, read_bytes
-from retake_flow.flow.problems import Problem
+from retake_flow.flow.problems import Problem, errors
 from retake_flow.flow.sources import Find, on_disk
 
 _WORDS = st.sampled_from([
@@ -172,3 +175,176 @@ def test_no_position_is_lost_where_aliases_repeat() -> None:
     text = "flow: x\ninitial: a\nstates:\n  a: &s {dod: 1, transitions: {stop: b}}\n  b: *s\n"
     assert source.parse(text, "f").data["states"]["b"]["dod"] == 1
     assert {problem.position.line for problem in check(load(text, "f"), CATALOGUE)} <= {4, 5}
+
+
+# --- real flows, mutated ------------------------------------------------------------------------------------------
+
+_SAMPLES = [
+    *(path.read_text(encoding="utf-8") for path in sorted(GO_LIVE.parent.glob("*.yaml"))),
+    *(
+        block
+        for document in sorted((GO_LIVE.parents[1] / "docs").glob("*.md"))
+        for block in re.findall(r"^```yaml\n(.*?)^```", document.read_text(encoding="utf-8"), re.M | re.S)
+        if re.search(r"^(?:flow|extends):", block, re.M) and "\n---\n" not in block
+    ),
+]
+_SEEDS = [data for text in _SAMPLES if isinstance(data := source.parse(text, "seed").data, dict)]
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all values within data, but the whole."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [each for key, item in inner for each in ((*path, key), *places(item, (*path, key)))]
+
+
+def at_place(data: Any, path: tuple[Any, ...]) -> Any:
+    """The value at a path."""
+    for step in path:
+        data = data[step]
+    return data
+
+
+def mutated(data: Any, draw: st.DrawFn) -> Any:
+    """Data with one value taken away, doubled under another name, put elsewhere, or made another one."""
+    known = places(data)
+    if not known:
+        return data
+    path = draw(st.sampled_from(known))
+    owner, key = at_place(data, path[:-1]), path[-1]
+    match draw(st.integers(0, 4)):
+        case 0:
+            del owner[key]
+        case 1 if isinstance(owner, dict):
+            owner[draw(_WORDS)] = copy.deepcopy(owner[key])
+        case 2:
+            owner[key] = copy.deepcopy(at_place(data, draw(st.sampled_from(known))))
+        case 3:
+            names = [str(place[-1]) for place in known if isinstance(place[-1], str)]
+            owner[key] = draw(st.sampled_from(names))
+        case _:
+            owner[key] = draw(_SCALARS)
+    return data
+
+
+@st.composite
+def mutants(draw: st.DrawFn) -> Any:
+    """A real flow, shipped or from the documents, with one to four mutations."""
+    data = copy.deepcopy(draw(st.sampled_from(_SEEDS)))
+    for _ in range(draw(st.integers(1, 4))):
+        data = mutated(data, draw)
+    return data
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=mutants())
+def test_a_mutated_flow_loads_or_has_problems(data: Any) -> None:
+    """Real flows with parts taken away, doubled, led elsewhere or of another type: never a crash, silence or a hang.
+
+    Of one without problems every state that it begins with is there, so that a run could begin.
+    """
+    content = written(data)
+    checked(content)
+    found = read_bytes(content, "f.yaml")
+    assert found.flow is not None or found.problems
+    problems = check(found, REAL)
+    if not errors(problems):
+        assert found.flow is not None
+        machine = found.flow
+        assert {machine.initial, *(s.initial for s in machine.states.values() if s.initial)} <= machine.states.keys()
+        assert any(state.final and not state.root for state in machine.states.values())
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "do: a.work, set: {v%(n)d: 1}, transitions: {done: s%(next)d, error: s%(next)d}",
+        "do: a.choose, set: {v%(n)d: 1}, transitions: {left: s%(next)d, right: s%(back)d, error: s%(next)d}",
+        "initial: i, states: {i: {do: a.work, transitions: {done: s%(next)d}}}, transitions: {error: s%(back)d}",
+        "do: a.choose, with: {text: '{{ vars.v%(back)d }}'}, "
+        "transitions: {left: {to: s%(next)d, set: {v%(n)d: 1}}, right: s%(next)d}",
+        "always: [{when: visits.s%(n)d > 1, to: s%(back)d}, {to: s%(next)d}]",
+        "do: a.choose, transitions: {left: s%(twice)d, right: s%(twice_more)d, error: s1000}",
+    ],
+    ids=["on", "on and back", "inside", "missing", "eventless", "tree"],
+)
+def test_paths_through_a_thousand_states_are_followed_soon(state: str) -> None:
+    """What is there on every path of a large flow is known within three seconds, whichever way its routes lead."""
+    lines = []
+    for n in range(1000):
+        twice = {"twice": min(2 * n + 1, 1000), "twice_more": min(2 * n + 2, 1000)}
+        lines.append(f"  s{n}: {{{state % {'n': n, 'next': n + 1, 'back': max(n - 1, 0), **twice}}}}\n")
+    end = "  s1000: {final: ok, reason: '{{ vars.v1|default(0) }}'}\n"
+    loaded = load(f"flow: x\ninitial: s0\nstates:\n{''.join(lines)}{end}", "f.yaml")
+    began = process_time()
+    check(loaded, CATALOGUE)
+    assert process_time() - began < 3
+
+
+# --- expressions that attack --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "2 ** 10 ** 10",
+        "9 ** 9 ** 9 ** 9",
+        "(2 ** 100000)|string",
+        "'x' * 1000000000",
+        "1000000000 * 'x'",
+        "[0] * 1000000000",
+        "(1, 2) * 1000000000",
+        "'x'|center(1000000000)",
+        "'x'|indent(1000000000)",
+        "'x'|wordwrap(1)",
+        "'%0999999999d'|format(1)",
+        "'%0999999999d' % 1",
+        "'{:>999999999}'.format(1)",
+        "[1]|batch(1000000000, 0)|list",
+        "[1]|slice(1000000000)|list",
+        "range(1000000000)|list",
+        "range(range(9)|length)|list",
+        "[1, 2]|map('upper')|list",
+        "'aaaa'|replace('a', 'aaaaaaaa')",
+        "'a'|regex_replace('(a+)+$', '')",
+        "lipsum(n=1000)",
+        "cycler(1, 2)",
+        "joiner(',')",
+        "namespace(x=1)",
+        "dict(a=1)",
+        "''.__class__.__mro__",
+        "inputs['__class__']",
+        "inputs.__init__.__globals__",
+        "inputs|attr('__class__')",
+        "self",
+        "config",
+        "in(inputs.x)",
+        "in('a', 'b')",
+        "in(*['a'])",
+        "in('a' ~ 'b')",
+        "in()",
+        "visits(1)",
+        "(" * 300 + "1" + ")" * 300,
+        "[" * 300 + "]" * 300,
+        "not " * 500 + "true",
+        "-" * 500 + "1",
+        "1" + " + 1" * 600,
+        "inputs" + ".a" * 300,
+        "inputs" + "[0]" * 300,
+        "1 if " * 200 + "1",
+        "'x'" + "|upper" * 200,
+        "1" * 3000,
+        "1e400",
+        "'" + "x" * 3000 + "'",
+    ],
+)
+def test_an_expression_made_to_hang_or_to_exhaust_is_refused_when_the_flow_is_read(attack: str) -> None:
+    """As a guard and within a text: refused with its place, at once, and never evaluated."""
+    quoted = json.dumps(attack)
+    began = process_time()
+    for state in (
+        f"wait: 1s, transitions: {{done: [{{when: {quoted}, to: z}}, {{to: z}}]}}",
+        f"wait: {json.dumps('{{ ' + attack + ' }}')}, transitions: {{done: z}}",
+    ):
+        found = check(load(f"flow: x\ninitial: a\nstates:\n  a: {{{state}}}\n  z: {{final: ok}}\n", "f"), CATALOGUE)
+        assert [(problem.code, problem.position.line) for problem in found] == [("RF030", 4)]
+    assert process_time() - began < 1
