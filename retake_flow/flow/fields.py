@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from retake_flow.flow.fit import fits, sound
 from retake_flow.flow.formats import FORMATS
 from retake_flow.flow.problems import did_you_mean
 from retake_flow.redact import Secret
@@ -103,14 +104,14 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
         except ValueError as error:
             return f"does not fit: {error}"
         return ""
+    said = flaw(schema)
+    if said or fits(_plain(schema), value):
+        return said
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
-    said = flaw(schema)
-    if said:
-        return said
     # With a registry of its own the validator fetches nothing, wherever a `$ref` may point.
     validator = Draft202012Validator(_plain(schema), registry=Registry())
     try:
@@ -122,6 +123,8 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
 
 def flaw(schema: Mapping[str, Any]) -> str:
     """Why a JSON Schema property is none, or nothing."""
+    if sound(_plain(schema)):
+        return ""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
@@ -134,4 +137,5 @@ def flaw(schema: Mapping[str, Any]) -> str:
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A property as JSON Schema knows it, without what is ours."""
-    return {key: item for key, item in schema.items() if key not in OURS}
+    names = schema.get("required")  # a list is JSON Schema's own: what an object must have
+    return {k: item for k, item in schema.items() if k not in OURS or (k == "required" and isinstance(names, list))}

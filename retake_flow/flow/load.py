@@ -10,6 +10,7 @@ from typing import Any
 from retake_flow.errors import StoreError
 from retake_flow.flow.builder import Builder
 from retake_flow.flow.files import Files
+from retake_flow.flow.fit import fits
 from retake_flow.flow.inputs import flaws, placed
 from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
 from retake_flow.flow.problems import Position, Problem, Problems
@@ -217,7 +218,12 @@ class _Reading:
             return {}, frozenset()
         if self._known_good:
             return source.data, frozenset()
-        # Imported here: the schema's validator is slow to import, and most runs know their flow.
+        from retake_flow.flow import schema
+
+        if fits(schema.schema(), source.data):
+            self._problems += flaws(source.data, source)
+            return source.data, frozenset()
+        # Imported here: the schema's validator is slow to import, and most flows fit.
         from retake_flow.flow import structure
 
         data, problems, damaged = structure.examine(source)
