@@ -135,7 +135,7 @@ Feature: Runs that go on
         why:
           ask: {message: "Why?", answer: {reason: {type: string}}}
           transitions: {answered: done}
-        done: {final: completed, reason: "{{ outputs.why.reason }}"}
+        done: {final: completed, reason: "{{ outputs.why.reason|default('an hour is over') }}"}
       """
     And somebody stops the run 10 s into busy
     And ann answers why after 1h

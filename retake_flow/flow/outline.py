@@ -135,6 +135,8 @@ def _possible(flow: Flow, moves: Moves) -> dict[str, set[str]]:
             each for a in state.activities.values() for occurrence in moves.of_activity(a) for each in occurrence.names
         ]
         found[path] = {*own, *(state.sub.outcomes if state.sub else ()), *(name for name, _ in names)}
+        if any(activity.do for activity in state.activities.values()):
+            found[path].add("error")  # a fallback for whatever its activities may fail with, now or later
         anywhere = {name for name, origin in names if not origin}
         around[path] = around[state.parent] | anywhere if anywhere else around[state.parent]
     for path in reversed(found):
