@@ -80,8 +80,8 @@ def _box(box: Box) -> Iterator[str]:
         return
     style = "filled" if shape in ("octagon", "circle") else "rounded,filled"
     marks = f'shape={shape}, style="{style}", fillcolor="{fill}", color="{colour}", penwidth={width:g}'
-    twice = ", peripheries=2" if box.look.final else ""
-    yield f"{_quoted(box.path)} [label={_text(box, ink, '')}, {marks}{twice}];"
+    more = ", peripheries=2" if box.look.final else ", width=0.36, fixedsize=true" if shape == "circle" else ""
+    yield f"{_quoted(box.path)} [label={_text(box, ink, '')}, {marks}{more}];"
 
 
 def _dot(path: str) -> str:
@@ -149,8 +149,8 @@ def _start(boxes: Mapping[str, Box], path: str) -> str:
 
 def _end(boxes: Mapping[str, Box], path: str) -> str:
     """The innermost box at the bottom of a box, from which its arrows leave."""
-    while boxes[path].inside:
-        path = boxes[path].inside[-1].path
+    while inside := boxes[path].inside:
+        path = next((box.path for box in reversed(inside) if box.look is not Look.HISTORY), inside[-1].path)
     return path
 
 

@@ -72,6 +72,12 @@ def test_arrows_of_composites_are_cut_off_at_their_frames() -> None:
     assert line(text, '"[*]" -> "s"')
 
 
+def test_arrows_of_a_composite_do_not_leave_from_its_history() -> None:
+    """They begin below the last of its states."""
+    states = "a: {initial: b, transitions: {x: z}, states: {b: {}, h: {history: deep}}}" + END
+    assert line(dot(diagram(flow_of(states))), '"a/b" -> "z"')
+
+
 def test_the_main_path_stands_out_and_failures_step_back() -> None:
     """The main way is a stronger line that pulls its states together; failures are dashed and pull nothing."""
     text = dot(diagram(flow_of("a: {transitions: {x: z, y: b, error: f}}\nb: {}" + END)))
