@@ -17,6 +17,7 @@ from retake_flow.cli import (
     gates,
     graph,
     init,
+    paths,
     plan,
     prune,
     rehearsal,
@@ -42,7 +43,7 @@ exit codes:
 
 _COMMANDS = (
     *(run, resume, answer, gates, runs, show, watch, stop, prune),
-    *(init, check, show_flow, plan, simulate, test, graph, actions, doctor, rehearsal),
+    *(init, check, show_flow, plan, simulate, test, paths, graph, actions, doctor, rehearsal),
 )
 
 

@@ -51,7 +51,7 @@ def test(args: argparse.Namespace) -> int:
     from retake_flow.testing.suite import Suite
 
     suite = Suite(_under_test(args))
-    play(suite, _features(args.flow, args.features), args.select)
+    play(suite, found(args.flow, args.features), args.select)
     (_emit if args.json else _tell)(suite, args.coverage)
     return 1 if any(verdict.outcome == "failed" for verdict in suite.verdicts) else 0
 
@@ -77,7 +77,12 @@ def _under_test(args: argparse.Namespace) -> UnderTest:
     return under_test
 
 
-def _features(flow: str, given: Sequence[str]) -> list[Path]:
+def found(flow: str, given: Sequence[str]) -> list[Path]:
+    """The features that a person means; without any, those beside the flow.
+
+    Raises:
+        UsageError: One is not there, or is no feature.
+    """
     from pathlib import Path
 
     from retake_flow.errors import UsageError

@@ -35,11 +35,13 @@ class Line:
         text: With its keyword.
         do: Lets it happen.
         table: A name and a value a line.
+        until: The state that it waits for; such a step is needed only where the state has not come yet.
     """
 
     text: str
     do: Callable[[Trial], None]
     table: Values = field(default_factory=dict)
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Script:
         self.when.append(Line(text, lambda trial: trial.happen(said), data))
 
     def _until(self, state: str) -> None:
-        self.when.append(Line(f'When it goes on until "{state}"', lambda trial: trial.until(state)))
+        self.when.append(Line(f'When it goes on until "{state}"', lambda trial: trial.until(state), until=state))
 
     # --- what actions answer ------------------------------------------------------------------------------
 

@@ -94,11 +94,10 @@ class _Writer:
     def best(self, route: Route, ways: Sequence[Path]) -> Skeleton:
         """Along the first way that was tried and leads there; else as far as the first way is known."""
         for way in ways:
-            with suppress(Unknown):
-                script = Script(self._flow, self._inputs, way)
-                found = Skeleton(route, script.given, script.when, _end(way.moves[-1]))
-                if self._holds(found):
-                    return found
+            with suppress(Unknown, RetakeFlowError, Unmet):
+                end = _end(way.moves[-1])
+                given, when = self._tried(way, route, end)
+                return Skeleton(route, given, when, end)
         return self._begun(route, ways[0])
 
     def _begun(self, route: Route, way: Path) -> Skeleton:
@@ -108,23 +107,49 @@ class _Writer:
         conditions = [*([guard(route)] if route.when else []), *(f"not ({each.text})" for each in move.refused)]
         if conditions:
             missing += f" while `{' and '.join(conditions)}`"
-        given, when = [], []
-        with suppress(Unknown):
-            script = Script(self._flow, self._inputs, Path(way.moves[:-1]))
-            given, when = script.given, script.when
+        given: Sequence[Line] = ()
+        when: Sequence[Line] = ()
+        before = Path(way.moves[:-1])
+        with suppress(Unknown, RetakeFlowError, Unmet):
+            given, when = self._tried(before, before.moves[-1].route, move.source)
         return Skeleton(route, given, when, _end(move), " ".join(missing.split()))
 
-    def _holds(self, skeleton: Skeleton) -> bool:
+    def _tried(self, way: Path, route: Route | None, end: str) -> tuple[Sequence[Line], Sequence[Line]]:
+        """The steps along a way, without those that were not needed when it was tried.
+
+        Raises:
+            Unknown: None are known, or they lead elsewhere.
+            Unmet: They lead elsewhere.
+            RetakeFlowError: They cannot be taken.
+        """
+        script = Script(self._flow, self._inputs, way)
         self._coverage.clear()
         trial = Trial(Premise(self._flow, dict(self._inputs), machine=self._coverage.machine), _MOST_RECORDS)
         try:
-            for line in (*skeleton.given, _RUN, *skeleton.when):
+            for line in (*script.given, _RUN):
                 line.do(trial)
-            return self._coverage.took(skeleton.route) and skeleton.then in entered(trial)
-        except (RetakeFlowError, Unmet):
-            return False
+            when = list(_needed(trial, script.when[:-1]))
+            for line in script.when[-1:]:
+                if route is None or not self._coverage.took(route):
+                    line.do(trial)
+                    when.append(line)
+            if (route is not None and not self._coverage.took(route)) or end not in entered(trial):
+                raise Unknown(end)
+            return script.given, when
         finally:
             trial.close()
+
+
+def _needed(trial: Trial, lines: Sequence[Line]) -> Iterator[Line]:
+    """Take steps, except to wait for a state that has come by itself."""
+    since = 0
+    for line in lines:
+        if line.until and (trial.within(line.until) or line.until in entered(trial)[since:]):
+            continue
+        if not line.until:
+            since = len(entered(trial))
+        line.do(trial)
+        yield line
 
 
 def _end(move: Move) -> str:
