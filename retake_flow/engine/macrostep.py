@@ -179,7 +179,7 @@ class Macrostep(Moment):
         """A final state ends the run; that of a sub-flow is an event of the state that the sub-flow runs in."""
         reason = "" if state.reason is None else str(self.filled(state.reason, state.root))
         if not state.root:
-            self._finish(state.final, reason, Phase.COMPLETED if state.final != "failed" else Phase.FAULTED)
+            self._finish(state.final, reason, Phase.FAULTED if state.fails else Phase.COMPLETED)
             return
         within = self.chart.paths[state.root].items()
         result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}

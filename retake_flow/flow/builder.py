@@ -96,6 +96,7 @@ class Builder:
             children=children or tuple(inner for inner, state in inside.items() if state.parent == path),
             wait=value.get("wait"),
             final=data.get("final", ""),
+            fails=data.get("final") == "failed" or data.get("fails", False),
             reason=value.get("reason"),
             routes=dict(self._routes(path, data.get("transitions", {}), (*where, "transitions"))),
             activities={

@@ -263,7 +263,8 @@ class _Drawing:
 
 def _look(state: State) -> Look:
     if state.final:
-        return {"completed": Look.COMPLETED, "failed": Look.FAILED}.get(state.final, Look.ENDED)
+        look = Look.COMPLETED if state.final == "completed" else Look.ENDED
+        return Look.FAILED if state.fails else look
     looks = {"do": Look.ACTION, "ask": Look.ASKING, "flow": Look.SUB_FLOW, "wait": Look.WAITING}
     return {**looks, "states": Look.FRAME, "history": Look.HISTORY}.get(state.kind, Look.RESTING)
 

@@ -195,6 +195,7 @@ class State:
         parent: The path of the state around it; "" at the top.
         kind: `do`, `ask`, `flow`, `states`, `wait`, `final`, `history` or `rest`.
         initial: The path of the state inside to begin with; of a history state, where it leads the first time.
+        fails: Whether a run that ends here has failed.
         history: `shallow` or `deep`, when going to it enters what was active last in the state around it.
         always: The routes that are taken as soon as their guards hold.
         on_crash: What to do when the process died while its action was under way; "" is what the action's
@@ -217,6 +218,7 @@ class State:
     children: tuple[str, ...] = ()
     wait: Value | None = None
     final: str = ""
+    fails: bool = False
     reason: Value | None = None
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     activities: Mapping[str, Activity] = field(default_factory=dict)

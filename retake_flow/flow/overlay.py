@@ -21,7 +21,7 @@ _OF_KIND = {
     "do": ("with", "needs", "retry", "poll", "undo", "on_crash"),
     "flow": ("with",),
     "states": ("initial",),
-    "final": ("reason",),
+    "final": ("reason", "fails"),
     "history": ("initial",),
 }
 _ROUTES = ("transitions", "always")

@@ -266,6 +266,10 @@ _STATE: Schema = {
             "pattern": STATE_NAME,
             "examples": ["completed", "failed"],
         },
+        "fails": {
+            "description": "Whether a run that ends here has failed; `failed` has in any case.",
+            "type": "boolean",
+        },
         "reason": {
             "description": "What to tell the person when the run ends here, and what to do.",
             "type": "string",
@@ -297,6 +301,7 @@ _STATE: Schema = {
         "needs": ["do"],
         "states": ["initial"],
         "reason": ["final"],
+        "fails": ["final"],
     },
     "allOf": [
         {

@@ -146,5 +146,5 @@ class Run:
 
     @property
     def succeeded(self) -> bool:
-        """Whether it has come to a final state other than `failed`."""
+        """Whether it has come to a final state that does not count as a failure."""
         return self.phase is Phase.COMPLETED

@@ -174,6 +174,20 @@ def test_an_effect_that_cannot_be_evaluated_ends_the_run_as_failed() -> None:
     assert "there is no 'nothing' here" in talk.run.reason
 
 
+@pytest.mark.parametrize(
+    ("end", "phase"),
+    [
+        ("final: completed", Phase.COMPLETED),
+        ("final: refused", Phase.COMPLETED),
+        ("final: refused, fails: true", Phase.FAULTED),
+        ("final: failed", Phase.FAULTED),
+    ],
+)
+def test_an_end_says_whether_the_run_has_failed(end: str, phase: Phase) -> None:
+    """What an end is called is for whoever runs the flow; whether it is a failure stands beside it."""
+    assert Talk(f"a: {{{end}}}").run.phase is phase
+
+
 # --- eventless transitions ------------------------------------------------------------------------------------
 
 
