@@ -10,6 +10,7 @@ from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.flow.model import Flow, Route
 from retake_flow.flow.moves import Move, Moves
 from retake_flow.testing.coverage import Key, key
+from retake_flow.testing.solving import solve, wishes
 
 #: How many ways along one transition are looked at, the shortest first.
 _MOST_WAYS = 12
@@ -46,7 +47,7 @@ class Paths:
         self._reached = self._reach()
         self._along: dict[Key, list[Path]] = {}
         for path in self._reached.values():
-            for move in self._moves.of(path.moves[-1].target):
+            for move in self._ways_on(path):
                 if move.route is not None:
                     ways = self._along.setdefault(key(move.route), [])
                     if len(ways) < _MOST_WAYS:
@@ -60,6 +61,15 @@ class Paths:
         """The ways that end with a transition, the shortest first."""
         return self._along.get(key(route), [])
 
+    def _ways_on(self, path: Path) -> Iterator[Move]:
+        """What can happen next; not where a guard asks for another kind of error."""
+        for move in self._moves.of(path.moves[-1].target):
+            before, _, kind = move.occurrence.name.rpartition("error.")
+            wanted = wishes(move.refused, move.route.when if move.route else None)
+            event = {"name": move.occurrence.name, "kind": kind}
+            if not kind or before or solve(wanted, "event", {}, {"event": event}) is not None:
+                yield move
+
     def _reach(self) -> dict[str, Path]:
         """The shortest way to each state that can be the innermost active one, nearest first."""
         start = self._moves.start()
@@ -67,7 +77,7 @@ class Paths:
         queue = deque([start.target])
         while queue:
             path = reached[queue.popleft()]
-            for move in self._moves.of(path.moves[-1].target):
+            for move in self._ways_on(path):
                 if move.target and move.target not in reached:
                     reached[move.target] = Path((*path.moves, move))
                     queue.append(move.target)

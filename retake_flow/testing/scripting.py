@@ -73,13 +73,14 @@ class Script:
         """
         self._flow = flow
         self._answers: dict[str, list[_Answer]] = {}
+        self.given: list[Line] = [*_inputs(flow, inputs)]
         self.when: list[Line] = []
         for move in way.moves[1:]:
             self._move(move)
         if way.moves[1:]:
             last = way.moves[-1]
             self._until(last.target or last.source)
-        self.given = [*_inputs(flow, inputs), *self._mocks()]
+        self.given += self._mocks()
 
     # --- moves --------------------------------------------------------------------------------------------
 
@@ -146,6 +147,9 @@ class Script:
         elif "error." in end:
             kind = end.rpartition(".")[2]
             self._fail(activity.key, kind, wanted, activity.retry.max if activity.retry else 0)
+        elif end == "exited" and activity.retry is not None:
+            key = activity.key
+            self.given.append(Line(f"Given {key} exits after 1s", lambda trial: trial.answers.exits(key, 1.0)))
         elif end == "exited":
             self._until(state.path)
             exits = {"result": {"state": activity.key, "outcome": "exited"}}
