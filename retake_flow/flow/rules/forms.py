@@ -17,8 +17,6 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "between": (("between", "and", "nothing"), ()),
     "while": (("while", "also"), ()),
 }
-#: Keys of rules behind which conditions stand; behind all others stands what happens.
-CONDITIONS: Final = ("while", "also")
 #: What can happen, by the key that says so, and what else can be said of each.
 VERBS: Final[dict[str, tuple[str, ...]]] = {
     "begins": ("with", "while"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -91,9 +92,9 @@ def found(flow: Flow, name: str) -> File | None:
 
 
 def uses(flow: Flow) -> Iterator[Use]:
-    """Each naming of a rules file that is there, as `Sources.uses` gives those of sub-flows."""
+    """Each rules file as it is seen from the flow's file, as `Sources.uses` gives sub-flows."""
     for file in filter(None, (found(flow, name) for name in flow.rules)):
-        yield (), str(file.absolute()), sha256(file.read_bytes()).hexdigest()
+        yield (), os.path.relpath(file, File(flow.file).parent), sha256(file.read_bytes()).hexdigest()
 
 
 def _named(flow: Flow) -> Position:

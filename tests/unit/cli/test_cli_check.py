@@ -138,3 +138,15 @@ def test_an_unknown_code_and_no_flow_are_refused(command: Command) -> None:
     said = command("check", "--explain", "RF99")
     assert (said.code, said.err.splitlines()[0]) == (2, "retake-flow: there is no code 'RF99'")
     assert command("check").code == 2
+
+
+def test_programs_get_the_path_on_which_a_rule_is_broken(command: Command, folder: Path) -> None:
+    """With --json, a broken rule comes with each move to it: the event, the guards, the states left and entered."""
+    states = "{start: {do: retake.start_stream, transitions: {done: over}}, over: {final: ok}}"
+    (folder / "f.yaml").write_text(f"flow: f\ninitial: start\nstates: {states}\n")
+    [record] = command("check", "f.yaml", "--json").records
+    paths = {problem["message"].split()[4]: problem.get("path") for problem in record["problems"]}
+    assert paths["verified_first:"] == [
+        {"event": "", "from": "", "refused": [], "when": None, "left": [], "entered": ["start"]}
+    ]
+    assert [move["event"] for move in paths["session_stopped:"]] == ["", "done"]

@@ -9,6 +9,7 @@ import pytest
 
 from retake_flow.cli import flows, verdicts
 from retake_flow.cli.verdicts import Verdicts
+from retake_flow.flow import library
 from retake_flow.settings import Settings
 
 
@@ -89,3 +90,33 @@ def test_the_same_flow_in_another_folder_is_judged_by_the_sub_flows_there(
     assert Verdicts(settings.cache_folder).known_good(Path("A/main.yaml").read_bytes(), "A/main.yaml")
     found = flows.problems(str(where / "B" / "main.yaml"), settings)
     assert {problem.position.file for problem in found} == {str(where / "B" / "sub" / "b.yaml")}
+
+
+RULED = "flow: a\nrules: [house.yaml]\ninitial: z\nstates: {z: {final: ok}}\n"
+HOUSE = "rules: house\nevery_path: {quiet: {because: hush, before: z, comes: operator.tell}}\n"
+
+
+def test_changed_rules_make_a_verdict_worthless(tmp_path: Path) -> None:
+    """A flow that kept its rules is held against them anew when they have changed, or are others in another folder."""
+    settings = Settings.from_environment({"RETAKE_FLOW_CACHE": str(tmp_path / "cache")})
+    for folder in ("A", "B"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.yaml").write_text(RULED)
+        (tmp_path / folder / "house.yaml").write_text(HOUSE)
+    rules = tmp_path / "A" / "house.yaml"
+    rules.write_text(HOUSE.replace("before: z", "before: operator.tell"))
+    assert flows.problems(str(tmp_path / "A" / "a.yaml"), settings) == ()
+    assert Verdicts(settings.cache_folder).known_good(RULED.encode(), str(tmp_path / "A" / "a.yaml"))
+    assert [problem.code for problem in flows.problems(str(tmp_path / "B" / "a.yaml"), settings)] == ["RF070"]
+    rules.write_text(HOUSE)
+    assert [problem.code for problem in flows.problems(str(tmp_path / "A" / "a.yaml"), settings)] == ["RF070"]
+    rules.unlink()
+    assert [problem.code for problem in flows.problems(str(tmp_path / "A" / "a.yaml"), settings)] == ["RF071"]
+
+
+def test_other_rules_of_the_platform_are_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The platform's rules are part of the program that gives a verdict."""
+    (tmp_path / "platform.yaml").write_text("rules: platform")
+    Verdicts(tmp_path).remember(b"flow: a")
+    monkeypatch.setattr(library, "platform_rules", lambda: tmp_path / "platform.yaml")
+    assert not Verdicts(tmp_path).known_good(b"flow: a")

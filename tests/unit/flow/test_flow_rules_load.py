@@ -55,7 +55,11 @@ def test_every_form_is_read() -> None:
         ("first: {because: x, before", "first: {before", "6:10 the rule 'first' needs the key 'because'"),
         (", since: s.program", ", fresh: a.work", "6:88 'fresh' does not go with 'before' in the rule 'first'"),
         (", fresh: {begins: a.work}", "", "7:10 the rule 'fresh' has 'before_each' but no 'fresh'"),
-        ("between: a, and: {leaves: a}, nothing: [{ends: run}, {takes: stop}]", "", "8:10 the rule 'apart' says nothing"),
+        (
+            "between: a, and: {leaves: a}, nothing: [{ends: run}, {takes: stop}]",
+            "",
+            "8:10 the rule 'apart' says nothing",
+        ),
         ("before_each: s.program", "before_each: s.progam", "7:36 there is no action 's.progam'"),
         ("before_each: s.program", "before_each: {starts: s.program}", "7:37 unknown key 'starts' in what happens"),
         ("before_each: s.program", "before_each: [1]", "7:37 what happens must be a mapping"),
