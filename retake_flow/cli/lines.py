@@ -86,6 +86,8 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
     "chat_message": lambda r: chat_line(r["author"], r["text"]),
     "chat_sent": lambda r: f"> {r['text']}",
+    "chat_unanswered": lambda r: f"! {len(r['messages'])} in chat got no answer",
+    "responder_said": lambda r: f"  brain: {r['text']}",
     "stop_requested": lambda r: f"stopping: {r['reason']}" + (" (once more to kill)" * (r["reason"] == "interrupted")),
     "undo_finished": _undone,
     "run_ended": _run_ended,

@@ -11,14 +11,15 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from retake_flow.controls import stripped
-from retake_flow.errors import ResponderFailed, RetakeFlowError
+from retake_flow.errors import MissingProgram, ResponderFailed, RetakeFlowError
 from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
+from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
@@ -29,6 +30,9 @@ MOST_NOTES = 20  # lines of standard error that the journal gets for each batch
 
 _FORM = '{"replies": ["…"]}'
 _HINT = f"it answers each line with one line, {_FORM}, at once and not buffered; other words belong on standard error"
+_PLACES = (
+    "`command` names it from the folder of the flow's file when there is a `/` in it, else it is sought on the PATH"
+)
 
 Note = Callable[..., None]
 
@@ -43,8 +47,7 @@ async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], 
         settings: The `command`, and how long it may think about an answer (`timeout`).
         note: Writes into the journal.
     """
-    name, *arguments = map(str, settings["command"])
-    spec = ProcessSpec(argv=(program(name, folder), *arguments), folder=folder, fed=True, hint=_HINT)
+    spec = ProcessSpec(argv=tuple(map(str, settings["command"])), folder=folder, fed=True, hint=_HINT)
     brain = Brain(launcher, spec, duration.seconds(settings.get("timeout", THINKS)), note)
     try:
         yield brain
@@ -52,9 +55,17 @@ async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], 
         await brain.end()
 
 
-def program(name: str, folder: Path) -> str:
-    """What is started under a name: one with a `/` in it is found from the folder, others are sought on the PATH."""
-    return str(folder / name) if "/" in name else name
+def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """What is started under a name: one with a `/` in it is found from the folder, others are sought on the PATH.
+
+    Raises:
+        MissingProgram: There is none.
+    """
+    place = str((folder / name).absolute()) if "/" in name else name
+    if programs.found(place, environment) is None:
+        said = "is not there or may not be executed" if "/" in name else "is not installed"
+        raise MissingProgram(f"{place}, which is to answer chat, {said}", hint=_PLACES)
+    return place
 
 
 class Brain:
@@ -103,13 +114,19 @@ class Brain:
             self._said.append(f"{await self._process.ended()}; it is started again")
             await self.end()
         if self._process is None:
-            if self._spec.folder is not None and not self._spec.folder.is_dir():
-                raise ResponderFailed(f"{self._spec.folder}, where {self._spec.name} is to run, is not there any more")
             self._answers = _Lines()
-            opening = self._launcher.process(self._spec, stdout=self._answers.hear, line=self._said.append)
+            opening = self._launcher.process(self._found(), stdout=self._answers.hear, line=self._said.append)
             self._process = await self._running.enter_async_context(opening)
         self._said.extend(f"not asked: {_shown(line)}" for line in self._answers.dropped())
         return self._process
+
+    def _found(self) -> ProcessSpec:
+        """What is to be started, now that it is known to be there."""
+        name, *arguments = map(str, self._spec.argv)
+        folder = self._spec.folder or Path()
+        if not folder.is_dir():
+            raise ResponderFailed(f"the folder {folder}, where {name} is to run, is not there any more")
+        return replace(self._spec, argv=(program(name, folder, self._launcher.environment), *arguments))
 
     def _tell(self) -> None:
         """Write down what the program said beside its answers."""

@@ -60,7 +60,7 @@ def require_programs(flow: Flow) -> None:
         names = ", ".join(program.name for program in missing)
         raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
     for name in _brains(flow):
-        programs.require(brain.program(name, Path(flow.file).parent), inherited())
+        brain.program(name, Path(flow.file).parent, inherited())
 
 
 def _brains(flow: Flow) -> Iterator[str]:

@@ -27,6 +27,8 @@ T = "2026-01-01T12:34:56.789Z"
         ({"event": "notice", "message": "first\nsecond"}, ["• first", "• second"]),
         ({"event": "chat_message", "author": "ann", "text": "hi"}, ["ann: hi"]),
         ({"event": "chat_sent", "text": "welcome"}, ["> welcome"]),
+        ({"event": "chat_unanswered", "messages": ["7", "8"]}, ["! 2 in chat got no answer"]),
+        ({"event": "responder_said", "text": "awake"}, ["  brain: awake"]),
         ({"event": "stop_requested", "reason": "interrupted"}, ["stopping: interrupted (once more to kill)"]),
         ({"event": "undo_finished", "state": "a", "action": "x.y", "outcome": "done", "result": {"seconds": 9}},
          ["← x.y: seconds 9"]),

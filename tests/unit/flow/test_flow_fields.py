@@ -102,6 +102,14 @@ def test_formats_of_ours_are_held_against_values() -> None:
     assert mismatch("x", {"type": "string", "format": "email"}) == ""
 
 
+def test_an_object_has_what_its_schema_requires() -> None:
+    """`required` as a list is JSON Schema's own word and holds; as a truth value it is ours."""
+    schema = {"type": "object", "required": ["command"]}
+    assert mismatch({}, schema) == "does not fit: 'command' is a required property"
+    assert mismatch({"command": 1}, schema) == ""
+    assert mismatch({}, {"type": "object", "required": True}) == ""
+
+
 def test_words_of_ours_are_none_of_json_schema() -> None:
     """A schema with `secret` and `optional` is one; one with a `$ref` that leads nowhere or a wrong type is told."""
     assert flaw({"type": "string", "secret": True, "optional": True, "default": 3, "format": "post"}) == ""

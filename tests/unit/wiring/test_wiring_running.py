@@ -63,7 +63,7 @@ def test_the_programs_of_a_flow_are_required_before_it_runs(monkeypatch: pytest.
 def test_a_program_that_answers_chat_is_required_before_the_flow_runs(tmp_path: Path, command: str) -> None:
     """An operator's own program that is not there is named; one with a `/` is sought beside the flow."""
     flow = loaded(ANSWERED.replace("PROGRAM", command), str(tmp_path / "flow.yaml"))
-    with pytest.raises(MissingProgram, match="brain is not installed"):
+    with pytest.raises(MissingProgram, match="brain, which is to answer chat, is not"):
         running.require_programs(flow)
     (tmp_path / "brain").write_text("#!/bin/sh\n")
     (tmp_path / "brain").chmod(0o755)
