@@ -40,7 +40,12 @@ class Phrase:
     @cached_property
     def _regex(self) -> re.Pattern[str]:
         parts = re.split(r"(\{\w+\})", self.wording)
-        return re.compile("".join(f"(?P<{p[1:-1]}>.+?)" if _PLACE.fullmatch(p) else re.escape(p) for p in parts))
+        pattern, named = "", set[str]()
+        for part in parts:
+            name = part[1:-1] if _PLACE.fullmatch(part) else ""
+            pattern += f"(?P<{name}>.+?)" if name and name not in named else ".+?" if name else re.escape(part)
+            named.add(name)
+        return re.compile(pattern)
 
     @property
     def places(self) -> list[str]:
