@@ -79,7 +79,8 @@ class Brain:
         self._process: Process | None = None
         self._running = AsyncExitStack()
         self._answers = _Lines()
-        self._said: deque[str] = deque()
+        self._said: list[str] = []
+        self._more = 0
 
     async def respond(self, batch: Batch) -> Answer:
         """What the program says to new messages.
@@ -111,13 +112,14 @@ class Brain:
     async def _started(self) -> Process:
         """The program as it runs, with nothing left of what it said unasked."""
         if self._process is not None and not self._process.alive:
-            self._said.append(f"{await self._process.ended()}; it is started again")
+            self._hear(f"{await self._process.ended()}; it is started again")
             await self.end()
         if self._process is None:
             self._answers = _Lines()
-            opening = self._launcher.process(self._found(), stdout=self._answers.hear, line=self._said.append)
+            opening = self._launcher.process(self._found(), stdout=self._answers.hear, line=self._hear)
             self._process = await self._running.enter_async_context(opening)
-        self._said.extend(f"not asked: {_shown(line)}" for line in self._answers.dropped())
+        for line in self._answers.dropped():
+            self._hear(f"not asked: {_shown(line)}")
         return self._process
 
     def _found(self) -> ProcessSpec:
@@ -128,11 +130,18 @@ class Brain:
             raise ResponderFailed(f"the folder {folder}, where {name} is to run, is not there any more")
         return replace(self._spec, argv=(program(name, folder, self._launcher.environment), *arguments))
 
+    def _hear(self, line: str) -> None:
+        """Keep what the program said beside its answers, as far as it will be written down."""
+        if len(self._said) < MOST_NOTES:
+            self._said.append(line)
+        else:
+            self._more += 1
+
     def _tell(self) -> None:
         """Write down what the program said beside its answers."""
-        lines, more = list(self._said)[:MOST_NOTES], len(self._said) - MOST_NOTES
-        self._said.clear()
-        for line in [*lines, *([f"and {more} more lines"] if more > 0 else [])]:
+        lines = [*self._said, *([f"and {self._more} more lines"] if self._more else [])]
+        self._said, self._more = [], 0
+        for line in lines:
             self._note("responder_said", text=line)
 
 
@@ -149,7 +158,7 @@ class _Lines:
         *whole, self._partial = (self._partial + data).split(b"\n")
         if len(self._partial) > LONGEST_ANSWER:
             whole, self._partial = [*whole, self._partial], b""
-        self._whole.extend(whole)
+        self._whole.extend(whole[: MOST_NOTES - len(self._whole)])  # nobody asks for more
         if whole:
             self._news.set()
 

@@ -291,3 +291,32 @@ def test_a_brain_ends_with_its_activity(ask: Any) -> None:
         await asyncio.wait([thinking])
 
     ask(program, left_alone)
+
+
+def test_a_flood_between_two_batches_is_not_kept(ask: Any, notes: Notes) -> None:
+    """A program that writes without being asked fills neither our memory nor the journal."""
+    program = """
+        import json, sys
+        for number, line in enumerate(sys.stdin):
+            print(json.dumps({"replies": [str(number)]}), flush=True)
+            if number == 0:
+                print("\\n".join(["x"] * 50_000), flush=True)
+                print("\\n".join(["y"] * 50_000), file=sys.stderr, flush=True)
+                print("over", file=sys.stderr, flush=True)
+    """
+
+    async def flooded(running: Brain) -> None:
+        await running.respond(BATCH)
+        over, hear = asyncio.Event(), running._process._line  # type: ignore[union-attr]
+
+        def heard(line: str) -> None:
+            hear(line)  # type: ignore[misc]
+            if line == "over":
+                over.set()
+
+        running._process._line = heard  # type: ignore[union-attr]
+        await over.wait()
+        assert len(running._said) + len(running._answers._whole) <= 40
+
+    ask(program, flooded)
+    assert len(notes) <= 21
