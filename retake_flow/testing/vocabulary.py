@@ -33,6 +33,8 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "words": (r".+", str),
     "value": (r".+", typed),
     "time": (r"\d[\w.]*", duration.seconds),
+    "part": ("display|window manager|content window|encoder|screenshot", str),
+    "after": (r"[\d.]+", float),
     "count": (r"\d+", int),
     "times": (r"\d+", int),
 }

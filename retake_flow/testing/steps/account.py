@@ -1,4 +1,4 @@
-"""Steps about the agent's account: credentials, registration, verification."""
+"""Rehearsed runs, the agent's account: credentials, registration, verification."""
 
 from __future__ import annotations
 

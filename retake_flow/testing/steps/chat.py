@@ -1,4 +1,4 @@
-"""Steps about chat: who writes, what the agent answers, and how soon."""
+"""Rehearsed runs, the chat: who writes, what the agent answers, and how soon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps that lead a run whose actions are mocked: nothing happens but what they say and what follows from it."""
+"""Leading a run whose actions are mocked: nothing happens but what is said, and what follows from it."""
 
 from __future__ import annotations
 

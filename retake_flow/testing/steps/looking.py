@@ -1,4 +1,4 @@
-"""Steps that look at a run: where it is and was, how it ended, what it did, asked and told."""
+"""Looking at a run, mocked or rehearsed: where it is and was, how it ended, what it did, asked and told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps about what actions answer that are not performed. What nobody speaks of goes well.
+"""What actions answer that are not performed; what nobody speaks of goes well.
 
 A place is an action (`retake.verification_status`), or a state or an activity that performs one (`verification`,
 `pushing:encoder`, `encoder`), by the end of its name.

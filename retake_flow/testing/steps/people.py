@@ -1,4 +1,4 @@
-"""Steps about people who are asked, processes that die, and runs that go on."""
+"""Rehearsed runs: people who are asked, processes that die, runs that go on."""
 
 from __future__ import annotations
 

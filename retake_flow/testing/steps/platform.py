@@ -1,4 +1,4 @@
-"""Steps about the platform: how it behaves, what goes wrong there, and what it was asked."""
+"""Rehearsed runs, the platform: how it behaves, what goes wrong there, and what it was asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every scenario begins with: the flow, its inputs, and nothing run yet."""
+"""Every scenario: the flow, its inputs, and nothing run yet."""
 
 from __future__ import annotations
 

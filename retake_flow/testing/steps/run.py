@@ -1,4 +1,4 @@
-"""Steps about the run as a whole: how it is set up, played, interrupted, and how it ended."""
+"""Rehearsed runs as a whole: how they are set up, played, interrupted, and how they ended."""
 
 from __future__ import annotations
 

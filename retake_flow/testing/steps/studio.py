@@ -1,4 +1,4 @@
-"""Steps about the programs of the studio."""
+"""Rehearsed runs, the programs of the studio."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pytest_bdd import given, parsers, then
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import since_start
 from retake_flow.testing.studio import Trouble, Way
+from retake_flow.testing.vocabulary import Wording
 
 
 @given(parsers.re(r"the (?P<part>[a-z ]+?) (?P<way>is missing|never becomes ready|fails)(?P<once> once)?"))
@@ -21,7 +22,7 @@ def mortal(rehearsal: Rehearsal, part: str, after: float) -> None:
     rehearsal.troubles.append(Trouble(part, "dies", after, times=None))
 
 
-@given(parsers.parse("the {part} is killed {after:g} s into {state}"))
+@given(Wording("the {part} is killed {after} s into {state}"))
 def killed(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
     """Somebody kills a program."""
     rehearsal.intervene(state, after, lambda scene: scene.stage.kill(part))
