@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from retake_flow.errors import UsageError
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import Position
 from retake_flow.flow.source import Source, decode, parse
-from retake_flow.testing.flaws import Flaw
+from retake_flow.testing.flaws import Flaw, Flawed
 
 #: What is put in the places of a wording to find out what it may stand for.
 SAMPLES = ("1", "1s", "some", "a/b", "some.thing", "/", "POST /some")
@@ -146,21 +145,22 @@ def of_file(file: Path) -> list[Phrase]:
     """The phrases in a YAML file: a mapping from wordings to what they stand for.
 
     Raises:
-        UsageError: It cannot be read, or holds something else.
+        Flawed: It cannot be read, or holds something else.
     """
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+        raise Flawed([Flaw(Position(str(file), 1, 1), f"{file} cannot be read: {error.strerror}")]) from None
     text, problems = decode(content, str(file))
     source = parse(text, str(file)) if not problems else Source(str(file), text, problems=problems)
     if source.problems:
-        raise UsageError("\n".join(f"{p.position}: {p.message}" for p in source.problems))
+        raise Flawed(Flaw(problem.position, problem.message, problem.hint) for problem in source.problems)
     if not isinstance(source.data, dict):
-        raise UsageError(f"{source.value(())}: a mapping is expected, from wordings to the steps they stand for")
+        message = "a mapping is expected, from wordings to the steps they stand for"
+        raise Flawed([Flaw(source.value(()), message)])
     for wording, step in source.data.items():
         if not (isinstance(step, str) and step.strip() and wording.strip()):
-            raise UsageError(f"{source.value((wording,))}: {wording!r} must stand for a step, written as a text")
+            raise Flawed([Flaw(source.value((wording,)), f"{wording!r} must stand for a step, written as a text")])
     return [_phrase(source, (wording,), step) for wording, step in source.data.items()]
 
 

@@ -51,7 +51,9 @@ def play(suite: Suite, features: Sequence[Path], select: str = "") -> None:
         raise UsageError("there is no scenario" + (f" that fits {select!r}" if select else " in these features"))
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         lines = [line for line in said.getvalue().splitlines() if line.strip()]
-        raise UsageError("\n".join(["the scenarios could not be played:", *lines[-_LAST_LINES:]]))
+        raise UsageError(
+            "\n".join(["the scenarios could not be played:", *lines[-_LAST_LINES:], suite.broken]).rstrip()
+        )
 
 
 @contextmanager

@@ -79,6 +79,7 @@ class Suite:
         verdicts: How each scenario ended, in the order in which they were played.
         coverage: What of the flow they have reached.
         flaws: Why nothing is played.
+        broken: What went wrong beside the scenarios; "" when nothing did.
     """
 
     def __init__(self, under_test: UnderTest) -> None:
@@ -86,6 +87,7 @@ class Suite:
         self.verdicts: list[Verdict] = []
         self.coverage = Coverage(under_test.flow)
         self.flaws: list[Flaw] = []
+        self.broken = ""
         self._under_test = under_test
         self._files: list[FeatureFile] = []
 
@@ -122,7 +124,11 @@ class Suite:
 
     def _flaws(self, file: FeatureFile) -> Iterator[Flaw]:
         known = collection.known(file)
-        spoken = Phrases(self._phrases(file.path.parent))
+        try:
+            spoken = Phrases(self._phrases(file.path.parent))
+        except Flawed as error:
+            yield from error.flaws
+            return
         flaws = list(spoken.flaws(partial(collection.is_step, contexts=known), partial(_near, known)))
         yield from flaws
         if not flaws:
@@ -132,6 +138,10 @@ class Suite:
         files = dict.fromkeys([*(file.resolve() for file in self._under_test.phrases), (folder / PHRASES).resolve()])
         there = [Path(shown(file)) for file in files if file.name != PHRASES or file.is_file()]
         return [*phrases.of_flow(self._under_test.flow), *(each for file in there for each in phrases.of_file(file))]
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep what went wrong beside the scenarios."""
+        self.broken = f"{type(excinfo.value).__name__}: {excinfo.value}"
 
     # --- how it goes --------------------------------------------------------------------------------------
 

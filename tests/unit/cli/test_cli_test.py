@@ -1,0 +1,156 @@
+"""`retake-flow test` and `retake-flow paths`: scenarios played, and scenarios begun."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_command import Command
+
+_FLOW = """
+flow: hello
+initial: look
+inputs: {long: {type: string, format: duration, default: 30s}}
+states:
+  look:
+    do: retake.verification_status
+    transitions: {done: [{when: result.verified, to: wait}, {to: bad}], error: bad}
+  wait: {wait: "{{ inputs.long }}", transitions: {done: good}}
+  good: {final: completed}
+  bad: {final: failed, reason: "it is so"}
+"""
+_FEATURE = """
+Feature: Hello
+  Scenario: It ends
+    When the flow is run
+    And 30s pass
+    Then the run is completed
+
+  Scenario: It ends otherwise
+    Given look takes 2s
+    When the flow is run
+    And 30s pass
+    Then the run is completed
+"""
+
+
+@pytest.fixture
+def hello(folder: Path) -> Path:
+    """A folder with a flow and its features."""
+    (folder / "hello.yaml").write_text(_FLOW, encoding="utf-8")
+    (folder / "features").mkdir()
+    (folder / "features" / "hello.feature").write_text(_FEATURE, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.usefixtures("hello")
+def test_programs_get_one_object_a_scenario(command: Command) -> None:
+    """With what failed, where, what was expected and got, the journal; then the summary and what was not reached."""
+    said = command("test", "hello.yaml", "--json")
+    first, second, last = said.records
+    assert said.code == 1
+    assert (first["scenario"], first["outcome"], first["failure"]) == ("It ends", "passed", None)
+    assert (second["file"], second["line"], second["outcome"]) == ("features/hello.feature", 8, "failed")
+    failure = second["failure"]
+    assert (failure["step"], failure["line"]) == ("Then the run is completed", 12)
+    assert (failure["expected"], failure["got"]) == ("completed", "in 'wait', and it goes on")
+    assert any("2.000 s  state_entered     wait" in line for line in failure["journal"])
+    assert last["summary"] == {"passed": 1, "failed": 1, "skipped": 0}
+    assert [missed["state"] for missed in last["coverage"]["states"]["missed"]] == ["bad"]
+    assert [missed["on"] for missed in last["coverage"]["transitions"]["missed"]] == ["done", "error"]
+
+
+@pytest.mark.usefixtures("hello")
+def test_inputs_mocks_and_a_choice(command: Command, hello: Path) -> None:
+    """A longer wait by --set, an answer by --mock, and only the scenarios that fit."""
+    assert "1 scenario: 1 failed" in command("test", "hello.yaml", "-k", "otherwise").out
+    assert command("test", "hello.yaml", "--set", "long=10s").code == 0
+    (hello / "mocks.yaml").write_text("look: {value: {verified: false}}\n", encoding="utf-8")
+    said = command("test", "hello.yaml", "--mock", "mocks.yaml", "--coverage", "off")
+    assert said.code == 1
+    assert "got: failed in 'bad': it is so" in said.out
+    assert "reached" not in said.out
+
+
+@pytest.mark.usefixtures("hello")
+def test_nothing_is_left_behind(command: Command, hello: Path) -> None:
+    """Neither a cache nor compiled files, nor anything in the folder for temporary files."""
+    command("test", "hello.yaml")
+    assert sorted(str(path.relative_to(hello)) for path in hello.rglob("*")) == [
+        "features",
+        "features/hello.feature",
+        "hello.yaml",
+    ]
+
+
+@pytest.mark.usefixtures("hello")
+@pytest.mark.parametrize("name", ["pytest.ini", "conftest.py"])
+def test_no_configuration_of_pytest_has_a_part_in_it(command: Command, hello: Path, name: str) -> None:
+    """What stands above the features is for other tests."""
+    (hello / name).write_text("[pytest]\naddopts = --no-such-option\n", encoding="utf-8")
+    assert "1 passed, 1 failed" in command("test", "hello.yaml").out
+
+
+@pytest.mark.usefixtures("hello")
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 2, "say which flow"),
+        (("hello.yaml", "nowhere"), 2, "there is no nowhere"),
+        (("hello.yaml", "hello.yaml"), 2, "is no feature"),
+        (("hello.yaml", "-k", "owl"), 2, "there is no scenario that fits 'owl'"),
+        (("hello.yaml", "--mock", "nowhere"), 2, "nowhere cannot be read"),
+        (("hello.yaml", "--phrases", "nowhere"), 2, "nowhere cannot be read"),
+        (("hello.yaml", "-k", "("), 2, "the scenarios could not be played"),
+        (("nowhere.yaml",), 2, "there is no flow"),
+    ],
+)
+def test_what_cannot_be_is_told(command: Command, arguments: tuple[str, ...], code: int, words: str) -> None:
+    """By one message, without a traceback; for programs as an error object."""
+    said = command("test", *arguments)
+    assert (said.code, said.out) == (code, "")
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert command("test", *arguments, "--json").records[0]["event"] == "error"
+
+
+@pytest.mark.usefixtures("hello")
+def test_a_conftest_that_cannot_be_read_is_told(command: Command, hello: Path) -> None:
+    """With what Python says of it."""
+    (hello / "features" / "conftest.py").write_text("import nowhere_at_all\n", encoding="utf-8")
+    said = command("test", "hello.yaml")
+    assert said.code == 2
+    assert "No module named 'nowhere_at_all'" in said.err
+
+
+def test_steps_are_listed_for_programs(command: Command) -> None:
+    """Without a flow; each with its wording, meaning and example."""
+    listed = command("test", "--steps", "--json").records
+    assert {"topic", "kind", "wording", "meaning", "example"} == set(listed[0])
+    assert any(step["wording"] == "the flow is run" for step in listed)
+
+
+@pytest.mark.usefixtures("hello")
+def test_the_shortest_ways_are_shown(command: Command) -> None:
+    """One along each transition, with its place."""
+    said = command("paths", "hello.yaml")
+    assert said.code == 0
+    assert "hello.yaml:9:57: wait: done → good\n    look —done→ wait —done→ good\n" in said.out
+    assert [record["on"] for record in command("paths", "hello.yaml", "--json").records] == [
+        "done",
+        "done",
+        "error",
+        "done",
+    ]
+
+
+@pytest.mark.usefixtures("hello")
+def test_only_what_is_missing_is_written(command: Command, hello: Path) -> None:
+    """What was written is played, and then nothing is missing."""
+    written = command("paths", "hello.yaml", "--gherkin", "--uncovered", "features")
+    assert written.out.count("Scenario:") == 2
+    (hello / "features" / "more.feature").write_text(written.out, encoding="utf-8")
+    assert "4 of 4 states, 4 of 4 transitions" in command("test", "hello.yaml").out
+    scenarios = command("paths", "hello.yaml", "--gherkin", "--json").records
+    assert [json.dumps(scenario["missing"]) for scenario in scenarios] == ['""'] * 4
