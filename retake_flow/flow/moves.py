@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from itertools import chain
 
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.expressions import Expression
@@ -151,6 +152,8 @@ class Moves:
         self._left = cache(partial(left, flow))
         self._entered = cache(partial(entered, flow, history={}))
         self._from = cache(self._around)
+        self._own = cache(lambda path: tuple(self.own(flow.states[path])))
+        self._beside = cache(lambda path: tuple(chain(*map(self.of_activity, flow.states[path].activities.values()))))
 
     def start(self) -> Move:
         """How a run begins."""
@@ -195,10 +198,9 @@ class Moves:
 
     def _around(self, active: str) -> tuple[Occurrence, ...]:
         """What can come from a state and those around it, and then from their activities."""
-        around = list(self.flow.around(active))
-        own = (each for state in around for each in self.own(state))
-        activities = (activity for state in around for activity in state.activities.values())
-        return (*own, *(each for activity in activities for each in self.of_activity(activity)))
+        around = [state.path for state in self.flow.around(active)]
+        own = (each for path in around for each in self._own(path))
+        return (*own, *(each for path in around for each in self._beside(path)))
 
     def own(self, state: State) -> Iterator[Occurrence]:
         """How what a state is there for can end; `timeout` and the ends of a sub-flow are the state's own."""

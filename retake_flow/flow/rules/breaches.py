@@ -18,7 +18,9 @@ from retake_flow.flow.rules.ways import Node, Way, Ways
 #: How often a path may turn out to pretend something of what was entered before, until it is believed.
 _DOUBTS = 12
 _OF_STATES = ("enters", "leaves", "settles")
-#: How many ways a flow may have that differ in what a rule names.
+#: How many nodes all rules together are followed over; what grows larger is followed for each of them alone.
+_MOST_TOGETHER = 20_000
+#: How many nodes a rule is followed over.
 _MOST = 200_000
 
 
@@ -65,8 +67,8 @@ def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tu
     reader = Reader(flow, moves, catalogue)
     plain = Ways(flow, moves, facts)
     found: list[Breach] = []
-    for rule in rules:
-        monitor, ways, watched = Monitor(rule, reader), plain, frozenset[str]()
+    for monitor in _suspected(plain, [Monitor(rule, reader) for rule in rules]):
+        ways, watched = plain, frozenset[str]()
         for _ in range(_DOUBTS):
             breach = _shortest(ways, monitor)
             doubtful = ways.doubtful(breach.path) - watched if breach is not None else frozenset()
@@ -102,12 +104,16 @@ class Monitor:
         self._known: dict[Fact, tuple[bool, bool, bool]] = {}
         self._names = {term.name for term in rule.terms}
 
+    def said(self, fact: Fact) -> tuple[bool, bool, bool]:
+        """Whether a fact is what must not happen, what forbids it from then on, and what allows it."""
+        if fact not in self._known:
+            self._known[fact] = self._said(fact)
+        return self._known[fact]
+
     def follow(self, facts: Iterable[Fact], allowed: bool) -> bool | Fact:
         """Whether it is allowed after some facts, or the one of them that breaks the rule."""
         for fact in facts:
-            if fact not in self._known:
-                self._known[fact] = self._said(fact)
-            offends, forbids, allows = self._known[fact]
+            offends, forbids, allows = self.said(fact)
             if offends and not allowed:
                 return fact
             allowed = allows or (allowed and not forbids)
@@ -121,6 +127,33 @@ class Monitor:
         old = bool(rule.forbids) and fact.verb == "shows"
         allows = not old and among(fact, rule.allows, sure=True)
         return among(fact, rule.offends, sure=False), among(fact, rule.forbids, sure=False), allows
+
+
+def _suspected(ways: Ways, monitors: list[Monitor]) -> list[Monitor]:
+    """The rules that may be broken, all of them followed at once: one bit says for each whether it allows."""
+    masks: dict[Fact, tuple[int, int, int]] = {}
+    broken, start = 0, ways.start()
+    pending = [(start, sum(monitor.rule.allowed << place for place, monitor in enumerate(monitors)))]
+    seen: set[tuple[Node, int]] = set()
+    while pending and len(seen) < _MOST_TOGETHER:
+        way, allowed = pending.pop()
+        for fact in way.facts:
+            if fact not in masks:
+                masks[fact] = _masks(fact, monitors)
+            offends, forbids, allows = masks[fact]
+            broken |= offends & ~allowed
+            allowed = (allowed & ~forbids) | allows
+        here = (way.after, allowed | broken)
+        if here not in seen:
+            seen.add(here)
+            pending += [(onward, here[1]) for onward in ways.of(way.after)]
+    return [monitor for place, monitor in enumerate(monitors) if pending or broken >> place & 1]
+
+
+def _masks(fact: Fact, monitors: list[Monitor]) -> tuple[int, int, int]:
+    said = [monitor.said(fact) for monitor in monitors]
+    offends, forbids, allows = (sum(each[kind] << place for place, each in enumerate(said)) for kind in range(3))
+    return offends, forbids, allows
 
 
 def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:

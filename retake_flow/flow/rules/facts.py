@@ -53,7 +53,8 @@ class Words:
         self.verbs = frozenset(term.verb for term in terms)
         self.actions = frozenset(term.name for term in terms if term.verb in ("begins", "done", "ends"))
         self.outcomes = frozenset(term.outcome for term in terms if term.outcome)
-        self.guards = any(term.where is not None for term in terms)
+        wheres = {term.where.text for term in terms if term.where is not None}
+        self.said = frozenset(said for where in wheres for said, _ in guards.literals(where, held=True))
 
 
 class Facts:
@@ -77,6 +78,7 @@ class Facts:
         # A path is looked at from many sides, and what happens on it is the same from each.
         self.begun = cache(self._begun)
         self.left = cache(self._left)
+        self._literals = cache(self._of_interest)
 
     def path(self, root: str, name: str) -> str:
         """The path of a state by its name in the flow itself or a sub-flow; "" when there is none."""
@@ -151,7 +153,7 @@ class Facts:
     def _of_activity(self, activity: Activity, name: str, leaf: str, known: frozenset[Literal]) -> Iterator[Fact]:
         raised = dict(activity.raises)
         if name in raised:
-            known = known | guards.literals(raised[name].text, held=True)
+            known = known | self._literals(raised[name].text, True)
             for outcome in self._outcomes(activity.do):
                 yield from self._of(activity, "ends", leaf, outcome, known)
             return
@@ -160,9 +162,9 @@ class Facts:
             yield from self._of(activity, "ends", leaf, what, known)
 
     def _until(self, state: State, outcome: str) -> frozenset[Literal]:
-        if state.poll is None or not self._words.guards or outcome.startswith("error"):
+        if state.poll is None or outcome.startswith("error"):
             return _NOTHING
-        return guards.literals(state.poll.until.text, held=True)
+        return self._literals(state.poll.until.text, True)
 
     def _shown(self, move: Move, sure: frozenset[Literal]) -> Iterator[Fact]:
         """What guards show of how actions have ended before."""
@@ -176,10 +178,15 @@ class Facts:
 
     def _sure(self, move: Move) -> frozenset[Literal]:
         """The conditions that are sure on a move."""
-        if move.route is None or not self._words.guards:
+        if move.route is None or not self._words.said or (move.route.when is None and not move.refused):
             return _NOTHING
-        held = guards.literals(move.route.when.text, held=True) if move.route.when is not None else _NOTHING
-        return held.union(*(guards.literals(guard.text, held=False) for guard in move.refused))
+        held = self._literals(move.route.when.text, True) if move.route.when is not None else _NOTHING
+        return held.union(*(self._literals(guard.text, False) for guard in move.refused))
+
+    def _of_interest(self, text: str, held: bool) -> frozenset[Literal]:
+        """The conditions that an expression makes sure of, as far as rules may ask for them."""
+        known = guards.literals(text, held=held)
+        return frozenset(each for each in known if each[0] in self._words.said or "outputs." in each[0])
 
     # --- what is done again --------------------------------------------------------------------------------------
 
@@ -202,7 +209,7 @@ class Facts:
             yield "again", self._of(who, "ends", leaf, "exited" if service else "error")
         if isinstance(who, State):
             if who.poll is not None:
-                refused = guards.literals(who.poll.until.text, held=False)
+                refused = self._literals(who.poll.until.text, False)
                 for outcome in self._outcomes(who.do):
                     yield "again", self._of(who, "ends", leaf, outcome, refused)
         elif not service:
