@@ -1,4 +1,4 @@
-"""Variants of a flow: a state taken out, or two that change places, as somebody might do it in an overlay."""
+"""Variants of go-live.yaml as overlays: a state taken out, or two that change places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import copy
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from flow_samples import GO_LIVE
@@ -35,8 +34,8 @@ Data = dict[str, Any]
 
 def go_live() -> Data:
     """The data of go-live.yaml, every target as a path from the top."""
-    data = parse(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml").data
-    model = _flow(data)
+    data = _written()
+    model = loaded(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
     for path, state in states(data):
         for event, listed in (state or {}).get("transitions", {}).items():
             known = model.states[path].routes[event]
@@ -122,8 +121,29 @@ def _mended(data: Data) -> Data:
     return mended
 
 
+def _written() -> Data:
+    data: Data = parse(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml").data
+    return data
+
+
 def _flow(data: Data) -> Flow:
-    return loaded(json.dumps(data), str(Path(GO_LIVE.parent) / "variant.yaml"))
+    """The flow that an overlay makes of go-live.yaml."""
+    overlay = {"extends": GO_LIVE.name, **_changes(_written(), data), "flow": "variant"}
+    return loaded(json.dumps(overlay), str(GO_LIVE.parent / "variant.yaml"))
+
+
+def _changes(old: Data, new: Data) -> Data:
+    """What an overlay says to make one mapping of another: null takes away, mappings are merged."""
+    gone: Data = dict.fromkeys(old.keys() - new.keys())
+    changed: Data = {}
+    for key, value in new.items():
+        was = old.get(key)
+        if isinstance(was, dict) and isinstance(value, dict):
+            inner = _changes(was, value)
+            changed |= {key: inner} if inner else {}
+        elif was != value:
+            changed[key] = value
+    return {**gone, **changed}
 
 
 def _at(data: Data, path: str) -> Data:
