@@ -22,7 +22,9 @@ from retake_flow.testing.phrases import Phrases
 from retake_flow.testing.vocabulary import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from retake_flow.flow.problems import Position
 
 _KINDS = ("given", "when", "then")
 
@@ -108,12 +110,23 @@ def _unplayable(feature: Feature, node: FeatureFile) -> Iterator[Flaw]:
             )
             continue
         function = step_function_context_registry[definitions[-1].func].step_func
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            code = function.__code__
-            at = f"{shown(Path(code.co_filename))}:{code.co_firstlineno}"
-            hint = f"make {function.__name__} ({at}) a plain function"
-            message = f"the step {step.name!r} is async, so it would never be awaited, and always pass"
-            yield Flaw(position, message, hint)
+        yield from _unfit(step, function, position)
+
+
+def _unfit(step: Step, function: Callable[..., object], position: Position) -> Iterator[Flaw]:
+    """Why a step cannot be played by its function as it is written."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        code = function.__code__
+        at = f"{shown(Path(code.co_filename))}:{code.co_firstlineno}"
+        message = f"the step {step.name!r} is async, so it would never be awaited, and always pass"
+        yield Flaw(position, message, f"make {function.__name__} ({at}) a plain function")
+    taken = inspect.signature(function).parameters
+    for name, what, given in (("datatable", "table", step.datatable), ("docstring", "text", step.docstring)):
+        if given is None and name in taken and taken[name].default is inspect.Parameter.empty:
+            hint = "write it below the step, `| name | value |`" if what == "table" else 'write it below, between """'
+            yield Flaw(position, f"the step {step.name!r} needs a {what}", hint)
+        elif given is not None and name not in taken:
+            yield Flaw(position, f"the step {step.name!r} takes no {what}", "it would not be looked at")
 
 
 def _rendered(feature: Feature) -> Iterator[Step]:

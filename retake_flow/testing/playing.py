@@ -36,6 +36,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "") -> None:
     Raises:
         Flawed: They cannot be played as they are written.
         UsageError: There is no scenario, or what is beside them cannot be read.
+        KeyboardInterrupt: Somebody has pressed Ctrl-C.
     """
     folders = [str(path if path.is_dir() else path.parent) for path in (path.resolve() for path in features)]
     common = os.path.commonpath(folders)
@@ -45,6 +46,8 @@ def play(suite: Suite, features: Sequence[Path], select: str = "") -> None:
         arguments += ["--import-mode", "importlib", "--basetemp", os.path.join(scratch, "tests"), "-k", select]
         with redirect_stdout(said), redirect_stderr(said):
             code = pytest.main([*arguments, *(str(path.resolve()) for path in features)], plugins=[suite])
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
     if suite.flaws:
         raise Flawed(suite.flaws)
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +23,8 @@ from retake_flow.simulation.simulation import Simulation
 from retake_flow.testing.mocked import Answers
 from retake_flow.testing.observed import Unmet, named
 
+#: Where in the line of a script something is wrong, which a scenario does not show.
+_WHERE: Final = re.compile(r"^(answer|result|error|event|advance)(\.\w+)*: ")
 #: How much may happen while something is waited for; a stream of a day has fewer records.
 MOST_RECORDS: Final = 100_000
 
@@ -99,7 +102,9 @@ class Trial:
         self._seen = self._led.take(json.dumps(happening).encode(), 1)
         error = self._seen.get("error")
         if error:
-            raise UsageError(error["message"], hint=error["hint"])
+            asked = ", ".join(self.run.gates)
+            hint = f"it asks: {asked}" if "answer" in happening and asked else error["hint"]
+            raise UsageError(_WHERE.sub("", error["message"]), hint=hint)
 
     def until(self, state: str) -> None:
         """Let time pass until a state is active, or was entered meanwhile.

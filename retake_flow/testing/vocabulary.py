@@ -10,10 +10,19 @@ from typing import Any, Final
 from pytest_bdd import parsers
 from pytest_bdd.steps import StepFunctionContext
 
+from retake_flow.errors import UsageError
 from retake_flow.flow import duration
 from retake_flow.testing.cells import typed
 
 _NEAREST: Final = 3
+
+
+def _seconds(text: str) -> float:
+    try:
+        return duration.seconds(text)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(str(error)) from None
+
 
 _NAME: Final = r"[\w./:]+"
 #: What may stand in a place of a wording, and what is made of it.
@@ -32,7 +41,7 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "who": (r"[\w-]+", str),
     "words": (r".+", str),
     "value": (r".+", typed),
-    "time": (r"\d[\w.]*", duration.seconds),
+    "time": (r"\d[\w.]*", _seconds),
     "part": ("display|window manager|content window|encoder|screenshot", str),
     "after": (r"[\d.]+", float),
     "count": (r"\d+", int),

@@ -149,6 +149,22 @@ def test_an_async_step_is_refused(tmp_path: Path) -> None:
         _played(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("When the flow is run\n      | a | b |", "the step 'the flow is run' takes no table"),
+        ("Given look gives\n    When the flow is run", "the step 'look gives' needs a table"),
+        ('When the flow is run\n      """\n      text\n      """', "the step 'the flow is run' takes no text"),
+        ("Given this flow\n    When the flow is run", "the step 'this flow' needs a text"),
+    ],
+)
+def test_a_table_stands_where_one_is_read(tmp_path: Path, written: str, words: str) -> None:
+    """One that nobody reads would be lost, one that is missing would be found out too late."""
+    _written(tmp_path, a_feature=f"Feature: F\n  Scenario: S\n    {written}\n    Then the run is completed\n")
+    with pytest.raises(Flawed, match=words):
+        _played(tmp_path)
+
+
 def test_two_features_may_not_share_a_scenario(tmp_path: Path) -> None:
     """A failure would name two places."""
     _written(tmp_path, a_feature=_FEATURE, b_feature=_FEATURE)

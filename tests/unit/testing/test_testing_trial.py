@@ -121,6 +121,24 @@ def test_nothing_happens_before_the_flow_is_run(trial: Trial) -> None:
         trial.begin()
 
 
+@pytest.mark.parametrize(
+    ("happening", "message"),
+    [
+        ({"event": "tip"}, "'rest' does not expect the event 'tip'"),
+        ({"answer": {"gate": "look", "fields": {}}}, "'look' is not asked"),
+        ({"result": {"state": "display", "outcome": "exited"}}, "no action waits in 'display' for how it ends"),
+    ],
+)
+def test_what_cannot_happen_now_is_told(trial: Trial, happening: Any, message: str) -> None:
+    """In words that fit a scenario: an event, an answer or an end that nobody waits for."""
+    trial.answers.gives("look", [{"is_live": False}])
+    trial.begin()
+    with pytest.raises(UsageError) as refused:
+        trial.happen(happening)
+    assert refused.value.message == message
+    assert refused.value.hint
+
+
 def test_inputs_are_read_as_on_the_command_line() -> None:
     """A wrong one is refused; one that comes from the environment needs none here."""
     trial = Trial(Premise(loaded(_FLOW, "patient.yaml"), {"long": "for ever"}))
