@@ -17,7 +17,8 @@ from retake_flow.flow.rules.ways import Node, Way, Ways
 
 #: How often a path may turn out to pretend something of what was entered before, until it is believed.
 _DOUBTS = 12
-_OF_STATES = ("enters", "leaves", "settles")
+#: What is named by a part of its name, or not at all.
+_BY_PART = ("enters", "leaves", "takes", "settles")
 #: How many nodes all rules together are followed over; what grows larger is followed for each of them alone.
 _MOST_TOGETHER = 20_000
 #: How many nodes a rule is followed over.
@@ -120,7 +121,7 @@ class Monitor:
         return allowed
 
     def _said(self, fact: Fact) -> tuple[bool, bool, bool]:
-        if fact.verb not in _OF_STATES and fact.name not in self._names:
+        if fact.verb not in _BY_PART and fact.name not in self._names:
             return False, False, False
         rule, among = self.rule, self._reader.among
         # What an action has ended with long ago says nothing of what has happened since.

@@ -53,6 +53,8 @@ class Words:
         self.verbs = frozenset(term.verb for term in terms)
         self.actions = frozenset(term.name for term in terms if term.verb in ("begins", "done", "ends"))
         self.outcomes = frozenset(term.outcome for term in terms if term.outcome)
+        named = (*self.outcomes, *(term.name for term in terms if term.verb == "takes"))
+        self.errors = any("error." in name for name in named)
         wheres = {term.where.text for term in terms if term.where is not None}
         self.said = frozenset(said for where in wheres for said, _ in guards.literals(where, held=True))
 
@@ -70,6 +72,8 @@ class Facts:
         self._flow = flow
         self._catalogue = catalogue
         self._words = words
+        #: Whether it matters which error it is that an action ends with.
+        self.tells_errors = words.errors
         self._known: dict[tuple[object, ...], Fact] = {}
         self._owed: dict[tuple[str, str, str], str] = {}
         self._paths: dict[str, dict[str, str]] = {}

@@ -10,7 +10,7 @@ from retake_flow.flow import duration
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import SEPARATOR, Flow, State
-from retake_flow.flow.moves import Moves
+from retake_flow.flow.moves import Moves, matches
 from retake_flow.flow.rules.facts import SOMEHOW, UNWELL, Fact
 from retake_flow.flow.rules.guards import Literal, literals
 from retake_flow.flow.rules.model import Condition, Term
@@ -99,6 +99,9 @@ def is_called(path: str, name: str) -> bool:
 
 
 def _named(name: str, term: Term) -> bool:
+    """Whether a state, or an event, is meant by what is only the end, or the beginning, of its name."""
+    if term.verb == "takes":
+        return matches(term.name, name)
     return term.verb in ("enters", "leaves") and is_called(name, term.name)
 
 

@@ -110,7 +110,7 @@ class Ways:
         key = (leaf, begun)
         if key not in self._told:
             told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...]]] = {}
-            for move in self._moves.distinct(leaf):
+            for move in self._moves.of(leaf) if self._facts.tells_errors else self._moves.distinct(leaf):
                 first = begun or not move.occurrence.name or move.occurrence.name in self._moves.raised
                 if first and _possible(self._guards(move), move, {}):
                     facts = self._facts.taken(move, begun=begun)

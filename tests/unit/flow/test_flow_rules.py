@@ -266,6 +266,23 @@ def test_history_and_what_happens_at_once_are_followed() -> None:
     assert path(rule, states.replace("always: ROUTE, ", "").replace("ENTRY", "entry: {raise: own}")) == "a"
 
 
+def test_a_rule_may_be_about_one_kind_of_error() -> None:
+    """An outcome or an event that a rule names is told from others that go the same way; `error` means any kind."""
+    states = (
+        "{a: {do: a.work, transitions: {done: z, error: s}}, "
+        "s: {do: a.say, transitions: {done: z, error: z}}, z: {final: ok}}"
+    )
+    for kind in ("unauthorized", "unavailable", "interrupted"):
+        rule = f"between: {{ends: a.work, outcome: error.{kind}}}\nand: {{ends: run}}\nnothing: a.say"
+        assert path(rule, states) == f"a —error.{kind}→ s"
+        assert (
+            path((f"between: {{takes: error.{kind}}}\nand: {{ends: run}}\nnothing: a.say"), states)
+            == f"a —error.{kind}→ s"
+        )
+    assert path("between: {takes: error}\nand: {ends: run}\nnothing: a.say", states) == "a —error.unavailable→ s"
+    assert path("between: {takes: done}\nand: {ends: run}\nnothing: a.say", states) is None
+
+
 # --- how it is said --------------------------------------------------------------------------------------------
 
 
