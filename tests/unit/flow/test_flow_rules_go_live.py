@@ -104,8 +104,6 @@ def test_go_live_breaks_no_rule() -> None:
         pytest.param({"encoder.exited: recovering": "encoder.exited: pushing"}, "fresh_key", id="pushed again"),
         pytest.param({"do: chat.respond": "do: chat.send"},
                      "chat_read", id="nobody reads"),
-        pytest.param({"thumbnail: {do: studio.thumbnail, every": "thumbnail: {do: retake.stream_status, every"},
-                     "thumbnail_refreshed", id="an old picture"),
         pytest.param({"until: result.is_live, timeout": "until: result.viewers > 0, timeout"},
                      "live_before_thumbnail", id="not known to be live"),
         pytest.param({"to: broadcast}\n        - {to: prove_human": "to: broadcast}\n        - {to: broadcast"},
