@@ -31,6 +31,7 @@ class Skeleton:
         when: The steps after it.
         then: The state that it leads to.
         missing: What a person has to fill in; "" when the scenario holds as it is.
+        times: How often the state is entered then; one that is not filled in does not hold.
     """
 
     route: Route
@@ -38,6 +39,7 @@ class Skeleton:
     when: Sequence[Line]
     then: str
     missing: str = ""
+    times: int = 1
 
     def lines(self, title: str) -> Iterator[str]:
         """The scenario as Gherkin."""
@@ -50,7 +52,8 @@ class Skeleton:
             yield from (f"      | {name} | {cell(value)} |" for name, value in line.table.items())
         if self.missing:
             yield f"    # to be filled in: {self.missing}"
-        yield f'    Then it has been in "{self.then}"'
+        often = f" {self.times} times" if self.times > 1 else ""
+        yield f'    Then it has been in "{self.then}"{often}'
 
 
 _RUN = Line("When the flow is run", lambda trial: trial.begin())
@@ -90,6 +93,7 @@ class _Writer:
         self._flow = flow
         self._inputs = inputs
         self._coverage = Coverage(flow)
+        self._entered: list[str] = []
 
     def best(self, route: Route, ways: Sequence[Path]) -> Skeleton:
         """Along the first way that was tried and leads there; else as far as the first way is known."""
@@ -110,9 +114,11 @@ class _Writer:
         given: Sequence[Line] = ()
         when: Sequence[Line] = ()
         before = Path(way.moves[:-1])
+        self._entered = []
         with suppress(Unknown, RetakeFlowError, Unmet):
             given, when = self._tried(before, before.moves[-1].route, move.source)
-        return Skeleton(route, given, when, _end(move), " ".join(missing.split()))
+        times = self._entered.count(_end(move)) + 1
+        return Skeleton(route, given, when, _end(move), " ".join(missing.split()), times)
 
     def _tried(self, way: Path, route: Route | None, end: str) -> tuple[Sequence[Line], Sequence[Line]]:
         """The steps along a way, without those that were not needed when it was tried.
@@ -133,7 +139,8 @@ class _Writer:
                 if route is None or not self._coverage.took(route):
                     line.do(trial)
                     when.append(line)
-            if (route is not None and not self._coverage.took(route)) or end not in entered(trial):
+            self._entered = entered(trial)
+            if (route is not None and not self._coverage.took(route)) or end not in self._entered:
                 raise Unknown(end)
             return script.given, when
         finally:
