@@ -191,10 +191,27 @@ class Moves:
         return event
 
     def occurrences(self, active: str) -> Iterator[Occurrence]:
-        """What can happen while a state is the innermost active one, in the order in which it would be looked at."""
+        """What can happen while a state is the innermost active one, in the order in which it would be looked at.
+
+        Of what the flow raises or others may send, only what some active state has a route for, and errors.
+        """
         yield from self._from(active)
-        for name in sorted({*self.raised, *self.flow.events, *OUTSIDE}):
+        patterns = (pattern for state in self.flow.around(active) for pattern in ("", *state.routes))
+        for name in sorted({*OUTSIDE, *(name for pattern in patterns for name in self._sent.get(pattern, ()))}):
             yield Occurrence(((name, ""),))
+
+    @cached_property
+    def _sent(self) -> Mapping[str, list[str]]:
+        """The events that are raised or come from others, by the patterns that take them; with "" the errors."""
+        found: dict[str, list[str]] = {}
+        for name in {*self.raised, *self.flow.events}:
+            pattern = self._pattern(name)
+            if matches("error", name):
+                found.setdefault("", []).append(name)
+            while pattern:
+                found.setdefault(pattern, []).append(name)
+                pattern = self._pattern(pattern.rpartition(".")[0])
+        return found
 
     def _around(self, active: str) -> tuple[Occurrence, ...]:
         """What can come from a state and those around it, and then from their activities."""

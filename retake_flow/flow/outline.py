@@ -111,7 +111,8 @@ def _goes_on(moves: Moves, state: State, route: Route) -> bool:
 
 def _untaken(state: State, patterns: Collection[str]) -> Iterator[Problem]:
     for each in raised(state):
-        if not any(matches(pattern, each.event) for pattern in patterns):
+        parts = each.event.split(".")
+        if not any(".".join(parts[:length]) in patterns for length in range(1, len(parts) + 1)):
             message = f"nothing takes the event {each.event!r} that is raised here"
             yield Problem(each.position, "RF053", message, did_you_mean(each.event, patterns))
 
