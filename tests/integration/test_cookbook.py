@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from retake_flow.cli import flows
+from retake_flow.flow.problems import Problem
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.script import Cue
 from retake_flow.run.records import Record
+from retake_flow.settings import Settings
 from retake_flow.testing.rehearsed import Rehearsal, opened
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
@@ -38,6 +41,10 @@ class Kitchen:
             (folder / name).write_text(text, encoding="utf-8")
             self.files.append(name)
 
+    def problems(self, name: str) -> Sequence[Problem]:
+        """What `check` says of a file, with the rules of the platform and of the house."""
+        return flows.problems(str(self.folder / name), Settings.from_environment())
+
     def rehearsal(self, name: str = "", within: str = "1m", *, known: bool = True) -> Rehearsal:
         """A run of a recipe's flow, on air for as long as given."""
         flow = opened(str(self.folder / (name or self.files[0])))
@@ -47,6 +54,13 @@ class Kitchen:
         if known:
             rehearsal.give_credentials()
         return rehearsal
+
+
+def _a_rule_of_the_house(kitchen: Kitchen) -> None:
+    _allowed_and_refused(kitchen, "ask_first", refused="failed")
+    flow = kitchen.folder / "careful.yaml"
+    flow.write_text(flow.read_text(encoding="utf-8").replace("timeout: not_live", "timeout: broadcast"), encoding="utf-8")
+    assert any("rule allowed_first" in problem.message for problem in kitchen.problems("careful.yaml"))
 
 
 def _another_resolution(kitchen: Kitchen) -> None:
@@ -81,10 +95,14 @@ def _two_agents_on_one_machine(kitchen: Kitchen) -> None:
 
 
 def _ask_before_going_live(kitchen: Kitchen) -> None:
-    for decision, outcome in (("allow", "completed"), ("refuse", "declined")):
+    _allowed_and_refused(kitchen, "approve", refused="declined")
+
+
+def _allowed_and_refused(kitchen: Kitchen, place: str, refused: str) -> None:
+    for decision, outcome in (("allow", "completed"), ("refuse", refused)):
         rehearsal = kitchen.rehearsal()
         rehearsal.comebacks = [60.0]
-        rehearsal.intervene("approve", 5.0, lambda scene, said=decision: scene.answer("approve", {}, decision=said))
+        rehearsal.intervene(place, 5.0, lambda scene, said=decision: scene.answer(place, {}, decision=said))
         played = rehearsal.play()
         assert (played.run.outcome, bool(played.records("state_entered", state=ON_AIR))) == (
             outcome,
@@ -181,6 +199,7 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Stop when nobody watches": _stop_when_nobody_watches,
     "An own chat brain": _an_own_chat_brain,
     "Another pace": _another_pace,
+    "A rule of the house": _a_rule_of_the_house,
     "Another resolution": _another_resolution,
     "Word by Discord": _word_by_discord,
     "No thumbnails after the first": _no_thumbnails_after_the_first,
@@ -192,6 +211,10 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_the_recipe_does_what_it_says(recipe: str, tmp_path: Path) -> None:
+def test_the_recipe_does_what_it_says(recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its files are without mistakes, and a run with them shows the wish fulfilled."""
-    RECIPE_TESTS[recipe](Kitchen(recipe, tmp_path))
+    monkeypatch.setenv("RETAKE_FLOW_CACHE", str(tmp_path / "cache"))
+    kitchen = Kitchen(recipe, tmp_path)
+    whole = [name for name in kitchen.files if name.endswith(".yaml") and not name.endswith(".rules.yaml")]
+    assert [problem for name in whole for problem in kitchen.problems(name)] == []
+    RECIPE_TESTS[recipe](kitchen)
