@@ -29,7 +29,6 @@ def add_to(commands: Any) -> None:
 def check(args: argparse.Namespace) -> int:
     """Check flows; 0 when they can run, warnings or not, and 3 when one cannot."""
     from retake_flow.errors import UsageError
-    from retake_flow.flow.problems import errors
 
     args.json = args.format == "json"
     if args.explain is not None:
@@ -44,7 +43,7 @@ def check(args: argparse.Namespace) -> int:
     everything: list[Problem] = []
     for name in args.flows:
         found = flows.problems(name, settings)
-        bad = bad or bool(errors(found))
+        bad = bad or bool(_errors(found))
         everything += found
         if args.format in ("text", "json"):
             (_as_json if args.json else _as_text)(name, found)
@@ -55,14 +54,21 @@ def check(args: argparse.Namespace) -> int:
 
 def _as_text(name: str, found: Sequence[Problem]) -> None:
     from retake_flow.cli import printable, terminal
-    from retake_flow.flow.problems import errors
 
     for problem in found:
         terminal.say(printable.text(str(problem)))
-    mistakes, warnings = len(errors(found)), len(found) - len(errors(found))
+    mistakes, warnings = len(_errors(found)), len(found) - len(_errors(found))
     said = [_counted(mistakes, "mistake")] if mistakes or not warnings else []
     said += [_counted(warnings, "warning")] if warnings else []
     terminal.say(f"{name}: {', '.join(said)}")
+
+
+def _errors(found: Sequence[Problem]) -> Sequence[Problem]:
+    if not found:
+        return ()  # and nothing to import, which is most of the time that a flow takes that is known to be good
+    from retake_flow.flow.problems import errors
+
+    return errors(found)
 
 
 def _counted(number: int, what: str) -> str:
@@ -71,9 +77,8 @@ def _counted(number: int, what: str) -> str:
 
 def _as_json(name: str, found: Sequence[Problem]) -> None:
     from retake_flow.cli import terminal
-    from retake_flow.flow.problems import errors
 
-    terminal.emit({"flow": name, "valid": not errors(found), "problems": [_described(problem) for problem in found]})
+    terminal.emit({"flow": name, "valid": not _errors(found), "problems": [_described(problem) for problem in found]})
 
 
 def _described(problem: Problem) -> dict[str, Any]:

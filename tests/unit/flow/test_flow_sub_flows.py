@@ -319,7 +319,8 @@ def test_what_is_inside_a_sub_flow_is_not_seen_from_outside(name: str) -> None:
 def test_a_sub_flow_sees_its_own() -> None:
     """Its inputs, variables, states and activities are its names, also where the flow around has the same ones."""
     inner = written(
-        "a: {do: a.say, with: {text: '{{ [inputs.i, vars.v, outputs.a|default(0), visits.a, activities.p|default(0)]|tojson }}'}, set: {v: 1}, "
+        "a: {do: a.say, set: {v: 1}, with: {text: "
+        "'{{ [inputs.i, vars.v, outputs.a|default(0), visits.a, activities.p|default(0)]|tojson }}'}, "
         "activities: {p: {do: s.program}}, transitions: {done: c, p.exited: c}}\nc: {final: ok}",
         head="inputs: {i: {type: string}}\n",
     )
