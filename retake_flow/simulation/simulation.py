@@ -38,8 +38,8 @@ class Simulation:
     """A run to be led.
 
     Attributes:
-        refused: How many lines could not be carried out. An event that nobody expects is none of them: to say so is what
-            a run does with it.
+        refused: How many lines could not be carried out. An event that nobody expects is none of them: to say so is
+            what a run does with it.
     """
 
     def __init__(

@@ -59,7 +59,9 @@ class Kitchen:
 def _a_rule_of_the_house(kitchen: Kitchen) -> None:
     _allowed_and_refused(kitchen, "ask_first", refused="failed")
     flow = kitchen.folder / "careful.yaml"
-    flow.write_text(flow.read_text(encoding="utf-8").replace("timeout: not_live", "timeout: broadcast"), encoding="utf-8")
+    flow.write_text(
+        flow.read_text(encoding="utf-8").replace("timeout: not_live", "timeout: broadcast"), encoding="utf-8"
+    )
     assert any("rule allowed_first" in problem.message for problem in kitchen.problems("careful.yaml"))
 
 
