@@ -54,7 +54,7 @@ def _files(folder: Path, *lines: str, flow: str = _FLOW, mocks: str = "{}") -> l
 
 
 def test_a_script_is_played_to_its_end(folder: Path, command: Command) -> None:
-    """One object a line, and one for the start where it is asked for; how the run ends does not show in the exit code."""
+    """One object a line, and one for the start if asked for; how the run ends does not show in the exit code."""
     failed = '{"error": {"state": "look", "type": "unauthorized", "message": "no"}}'
     said = command(*_files(folder, failed, "", '{"advance": "1s"}'))
     assert (said.code, said.err) == (0, "")
