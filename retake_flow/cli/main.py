@@ -6,32 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 from retake_flow import __version__
-from retake_flow.cli import (
-    actions,
-    answer,
-    check,
-    doctor,
-    gates,
-    graph,
-    init,
-    paths,
-    plan,
-    prune,
-    rehearsal,
-    resume,
-    run,
-    runs,
-    show,
-    show_flow,
-    simulate,
-    stop,
-    terminal,
-    test,
-    watch,
-)
+from retake_flow.cli import terminal
 
 EPILOG = """\
 exit codes:
@@ -41,9 +20,10 @@ exit codes:
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-_COMMANDS = (
-    *(run, resume, answer, gates, runs, show, watch, stop, prune),
-    *(init, check, show_flow, plan, simulate, test, paths, graph, actions, doctor, rehearsal),
+#: In the order of the help; each stands in a module of its name.
+COMMANDS = (
+    *("run", "resume", "answer", "gates", "runs", "show", "watch", "stop", "prune"),
+    *("init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions", "doctor", "rehearsal"),
 )
 
 
@@ -54,8 +34,8 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{"formatter_class": _formatter, **options})
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of the command line, for all commands or only for some."""
     main = _Parser(
         prog="retake-flow",
         description="Take an AI agent live on retake.tv by a YAML state machine.",
@@ -63,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
     )
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
     commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_to(commands)
+    for name in names:
+        import_module(f"retake_flow.cli.{name.replace('-', '_')}").add_to(commands)
     return main
 
 
@@ -79,7 +59,9 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and give its exit code."""
-    args = parser().parse_args(arguments)
+    # Each command's module costs a millisecond to import; one that is named needs no other.
+    named = [name for name in arguments[:1] if name in COMMANDS]
+    args = parser(named or COMMANDS).parse_args(arguments)
     from retake_flow.errors import RetakeFlowError
 
     try:
