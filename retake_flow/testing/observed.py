@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from retake_flow.flow.model import Flow
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.testing.virtual_time import EPOCH
+from retake_flow.simulation.virtual_time import EPOCH
 
 
 class Observed(Protocol):

@@ -43,15 +43,15 @@ from retake_flow.rehearsal.viewers import attend
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import RETAKE
+from retake_flow.simulation import virtual_time
+from retake_flow.simulation.virtual_time import VirtualClock
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.memory import MemoryRuns
-from retake_flow.testing import virtual_time
 from retake_flow.testing.brain import Brain
 from retake_flow.testing.network import Network
 from retake_flow.testing.reached import Reached
 from retake_flow.testing.scene import RUN, Intervention, Prompter, Scene, entering
 from retake_flow.testing.studio import FakeStage, Trouble
-from retake_flow.testing.virtual_time import VirtualClock
 
 AGENT = PreparedAgent("night-owl", Secret("rtk_rehearsed_night_owl"), "user_owl")
 

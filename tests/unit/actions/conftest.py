@@ -26,10 +26,10 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.settings import API_PATH, RETAKE
+from retake_flow.simulation.virtual_time import VirtualClock, run
 from retake_flow.testing.brain import Brain
 from retake_flow.testing.network import Network
 from retake_flow.testing.studio import FakeStage
-from retake_flow.testing.virtual_time import VirtualClock, run
 
 OWL = PreparedAgent("Night Owl", Secret("rtk_actions_owl_1"), "user_owl")
 

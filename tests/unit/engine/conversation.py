@@ -15,7 +15,7 @@ from retake_flow.flow.load import loaded
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.testing import virtual_time
+from retake_flow.simulation import virtual_time
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from retake_flow.ports.runs import Claim, Holder
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
+from retake_flow.simulation import virtual_time
 from retake_flow.store.memory import MemoryRuns
-from retake_flow.testing import virtual_time
 
 #: `a.once` may not be repeated, `a.verify` can be looked up, `s.*` are services, the rest is harmless.
 CATALOGUE: Catalogue = {

@@ -13,7 +13,7 @@ from retake_flow.engine.mailbox import Mailbox
 from retake_flow.errors import Fenced
 from retake_flow.run import events
 from retake_flow.run.gates import Answer
-from retake_flow.testing import virtual_time
+from retake_flow.simulation import virtual_time
 
 ANSWER = Answer("", {}, "ann", "test", 1.0)
 

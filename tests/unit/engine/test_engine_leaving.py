@@ -18,7 +18,7 @@ from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.run.events import ActionFinished
 from retake_flow.run.run import Phase, Run
-from retake_flow.testing import virtual_time
+from retake_flow.simulation import virtual_time
 
 OWING = """
 flow: owing

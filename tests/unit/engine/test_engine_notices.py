@@ -13,7 +13,7 @@ from retake_flow.engine.notices import AGAIN_AFTER, QUIET, Notices
 from retake_flow.errors import Fenced, NoticeFailed, StoreError
 from retake_flow.ports.notices import Notice
 from retake_flow.run.records import Record, record
-from retake_flow.testing.virtual_time import EPOCH, VirtualClock, run
+from retake_flow.simulation.virtual_time import EPOCH, VirtualClock, run
 
 GATE: dict[str, Any] = {
     "gate": "approve.1",

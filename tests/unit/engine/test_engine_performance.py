@@ -17,7 +17,7 @@ from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.run import events
 from retake_flow.run.commands import SetTimer, StartAction, StartActivity
-from retake_flow.testing.virtual_time import EPOCH, VirtualClock, run
+from retake_flow.simulation.virtual_time import EPOCH, VirtualClock, run
 
 Posted = list[tuple[float, Any]]
 

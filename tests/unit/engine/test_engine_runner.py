@@ -19,7 +19,7 @@ from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.testing.virtual_time import VirtualClock, run
+from retake_flow.simulation.virtual_time import VirtualClock, run
 
 FLOW = """
 flow: sample

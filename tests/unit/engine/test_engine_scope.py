@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from retake_flow.engine.scope import Scope
-from retake_flow.testing.virtual_time import run
+from retake_flow.simulation.virtual_time import run
 
 
 class Log:

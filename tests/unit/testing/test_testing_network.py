@@ -10,8 +10,8 @@ import pytest
 from retake_flow.rehearsal.faults import Fault
 from retake_flow.rehearsal.options import Options
 from retake_flow.rehearsal.platform import Platform
+from retake_flow.simulation.virtual_time import VirtualClock, run
 from retake_flow.testing.network import Network
-from retake_flow.testing.virtual_time import VirtualClock, run
 
 
 def get(url, *faults, **arguments):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from retake_flow.run.run import Phase
-from retake_flow.testing import virtual_time
+from retake_flow.simulation import virtual_time
 from retake_flow.testing.rehearsed import Rehearsal, opened
 from retake_flow.testing.scene import Intervention, Prompter, Scene, asking, entering
 

@@ -15,8 +15,8 @@ from retake_flow.errors import MissingProgram, NoDisplay, NotReady, ProcessFaile
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
+from retake_flow.simulation.virtual_time import VirtualClock, run
 from retake_flow.testing.studio import FakeStage, Program, Trouble
-from retake_flow.testing.virtual_time import VirtualClock, run
 
 Play = Callable[[FakeStage, Platform], Awaitable[Any]]
 
