@@ -30,7 +30,7 @@ def read(file: Path, phrases: Phrases) -> Feature:
         ) from None
     except UnicodeDecodeError:
         raise Flawed([Flaw(place(file, 1), "this is not UTF-8 text")]) from None
-    except TypeError:  # how an empty file shows
+    except (KeyError, TypeError):  # how an empty file shows
         raise Flawed([Flaw(place(file, 1), "there is no feature in it", "begin with `Feature: …`")]) from None
     _expand(feature, phrases)
     flaws = [*_hidden(document, file), *(flaw for each in feature.scenarios.values() for flaw in _idle(each, file))]

@@ -46,7 +46,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "") -> None:
         arguments += ["--import-mode", "importlib", "--basetemp", os.path.join(scratch, "tests"), "-k", select]
         with redirect_stdout(said), redirect_stderr(said):
             code = pytest.main([*arguments, *(str(path.resolve()) for path in features)], plugins=[suite])
-    if code == pytest.ExitCode.INTERRUPTED:
+    if suite.interrupted:
         raise KeyboardInterrupt
     if suite.flaws:
         raise Flawed(suite.flaws)

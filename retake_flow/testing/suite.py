@@ -80,6 +80,7 @@ class Suite:
         coverage: What of the flow they have reached.
         flaws: Why nothing is played.
         broken: What went wrong beside the scenarios; "" when nothing did.
+        interrupted: Whether somebody has pressed Ctrl-C.
     """
 
     def __init__(self, under_test: UnderTest) -> None:
@@ -88,6 +89,7 @@ class Suite:
         self.coverage = Coverage(under_test.flow)
         self.flaws: list[Flaw] = []
         self.broken = ""
+        self.interrupted = False
         self._under_test = under_test
         self._files: list[FeatureFile] = []
 
@@ -142,6 +144,15 @@ class Suite:
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Keep what went wrong beside the scenarios."""
         self.broken = f"{type(excinfo.value).__name__}: {excinfo.value}"
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep why a file could not be collected."""
+        if report.failed:
+            self.broken = self.broken or report.longreprtext
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell Ctrl-C from what pytest calls an interruption too: files that it could not collect."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     # --- how it goes --------------------------------------------------------------------------------------
 
