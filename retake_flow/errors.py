@@ -60,6 +60,12 @@ class ExpressionError(RetakeFlowError):
     kind, fault = "expression", "operator"
 
 
+class OutputError(RetakeFlowError):
+    """What the program says cannot be written."""
+
+    kind, fault, exit_code = "output", "operator", 6
+
+
 class StoreError(RetakeFlowError):
     """The run could not be written down."""
 

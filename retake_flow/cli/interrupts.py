@@ -27,7 +27,7 @@ class Interrupts:
     def __enter__(self) -> Self:
         self._task = asyncio.current_task()
         for number in _SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
+            asyncio.get_running_loop().add_signal_handler(number, self.interrupt)
         return self
 
     def __exit__(
@@ -44,7 +44,8 @@ class Interrupts:
         if self.count:  # it comes late, and has not heard of the first one
             _end_in_order(runner)
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
+        """Interrupt, as Ctrl-C does."""
         self.count += 1
         if not self._runners and self._task is not None:
             self._task.cancel()

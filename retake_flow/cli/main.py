@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -73,22 +74,31 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         # Who read our output has gone; nothing more can be said, also not by Python when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        terminal.let_go()
         return 1
     except Exception as error:
-        from retake_flow.settings import debugging
+        return _unforeseen(error, as_json=getattr(args, "json", False))
 
-        if debugging():
-            raise
-        terminal.fail(
-            RetakeFlowError(
-                f"a defect of retake-flow: {type(error).__name__}: {error}", hint="RETAKE_FLOW_DEBUG=1 shows where"
-            ),
-            as_json=getattr(args, "json", False),
-        )
-        return 1
+
+def _unforeseen(error: Exception, *, as_json: bool) -> int:
+    """Say what went wrong that is no mistake of the person's, and give the exit code."""
+    from retake_flow.errors import OutputError, RetakeFlowError
+    from retake_flow.settings import debugging
+
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EIO):
+        terminal.let_go()
+        said: RetakeFlowError = OutputError(f"the output cannot be written: {error.strerror}")
+        as_json = False
+    elif debugging():
+        raise error
+    else:
+        message = f"a defect of retake-flow: {type(error).__name__}: {error}"
+        said = RetakeFlowError(message, hint="RETAKE_FLOW_DEBUG=1 shows where")
+    terminal.fail(said, as_json=as_json)
+    return said.exit_code
 
 
 def entry() -> NoReturn:
     """The console script."""
+    terminal.settle()
     sys.exit(main(sys.argv[1:]))

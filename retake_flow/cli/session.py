@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retake_flow.cli import terminal
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.prompt import Prompter
 from retake_flow.cli.views import View
@@ -18,6 +19,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.runs import Claim, Runs
+from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
 from retake_flow.wiring import rehearsing, running
@@ -39,6 +41,25 @@ class _Driving:
     interrupts: Interrupts
     told: Sequence[Notifier]
     stop: str = ""
+
+
+class _Seen:
+    """Shows records as long as they can be written.
+
+    When nobody reads our output any more, whoever started us is gone: the run is interrupted, as by Ctrl-C.
+    """
+
+    def __init__(self, view: View, interrupts: Interrupts) -> None:
+        self._view = view
+        self._interrupts = interrupts
+
+    def heard(self, record: Record) -> None:
+        """Show a record of the journal."""
+        try:
+            self._view.heard(record)
+        except OSError:
+            terminal.let_go()
+            self._interrupts.interrupt()
 
 
 class Session:
@@ -133,7 +154,8 @@ class Session:
 
     async def _drive(self, driving: _Driving, claim: Claim, settings: Settings) -> Run:
         prompter = Prompter(self.runs, driving.view) if self._asks else None
-        listeners: list[Listener] = [driving.view, *([prompter] if prompter else [])]
+        seen = _Seen(driving.view, driving.interrupts)
+        listeners: list[Listener] = [seen, *([prompter] if prompter else [])]
         wait = self._wait and not driving.stop
         journal = (record for _, record in self.runs.journal(driving.run.id)) if driving.told else ()
         folder = Path(self.runs.load(driving.run.id).flow_file).parent

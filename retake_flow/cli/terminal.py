@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,24 @@ def say(text: str) -> None:
 def advise(text: str) -> None:
     """Write a line for people beside what programs read."""
     sys.stderr.write(text + "\n")
+
+
+def let_go() -> None:
+    """Write to nowhere from now on: whoever read our output is gone, or it cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def settle() -> None:
+    """Make sure that there is something to write to, and that every text can be written.
+
+    A stream that was closed when we were started is none for Python.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+        elif mode == "w" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def fail(error: RetakeFlowError, as_json: bool) -> None:

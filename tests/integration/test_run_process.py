@@ -107,6 +107,23 @@ def test_an_interruption_on_air_stops_in_order(tmp_path: Path, number: signal.Si
     assert run.left() == []
 
 
+def test_a_reader_that_goes_away_on_air_stops_it_in_order(tmp_path: Path) -> None:
+    """When nobody reads what the run says, whoever started it is gone: the session is closed as by Ctrl-C."""
+    with going_live(tmp_path) as run:
+        run.entered(ON_AIR)
+        assert run.process.stdout is not None
+        run.process.stdout.close()
+        assert run.process.wait(WITHIN) == 130
+    assert run.left() == []
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
+    show = [sys.executable, "-m", "retake_flow", "show", "last", "--journal"]
+    journal = subprocess.run(show, env={**environment, "HOME": str(tmp_path / "home")}, capture_output=True, check=True)
+    records = [json.loads(line) for line in journal.stdout.splitlines()]
+    [undone] = [record for record in records if record["event"] == "undo_finished"]
+    assert (undone["action"], undone["outcome"]) == ("retake.stop_stream", "done")
+    assert records[-1]["event"] == "run_ended"
+
+
 @pytest.mark.parametrize("state", ["check_guide", "broadcast/stream_key", "broadcast/session", "broadcast/pushing"])
 def test_an_interruption_before_going_on_air_leaves_nothing(tmp_path: Path, state: str) -> None:
     """Ctrl-C while the programs are starting leaves no process and no open session."""

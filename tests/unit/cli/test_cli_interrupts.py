@@ -73,7 +73,7 @@ def test_a_run_that_is_ending_can_still_be_killed() -> None:
             await send(told, signal.SIGINT)
             await send(told, signal.SIGINT)
             told.over = True
-            interrupts._interrupt()
+            interrupts.interrupt()
         return told.heard
 
     assert asyncio.run(scene()) == ["stop: interrupted", "kill"]

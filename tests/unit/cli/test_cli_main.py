@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,3 +167,36 @@ def test_nothing_of_the_help_is_json_or_secret(command: Command) -> None:
     assert "exit codes:" in shown
     with pytest.raises(json.JSONDecodeError):
         json.loads(shown)
+
+
+@pytest.mark.parametrize("redirected", ["check go-live.yaml >&-", "check go-live.yaml 2>&- <&-"])
+def test_a_closed_stream_is_no_defect(tmp_path: Path, redirected: str) -> None:
+    """What was closed when we were started is written to nowhere."""
+    said = _in_a_shell(f"{sys.executable} -m retake_flow {redirected}", tmp_path)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """A full disk behind standard output is one message, and exit code 6."""
+    said = _in_a_shell(f"{sys.executable} -m retake_flow check go-live.yaml >/dev/full", tmp_path)
+    assert said.returncode == 6
+    assert said.stderr == "retake-flow: the output cannot be written: No space left on device\n"
+
+
+def test_a_sign_that_the_output_has_not_is_written_as_its_number(tmp_path: Path) -> None:
+    """A terminal without an arrow still shows the plan."""
+    said = _in_a_shell(f"PYTHONIOENCODING=ascii {sys.executable} -m retake_flow plan go-live.yaml", tmp_path)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "\\u2192 unchanged" in said.stdout
+
+
+def _in_a_shell(command: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        shell=True,
+        env={**os.environ, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
