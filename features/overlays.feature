@@ -84,7 +84,7 @@ Feature: A flow of one's own in a few lines
       | states: {broadcast/pushing/open_chat: null}               | owl.yaml:2:10: RF020                    |
       | states: {broadcast/pushing/on_air: {timeuot: 2h}}         | owl.yaml:2:37: RF010                    |
       | inputs: {openning_message: Hoo}                           | did you mean 'opening_message'?         |
-      | states: {broadcast/pushing/confirm_live: {transitions: {done: open_chat}}} | owl.yaml:1:10: RF070 |
+      | states: {broadcast/pushing/confirm_live: {transitions: {done: open_chat}}} | owl.yaml:2:10: RF070 |
       | description: Mine                                         | owl.yaml:1:1: RF024                     |
       | states: {pause: {wait: 1s, before: brodcast}}             | did you mean 'broadcast'?               |
       | inputs: {wallet_address: {secret: true, default: mine}}   | RF047                                   |

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from retake_flow.flow.problems import Problem
     from retake_flow.settings import Settings
 
+#: Mistakes with which it is known all the same what a flow does on each of its paths.
+_SUPERFLUOUS = frozenset({"RF051", "RF060", "RF061"})
+
 
 def read(name: str) -> tuple[Path, bytes]:
     """The file and the content of a flow.
@@ -33,7 +36,10 @@ def read(name: str) -> tuple[Path, bytes]:
 
 
 def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
-    """All that is wrong with a flow and by the rules. That nothing is, is remembered for the same texts and program."""
+    """All that is wrong with a flow and, when nothing is that makes its paths unknown, by the rules.
+
+    That nothing is wrong is remembered for the same texts and program.
+    """
     path, content = read(name)
     verdicts = Verdicts(settings.cache_folder)
     if verdicts.known_good(content, str(path)):
@@ -41,10 +47,11 @@ def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
     from retake_flow.actions.catalogue import CATALOGUE
     from retake_flow.flow.check import check
     from retake_flow.flow.load import read_bytes
+    from retake_flow.flow.problems import errors
 
     loaded = read_bytes(content, str(path))
     found = check(loaded, CATALOGUE)
-    if loaded.flow is None or loaded.problems:
+    if loaded.flow is None or loaded.problems or any(problem.code not in _SUPERFLUOUS for problem in errors(found)):
         return found
     from retake_flow.flow.blame import blamed
     from retake_flow.flow.rules.check import problems as broken

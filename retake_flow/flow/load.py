@@ -205,9 +205,8 @@ class _Reading:
         explained = read.source.explained
         self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]
         prefix = root + SEPARATOR if root else ""
-        self.damaged |= builder.damaged | {
-            prefix + _state_of(path) if _state_of(path) else root for path in read.damaged
-        }
+        self.damaged |= builder.damaged | {prefix + path for path in read.source.damaged}
+        self.damaged |= {prefix + _state_of(path) if _state_of(path) else root for path in read.damaged}
         return _Part(data, builder, placed(builder.inputs(data), read.source), initial, states)
 
     def _examined(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:

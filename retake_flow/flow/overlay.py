@@ -5,13 +5,13 @@ Every key and value keeps its place, so that whatever is said later points into 
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from retake_flow.flow.insertion import insert
 from retake_flow.flow.problems import Position, Problem, did_you_mean
-from retake_flow.flow.source import Source
-from retake_flow.flow.targets import SEPARATOR, joined, states, targets
+from retake_flow.flow.source import Path, Source
+from retake_flow.flow.targets import SEPARATOR, joined, path_of, states, targets
 from retake_flow.flow.tree import Node, plain, planted, source_of
 from retake_flow.flow.vocabulary import KINDS
 
@@ -47,7 +47,7 @@ _SUPERSEDED = {
 
 def laid(over: Source, base: Source) -> Source:
     """The flow that an overlay makes of the one that it extends; what is wrong with that is in its `problems`."""
-    laying = _Laying(planted(base), Path(base.file).name)
+    laying = _Laying(planted(base), PurePath(base.file).name)
     before = _content(laying.tree)
     layer = planted(over)
     laying.lay(layer)
@@ -58,6 +58,7 @@ def laid(over: Source, base: Source) -> Source:
     source = source_of(laying.tree, over.file, over.text)
     source.problems, source.explained = laying.problems, base.explained | laying.explained()
     source.base, source.extends = base.file, over.value((EXTENDS,))
+    source.removed, source.damaged = laying.removed(), base.damaged | laying.damaged
     return source
 
 
@@ -73,7 +74,9 @@ class _Laying:
         self.tree = tree
         self.base = base
         self.problems: list[Problem] = []
+        self.damaged: set[str] = set()
         self._gone: dict[str, Position] = {}
+        self._gone_inputs: dict[str, Position] = {}
         self._inserted: list[tuple[str, str, Node]] = []
 
     def say(self, place: Position, code: str, message: str, hint: str = "") -> None:
@@ -92,11 +95,21 @@ class _Laying:
         _touch(self.tree, over)
         here = dict(states(self.tree))
         for path, word, anchor in self._inserted[:_MOST_INSERTED]:
-            self.problems += insert(self.tree, here, path, word, anchor) if path in here else []
+            wrong = insert(self.tree, here, path, word, anchor) if path in here else []
+            self._unplaced(path, *wrong)
         for path, _, anchor in self._inserted[_MOST_INSERTED:]:
-            self.say(
-                anchor.key, "RF025", f"{path!r} is one too many: an overlay inserts {_MOST_INSERTED} states at most"
-            )
+            message = f"{path!r} is one too many: an overlay inserts {_MOST_INSERTED} states at most"
+            self._unplaced(path, Problem(anchor.key, "RF025", message))
+
+    def _unplaced(self, path: str, *wrong: Problem) -> None:
+        """Note why a state is not where it is to be: where it leads is not known then, nor what leads to it."""
+        self.problems += wrong
+        self.damaged |= {path} if wrong else set()
+
+    def removed(self) -> dict[Path, Position]:
+        """Where states and inputs are removed, by where they were."""
+        removed: dict[Path, Position] = {path_of(path): place for path, place in self._gone.items()}
+        return removed | {("inputs", name): place for name, place in self._gone_inputs.items()}
 
     def explained(self) -> dict[Position, Problem]:
         """What to say of targets that are not there any more, by where they are written."""
@@ -117,7 +130,8 @@ class _Laying:
         """Merge states into a flow or a state; a key may be a path from there on."""
         held = owner.get("states")
         if held is None or not held.mapping or not over.mapping:
-            self._entry(owner, "states", over, _state(prefix))
+            if held is None or self._fits(over, f"'states' of {_state(prefix)}"):
+                self._entry(owner, "states", over, _state(prefix))
             return
         _touch(held, over)
         for written, node in over.value.items():
@@ -146,6 +160,8 @@ class _Laying:
             self._lose(path, known, node.key)
             del held.value[name]
             held.at = held.at if held.value else node.key
+        elif known is not None and not self._fits(node, _state(path)):
+            return
         elif known is None:
             self._add(held, name, node, path)
         else:
@@ -162,7 +178,8 @@ class _Laying:
         words = [word for word in ("before", "after") if word in node.value]
         anchors = [node.value.pop(word) for word in words]
         if len(words) > 1:
-            self.say(anchors[1].key, "RF025", f"{path!r} cannot be both before a state and after one")
+            message = f"{path!r} cannot be both before a state and after one"
+            self._unplaced(path, Problem(anchors[1].key, "RF025", message))
         elif words:
             self._inserted.append((path, words[0], anchors[0]))
 
@@ -218,6 +235,14 @@ class _Laying:
             self.say(word.at, "RF014", "'replace' must be true or false")
         return word is not None and word.value is True
 
+    def _fits(self, node: Node, what: str) -> bool:
+        """Whether this is a mapping, or removes; what is neither is a mistake, and leaves the base's as it is."""
+        fits = node.mapping or node.value is None
+        if not fits:
+            given = "a list" if isinstance(node.value, list) else "a single value"
+            self.say(node.at, "RF014", f"{what} must be a mapping, not {given}")
+        return fits
+
     def _lose(self, path: str, state: Node, place: Position, *, itself: bool = True) -> None:
         self._gone |= {inner: place for inner, _ in states(state, path)}
         if itself:
@@ -232,7 +257,9 @@ class _Laying:
     def _inputs(self, over: Node) -> None:
         held = self.tree.value.setdefault("inputs", Node({}, over.at, over.key, over.key))
         if not over.mapping or not held.mapping:
-            self._entry(self.tree, "inputs", over, "the flow")
+            if self._fits(over, "'inputs' of the flow"):
+                self._gone_inputs |= dict.fromkeys(held.value if held.mapping else (), over.key)
+                self._entry(self.tree, "inputs", over, "the flow")
             return
         for name, node in over.value.items():
             known = held.get(name)
@@ -245,6 +272,8 @@ class _Laying:
                 for key in node.value:
                     for old in _SUPERSEDED.get(key, ()):
                         known.value.pop(old, None)
+            if node.value is None:
+                self._gone_inputs[name] = node.key
             self._entry(held, name, node, "the flow's inputs")
 
     def _entry(self, owner: Node, key: str, node: Node, what: str) -> None:

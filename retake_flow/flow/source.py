@@ -35,6 +35,8 @@ class Source:
         extends: Where an overlay names the flow that it extends; None when the data is as it is written.
         base: The file of that flow.
         explained: What to say of a target that is unknown since an overlay removes it, by where it is written.
+        removed: Where an overlay removes states and inputs, by where they were in what it extends.
+        damaged: The paths of the states that could not be put where an overlay wants them.
     """
 
     file: str
@@ -47,6 +49,8 @@ class Source:
     extends: Position | None = None
     base: str = ""
     explained: dict[Position, Problem] = field(default_factory=dict)
+    removed: dict[Path, Position] = field(default_factory=dict)
+    damaged: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:

@@ -56,6 +56,11 @@ def around(path: str) -> str:
     return path.rpartition(SEPARATOR)[0]
 
 
+def path_of(state: str) -> tuple[str, ...]:
+    """Where a state stands in the data of its flow."""
+    return tuple(step for name in state.split(SEPARATOR) for step in ("states", name))
+
+
 def within(path: str, outer: str) -> bool:
     """Whether a state is another one, or inside it."""
     return path == outer or path.startswith(outer + SEPARATOR)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flow_samples import shelf
 from test_flow_overlay import BASE, CATALOGUE, checked, said
 
+from retake_flow.flow.blame import blamed
 from retake_flow.flow.check import check
 from retake_flow.flow.load import load
+from retake_flow.flow.problems import Position, Problem
 
 
 @pytest.mark.parametrize(
@@ -18,13 +22,21 @@ from retake_flow.flow.load import load
             ("RF051", "over.yaml", 3, 3),
             "the event 'done' (base.yaml:16:",
         ),
-        ("states:\n  a: {transitions: {done: good}}", ("RF060", "over.yaml", 1, 10), "'b' (base.yaml:10:3)"),
+        ("states:\n  a: {transitions: {done: good}}", ("RF060", "over.yaml", 3, 3), "'b' (base.yaml:10:3)"),
+        (
+            "inputs: {word: hi}\nstates:\n  a: {transitions: {done: good}}",
+            ("RF060", "over.yaml", 1, 10),
+            "'b' (base.yaml:10:3)",
+        ),
+        ("initial: good", ("RF060", "over.yaml", 2, 1), "'a' (base.yaml:9:3)"),
+        ("inputs:\n  word:\n  note: x", ("RF031", "over.yaml", 3, 3), "'inputs.word' (base.yaml:16:"),
+        ("inputs: null", ("RF031", "over.yaml", 2, 1), "'inputs.word' (base.yaml:16:"),
     ],
 )
 def test_what_an_overlay_makes_wrong_in_its_base_is_its_mistake(
     overlay: str, place: tuple[str, str, int, int], words: str
 ) -> None:
-    """Told at the state that it changed, or at its `extends`, with the line that is wrong now."""
+    """Told at what it changed there, at what it removed, at its one change, or at its `extends`; with what is wrong."""
     assert place in said(overlay)
     assert {file for _, file, _, _ in said(overlay)} == {"over.yaml"}
     assert any(words in problem.message for problem in checked(overlay) if problem.code == place[0])
@@ -57,3 +69,35 @@ def test_a_state_that_an_overlay_in_the_middle_removes_is_its_mistake() -> None:
     outer = check(load("extends: middle.yaml\ninputs: {word: hi}", "over.yaml", find=find), CATALOGUE)
     assert [problem.code for problem in alone] == ["RF020"]
     assert alone == outer
+
+
+def test_a_result_is_missed_where_its_state_was_removed() -> None:
+    """Also by an overlay that changes more, whichever way it writes the path."""
+    base = BASE.replace("text: tick", 'text: "{{ outputs.c }}"')
+    for removal in ("  b/c:\n  b: {initial: d}", "  b:\n    initial: d\n    states: {c: }"):
+        place = next(
+            problem.position
+            for problem in checked(f"inputs: {{note: x}}\nstates:\n{removal}", base)
+            if problem.code == "RF031"
+        )
+        assert (place.file, place.line) == ("over.yaml", 4 if removal.startswith("  b/c") else 6)
+
+
+def test_every_state_that_goes_to_a_removed_one_is_named() -> None:
+    """Though all of it is told at the one line that removes it."""
+    found = checked("states:\n  good:")
+    assert {problem.position.line for problem in found} == {3}
+    for who in ("'b' goes to it on 'stop'", "'b/d' goes to it on 'timeout'"):
+        assert any(who in problem.message for problem in found)
+
+
+def test_a_rule_is_broken_where_a_state_on_the_path_was_changed() -> None:
+    """Not at the overlay's other changes, which are on no path that breaks it."""
+    find = shelf(base=BASE)
+    over = "extends: base.yaml\ninputs: {note: x}\nstates:\n  a: {description: x}\n  b/d: {description: y}"
+    loaded = load(over, "over.yaml", find=find)
+    broken = Problem(Position("base.yaml", 18, 3), "RF070", "breaks", "", ({"entered": ["a"]}, {"entered": ["good"]}))
+    [told] = blamed({broken}, loaded, lambda _: set())
+    assert (told.position, told.code) == (Position("over.yaml", 4, 3), "RF070")
+    [told] = blamed({replace(broken, path=({"entered": ["a"]}, {"entered": ["b", "b/d"]}))}, loaded, lambda _: set())
+    assert told.position == Position("over.yaml", 1, 10)

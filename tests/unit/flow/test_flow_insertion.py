@@ -186,3 +186,26 @@ states:
         ("approve", "allow", "broadcast"),
         ("broadcast", "display.exited", "broadcast"),
     }
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ("  n: {wait: 1s, before: bb}", "RF023"),
+        ("  n: {ask: {message: x, decisions: {yes: , no: }}, before: b}", "RF025"),
+        ("  n: {wait: 1s, before: b, after: a}", "RF025"),
+        ("  n: {wait: 1s, after: 3}", "RF014"),
+    ],
+)
+def test_a_state_that_could_not_be_put_in_has_no_other_mistake(states: str, code: str) -> None:
+    """Neither that nothing leads to it nor that it leads nowhere; through another overlay on top neither."""
+    base = (
+        "flow: base\ninitial: a\nstates: {a: {wait: 1s, transitions: {done: b}}, b: {wait: 1s, transitions: {done: d}},"
+    )
+    base += " d: {final: completed}}"
+    over = f"extends: base.yaml\nstates:\n{states}"
+    assert check(load(base, "base.yaml"), CATALOGUE) == ()
+    find = shelf(base=base, over=over)
+    assert [problem.code for problem in check(load(over, "over.yaml", find=find), CATALOGUE)] == [code]
+    top = load("extends: over.yaml\ndescription: x\nstates: {d: {final: ok}}", "top.yaml", find=find)
+    assert [problem.code for problem in check(top, CATALOGUE)] == [code]

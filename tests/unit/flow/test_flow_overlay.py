@@ -320,3 +320,18 @@ def test_whatever_an_overlay_holds_it_is_laid_or_refused(top: dict[str, Any], st
     answer = load(text, "over.yaml", find=shelf(base=BASE))
     assert answer.flow is not None or answer.problems
     check(answer, CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "place"),
+    [
+        ("inputs: [word]", (2, 9)),
+        ("states: [a]", (2, 9)),
+        ("states: {b: {states: c}}", (2, 22)),
+        ("states: {b/d: hello}", (2, 15)),
+        ("states: {b: [c]}", (2, 13)),
+    ],
+)
+def test_what_must_be_a_mapping_and_is_none_leaves_the_base_as_it_is(overlay: str, place: tuple[int, int]) -> None:
+    """So that this alone is told, and not also that all that was there is missed."""
+    assert said(overlay) == [("RF014", "over.yaml", *place)]
