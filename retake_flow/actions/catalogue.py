@@ -102,6 +102,7 @@ _SPECS: Final = (
         pace=(3.0, inf),
         errors=_CALLED,
         requests=("GET /agent/stream/status",),
+        samples={"viewers": 3},
     ),
     ActionSpec(
         "retake.stop_stream",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  retake-flow answer last tweet_url=https://x.com/owl/status/42
+  retake-flow answer last --decision posted tweet_url=https://x.com/owl/status/42
   retake-flow answer last prove_human --decision posted tweet_url=https://x.com/owl/status/42
   echo '{"decision": "posted", "tweet_url": "…"}' | retake-flow answer last -
 """

@@ -44,7 +44,7 @@ _EXAMPLES = """
 # Whom to tell what happens; an address with a password in it belongs into RETAKE_FLOW_NOTIFY instead.
 # notify: ["json://127.0.0.1:8080/told"]
 #
-# Rules of your own that no path may break, beside those of retake.tv (docs/language.md, Rules).
+# Rules of your own that no path may break, beside those of retake.tv (docs/rules.md).
 # rules: [house.rules.yaml]
 #
 # states:

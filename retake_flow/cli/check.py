@@ -11,9 +11,17 @@ if TYPE_CHECKING:
     from retake_flow.flow.problems import Problem
 
 
+_EPILOG = """\
+exit codes:
+  0  all flows can run, warnings or not
+  2  a flow is not there or cannot be read; the others are checked nevertheless
+  3  all are there, and one cannot run as it is written
+"""
+
+
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("check", help="say all that is wrong with flows, before anything runs")
+    parser = commands.add_parser("check", help="say all that is wrong with flows, before anything runs", epilog=_EPILOG)
     parser.add_argument("flows", nargs="*", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument(
         "--format",
@@ -27,7 +35,11 @@ def add_to(commands: Any) -> None:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Check flows; 0 when they can run, warnings or not, and 3 when one cannot."""
+    """Check flows; 0 when they can run, warnings or not, and 3 when one cannot.
+
+    Raises:
+        UsageError: One is not there; the others are checked before.
+    """
     from retake_flow.errors import UsageError
 
     args.json = args.format == "json"
@@ -41,14 +53,21 @@ def check(args: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     bad = False
     everything: list[Problem] = []
+    absent: list[UsageError] = []
     for name in args.flows:
-        found = flows.problems(name, settings)
+        try:
+            found = flows.problems(name, settings)
+        except UsageError as error:
+            absent.append(error)
+            continue
         bad = bad or bool(_errors(found))
         everything += found
         if args.format in ("text", "json"):
             (_as_json if args.json else _as_text)(name, found)
     if args.format not in ("text", "json"):
         _as_annotations(args.format, dict.fromkeys(everything))
+    if absent:
+        raise UsageError("; ".join(error.message for error in absent), hint=absent[0].hint)
     return 3 if bad else 0
 
 

@@ -30,10 +30,21 @@ def _inputs(given: Iterable[Input]) -> Iterator[Problem]:
         said = flaw(each.schema)
         if said:
             yield Problem(each.position, "RF044", f"the input {each.name!r} {said}")
+            continue
+        if any(_templated(each.schema.get(key)) for key in ("value", "default")):
+            message = f"the input {each.name!r} has `{{{{` in it, and inputs are never filled in: it stays as it is"
+            yield Problem(each.position, "RF044", message, "write the template where the input is used")
         elif "default" in each.schema:
             said = mismatch(each.schema["default"], each.schema)
             if said:
                 yield Problem(each.position, "RF044", f"the default of the input {each.name!r} {said}")
+
+
+def _templated(value: Any) -> bool:
+    """Whether somebody meant a value to be filled in."""
+    if isinstance(value, Mapping):
+        return any(map(_templated, value.values()))
+    return "{{" in value if isinstance(value, str) else isinstance(value, list) and any(map(_templated, value))
 
 
 # --- actions ------------------------------------------------------------------------------------------------

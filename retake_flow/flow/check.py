@@ -16,7 +16,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.flow.moves import Moves
 from retake_flow.flow.problems import Problem
 from retake_flow.flow.sights import Sight, lookup
-from retake_flow.flow.types import BOOLEAN, Typed, Types, spoken, types
+from retake_flow.flow.types import BOOLEAN, Typed, Types, spoken, types, unlike
 from retake_flow.flow.walk import Walk
 
 
@@ -54,6 +54,7 @@ def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Itera
     yield from times.problems(flow, catalogue, declarations, typed)
     yield from secrecy.problems(flow, catalogue, declarations, seen)
     yield from _conditions(flow, typed)
+    yield from _comparisons(flow, seen, declarations)
 
 
 def _done(flow: Flow) -> Iterator[str]:
@@ -75,3 +76,14 @@ def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
             message = f"the condition `{expression.text}` can give {spoken(given - BOOLEAN)}, not only true or false"
             hint = "compare it with something, such as `… > 0` or `… is not none`"
             yield Problem(expression.position, "RF035", message, hint)
+
+
+def _comparisons(flow: Flow, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
+    """Conditions that compare what is never alike."""
+    for _, expression in everywhere(flow):
+        sight = seen.get(expression)
+        if sight is None or isinstance(expression, Template):
+            continue
+        if unlike(expression, partial(lookup, sight, declarations)):
+            message = f"the condition `{expression.text}` compares a number with a text"
+            yield Problem(expression.position, "RF043", message, "write numbers without quotes, `== 0`")

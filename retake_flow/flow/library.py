@@ -35,6 +35,8 @@ def find(name: str, folder: Path = Path()) -> Path:
     Raises:
         UsageError: There is none.
     """
+    if not name.strip():
+        raise UsageError("the name of a flow is empty", hint="write a file, or a shipped flow such as go-live.yaml")
     path = folder / name
     try:
         if path.is_file():

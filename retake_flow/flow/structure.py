@@ -27,6 +27,8 @@ _KINDS = {
     "null": "nothing",
 }
 _ROUNDS = 20
+#: Stands in an overlay only, which is laid over its base before anything is held against the schema.
+_EXTENDS = "extends"
 #: The keys beside which others cannot be.
 _EXCLUSIVE = (*vocabulary.KINDS, "value", "required")
 
@@ -156,7 +158,7 @@ def _problems(error: _Mistake, source: Source) -> Iterator[Problem]:
         key = str(error.instance)
         yield Problem(source.key((*path, key)), "RF012", f"{key!r} is no name for {_inside(path)}", _naming(str(value)))
     elif error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
+        known = [*error.schema.get("properties", {}), *([] if path else [_EXTENDS])]
         for key in _unexpected(error):
             place = source.key((*path, key))
             yield Problem(place, "RF010", f"unknown key {key!r} in {name}", did_you_mean(key, known))
@@ -166,12 +168,19 @@ def _problems(error: _Mistake, source: Source) -> Iterator[Problem]:
     elif error.validator == "required":
         for key in value:
             if key not in error.instance:
-                yield Problem(here, "RF011", f"{name} needs the key {key!r}")
+                yield Problem(here, "RF011", f"{name} needs the key {key!r}", _mistyped(source, path))
     elif error.validator == "not":
         kind = next(k for k in _EXCLUSIVE if k in _parent(source, path) and k != path[-1])
         yield Problem(source.key(path), "RF013", f"{str(path[-1])!r} does not go with {kind!r} in {_spoken(path[:-1])}")
     else:
         yield Problem(here, "RF014", f"{name} {_wanted(error)}")
+
+
+def _mistyped(source: Source, path: Path) -> str:
+    """A hint that names the activity beside, when what lacks a key may be that one with a slip in its name."""
+    if len(path) < 2 or path[-2] != "activities":
+        return ""
+    return did_you_mean(str(path[-1]), (name for name in _parent(source, path) if name != path[-1]), " ").strip()
 
 
 def _parent(source: Source, path: Path) -> Any:

@@ -23,7 +23,7 @@ def problems(flow: Flow, catalogue: Catalogue, declarations: Declarations, typed
     """What is wrong with times that are known before a run: those written, and the defaults of inputs."""
     known = _Known(flow, declarations)
     for state in flow.states.values():
-        yield from _no_durations(state, typed)
+        yield from _no_durations(state, typed, known)
         yield from _retries(state, known)
         yield from _own(state, known)
         yield from _around(flow, state, known)
@@ -44,9 +44,11 @@ class _Known:
 
     def __call__(self, value: Any, root: str) -> float | None:
         """The seconds that a duration means, unless it is only known in a run."""
-        if isinstance(value, Expression):
-            value, root = self._input(value, root)
-        return self.written(value)
+        return self.written(self.value(value, root))
+
+    def value(self, value: Any, root: str) -> Any:
+        """What a time is when nobody sets the input that it is; None when that is only known in a run."""
+        return self._input(value, root)[0] if isinstance(value, Expression) else value
 
     @staticmethod
     def written(value: Any) -> float | None:
@@ -67,7 +69,9 @@ class _Known:
             given = state.inputs[name]
             return self._input(given, state.root) if isinstance(given, Expression) else (given, state.root)
         declared = self._declarations.inputs(root).get(name)
-        return (declared.schema.get("default") if declared is not None else None), root
+        if declared is None:
+            return None, root
+        return declared.schema.get("value", declared.schema.get("default")), root
 
 
 def _plain(written: Expression, chain: tuple[str, ...]) -> bool:
@@ -147,7 +151,7 @@ def _late(position: Position, what: str, time: float | None, limit: float | None
         yield Problem(position, "RF081", message, "make the inner time shorter, or the outer one longer")
 
 
-def _no_durations(state: State, typed: Typed) -> Iterator[Problem]:
+def _no_durations(state: State, typed: Typed, known: _Known) -> Iterator[Problem]:
     """Expressions that give something else than a duration where one is needed."""
     polled = (state.poll.every, state.poll.delay, state.poll.timeout) if state.poll else ()
     beside = [each for a in state.activities.values() for each in (a.every, a.quiet, a.delay)]
@@ -159,6 +163,12 @@ def _no_durations(state: State, typed: Typed) -> Iterator[Problem]:
         if given is not None and not given & _DURATIONS:
             message = f"a duration is needed here, and {expression.text!r} gives {spoken(given)}"
             yield Problem(expression.position, "RF043", message, "write for example 30s, 3m, 1h30m or 500ms")
+            continue
+        value = known.value(expression, state.root)
+        if value is not None and not isinstance(value, Expression) and known.written(value) is None:
+            message = f"a duration is needed here, and {expression.text!r} gives something else"
+            hint = "give the input `format: duration`, and a value such as 30s, 3m, 1h30m or 500ms"
+            yield Problem(expression.position, "RF043", message, hint)
 
 
 # --- pace ---------------------------------------------------------------------------------------------------

@@ -61,6 +61,13 @@ def declared(schema: Mapping[str, Any]) -> Types:
     return frozenset(kinds) | (_INTEGER if "number" in kinds else frozenset())
 
 
+def unlike(expression: Expression, lookup: Lookup) -> bool:
+    """Whether it compares a number with a text, which are never equal and have no order."""
+    found = [node for tree in expression.trees() for node in tree.find_all(nodes.Compare)]
+    found += [tree for tree in expression.trees() if isinstance(tree, nodes.Compare)]
+    return any(_apart(node, lookup) for node in found)
+
+
 def spoken(kinds: frozenset[str]) -> str:
     """Types as people read them."""
     shown = kinds - {"integer"} if "number" in kinds else kinds
@@ -87,6 +94,14 @@ def _types(node: nodes.Node, lookup: Lookup) -> Types:
         case nodes.Add():
             return _added(_types(node.left, lookup), _types(node.right, lookup))
     return None
+
+
+def _apart(node: nodes.Compare, lookup: Lookup) -> bool:
+    sides = [node.expr, *(each.expr for each in node.ops)]
+    pairs = [sides[i : i + 2] for i, each in enumerate(node.ops) if each.op not in ("in", "notin")]
+    kinds = [sorted("text" if known == TEXT else "number" if known and known <= _NUMBER else "" for known in pair)
+             for pair in ([_types(side, lookup) for side in pair] for pair in pairs)]  # fmt: skip
+    return ["number", "text"] in kinds
 
 
 def _added(left: Types, right: Types) -> Types:

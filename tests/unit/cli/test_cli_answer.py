@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -199,3 +200,10 @@ def test_a_secret_answer_is_never_shown(command: Command, store: Runs, form: tup
     said = command("answer", "owl-1", f"code={right}", *form)
     assert right not in said.out + said.err
     assert kept(store).fields["code"] == Secret(right)
+
+
+def test_the_examples_answer_the_shipped_question(command: Command) -> None:
+    """Each example of `--help` gives the decision that `tweet_url` belongs to: without it the answer is refused."""
+    examples = [line for line in command("answer", "--help").out.splitlines() if "tweet_url" in line]
+    assert examples
+    assert all(re.search(r'(--decision |"decision": ")posted\b', line) for line in examples)

@@ -150,3 +150,18 @@ def test_programs_get_the_path_on_which_a_rule_is_broken(command: Command, folde
         {"event": "", "from": "", "refused": [], "when": None, "left": [], "entered": ["start"]}
     ]
     assert [move["event"] for move in paths["session_stopped:"]] == ["", "done"]
+
+
+def test_a_flow_that_is_not_there_keeps_no_other_from_being_checked(command: Command, flows: Path) -> None:
+    """All others are checked; then it is named, and the exit code is 2, as `--help` says."""
+    said = command("check", "bad.yaml", "nope.yaml", "good.yaml", "nor.yaml")
+    assert said.code == 2
+    assert said.out.splitlines()[-2:] == ["bad.yaml: 1 mistake", "good.yaml: no mistakes"]
+    assert "there is no flow 'nope.yaml'; there is no flow 'nor.yaml'" in said.err
+
+
+def test_an_empty_name_is_told_as_such(command: Command, flows: Path) -> None:
+    """An empty argument, as an unset variable of a shell gives, is no folder."""
+    said = command("check", "")
+    assert said.code == 2
+    assert "the name of a flow is empty" in said.err

@@ -110,3 +110,11 @@ def test_what_cannot_be_extended_is_told(command: Command, folder: Path) -> None
     said = command("init", "owl", "--extends", "bare.yaml")
     assert (said.code, "has no inputs" in said.err) == (2, True)
     assert not (folder / "owl.yaml").exists()
+
+
+def test_the_documents_that_it_names_are_there(command: Command, folder: Path) -> None:
+    """What it says of rules stands where it says."""
+    command("init", "owl")
+    named = re.findall(r"docs/\w+\.md", (folder / "owl.yaml").read_text(encoding="utf-8"))
+    assert named == ["docs/rules.md"]
+    assert (Path(__file__).parents[3] / named[0]).is_file()

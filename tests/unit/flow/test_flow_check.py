@@ -145,3 +145,34 @@ def test_inputs_are_typed_and_all_mistakes_are_said() -> None:
     with pytest.raises(InputError) as raised:
         inputs.resolve(flow, {"m": "1", "long": "x"})
     assert raised.value.message.count("\n") == 2
+
+
+@pytest.mark.parametrize("key", ["default: '{{ inputs.b }} is live'", "type: array, default: [{a: '{{ inputs.b }}'}]"])
+def test_an_input_holds_no_template(key: str) -> None:
+    """Inputs are never filled in, so `{{` in one would be read by people as it stands."""
+    head = f"inputs: {{b: {{type: string, default: owl}}, c: {{type: string, {key}}}}}\n"
+    head = head.replace("type: string, type: array", "type: array")
+    assert codes("  a: {wait: 1s, transitions: {done: e}}\n", head) == ["RF044"]
+
+
+def test_an_overlay_gives_an_input_no_template() -> None:
+    """A value that an overlay fixes is held to the same, at its own line."""
+    text = "flow: x\nextends: go-live.yaml\ninputs:\n  opening_message: '{{ inputs.agent_name }} is live'\n"
+    assert [(p.code, p.position.line) for p in check(load(text, "f.yaml"), CATALOGUE)] == [("RF044", 4)]
+
+
+@pytest.mark.parametrize(
+    ("when", "wrong"),
+    [
+        ("result.viewers == '0'", ["RF043"]),
+        ("result.is_live and not ('3' < result.viewers)", ["RF043"]),
+        ("result.viewers == 0", []),
+        ("0 < result.viewers < 5.5", []),
+        ("result.viewers|string == '0'", []),
+        ("result.viewers in ['0', 1]", []),
+    ],
+)
+def test_a_number_is_not_compared_with_a_text(when: str, wrong: list[str]) -> None:
+    """Such a condition is never true, or cannot be evaluated."""
+    route = f'[{{when: "{when}", to: e}}, {{to: e}}]'
+    assert codes(f"  a: {{do: retake.stream_status, transitions: {{done: {route}, error: e}}}}\n") == wrong

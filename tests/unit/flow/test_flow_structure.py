@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flow_samples import at, checked, problems
 
+from retake_flow.flow.load import load
 from retake_flow.flow.source import parse
 from retake_flow.flow.structure import examine
 
@@ -122,3 +123,17 @@ def test_the_rest_of_a_damaged_file_is_still_checked() -> None:
     assert sorted(problem.code for problem in found) == ["RF010", "RF014"]
     assert damaged == {("states", "a"), ("states",)}
     assert source.data["states"]["a"] == {"final": "ok", "x": 1}
+
+
+def test_a_slip_in_extends_is_told() -> None:
+    """An overlay whose `extends` is mistyped is no overlay; the hint names the word."""
+    hints = [problem.hint for problem in load("flow: x\nextend: go-live.yaml\n", "f.yaml").problems]
+    assert "did you mean 'extends'?" in hints
+
+
+def test_a_slip_in_the_name_of_an_activity_is_told() -> None:
+    """What an overlay changes under a mistyped name lacks its action; the hint names the activity that is there."""
+    head = "flow: x\nextends: go-live.yaml\nstates:\n  broadcast/pushing/on_air: {activities: "
+    for name, hint in (("chatt", "did you mean 'chat'?"), ("juggling", "")):
+        found = load(f"{head}{{{name}: {{needs: encoder}}}}}}\n", "f.yaml").problems
+        assert [problem.hint for problem in found if problem.message.endswith("needs the key 'do'")] == [hint]

@@ -75,3 +75,20 @@ def test_what_is_inside_has_the_time_of_what_is_around(inside: str, wanted: list
 def test_what_is_repeated_keeps_the_pace_that_the_platform_asks_for(activity: str, wanted: list[str]) -> None:
     """Neither faster nor slower, as far as it is known before a run."""
     assert codes(f"activities: {{t: {{{activity}}}}}, transitions: {{stop: z}}") == wanted
+
+
+@pytest.mark.parametrize(
+    ("declared", "wrong"),
+    [
+        ("{type: string, default: 1280x720}", ["RF043"]),
+        ("{type: string, default: 5m}", []),
+        ("{type: integer, default: 30}", []),
+        ("{type: string}", []),
+        ("{type: string, format: duration, default: 5m}", []),
+    ],
+)
+def test_an_input_that_is_a_time_has_a_duration_as_its_default(declared: str, wrong: list[str]) -> None:
+    """An input whose default is no duration is refused where it stands for one: a run would fail there."""
+    text = f"flow: x\ninputs: {{size: {declared}}}\ninitial: a\nstates:\n"
+    text += '  a: {wait: "{{ inputs.size }}", transitions: {done: e}}\n  e: {final: completed}\n'
+    assert [problem.code for problem in check(load(text, "f"), CATALOGUE)] == wrong

@@ -329,3 +329,15 @@ good: {final: completed}
     assert "hunter2" not in repr(plan)
     assert facts(plan, Kind.ACTION, "says") == ["••• •••"]
     assert plan.assumed == {"a.key=•••": "a"}
+
+
+def test_somebody_watches_unless_it_is_assumed_otherwise() -> None:
+    """A flow that ends when nobody watches is not planned to end so."""
+    states = """\
+a:
+  do: retake.stream_status
+  transitions: {done: [{when: result.viewers == 0, to: empty}, {to: good}], error: good}
+empty: {final: completed}
+good: {final: completed}
+"""
+    assert planned(states).state == "good"
