@@ -85,6 +85,41 @@ Feature: Testing one's own flow
     When "test hello.yaml hello.feature" is called
     Then it exits with 2 and says "hello.feature:5:3: there is a scenario 'It ends' at hello.feature:2:3 already"
 
+  Scenario: Only the features that are named are played
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends
+          When the owl wakes and 30s pass
+          Then the run is completed
+      """
+    And the file other.feature holds
+      """
+      Feature: Other
+        Scenario: It lingers
+          When the owl wakes and 10s pass
+          Then it is in state "linger"
+      """
+    And the file draft.feature holds
+      """
+      Feature: Draft
+        Scenario: It ends
+          When the owl does something
+      """
+    When "test hello.yaml hello.feature other.feature" is called
+    Then it exits with 0 and says "2 scenarios: 2 passed"
+
+  Scenario: An input that the flow has not is told before anything is played
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends
+          When the owl wakes and 30s pass
+          Then the run is completed
+      """
+    When "test hello.yaml hello.feature --set foo=1" is called
+    Then it exits with 2 and says "the flow 'hello' has no input 'foo'"
+
   Scenario: A scenario that could not fail is refused
     Given the file hello.feature holds
       """

@@ -37,9 +37,11 @@ def paths(args: argparse.Namespace) -> int:
     from retake_flow.settings import Settings
     from retake_flow.testing.coverage import words
     from retake_flow.testing.paths import Paths
+    from retake_flow.testing.suite import UnderTest
 
     flow = flows.opened(args.flow, Settings.from_environment())
     inputs = pairs(args.set)
+    UnderTest(flow, inputs).check()
     routes = _routes(flow, inputs, args.uncovered)
     if args.gherkin:
         return _gherkin(flow, inputs, routes, args.json)

@@ -46,8 +46,6 @@ def add_to(commands: Any) -> None:
 
 def simulate(args: argparse.Namespace) -> int:
     """Play a script; 0 when all its lines could be carried out, 2 when not."""
-    from contextlib import closing
-
     from retake_flow.actions.catalogue import CATALOGUE
     from retake_flow.cli import flows, terminal
     from retake_flow.cli.options import pairs
@@ -59,28 +57,33 @@ def simulate(args: argparse.Namespace) -> int:
     flow = supplied(flows.opened(args.flow, Settings.from_environment(), tolerated=TOLERATED))
     inputs = resolve(flow, pairs(args.set))
     mocks = _mocks(args.mock, flow)
-    with _opened(args.script) as script, closing(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
-        with _interrupts(simulation):
-            begun = simulation.start()
+    with _opened(args.script) as script, _interruptible(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
+        begun = simulation.start()
         if args.start:
             terminal.emit(begun)
         for number, line in enumerate(script, 1):
             if line.strip():
-                with _interrupts(simulation):
-                    terminal.emit(simulation.take(line, number))
+                terminal.emit(simulation.take(line, number))
         return 2 if simulation.refused else 0
 
 
 @contextmanager
-def _interrupts(simulation: Simulation) -> Iterator[None]:
-    """Pass Ctrl-C on to a simulation that is at work."""
+def _interruptible(simulation: Simulation) -> Iterator[Simulation]:
+    """Close a simulation at its end, or at the first Ctrl-C; another one does not disturb that, nor what is left."""
     import signal
 
-    usual = signal.signal(signal.SIGINT, lambda *_: simulation.interrupt())
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        simulation.interrupt()
+
+    usual = signal.signal(signal.SIGINT, end)
     try:
-        yield
+        yield simulation
     finally:
-        signal.signal(signal.SIGINT, usual)
+        last = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        simulation.close()
+        if last is end:  # else it was pressed, and the process ends
+            signal.signal(signal.SIGINT, usual)
 
 
 def _mocks(file: str | None, flow: Flow) -> Mocks:

@@ -121,7 +121,13 @@ class Simulation:
         return self._view()
 
     def interrupt(self) -> None:
-        """End the line that is being played, between two things that happen and not amid one."""
+        """End the line that is being played, between two things that happen and not amid one.
+
+        Raises:
+            KeyboardInterrupt: No line is being played.
+        """
+        if not self._loop.is_running():
+            raise KeyboardInterrupt
         self._interrupted = True
         self._loop.stop()
 

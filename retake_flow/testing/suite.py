@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,8 @@ from pytest_bdd.parser import Scenario, Step
 from pytest_bdd.steps import StepFunctionContext
 
 from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.errors import UsageError
+from retake_flow.flow.inputs import resolve
 from retake_flow.flow.model import Flow
 from retake_flow.simulation import mocks
 from retake_flow.simulation.mocks import Mocks
@@ -60,6 +62,25 @@ class UnderTest:
     mock: tuple[str, bytes] | None = None
     phrases: Sequence[Path] = ()
 
+    def check(self) -> None:
+        """Nothing, when scenarios can be played on it.
+
+        Raises:
+            InputError: The flow does not take the inputs as they are.
+            UsageError: A file with wordings cannot be read.
+        """
+        # What is missing may still be said by each scenario.
+        declared = {
+            name: each if name in self.inputs else replace(each, schema={**each.schema, "optional": True})
+            for name, each in self.flow.inputs.items()
+        }
+        resolve(replace(self.flow, inputs=declared), self.inputs)
+        for file in self.phrases:
+            try:
+                file.read_bytes()
+            except OSError as error:
+                raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+
     def mocks(self, flow: Flow) -> Mocks:
         """The answers of the mock file, from the first one on.
 
@@ -84,7 +105,13 @@ class Suite:
     """
 
     def __init__(self, under_test: UnderTest) -> None:
-        """Take the flow; nothing has been played."""
+        """Take the flow; nothing has been played.
+
+        Raises:
+            InputError: The flow does not take the inputs as they are.
+            UsageError: A file with wordings cannot be read.
+        """
+        under_test.check()
         self.verdicts: list[Verdict] = []
         self.coverage = Coverage(under_test.flow)
         self.flaws: list[Flaw] = []
@@ -101,13 +128,18 @@ class Suite:
         config.stash[PREMISE] = self._premise
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> FeatureFile | None:
-        """Take feature files."""
+        """Take feature files; of a folder not those that are empty: one is, while it is being written."""
         if file_path.suffix != ".feature":
             return None
-        file: FeatureFile = FeatureFile.from_parent(parent, path=file_path)
-        self._files.append(file)
-        self.flaws += self._flaws(file)
-        return file
+        if not (file_path.stat().st_size or parent.session.isinitpath(file_path)):
+            return None
+        return FeatureFile.from_parent(parent, path=file_path)
+
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        """Judge a feature file that is to be played, and not those that merely lie beside it."""
+        if isinstance(collector, FeatureFile):
+            self._files.append(collector)
+            self.flaws += self._flaws(collector)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self) -> None:

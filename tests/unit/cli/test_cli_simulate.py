@@ -186,6 +186,26 @@ def test_ctrl_c_ends_it(folder: Path) -> None:
         assert (*program.communicate(timeout=30), program.returncode) == ("", "", 130)
 
 
+def test_ctrl_c_while_it_waits_for_a_line(folder: Path) -> None:
+    """Pressed twice, as a terminal and a wrapper both pass it on: the exit code is 130, and nothing is said."""
+    command = [sys.executable, "-m", "retake_flow", *_files(folder)[:2], "--start"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    for _ in range(3):
+        with subprocess.Popen(command, cwd=folder, text=True, **pipes) as program:
+            assert program.stdout is not None
+            assert program.stdout.readline()
+            for _ in range(200):
+                program.send_signal(signal.SIGINT)
+            assert (*program.communicate(timeout=30), program.returncode) == ("", "", 130)
+
+
+def test_ctrl_c_is_as_before_when_it_has_ended(folder: Path, command: Command) -> None:
+    """Whoever calls the command in their own process can be interrupted afterwards."""
+    before = signal.getsignal(signal.SIGINT)
+    assert command(*_files(folder)).code == 0
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_it_answers_line_by_line(folder: Path) -> None:
     """A program can talk with it: each line is answered before the next is written."""
     command = [sys.executable, "-m", "retake_flow", *_files(folder)[:2]]

@@ -102,6 +102,9 @@ def test_no_configuration_of_pytest_has_a_part_in_it(command: Command, hello: Pa
         (("hello.yaml", "-k", "owl"), 2, "there is no scenario that fits 'owl'"),
         (("hello.yaml", "--mock", "nowhere"), 2, "nowhere cannot be read"),
         (("hello.yaml", "--phrases", "nowhere"), 2, "nowhere cannot be read"),
+        (("hello.yaml", "--set", "foo=1"), 2, "retake-flow: the flow 'hello' has no input 'foo'"),
+        (("hello.yaml", "--set", "long=x"), 2, "the input 'long'"),
+        (("hello.yaml", "--phrases", "nope.yaml"), 2, "retake-flow: nope.yaml cannot be read: No such file"),
         (("hello.yaml", "-k", "("), 2, "the scenarios could not be played"),
         (("nowhere.yaml",), 2, "there is no flow"),
     ],
@@ -113,6 +116,27 @@ def test_what_cannot_be_is_told(command: Command, arguments: tuple[str, ...], co
     assert words in said.err
     assert "Traceback" not in said.err
     assert command("test", *arguments, "--json").records[0]["event"] == "error"
+
+
+@pytest.mark.usefixtures("hello")
+def test_an_input_that_is_missing_may_be_said_by_a_scenario(command: Command, hello: Path) -> None:
+    """So that it need not be set for all."""
+    (hello / "hello.yaml").write_text(_FLOW.replace(", default: 30s", ""), encoding="utf-8")
+    said_by_it = _FEATURE.replace("When the flow", "Given the input long is 9s\n    When the flow")
+    (hello / "features" / "hello.feature").write_text(said_by_it, encoding="utf-8")
+    assert command("test", "hello.yaml").code == 0
+
+
+@pytest.mark.usefixtures("hello")
+def test_the_line_of_the_document_works(command: Command, hello: Path) -> None:
+    """The shell makes the file that is to be written before the folder is read."""
+    (hello / "features" / "more.feature").touch()
+    written = command("paths", "hello.yaml", "--gherkin", "--uncovered", "features")
+    assert (written.code, written.out.count("Scenario:"), written.err) == (0, 2, "")
+    assert "2 scenarios" in command("test", "hello.yaml").out
+    named = command("test", "hello.yaml", "features/more.feature")
+    assert (named.code, named.out) == (2, "")
+    assert "features/more.feature:1:1: there is no feature in it" in named.err
 
 
 @pytest.mark.usefixtures("hello")
@@ -143,6 +167,15 @@ def test_the_shortest_ways_are_shown(command: Command) -> None:
         "error",
         "done",
     ]
+
+
+@pytest.mark.usefixtures("hello")
+@pytest.mark.parametrize("more", [(), ("--gherkin",), ("--uncovered", "features")])
+def test_ways_need_inputs_that_the_flow_has(command: Command, more: tuple[str, ...]) -> None:
+    """Another one is told before anything is written."""
+    said = command("paths", "hello.yaml", "--set", "foo=1", *more)
+    assert (said.code, said.out) == (2, "")
+    assert "the flow 'hello' has no input 'foo'" in said.err
 
 
 @pytest.mark.usefixtures("hello")

@@ -111,6 +111,8 @@ def test_nobody_is_disturbed_who_names_no_flow(tmp_path: Path) -> None:
     [
         (("--flow", "nowhere.yaml"), "there is no flow 'nowhere.yaml'"),
         (("--flow", "hello.yaml", "--flow-mock", "nowhere"), "nowhere cannot be read"),
+        (("--flow", "hello.yaml", "--flow-set", "foo=1"), "the flow 'hello' has no input 'foo'"),
+        (("--flow", "hello.yaml", "--flow-phrases", "nope.yaml"), "nope.yaml cannot be read"),
         (("--flow", "hello.yaml", "--flow-set", "a"), "--flow-set takes NAME=VALUE"),
     ],
 )
@@ -170,6 +172,21 @@ def test_two_features_may_not_share_a_scenario(tmp_path: Path) -> None:
     _written(tmp_path, a_feature=_FEATURE, b_feature=_FEATURE)
     with pytest.raises(Flawed, match=r"b\.feature:3:1: there is a scenario 'Somebody is asked' at .*a\.feature:3:1"):
         _played(tmp_path)
+
+
+def test_only_features_that_are_named_count(tmp_path: Path) -> None:
+    """What lies beside them is neither judged nor played, and is no namesake."""
+    _written(tmp_path, a_feature=_OWL.replace("Then the owl is awake", "Then the run is failed"), b_feature=_OWL)
+    _written(tmp_path, c_feature=_FEATURE)
+    assert [verdict.scenario for verdict in _played(tmp_path / "a.feature").verdicts] == ["The owl"]
+
+
+def test_several_features_of_a_folder_can_be_named(tmp_path: Path) -> None:
+    """Also one of them twice, or beside the folder: each is played once."""
+    _written(tmp_path, a_feature=_FEATURE, b_feature=_FEATURE.replace("Somebody is", "Nobody is"))
+    both = (tmp_path / "a.feature", tmp_path / "b.feature")
+    for named in (both, (*both, both[0]), (tmp_path, both[1])):
+        assert [verdict.outcome for verdict in _played(*named).verdicts] == ["passed"] * 4
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
