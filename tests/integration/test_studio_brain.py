@@ -306,15 +306,15 @@ def test_a_flood_between_two_batches_is_not_kept(ask: Any, notes: Notes) -> None
     """
 
     async def flooded(running: Brain) -> None:
-        await running.respond(BATCH)
-        over, hear = asyncio.Event(), running._process._line  # type: ignore[union-attr]
+        over, hear = asyncio.Event(), running._hear
 
         def heard(line: str) -> None:
-            hear(line)  # type: ignore[misc]
+            hear(line)
             if line == "over":
                 over.set()
 
-        running._process._line = heard  # type: ignore[union-attr]
+        running._hear = heard  # type: ignore[method-assign]
+        await running.respond(BATCH)
         await over.wait()
         assert len(running._said) + len(running._answers._whole) <= 40
 
