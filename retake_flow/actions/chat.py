@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from retake_flow.actions.access import Access
 from retake_flow.actions.asking import Asking
 from retake_flow.actions.conversation import Conversation, name_of
+from retake_flow.actions.family import Family
 from retake_flow.actions.greeter import Greeter
 from retake_flow.api.chat import ChatMessage, is_own
 from retake_flow.controls import stripped
@@ -27,7 +28,7 @@ _CLOCKS_DIFFER = 60.0  # seconds between the platform's clock and ours; a late a
 _PATIENCE = 2.0  # seconds that reading waits for a responder; one that thinks for longer is heard the next time
 
 
-class ChatActions:
+class ChatActions(Family):
     """Reads and writes chat.
 
     Args:
@@ -49,6 +50,7 @@ class ChatActions:
         self._now = now
         self._responders = responders or {}
         self._asking: dict[str, Asking] = {}
+        self.tasks = {"chat.respond": self.respond, "chat.send": self.send}
 
     async def send(self, call: Call) -> Completion:
         """Write a message."""

@@ -1,54 +1,23 @@
-"""Performs the actions of the catalogue by name."""
+"""Performing actions, as the engine asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 
-from retake_flow.actions import operator
-from retake_flow.actions.chat import ChatActions
-from retake_flow.actions.retake import RetakeActions
-from retake_flow.actions.studio import StudioActions
+from retake_flow.actions.family import Check, Family, Start, Task
 from retake_flow.errors import InDoubt
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
-
-Task = Callable[[Call], Awaitable[Completion]]
-Check = Callable[[Call], Awaitable[Completion | None]]
-Start = Callable[[Call], AbstractAsyncContextManager[Service]]
 
 
 class Performer:
     """The engine's `ActionRunner`: knows which method stands behind which name of the catalogue."""
 
-    def __init__(self, retake: RetakeActions, studio: StudioActions, chat: ChatActions) -> None:
-        self.tasks: Mapping[str, Task] = {
-            "chat.respond": chat.respond,
-            "chat.send": chat.send,
-            "credentials.load": retake.load_credentials,
-            "operator.tell": operator.tell,
-            "retake.check_guide": retake.check_guide,
-            "retake.prepare_verify": retake.prepare_verify,
-            "retake.register": retake.register,
-            "retake.start_stream": retake.start_stream,
-            "retake.stop_stream": retake.stop_stream,
-            "retake.stream_key": retake.stream_key,
-            "retake.stream_status": retake.stream_status,
-            "retake.verification_status": retake.verification_status,
-            "retake.verify": retake.verify,
-            "studio.show": studio.show,
-            "studio.thumbnail": studio.thumbnail,
-        }
-        self.checks: Mapping[str, Check] = {
-            "retake.register": retake.was_registered,
-            "retake.verify": retake.was_verified,
-        }
-        self.services: Mapping[str, Start] = {
-            "studio.content": studio.content,
-            "studio.display": studio.display,
-            "studio.encoder": studio.encoder,
-            "studio.window_manager": studio.window_manager,
-        }
+    def __init__(self, *families: Family) -> None:
+        self.tasks: Mapping[str, Task] = {name: task for each in families for name, task in each.tasks.items()}
+        self.checks: Mapping[str, Check] = {name: check for each in families for name, check in each.checks.items()}
+        self.services: Mapping[str, Start] = {name: s for each in families for name, s in each.services.items()}
 
     async def perform(self, call: Call) -> Completion:
         """Perform a task."""

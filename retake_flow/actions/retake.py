@@ -12,6 +12,7 @@ from urllib.parse import quote
 from packaging.version import InvalidVersion, Version
 
 from retake_flow.actions.access import Access
+from retake_flow.actions.family import Family
 from retake_flow.api.credentials import Credentials, credentials_of
 from retake_flow.api.models import Registration, StopSummary
 from retake_flow.errors import CredentialsError, InDoubt, InputError, NoSession, PlatformError
@@ -21,7 +22,7 @@ from retake_flow.ports.actions import Call, Completion
 _STOP_AGAIN = (1.0, 3.0)
 
 
-class RetakeActions:
+class RetakeActions(Family):
     """Calls on behalf of the agent.
 
     Args:
@@ -36,6 +37,19 @@ class RetakeActions:
         self._guide = guide
         self._guides = guides
         self._now = now
+        self.tasks = {
+            "credentials.load": self.load_credentials,
+            "retake.check_guide": self.check_guide,
+            "retake.prepare_verify": self.prepare_verify,
+            "retake.register": self.register,
+            "retake.start_stream": self.start_stream,
+            "retake.stop_stream": self.stop_stream,
+            "retake.stream_key": self.stream_key,
+            "retake.stream_status": self.stream_status,
+            "retake.verification_status": self.verification_status,
+            "retake.verify": self.verify,
+        }
+        self.checks = {"retake.register": self.was_registered, "retake.verify": self.was_verified}
 
     async def check_guide(self, call: Call) -> Completion:
         """Compare versions as versions; a changed guide is kept as a text for people and never acted on."""

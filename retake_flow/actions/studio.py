@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from retake_flow.actions.access import Access
+from retake_flow.actions.family import Family
 from retake_flow.errors import InputError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
@@ -41,12 +42,19 @@ class Stage(Protocol):
         ...
 
 
-class StudioActions:
+class StudioActions(Family):
     """What one run's studio does."""
 
     def __init__(self, stage: Stage, access: Access) -> None:
         self._stage = stage
         self._access = access
+        self.tasks = {"studio.show": self.show, "studio.thumbnail": self.thumbnail}
+        self.services = {
+            "studio.content": self.content,
+            "studio.display": self.display,
+            "studio.encoder": self.encoder,
+            "studio.window_manager": self.window_manager,
+        }
 
     def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """A virtual display."""

@@ -38,6 +38,7 @@ class ActionSpec:
         occasional: The calls that it makes only now and then, with the occasion (`when somebody new writes`).
         says: The input that is shown to people.
         samples: What its result may look like, for plans; the rest follows from the types.
+        events: The events that it can raise as an activity, each with the JSON Schema properties of its fields.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ActionSpec:
     occasional: Mapping[str, str] = field(default_factory=dict)
     says: str = ""
     samples: Mapping[str, Any] = field(default_factory=dict)
+    events: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def required(self) -> tuple[str, ...]:

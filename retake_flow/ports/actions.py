@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from retake_flow.ports.services import Service
+
+#: The name of a record or an event, and its fields.
+Noted = tuple[str, Mapping[str, Any]]
+
+
+class Keep(Protocol):
+    """Writes what an activity wants to know the next time, and records with it."""
+
+    def __call__(self, memory: Mapping[str, Any], notes: Sequence[Noted] = ()) -> None:
+        """Write both, in one transaction."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,11 @@ class Call:
         memory: What the last performance at this place wanted to know.
         key: The same for every attempt of one visit.
         note: Writes a record into the journal while the action is under way.
+        keep: Of an activity: writes what it wants to know the next time while it is under way, together with records, so
+            that both are there after a crash or neither is.
         scope: Of an activity: what is entered here lasts from one performance to the next, and ends with the activity.
+        hurry: Of a repeated activity: performs it again at once instead of after its pause; may be called at any time
+            while its scope is open.
     """
 
     run: str
@@ -33,16 +48,28 @@ class Call:
     memory: Mapping[str, Any]
     key: str
     note: Callable[..., None] = field(default=lambda event, **fields: None)
+    keep: Keep = field(default=lambda memory, notes=(): None)
     scope: AsyncExitStack | None = None
+    hurry: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """How a task ended: one of its declared outcomes, its result, and what it wants to know the next time."""
+    """How a task ended.
+
+    Attributes:
+        outcome: One of its declared outcomes.
+        value: Its result.
+        memory: What it wants to know the next time.
+        notes: Records for the journal, written together with the memory.
+        raised: Events for the flow, of those that the action declares, in the order in which they happened.
+    """
 
     outcome: str = "done"
     value: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[str, Any] | None = None
+    notes: Sequence[Noted] = ()
+    raised: Sequence[Noted] = ()
 
 
 class ActionRunner(Protocol):

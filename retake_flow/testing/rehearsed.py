@@ -16,6 +16,7 @@ from typing import Any
 from retake_flow.actions.access import Access
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.retake import RetakeActions
 from retake_flow.actions.studio import StudioActions
@@ -278,6 +279,7 @@ class _Play:
             run,
             catalogue=CATALOGUE,
             actions=Performer(
+                OperatorActions(),
                 RetakeActions(access, flow.guide, rehearsal.folder / "guides", clock.now),
                 StudioActions(self._stage, access),
                 ChatActions(access, self._stage.say, clock.now, rehearsal.responders),

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from retake_flow.actions.access import Access, MakeClient
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.retake import RetakeActions
 from retake_flow.actions.studio import StudioActions
@@ -157,6 +158,7 @@ async def runner(
         if run.phase is Phase.RUNNING:
             access.keep_pace()
         actions = Performer(
+            OperatorActions(),
             RetakeActions(access, flow.guide, settings.state_folder / "guides"),
             StudioActions(stage, access),
             ChatActions(access, stage.say, time.time, {"command": partial(brain.opened, starts, folder)}),

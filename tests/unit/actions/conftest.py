@@ -15,6 +15,7 @@ import pytest
 from retake_flow.actions.access import Access
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
 from retake_flow.actions.retake import RetakeActions
 from retake_flow.actions.studio import StudioActions
@@ -94,6 +95,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
             access = Access(path, Secret(token) if token else None, RETAKE, client)
             stage = FakeStage(platform, tmp_path)
             performer = Performer(
+                OperatorActions(),
                 RetakeActions(access, guide, tmp_path / "guides", clock.now),
                 StudioActions(stage, access),
                 ChatActions(access, stage.say, clock.now, {"command": brain.opened} if brain else None),

@@ -1,0 +1,10 @@
+"""The declarations of all actions: what flows are checked against and `retake-flow actions` prints."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retake_flow.actions.catalogue import chat, operator, retake, studio
+from retake_flow.flow.catalogue import Catalogue
+
+CATALOGUE: Final[Catalogue] = {spec.name: spec for family in (retake, studio, chat, operator) for spec in family.SPECS}

@@ -1,0 +1,105 @@
+"""The declarations of the actions that are calls to retake.tv."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final
+
+from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, TEXT
+from retake_flow.flow.catalogue import ActionSpec, Idempotency
+
+SPECS: Final = (
+    ActionSpec(
+        "retake.check_guide",
+        "Compare the version of the platform's guide with the one the flow was written for; keep a changed guide.",
+        inputs={"written_for": {**TEXT, "description": "The version; by default the flow's `guide`."}},
+        optional=frozenset({"written_for"}),
+        outcomes=("unchanged", "changed"),
+        result={"version": TEXT, "written_for": TEXT, "path": TEXT},
+        errors=CALLED,
+        requests=("GET /skill.json",),
+        occasional={"GET /skill.md": "when the guide has changed"},
+    ),
+    ActionSpec(
+        "credentials.load",
+        "Read the access token from RETAKE_ACCESS_TOKEN or the credentials file.",
+        outcomes=("found", "missing"),
+        result={"agent_name": TEXT, "user_db_id": TEXT, "issued_by": TEXT},
+        errors=("credentials",),
+    ),
+    ActionSpec(
+        "retake.register",
+        "Create the agent's account, once, and save its credentials before anything else happens.",
+        inputs={
+            "agent_name": {**TEXT, "description": "Unique; letters, digits, space, dash, underscore."},
+            "agent_description": TEXT,
+            "image_url": {**TEXT, "description": "Public address of a square JPEG or PNG."},
+            "wallet_address": {**TEXT, "description": "A Solana public key in base58."},
+            "ticker": {**TEXT, "description": "At most 10 characters."},
+        },
+        public=frozenset({"agent_name", "agent_description", "image_url", "wallet_address", "ticker"}),
+        result={"agent_name": TEXT, "agent_id": TEXT, "user_db_id": TEXT},
+        errors=(*CALLED, "input"),
+        idempotency=Idempotency.VERIFY,
+        requests=("POST /agent/register",),
+    ),
+    ActionSpec(
+        "retake.verification_status",
+        "Ask whether a person has vouched for the agent.",
+        result={"verified": FLAG},
+        errors=CALLED,
+        requests=("GET /agent/verification-status",),
+    ),
+    ActionSpec(
+        "retake.prepare_verify",
+        "Ask for the text that a person has to post, word for word, to vouch for the agent.",
+        result={"message": TEXT},
+        errors=CALLED,
+        requests=("POST /agent/prepare-verify",),
+        samples={"message": "Claiming my Livestreaming Agent on @retakedottv. Code: ‹code›"},
+    ),
+    ActionSpec(
+        "retake.verify",
+        "Hand in the post of a person who vouches for the agent.",
+        inputs={"tweet_url": {**TEXT, "format": "post", "description": "The address of the post on X."}},
+        result={"verified": FLAG},
+        errors=(*CALLED, "input", "not_prepared", "post_refused"),
+        idempotency=Idempotency.VERIFY,
+        requests=("POST /agent/verify",),
+        occasional={"GET /agent/verification-status": "after an error"},
+    ),
+    ActionSpec(
+        "retake.stream_key",
+        "Fetch a fresh stream key; needed before every push.",
+        result={"url": TEXT, "key": TEXT, "push_url": TEXT},
+        secrets=frozenset({"key", "push_url"}),
+        errors=CALLED,
+        requests=("POST /agent/rtmp",),
+    ),
+    ActionSpec(
+        "retake.start_stream",
+        "Open the stream session, and save the agent's token on the chain when it is told for the first time.",
+        result={"started_at": NUMBER, "page": TEXT, "token_address": TEXT, "ticker": TEXT},
+        errors=CALLED,
+        idempotency=Idempotency.ONCE,
+        requests=("POST /agent/stream/start",),
+        samples={"page": "https://retake.tv/‹agent_name›"},
+    ),
+    ActionSpec(
+        "retake.stream_status",
+        "Ask whether the stream is on air, and who watches.",
+        result={"is_live": FLAG, "viewers": COUNT, "uptime_seconds": COUNT, "user_db_id": TEXT},
+        pace=(3.0, inf),
+        errors=CALLED,
+        requests=("GET /agent/stream/status",),
+        samples={"viewers": 3},
+    ),
+    ActionSpec(
+        "retake.stop_stream",
+        "Close the stream session; one that is closed already counts as closed.",
+        result={"status": TEXT, "duration_seconds": COUNT, "viewers": COUNT},
+        errors=CALLED,
+        requests=("POST /agent/stream/stop",),
+        samples={"status": "stopped"},
+    ),
+)

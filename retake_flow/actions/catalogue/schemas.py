@@ -1,0 +1,19 @@
+"""What the declarations of several actions have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+TEXT: Final[dict[str, Any]] = {"type": "string"}
+COUNT: Final[dict[str, Any]] = {"type": "integer"}
+NUMBER: Final[dict[str, Any]] = {"type": "number"}
+FLAG: Final[dict[str, Any]] = {"type": "boolean"}
+
+#: The errors of whatever calls the platform.
+CALLED: Final = ("unauthorized", "rejected", "rate_limited", "unavailable", "unreachable", "redirected",
+                 "unexpected_answer", "not_found", "no_session", "credentials")  # fmt: skip
+#: The errors of whatever starts a program.
+STARTED: Final = ("missing_program", "process_failed", "not_ready", "no_display")
+#: How a service can end, and begin.
+SERVICE: Final = ("ready", "exited")
+WHO_AM_I: Final = {"GET /agent/stream/status": "when the agent's userDbId is not known yet"}
