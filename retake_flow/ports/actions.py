@@ -33,8 +33,8 @@ class Call:
         memory: What the last performance at this place wanted to know.
         key: The same for every attempt of one visit.
         note: Writes a record into the journal while the action is under way.
-        keep: Of an activity: writes what it wants to know the next time while it is under way, together with records, so
-            that both are there after a crash or neither is.
+        keep: Of an activity: writes what it wants to know the next time while it is under way, together with records;
+            after a crash both are there or neither is.
         scope: Of an activity: what is entered here lasts from one performance to the next, and ends with the activity.
         hurry: Of a repeated activity: performs it again at once instead of after its pause; may be called at any time
             while its scope is open.
