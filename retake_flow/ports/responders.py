@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Message:
         at: When, ISO-8601 in UTC, where the platform tells it.
         type: `message`, `tip`, or whatever else the platform says.
         newcomer: Whether it is the first that they ever wrote.
+        amount: How much was tipped, in the platform's unit; None for what is no tip.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Message:
     at: str | None
     type: str
     newcomer: bool = False
+    amount: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Batch:
         recent: What was written just before, the agent's own words included, oldest first.
         seen_before: Those authors of `messages` who had written earlier.
         stream: What is known of the stream: `viewers` and `uptime_seconds`, as the platform said last.
+        occasion: Why it is asked: there are messages, or nothing was said for long (`silence`) and `messages` is empty.
+        direction: What the operator wants the stream to be about, "" when nobody said.
     """
 
     messages: tuple[Message, ...]
@@ -48,6 +52,8 @@ class Batch:
     recent: tuple[Message, ...] = ()
     seen_before: tuple[str, ...] = ()
     stream: Mapping[str, Any] = field(default_factory=dict)
+    occasion: Literal["messages", "silence"] = "messages"
+    direction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
