@@ -10,12 +10,12 @@ from retake_flow.actions.access import Access
 from retake_flow.actions.asking import Asking
 from retake_flow.actions.conversation import Conversation, name_of
 from retake_flow.actions.family import Family
-from retake_flow.actions.greeter import Greeter
 from retake_flow.api.chat import ChatMessage, is_own
 from retake_flow.controls import stripped
 from retake_flow.errors import InputError, NoSession, NotFound, PlatformError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.responders import Answer, Batch, OpenResponder, Responder
+from retake_flow.responders.greeter import Greeter
 
 PAGE = 100
 MOST_PAGES = 50

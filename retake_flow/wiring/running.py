@@ -32,12 +32,13 @@ from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
+from retake_flow.responders import brain
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings, inherited, is_loopback
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
-from retake_flow.studio import brain, programs
+from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
 from retake_flow.wiring.folders import work_folder

@@ -41,7 +41,7 @@ class Set(SimpleNamespace):
     async def perform(self, do: str, memory: Any = None, scope: Any = None, **inputs: Any) -> Completion:
         """Perform an action; its result and the calls that it makes are those that the catalogue declares."""
         before = len(self.calls)
-        call = Call("run", "place", 1, do, inputs, memory or {}, "key", self._note, scope)
+        call = Call("run", "place", 1, do, inputs, memory or {}, "key", self._note, scope=scope)
         done = await self.performer.perform(call)
         spec = CATALOGUE[do]
         assert done.outcome in spec.outcomes

@@ -19,8 +19,8 @@ from studio_leftovers import left
 from retake_flow.errors import MissingProgram, ResponderFailed
 from retake_flow.ports.responders import Answer, Batch, Message
 from retake_flow.redact import MASK, Secret
-from retake_flow.studio import brain
-from retake_flow.studio.brain import Brain
+from retake_flow.responders import brain
+from retake_flow.responders.brain import Brain
 from retake_flow.studio.launcher import Launcher
 
 BATCH = Batch((Message("1", "mira", None, "hi €", "2026-01-01T00:00:00.000Z", "message", newcomer=True),), "owl")
@@ -98,10 +98,10 @@ def test_a_brain_is_one_process_that_is_asked_line_by_line(ask: Any) -> None:
     first, second = ask(program, twice)
     assert first.replies == second.replies
     told = json.loads(first.replies[2])
-    assert set(told) == {"messages", "agent", "recent", "seen_before", "stream"}
+    assert set(told) == {"messages", "agent", "recent", "seen_before", "stream", "occasion", "direction"}
     assert told["messages"] == [
         {"id": "1", "author": "mira", "user_id": None, "text": "hi €", "at": "2026-01-01T00:00:00.000Z",
-         "type": "message", "newcomer": True}
+         "type": "message", "newcomer": True, "amount": None}
     ]  # fmt: skip
 
 
