@@ -78,7 +78,7 @@ Feature: Chat
     Then the agent wrote
       | I'm live. What should we explore today? |
 
-  Scenario: A tip is greeted like a message
+  Scenario: A tip is greeted like a message, and thanked for
     Given these viewers
       | at | name  | type | text       |
       | 5  | kenji | tip  | keep going |
@@ -86,6 +86,7 @@ Feature: Chat
     Then the agent wrote
       | I'm live. What should we explore today? |
       | Welcome, kenji! Good to have you here.  |
+      | Thank you, kenji!                       |
 
   Scenario Outline: A burst over several pages is read whole
     Given chat comes in the <shape> shape

@@ -15,7 +15,7 @@ from retake_flow.controls import stripped
 from retake_flow.errors import InputError, NoSession, NotFound, PlatformError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.responders import Answer, Batch, OpenResponder, Responder
-from retake_flow.responders.greeter import Greeter
+from retake_flow.responders.greeter import GREETINGS, Greeter
 
 PAGE = 100
 MOST_PAGES = 50
@@ -153,7 +153,7 @@ class ChatActions(Family):
     def _responder(self, call: Call) -> AbstractAsyncContextManager[Responder]:
         named = call.inputs.get("responder")
         if named is None:
-            return nullcontext(Greeter(str(call.inputs.get("greeting", "Welcome, {names}!"))))
+            return nullcontext(Greeter((str(call.inputs.get("greeting", GREETINGS[0])),)))
         for kind, opened in self._responders.items():
             if kind in named:
                 return opened(named, call.note)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from retake_flow.flow.fit import fits, sound
 from retake_flow.flow.formats import FORMATS
 from retake_flow.flow.problems import did_you_mean
 from retake_flow.redact import Secret
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Declared = Mapping[str, Mapping[str, Any]]
 
@@ -118,7 +121,13 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
         worst = best_match(validator.iter_errors(value))
     except (Unresolvable, RecursionError):
         return "has a schema with a `$ref` that leads nowhere"
-    return f"does not fit: {worst.message}" if worst is not None else ""
+    return f"does not fit: {_worded(worst)}" if worst is not None else ""
+
+
+def _worded(worst: ValidationError) -> str:
+    """What is said of a value: what the schema has to say itself (`errorMessage`), or jsonschema's words."""
+    own = worst.schema.get("errorMessage") if isinstance(worst.schema, Mapping) else None
+    return f"{own}" if own else worst.message
 
 
 def flaw(schema: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 _Check = Callable[[Any], bool]
 
 #: What is said of a value and means nothing for whether it fits.
-_ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "examples", "default"})
+_ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "examples", "default", "errorMessage"})
 _SCALARS = (str, int, float, bool, type(None))
 
 

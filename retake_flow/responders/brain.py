@@ -19,12 +19,12 @@ from retake_flow.controls import stripped
 from retake_flow.errors import MissingProgram, ResponderFailed, RetakeFlowError
 from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
+from retake_flow.responders.forms import THINKS
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
 
-THINKS = 20.0  # seconds
 LONGEST_ANSWER = 64 * 1024  # bytes
 MOST_NOTES = 20  # lines of standard error that the journal gets for each batch
 

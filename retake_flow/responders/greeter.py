@@ -1,30 +1,108 @@
-"""The responder that is there by default: it welcomes newcomers by their names."""
+"""The responder that is there by default: it welcomes newcomers by their names, and thanks for tips."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
-from retake_flow.ports.responders import Answer, Batch
+from retake_flow.ports.responders import Answer, Batch, Message
+
+GREETINGS = (
+    "Welcome, {names}! Good to have you here.",
+    "Hello {names}, glad that you found the way.",
+    "Good to see you, {names}! Ask me anything.",
+    "Hi {names}! Make yourself at home.",
+)
+THANKS = (
+    "Thank you for the {amount}, {name}!",
+    "{name} gave {amount}: thank you, that keeps this going.",
+    "Another {amount} from {name}. You are too kind!",
+    "Thank you, {name}!",
+    "That is very kind of you, {name}.",
+)
 
 _NAMED_AT_ONCE = 5
+_PEOPLE = 1_000  # to whom it remembers what it has said, and as many tips
+
+
+@asynccontextmanager
+async def opened(settings: Mapping[str, Any], note: Callable[..., None]) -> AsyncIterator[Greeter]:
+    """A greeter with the sentences that a flow gives it (`greetings`, `thanks`)."""
+    said = settings["greeter"]
+    yield Greeter(said.get("greetings", GREETINGS), said.get("thanks", THANKS))
 
 
 class Greeter:
-    """Says one greeting to all newcomers of a batch.
+    """Says one greeting to all newcomers of a batch, and one sentence for each tip.
+
+    It takes its sentences in turn, so that none comes twice in a row where there are several, and says to nobody what
+    it has said to them before. In silence it says nothing.
 
     Args:
-        greeting: What it says; `{names}` stands for their names.
+        greetings: What it says to newcomers; `{names}` stands for their names.
+        thanks: What it says for a tip; `{name}` stands for who gave it and `{amount}` for how much. Those with an
+            amount are left out where that is not known.
     """
 
-    def __init__(self, greeting: str) -> None:
-        self._greeting = greeting
+    def __init__(self, greetings: Sequence[str] = GREETINGS, thanks: Sequence[str] = THANKS) -> None:
+        self._greetings = _Turns(greetings)
+        self._thanks = _Turns(thanks)
+        self._said: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._answered: OrderedDict[str, str] = OrderedDict()
 
     async def respond(self, batch: Batch) -> Answer:
-        """Greet those who never wrote before."""
-        names = tuple(message.author for message in batch.messages if message.newcomer)
-        # Replaced and not formatted: braces in a name are a name.
-        greeting = self._greeting.replace("{names}", _joined(names))
-        return Answer((greeting,), names, renewed=True) if names else Answer()
+        """Greet those who never wrote before, and thank for tips."""
+        names = tuple(dict.fromkeys(message.author for message in batch.messages if message.newcomer))
+        own = {message.text for message in batch.recent if message.author == batch.agent}
+        replies = [self._greeting(names, own)] if names else []
+        replies += filter(None, [self._thank(tip, own) for tip in batch.messages if tip.type == "tip"])
+        return Answer(tuple(replies), names, renewed=True) if replies else Answer()
+
+    def _greeting(self, names: Sequence[str], own: set[str]) -> str:
+        filled = _filling({"names": _joined(names), "name": _joined(names)})
+        return filled(self._greetings.next(lambda sentence: filled(sentence) not in own) or self._greetings.next())
+
+    def _thank(self, tip: Message, own: set[str]) -> str:
+        """What to say for a tip; the same when it is asked again about the same one, "" when all was said."""
+        if tip.id not in self._answered:
+            who = tip.user_id or tip.author
+            amount = "" if tip.amount is None else f"{tip.amount:.10g}"
+            filled = _filling({"name": tip.author, "names": tip.author, "amount": amount})
+            before = {*own, *self._said.get(who, ())}
+            chosen = self._thanks.next(lambda s: (amount or "{amount}" not in s) and filled(s) not in before)
+            _keep(self._said, who, (*self._said.get(who, ()), filled(chosen)))
+            _keep(self._answered, tip.id, filled(chosen))
+        return self._answered[tip.id]
+
+
+class _Turns:
+    """Sentences that are said in turn."""
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        self._sentences = deque(sentences)
+
+    def next(self, fits: Callable[[str], object] = bool) -> str:
+        """The sentence that fits and was not said for the longest time; "" when none fits."""
+        chosen = next(filter(fits, self._sentences), "")
+        if chosen:
+            self._sentences.remove(chosen)
+            self._sentences.append(chosen)
+        return chosen
+
+
+def _keep(known: OrderedDict[str, Any], key: str, value: Any) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > _PEOPLE:
+        known.popitem(last=False)
+
+
+def _filling(values: Mapping[str, str]) -> Callable[[str], str]:
+    # All at once, and not formatted: braces in a name are a name.
+    return lambda sentence: re.sub(r"\{(names?|amount)\}", lambda found: values.get(found[1], found[0]), sentence)
 
 
 def _joined(names: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ from typing import Final
 
 from retake_flow.actions.catalogue.schemas import CALLED, COUNT, TEXT, WHO_AM_I
 from retake_flow.flow.catalogue import ActionSpec, Idempotency
-from retake_flow.flow.duration import PATTERN
+from retake_flow.responders.forms import RESPONDER
+from retake_flow.responders.greeter import GREETINGS
 
 SPECS: Final = (
     ActionSpec(
@@ -27,34 +28,15 @@ SPECS: Final = (
     ),
     ActionSpec(
         "chat.respond",
-        "Read what is new in the agent's chat and have it answered; without a responder newcomers are greeted, once.",
+        "Read what is new in the agent's chat and have it answered; by default newcomers are greeted, once.",
         inputs={
             "since": {"type": "number", "description": "What is older than this is history (epoch seconds)."},
             "greeting": {
                 **TEXT,
-                "default": "Welcome, {names}! Good to have you here.",
+                "default": GREETINGS[0],
                 "description": "What is said to newcomers; {names} stands for their names.",
             },
-            "responder": {
-                "type": "object",
-                "description": "Who answers instead of the greeting: a program of your own.",
-                "properties": {
-                    "command": {
-                        "type": "array",
-                        "items": TEXT,
-                        "minItems": 1,
-                        "description": "The program and its arguments; it runs in the folder of the flow's file.",
-                    },
-                    "timeout": {
-                        "type": ["string", "number"],
-                        "pattern": PATTERN,
-                        "default": "20s",
-                        "description": "How long it may think about an answer.",
-                    },
-                },
-                "required": ["command"],
-                "additionalProperties": False,
-            },
+            "responder": RESPONDER,
         },
         optional=frozenset({"responder"}),
         public=frozenset({"greeting"}),
