@@ -28,6 +28,7 @@ from retake_flow.api.models import (
 )
 from retake_flow.api.origin import normalised
 from retake_flow.api.protocol import Answer, Request
+from retake_flow.api.public import Public
 from retake_flow.api.retry import RetryPolicy
 from retake_flow.api.transport import Transport
 from retake_flow.errors import CredentialsError, NotFound, PlatformError
@@ -48,6 +49,9 @@ class RetakeClient:
         issued_by: The origin that issued the token.
         transport: Instead of the network.
         rng: Where the jitter of retries comes from.
+
+    Attributes:
+        public: What anybody can look up, without a token.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class RetakeClient:
         self._rng = rng or random.Random()
         self._policy = RetryPolicy()
         self._transport = Transport(self._origin, transport)
+        self.public = Public(self._call)
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from retake_flow.controls import stripped
 from retake_flow.errors import UnexpectedAnswer
 
 JsonObject = Mapping[str, Any]
 
 # All C0 and C1 controls but tab and newline: a terminal would obey them, and chat is shown in one on stream.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one milliseconds
 
 
 def as_object(value: object, of: str) -> JsonObject:
@@ -68,6 +71,33 @@ def count(data: JsonObject, name: str) -> int:
     """The whole number under `name`, 0 when there is none."""
     found = number(data, name)
     return 0 if found is None else max(0, int(found))
+
+
+def figure(data: JsonObject, *names: str) -> float:
+    """The first number under one of `names`; 0 when there is none."""
+    return next((found for name in names if (found := number(data, name)) is not None), 0.0)
+
+
+def line(data: JsonObject, *names: str, most: int) -> str:
+    """The first text under one of `names`, on one line of at most `most` characters that no terminal obeys."""
+    words = " ".join(stripped(identifier(data, *names)).split())
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def epoch(data: JsonObject, *names: str) -> float:
+    """The first time under one of `names`, ISO-8601 or an epoch, in seconds since the epoch; 0 when there is none."""
+    return next((found for name in names if (found := _epoch(data, name))), 0.0)
+
+
+def _epoch(data: JsonObject, name: str) -> float:
+    given = number(data, name)
+    if given is not None:
+        return given if abs(given) < _SECONDS_END else given / 1000
+    try:
+        moment = datetime.fromisoformat(text(data, name))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def required_text(data: JsonObject, name: str, of: str) -> str:

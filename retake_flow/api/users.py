@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from retake_flow.api.fields import JsonObject, text
 from retake_flow.errors import UnexpectedAnswer
 
-# No document says which field holds the name; these are how the platform's other answers call it.
-_NAMES = ("username", "fusername", "agent_name", "streamer_name", "name", "display_name")
+#: No document says which field holds the name; these are how the platform's other answers call it.
+NAMES = ("username", "fusername", "agent_name", "streamer_name", "name", "display_name")
 
 
 def is_named(answer: object, name: str) -> bool:
@@ -35,7 +35,7 @@ def is_among(answer: object, name: str) -> bool:
 
 
 def _names(user: JsonObject) -> set[str]:
-    return {_folded(found) for found in (text(user, field) for field in _NAMES) if found.strip()}
+    return {_folded(found) for found in (text(user, field) for field in NAMES) if found.strip()}
 
 
 def _folded(name: str) -> str:

@@ -1,0 +1,172 @@
+"""The calls of retake.tv that anybody can make: no token ever goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from retake_flow.api.chat import ChatMessage, read_comments
+from retake_flow.api.fields import line, well_formed
+from retake_flow.api.listings import Session, Tipper, Token, TokenStats, Trade, User, listed, single
+from retake_flow.api.protocol import CHAT_PACE, Request
+from retake_flow.errors import InputError, NotFound, UnexpectedAnswer
+from retake_flow.settings import API_PATH
+
+MOST = 100  # platform.md: the longest list that can be asked for
+_CURSOR = 128
+
+Ask = Callable[[Request], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trades:
+    """A page of trades, and the cursor of the next one; "" when there is none."""
+
+    trades: list[Trade]
+    following: str
+
+
+class Public:
+    """Looks up people, sessions, tokens, trades and chats.
+
+    Every call raises what those of the client raise.
+
+    Args:
+        ask: Makes a call and gives the parsed answer.
+    """
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    async def search_users(self, query: str) -> list[User]:
+        """Everybody whose name is like this."""
+        return await self._users(f"search/{_part(query)}")
+
+    async def live_users(self) -> list[User]:
+        """Everybody who streams now."""
+        return await self._users("live/")
+
+    async def newest_users(self) -> list[User]:
+        """Who was registered last."""
+        return await self._users("newest/")
+
+    async def user(self, user_id: str) -> User:
+        """What somebody tells of themselves, by their userDbId."""
+        return User.read(single(await self._get(f"users/metadata/{_part(user_id)}"), "a user"))
+
+    async def streamer(self, name: str) -> User:
+        """Who streams under a name or an id.
+
+        Raises:
+            UnexpectedAnswer: The platform does not tell their userDbId.
+        """
+        found = User.read(single(await self._get(f"users/streamer/{_part(name)}"), "a streamer"))
+        if not found.user_id:
+            raise UnexpectedAnswer(f"retake.tv's answer about {name!r} does not tell who that is")
+        return found
+
+    async def active_sessions(self, streamer_id: str = "") -> list[Session]:
+        """The streams that are on: all, or that of one streamer."""
+        return await self._sessions("active", streamer_id)
+
+    async def recorded_sessions(self, streamer_id: str = "") -> list[Session]:
+        """The streams that were recorded: of all, or of one streamer."""
+        return await self._sessions("recorded", streamer_id)
+
+    async def scheduled_sessions(self, streamer_id: str = "") -> list[Session]:
+        """The streams that are to come: of all, or of one streamer."""
+        return await self._sessions("scheduled", streamer_id)
+
+    async def top_tokens(self) -> list[Token]:
+        """The tokens with the largest market cap."""
+        return await self._tokens("tokens/top/")
+
+    async def trending_tokens(self) -> list[Token]:
+        """The tokens that have grown most within a day."""
+        return await self._tokens("tokens/trending/")
+
+    async def token_stats(self, address: str) -> TokenStats:
+        """How a token does."""
+        return TokenStats.read(single(await self._get(f"tokens/{_part(address)}/stats"), "a token"))
+
+    async def recent_trades(self, token: str = "", limit: int = 50, cursor: str = "") -> Trades:
+        """The newest trades, of all tokens or of one; `cursor` is that of an earlier page."""
+        path = f"trades/recent/{_part(token)}/" if token else "trades/recent/"
+        answer = await self._get(path, limit=_limit(limit), **({"cursor": well_formed(cursor)} if cursor else {}))
+        following = line(answer, "next_cursor", "nextCursor", most=_CURSOR) if isinstance(answer, Mapping) else ""
+        return Trades([Trade.read(entry) for entry in listed(answer, "trades")[:limit]], following)
+
+    async def top_volume(self, limit: int = 20, window: str = "24h") -> list[Token]:
+        """The tokens that were traded for most."""
+        return (await self._tokens("trades/top-volume/", limit=_limit(limit), window=well_formed(window)))[:limit]
+
+    async def top_count(self, limit: int = 20, window: str = "24h") -> list[Token]:
+        """The tokens that were traded most often."""
+        return (await self._tokens("trades/top-count/", limit=_limit(limit), window=well_formed(window)))[:limit]
+
+    async def chat(self, streamer_id: str, limit: int = 50, before: str = "") -> list[ChatMessage]:
+        """A page of anybody's chat, oldest first: the newest, or what came before the message `before`."""
+        params = {"streamer_id": _named(streamer_id), "limit": _limit(limit)}
+        answer = await self._get("chat/", **params, **({"before_chat_event_id": well_formed(before)} if before else {}))
+        return read_comments(answer["chats"] or [] if isinstance(answer, Mapping) and "chats" in answer else answer)
+
+    async def top_tippers(self, streamer_id: str) -> list[Tipper]:
+        """Who has tipped somebody most."""
+        answer = await self._get("chat/top-tippers", streamer_id=_named(streamer_id))
+        return [Tipper.read(entry) for entry in listed(answer, "tippers")]
+
+    async def _users(self, path: str) -> list[User]:
+        return [User.read(entry) for entry in listed(await self._get(f"users/{path}"), "users")]
+
+    async def _sessions(self, which: str, streamer_id: str) -> list[Session]:
+        if not streamer_id:
+            answer = await self._get(f"sessions/{which}/")
+        else:
+            try:
+                answer = await self._get(f"sessions/{which}/{_part(streamer_id)}/")
+            except NotFound:
+                return []
+        # Of one streamer it may be the session itself.
+        entries = [answer] if isinstance(answer, Mapping) and "session_id" in answer else listed(answer, "sessions")
+        return [Session.read(entry) for entry in entries]
+
+    async def _tokens(self, path: str, **params: str) -> list[Token]:
+        return [Token.read(entry) for entry in listed(await self._get(path, **params), "tokens")]
+
+    async def _get(self, path: str, **params: str) -> object:
+        return await self._ask(Request("GET", f"{API_PATH}/{path}", params=params, authenticated=False, pace=CHAT_PACE))
+
+
+def _named(wanted: str) -> str:
+    """A name or an id that is there.
+
+    Raises:
+        InputError: It is empty.
+    """
+    if not wanted.strip():
+        raise InputError("looking something up needs a name, an id or an address")
+    return well_formed(wanted.strip())
+
+
+def _part(wanted: str) -> str:
+    """The same, as one part of a path.
+
+    Raises:
+        InputError: It is empty, or would lead to another path.
+    """
+    part = quote(_named(wanted), safe="")
+    if part in (".", ".."):
+        raise InputError(f"nothing on retake.tv is called {part!r}")
+    return part
+
+
+def _limit(wanted: int) -> str:
+    """How many entries are asked for.
+
+    Raises:
+        InputError: The platform gives no list of that length.
+    """
+    if not 1 <= wanted <= MOST:
+        raise InputError(f"a list has a limit of 1 to {MOST}")
+    return str(wanted)
