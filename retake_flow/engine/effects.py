@@ -1,4 +1,4 @@
-"""What a flow does to itself on its way: it sets variables and raises events, at once or after a time."""
+"""What a flow does on its way: it sets variables, raises events, at once or after a time, and tells the operator."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from itertools import count
 
 from retake_flow.engine.moment import Moment
-from retake_flow.flow.model import Effect, Raise
+from retake_flow.flow.model import Effect, Raise, Tell
+from retake_flow.run.commands import Note
 from retake_flow.run.run import Delayed
 
 _RAISE = "raise."
@@ -24,6 +25,7 @@ def perform(moment: Moment, effects: Iterable[Effect], root: str, place: str) ->
     for effect in effects:
         moment.assign(moment.filled(effect.set, root), root)
         announce(moment, effect.raises, root, place)
+        tell(moment, effect.tell, root)
 
 
 def announce(moment: Moment, raises: Iterable[Raise], root: str, place: str) -> None:
@@ -36,6 +38,13 @@ def announce(moment: Moment, raises: Iterable[Raise], root: str, place: str) -> 
         purpose = next(name for n in count(1) if (place, name := f"{_RAISE}{n}") not in moment.run.timers)
         moment.run.delayed = {**moment.run.delayed, (place, purpose): Delayed(each.event, data)}
         moment.timer(place, purpose, moment.seconds(each.after, root))
+
+
+def tell(moment: Moment, said: Tell | None, root: str) -> None:
+    """Tell the operator something, if there is something."""
+    if said is not None:
+        message = str(moment.filled(said.message, root))
+        moment.commands.append(Note("notice", {"kind": said.kind, "message": message}))
 
 
 def come_due(moment: Moment, place: str, purpose: str) -> bool:

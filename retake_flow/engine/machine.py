@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,6 +67,23 @@ class Machine:
             macrostep = Macrostep(self.flow, self._chart, run, now)
             macrostep.end("failed", error.message, Phase.FAULTED)
         return Step(macrostep.run.run(), tuple(macrostep.commands))
+
+    def refilled(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+        """The inputs of a repeated activity as they are now; what cannot be filled in any more stays as it was.
+
+        Args:
+            run: As it is.
+            key: The activity.
+            inputs: As they were the last time.
+            now: The time, in seconds since the epoch.
+        """
+        activity = self._activities[key]
+        moment = Macrostep(self.flow, self._chart, run, now)
+        filled = dict(inputs)
+        for name, value in activity.inputs.items():
+            with suppress(ExpressionError):
+                filled[name] = moment.filled(value, activity.root)
+        return filled
 
     def parked(self, run: Run) -> bool:
         """Whether a run does nothing but wait for a person, so that no process is needed meanwhile."""
@@ -258,6 +276,10 @@ class Machine:
         for raised, condition in activity.raises:
             if condition.holds(names):
                 macrostep.signal({"result": event.value}, (raised, ""))
+        for name, data in event.raised:
+            own = self._named(event.activity, name)
+            if self._chart.expects(own) or self._chart.expects(name):
+                macrostep.signal(data, (own, ""), (name, ""))
 
     def _activity_failed(self, macrostep: Macrostep, event: events.ActivityFailed) -> None:
         activity = self._activities[event.activity]

@@ -100,6 +100,7 @@ class Macrostep(Moment):
         changed = self.filled(route.set, route.root)
         self.assign(changed, route.root)
         effects.announce(self, route.raises, route.root, scope)
+        effects.tell(self, route.tell, route.root)
         for path in left:
             self.leave(path)
         if route.to:
@@ -283,9 +284,10 @@ class Macrostep(Moment):
             )
         self.activity(activity.key, ActivityState(visit, Work.STARTING if ready else Work.WAITING))
 
-    def _available(self, needed: str | None, state: State) -> bool:
-        """Whether the activity that is needed in a state is ready: of those of that name it sees, the innermost."""
-        if needed is None:
-            return True
+    def _available(self, needed: tuple[str, ...], state: State) -> bool:
+        """Whether the activities that are needed in a state are ready: of those of a name it sees, the innermost."""
+        return all(self._ready(name, state) for name in needed)
+
+    def _ready(self, needed: str, state: State) -> bool:
         key = next((seen.activities[needed].key for seen in self.flow.seen(state) if needed in seen.activities), "")
         return key in self.run.activities and self.run.activities[key].work is Work.READY

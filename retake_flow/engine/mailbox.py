@@ -17,6 +17,7 @@ class Mailbox:
         self._events: list[tuple[int, int, events.Event]] = []
         self._order = count()
         self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
 
     def post(self, event: events.Event, *, urgent: bool = False) -> None:
         """Put an event in; an urgent one goes before whatever else waits."""
@@ -44,4 +45,11 @@ class Mailbox:
                 if not stays:
                     return None
                 await self._arrived.wait()
+        self._taken.set()
         return heapq.heappop(self._events)[2]
+
+    async def without(self, awaited: Callable[[events.Event], bool]) -> None:
+        """Return as soon as no such event waits to be taken."""
+        while any(awaited(event) for _, _, event in self._events):
+            self._taken.clear()
+            await self._taken.wait()

@@ -49,7 +49,7 @@ class Moment:
 
     def names(self, root: str) -> Mapping[str, Any]:
         """What expressions of the flow itself ("") or of a sub-flow can use now."""
-        return names(self.flow, self.chart.paths, self.run, self._event, root)
+        return names(self.flow, self.chart.paths, self.run, self._event, root, self.now)
 
     def filled(self, value: Any, root: str) -> Any:
         """A value of a flow with its expressions filled in."""

@@ -36,7 +36,7 @@ class _ByName(Mapping[str, Any]):
 
 
 def names(
-    flow: Flow, paths: Mapping[str, Mapping[str, str]], run: Draft, event: Mapping[str, Any], root: str
+    flow: Flow, paths: Mapping[str, Mapping[str, str]], run: Draft, event: Mapping[str, Any], root: str, now: float
 ) -> Mapping[str, Any]:
     """The names that expressions of a flow can use now.
 
@@ -46,6 +46,7 @@ def names(
         run: As far as it is.
         event: What is being reacted to.
         root: The path of the sub-flow that the expression belongs to; "" for the flow itself.
+        now: Seconds since the epoch.
     """
     local = run.locals.get(root, _NOTHING) if root else Local(run.inputs, run.vars)
     within = paths.get(root, {})
@@ -57,6 +58,7 @@ def names(
         "activities": _activities(flow, run, root),
         "event": event,
         "run": {"id": run.id, "state": run.state},
+        "now": now,
         ACTIVE: partial(_active, run.state, root),
     }
     if "result" in event:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from typing import Any
 
 from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.model import Retry
@@ -13,8 +14,11 @@ from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
 from retake_flow.run import events
 from retake_flow.run.commands import SetTimer, StartAction, StartActivity
+from retake_flow.run.events import Noted
 
 Post = Callable[[events.Event], None]
+#: From the inputs of an activity as they were to those that it has once what came of it so far was taken.
+Refill = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 #: A service that was ready for this long (seconds) has proved itself: its count of failures begins anew.
 STEADY = 60.0
@@ -28,7 +32,7 @@ async def action(command: StartAction, call: Call, actions: ActionRunner, post: 
     state, visit, attempt = command.state, command.visit, command.attempt
     done = await _performed(call, actions)
     if isinstance(done, Completion):
-        post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory))
+        post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory, done.notes))
         return
     after, permanent = done.retry_after or 0.0, _permanent(done)
     post(events.ActionFailed(state, visit, attempt, done.kind, done.message, done.hint, after, permanent))
@@ -54,18 +58,45 @@ async def timer(command: SetTimer, clock: Clock, post: Post) -> None:
     post(events.TimerFired(command.state, command.visit, command.purpose))
 
 
-async def task(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
-    """Perform a task as an activity: again and again when it is to be repeated, else once, tried as `retry` says."""
+async def task(
+    command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post, refill: Refill
+) -> None:
+    """Perform a task as an activity: again and again when it is to be repeated, else once, tried as `retry` says.
+
+    Args:
+        command: The wish.
+        call: Its first performance.
+        actions: Performs it.
+        clock: Tells the time.
+        post: Takes what comes of it.
+        refill: Gives the inputs of a repetition, as they are by then.
+    """
     await _pause(clock, command.delay)
     async with AsyncExitStack() as scope:
-        call = replace(call, scope=scope)
+        memory = _Memory(call)
+        call = replace(call, scope=scope, keep=memory.keep)
         if command.every is None:
-            await _once(command, call, actions, clock, post)
+            await _once(command, call, memory, actions, clock, post)
         else:
-            await _repeatedly(command, call, command.every, actions, clock, post)
+            await _repeatedly(command, call, memory, command.every, actions, clock, post, refill)
 
 
-async def _once(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
+class _Memory:
+    """What an activity wants to know the next time: what it kept last, in the middle of a performance or at its end."""
+
+    def __init__(self, call: Call) -> None:
+        self.latest = call.memory
+        self._keep = call.keep
+
+    def keep(self, memory: Mapping[str, Any], notes: Sequence[Noted] = ()) -> None:
+        """Write it."""
+        self._keep(memory, notes)
+        self.latest = memory
+
+
+async def _once(
+    command: StartActivity, call: Call, memory: _Memory, actions: ActionRunner, clock: Clock, post: Post
+) -> None:
     patience = _Patience(command.retry)
     while True:
         began = clock.now()
@@ -77,30 +108,42 @@ async def _once(command: StartActivity, call: Call, actions: ActionRunner, clock
         post(_failed(command, done, again=wait is not None))
         if wait is None:
             return
-        call = replace(call, attempt=call.attempt + 1)
+        call = replace(call, attempt=call.attempt + 1, memory=memory.latest)
         await _pause(clock, wait)
 
 
 async def _repeatedly(
-    command: StartActivity, call: Call, every: float, actions: ActionRunner, clock: Clock, post: Post
+    command: StartActivity,
+    call: Call,
+    memory: _Memory,
+    every: float,
+    actions: ActionRunner,
+    clock: Clock,
+    post: Post,
+    refill: Refill,
 ) -> None:
-    """A failure does not end the repeating; it only makes it slower."""
+    """A failure does not end the repeating; it only makes it slower, and then nothing makes it hurry."""
     failures = 0
+    between = _Pause()
+    call = replace(call, hurry=between.break_off)
     while True:
+        between.begin_round()
         done = await _performed(call, actions)
-        pause, at_least, memory = every, 0.0, call.memory
+        pause, at_least = every, 0.0
         if isinstance(done, Completion):
             failures = 0
             post(_resulted(command, done))
             pause = command.quiet if done.outcome == "idle" and command.quiet is not None else every
-            memory = call.memory if done.memory is None else done.memory
+            memory.latest = memory.latest if done.memory is None else done.memory
         else:
             failures += 1
             post(_failed(command, done, again=True))
             at_least = done.retry_after or 0.0
-        call = replace(call, attempt=call.attempt + 1, memory=memory)
         slower = min(pause * 2.0 ** min(failures, _MOST_DOUBLINGS), max(pause, SLOWEST))
-        await _pause(clock, max(at_least, slower))
+        pause = max(at_least, slower)
+        await (_pause(clock, pause) if failures else between.wait(clock, pause))
+        inputs = await refill(call.inputs)
+        call = replace(call, attempt=call.attempt + 1, memory=memory.latest, inputs=inputs)
 
 
 async def service(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
@@ -173,7 +216,8 @@ async def _performed(call: Call, actions: ActionRunner) -> Completion | RetakeFl
 
 
 def _resulted(command: StartActivity, done: Completion) -> events.ActivityResulted:
-    return events.ActivityResulted(command.activity, command.visit, done.outcome, done.value, done.memory)
+    key, visit = command.activity, command.visit
+    return events.ActivityResulted(key, visit, done.outcome, done.value, done.memory, done.notes, done.raised)
 
 
 def _failed(command: StartActivity, error: RetakeFlowError, *, again: bool) -> events.ActivityFailed:
@@ -189,3 +233,28 @@ async def _pause(clock: Clock, seconds: float) -> None:
         await clock.sleep_until(clock.now() + seconds)
     else:
         await asyncio.sleep(0)
+
+
+class _Pause:
+    """The pause between two rounds, which the activity may break off: also before it begins."""
+
+    def __init__(self) -> None:
+        self._broken_off = False
+        self._limit: asyncio.Timeout | None = None
+
+    def begin_round(self) -> None:
+        """Take it that whatever there was to hurry for is seen to from now on."""
+        self._broken_off = False
+
+    def break_off(self) -> None:
+        """Have the next round begin at once."""
+        if self._limit is not None and not self._broken_off:
+            self._limit.reschedule(asyncio.get_running_loop().time())
+        self._broken_off = True
+
+    async def wait(self, clock: Clock, seconds: float) -> None:
+        """Wait, unless it is broken off."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as self._limit:
+                await _pause(clock, 0.0 if self._broken_off else seconds)
+        self._limit = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from retake_flow.engine import performance, undoing
 from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.machine import Machine
+from retake_flow.engine.macrostep import group
 from retake_flow.engine.mailbox import Mailbox
 from retake_flow.engine.scope import Scope
 from retake_flow.errors import AnswerWaiting, EventRefused, StoreError
@@ -243,9 +245,7 @@ class Runner:
             case StartActivity():
                 key = f"{self.run.id}/{command.activity}/{command.visit}"
                 call = self._call(command, command.activity, 1, key)
-                drive = performance.service if self._catalogue[command.do].service else performance.task
-                work = drive(command, call, self._actions, self._clock, self._post)
-                self._scope(command.activity.rpartition(":")[0]).start(work, command.activity)
+                self._scope(command.activity.rpartition(":")[0]).start(self._beside(command, call), command.activity)
             case EndRun():
                 self._ended(command.outcome, command.state, command.reason)
 
@@ -260,6 +260,26 @@ class Runner:
             key=key,
             note=self.note,
         )
+
+    def _beside(self, command: StartActivity, call: Call) -> Coroutine[Any, Any, None]:
+        """What an activity does."""
+        if self._catalogue[command.do].service:
+            return performance.service(command, call, self._actions, self._clock, self._post)
+        call = replace(call, keep=partial(self._keep, group(command.do)))
+        refill = partial(self._refilled, command.activity)
+        return performance.task(command, call, self._actions, self._clock, self._post, refill)
+
+    async def _refilled(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        # Were the next round to keep something before this one's result is taken, that would undo it.
+        await self._mailbox.without(
+            lambda each: isinstance(each, events.ActivityResulted) and each.activity == activity
+        )
+        return self._machine.refilled(self.run, activity, inputs, self._clock.now())
+
+    def _keep(self, whose: str, memory: Mapping[str, Any], notes: Sequence[events.Noted] = ()) -> None:
+        """Write what an activity wants to know the next time, and records with it."""
+        become = replace(self.run, memory={**self.run.memory, whose: memory})
+        self._write(records.noted(notes, self._clock.now()), become)
 
     # --- leaving ------------------------------------------------------------------------------------------
 

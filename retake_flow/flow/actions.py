@@ -133,9 +133,8 @@ def _other_type(value: Any, schema: Mapping[str, Any], typed: Typed) -> str:
 
 
 def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
-    wanting: list[tuple[str, Activity | State]] = [(a.needs, a) for a in state.activities.values() if a.needs]
-    if state.needs:
-        wanting.append((state.needs, state))
+    users: list[Activity | State] = [*state.activities.values(), state]
+    wanting = [(needed, user) for user in users for needed in user.needs]
     if not wanting:
         return
     available = {a.name: a for around in reversed(list(flow.seen(state))) for a in around.activities.values()}
@@ -154,8 +153,10 @@ def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
 
 def _needs_itself(activity: Activity, available: Mapping[str, Activity]) -> bool:
     seen: set[str] = set()
-    needed = activity.needs
-    while needed is not None and needed in available and needed not in seen:
-        seen.add(needed)
-        needed = available[needed].needs
+    pending = [*activity.needs]
+    while pending:
+        needed = pending.pop()
+        if needed in available and needed not in seen:
+            seen.add(needed)
+            pending += available[needed].needs
     return activity.name in seen

@@ -16,7 +16,7 @@ LONGEST_EXPRESSION = 2_000
 _DEEPEST = 40
 
 #: The names an expression may begin with.
-ROOTS = ("inputs", "outputs", "vars", "visits", "activities", "result", "event", "run")
+ROOTS = ("inputs", "outputs", "vars", "visits", "activities", "result", "event", "run", "now")
 
 Names = frozenset[tuple[str, ...]]
 Trees = tuple[nodes.Node, ...]

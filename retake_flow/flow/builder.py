@@ -20,6 +20,7 @@ from retake_flow.flow.model import (
     Route,
     State,
     SubFlow,
+    Tell,
     Undo,
     Value,
 )
@@ -88,7 +89,7 @@ class Builder:
             description=data.get("description", ""),
             do=data.get("do", ""),
             inputs=self._value(data.get("with", {}), (*where, "with")),
-            needs=data.get("needs"),
+            needs=_needs(data),
             retry=self._retry(data, where),
             poll=self._poll(data, where),
             undo=self._undo(data, where),
@@ -126,7 +127,9 @@ class Builder:
     def _effects(self, data: Any, where: Path) -> tuple[Effect, ...]:
         """What happens on entering or leaving a state, in the order written."""
         return tuple(
-            Effect(self._value(item.get("set", {}), (*at, "set")), self._raises(item, (*at, "raise")))
+            Effect(
+                self._value(item.get("set", {}), (*at, "set")), self._raises(item, (*at, "raise")), self._tell(item, at)
+            )
             for item, at in _each(data, where)
         )
 
@@ -141,6 +144,15 @@ class Builder:
             data=self._value(given.get("data", {}), (*where, "data")),
             after=self._value(given["after"], (*where, "after")) if "after" in given else None,
         )
+
+    def _tell(self, data: Mapping[str, Any], where: Path) -> Tell | None:
+        match data.get("tell"):
+            case None:
+                return None
+            case str(message):
+                return Tell(self._value(message, (*where, "tell")))
+            case given:
+                return Tell(self._value(given["message"], (*where, "tell", "message")), given.get("kind", "told"))
 
     def _sub(self, path: str, data: Mapping[str, Any], where: Path) -> tuple[SubFlow | None, str, dict[str, State]]:
         """The sub-flow in a state, its initial state and all its states."""
@@ -202,6 +214,7 @@ class Builder:
             source=path,
             raises=self._raises(full, (*where, "raise")),
             reenter=full.get("reenter", False),
+            tell=self._tell(full, where),
         )
 
     def _target(self, path: str, written: str) -> str | None:
@@ -232,7 +245,7 @@ class Builder:
             scope=scope,
             do=data.get("do", ""),
             inputs=self._value(data.get("with", {}), (*where, "with")),
-            needs=data.get("needs"),
+            needs=_needs(data),
             every=value.get("every"),
             quiet=value.get("quiet"),
             delay=value.get("delay", 0.0),
@@ -314,3 +327,8 @@ def _at(data: Any, where: Path) -> Any:
     for step in where:
         data = data[step]
     return data
+
+
+def _needs(data: Mapping[str, Any]) -> tuple[str, ...]:
+    given = data.get("needs", ())
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -65,7 +65,8 @@ def labelled(state: State) -> Iterator[tuple[Route, str]]:
         for number, route in enumerate(routes):
             guard = f"[{_short(route.when.text)}]" if route.when else "[else]" if number else ""
             raised = f"/ raise {', '.join(_raised(route.raises))}" if route.raises else ""
-            yield route, " ".join(filter(None, (route.event or "always", guard, raised)))
+            told = "/ tell" if route.tell else ""
+            yield route, " ".join(filter(None, (route.event or "always", guard, raised, told)))
 
 
 def led(route: Route) -> str:
@@ -98,7 +99,7 @@ def _purpose(state: State) -> Iterator[Note]:
     if state.ask:
         yield Note(Topic.ASKS, _asks(state.ask))
     if state.needs:
-        yield Note(Topic.TIME, f"needs {state.needs}")
+        yield Note(Topic.TIME, f"needs {' and '.join(state.needs)}")
     if state.poll:
         yield Note(Topic.TIME, f"every {_span(state.poll.every)} until {_short(state.poll.until.text)}")
     if state.wait is not None:
@@ -113,7 +114,7 @@ def _beside(activity: Activity) -> str:
         return f"{activity.name}: {_asks(activity.ask)}"
     pace = f" every {_span(activity.every)}" if activity.every is not None else ""
     quiet = f" ({_span(activity.quiet)} when quiet)" if activity.quiet is not None else ""
-    needs = f", needs {activity.needs}" if activity.needs else ""
+    needs = f", needs {' and '.join(activity.needs)}" if activity.needs else ""
     return f"{activity.name}: {activity.do}{pace}{quiet}{needs}"
 
 
@@ -127,6 +128,8 @@ def _effects(effects: Iterable[Effect]) -> Iterator[str]:
             yield f"set {', '.join(effect.set)}"
         for raised in _raised(effect.raises):
             yield f"raise {raised}"
+        if effect.tell is not None:
+            yield "tell"
 
 
 def _raised(raises: Iterable[Raise]) -> Iterator[str]:

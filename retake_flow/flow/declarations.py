@@ -14,6 +14,7 @@ from retake_flow.flow.moves import Occurrence
 Schema = Mapping[str, Any]
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer"}
+_NUMBER: Schema = {"type": "number"}
 #: What the result of a question holds besides its fields.
 _ANSWERED: Declared = {
     "decision": {"type": ["string", "null"]},
@@ -51,6 +52,8 @@ class Declarations:
             case ("activities", name, *rest):
                 found = [self.activity(each) for each in self.activities(root).get(name, ())]
                 return inside(found[0], rest) if len(found) == 1 else UNKNOWN
+            case ("now",):
+                return _NUMBER
             case ("run", "id" | "state") | ("event", "name" | "kind" | "message" | "reason"):
                 return _TEXT
         return UNKNOWN
@@ -92,6 +95,20 @@ class Declarations:
         if state.final:
             return self.output(self._flow.states[state.root])
         return self.output(state) if state.do or state.ask is not None else None
+
+    def event(self, occurrence: Occurrence) -> Mapping[str, Schema]:
+        """What an event holds that an activity's action has raised; nothing when something else happens."""
+        scope, _, name = occurrence.place.rpartition(":")
+        if not scope:
+            return {}
+        spec = self._catalogue.get(self._flow.states[scope].activities[name].do)
+        return spec.events.get(occurrence.name.removeprefix(f"{name}."), {}) if spec is not None else {}
+
+    @property
+    def in_events(self) -> Iterable[str]:
+        """The names of what is in the events that activities' actions may raise."""
+        used = {activity.do for activity in self._flow.activities()} & set(self._catalogue)
+        return {name for do in used for fields in self._catalogue[do].events.values() for name in fields}
 
     def _result_of_activity(self, key: str, event: str) -> Schema | None:
         scope, _, name = key.rpartition(":")

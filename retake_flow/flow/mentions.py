@@ -12,7 +12,7 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow.allowlist import chain
 from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.model import Ask, Flow, State
-from retake_flow.flow.moves import raised
+from retake_flow.flow.moves import raised, told
 
 Chain = tuple[str, ...]
 
@@ -43,6 +43,7 @@ def written(states: Iterable[State]) -> Iterator[Expression]:
             yield from templates((state.poll.every, state.poll.delay, state.poll.timeout, state.poll.until))
         yield from templates([effect.set for effect in (*state.entry, *state.exit)])
         yield from templates([(each.data, each.after) for each in raised(state)])
+        yield from templates([each.message for each in told(state)])
         for routes in (state.always, *state.routes.values()):
             yield from templates([route.set for route in routes])
             yield from (route.when for route in routes if route.when is not None)

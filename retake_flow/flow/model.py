@@ -38,16 +38,29 @@ class Raise:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Something that the operator is told on the way.
+
+    Attributes:
+        kind: What sort of notice it is.
+    """
+
+    message: Value
+    kind: str = "told"
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
-    """What happens on entering or leaving a state: variables are set, then events raised."""
+    """What happens on entering or leaving a state: variables are set, then events raised, then the operator is told."""
 
     set: Mapping[str, Value] = field(default_factory=dict)
     raises: tuple[Raise, ...] = ()
+    tell: Tell | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way out on an event: its guard, its target, the variables it sets and the events it raises.
+    """One way out on an event: its guard, its target, what it sets and raises, and what the operator is told.
 
     Attributes:
         event: On what; "" when it is taken as soon as its guard holds.
@@ -66,6 +79,7 @@ class Route:
     source: str = ""
     raises: tuple[Raise, ...] = ()
     reenter: bool = False
+    tell: Tell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +183,7 @@ class Activity:
     scope: str
     do: str
     inputs: Mapping[str, Value]
-    needs: str | None
+    needs: tuple[str, ...]
     every: Value | None
     quiet: Value | None
     delay: Value
@@ -210,7 +224,7 @@ class State:
     description: str = ""
     do: str = ""
     inputs: Mapping[str, Value] = field(default_factory=dict)
-    needs: str | None = None
+    needs: tuple[str, ...] = ()
     retry: Retry | None = None
     poll: Poll | None = None
     undo: Undo | None = None

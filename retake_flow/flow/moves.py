@@ -13,7 +13,7 @@ from itertools import chain
 
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.expressions import Expression
-from retake_flow.flow.model import SEPARATOR, Activity, Effect, Flow, Raise, Route, State
+from retake_flow.flow.model import SEPARATOR, Activity, Effect, Flow, Raise, Route, State, Tell
 
 #: Errors that any action can end with, besides those it declares.
 ERRORS = ("input", "expression", "internal", "interrupted")
@@ -245,6 +245,8 @@ class Moves:
             yield Occurrence(((f"{name}.{outcome}", ""),), place)
         for event, _ in activity.raises:
             yield Occurrence(((event, ""),), place)
+        for event in spec.events if spec else ():
+            yield Occurrence(((f"{name}.{event}", ""), (event, "")), place)
         for kind in dict.fromkeys((*(spec.errors if spec else ()), *ERRORS)) if activity.do else ():
             own = (f"{name}.error.{kind}", "")
             # What is repeated goes on after an error, so that nobody has to take it.
@@ -364,6 +366,14 @@ def _routes(state: State, pattern: str) -> Iterator[Route]:
     for own in sorted(state.routes, key=len, reverse=True):
         if matches(own, pattern):
             yield from state.routes[own]
+
+
+def told(state: State) -> Iterator[Tell]:
+    """Everything that a state tells the operator: on entering, on leaving, or on a transition."""
+    routes = (route for routes in (state.always, *state.routes.values()) for route in routes)
+    for each in (*state.entry, *state.exit, *routes):
+        if each.tell is not None:
+            yield each.tell
 
 
 def raised(state: State) -> Iterator[Raise]:

@@ -32,7 +32,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
         "activities": declarations.activities(root),
         "vars": _variables(states),
         "run": ("id", "state"),
-        "event": {"name", "kind", "message", "reason", "result", *_data(flow, states)},
+        "event": {"name", "kind", "message", "reason", "result", *_data(flow, states), *declarations.in_events},
         "in": [state.path.removeprefix(root + SEPARATOR if root else "") for state in states],
     }
     for expression in written(states):

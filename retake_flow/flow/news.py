@@ -42,6 +42,9 @@ class News:
             return there, self._event("reason")
         if name.startswith(f"{activity}.error"):
             return there, self._event("kind", "message")
+        brought = self._declarations.event(occurrence)
+        if brought:
+            return 0, self._event(*brought)
         come, _ = self._result(occurrence, ())
         own = self._declarations.result(occurrence) is not None and name.startswith(f"{activity}.")
         return 0, come | there if own else come

@@ -12,14 +12,15 @@ from jinja2 import StrictUndefined, Undefined, filters
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from retake_flow.errors import ExpressionError
+from retake_flow.flow import duration
 
 #: Characters and values that one result may hold together.
 LARGEST_RESULT = 65_536
 _DEEPEST_RESULT = 50
 _MOST_DIGITS = 12
 
-FILTERS = ("abs", "default", "first", "float", "int", "join", "last", "length", "lower", "max", "min", "round",
-           "string", "sum", "title", "tojson", "trim", "truncate", "unique", "upper")  # fmt: skip
+FILTERS = ("above", "abs", "default", "first", "float", "int", "join", "last", "length", "lower", "max", "min", "round",
+           "seconds", "string", "sum", "title", "tojson", "trim", "truncate", "unique", "upper")  # fmt: skip
 TESTS = ("defined", "undefined", "none", "string", "number", "boolean", "true", "false", "mapping", "sequence", "in")
 
 
@@ -105,7 +106,7 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a list" if isinstance(value, list | tuple) else "a mapping")
 
 
-# --- filters that Jinja2 does not bound ---------------------------------------------------------------------
+# --- filters of our own, and those that Jinja2 does not bound ---------------------------------------------------------------------
 
 
 def _join(values: Any, separator: str = "") -> str:
@@ -134,10 +135,24 @@ def _unique(values: Any) -> list[Any]:
     return list(filters.sync_do_unique(ENVIRONMENT, values))
 
 
+def _seconds(value: Any) -> float:
+    try:
+        return duration.seconds(value)
+    except ValueError as error:
+        raise ExpressionError(str(error)) from None
+
+
+def _above(values: Any, least: Any) -> list[Any]:
+    if not (isinstance(values, list | tuple) and all(map(_is_number, (*values, least)))):
+        raise ExpressionError("above works on a list of numbers, and a number")
+    return sorted(value for value in values if value > least)
+
+
 def _environment() -> _Environment:
     environment = _Environment(undefined=StrictUndefined, autoescape=False, cache_size=0)
-    environment.filters = {name: environment.filters[name] for name in FILTERS}
     environment.filters |= {"join": _join, "round": _round, "tojson": _tojson, "unique": _unique}
+    environment.filters |= {"seconds": _seconds, "above": _above}
+    environment.filters = {name: environment.filters[name] for name in FILTERS}
     environment.tests = {name: environment.tests[name] for name in TESTS}
     environment.globals.clear()
     return environment

@@ -11,7 +11,7 @@ from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.mentions import Chain, mentions
 from retake_flow.flow.model import Activity, Ask, Flow, State
-from retake_flow.flow.moves import raised
+from retake_flow.flow.moves import raised, told
 from retake_flow.flow.problems import Problem
 from retake_flow.flow.sights import Sight
 
@@ -27,6 +27,8 @@ def problems(
         return
     for state in flow.states.values():
         yield from _told(state.reason, "the reason", state, secrets)
+        for each in told(state):
+            yield from _told(each.message, "what the operator is told", state, secrets)
         askers: list[State | Activity] = [state, *state.activities.values()]
         for asker in askers:
             yield from _asked(asker.ask, asker, secrets)

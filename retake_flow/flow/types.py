@@ -25,7 +25,8 @@ _NUMBER: Final = frozenset({"integer", "number"})
 _FILTERED: Final[Mapping[str, Types]] = {
     "float": frozenset({"number"}), "int": _INTEGER, "join": TEXT, "length": _INTEGER, "lower": TEXT, "round": _NUMBER,
     "string": TEXT, "sum": _NUMBER, "title": TEXT, "tojson": TEXT, "trim": TEXT, "truncate": TEXT,
-    "unique": frozenset({"array"}), "upper": TEXT, "abs": _NUMBER,
+    "unique": frozenset({"array"}), "upper": TEXT, "abs": _NUMBER, "above": frozenset({"array"}),
+    "seconds": frozenset({"number"}),
 }  # fmt: skip
 _SPOKEN: Final = {
     "array": "a list", "boolean": "true or false", "integer": "a whole number", "null": "nothing",

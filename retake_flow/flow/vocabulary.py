@@ -23,6 +23,8 @@ from retake_flow.flow.forms import (
 KINDS = ("do", "ask", "flow", "states", "wait", "final", "history")
 
 
+#: The kinds of notices that a flow itself can tell; `live` is an action's, since a rule watches over it.
+TOLD = ("told", "trouble", "recovered", "tip", "milestone", "warning")
 #: The keys of an activity that say how its action is performed.
 _OF_ACTION = ("with", "every", "delay", "retry", "needs", "on_crash")
 _DO: Schema = {
@@ -65,6 +67,19 @@ _ONE_RAISE: Schema = {
     "required": ["event"],
     "additionalProperties": False,
 }
+_TELL: Schema = {
+    "description": "What the operator is told: a text, or a mapping with the kind of the notice. It is said when the "
+    "transition is, exactly once.",
+    "type": ["string", "object"],
+    "minLength": 1,
+    "properties": {
+        "message": {"description": "What is said.", "type": "string", "minLength": 1},
+        "kind": {"description": "What sort of notice it is. Default told.", "type": "string", "enum": list(TOLD)},
+    },
+    "required": ["message"],
+    "additionalProperties": False,
+    "examples": ["Back on air.", {"kind": "tip", "message": "{{ event.author }} tips {{ event.amount }}"}],
+}
 _EFFECTS: Schema = {
     "type": ["object", "array"],
     "minItems": 1,
@@ -75,7 +90,7 @@ _EFFECTS: Schema = {
 }
 _ONE_EFFECT: Schema = {
     "type": "object",
-    "properties": {"set": _SET, "raise": _RAISE},
+    "properties": {"set": _SET, "raise": _RAISE, "tell": _TELL},
     "minProperties": 1,
     "additionalProperties": False,
 }
@@ -151,6 +166,19 @@ _ASK: Schema = mapping_of(
     ("message",),
     examples=[{"message": "Which direction?", "answer": {"direction": {"type": "string"}}}],
 )
+
+
+def _needs(before: str) -> Schema:
+    one: Schema = {"type": "string", "pattern": STATE_NAME}
+    return {
+        "description": f"The activity, or activities, that must be ready before {before}.",
+        "type": ["string", "array"],
+        "pattern": STATE_NAME,
+        "items": one,
+        "minItems": 1,
+    }
+
+
 _ACTIVITY: Schema = mapping_of(
     "An action or a question that is there beside the states while this state is active, and ends when it is left. "
     "A service yields the events NAME.ready and NAME.exited; any action yields NAME.error when it fails; a question "
@@ -160,11 +188,7 @@ _ACTIVITY: Schema = mapping_of(
         "ask": _ASK,
         "on_crash": {**_ON_CRASH, "enum": ["retry", "fail"]},
         "with": _WITH,
-        "needs": {
-            "description": "The activity that must be ready before this one starts.",
-            "type": "string",
-            "pattern": STATE_NAME,
-        },
+        "needs": _needs("this one starts"),
         "every": duration("Repeat the action with this pause.", "3m"),
         "quiet": duration("The pause after an `idle` outcome, instead of `every`.", "8s"),
         "delay": duration("The wait before the first time. Default none.", "30s"),
@@ -196,6 +220,7 @@ _ONE_ROUTE: Schema = {
         "when": expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
         "set": _SET,
         "raise": _RAISE,
+        "tell": _TELL,
         "reenter": {
             "description": "Leave the state that bears the transition and enter it anew, though its target is inside.",
             "type": "boolean",
@@ -224,11 +249,7 @@ _STATE: Schema = {
         },
         "on_crash": _ON_CRASH,
         "with": _WITH,
-        "needs": {
-            "description": "The activity that must be ready before the action is performed.",
-            "type": "string",
-            "pattern": STATE_NAME,
-        },
+        "needs": _needs("the action is performed"),
         "retry": _RETRY,
         "poll": _POLL,
         "undo": {

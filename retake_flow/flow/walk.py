@@ -16,7 +16,7 @@ from retake_flow.flow.declarations import Declarations
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.facts import Facts
 from retake_flow.flow.mentions import assured
-from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Flow, Raise, State
+from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Flow, Route, State
 from retake_flow.flow.moves import Move, Moves, Occurrence
 from retake_flow.flow.news import News
 
@@ -196,7 +196,7 @@ class Walk:
         if route is not None:
             see(route.set, route.root, facts, now)
             facts |= self._set(route.set, route.root)
-            _raises(route.raises, route.root, facts, see, now)
+            _announced(route, route.root, facts, see, now)
         for path in move.left:
             facts = self._leave(self._flow.states[path], facts)
         for path in move.entered:
@@ -217,7 +217,7 @@ class Walk:
             facts &= ~self.facts.under(("outputs", root))
             return facts | lifted | come | self.facts.these([("outputs", root)])
         if move.occurrence.place == move.source and source.needs:
-            come |= self.facts.these([("activities", source.root, source.needs)])
+            come |= self.facts.these([("activities", source.root, needed) for needed in source.needs])
         return (facts & ~gone) | come
 
     def _passing(self, source: str) -> bool:
@@ -255,7 +255,7 @@ class Walk:
         for effect in effects:
             see(effect.set, state.root, facts, None)
             facts |= self._set(effect.set, state.root)
-            _raises(effect.raises, state.root, facts, see, None)
+            _announced(effect, state.root, facts, see, None)
         return facts
 
     def _set(self, values: Mapping[str, Any], root: str) -> int:
@@ -272,8 +272,7 @@ class Walk:
             return
         later = facts & ~self.facts.of_event
         begun = later if state.poll or state.retry or state.needs else facts
-        if state.needs:
-            begun |= self.facts.these([("activities", root, state.needs)])
+        begun |= self.facts.these([("activities", root, needed) for needed in state.needs])
         see((state.inputs, state.undo.inputs if state.undo else None), root, begun, None)
         if state.poll:
             done = next(self._moves.own(state), None)
@@ -292,7 +291,8 @@ class Walk:
         if activity.ask is not None:
             _question(activity.ask, root, facts, see)
             return
-        begun = later | self.facts.these([("activities", root, activity.needs)]) if activity.needs else facts
+        ready = self.facts.these([("activities", root, needed) for needed in activity.needs])
+        begun = later | ready if activity.needs else facts
         see((activity.inputs, activity.every, activity.quiet, activity.delay), root, begun, None)
         for event, condition in activity.raises:
             raised_ = Occurrence(((event, ""),), activity.key)
@@ -312,6 +312,8 @@ def _question(ask: Ask | None, root: str, facts: int, see: See) -> None:
         see((ask.message, ask.timeout, ask.remind, [later.after for later in ask.escalate]), root, facts, None)
 
 
-def _raises(raises: Iterable[Raise], root: str, facts: int, see: See, now: Occurrence | None) -> None:
-    for each in raises:
+def _announced(effect: Effect | Route, root: str, facts: int, see: See, now: Occurrence | None) -> None:
+    for each in effect.raises:
         see((each.data, each.after), root, facts, now)
+    if effect.tell is not None:
+        see(effect.tell.message, root, facts, now)

@@ -178,7 +178,8 @@ def _in_full(name: str) -> bool:
 
 
 def _places(flow: Flow, catalogue: Catalogue) -> Iterator[Place]:
-    external = (*OUTSIDE, *flow.events)
+    raised = [event for a in flow.activities() if a.do in catalogue for event in catalogue[a.do].events]
+    external = (*OUTSIDE, *dict.fromkeys((*flow.events, *raised)))
     for state in flow.states.values():
         if not (state.final or state.children or state.kind == "history"):
             yield _place(state, state.path, catalogue, ("timeout",) if state.timed else (), external)

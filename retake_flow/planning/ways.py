@@ -151,7 +151,7 @@ def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, u
             if name in OUTSIDE or name in flow.events:
                 yield f"{move.source}={name}"
         elif ":" in place:
-            yield from _of_activity(flow, catalogue, place, name)
+            yield from _of_activity(flow, catalogue, move.source, place, name)
         elif name and flow.states[place].kind in ("do", "ask") and (usual or name != _usual(flow, catalogue, place)):
             yield f"{place}={name}"
         asked = [(guard, False) for guard in move.refused]
@@ -167,7 +167,7 @@ def _usual(flow: Flow, catalogue: Catalogue, path: str) -> str:
     return state.ask.outcomes[0] if state.ask is not None else catalogue[state.do].outcomes[0]
 
 
-def _of_activity(flow: Flow, catalogue: Catalogue, key: str, name: str) -> Iterator[str]:
+def _of_activity(flow: Flow, catalogue: Catalogue, source: str, key: str, name: str) -> Iterator[str]:
     scope, _, own = key.rpartition(":")
     activity = flow.states[scope].activities[own]
     raised = dict(activity.raises)
@@ -175,6 +175,9 @@ def _of_activity(flow: Flow, catalogue: Catalogue, key: str, name: str) -> Itera
         yield from _field(key, raised[name], holds=True)
         return
     end = name.removeprefix(own + ".")
+    if activity.do in catalogue and end in catalogue[activity.do].events:
+        yield f"{source}={end}"
+        return
     usual = activity.ask.outcomes[0] if activity.ask else catalogue[activity.do].outcomes[0]
     if end != usual:
         yield f"{key}={end}"

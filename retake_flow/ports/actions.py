@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from retake_flow.ports.services import Service
-
-#: The name of a record or an event, and its fields.
-Noted = tuple[str, Mapping[str, Any]]
+from retake_flow.run.events import Noted
 
 
 class Keep(Protocol):

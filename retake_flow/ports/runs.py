@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 from retake_flow.ports.journal import RunStore
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 
-#: What a process can ask of a run that another one drives.
-Request = Literal["stop", "kill"]
+#: What a process can ask of a run that another one drives: to end, to say something, to take an event.
+Wish = Literal["stop", "kill", "say", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that was asked of a run.
+
+    Attributes:
+        what: Is wished for.
+        data: What belongs to it: of `say` the `text` and the `ways`, of an `event` its `name` and `data`, of both who
+            asks (`by`).
+        number: By which the store knows it.
+    """
+
+    what: Wish
+    data: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +109,8 @@ class Inbox(Protocol):
     def requests(self) -> list[Request]:
         """What others have asked of the run, oldest first, each once in this claim; cheap enough to call often.
 
-        What nobody has done when the run's process dies is asked of the next one; a stop is done once a record
-        `stop_requested` is written.
+        What nobody has done when the run's process dies is asked of the next one. A stop is done once a record
+        `stop_requested` is written, anything else once there is a record with its number as `request`.
 
         Raises:
             StoreError: The store cannot be read.
@@ -197,8 +213,16 @@ class Runs(Protocol):
         """
         ...
 
-    def request(self, run: str, what: Request) -> None:
-        """Ask the process that drives a run to `stop` or `kill` it.
+    def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
+        """Ask something of the process that drives a run.
+
+        Args:
+            run: Its id.
+            what: Is wished for.
+            data: What belongs to it, as plain JSON data; see `Request`.
+
+        Returns:
+            The number of the request.
 
         Raises:
             RunUnknown: There is none of this id.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Run
+
+#: The name of a record or an event, and its fields.
+Noted = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class ActionFinished:
     outcome: str
     value: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[str, Any] | None = None
+    notes: Sequence[Noted] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,20 @@ class ActivityReady:
 
 @dataclass(frozen=True, slots=True)
 class ActivityResulted:
-    """An activity that repeats a task finished one round of it."""
+    """An activity finished its task, or one round of it.
+
+    Attributes:
+        notes: What else belongs into the journal.
+        raised: The events that it has for the flow, in their order.
+    """
 
     activity: str
     visit: int
     outcome: str
     value: Mapping[str, Any]
     memory: Mapping[str, Any] | None = None
+    notes: Sequence[Noted] = ()
+    raised: Sequence[Noted] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -51,7 +51,8 @@ def of_event(event: events.Event, at: float) -> list[Record]:
     match event:
         case events.ActionFinished():
             common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
-            return [record("action_finished", at, **common, outcome=event.outcome, result=event.value)]
+            finished = record("action_finished", at, **common, outcome=event.outcome, result=event.value)
+            return [*noted(event.notes, at), finished]
         case events.ActionFailed():
             common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
             outcome = record("action_finished", at, **common, outcome=f"error.{event.kind}")
@@ -78,7 +79,9 @@ def _of_activity(event: events.Event, at: float) -> list[Record]:
             return [record("activity_ready", at, activity=event.activity, visit=event.visit, value=event.value)]
         case events.ActivityResulted():
             common = {"activity": event.activity, "visit": event.visit}
-            return [record("activity_result", at, **common, outcome=event.outcome, result=event.value)]
+            result = record("activity_result", at, **common, outcome=event.outcome, result=event.value)
+            raised = [record("event_raised", at, name=n, data=data, by=event.activity) for n, data in event.raised]
+            return [*noted(event.notes, at), result, *raised]
         case events.ActivityExited():
             common = {"activity": event.activity, "visit": event.visit}
             return [record("activity_ended", at, **common, outcome="exited", reason=event.reason)]
@@ -87,6 +90,11 @@ def _of_activity(event: events.Event, at: float) -> list[Record]:
             ended = record(name, at, activity=event.activity, visit=event.visit, outcome=f"error.{event.kind}")
             return [ended, _error(event.activity, event, at)]
     return []
+
+
+def noted(notes: Iterable[events.Noted], at: float) -> list[Record]:
+    """The records that an action writes itself."""
+    return [record(name, at, **fields) for name, fields in notes]
 
 
 def _error(place: str, event: events.ActionFailed | events.ActivityFailed, at: float) -> Record:

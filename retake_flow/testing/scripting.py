@@ -140,6 +140,8 @@ class Script:
         if activity.ask is not None:
             if end != "timeout":
                 self._asked(state, activity.key, activity.ask, end, wanted)
+        elif activity.do and end in CATALOGUE[activity.do].events:
+            self._comes(state, end, CATALOGUE[activity.do].events[end], wanted)
         elif name in raised:
             spec = CATALOGUE[activity.do]
             values = _found(solve([(raised[name], True), *wanted], "result", spec.result, {}))
@@ -160,11 +162,14 @@ class Script:
             self._until(state.path)
             self.when.append(Line("When it is stopped", lambda trial: trial.happen({"event": "stop"})))
         elif name in self._flow.events:
-            self._until(state.path)
-            fields = self._flow.events[name]
-            data = {**_samples(fields), **_found(solve(wanted, "event", fields, {"event": {"name": name}}))}
-            text = f"When the event {name} comes{' with' if data else ''}"
-            self.when.append(Line(text, lambda trial: trial.happen({"event": name, "data": data}), data))
+            self._comes(state, name, self._flow.events[name], wanted)
+
+    def _comes(self, state: State, name: str, fields: Mapping[str, Any], wanted: list[Wish]) -> None:
+        """An event from outside."""
+        self._until(state.path)
+        data = {**_samples(fields), **_found(solve(wanted, "event", fields, {"event": {"name": name}}))}
+        text = f"When the event {name} comes{' with' if data else ''}"
+        self.when.append(Line(text, lambda trial: trial.happen({"event": name, "data": data}), data))
 
     def _asked(self, state: State, place: str, ask: Ask, name: str, wanted: list[Wish]) -> None:
         self._until(state.path)

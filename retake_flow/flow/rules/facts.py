@@ -162,6 +162,8 @@ class Facts:
                 yield from self._of(activity, "ends", leaf, outcome, known)
             return
         what = name.removeprefix(f"{activity.name}.")
+        if self._catalogue.get(activity.do) and what in self._catalogue[activity.do].events:
+            return
         if what != "ready" and activity.ask is None:
             yield from self._of(activity, "ends", leaf, what, known)
 
@@ -260,9 +262,9 @@ def _in_order(activities: Mapping[str, Activity]) -> list[Activity]:
     ordered: dict[str, Activity] = {}
 
     def put(activity: Activity, chain: tuple[str, ...]) -> None:
-        needed = activities.get(activity.needs or "")
-        if needed is not None and needed.name not in chain:
-            put(needed, (*chain, needed.name))
+        for name in activity.needs:
+            if name in activities and name not in chain:
+                put(activities[name], (*chain, name))
         ordered.setdefault(activity.name, activity)
 
     for activity in activities.values():

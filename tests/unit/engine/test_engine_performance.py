@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from conversation import Actions, Serves, Takes
 from retake_flow.engine import performance
 from retake_flow.errors import MissingProgram, NotReady, RateLimited, Unavailable
 from retake_flow.flow.model import Retry
-from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.actions import Call, Completion, Keep
 from retake_flow.run import events
 from retake_flow.run.commands import SetTimer, StartAction, StartActivity
 from retake_flow.simulation.virtual_time import EPOCH, VirtualClock, run
@@ -50,10 +51,24 @@ def posted(work: Callable[[Callable[[events.Event], None]], Coroutine[Any, Any, 
     return run(scene())
 
 
-def as_task(command: StartActivity, actions: Actions, within: float = 1e5, **memory: Any) -> Posted:
+async def unchanged(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Inputs that stay as they are."""
+    return inputs
+
+
+def as_task(
+    command: StartActivity,
+    actions: Actions,
+    within: float = 1e5,
+    refill: performance.Refill = unchanged,
+    keep: Keep | None = None,
+    **memory: Any,
+) -> Posted:
     """What a task brings back as an activity."""
     first = call(command.do, memory)
-    return posted(lambda post: performance.task(command, first, actions, VirtualClock(), post), within)
+    if keep is not None:
+        first = replace(first, keep=keep)
+    return posted(lambda post: performance.task(command, first, actions, VirtualClock(), post, refill), within)
 
 
 def as_service(command: StartActivity, actions: Actions, within: float = 1e5) -> Posted:
@@ -184,6 +199,81 @@ def test_what_a_round_leaves_open_lasts_until_the_activity_ends() -> None:
 
     as_task(activity("a.work", every=10.0), Opens(), within=25.0)
     assert rounds == ["round 1", "round 2", "round 3", "closed"]
+
+
+class Hurries(Actions):
+    """A task that hurries: during its rounds, or some time after them."""
+
+    def __init__(self, *rounds: Any, after: float | None = None) -> None:
+        super().__init__(a_work=list(rounds) or [Completion()])
+        self._after = after
+
+    async def perform(self, call: Call) -> Completion:
+        if call.attempt == 1 and self._after is None:
+            call.hurry()
+            call.hurry()
+        elif call.attempt == 1:
+            asyncio.get_running_loop().call_later(self._after or 0.0, call.hurry)
+            asyncio.get_running_loop().call_later(self._after or 0.0, call.hurry)
+        return await super().perform(call)
+
+
+def test_a_round_begins_at_once_when_there_is_something_to_hurry_for() -> None:
+    """A pause is broken off once, however often it is asked for; the pauses after it are whole."""
+    actions = Hurries(after=1.5)
+    as_task(activity("a.work", every=10.0), actions, within=25)
+    assert actions.times("a.work") == [0, 1.5, 11.5, 21.5]
+
+
+def test_what_comes_up_during_a_round_is_seen_to_right_after_it() -> None:
+    """To hurry before the pause begins leaves it out."""
+    actions = Hurries()
+    as_task(activity("a.work", every=10.0), actions, within=25)
+    assert actions.times("a.work") == [0, 0, 10, 20]
+
+
+def test_nothing_hurries_a_task_that_has_just_failed() -> None:
+    """The pause after a failure, and one that was asked for, is kept to its end."""
+    actions = Hurries(Unavailable("down"), Completion(), after=1.0)
+    as_task(activity("a.work", every=3.0), actions, within=8)
+    assert actions.times("a.work") == [0, 6]
+
+
+def test_a_round_has_the_inputs_of_its_time() -> None:
+    """Inputs are filled in anew before each repetition, from what they were."""
+
+    async def refill(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"n": inputs.get("n", 0) + 1}
+
+    actions = Actions()
+    as_task(activity("a.work", every=10.0), actions, within=25, refill=refill)
+    assert [one.inputs for one in actions.calls] == [{}, {"n": 1}, {"n": 2}]
+
+
+def test_what_was_kept_in_the_middle_of_a_round_that_failed_is_there_in_the_next() -> None:
+    """What an activity keeps is written at once, with its records, and is what the next round begins with."""
+    kept: list[Any] = []
+
+    def keep(memory: Mapping[str, Any], notes: Sequence[Any] = ()) -> None:
+        kept.append((dict(memory), list(notes)))
+
+    class Keeps(Actions):
+        async def perform(self, call: Call) -> Completion:
+            if call.attempt == 1:
+                call.keep({"last": 7}, [("seen", {"n": 7})])
+            return await super().perform(call)
+
+    actions = Keeps(a_work=[Unavailable("down"), Completion(memory={"last": 8}), Completion()])
+    as_task(activity("a.work", every=1.0), actions, within=5, keep=keep, last=0)
+    assert [one.memory["last"] for one in actions.calls] == [0, 7, 8, 8]
+    assert kept == [({"last": 7}, [("seen", {"n": 7})])]
+
+
+def test_records_and_events_of_a_round_come_with_its_result() -> None:
+    """What a round wants written down and what it has for the flow are part of one fact."""
+    done = Completion(notes=[("seen", {"n": 1})], raised=[("tip", {"amount": 5})])
+    [(_, event)] = as_task(activity("a.work"), Actions(a_work=[done]))
+    assert (event.notes, event.raised) == ([("seen", {"n": 1})], [("tip", {"amount": 5})])
 
 
 def test_a_repeated_task_that_fails_slows_down_and_recovers() -> None:
