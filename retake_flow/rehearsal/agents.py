@@ -101,6 +101,8 @@ class Agent:
         thumbnails: All thumbnails it sent.
         image: The newest thumbnail itself.
         audience: Who is watching, by name.
+        followers: Who follows it, by name.
+        tips: How much was tipped, by name.
         status_polls: How closely `stream/status` was asked for.
         comment_polls: How closely its comments were asked for while it was live.
     """
@@ -120,6 +122,8 @@ class Agent:
     thumbnails: list[Thumbnail] = field(default_factory=list)
     image: bytes = b""
     audience: set[str] = field(default_factory=set)
+    followers: set[str] = field(default_factory=set)
+    tips: dict[str, float] = field(default_factory=dict)
     status_polls: Polls = field(default_factory=Polls)
     comment_polls: Polls = field(default_factory=Polls)
 

@@ -1,9 +1,10 @@
-"""The chat of one stream, given out in either of the two shapes of platform.md."""
+"""The chat of one stream, given out in the shapes of platform.md."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ from retake_flow.errors import NotFound
 from retake_flow.rehearsal.identities import Identities, Person
 from retake_flow.rehearsal.options import ChatShape
 from retake_flow.rehearsal.script import CommentType
+
+# Of a chat that goes on for days what is oldest goes first.
+_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,11 @@ class Comment:
         at: When it was written, in epoch seconds.
         author: Who wrote it.
         text: What was written.
-        type: A message, a tip or a moderation event.
+        type: A message, a tip, a trade or a moderation event.
         streamer_id: In whose chat it stands.
         session_id: During which session; empty when there was none.
         documented: Whether it is given out in the documented shape.
-        amount: How much was tipped.
+        details: What else is told of a tip or a trade.
     """
 
     id: str
@@ -37,7 +41,7 @@ class Comment:
     streamer_id: str
     session_id: str
     documented: bool
-    amount: float = 0.0
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The entry as the platform sends it."""
@@ -72,8 +76,8 @@ class Comment:
             "timestamp": str(int(self.at * 1000)),
             "type": self.type,
         }
-        if self.type == "tip":
-            entry["tip_data"] = {"amount": self.amount, "message": self.text}
+        if self.details:
+            entry[f"{self.type}_data"] = dict(self.details)
         return entry
 
 
@@ -83,17 +87,21 @@ class Chat:
     Args:
         streamer_id: Whose chat it is.
         identities: Where the ids of comments come from.
+
+    Attributes:
+        count: How many entries there were in all.
     """
 
     def __init__(self, streamer_id: str, identities: Identities) -> None:
         self._streamer_id = streamer_id
         self._identities = identities
-        self._comments: list[Comment] = []
+        self._comments: deque[Comment] = deque(maxlen=_KEPT)
+        self.count = 0
 
     @property
     def comments(self) -> Sequence[Comment]:
-        """All entries, oldest first."""
-        return self._comments
+        """The entries, oldest first."""
+        return list(self._comments)
 
     def write(
         self,
@@ -104,10 +112,10 @@ class Chat:
         session_id: str,
         shape: ChatShape,
         type: CommentType = "message",
-        amount: float = 0.0,
+        details: Mapping[str, Any] | None = None,
     ) -> Comment:
         """Append an entry; only a message can have the documented shape."""
-        alternate = shape == "mixed" and len(self._comments) % 2 == 0
+        alternate = shape == "mixed" and self.count % 2 == 0
         documented = type == "message" and (shape == "documented" or alternate)
         comment = Comment(
             id=self._identities.comment(documented=documented),
@@ -118,9 +126,10 @@ class Chat:
             streamer_id=self._streamer_id,
             session_id=session_id,
             documented=documented,
-            amount=amount,
+            details=details or {},
         )
         self._comments.append(comment)
+        self.count += 1
         return comment
 
     def page(self, limit: int, before_id: str | None, shape: ChatShape) -> list[Comment]:
@@ -139,6 +148,6 @@ class Chat:
 
 
 def as_answer(comments: Sequence[Comment], shape: ChatShape) -> Any:
-    """The answer to a request for comments: the observed list is bare, the others have it under `comments`."""
+    """The answer to a request for comments: `observed` is a bare list, all others have it under `comments`."""
     entries = [comment.as_json() for comment in comments]
     return entries if shape == "observed" else {"comments": entries}

@@ -12,10 +12,10 @@ from starlette.routing import Route
 from retake_flow.errors import NotFound, UsageError
 from retake_flow.rehearsal import report
 from retake_flow.rehearsal.agents import Agent
-from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.faults import read_fault
 from retake_flow.rehearsal.fields import Fields, each
 from retake_flow.rehearsal.gateway import CONTROL_PATH
-from retake_flow.rehearsal.options import CHAT_SHAPES, COMMENTS_WITHOUT_SESSION
+from retake_flow.rehearsal.options import CHAT_SHAPES, COMMENTS_WITHOUT_SESSION, REALTIME
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.script import Cue
 
@@ -39,6 +39,7 @@ class ControlEndpoints:
             Route(f"{CONTROL_PATH}/comments", self._comment, methods=["POST"]),
             Route(f"{CONTROL_PATH}/tweets", self._tweet, methods=["POST"]),
             Route(f"{CONTROL_PATH}/options", self._options, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/sockets", self._break_sockets, methods=["DELETE"]),
         ]
 
     async def _report(self, request: Request) -> Response:
@@ -47,13 +48,17 @@ class ControlEndpoints:
     async def _add_faults(self, request: Request) -> Response:
         value = await _json(request)
         items = each(value, "faults") if isinstance(value, list) else [Fields(value, "fault")]
-        for fault in [Fault.read(item) for item in items]:
+        for fault in [read_fault(item) for item in items]:
             self._platform.faults.add(fault)
         return JSONResponse({"pending": self._platform.faults.pending})
 
     async def _clear_faults(self, request: Request) -> Response:
         self._platform.faults.clear()
         return JSONResponse({"pending": 0})
+
+    async def _break_sockets(self, request: Request) -> Response:
+        self._platform.rooms.drop()
+        return JSONResponse({"broken": True})
 
     async def _comment(self, request: Request) -> Response:
         value = await _json(request)
@@ -79,6 +84,7 @@ class ControlEndpoints:
             comments_without_session=fields.choice(
                 "comments_without_session", COMMENTS_WITHOUT_SESSION, old.comments_without_session
             ),
+            realtime=fields.choice("realtime", REALTIME, old.realtime),
             skill_version=fields.text("skill_version", old.skill_version),
         )
         verified = fields.flag("verified", False)

@@ -1,4 +1,4 @@
-"""Failures that the rehearsal is told to make, call by call."""
+"""Failures that the rehearsal is told to make: of calls, of its sockets, of streams."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from fnmatch import fnmatchcase
 
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal.fields import Fields
+from retake_flow.rehearsal.socket_faults import SocketFault, SocketTrouble
+from retake_flow.rehearsal.stream_faults import StreamFault
 from retake_flow.settings import API_PATH
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One failure.
+    """One failure of a call.
 
     Attributes:
         call: Which calls fail: method and path as in `POST /agent/rtmp`; `*` and `?` match anything.
@@ -65,7 +67,7 @@ class Fault:
             delay=fields.number("delay", 0.0),
             drop=fields.flag("drop", False),
             redirect=fields.maybe_text("redirect"),
-            times=_times(fields),
+            times=fields.times("times"),
             after=fields.whole("after", 0),
             effect=fields.flag("effect", False),
         )
@@ -79,19 +81,40 @@ class Fault:
         return fault
 
 
+AnyFault = Fault | SocketFault | StreamFault
+
+
+def read_fault(fields: Fields) -> AnyFault:
+    """Read a fault of any sort from JSON: one of a stream has `stream`, one of a socket `socket`, else it is of a call.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if fields.has("stream"):
+        return StreamFault.read(fields)
+    return SocketFault.read(fields) if fields.has("socket") else Fault.read(fields)
+
+
 class FaultPlan:
-    """The faults that are still to happen, with the calls counted."""
+    """The faults that are still to happen, with calls, connections and events counted."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._entries = [_Entry(fault) for fault in faults]
+    def __init__(self, faults: Iterable[AnyFault] = ()) -> None:
+        self._entries: list[_Entry] = []
+        self._streams: list[StreamFault] = []
+        for fault in faults:
+            self.add(fault)
 
-    def add(self, fault: Fault) -> None:
-        """Have one more fault happen, after those that match the same calls already."""
-        self._entries.append(_Entry(fault))
+    def add(self, fault: AnyFault) -> None:
+        """Have one more fault happen, after those that match the same already."""
+        if isinstance(fault, StreamFault):
+            self._streams.append(fault)
+        else:
+            self._entries.append(_Entry(fault))
 
     def clear(self) -> None:
         """Let everything go well from now on."""
         self._entries.clear()
+        self._streams.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
         """The fault that this call meets, counted as used up once.
@@ -102,24 +125,49 @@ class FaultPlan:
         """
         call = f"{method} {path.removeprefix(API_PATH)}"
         for entry in self._entries:
-            if fnmatchcase(call, entry.fault.call) and entry.due():
-                return entry.fault
+            fault = entry.fault
+            if isinstance(fault, Fault) and fnmatchcase(call, fault.call) and entry.due():
+                return fault
         return None
 
+    def take_connection(self) -> bool:
+        """Whether this real-time connection is refused, counted as used up once."""
+        return any(_is_refusal(entry.fault) and entry.due() for entry in self._entries)
+
+    def take_event(self, event: str) -> SocketTrouble | None:
+        """What happens to this real-time event, counted as used up once."""
+        for entry in self._entries:
+            fault = entry.fault
+            if isinstance(fault, SocketFault) and fault.meets(event) and entry.due():
+                return fault.socket
+        return None
+
+    def take_stream(self, fault: StreamFault) -> bool:
+        """Whether this fault of a stream is still to happen; from then on it is not."""
+        if fault not in self._streams:
+            return False
+        self._streams.remove(fault)
+        return True
+
     @property
-    def remaining(self) -> tuple[Fault, ...]:
+    def of_streams(self) -> tuple[StreamFault, ...]:
+        """The faults of streams that are still to happen, the first one first."""
+        return tuple(sorted(self._streams, key=lambda fault: fault.at))
+
+    @property
+    def remaining(self) -> tuple[AnyFault, ...]:
         """The faults that are still to happen, less what has been counted."""
-        return tuple(entry.rest for entry in self._entries if entry.pending)
+        return (*(entry.rest for entry in self._entries if entry.pending), *self._streams)
 
     @property
     def pending(self) -> int:
         """How many faults have not been used up; those without an end count once."""
-        return sum(entry.pending for entry in self._entries)
+        return sum(entry.pending for entry in self._entries) + len(self._streams)
 
 
 @dataclass(slots=True)
 class _Entry:
-    fault: Fault
+    fault: Fault | SocketFault
     skipped: int = 0
     used: int = 0
 
@@ -128,7 +176,7 @@ class _Entry:
         return self.fault.times is None or self.used < self.fault.times
 
     @property
-    def rest(self) -> Fault:
+    def rest(self) -> Fault | SocketFault:
         times = None if self.fault.times is None else self.fault.times - self.used
         return replace(self.fault, times=times, after=self.fault.after - self.skipped)
 
@@ -140,6 +188,10 @@ class _Entry:
             return False
         self.used += 1
         return True
+
+
+def _is_refusal(fault: AnyFault) -> bool:
+    return isinstance(fault, SocketFault) and fault.socket == "refuse"
 
 
 def _call(text: str, where: str) -> str:
@@ -154,9 +206,3 @@ def _status(fields: Fields) -> int:
     if status > 599:
         raise fields.wrong("status", "an HTTP status from 200 to 599")
     return status
-
-
-def _times(fields: Fields) -> int | None:
-    if fields.has("times") and fields.anything("times") is None:
-        return None
-    return fields.whole("times", 1, least=1)

@@ -56,6 +56,12 @@ class Fields:
             raise self.wrong(name, f"a whole number of {least} or more")
         return value
 
+    def times(self, name: str) -> int | None:
+        """How often: a whole number of 1 or more, 1 when it is missing, and null (None) for ever."""
+        if self.has(name) and self.anything(name) is None:
+            return None
+        return self.whole(name, 1, least=1)
+
     def flag(self, name: str, default: bool | None = None) -> bool:
         """True or false."""
         value = self._get(name, default)

@@ -11,15 +11,17 @@ from typing import Any, Literal, get_args
 from retake_flow.errors import UsageError
 from retake_flow.flow import formats
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.faults import AnyFault, read_fault
 from retake_flow.rehearsal.fields import Fields
 from retake_flow.rehearsal.script import DEFAULT_SCRIPT, Cue
 
-ChatShape = Literal["documented", "observed", "mixed"]
+ChatShape = Literal["documented", "observed", "wrapped", "mixed"]
+Realtime = Literal[True, False, "silent"]
 # Seconds. What the real platform's lag is, nobody could establish; the guide allows for thirty.
 LAG = 0.3
 
 CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
+REALTIME: tuple[Realtime, ...] = get_args(Realtime)
 
 # platform.md: observed are 409 and 404; 200 is the documented answer, which says nothing of sessions.
 COMMENTS_WITHOUT_SESSION = (409, 404, 200)
@@ -90,7 +92,9 @@ class Options:
         verified: Whether agents are verified from the beginning.
         latency: Seconds that every answer takes.
         lag: Seconds from the first video frame until `is_live` says so.
-        chat_shape: In which of the two shapes of platform.md comments are given out.
+        chat_shape: In which of the shapes of platform.md comments are given out: `documented`, `observed` as a bare
+            list, the same under `comments` (`wrapped`), or both in one list (`mixed`).
+        realtime: Whether there are real-time events: none at all, or connections on which nothing is said (`silent`).
         comments_without_session: The status of the comments while no session is active.
         skill_version: The version in skill.json.
         seed: Makes ids, tokens and keys the same in each rehearsal; None makes them new.
@@ -108,6 +112,7 @@ class Options:
     latency: float = 0.0
     lag: float = LAG
     chat_shape: ChatShape = "observed"
+    realtime: Realtime = True
     comments_without_session: int = 409
     skill_version: str = "2.1.2"
     seed: int | None = None
@@ -115,7 +120,7 @@ class Options:
     agents: tuple[PreparedAgent, ...] = ()
     history: tuple[Cue, ...] = ()
     viewers: tuple[Cue, ...] = DEFAULT_SCRIPT
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[AnyFault, ...] = ()
     part: int = 1
 
     @property
@@ -149,6 +154,7 @@ class Options:
             latency=fields.number("latency", 0.0),
             lag=fields.number("lag", LAG),
             chat_shape=fields.choice("chat_shape", CHAT_SHAPES, "observed"),
+            realtime=fields.choice("realtime", REALTIME, True),
             comments_without_session=fields.choice("comments_without_session", COMMENTS_WITHOUT_SESSION, 409),
             skill_version=fields.text("skill_version", "2.1.2"),
             seed=fields.whole("seed") if fields.anything("seed") is not None else None,
@@ -156,7 +162,7 @@ class Options:
             agents=tuple(PreparedAgent.read(item) for item in fields.objects("agents")),
             history=tuple(Cue.read(item) for item in fields.objects("history")),
             viewers=_viewers(fields),
-            faults=tuple(Fault.read(item) for item in fields.objects("faults")),
+            faults=tuple(read_fault(item) for item in fields.objects("faults")),
             part=fields.whole("part", 1, least=1),
         )
         fields.end()

@@ -8,13 +8,15 @@ from random import Random
 from retake_flow.errors import NoSession, NotFound, Rejected
 from retake_flow.rehearsal import rules
 from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.attendance import Attendance
 from retake_flow.rehearsal.calls import CallLog
 from retake_flow.rehearsal.chat import Comment
 from retake_flow.rehearsal.directory import Directory
 from retake_flow.rehearsal.faults import FaultPlan
-from retake_flow.rehearsal.identities import Identities, Person
+from retake_flow.rehearsal.identities import Identities
 from retake_flow.rehearsal.options import Options
-from retake_flow.rehearsal.script import CommentType, Cue
+from retake_flow.rehearsal.rooms import Listener, Rooms
+from retake_flow.rehearsal.script import Cue
 from retake_flow.rehearsal.streams import Publication, Session, StreamKey, Thumbnail
 from retake_flow.rehearsal.verification import Verification, is_placeholder
 
@@ -39,6 +41,8 @@ class Platform:
         refused_pushes: How many pushes came with an unknown or an old key.
         faults: What is still to go wrong.
         calls: What was called.
+        rooms: Where real-time events are said.
+        attendance: What people do in streams.
         on_air: Called with an agent and the time of going live, once a session has its first frame of video.
     """
 
@@ -55,6 +59,8 @@ class Platform:
         self.refused_pushes = 0
         self.faults = FaultPlan(options.faults)
         self.calls = CallLog()
+        self.rooms = Rooms(self.faults, lambda: self.options.realtime is True)
+        self.attendance = Attendance(self._identities, self.rooms, now, lambda: self.options)
         self.on_air: list[Callable[[Agent, float], None]] = []
         self._key_count = 0
         for prepared in options.agents:
@@ -92,6 +98,7 @@ class Platform:
             agent.token_address = self._identities.address()
         session = Session(self._identities.id("session"), now, agent.newest_key, viewers=len(agent.audience))
         agent.sessions.append(session)
+        self.attendance.session_started(agent, session)
         self._go_on_air(agent)
         return session
 
@@ -165,7 +172,7 @@ class Platform:
         streamer = self.agents.with_id(destination)
         if streamer is agent:
             self.breaches += rules.at_message(agent, agent.session, self.now())
-        return self._write(streamer, agent.person, text)
+        return self.attendance.write(streamer, agent.person, text)
 
     def comments(self, user_id: str, limit: int, before_id: str | None) -> list[Comment]:
         """A page of an agent's chat, newest first.
@@ -184,16 +191,11 @@ class Platform:
 
     def perform(self, agent: Agent, cue: Cue) -> Comment | None:
         """Have a viewer do something in an agent's stream."""
-        if cue.type == "leave":
-            agent.audience.discard(cue.name)
-            return None
-        if cue.name not in agent.audience:
-            agent.audience.add(cue.name)
-            if agent.session is not None:
-                agent.session.viewers += 1
-        if cue.type == "join":
-            return None
-        return self._write(agent, self._identities.viewer(cue.name), cue.text, cue.type, cue.amount)
+        return self.attendance.perform(agent, cue)
+
+    def subscribe(self, room: str, listener: Listener) -> Callable[[], None]:
+        """Have somebody hear the events of a room, as a socket that has joined it does; what is returned ends it."""
+        return self.rooms.subscribe(room, listener)
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -206,19 +208,6 @@ class Platform:
                 self.breaches.append(rules.at_spent_key(agent, self.now()))
         self.refused_pushes += 1
         raise Rejected("the stream key is unknown")
-
-    def _write(
-        self, streamer: Agent, author: Person, text: str, type: CommentType = "message", amount: float = 0.0
-    ) -> Comment:
-        return streamer.chat.write(
-            author,
-            text,
-            at=self.now(),
-            session_id="" if streamer.session is None else streamer.session.id,
-            shape=self.options.chat_shape,
-            type=type,
-            amount=amount,
-        )
 
     def _go_on_air(self, agent: Agent) -> None:
         session, push = agent.session, agent.publication

@@ -8,11 +8,13 @@ from typing import Literal, get_args
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal.fields import Fields
 
-CommentType = Literal["message", "tip", "jail", "unjail", "delete", "delete_all"]
-CueType = Literal["join", "leave", CommentType]
+CommentType = Literal["message", "tip", "trade", "jail", "unjail", "delete", "delete_all"]
+CueType = Literal["join", "leave", "follow", CommentType]
+Side = Literal["buy", "sell"]
 
 COMMENT_TYPES: tuple[CommentType, ...] = get_args(CommentType)
-CUE_TYPES: tuple[CueType, ...] = ("join", "leave", *COMMENT_TYPES)
+CUE_TYPES: tuple[CueType, ...] = ("join", "leave", "follow", *COMMENT_TYPES)
+SIDES: tuple[Side, ...] = get_args(Side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,12 @@ class Cue:
     Attributes:
         at: Seconds after the stream went live.
         name: The viewer; whoever writes has come.
-        type: What is done; tips and moderation events show in the observed chat shape only.
+        type: What is done; tips, trades and moderation events show in the observed chat shape only, and a follow in
+            no chat at all.
         text: What is written.
-        amount: How much is tipped.
+        amount: How much is tipped, or traded.
+        side: Whether a trade buys or sells.
+        token: The address of the token that is traded; empty for the agent's own.
     """
 
     at: float
@@ -32,6 +37,8 @@ class Cue:
     type: CueType = "message"
     text: str = ""
     amount: float = 0.0
+    side: Side = "buy"
+    token: str = ""
 
     @classmethod
     def read(cls, fields: Fields) -> Cue:
@@ -47,6 +54,8 @@ class Cue:
             type=fields.choice("type", CUE_TYPES, "message" if text else "join"),
             text=text,
             amount=fields.number("amount", 0.0),
+            side=fields.choice("side", SIDES, "buy"),
+            token=fields.text("token", ""),
         )
         fields.end()
         if cue.type == "message" and not text:

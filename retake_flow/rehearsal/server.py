@@ -1,4 +1,4 @@
-"""The rehearsal served on loopback: HTTP by uvicorn, the RTMP ingest beside it, viewers, files."""
+"""The rehearsal served on loopback: HTTP and sockets by uvicorn, the RTMP ingest beside it, viewers, files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from retake_flow.rehearsal.ingest import Ingest
 from retake_flow.rehearsal.keeper import Keeper
 from retake_flow.rehearsal.options import Options
 from retake_flow.rehearsal.platform import Platform
+from retake_flow.rehearsal.realtime import Realtime
 from retake_flow.rehearsal.viewers import attend
 
 
@@ -72,22 +73,33 @@ async def serve(
     if keeper is not None:
         app = keeper.around(app)
         _begin(keeper)
+    realtime = Realtime(platform, app)
     try:
         async with Ingest(platform, folder, prefix=files.prefix) as ingest:
             platform.ingest_url = ingest.address
-            async with _http(app, port) as address:
-                audience = asyncio.create_task(attend(platform, options.viewers))
-                try:
-                    yield RehearsalServer(platform, address, ingest.address, folder)
-                finally:
-                    audience.cancel()
-                    await asyncio.wait([audience])
-                    if not audience.cancelled():
-                        audience.result()
+            async with (
+                _http(realtime, port) as address,
+                _meanwhile(realtime.serve()),
+                _meanwhile(attend(platform, options.viewers)),
+            ):
+                yield RehearsalServer(platform, address, ingest.address, folder)
     finally:
         if keeper is not None:
             keeper.keep()
         files.report(platform, ended=True)
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do something as long as the context is open; if it failed, that is raised at the end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
 
 
 class _Files:
@@ -145,7 +157,9 @@ async def _http(app: ASGIApp, port: int) -> AsyncIterator[str]:
         app,
         http=_Connection,
         loop="none",
-        ws="none",
+        ws="wsproto",
+        ws_ping_interval=None,  # Socket.IO has its own
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         log_level="critical",  # what goes wrong is seen by the client and in the report

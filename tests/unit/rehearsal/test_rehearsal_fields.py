@@ -23,7 +23,7 @@ NAMES = st.sampled_from(["latency", "lag", "faults", "viewers", "agents", "tweet
         ({"latency": "fast"}, "options.latency: expected a number of 0 or more, found a text"),
         ({"latency": -1}, "options.latency: expected a number of 0 or more, found a number"),
         ({"verified": 1}, "options.verified: expected true or false, found a number"),
-        ({"chat_shape": "odd"}, "expected one of documented, observed, mixed"),
+        ({"chat_shape": "odd"}, "expected one of documented, observed, wrapped, mixed"),
         ({"comments_without_session": 500}, "expected one of 409, 404, 200"),
         ({"faults": {}}, "options.faults: expected a list, found an object"),
         ({"faults": [3]}, "options.faults[0]: expected an object, found a number"),
