@@ -47,6 +47,7 @@ def _described(spec: ActionSpec) -> dict[str, Any]:
         "inputs": {name: dict(schema) for name, schema in spec.inputs.items()},
         "required": list(spec.required),
         "outcomes": list(spec.outcomes),
+        "events": {event: {name: dict(schema) for name, schema in has.items()} for event, has in spec.events.items()},
         "errors": list(spec.errors),
         "result": {name: dict(schema) for name, schema in spec.result.items()},
         "secrets": sorted(spec.secrets),
@@ -60,11 +61,13 @@ def _described(spec: ActionSpec) -> dict[str, Any]:
 def _shown(spec: ActionSpec) -> str:
     inputs = ", ".join(_input(spec, name) for name in spec.inputs) or "none"
     calls = [*spec.requests, *(f"{call} {when}" for call, when in spec.occasional.items())]
+    raised = "; ".join(f"{event} ({', '.join(has)})" if has else event for event, has in spec.events.items())
+    events = f"    events: {raised}\n" if raised else ""
     result = ", ".join(f"{n} (secret)" if n in spec.secrets else n for n in spec.result) or "none"
     return (
         f"{spec.name}{'  (service: an activity)' if spec.service else ''}\n    {spec.summary}\n"
         f"    inputs: {inputs}\n    outcomes: {', '.join(spec.outcomes)}\n    result: {result}\n"
-        f"    errors: {', '.join(f'error.{kind}' for kind in spec.errors) or 'none'}\n"
+        f"{events}    errors: {', '.join(f'error.{kind}' for kind in spec.errors) or 'none'}\n"
         f"    calls: {'; '.join(calls) or 'none'}\n"
         f"    idempotency: {spec.idempotency}\n"
     )

@@ -32,6 +32,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
         "activities": declarations.activities(root),
         "vars": _variables(states),
         "run": ("id", "state"),
+        "now": (),
         "event": {"name", "kind", "message", "reason", "result", *_data(flow, states), *declarations.in_events},
         "in": [state.path.removeprefix(root + SEPARATOR if root else "") for state in states],
     }

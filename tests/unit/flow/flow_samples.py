@@ -22,6 +22,11 @@ _SPECS = (
         "Says something.",
         inputs={"text": {"type": "string"}, "times": {"type": "integer", "default": 1}},
     ),
+    ActionSpec(
+        "a.hear",
+        "Hears of things that happen.",
+        events={"tip": {"amount": {"type": "number"}, "author": {"type": "string"}}, "follow": {}},
+    ),
     ActionSpec("s.program", "Goes on.", outcomes=("ready", "exited"), service=True),
 )
 CATALOGUE: Catalogue = {spec.name: spec for spec in _SPECS}
