@@ -169,10 +169,22 @@ class AnswerWaiting(RetakeFlowError):
     kind = "answer_waiting"
 
 
+class ShareFailed(RetakeFlowError):
+    """A stream's link could not be shared."""
+
+    kind, fault = "share", "network"
+
+
 class ResponderFailed(RetakeFlowError):
     """Whoever answers chat had no answer."""
 
     kind = "responder"
+
+
+class ResponderMissing(ResponderFailed):
+    """What is to answer chat is not there."""
+
+    fault, exit_code = "operator", 6
 
 
 # --- retake.tv ----------------------------------------------------------------------------------------------
@@ -283,6 +295,12 @@ class NotReady(StudioError):
     """A program of the studio did not become ready in time."""
 
     kind = "not_ready"
+
+
+class NoVoice(StudioError):
+    """Nothing can be spoken on stream now."""
+
+    kind = "no_voice"
 
 
 class NoDisplay(StudioError):

@@ -51,6 +51,7 @@ def _old(before: float, dry_run: bool) -> list[str]:
             pruned = store.prune(before)
             for run in pruned:  # where nobody named another folder
                 shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
+                (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
             return pruned
         runs = store.summaries()
         return sorted(run.id for run in runs if run.outcome is not None and run.updated < before)

@@ -15,21 +15,22 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from retake_flow.controls import stripped
 from retake_flow.errors import MissingProgram, ResponderFailed, RetakeFlowError
 from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
+from retake_flow.responders import replies
 from retake_flow.responders.forms import THINKS
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
 
-LONGEST_ANSWER = 64 * 1024  # bytes
 MOST_NOTES = 20  # lines of standard error that the journal gets for each batch
 
-_FORM = '{"replies": ["…"]}'
-_HINT = f"it answers each line with one line, {_FORM}, at once and not buffered; other words belong on standard error"
+_HINT = (
+    f"it answers each line with one line, {replies.FORM}, at once and not buffered; "
+    "other words belong on standard error"
+)
 _PLACES = (
     "`command` names it from the folder of the flow's file when there is a `/` in it, else it is sought on the PATH"
 )
@@ -93,7 +94,7 @@ class Brain:
             async with asyncio.timeout(self._within):
                 process = await self._started()
                 process.write(json.dumps(asdict(batch), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-                return _answer(await self._answers.next(process), process.name)
+                return replies.read(await self._answers.next(process), process.name, _HINT)
         except TimeoutError:
             await self.end()
             message = f"{self._spec.name} gave no answer within {duration.exact(self._within)}"
@@ -119,7 +120,7 @@ class Brain:
             opening = self._launcher.process(self._found(), stdout=self._answers.hear, line=self._hear)
             self._process = await self._running.enter_async_context(opening)
         for line in self._answers.dropped():
-            self._hear(f"not asked: {_shown(line)}")
+            self._hear(f"not asked: {replies.shown(line)}")
         return self._process
 
     def _found(self) -> ProcessSpec:
@@ -156,7 +157,7 @@ class _Lines:
     def hear(self, data: bytes) -> None:
         """The program has written something."""
         *whole, self._partial = (self._partial + data).split(b"\n")
-        if len(self._partial) > LONGEST_ANSWER:
+        if len(self._partial) > replies.LONGEST:
             whole, self._partial = [*whole, self._partial], b""
         self._whole.extend(whole[: MOST_NOTES - len(self._whole)])  # nobody asks for more
         if whole:
@@ -186,18 +187,3 @@ class _Lines:
             death.cancel()
             await asyncio.gather(news, death, return_exceptions=True)
         return self._whole.popleft()
-
-
-def _answer(line: bytes, name: str) -> Answer:
-    try:
-        replies = json.loads(line)["replies"]
-        if isinstance(replies, list) and all(isinstance(reply, str) for reply in replies):
-            return Answer(tuple(replies))
-    except (ValueError, TypeError, LookupError, RecursionError):
-        pass
-    raise ResponderFailed(f"{name} answered {_shown(line)}, which is no {_FORM}", hint=_HINT)
-
-
-def _shown(line: bytes) -> str:
-    text = stripped(line[:400].decode(errors="replace")).replace("\n", " ").strip()
-    return text if len(text) <= 100 else f"{text[:100]}…"

@@ -1,0 +1,163 @@
+"""A Python function of the operator's that answers chat."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import sys
+import threading
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from retake_flow.controls import stripped
+from retake_flow.errors import ResponderFailed, ResponderMissing
+from retake_flow.flow import duration
+from retake_flow.ports.responders import Answer, Batch
+from retake_flow.redact import scrub
+from retake_flow.responders import replies
+from retake_flow.responders.forms import THINKS
+
+_HINT = f"it takes a batch as a dict and gives a list of texts, {replies.FORM} as a dict, or None"
+
+
+@asynccontextmanager
+async def opened(folder: Path, settings: Mapping[str, Any]) -> AsyncIterator[Function]:
+    """The function that a flow names.
+
+    Raises:
+        ResponderMissing: It cannot be found.
+    """
+    found = function(settings["module"], folder)
+    yield Function(settings["module"], found, duration.seconds(settings.get("timeout", THINKS)), folder)
+
+
+def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
+    """The function under a name, `MODULE:FUNCTION`; its module is sought in the folder first.
+
+    What the module imports is found there too, also later.
+
+    Raises:
+        ResponderMissing: There is none, or its module cannot be imported.
+    """
+    module, _, attribute = name.partition(":")
+    place = str(folder.absolute())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    importlib.invalidate_caches()
+    try:
+        imported = importlib.import_module(module)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise ResponderMissing(f"the module {module}, which is to answer chat, cannot be imported: "
+                               f"{blame(error, folder)}", hint=f"it is sought in {place} first") from None  # fmt: skip
+    _ours(module, folder)
+    found = getattr(imported, attribute, None)
+    if not callable(found):
+        raise ResponderMissing(f"the module {module} has no function {attribute!r} to answer chat", hint=_HINT)
+    return found  # type: ignore[no-any-return]
+
+
+def blame(error: BaseException, folder: Path) -> str:
+    """What somebody's code complains of, and the line of theirs where it does."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if Path(frame.filename).is_relative_to(folder.absolute())]
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f"{Path(error.filename).name}:{error.lineno}: "
+    else:
+        where = f"{Path(inside[-1].filename).name}:{inside[-1].lineno}: " if inside else ""
+    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    words = " ".join(scrub(stripped(f"{type(error).__name__}: {said}" if said else type(error).__name__)).split())
+    return f"{where}{words[:300]}"
+
+
+class Function:
+    """Asks the function; a `retake_flow.ports.responders.Responder`.
+
+    A plain function runs in a thread of its own, so that it holds nothing up; one that does not end is not called again
+    before it has, and keeps no process from ending.
+    """
+
+    def __init__(self, name: str, function: Callable[[dict[str, Any]], Any], within: float, folder: Path) -> None:
+        self._name = name
+        self._function = function
+        self._within = within
+        self._folder = folder
+        self._thread: threading.Thread | None = None
+
+    async def respond(self, batch: Batch) -> Answer:
+        """What the function gives for new messages.
+
+        Raises:
+            ResponderFailed: It raised something, did not end in time, or gave something else.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            raise ResponderFailed(f"{self._name} still thinks about an earlier batch", hint=_HINT)
+        asked = asdict(batch)
+        plain = not inspect.iscoroutinefunction(self._function)
+        try:
+            async with asyncio.timeout(self._within):
+                given = await (self._threaded(asked) if plain else self._awaited(asked))
+        except TimeoutError:
+            raise ResponderFailed(f"{self._name} gave no answer within {duration.exact(self._within)}") from None
+        return self._answer(given)
+
+    async def _awaited(self, asked: dict[str, Any]) -> Any:
+        try:
+            return await self._function(asked)
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
+            raise self._failed(error) from None
+
+    async def _threaded(self, asked: dict[str, Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Any] = loop.create_future()
+
+        def tell(settle: Callable[[], None]) -> None:
+            with suppress(RuntimeError):  # the loop may have ended before it
+                loop.call_soon_threadsafe(lambda: None if done.done() else settle())
+
+        def work() -> None:
+            try:
+                given = self._function(asked)
+            except BaseException as raised:
+                failure = self._failed(raised)
+                tell(lambda: done.set_exception(failure))
+            else:
+                tell(lambda: done.set_result(given))
+
+        self._thread = threading.Thread(target=work, name="responder", daemon=True)
+        self._thread.start()
+        return await done
+
+    def _failed(self, error: BaseException) -> ResponderFailed:
+        if isinstance(error, ResponderFailed):
+            return error
+        return ResponderFailed(f"{self._name} failed: {blame(error, self._folder)}")
+
+    def _answer(self, given: Any) -> Answer:
+        value = {"replies": given} if isinstance(given, list | tuple) else given
+        if isinstance(value, dict) and isinstance(value.get("replies"), tuple):
+            value = {"replies": list(value["replies"])}
+        answer = Answer() if value is None else replies.of(value)
+        if answer is None:
+            shown = replies.shown(repr(given).encode(errors="replace"))
+            raise ResponderFailed(f"{self._name} gave {shown}, which are no replies", hint=_HINT)
+        return answer
+
+
+def _ours(module: str, folder: Path) -> None:
+    """Refuse a module that hides the one in the folder."""
+    top = module.partition(".")[0]
+    beside = [file for file in (folder / f"{top}.py", folder / top / "__init__.py") if file.is_file()]
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if beside and not any(file is not None and Path(file).samefile(each) for each in beside):
+        message = f"{beside[0]} is hidden by another module called {top}"
+        raise ResponderMissing(message, hint="give the file a name of its own")

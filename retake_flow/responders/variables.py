@@ -1,0 +1,51 @@
+"""What is secret of those who answer chat, read from the environment by the names that a flow gives."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from retake_flow.errors import ResponderMissing
+from retake_flow.redact import Secret
+
+_TOKEN = "rtk_"  # how an access token of retake.tv begins
+
+
+def variable(environment: Mapping[str, str], name: str) -> Secret:
+    """The value of a variable that a responder needs.
+
+    Raises:
+        ResponderMissing: It is not set, cannot be sent, or holds an access token of retake.tv.
+    """
+    value = environment.get(name, "").strip()
+    if not value:
+        raise ResponderMissing(f"the variable {name}, needed to answer chat, is not set", hint=f"export {name}=…")
+    secret = Secret(value)
+    if _TOKEN in value:
+        raise ResponderMissing(
+            f"the variable {name} holds an access token of retake.tv, which goes to retake.tv only",
+            hint="give whoever answers chat a key of its own",
+        )
+    if not (value.isascii() and value.isprintable()):
+        raise ResponderMissing(f"the variable {name} holds characters that no header can have")
+    return secret
+
+
+def signing_key(environment: Mapping[str, str], name: str) -> bytes:
+    """The key in a variable: base64, with `whsec_` before it or not.
+
+    Raises:
+        ResponderMissing: There is none, or it is no such key.
+    """
+    text = variable(environment, name).reveal().removeprefix("whsec_")
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) < 16:
+        raise ResponderMissing(
+            f"the variable {name} holds no key to sign with: `whsec_` and at least 16 bytes in base64",
+            hint=f'make one with: export {name}="whsec_$(openssl rand -base64 32)"',
+        )
+    return key

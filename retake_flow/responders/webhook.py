@@ -1,0 +1,82 @@
+"""A web service that answers chat: each batch is posted to it as JSON."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+import httpx
+
+from retake_flow.flow import duration
+from retake_flow.ports.responders import Answer, Batch
+from retake_flow.redact import Secret
+from retake_flow.responders import replies
+from retake_flow.responders.connection import Connection
+from retake_flow.responders.forms import THINKS
+from retake_flow.responders.variables import signing_key, variable
+
+_HINT = f"it answers with {replies.FORM}, or with status 204 when there is nothing to say"
+
+
+@asynccontextmanager
+async def opened(
+    environment: Mapping[str, str],
+    now: Callable[[], float],
+    transport: httpx.AsyncBaseTransport | None,
+    settings: Mapping[str, Any],
+) -> AsyncIterator[Webhook]:
+    """The service that a flow names, with its headers and its key from the environment.
+
+    Raises:
+        ResponderFailed: Its address or a variable cannot be used.
+    """
+    said = settings["http"]
+    headers = {name: variable(environment, source) for name, source in said.get("headers_from", {}).items()}
+    key = signing_key(environment, said["secret_from"]) if "secret_from" in said else b""
+    within = duration.seconds(settings.get("timeout", THINKS))
+    async with Connection(said["url"], within, transport) as connection:
+        yield Webhook(connection, headers, key, now)
+
+
+class Webhook:
+    """Asks the service; a `retake_flow.ports.responders.Responder`.
+
+    Requests are signed as https://www.standardwebhooks.com says, for which receivers have libraries.
+    """
+
+    def __init__(
+        self, connection: Connection, headers: Mapping[str, Secret], key: bytes, now: Callable[[], float]
+    ) -> None:
+        self._connection = connection
+        self._headers = headers
+        self._key = key
+        self._now = now
+
+    async def respond(self, batch: Batch) -> Answer:
+        """What the service says to new messages.
+
+        Raises:
+            ResponderFailed: It did not answer in time, or gave something else.
+        """
+        body = json.dumps(asdict(batch), ensure_ascii=False).encode("utf-8", "replace")
+        headers = {name: value.reveal() for name, value in self._headers.items()}
+        reply = await self._connection.post(body, {**headers, **self._signed(body)})
+        if not reply.body.strip():
+            return Answer()
+        return replies.read(reply.body, self._connection.host, _HINT)
+
+    def _signed(self, body: bytes) -> dict[str, str]:
+        """Which request it is and when it was made, and that it is ours."""
+        made = {"webhook-id": f"msg_{secrets.token_hex(12)}", "webhook-timestamp": str(int(self._now()))}
+        if self._key:
+            content = b".".join((*(value.encode() for value in made.values()), body))
+            digest = hmac.new(self._key, content, hashlib.sha256).digest()
+            made["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
+        return made
