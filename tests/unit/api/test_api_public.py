@@ -113,8 +113,9 @@ def test_what_is_no_list_is_told(platform: Any, answer: object) -> None:
 
 def test_fields_that_are_missing_are_empty(platform: Any) -> None:
     """Whatever is null, missing or of another type is "" or 0, and the rest is read."""
+    links = ["https://x.com/owl", {"url": "https://o.example"}, None, 7]
     entry = {"user_id": 12, "username": None, "ticker": 5, "market_cap": "12.5", "viewers": "x", "is_live": "yes",
-             "viewer_count": 3.0, "social_links": ["https://x.com/owl", {"url": "https://o.example"}, None, 7]}  # fmt: skip
+             "viewer_count": 3.0, "social_links": links}  # fmt: skip
     (user,) = looked_up(platform, lambda public: public.live_users(), [entry])
     assert user == User("12", "", "5", "", 12.5, 3, False, "", "", "", ("https://x.com/owl", "https://o.example", "7"))
 
