@@ -13,8 +13,8 @@ from typing import Any, cast
 from transitions.core import EventData
 from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
 
+from retake_flow.flow.events import matches
 from retake_flow.flow.model import SEPARATOR, Flow, Route, State
-from retake_flow.flow.moves import matches
 
 Names = Mapping[str, Any]
 

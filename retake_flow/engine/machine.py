@@ -14,8 +14,8 @@ from retake_flow.engine.draft import Draft
 from retake_flow.engine.macrostep import Macrostep, group
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.events import matches
 from retake_flow.flow.model import Activity, Ask, Flow, State
-from retake_flow.flow.moves import matches
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note
 from retake_flow.run.gates import Answer, Gate

@@ -10,7 +10,7 @@ from typing import Any
 from retake_flow.engine import effects, questions
 from retake_flow.engine.moment import Moment
 from retake_flow.errors import ExpressionError
-from retake_flow.flow import moves
+from retake_flow.flow import crossing
 from retake_flow.flow.fields import read
 from retake_flow.flow.model import SEPARATOR, Activity, Route, State, SubFlow
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
@@ -90,11 +90,11 @@ class Macrostep(Moment):
 
     def begin(self) -> None:
         """Enter the initial states."""
-        self.enter(moves.entered(self.flow, self.flow.initial, "", {}))
+        self.enter(crossing.entered(self.flow, self.flow.initial, "", {}))
 
     def _follow(self, route: Route) -> None:
-        scope = moves.kept(route) if route.to else route.source
-        left = moves.left(self.flow, self.run.state, scope) if route.to else ()
+        scope = crossing.kept(route) if route.to else route.source
+        left = crossing.left(self.flow, self.run.state, scope) if route.to else ()
         self._take_leave(left, scope)
         # Filled in before anything is left: what a service or a question gave is gone with its state.
         changed = self.filled(route.set, route.root)
@@ -105,7 +105,7 @@ class Macrostep(Moment):
             self.leave(path)
         if route.to:
             self.run.state = scope
-            self.enter(moves.entered(self.flow, route.to, scope, self.run.history))
+            self.enter(crossing.entered(self.flow, route.to, scope, self.run.history))
 
     def _take_leave(self, paths: tuple[str, ...], scope: str) -> None:
         """Do what is to happen on leaving states, innermost first."""

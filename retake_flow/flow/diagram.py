@@ -10,8 +10,8 @@ from functools import cached_property
 from itertools import pairwise
 
 from retake_flow.flow.captions import Note, Topic, labelled, led, lines, notes, printed
+from retake_flow.flow.events import matches
 from retake_flow.flow.model import SEPARATOR, Flow, Route, State
-from retake_flow.flow.moves import matches
 
 _FAILING = ("error", "exited", "failed")
 #: From so many states failures may be drawn to one end; more are written where they begin.

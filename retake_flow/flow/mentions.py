@@ -10,9 +10,9 @@ from jinja2 import nodes
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.allowlist import chain
+from retake_flow.flow.effects import raised, told
 from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.model import Ask, Flow, State
-from retake_flow.flow.moves import raised, told
 
 Chain = tuple[str, ...]
 

@@ -12,13 +12,11 @@ from functools import cache, cached_property, partial
 from itertools import chain
 
 from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.crossing import entered, kept, left
+from retake_flow.flow.effects import raised
+from retake_flow.flow.events import ERRORS, OUTSIDE, matches
 from retake_flow.flow.expressions import Expression
-from retake_flow.flow.model import SEPARATOR, Activity, Effect, Flow, Raise, Route, State, Tell
-
-#: Errors that any action can end with, besides those it declares.
-ERRORS = ("input", "expression", "internal", "interrupted")
-#: Events that come from outside a run, in any state.
-OUTSIDE = ("stop",)
+from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,78 +62,6 @@ class Move:
     def target(self) -> str:
         """The path of the innermost active state after it; "" when the run has ended by it."""
         return self.entered[-1] if self.entered else self.source if self.route is not None else ""
-
-
-# --- from state to state ------------------------------------------------------------------------------------
-
-
-def matches(pattern: str, event: str) -> bool:
-    """Whether a route written for `pattern` takes `event`: `error` takes `error.unauthorized`."""
-    return event == pattern or event.startswith(pattern + ".")
-
-
-def kept(route: Route) -> str:
-    """The path of the innermost state that a route with a target neither leaves nor enters; "" when there is none."""
-    source, target = route.source, route.to
-    if target.startswith(source + SEPARATOR) and not route.reenter:
-        return source
-    around, outer = _parent(source), _parent(target)
-    while around and not (outer + SEPARATOR).startswith(around + SEPARATOR):
-        around = _parent(around)
-    return around
-
-
-def left(flow: Flow, active: str, scope: str) -> tuple[str, ...]:
-    """The paths of the states left, innermost first, when of those around `active` only `scope` is kept."""
-    return tuple(state.path for state in flow.around(active) if not _within(scope, state.path))
-
-
-def entered(flow: Flow, target: str, scope: str, history: Mapping[str, str]) -> tuple[str, ...]:
-    """The paths of the states entered, outermost first, on the way from `scope` to a target and to what is inside it.
-
-    Args:
-        flow: The flow.
-        target: The path of the target; of a history state, the state that it stands for is entered.
-        scope: The path of the innermost state that stays active.
-        history: What was active last inside states that were left, by their paths.
-    """
-    innermost = _innermost(flow, target, history)
-    return tuple(reversed([state.path for state in flow.around(innermost) if not _within(scope, state.path)]))
-
-
-def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
-    """What becomes active in the end when a state is gone to."""
-    while True:
-        state = flow.states[path]
-        if state.kind != "history":
-            if not state.initial:
-                return path
-            path = state.initial
-            continue
-        last = history.get(state.parent, "")
-        if last not in flow.states:
-            path = state.initial or first(flow, state.parent)
-        elif state.history == "deep":
-            return last
-        else:
-            depth = state.parent.count(SEPARATOR) + 2 if state.parent else 1
-            path = SEPARATOR.join(last.split(SEPARATOR)[:depth])
-
-
-def first(flow: Flow, path: str) -> str:
-    """The path of the state that a composite, or the flow itself (""), begins with."""
-    return flow.states[path].initial if path else flow.initial
-
-
-def _within(inner: str, outer: str) -> bool:
-    return inner == outer or inner.startswith(outer + SEPARATOR)
-
-
-def _parent(path: str) -> str:
-    return path.rpartition(SEPARATOR)[0]
-
-
-# --- what can happen ----------------------------------------------------------------------------------------
 
 
 class Moves:
@@ -366,21 +292,3 @@ def _routes(state: State, pattern: str) -> Iterator[Route]:
     for own in sorted(state.routes, key=len, reverse=True):
         if matches(own, pattern):
             yield from state.routes[own]
-
-
-def told(state: State) -> Iterator[Tell]:
-    """Everything that a state tells the operator: on entering, on leaving, or on a transition."""
-    routes = (route for routes in (state.always, *state.routes.values()) for route in routes)
-    for each in (*state.entry, *state.exit, *routes):
-        if each.tell is not None:
-            yield each.tell
-
-
-def raised(state: State) -> Iterator[Raise]:
-    """Every event that a state raises: on entering, on leaving, or on a transition."""
-    effects: tuple[Effect, ...] = (*state.entry, *state.exit)
-    for effect in effects:
-        yield from effect.raises
-    for routes in (state.always, *state.routes.values()):
-        for route in routes:
-            yield from route.raises

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.declarations import Declarations, fields
+from retake_flow.flow.effects import raised
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.mentions import Chain, written
 from retake_flow.flow.model import SEPARATOR, Flow, State
-from retake_flow.flow.moves import raised
 from retake_flow.flow.problems import Position, Problem, did_you_mean
 
 

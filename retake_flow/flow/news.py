@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from retake_flow.flow.declarations import Declarations, fields
+from retake_flow.flow.effects import raised
+from retake_flow.flow.events import matches
 from retake_flow.flow.facts import Fact, Facts
 from retake_flow.flow.model import Flow, State
-from retake_flow.flow.moves import Occurrence, matches, raised
+from retake_flow.flow.moves import Occurrence
 
 
 class News:

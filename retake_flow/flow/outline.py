@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 from retake_flow.flow import reach
 from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.effects import raised
+from retake_flow.flow.events import OUTSIDE, matches
 from retake_flow.flow.model import Flow, Route, State
-from retake_flow.flow.moves import OUTSIDE, Moves, Occurrence, matches, raised
+from retake_flow.flow.moves import Moves, Occurrence
 from retake_flow.flow.problems import Problem, did_you_mean
 
 

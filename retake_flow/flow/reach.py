@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from retake_flow.flow.crossing import entered
 from retake_flow.flow.model import Flow, Route
-from retake_flow.flow.moves import Moves, entered
+from retake_flow.flow.moves import Moves
 from retake_flow.flow.problems import Problem
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.declarations import Declarations
+from retake_flow.flow.effects import raised, told
 from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.mentions import Chain, mentions
 from retake_flow.flow.model import Activity, Ask, Flow, State
-from retake_flow.flow.moves import raised, told
 from retake_flow.flow.problems import Problem
 from retake_flow.flow.sights import Sight
 

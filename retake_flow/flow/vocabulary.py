@@ -24,7 +24,7 @@ KINDS = ("do", "ask", "flow", "states", "wait", "final", "history")
 
 
 #: The kinds of notices that a flow itself can tell; `live` is an action's, since a rule watches over it.
-TOLD = ("told", "trouble", "recovered", "tip", "milestone", "warning")
+TOLD = ("told", "trouble", "recovered", "tip", "milestone", "warning", "shared")
 #: The keys of an activity that say how its action is performed.
 _OF_ACTION = ("with", "every", "delay", "retry", "needs", "on_crash")
 _DO: Schema = {

@@ -9,9 +9,9 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.events import ERRORS, OUTSIDE
 from retake_flow.flow.fields import Declared, read
 from retake_flow.flow.model import Activity, Flow, State
-from retake_flow.flow.moves import ERRORS, OUTSIDE
 from retake_flow.flow.problems import did_you_mean
 from retake_flow.redact import Secret
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from retake_flow.engine.machine import Machine
 from retake_flow.errors import ExpressionError, UsageError
 from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.events import OUTSIDE
 from retake_flow.flow.model import Flow
-from retake_flow.flow.moves import OUTSIDE
 from retake_flow.planning.assumptions import Assumptions
 from retake_flow.planning.diary import Diary
 from retake_flow.planning.plan import MOST_TURNS, Plan

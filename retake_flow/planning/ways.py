@@ -11,9 +11,10 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.events import OUTSIDE
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import Flow
-from retake_flow.flow.moves import OUTSIDE, Move, Moves
+from retake_flow.flow.moves import Move, Moves
 from retake_flow.planning import planner
 from retake_flow.planning.plan import Kind
 

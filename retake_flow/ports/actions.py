@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from retake_flow.ports.services import Service
-from retake_flow.run.events import Noted
+from retake_flow.run.events import Noted as Noted
 
 
 class Keep(Protocol):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Kind = Literal["gate", "reminder", "escalation", "trouble", "live", "told", "ended"]
+Kind = Literal["gate", "reminder", "escalation", "live", "told", "trouble", "recovered", "tip", "milestone", "warning",
+               "shared", "ended"]  # fmt: skip
 
 #: Who is told what is addressed to nobody else, or to somebody who has no channel.
 OPERATOR = "operator"
+#: Where the link of a stream is shared: communities, which hear nothing else.
+SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)

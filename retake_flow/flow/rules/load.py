@@ -12,9 +12,10 @@ from typing import Any
 from retake_flow.errors import ExpressionError
 from retake_flow.flow import duration, library
 from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.events import OUTSIDE, matches
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import Flow
-from retake_flow.flow.moves import OUTSIDE, Moves, matches
+from retake_flow.flow.moves import Moves
 from retake_flow.flow.problems import Position, Problem, did_you_mean
 from retake_flow.flow.rules.forms import FORMS, VERBS
 from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term

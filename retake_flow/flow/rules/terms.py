@@ -8,9 +8,10 @@ from typing import Any
 
 from retake_flow.flow import duration
 from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.events import matches
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import SEPARATOR, Flow, State
-from retake_flow.flow.moves import Moves, matches
+from retake_flow.flow.moves import Moves
 from retake_flow.flow.rules.facts import SOMEHOW, UNWELL, Fact
 from retake_flow.flow.rules.guards import Literal, literals
 from retake_flow.flow.rules.model import Condition, Term

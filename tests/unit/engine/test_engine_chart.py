@@ -8,7 +8,7 @@ import pytest
 
 from retake_flow.engine.chart import Chart
 from retake_flow.errors import ExpressionError
-from retake_flow.flow import moves
+from retake_flow.flow import crossing
 from retake_flow.flow.load import loaded
 
 NESTED = """
@@ -52,9 +52,9 @@ def taken(state: str, event: str, origin: str = "", **names: Any) -> tuple[list[
     route = Chart(flow).take(state, event, origin, lambda root: names)
     if route is None:
         return None
-    scope = moves.kept(route)
-    entered = moves.entered(flow, route.to, scope, {})
-    return list(moves.left(flow, state, scope)), list(entered), entered[-1]
+    scope = crossing.kept(route)
+    entered = crossing.entered(flow, route.to, scope, {})
+    return list(crossing.left(flow, state, scope)), list(entered), entered[-1]
 
 
 DEEP = "out/mid/deep"
@@ -63,7 +63,7 @@ DEEP = "out/mid/deep"
 def test_the_beginning_is_the_initial_state_and_those_inside() -> None:
     """A flow begins in its initial state, in the one inside that, and so on."""
     flow = loaded(NESTED, "f")
-    assert moves.entered(flow, flow.initial, "", {}) == ("out", "out/mid", "out/mid/deep")
+    assert crossing.entered(flow, flow.initial, "", {}) == ("out", "out/mid", "out/mid/deep")
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from retake_flow.engine.machine import Machine
 from retake_flow.flow.catalogue import ActionSpec
+from retake_flow.flow.crossing import kept
+from retake_flow.flow.events import matches
 from retake_flow.flow.load import loaded
 from retake_flow.flow.model import Flow, Route
-from retake_flow.flow.moves import Move, Moves, guards, kept, matches
+from retake_flow.flow.moves import Move, Moves, guards
 from retake_flow.run import commands, events
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Run

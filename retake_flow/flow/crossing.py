@@ -1,0 +1,68 @@
+"""Which states a transition leaves and which it enters; the engine and everything that looks at paths ask here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from retake_flow.flow.model import SEPARATOR, Flow, Route
+
+
+def kept(route: Route) -> str:
+    """The path of the innermost state that a route with a target neither leaves nor enters; "" when there is none."""
+    source, target = route.source, route.to
+    if target.startswith(source + SEPARATOR) and not route.reenter:
+        return source
+    around, outer = _parent(source), _parent(target)
+    while around and not (outer + SEPARATOR).startswith(around + SEPARATOR):
+        around = _parent(around)
+    return around
+
+
+def left(flow: Flow, active: str, scope: str) -> tuple[str, ...]:
+    """The paths of the states left, innermost first, when of those around `active` only `scope` is kept."""
+    return tuple(state.path for state in flow.around(active) if not _within(scope, state.path))
+
+
+def entered(flow: Flow, target: str, scope: str, history: Mapping[str, str]) -> tuple[str, ...]:
+    """The paths of the states entered, outermost first, on the way from `scope` to a target and to what is inside it.
+
+    Args:
+        flow: The flow.
+        target: The path of the target; of a history state, the state that it stands for is entered.
+        scope: The path of the innermost state that stays active.
+        history: What was active last inside states that were left, by their paths.
+    """
+    innermost = _innermost(flow, target, history)
+    return tuple(reversed([state.path for state in flow.around(innermost) if not _within(scope, state.path)]))
+
+
+def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
+    """What becomes active in the end when a state is gone to."""
+    while True:
+        state = flow.states[path]
+        if state.kind != "history":
+            if not state.initial:
+                return path
+            path = state.initial
+            continue
+        last = history.get(state.parent, "")
+        if last not in flow.states:
+            path = state.initial or first(flow, state.parent)
+        elif state.history == "deep":
+            return last
+        else:
+            depth = state.parent.count(SEPARATOR) + 2 if state.parent else 1
+            path = SEPARATOR.join(last.split(SEPARATOR)[:depth])
+
+
+def first(flow: Flow, path: str) -> str:
+    """The path of the state that a composite, or the flow itself (""), begins with."""
+    return flow.states[path].initial if path else flow.initial
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner == outer or inner.startswith(outer + SEPARATOR)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(SEPARATOR)[0]

@@ -1,0 +1,27 @@
+"""What a state does on its way, besides what it is there for: the events it raises, and what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retake_flow.flow.model import Effect, Raise, Route, State, Tell
+
+
+def raised(state: State) -> Iterator[Raise]:
+    """Every event that a state raises: on entering, on leaving, or on a transition."""
+    effects: tuple[Effect, ...] = (*state.entry, *state.exit)
+    for effect in effects:
+        yield from effect.raises
+    for routes in (state.always, *state.routes.values()):
+        for route in routes:
+            yield from route.raises
+
+
+def told(state: State) -> Iterator[Tell]:
+    """Everything that a state tells the operator: on entering, on leaving, or on a transition."""
+    said: list[Effect | Route] = [*state.entry, *state.exit]
+    for routes in (state.always, *state.routes.values()):
+        said += routes
+    for each in said:
+        if each.tell is not None:
+            yield each.tell
