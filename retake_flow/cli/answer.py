@@ -89,7 +89,7 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
     name, now = _meant(run, said.gate, waiting, asked), time.time()
     gate = waiting.get(name)
     if gate is None:
-        _refuse(store, run, name, Answer("", {}, by, said.channel, now), waiting)
+        gate = _put_again(store, run, name, Answer("", {}, by, said.channel, now), waiting)
     chosen, fields = said.answer_to(gate, decision)
     _hide_secrets(gate, fields)
     kept = answers.answer(gate, fields, decision=chosen, by=by, channel=said.channel, at=now)
@@ -115,6 +115,24 @@ def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str,
     if not found and not name:
         raise GateUnknown(f"{run} asks nothing now")
     return found[0] if found else name
+
+
+def _put_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:
+    """The gate that a question beside the states has by now, when it was taken back and put again meanwhile.
+
+    Raises:
+        AlreadyAnswered: Somebody has answered it.
+        GateUnknown: It was never asked, has expired, or is closed.
+    """
+    from retake_flow.errors import GateUnknown
+
+    again = (gate for gate in waiting.values() if ":" in gate.place and gate.place == name.rpartition(".")[0])
+    try:
+        _refuse(store, run, name, answer, waiting)
+    except GateUnknown:
+        if (gate := next(again, None)) is None:
+            raise
+        return gate
 
 
 def _refuse(store: Runs, run: str, gate: str, answer: Answer, waiting: Mapping[str, Gate]) -> NoReturn:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain, repeat
 from typing import Final
 
+from retake_flow.engine.floods import Floods
 from retake_flow.engine.performance import known
+from retake_flow.engine.tally import Tally
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.clock import Clock
-from retake_flow.ports.notices import OPERATOR, Kind, Notice, Notifier
+from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
 from retake_flow.run.records import Record
 
 #: After how many seconds a notice that did not arrive is sent again; the last is for all later times.
@@ -24,6 +26,16 @@ _GATES: Final[dict[str, tuple[Kind, str]]] = {
     "gate_opened": ("gate", "a question"),
     "gate_reminder": ("reminder", "a question still waits for an answer"),
     "gate_escalated": ("escalation", "a question that nobody has answered"),
+}
+
+
+#: What a record says of a kind, when people get it as such; every other kind is trouble.
+_KINDS: Final[dict[str, Kind]] = {
+    "live": "live",
+    "recovered": "recovered",
+    "tip": "tip",
+    "milestone": "milestone",
+    "warning": "warning",
 }
 
 
@@ -46,11 +58,18 @@ class Notices:
         self._title = title
         self._quiet_until = 0.0
         self._held_back = 0
+        self._floods = Floods(clock, self._put)
+        self._tally = Tally()
+        self._asked: dict[str, str] = {}
 
     def heard(self, record: Record) -> None:
         """Tell whom a record concerns, in the background."""
-        if notice := self._notice(record):
-            self._put(notice)
+        self._tally.heard(record)
+        notice = None if self._asked_before(record) else self._notice(record)
+        if notice is not None and self._channels:
+            if notice.kind == "ended":
+                self._floods.release()
+            self._floods.put(notice)
 
     def missed(self, journal: Iterable[Record], open_gates: Collection[str]) -> None:
         """Tell of the questions that somebody was not told of before the process ended, by the channels that are left.
@@ -61,19 +80,23 @@ class Notices:
         """
         untold: dict[str, tuple[Notice, list[_Channel]]] = {}
         for record in journal:
+            self._tally.heard(record)
+            again = self._asked_before(record)
             match record:
                 case {"event": "gate_opened" | "gate_escalated"} if notice := self._question(record):
-                    untold[notice.about] = notice, self._channels_of(notice)
-                case {"event": "notice_sent", "about": gate, "kind": kind, "channel": name} if gate in untold:
-                    notice, left = untold[gate]
+                    left = untold[_of(notice.about)][1] if again else self._channels_of(notice)
+                    untold[_of(notice.about)] = notice, left
+                case {"event": "notice_sent", "about": gate, "kind": kind, "channel": name} if _of(gate) in untold:
+                    notice, left = untold[_of(gate)]
                     if kind in (notice.kind, "reminder"):
-                        untold[gate] = notice, [channel for channel in left if channel.name != name]
-        for gate, (notice, left) in untold.items():
-            for channel in left if gate in open_gates else ():
+                        untold[_of(gate)] = notice, [channel for channel in left if channel.name != name]
+        for notice, left in untold.values():
+            for channel in left if notice.about in open_gates else ():
                 channel.put(notice)
 
     async def close(self, within: float = 10.0) -> None:
         """Give what is under way, and one more try of what waits, so many seconds; then nothing is left running."""
+        await self._floods.close()
         tasks = [task for channel in self._channels if (task := channel.hurry()) is not None]
         try:
             if tasks:
@@ -91,27 +114,42 @@ class Notices:
 
     def _channels_of(self, notice: Notice) -> list[_Channel]:
         theirs = [channel for channel in self._channels if channel.audience == notice.audience]
+        if notice.audience == SHARED:
+            return theirs  # what is for communities is no word to the operator
         return theirs or [channel for channel in self._channels if channel.audience == OPERATOR]
 
     def _notice(self, record: Record) -> Notice | None:
         match record:
             case {"event": "gate_opened" | "gate_reminder" | "gate_escalated"}:
                 return self._question(record)
+            case {"event": "notice", "kind": "shared", "message": message}:
+                return Notice("shared", "", message, SHARED)
             case {"event": "notice", "kind": "told", "message": message}:
                 return self._about("told", "", message)
-            case {"event": "notice", "kind": "live", "message": message}:
-                return self._about("live", "live", message)
             case {"event": "notice", "kind": kind, "message": message}:
-                return self._about("trouble", str(kind).replace("_", " "), message)
+                return self._about(_KINDS.get(kind, "trouble"), str(kind).replace("_", " "), message)
             case {"event": "error", "place": place, "message": message}:
                 return self._trouble(place, f"{message}\n{record.get('hint') or ''}".strip())
             case {"event": "activity_ended", "outcome": "exited", "activity": activity, "reason": reason}:
                 return self._trouble(activity, f"it ended: {reason}")
             case {"event": "run_resumed", "died": True}:
                 return self._about("trouble", "resumed", "The process that drove it had died; the run goes on.")
+            case {"event": "stop_requested", "reason": reason} if self._tally.on_air:
+                return self._about("warning", "stopping", f"The stream ends now: {reason}.")
             case {"event": "run_ended", "outcome": outcome, "state": state, "reason": reason}:
-                return self._about("ended", outcome, f"It ended in {state or 'no state'}.\n{reason or ''}".strip())
+                said = [f"It ended in {state or 'no state'}.", reason or "", self._tally.text]
+                return self._about("ended", outcome, "\n".join(filter(None, said)))
         return None
+
+    def _asked_before(self, record: Record) -> bool:
+        """Whether a question beside the states is put again in the same words, as its state was left and entered."""
+        match record:
+            case {"event": "gate_opened", "gate": gate, "message": message} if ":" in gate:
+                before, self._asked[_of(gate)] = self._asked.get(_of(gate)), message
+                return before == message
+            case {"event": "gate_answered" | "gate_expired", "gate": gate}:
+                self._asked.pop(_of(gate), None)
+        return False
 
     def _question(self, record: Record) -> Notice | None:
         kind, title = _GATES[record["event"]]
@@ -133,6 +171,11 @@ class Notices:
 
     def _about(self, kind: Kind, title: str, text: str) -> Notice:
         return Notice(kind, f"{self._title}: {title}" if title else self._title, text)
+
+
+def _of(gate: str) -> str:
+    """What a gate counts as: beside the states, a question is the same one whenever it is put."""
+    return gate.rpartition(".")[0] if ":" in gate else gate
 
 
 class _Channel:

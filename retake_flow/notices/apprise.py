@@ -29,7 +29,9 @@ _LOOKS: Final[dict[Kind, str]] = {
     "reminder": "warning",
     "escalation": "warning",
     "trouble": "warning",
+    "warning": "warning",
     "live": "success",
+    "recovered": "success",
 }
 
 

@@ -56,6 +56,16 @@ def test_a_question_is_named_by_its_place_or_an_end_of_it(command: Command, stor
     assert command("answer", "owl-1", name, f"tweet_url={URL}", "--json").records[0]["gate"] == "on/on_air:builder.1"
 
 
+def test_a_question_beside_the_states_that_was_put_again_is_answered_by_its_older_name(
+    command: Command, store: Runs
+) -> None:
+    """A stream that recovers asks the same again; the command that was told first still works."""
+    stored(store, "owl-1", a_gate("on/on_air:builder.2"), a_gate("prove.2"))
+    said = command("answer", "owl-1", "on/on_air:builder.1", f"tweet_url={URL}", "--json")
+    assert said.records[0]["gate"] == "on/on_air:builder.2"
+    assert command("answer", "owl-1", "prove.1", f"tweet_url={URL}").code == 2
+
+
 def test_where_several_may_be_meant_none_is_answered(command: Command, store: Runs) -> None:
     """Without a name, or with one that fits several, the open questions are told and stay open."""
     stored(store, "owl-1", a_gate("a/prove.1"), a_gate("b/prove.1"))

@@ -91,9 +91,9 @@ def heard(notices: Notices, event: str, **fields: Any) -> None:
 
 
 def told(notices: Notices, *texts: str) -> None:
-    """Let somebody be told something."""
+    """Let somebody be told something that is never gathered."""
     for text in texts:
-        heard(notices, "notice", kind="told", message=text)
+        heard(notices, "notice", kind="live", message=text)
 
 
 def play(
@@ -146,6 +146,10 @@ def test_a_question_says_what_is_asked_and_how_to_answer(event: str, kind: str) 
         ("notice", {"kind": "told", "message": "hello"}, "told", "owl|hello"),
         ("notice", {"kind": "live", "message": "at https://…"}, "live", "owl: live|at https://…"),
         ("notice", {"kind": "guide_changed", "message": "2.2"}, "trouble", "owl: guide changed|2.2"),
+        ("notice", {"kind": "recovered", "message": "back"}, "recovered", "owl: recovered|back"),
+        ("notice", {"kind": "tip", "message": "ann tips 5"}, "tip", "owl: tip|ann tips 5"),
+        ("notice", {"kind": "milestone", "message": "25 watch"}, "milestone", "owl: milestone|25 watch"),
+        ("notice", {"kind": "warning", "message": "ends soon"}, "warning", "owl: warning|ends soon"),
         ("error", {"place": "p", "kind": "k", "message": "m", "hint": ""}, "trouble", "owl: trouble in p|m"),
         ("error", {"place": "p", "kind": "k", "message": "m", "hint": "h"}, "trouble", "owl: trouble in p|m\nh"),
         (
@@ -215,6 +219,85 @@ def test_an_audience_without_a_channel_is_told_through_the_operator() -> None:
     assert (len(operator.got), len(owner.got)) == (1, 0)
 
 
+def test_what_is_shared_goes_to_communities_alone() -> None:
+    """It is their own words without the run's name, and without such an address nobody hears it."""
+    operator, club = Channel(), Channel("shared", "discord (shared)")
+    shared = ("notice", {"kind": "shared", "message": "I'm live"})
+    play(operator, club, records=[shared, ("notice", {"kind": "told", "message": "hello"})])
+    assert [(notice.title, notice.text) for notice in club.notices] == [("", "I'm live")]
+    assert operator.texts() == ["hello"]
+    play(operator, records=[shared])
+    assert operator.texts() == ["hello"]
+
+
+STARTED = [
+    ("action_started", {"state": "session", "action": "retake.start_stream"}),
+    ("action_finished", {"state": "session", "outcome": "done", "result": {}}),
+]
+STOPPED = ("undo_finished", {"action": "retake.stop_stream", "outcome": "done", "result": {"viewers": 3}})
+ENDED = ("run_ended", {"run": "r", "outcome": "completed", "state": "signed_off", "reason": ""})
+
+
+def test_the_end_of_a_stream_says_what_it_came_to() -> None:
+    """How long, how many watched, wrote and tipped, also from before the process died."""
+    channel = Channel()
+
+    async def scene(notices: Notices) -> None:
+        notices.missed([record(event, EPOCH - 60, **fields) for event, fields in STARTED], ())
+        for event, fields in (STOPPED, ENDED):
+            heard(notices, event, **fields)
+
+    play(channel, scene=scene)
+    assert channel.texts() == [
+        "It ended in signed_off.\nOn air for 1m00s; 3 watching at most; messages: 0; tips: 0; recoveries: 0."
+    ]
+
+
+def test_who_stops_a_stream_is_told_before_it_ends() -> None:
+    """A stop is a warning while a stream is on; a run without one is stopped without a word before its end."""
+    channel = Channel()
+    stop = ("stop_requested", {"reason": "interrupted"})
+    play(channel, records=[stop, *STARTED, stop])
+    assert [(notice.kind, notice.text) for notice in channel.notices] == [
+        ("warning", "The stream ends now: interrupted.")
+    ]
+
+
+def test_what_was_gathered_is_told_before_the_end() -> None:
+    """The end is the last that anybody hears."""
+    channel = Channel()
+    tips = [("notice", {"kind": "tip", "message": text}) for text in ("one", "two")]
+    play(channel, records=[*tips, ENDED])
+    assert [notice.kind for notice in channel.notices] == ["tip", "tip", "ended"]
+
+
+BESIDE: dict[str, Any] = {**GATE, "gate": "air:builder.1", "message": "Which way?"}
+CLOSED = ("gate_closed", {"gate": "air:builder.1"})
+AGAIN = ("gate_opened", {**BESIDE, "gate": "air:builder.2"})
+
+
+def test_a_question_beside_the_states_that_is_put_again_is_not_told_again() -> None:
+    """A stream that recovers asks the same: who was told knows."""
+    channel = Channel()
+    play(channel, records=[("gate_opened", BESIDE), CLOSED, AGAIN])
+    assert [notice.about for notice in channel.notices] == ["air:builder.1"]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        ("gate_answered", {"gate": "air:builder.1", "by": "ann", "channel": "web", "decision": "", "fields": {}}),
+        ("gate_expired", {"gate": "air:builder.1"}),
+        ("gate_opened", {**BESIDE, "message": "Which way now?"}),
+    ],
+)
+def test_one_that_is_a_new_question_is_told(between: tuple[str, dict[str, Any]]) -> None:
+    """After an answer, after it has expired, or in other words."""
+    channel = Channel()
+    play(channel, records=[("gate_opened", BESIDE), between, AGAIN])
+    assert channel.notices[-1].about == "air:builder.2"
+
+
 def test_without_channels_nothing_happens() -> None:
     """A run of which nobody is told is as any other."""
     assert play(records=[("gate_opened", GATE)]).records == []
@@ -274,7 +357,7 @@ def test_a_failed_delivery_is_journalled_and_tried_again_later_and_later() -> No
     assert channel.tries == [sum(waits[:number]) for number in range(8)]
     assert [failed["again_in"] for failed in journal.of("notice_failed")] == waits
     assert journal.of("notice_failed")[0] == {
-        "kind": "told",
+        "kind": "live",
         "about": "",
         "channel": "json",
         "message": "it said no",
@@ -491,6 +574,21 @@ def test_only_the_channels_that_failed_are_told_again(
 
     play(mail, discord, other, scene=scene)
     assert [len(channel.got) for channel in (mail, discord, other)] == [*told_again, 0]
+
+
+@pytest.mark.parametrize(("sent_before", "again"), [([], ["air:builder.2"]), ([sent("gate", "air:builder.1")], [])])
+def test_of_a_question_that_was_put_again_only_those_are_told_who_were_not(
+    sent_before: list[tuple[str, dict[str, Any]]], again: list[str]
+) -> None:
+    """It counts as one question, whenever it was put."""
+    channel = Channel()
+    before = [("gate_opened", BESIDE), *sent_before, CLOSED, AGAIN]
+
+    async def scene(notices: Notices) -> None:
+        notices.missed([record(event, EPOCH, **fields) for event, fields in before], {"air:builder.2"})
+
+    play(channel, scene=scene)
+    assert [notice.about for notice in channel.notices] == again
 
 
 def test_a_question_that_is_closed_is_not_told_again() -> None:

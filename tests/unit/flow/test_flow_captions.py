@@ -71,12 +71,12 @@ def test_an_undo_says_when_it_is_performed() -> None:
 
 
 def test_entry_and_exit_are_noted_by_names() -> None:
-    """Which variables are set and which events raised, and when; not to what."""
+    """Which variables are set, which events raised, and when, and that something is told; not to what."""
     state = (
         "a: {entry: [{set: {n: hidden, m: 1}}, {raise: ready}],"
-        " exit: {raise: {event: tick, after: 2s, data: {k: hidden}}}}"
+        " exit: {raise: {event: tick, after: 2s, data: {k: hidden}}, tell: hidden}}"
     )
-    assert told(state + END) == ["entry set n, m, raise ready", "exit raise tick after 2s"]
+    assert told(state + END) == ["entry set n, m, raise ready", "exit raise tick after 2s, tell"]
 
 
 def test_a_sub_flow_is_noted_by_its_name() -> None:
@@ -97,9 +97,9 @@ def test_what_is_handed_to_an_action_is_not_noted() -> None:
 
 def test_routes_are_labelled_with_event_guard_and_what_they_raise() -> None:
     """A route without a guard behind one that has is the `else`; one without an event is taken always."""
-    routes = "stop: [{when: vars.n > 1, to: z}, {to: b, raise: [x, {event: y, after: 2s}]}], t: z"
+    routes = "stop: [{when: vars.n > 1, to: z}, {to: b, raise: [x, {event: y, after: 2s}]}], t: {to: z, tell: hidden}"
     states = f"a: {{always: [{{when: vars.n == 9, to: z}}], transitions: {{{routes}}}}}\nb: {{}}{END}"
-    assert labels(states) == ["always [vars.n == 9]", "stop [vars.n > 1]", "stop [else] / raise x, y after 2s", "t"]
+    assert labels(states) == ["always [vars.n == 9]", "stop [vars.n > 1]", "stop [else] / raise x, y after 2s", "t / tell"]
 
 
 @pytest.mark.parametrize("length", [40, 41, 500])

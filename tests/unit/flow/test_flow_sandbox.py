@@ -92,6 +92,10 @@ def test_a_name_that_is_not_there_is_named(text: str) -> None:
         ("inputs['n']", 5),
         ("[5, 6][-1]", 6),
         ("'abcdef'[1:3]", "bc"),
+        ("'1h30m'|seconds", 5400.0),
+        ("90|seconds", 90.0),
+        ("[50, 10, 25]|above(10)", [25, 50]),
+        ("[10]|above(10)|first|default(-1)", -1),
     ],
 )
 def test_filters_and_operators_give_plain_data(text: str, wanted: object) -> None:
@@ -112,6 +116,10 @@ def test_filters_and_operators_give_plain_data(text: str, wanted: object) -> Non
         ("inputs.s|join(',')", "join works on a list, not on a text"),
         ("inputs.s|round", "round works on a number"),
         ("inputs.s|truncate(-5)", "cannot be evaluated"),
+        ("inputs.s|seconds", "'text' is no duration"),
+        ("(-1)|seconds", "no duration"),
+        ("inputs.s|above(1)", "above works on a list of numbers"),
+        ("inputs.l|above(inputs.s)", "above works on a list of numbers"),
         ("inputs[[1]]", "cannot be evaluated"),
     ],
 )

@@ -65,6 +65,14 @@ def test_a_secret_is_followed_into_sub_flows_and_events() -> None:
     assert codes(KEY % "w" + raised, "'{{ event.d|default(1) }}'") == ["RF090"]
 
 
+@pytest.mark.parametrize("told", ["tell: '{{ %s }}'", "tell: {kind: trouble, message: 'it is {{ %s }}'}"])
+def test_a_secret_is_not_told_on_the_way(told: str) -> None:
+    """What a transition tells people is held against secrets as what an action says."""
+    route = "{to: z, " + told + "}"
+    assert codes(KEY % (route % "result.key")) == ["RF090"]
+    assert codes(KEY % (route % "result.url")) == []
+
+
 def test_the_encoder_gets_its_key() -> None:
     """An action that needs a secret is given it."""
     state = "  t: {activities: {e: {do: studio.encoder, with: {to: '{{ outputs.k }}'}}}, transitions: {e.exited: z}}\n"

@@ -1,0 +1,77 @@
+"""Notices are no floods: of one kind, what follows within a minute is told together at the end of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from retake_flow.ports.clock import Clock
+from retake_flow.ports.notices import Kind, Notice
+
+#: How long what is of the same kind is gathered after one was told, in seconds.
+GATHERED = 60.0
+#: So many of what was gathered are told word for word.
+MOST_TOLD = 10
+
+#: What waits for nobody: questions and their answers, what is said once, and the end.
+_AT_ONCE: Final[frozenset[Kind]] = frozenset({"gate", "reminder", "escalation", "live", "shared", "warning", "ended"})
+
+
+class Floods:
+    """Lets the first notice of a kind through and gathers those that follow.
+
+    Args:
+        clock: Tells the time.
+        through: Takes what is to be told.
+    """
+
+    def __init__(self, clock: Clock, through: Callable[[Notice], None]) -> None:
+        self._clock = clock
+        self._through = through
+        self._gathered: dict[Kind, list[Notice]] = {}
+        self._waiting: dict[Kind, asyncio.Task[None]] = {}
+
+    def put(self, notice: Notice) -> None:
+        """Tell it now, or with others of its kind later."""
+        if notice.kind in self._gathered:
+            self._gathered[notice.kind].append(notice)
+            return
+        if notice.kind not in _AT_ONCE:
+            self._gathered[notice.kind] = []
+            later = self._later(notice.kind, self._clock.now() + GATHERED)
+            self._waiting[notice.kind] = asyncio.create_task(later, name=f"gathering {notice.kind}")
+        self._through(notice)
+
+    def release(self) -> None:
+        """Tell what was gathered; nothing is waited for any more."""
+        for task in self._waiting.values():
+            task.cancel()
+        self._waiting.clear()
+        gathered, self._gathered = self._gathered, {}
+        for notices in gathered.values():
+            self._tell(notices)
+
+    async def close(self) -> None:
+        """Tell what was gathered, and leave nothing running."""
+        tasks = [*self._waiting.values()]
+        self.release()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _later(self, kind: Kind, due: float) -> None:
+        await self._clock.sleep_until(due)
+        while notices := self._gathered[kind]:  # they go on coming: the next are gathered for as long again
+            self._gathered[kind] = []
+            self._tell(notices)
+            await self._clock.sleep_until(self._clock.now() + GATHERED)
+        del self._gathered[kind], self._waiting[kind]
+
+    def _tell(self, notices: list[Notice]) -> None:
+        if len(notices) == 1:
+            self._through(notices[0])
+        elif notices:
+            last = notices[-1]
+            lines = [notice.text for notice in notices[:MOST_TOLD]]
+            more = len(notices) - len(lines)
+            text = "\n".join([*lines, *([f"({more} more)"] if more else [])])
+            self._through(Notice(last.kind, f"{last.title} ({len(notices)})", text, last.audience))

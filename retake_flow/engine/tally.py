@@ -1,0 +1,78 @@
+"""What a stream came to, as the journal tells it: how long, how many watched, wrote and tipped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from retake_flow.flow.duration import words
+from retake_flow.run.records import Record
+
+
+class Tally:
+    """Counts along with the journal of a run, from its beginning."""
+
+    def __init__(self) -> None:
+        self._starting: set[str] = set()
+        self._began: float | None = None
+        self._on_air = 0.0
+        self._sessions = 0
+        self._streams = 0
+        self._viewers = 0
+        self._messages = 0
+        self._tips = 0
+        self._tipped = 0.0
+
+    @property
+    def on_air(self) -> bool:
+        """Whether a stream goes on."""
+        return self._began is not None
+
+    def heard(self, record: Record) -> None:
+        """Count what a record says."""
+        match record:
+            case {"event": "action_started", "action": "retake.start_stream", "state": state}:
+                self._starting.add(state)
+            case {"event": "action_finished", "outcome": "done", "state": state} if state in self._starting:
+                self._started(_at(record))
+            case {"event": "undo_finished", "action": "retake.stop_stream"}:
+                self._stopped(_at(record), record.get("result"))
+            case {"event": "chat_message"}:
+                self._messages += 1
+            case {"event": "event_raised", "name": "tip", "by": str(), "data": {"amount": int() | float() as amount}}:
+                self._tips += 1
+                self._tipped += amount
+            case {"event": "activity_result" | "action_finished", "result": {"viewers": int(viewers)}}:
+                self._viewers = max(self._viewers, viewers)
+
+    @property
+    def text(self) -> str:
+        """It in one line; "" when there was no stream."""
+        if not self._sessions:
+            return ""
+        recoveries = self._sessions - self._streams
+        said = [
+            f"On air for {words(self._on_air)}",
+            f"{self._viewers} watching at most",
+            f"messages: {self._messages}",
+            f"tips: {self._tips}" + (f" ({self._tipped:g})" if self._tips else ""),
+            f"recoveries: {recoveries}",
+        ]
+        return "; ".join(said) + "."
+
+    def _started(self, at: float) -> None:
+        self._sessions += 1
+        if self._began is None:
+            self._streams += 1
+            self._began = at
+
+    def _stopped(self, at: float, result: object) -> None:
+        if self._began is not None:
+            self._on_air += max(0.0, at - self._began)
+        self._began = None
+        match result:
+            case {"viewers": int(viewers)}:
+                self._viewers = max(self._viewers, viewers)
+
+
+def _at(record: Record) -> float:
+    return datetime.fromisoformat(record["t"]).timestamp()
