@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from retake_flow.ports.responders import Answer, Batch, Responder
@@ -15,17 +16,34 @@ class Asking:
         asked: What it was asked about last.
     """
 
-    def __init__(self, responder: Responder) -> None:
+    def __init__(self, responder: Responder, wake: Callable[[], None] = lambda: None) -> None:
         self._responder = responder
+        self._wake = wake
         self.asked = Batch(())
         self._thinking: asyncio.Task[Answer] | None = None
 
     @classmethod
-    async def opened(cls, responder: AbstractAsyncContextManager[Responder], scope: AsyncExitStack) -> Asking:
-        """Begin with a responder, which ends when the scope is closed."""
-        asking = cls(await scope.enter_async_context(responder))
+    async def opened(
+        cls,
+        responder: AbstractAsyncContextManager[Responder],
+        scope: AsyncExitStack,
+        wake: Callable[[], None] = lambda: None,
+    ) -> Asking:
+        """Begin with a responder, which ends when the scope is closed.
+
+        Args:
+            responder: Who is to answer.
+            scope: For how long.
+            wake: Called when there is an answer that nobody waited for.
+        """
+        asking = cls(await scope.enter_async_context(responder), wake)
         scope.push_async_callback(asking.close)
         return asking
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it has been asked and its answer was not taken."""
+        return self._thinking is not None
 
     async def about(self, batch: Batch, within: float | None) -> Answer | None:
         """Ask about a batch, unless the responder still thinks about the last one.
@@ -45,6 +63,8 @@ class Asking:
             self._thinking = asyncio.create_task(self._responder.respond(batch), name="responder")
         await asyncio.wait({self._thinking}, timeout=within)
         if not self._thinking.done():
+            self._thinking.remove_done_callback(self._answered)
+            self._thinking.add_done_callback(self._answered)
             return None
         thought, self._thinking = self._thinking, None
         return thought.result()
@@ -52,5 +72,9 @@ class Asking:
     async def close(self) -> None:
         """Want no answer any more."""
         if self._thinking is not None:
+            self._thinking.remove_done_callback(self._answered)
             self._thinking.cancel()
             await asyncio.gather(self._thinking, return_exceptions=True)
+
+    def _answered(self, _: asyncio.Task[Answer]) -> None:
+        self._wake()

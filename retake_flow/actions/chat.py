@@ -5,27 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from typing import Literal
 
+from retake_flow.actions import deeds
 from retake_flow.actions.access import Access
+from retake_flow.actions.aloud import Aloud, Speak
 from retake_flow.actions.asking import Asking
-from retake_flow.actions.conversation import Conversation, name_of
 from retake_flow.actions.family import Family
-from retake_flow.api.chat import ChatMessage, is_own
-from retake_flow.controls import stripped
-from retake_flow.errors import InputError, NoSession, NotFound, PlatformError, RetakeFlowError
+from retake_flow.actions.reading import Reading
+from retake_flow.actions.round import Round
+from retake_flow.actions.saying import Saying
+from retake_flow.actions.silence import Silence
+from retake_flow.api.chat import ChatMessage
+from retake_flow.errors import InputError, NoSession, NotFound, PlatformError, RetakeFlowError, Unauthorized
 from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.ports.responders import Answer, Batch, OpenResponder, Responder
 from retake_flow.responders.greeter import GREETINGS, Greeter
 
-PAGE = 100
-MOST_PAGES = 50
-#: What a responder may say to one batch.
-MOST_REPLIES = 5
-LONGEST_REPLY = 500
-
 _QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
-_CLOCKS_DIFFER = 60.0  # seconds between the platform's clock and ours; a late answer to history harms less than none
-_PATIENCE = 2.0  # seconds that reading waits for a responder; one that thinks for longer is heard the next time
+_PATIENCE = 0.25  # seconds that reading waits for a responder; one that thinks for longer wakes us when it is done
+_MOST_BATCHES = 20  # to one reading
 
 
 class ChatActions(Family):
@@ -36,6 +36,8 @@ class ChatActions(Family):
         show: Puts a line on the stream.
         now: Seconds since the epoch.
         responders: Who may answer beside the greeter, by the key that names them under `responder` in a flow.
+        realtime: Hears what happens as it happens; without it chat is only asked for.
+        speak: Says a text on stream, and returns when it was heard; None where there is no voice.
     """
 
     def __init__(
@@ -44,19 +46,24 @@ class ChatActions(Family):
         show: Callable[[str], None],
         now: Callable[[], float] = time.time,
         responders: Mapping[str, OpenResponder] | None = None,
+        realtime: OpenRealtime | None = None,
+        speak: Speak | None = None,
     ) -> None:
         self._access = access
         self._show = show
         self._now = now
         self._responders = responders or {}
-        self._asking: dict[str, Asking] = {}
+        self._realtime = realtime
+        self._speak = speak
+        self._saying = Saying(access, show, now)
+        self._talks: dict[str, _Talk] = {}
         self.tasks = {"chat.respond": self.respond, "chat.send": self.send}
 
     async def send(self, call: Call) -> Completion:
         """Write a message."""
         message = str(call.inputs["message"])
         to = str(call.inputs.get("to") or await self._access.user_id())
-        key = await self._access.client().send_chat(message, to)
+        key = await self._saying.send(message, to)
         call.note("chat_sent", text=message)
         self._show(f"> {message}")
         return Completion(value={"id": key})
@@ -67,88 +74,48 @@ class ChatActions(Family):
         What was handled is remembered by id, since ids have no order. What is older than the first session (`since`)
         is history. A responder that fails in an activity is asked again later; where it is asked once, that fails.
         """
-        chat = Conversation.of(call)
-        try:
-            news = await self._news(chat.seen, chat.since)
-        except (NoSession, NotFound):
-            return Completion("idle", {"messages": 0, "greeted": [], "said": 0, "unanswered": len(chat.unanswered)})
-        fresh = self._heard(call, chat, news)
-        # A stream that has just begun is not quiet: its first viewer waits no longer than those in a lively chat.
-        if fresh or not chat.last:
-            chat.last = self._now()
-        said = await self._say(call, chat)
-        greeted, replies = await self._answer(call, chat)
-        outcome = "done" if self._now() - chat.last < _QUIET_AFTER else "idle"
-        said += replies
-        value = {"messages": fresh, "greeted": greeted, "said": said, "unanswered": len(chat.unanswered)}
-        return Completion(outcome, value, chat.kept())
-
-    async def _news(self, seen: Sequence[str], since: float | None) -> list[ChatMessage]:
-        """Every message that was not handled yet, oldest first; pages back until it meets one that was."""
-        user_id = await self._access.user_id()
-        handled = set(seen)
-        news: list[ChatMessage] = []
-        before: str | None = None
-        for _ in range(MOST_PAGES):
-            page = await self._access.client().comments(user_id, PAGE if before else 50, before)
-            fresh = [message for message in page if message.id not in handled and not _older(message, since)]
-            handled.update(message.id for message in fresh)
-            news = [*fresh, *news]
-            if not page or len(fresh) < len(page):
-                break
-            before = page[0].id
-        return news
-
-    def _heard(self, call: Call, chat: Conversation, news: Sequence[ChatMessage]) -> int:
-        """Take note of what is new; gives how many messages of others there were."""
-        known, fresh = self._access.known, 0
-        chat.read(news)
-        for message in news:
-            own = is_own(message, known.user_db_id, known.agent_name)
-            if message.is_message:
-                chat.hear(message, own=own)
-            if message.is_message and not own:
-                fresh += 1
-                call.note("chat_message", author=name_of(message), kind=message.kind, text=message.text)
-                self._show(f"{name_of(message)}: {message.text}")
-        return fresh
-
-    async def _answer(self, call: Call, chat: Conversation) -> tuple[list[str], int]:
-        """Have answered what nobody has answered yet; gives who was greeted, and how many replies have arrived."""
-        if not chat.unanswered or chat.unsaid or self._now() < chat.hold:
-            return [], 0
-        batch = chat.batch(self._access.known.agent_name, self._access.audience)
         async with AsyncExitStack() as alone:
-            asking = await self._asked_by(call, call.scope or alone)
-            try:
-                answer = await asking.about(batch, _PATIENCE if call.scope else None)
-            except RetakeFlowError as error:
-                if call.scope is None:
-                    raise
-                self._failed(call, chat, asking.asked, error)
-                return [], 0
-        if answer is None:
-            return [], 0
-        chat.unsaid = self._allowed(call, answer)
-        said = await self._say(call, chat)
-        if answer.renewed and chat.unsaid and not said:
-            chat.unsaid = []
-            return [], 0
-        chat.answered(asking.asked)
-        return list(answer.greeted), said
+            talk = await self._talk(call, alone)
+            now = Round(call, talk.aloud)
+            if await self._read(now, talk):
+                await self._saying.go_on(now)
+                await self._answer(now, talk)
+                await self._break_silence(now, talk)
+            if talk.aloud is not None and call.scope is None:
+                await talk.aloud.finish()
+        return self._completion(now, talk)
 
-    def _failed(self, call: Call, chat: Conversation, asked: Batch, error: RetakeFlowError) -> None:
-        call.note("error", place=call.place, kind=error.kind, message=error.message, hint=error.hint)
-        given_up = chat.failed(asked, self._now())
-        if given_up:
-            call.note("chat_unanswered", messages=given_up)
+    def _completion(self, now: Round, talk: _Talk) -> Completion:
+        chat = now.chat
+        lively = self._now() - chat.last < _QUIET_AFTER and not talk.closed
+        outcome = "done" if lively or now.fresh else "idle"
+        due, chat.due = chat.due, []
+        return Completion(outcome, now.value, chat.kept(), now.notes(), due)
 
-    async def _asked_by(self, call: Call, scope: AsyncExitStack) -> Asking:
+    # --- for as long as an activity lasts -------------------------------------------------------------------
+
+    async def _talk(self, call: Call, alone: AsyncExitStack) -> _Talk:
+        """What one activity reads by and is answered by; outside of one, for this time."""
+        if call.key in self._talks and call.scope is not None:
+            return self._talks[call.key]
+        scope = call.scope or alone
+        talk = _Talk(Reading(self._access, self._now, call.hurry), scope)
+        if self._speak is not None:
+            talk.aloud = Aloud(self._speak, call.note)
+            scope.push_async_callback(talk.aloud.close)
+        if call.scope is not None:
+            await self._access.user_id()
+            if self._realtime is not None:
+                await talk.reading.open(self._realtime, scope)
+            scope.callback(self._talks.pop, call.key, None)
+            self._talks[call.key] = talk
+        return talk
+
+    async def _asking(self, now: Round, talk: _Talk) -> Asking:
         """The responder of an activity, which begins when it is first asked and ends with the activity."""
-        if call.key not in self._asking:
-            scope.callback(self._asking.pop, call.key, None)
-            self._asking[call.key] = await Asking.opened(self._responder(call), scope)
-        return self._asking[call.key]
+        if talk.asking is None:
+            talk.asking = await Asking.opened(self._responder(now.call), talk.scope, now.call.hurry)
+        return talk.asking
 
     def _responder(self, call: Call) -> AbstractAsyncContextManager[Responder]:
         named = call.inputs.get("responder")
@@ -159,36 +126,168 @@ class ChatActions(Family):
                 return opened(named, call.note)
         raise InputError(f"there is no responder {named!r} here")
 
-    def _allowed(self, call: Call, answer: Answer) -> list[str]:
-        """Replies as they may be said: a few, each on one line, without what a terminal would obey."""
-        lines = (" ".join(stripped(reply).split()) for reply in answer.replies)
-        replies = [line[:LONGEST_REPLY] for line in lines if line]
-        if len(replies) > MOST_REPLIES:
-            call.note("chat_unsaid", texts=replies[MOST_REPLIES:])
-        return replies[:MOST_REPLIES]
+    # --- reading --------------------------------------------------------------------------------------------
 
-    async def _say(self, call: Call, chat: Conversation) -> int:
-        """Say what is to be said, in order; gives how many messages have surely arrived."""
-        said = 0
-        while chat.unsaid and self._now() >= chat.hold:
-            text = chat.unsaid[0]
-            try:
-                await self._access.client().send_chat(text, await self._access.user_id())
-            except PlatformError as error:
-                call.note("chat_undelivered", text=text, message=error.message)
-                if error.may_repeat:
-                    chat.hold = self._now() + (error.retry_after or 0.0)
-                    break
-                # It may have arrived, and nobody likes to be told anything twice.
-            else:
-                said += 1
-                call.note("chat_sent", text=text)
-                self._show(f"> {text}")
-            chat.unsaid = chat.unsaid[1:]
-        return said
+    async def _read(self, now: Round, talk: _Talk) -> bool:
+        """Read what is new; says whether there is a chat to speak in."""
+        chat = now.chat
+        silence = Silence.of(now.call.inputs)
+        quiet = silence is not None and self._now() - chat.spoken >= silence.after
+        news, error = await talk.reading.news(chat.ledger, chat.since, fresh=quiet or bool(chat.speech.doubt))
+        for event, fields in talk.reading.told():
+            now.note(event, **fields)
+        self._heard(now, news)
+        self._look_up(now, talk)
+        # A stream that has just begun is not quiet: its first viewer waits no longer than those in a lively chat.
+        if now.fresh or not chat.last:
+            chat.last = self._now()
+        if now.fresh or not chat.spoken:
+            chat.spoken = self._now()
+        if news:
+            now.keep()
+        return self._readable(now, talk, error)
+
+    def _readable(self, now: Round, talk: _Talk, error: PlatformError | None) -> bool:
+        """See to a chat that could not be asked for, if so; says whether there is one to speak in.
+
+        Raises:
+            PlatformError: Nothing else brings what is new.
+        """
+        was_closed, talk.closed = talk.closed, isinstance(error, NoSession | NotFound)
+        if error is None:
+            return True
+        if talk.closed:
+            if not was_closed:
+                now.note("chat_closed", message=error.message)
+            return now.fresh > 0
+        if isinstance(error, Unauthorized) or not talk.reading.live:
+            now.fail()
+            raise error
+        now.trouble(error)
+        return True
+
+    def _heard(self, now: Round, news: Sequence[ChatMessage]) -> None:
+        """Take note of what is new."""
+        chat = now.chat
+        for message in filter(deeds.counts, news):
+            if self._saying.is_own(message, chat.own_name):
+                self._hear_oneself(now, message)
+                continue
+            newcomer = message.is_message and chat.hear(message, own=False)
+            now.fresh += message.is_message
+            chat.due += deeds.events(message, newcomer)
+            for event, fields in deeds.records(message):
+                now.note(event, **fields)
+            self._show(deeds.line(message))
+        dropped = chat.overflow()
+        if dropped:
+            now.note("chat_unanswered", messages=dropped)
+
+    def _hear_oneself(self, now: Round, message: ChatMessage) -> None:
+        chat = now.chat
+        chat.own_name = chat.own_name or message.author_name
+        if not message.is_message:
+            return
+        chat.spoken = self._now()
+        chat.hear(message, own=True)
+        if chat.speech.found(message.text):
+            self._saying.delivered(now, chat.speech.doubt)
+
+    def _look_up(self, now: Round, talk: _Talk) -> None:
+        """Say again what may have arrived and is not in the chat."""
+        if now.chat.speech.missing(talk.reading.asked):
+            now.chat.speech.withdraw()
+
+    # --- answering ------------------------------------------------------------------------------------------
+
+    async def _answer(self, now: Round, talk: _Talk) -> None:
+        """Have answered what nobody has answered yet."""
+        chat = now.chat
+        for _ in range(_MOST_BATCHES):
+            waits = chat.unanswered or (talk.asking is not None and talk.asking.thinks)
+            if not waits or chat.speech.doubt or self._now() < chat.hold:
+                return
+            if not await self._answered(now, talk):
+                return
+
+    async def _answered(self, now: Round, talk: _Talk) -> bool:
+        """Have one batch answered; says whether the next one can be."""
+        asking = await self._asking(now, talk)
+        alone = now.call.scope is None
+        try:
+            answer = await asking.about(self._batch(now), None if alone else _PATIENCE)
+        except RetakeFlowError as error:
+            if alone:
+                now.fail()
+                raise
+            self._failed(now, asking.asked, error)
+            return False
+        return answer is not None and await self._taken(now, asking.asked, answer)
+
+    async def _taken(self, now: Round, asked: Batch, answer: Answer) -> bool:
+        """Say what a responder has answered; says whether it can be asked about more."""
+        chat = now.chat
+        if asked.occasion == "silence" and chat.unanswered:
+            now.note("chat_unsaid", texts=list(answer.replies))  # somebody was quicker
+            return True
+        before = list(chat.speech.unsaid)
+        replies, unsaid = now.limits.allowed(answer.replies)
+        unsaid = [*chat.speech.wish(replies), *unsaid]
+        if unsaid:
+            now.note("chat_unsaid", texts=unsaid)
+        chat.answered(asked)
+        now.keep()
+        said = now.said
+        await self._saying.go_on(now)
+        if answer.renewed and replies and now.said == said and not chat.speech.doubt:
+            chat.speech.unsaid = before
+            chat.reopened(asked)
+            return False
+        now.greeted += answer.greeted
+        return True
+
+    def _failed(self, now: Round, asked: Batch, error: RetakeFlowError) -> None:
+        now.trouble(error)
+        given_up = now.chat.failed(asked, self._now())
+        if given_up:
+            now.note("chat_unanswered", messages=given_up)
+
+    def _batch(self, now: Round) -> Batch:
+        direction = str(now.call.inputs.get("direction") or "")
+        occasion: Literal["messages", "silence"] = "messages" if now.chat.unanswered else "silence"
+        return now.chat.batch(self._access.known.agent_name, self._access.audience, direction, occasion)
+
+    async def _break_silence(self, now: Round, talk: _Talk) -> None:
+        """Say something when nobody has for long, and nothing is about to be said."""
+        chat = now.chat
+        silence = Silence.of(now.call.inputs)
+        busy = chat.unanswered or chat.speech.pending or (talk.asking is not None and talk.asking.thinks)
+        if silence is None or busy or self._now() < chat.hold or self._now() - chat.spoken < silence.after:
+            return
+        chat.spoken = self._now()
+        text = silence.next(chat.speech.told)
+        if text is not None:
+            chat.speech.told.add([text])
+            chat.speech.wish(now.limits.allowed([text])[0])
+            await self._saying.go_on(now)
+        elif now.call.inputs.get("responder") is not None:
+            await self._answered(now, talk)
 
 
-def _older(message: ChatMessage, since: float | None) -> bool:
-    if since is None or message.sent_at is None:
-        return False
-    return message.sent_at.timestamp() < since - _CLOCKS_DIFFER
+class _Talk:
+    """What lasts as long as an activity.
+
+    Attributes:
+        reading: How chat is read.
+        scope: What ends with the activity.
+        asking: Who answers, once somebody was asked.
+        aloud: Says things aloud; None where there is no voice.
+        closed: Whether the platform said last that there is no session.
+    """
+
+    def __init__(self, reading: Reading, scope: AsyncExitStack) -> None:
+        self.reading = reading
+        self.scope = scope
+        self.asking: Asking | None = None
+        self.aloud: Aloud | None = None
+        self.closed = False

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
+from retake_flow.actions.deeds import LONGEST_TEXT, name_of
+from retake_flow.actions.digests import Digests
+from retake_flow.actions.ledger import Ledger
+from retake_flow.actions.speech import Speech
 from retake_flow.api.chat import ChatMessage
-from retake_flow.ports.actions import Call
+from retake_flow.ports.actions import Call, Noted
 from retake_flow.ports.responders import Batch, Message
 
-LONGEST_NAME = 40
-LONGEST_TEXT = 2_000
+#: What a responder is asked about at once.
+MOST_ASKED = 100
 
-_REMEMBERED = 1_000  # ids of messages already handled
 _RECENT = 20
-_MOST_WAITING = 200
+_LONGEST_RECENT = 500  # characters of each of them
+_KNOWN = 10_000  # names and wallets of those who wrote
+_MOST_WAITING = 1_000
+_MOST_CHARACTERS = 250_000  # of what waits for an answer
+_MOST_AFTER_FAILURE = 200
 _TRIES = 3  # after so many failures a responder is not asked about a message again: it may be the message
 _SLOWEST = 60.0  # seconds between two questions to a responder that keeps failing
+_PLAIN = ("tries", "failures", "hold", "last", "spoken", "since", "own_name")
 
 
 @dataclass(slots=True)
@@ -26,58 +34,103 @@ class Conversation:
     """The chat as far as it was read, and what is still to be done about it.
 
     Attributes:
-        seen: The ids of messages already handled, newest last.
+        ledger: What was read.
         known: What those who wrote are recognised by.
         recent: What was written last.
         unanswered: What no responder has answered yet.
-        tries: How often one has failed to, by the message's id.
+        speech: What is to be said.
+        due: Events that the flow has not heard of yet.
+        tries: How often a responder has failed to answer, by the message's id.
         failures: How often one has failed in a row.
-        unsaid: What is to be said and was surely not delivered yet.
         hold: Until when nobody is asked and nothing is said.
         last: When there was news.
+        spoken: When anybody said something, the agent included, or was asked to.
         since: What is older is history.
+        own_name: The agent's name as the chat has it, where the credentials do not tell it.
     """
 
-    seen: list[str] = field(default_factory=list)
-    known: list[str] = field(default_factory=list)
+    ledger: Ledger
+    known: Digests
     recent: list[Message] = field(default_factory=list)
     unanswered: list[Message] = field(default_factory=list)
+    speech: Speech = field(default_factory=Speech)
+    due: list[Noted] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)
     failures: int = 0
-    unsaid: list[str] = field(default_factory=list)
     hold: float = 0.0
     last: float = 0.0
+    spoken: float = 0.0
     since: float | None = None
+    own_name: str = ""
 
     @classmethod
     def of(cls, call: Call) -> Conversation:
         """The conversation as the last reading left it."""
         # After an interruption there is another session; what was written meanwhile is news all the same.
-        kept = {"since": call.inputs.get("since"), **call.memory}
-        known = {each.name: kept[each.name] for each in fields(cls) if each.name in kept}
-        for name in ("recent", "unanswered"):
-            known[name] = [Message(**message) for message in known.get(name, ())]
-        return cls(**known)
+        kept: Mapping[str, Any] = {"since": call.inputs.get("since"), **call.memory}
+        return cls(
+            Ledger(kept.get("ledger") or kept),
+            Digests(4, _KNOWN, kept.get("known", "")),
+            [Message(**message) for message in kept.get("recent", ())],
+            [Message(**message) for message in kept.get("unanswered", ())],
+            Speech.of(kept.get("speech") or kept),
+            [(name, data) for name, data in kept.get("due", ())],
+            **{name: kept[name] for name in _PLAIN if name in kept},
+        )
 
     def kept(self) -> dict[str, Any]:
         """All of it as plain data."""
-        return asdict(self)
+        return {
+            "ledger": self.ledger.kept(),
+            "known": self.known.packed(),
+            "recent": [asdict(message) for message in self.recent],
+            "unanswered": [asdict(message) for message in self.unanswered],
+            "speech": self.speech.kept(),
+            "due": [[name, dict(data)] for name, data in self.due],
+            **{name: getattr(self, name) for name in _PLAIN},
+        }
 
-    def read(self, messages: Sequence[ChatMessage]) -> None:
-        """Take it that messages were read: none of them is news again."""
-        self.seen = [*self.seen, *(message.id for message in messages)][-_REMEMBERED:]
+    # --- heard ----------------------------------------------------------------------------------------------
 
-    def hear(self, message: ChatMessage, *, own: bool) -> None:
-        """Keep a message; unless it is the agent's own, it waits for an answer."""
-        heard = _plain(message, newcomer=not own and self._meet(message))
-        self.recent = [*self.recent, heard][-_RECENT:]
+    def hear(self, message: ChatMessage, *, own: bool) -> bool:
+        """Keep a message; unless it is the agent's own, it waits for an answer. Says whether somebody new wrote it."""
+        newcomer = not own and self._meet(message)
+        heard = _plain(message, newcomer)
+        self.recent = [*self.recent, _shortened(heard)][-_RECENT:]
         if not own:
-            self.unanswered = [*self.unanswered, heard]
+            self.unanswered.append(heard)
+        return newcomer
 
-    def batch(self, agent: str, stream: dict[str, int]) -> Batch:
+    def overflow(self) -> list[str]:
+        """Let go of what waits for an answer when it is too much, the oldest first; gives the ids."""
+        characters = 0
+        for kept, message in enumerate(reversed(self.unanswered)):
+            characters += len(message.text)
+            if kept == _MOST_WAITING or characters > _MOST_CHARACTERS:
+                gone, self.unanswered = self.unanswered[:-kept], self.unanswered[-kept:]
+                return [message.id for message in gone]
+        return []
+
+    def _meet(self, author: ChatMessage) -> bool:
+        """Whether the author of a message is somebody new; from now on they are known."""
+        # Each shape of the chat tells something else of them; a name and a wallet are in all, where there are any.
+        keys = [key for key in (author.wallet, author.author_name.casefold()) if key] or [author.author_user_id or ""]
+        new = not any(key in self.known for key in keys)
+        self.known.add(keys)
+        return new
+
+    # --- answered -------------------------------------------------------------------------------------------
+
+    def batch(
+        self,
+        agent: str,
+        stream: Mapping[str, Any],
+        direction: str,
+        occasion: Literal["messages", "silence"] = "messages",
+    ) -> Batch:
         """What a responder is asked."""
-        messages = tuple(self.unanswered)
-        asked = {message.id for message in messages}
+        messages = tuple(self.unanswered[:MOST_ASKED])
+        asked = {message.id for message in self.unanswered}
         new = {message.author for message in messages if message.newcomer}
         return Batch(
             messages,
@@ -85,6 +138,8 @@ class Conversation:
             recent=tuple(message for message in self.recent if message.id not in asked),
             seen_before=tuple(dict.fromkeys(m.author for m in messages if m.author not in new)),
             stream=stream,
+            occasion=occasion,
+            direction=direction,
         )
 
     def answered(self, batch: Batch) -> None:
@@ -92,6 +147,10 @@ class Conversation:
         done = {message.id for message in batch.messages}
         self.unanswered = [message for message in self.unanswered if message.id not in done]
         self.tries, self.failures = {}, 0
+
+    def reopened(self, batch: Batch) -> None:
+        """Take it that the messages of a batch are not answered after all."""
+        self.unanswered = [*batch.messages, *self.unanswered]
 
     def failed(self, batch: Batch, now: float) -> list[str]:
         """Take it that a responder had no answer to a batch: it is asked again, later each time.
@@ -102,24 +161,12 @@ class Conversation:
         self.failures += 1
         self.hold = now + min(2.0 ** min(self.failures, 16), _SLOWEST)
         asked = {message.id: self.tries.get(message.id, 0) + 1 for message in batch.messages}
-        again = [message for message in self.unanswered if asked.get(message.id, 0) < _TRIES][-_MOST_WAITING:]
-        given_up = [message.id for message in self.unanswered if message not in again]
+        again = [message for message in self.unanswered if asked.get(message.id, 0) < _TRIES][-_MOST_AFTER_FAILURE:]
+        kept = {message.id for message in again}
+        given_up = [message.id for message in self.unanswered if message.id not in kept]
         self.unanswered = again
         self.tries = {message.id: asked[message.id] for message in again if message.id in asked}
         return given_up
-
-    def _meet(self, author: ChatMessage) -> bool:
-        """Whether the author of a message is somebody new; from now on they are known."""
-        # Each shape of the chat tells something else of them.
-        keys = [key for key in (author.author_user_id, author.wallet, author.author_name.casefold()) if key]
-        new = not any(key in self.known for key in keys)
-        self.known = [*self.known, *(key for key in keys if key not in self.known)]
-        return new
-
-
-def name_of(message: ChatMessage) -> str:
-    """What the author of a message is called."""
-    return (message.author_display_name or message.author_name or "friend")[:LONGEST_NAME]
 
 
 def _plain(message: ChatMessage, newcomer: bool) -> Message:
@@ -132,7 +179,12 @@ def _plain(message: ChatMessage, newcomer: bool) -> Message:
         at=_written(at) if at else None,
         type=message.kind,
         newcomer=newcomer,
+        amount=(message.amount or 0.0) if message.kind == "tip" else None,
     )
+
+
+def _shortened(message: Message) -> Message:
+    return message if len(message.text) <= _LONGEST_RECENT else replace(message, text=message.text[:_LONGEST_RECENT])
 
 
 def _written(at: datetime) -> str:

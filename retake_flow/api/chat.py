@@ -1,7 +1,8 @@
 """Chat in the two shapes in which retake.tv sends it, read as one.
 
 The documented comment nests its author; the one observed live is flat, newest first, and carries tips, trades and
-acts of moderation too. Ids are opaque: order comes from where a message stands and when it was sent.
+acts of moderation too. Ids are opaque: order comes from where a message stands and when it was sent. What comes over
+the real-time connection is read by `happenings` as the same `ChatMessage`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from retake_flow.api.amounts import read_amount, read_currency
 from retake_flow.api.fields import JsonObject, identifier, member, number, text
 from retake_flow.controls import stripped
 from retake_flow.errors import UnexpectedAnswer
 
 _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
+#: What people can do beside writing.
+DEEDS = frozenset({"follow", "trade"})
 _SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one milliseconds
 
 
@@ -37,6 +41,7 @@ class ChatMessage:
         stream_id: Whose chat it is in.
         tip: What the platform says of a tip.
         trade: What the platform says of a trade.
+        also: Other ids by which the platform tells of the same.
     """
 
     id: str
@@ -50,11 +55,36 @@ class ChatMessage:
     stream_id: str
     tip: Mapping[str, Any] | None = None
     trade: Mapping[str, Any] | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids by which the platform tells of it."""
+        return (self.id, *self.also)
+
+    @property
+    def amount(self) -> float | None:
+        """How much was tipped or traded, in the platform's unit; None where that is no number."""
+        return read_amount(self.tip or self.trade or {})
+
+    @property
+    def currency(self) -> str:
+        """In what it was tipped or traded; "" when the platform does not say."""
+        return read_currency(self.tip or self.trade or {})
+
+    @property
+    def side(self) -> str:
+        """Whether a trade buys or sells: `buy`, `sell`, or "" when the platform does not say."""
+        said = text(self.trade or {}, "side", "type", "action").strip().lower()
+        return next((side for side in ("buy", "sell") if side in said), "")
 
     @property
     def is_message(self) -> bool:
-        """Whether somebody says something: acts of moderation are entries too, and nobody answers them."""
-        return re.sub("[^a-z]", "", self.kind) not in _MODERATION
+        """Whether somebody says something: acts of moderation are entries too, and nobody answers them.
+
+        What somebody does and says nothing with it, such as to follow or to trade, is no message either.
+        """
+        return re.sub("[^a-z]", "", self.kind) not in _MODERATION and (bool(self.text) or self.kind not in DEEDS)
 
 
 def read_comments(answer: object) -> list[ChatMessage]:
@@ -93,11 +123,18 @@ def read_message(entry: object) -> ChatMessage | None:
         author_display_name=stripped(identifier(data, "sender_display_name")) or name,
         author_user_id=identifier(data, "sender_user_id") or None,
         wallet=text(author, "walletAddress") or text(data, "sender_wallet_address"),
-        sent_at=_moment(data),
+        sent_at=read_moment(data),
         stream_id=identifier(data, "streamId", "streamer_id"),
         tip=member(data, "tip_data") or None,
         trade=member(data, "trade_data") or None,
+        also=deed_ids(member(data, "tip_data"), member(data, "trade_data")),
     )
+
+
+def deed_ids(*told: JsonObject) -> tuple[str, ...]:
+    """The ids that a tip or a trade has of its own."""
+    names = ("trade_id", "tip_id", "id", "_id", "signature", "tx_hash", "transaction_id")
+    return tuple(dict.fromkeys(str(key) for data in told for name in names if (key := identifier(data, name))))
 
 
 def is_own(message: ChatMessage, user_db_id: str, agent_name: str) -> bool:
@@ -127,7 +164,8 @@ def _oldest_first(messages: Sequence[ChatMessage]) -> bool:
     return later > earlier
 
 
-def _moment(data: JsonObject) -> datetime | None:
+def read_moment(data: JsonObject) -> datetime | None:
+    """When an entry was sent, in UTC, however that is written; None when nobody can tell."""
     try:
         epoch = number(data, "timestamp")
         if epoch is not None:

@@ -5,10 +5,40 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from retake_flow.actions.catalogue.schemas import CALLED, COUNT, TEXT, WHO_AM_I
+from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
 from retake_flow.flow.catalogue import ActionSpec, Idempotency
+from retake_flow.flow.duration import PATTERN
+from retake_flow.flow.forms import Schema, mapping_of
 from retake_flow.responders.forms import RESPONDER
 from retake_flow.responders.greeter import GREETINGS
+
+_SILENCE: Final = mapping_of(
+    "What is said when nobody has said anything for long: the next message of the list, none of them twice in a "
+    "stream; when there is none left, the responder is asked.",
+    {
+        "after": {
+            "type": ["string", "number"],
+            "pattern": PATTERN,
+            "description": "How long nobody has said anything, the agent included.",
+        },
+        "messages": {"type": "array", "items": {**TEXT, "minLength": 1}, "description": "What is said, one each time."},
+    },
+    ("after",),
+)
+
+
+def _limit(description: str, default: int, most: int) -> Schema:
+    return {"type": "integer", "minimum": 1, "maximum": most, "default": default, "description": description}
+
+
+_LIMITS: Final = mapping_of(
+    "How much is said; what is too fast waits for its turn, what is too much is written into the journal.",
+    {
+        "per_minute": _limit("Messages a minute.", 20, 600),
+        "length": _limit("Characters of a message; the rest is cut off.", 500, 5_000),
+        "replies": _limit("Messages to one batch.", 5, 50),
+    },
+)
 
 SPECS: Final = (
     ActionSpec(
@@ -37,16 +67,27 @@ SPECS: Final = (
                 "description": "What is said to newcomers; {names} stands for their names.",
             },
             "responder": RESPONDER,
+            "silence": _SILENCE,
+            "limits": _LIMITS,
+            "show": {**FLAG, "default": True, "description": "Whether answers show on stream."},
+            "speak": {**FLAG, "default": False, "description": "Whether answers are spoken, where there is a voice."},
+            "direction": {**TEXT, "description": "What the stream is to be about; the responder is told."},
         },
-        optional=frozenset({"responder"}),
-        public=frozenset({"greeting"}),
+        optional=frozenset({"responder", "silence", "limits", "direction"}),
+        public=frozenset({"greeting", "silence"}),
         outcomes=("done", "idle"),
         pace=(2.0, inf),
         result={"messages": COUNT, "greeted": {"type": "array"}, "said": COUNT, "unanswered": COUNT},
         errors=(*CALLED, "responder", "missing_program"),
-        # Its memory is kept, so that after a crash at most what was just being said is said again.
+        # Its memory is kept: what was read is not read again, and what may have been said is looked for in the chat.
         idempotency=Idempotency.SAFE,
         requests=("GET /agent/stream/comments",),
         occasional={"POST /agent/stream/chat/send": "when there is something to say", **WHO_AM_I},
+        events={
+            "tip": {"amount": NUMBER, "author": TEXT, "text": TEXT, "currency": TEXT},
+            "follow": {"author": TEXT},
+            "trade": {"amount": NUMBER, "side": TEXT, "author": TEXT},
+            "first_message": {"author": TEXT},
+        },
     ),
 )

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from retake_flow.actions.chat import LONGEST_REPLY, MOST_REPLIES
+from retake_flow.actions.speech import LIMITS
 from retake_flow.errors import InputError, ResponderFailed
 from retake_flow.ports.responders import Answer
 from retake_flow.rehearsal.faults import Fault
@@ -17,6 +17,7 @@ from retake_flow.rehearsal.script import Cue
 from retake_flow.testing.brain import Brain
 
 COMMAND = {"command": ["brain"]}
+MOST_REPLIES, LONGEST_REPLY = LIMITS["replies"], LIMITS["length"]
 
 
 class Chat:
@@ -133,7 +134,7 @@ def test_chat_is_read_on_while_a_brain_thinks(chatting):
     async def scene(chat):
         chat.says("mira", "a")
         began, times = chat.s.now(), []
-        for turn in range(6):
+        for turn in range(8):
             await chat.read()
             times.append(chat.s.now() - began)
             if turn == 0:

@@ -1,0 +1,57 @@
+"""What is said in chat and is to be heard on stream, too: spoken one after the other while chat goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from retake_flow.errors import RetakeFlowError
+
+Speak = Callable[[str], Awaitable[None]]
+
+_MOST = 10  # texts that wait; of more the newest are not spoken
+_LAST_WORDS = 30.0  # seconds
+
+
+class Aloud:
+    """Speaks texts in order.
+
+    Args:
+        speak: Speaks one, and returns when it was heard.
+        note: Writes a record of one that could not be spoken.
+    """
+
+    def __init__(self, speak: Speak, note: Callable[..., None]) -> None:
+        self._speak = speak
+        self._note = note
+        self._waiting: deque[str] = deque()
+        self._speaking: asyncio.Task[None] | None = None
+
+    def say(self, text: str) -> None:
+        """Have a text spoken after those before it."""
+        if len(self._waiting) == _MOST:
+            self._note("chat_unspoken", text=text, message="too much waits to be spoken")
+            return
+        self._waiting.append(text)
+        if self._speaking is None or self._speaking.done():
+            self._speaking = asyncio.create_task(self._speak_all(), name="aloud")
+
+    async def finish(self) -> None:
+        """Wait until all was spoken, but not for long."""
+        if self._speaking is not None:
+            await asyncio.wait({self._speaking}, timeout=_LAST_WORDS)
+
+    async def close(self) -> None:
+        """Be silent."""
+        if self._speaking is not None:
+            self._speaking.cancel()
+            await asyncio.gather(self._speaking, return_exceptions=True)
+
+    async def _speak_all(self) -> None:
+        while self._waiting:
+            text = self._waiting.popleft()
+            try:
+                await self._speak(text)
+            except RetakeFlowError as error:
+                self._note("chat_unspoken", text=text, message=error.message)

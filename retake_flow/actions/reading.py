@@ -1,0 +1,205 @@
+"""Reading a chat by both ways: asking for it again and again, and hearing of it as it happens.
+
+The real-time connection is the quicker way, asking the sure one: right after each connection the chat is asked for
+before anything heard counts, so that what was missed comes first; then it is asked for now and then all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+from retake_flow.actions.access import Access
+from retake_flow.actions.ledger import Ledger
+from retake_flow.api.chat import ChatMessage
+from retake_flow.api.happenings import read_happening, rooms
+from retake_flow.errors import PlatformError
+from retake_flow.ports.actions import Noted
+from retake_flow.ports.realtime import OpenRealtime
+
+PAGE = 100
+MOST_PAGES = 50
+#: Seconds between two questions for the chat while all is told in real time.
+CALM = 9.0
+
+_PACE = 2.0  # platform.md: no more often than this, in seconds
+_SOONEST = 1.5  # seconds; who is woken in between need not ask again
+_SETTLES = 0.5  # seconds after a connection until its rooms are joined for certain
+_LATER = 0.02  # seconds; two clocks need not agree to the last of them
+_TOGETHER = 0.05  # seconds; what comes so close together is read at once
+_MOST_HEARD = 5_000
+_SLOWEST = 60.0  # seconds between two questions that fail
+_CLOCKS_DIFFER = 60.0  # seconds between the platform's clock and ours; a late answer to history harms less than none
+
+
+class Reading:
+    """How one activity reads chat; a `retake_flow.ports.realtime.Hearer`.
+
+    Args:
+        access: The agent's credentials and client.
+        now: Seconds since the epoch.
+        wake: Has the chat read at once.
+
+    Attributes:
+        asked: When the chat was asked for last with success, in seconds since the epoch.
+    """
+
+    def __init__(self, access: Access, now: Callable[[], float], wake: Callable[[], None] = lambda: None) -> None:
+        self._access = access
+        self._now = now
+        self._wake = wake
+        self._heard: deque[ChatMessage] = deque(maxlen=_MOST_HEARD)
+        self._told: list[Noted] = []
+        self._state = ""
+        self._settled: float | None = None  # when what is heard is whole from then on; None without a connection
+        self._caught_up = False
+        self._missed = True  # whether there may be something that only asking brings
+        self._failures = 0
+        self._next = 0.0
+        self._waking: asyncio.TimerHandle | None = None
+        self.asked = 0.0
+
+    @property
+    def live(self) -> bool:
+        """Whether what happens is heard, or soon will be."""
+        return self._settled is not None
+
+    async def open(self, realtime: OpenRealtime, scope: AsyncExitStack) -> None:
+        """Hear of what happens for as long as a scope is open."""
+        scope.callback(self._wake_no_more)
+        await scope.enter_async_context(realtime(self._rooms, self))
+
+    def told(self) -> list[Noted]:
+        """What there is to write down of the connection since this was asked last."""
+        told, self._told = self._told, []
+        return told
+
+    async def news(
+        self, ledger: Ledger, since: float | None, *, fresh: bool
+    ) -> tuple[list[ChatMessage], PlatformError | None]:
+        """What is new, in order.
+
+        Args:
+            ledger: What was read; what is given out is added to it.
+            since: What is older is history.
+            fresh: Ask for the chat though it need not be.
+
+        Returns:
+            Messages; and why the chat could not be asked for, if so: what was heard is given out all the same.
+        """
+        now = self._now()
+        asked: list[ChatMessage] = []
+        error: PlatformError | None = None
+        if self._due(now, fresh):
+            try:
+                asked = await self._ask(ledger, since, now)
+            except PlatformError as failure:
+                error = failure
+                self._failed(failure)
+        heard = self._taken(since)
+        return [*ledger.read(asked, "poll", now), *ledger.read(heard, "socket", now)], error
+
+    # --- heard ----------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """All rooms are being joined."""
+        self._turn("connected")
+        wait = max(_SETTLES, self.asked + _PACE - self._now())
+        self._settled, self._caught_up = self._now() + wait, False
+        self._wake_in(wait + _LATER)
+
+    def lost(self, reason: str) -> None:
+        """What happens is not heard any more."""
+        self._turn("absent" if self._state in ("", "absent") else "lost", reason)
+        if self._settled is not None:
+            self._wake_in(0.0)
+        self._settled, self._caught_up, self._missed = None, False, True
+
+    def happened(self, event: str, payload: Sequence[object]) -> None:
+        """Something has happened."""
+        message = read_happening(event, payload, self._now())
+        if message is not None:
+            self._missed = self._missed or len(self._heard) == _MOST_HEARD
+            self._heard.append(message)
+            self._wake_in(_TOGETHER)
+
+    def _wake_in(self, seconds: float) -> None:
+        """Have the chat read in so many seconds, or earlier."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        if self._waking is None or not loop.time() <= self._waking.when() <= due:
+            self._wake_no_more()
+            self._waking = loop.call_at(due, self._wake)
+
+    def _wake_no_more(self) -> None:
+        if self._waking is not None:
+            self._waking.cancel()
+
+    def _turn(self, state: str, reason: str = "") -> None:
+        if state != self._state:
+            self._state = state
+            self._told.append(("chat_realtime", {"state": state, **({"reason": reason} if reason else {})}))
+
+    def _rooms(self) -> list[str]:
+        known = self._access.known
+        return rooms(known.user_db_id, known.token_address)
+
+    def _taken(self, since: float | None) -> list[ChatMessage]:
+        """What was heard, unless something may be missing before it that is still to be asked for."""
+        if self._settled is not None and not self._caught_up and self._failures < 2:
+            return []
+        heard = [message for message in self._heard if not _older(message, since)]
+        self._heard.clear()
+        return heard
+
+    # --- asked for ------------------------------------------------------------------------------------------
+
+    def _due(self, now: float, fresh: bool) -> bool:
+        if now < max(self._next, self.asked + _SOONEST):
+            return False
+        return fresh or self._missed or not self._caught_up or now >= self.asked + CALM
+
+    async def _ask(self, ledger: Ledger, since: float | None, now: float) -> list[ChatMessage]:
+        """Everything since it was asked for last, oldest first; pages back until it meets what was there then."""
+        user_id = await self._access.user_id()
+        client = self._access.client()
+        found: dict[str, ChatMessage] = {}
+        before: str | None = None
+        for _ in range(MOST_PAGES):
+            page = await client.comments(user_id, PAGE if before else 50, before)
+            recent = [message for message in page if not _older(message, since)]
+            unknown = {message.id: message for message in recent if message.id not in found}
+            found = {**unknown, **found}
+            if not unknown or _reaches_back([_older(each, since) or ledger.polled(each) for each in page]):
+                break
+            before = page[0].id
+        else:
+            self._told.append(("chat_gap", {"pages": MOST_PAGES}))
+        self._succeeded(now)
+        return list(found.values())
+
+    def _succeeded(self, now: float) -> None:
+        self.asked, self._failures, self._next, self._missed = now, 0, 0.0, False
+        if self._settled is not None and now >= self._settled:
+            self._caught_up = True
+
+    def _failed(self, error: PlatformError) -> None:
+        self._failures += 1
+        if not self.live:
+            return  # whoever performs the activity waits longer and longer by itself
+        pause = max(min(2.0 ** min(self._failures, 16), _SLOWEST), error.retry_after or 0.0)
+        self._next = self._now() + pause
+        self._wake_in(pause + _LATER)
+
+
+def _reaches_back(known: Sequence[bool]) -> bool:
+    """Whether a page goes back to what was known; one message that stands out of place (a pinned one) says nothing."""
+    return known[0] or sum(known) > 1
+
+
+def _older(message: ChatMessage, since: float | None) -> bool:
+    if since is None or message.sent_at is None:
+        return False
+    return message.sent_at.timestamp() < since - _CLOCKS_DIFFER

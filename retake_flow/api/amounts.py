@@ -1,0 +1,39 @@
+"""How much was tipped or traded, as a number, however the platform writes it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from retake_flow.api.fields import JsonObject, identifier, number
+from retake_flow.controls import stripped
+
+_NAMES = ("amount", "value", "tip_amount", "trade_amount", "amount_usd", "usd_amount", "total")
+_CURRENCIES = ("currency", "symbol", "ticker", "token_ticker", "unit")
+_LONGEST_CURRENCY = 20
+# `$5`, `1,000.50`, `5 USD`: a number with what people put around it.
+_WRITTEN = re.compile(r"[^\d.+-]{0,5}(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*[A-Za-z$€£]{0,10}")
+_MOST = 1e15
+
+
+def read_amount(data: JsonObject) -> float | None:
+    """The amount that is told, which is never negative; None when it is no number, or none is told."""
+    for name in _NAMES:
+        if data.get(name) is not None:
+            return _read(data, name)
+    return None
+
+
+def read_currency(data: JsonObject) -> str:
+    """In what it is counted; "" when that is not told."""
+    return " ".join(stripped(identifier(data, *_CURRENCIES)).split())[:_LONGEST_CURRENCY]
+
+
+def _read(data: JsonObject, name: str) -> float | None:
+    value: Any = data[name]
+    if isinstance(value, str):
+        found = _WRITTEN.fullmatch(value.strip())
+        if found:
+            data = {name: found[1].replace(",", "")}
+    amount = number(data, name)
+    return amount if amount is not None and 0 <= amount <= _MOST else None

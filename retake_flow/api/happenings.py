@@ -1,0 +1,124 @@
+"""What the platform tells over the real-time connection, read as entries of the chat.
+
+Nobody documents what the events carry, so they are read by whatever names the same things have elsewhere on the
+platform; what has no id gets one that follows from what it says, so that an event told twice counts once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+
+from retake_flow.api.answers import parse_json
+from retake_flow.api.chat import ChatMessage, deed_ids, read_message
+from retake_flow.api.fields import JsonObject, identifier, member, text
+from retake_flow.controls import stripped
+
+#: What an event means, by its name; others are of no account here.
+EVENTS: Final[Mapping[str, str]] = {
+    "message": "message",
+    "tip_received": "tip",
+    "user_followed": "follow",
+    "newtrade": "trade",
+}
+#: Where the one who does it may be told.
+_WHO: Final = ("sender", "user", "follower", "trader", "tipper", "from")
+_WRAPPINGS: Final = ("data", "message", "comment", "payload", "tip", "trade")
+
+
+def rooms(user_db_id: str, token_address: str) -> list[str]:
+    """The rooms of what concerns one agent."""
+    trades = [f"trades_{token_address}"] if token_address else []
+    return [user_db_id, f"live_{user_db_id}", *trades]
+
+
+def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMessage | None:
+    """Read an event.
+
+    Args:
+        event: Its name.
+        payload: What it carries.
+        at: When it came, in seconds since the epoch, for one that does not tell its time.
+
+    Returns:
+        The entry; None for an event that is of no account, or that nobody can read.
+    """
+    kind = EVENTS.get(event)
+    data = _plain(next((value for value in payload if isinstance(value, Mapping)), None))
+    if kind is None or data is None:
+        return None
+    data = _unwrapped(data)
+    found = read_message({**data, "_id": _key(event, data)})
+    if found is None:
+        return None
+    return _as(kind, found, data, datetime.fromtimestamp(at, UTC))
+
+
+def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatMessage:
+    """An entry with what only events of its kind tell."""
+    words = found.text or stripped(identifier(data, "message", "content", "note"))
+    found = replace(_whose(found, data), sent_at=found.sent_at or now, text=words)
+    match kind:
+        case "tip":
+            told = member(data, "tip_data")
+            words = words or stripped(identifier(told, "message", "text", "note"))
+            return replace(found, kind="tip", text=words, tip={**data, **told}, also=deed_ids(told))
+        case "trade":
+            told = member(data, "trade_data")
+            return replace(found, kind="trade", trade={**data, **told}, also=deed_ids(told, data))
+        case "follow":
+            return replace(found, kind="follow", text="")
+    return found
+
+
+def _plain(data: object) -> JsonObject | None:
+    """An object as the platform's answers are read: without what JSON does not know."""
+    try:
+        value = parse_json(json.dumps(data).encode())
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, Mapping) else None
+
+
+def _unwrapped(data: JsonObject) -> JsonObject:
+    """What is told, out of the object that it may be wrapped in."""
+    inner = next((member(data, name) for name in _WRAPPINGS if member(data, name)), None)
+    if inner is None or _id(data) or identifier(data, "text"):
+        return data
+    return {**{name: value for name, value in data.items() if not isinstance(value, Mapping)}, **inner}
+
+
+def _whose(found: ChatMessage, data: JsonObject) -> ChatMessage:
+    """The entry with its author, under whichever names that stands."""
+    name = found.author_name or stripped(_any(data, "username", "name", "display_name"))
+    return replace(
+        found,
+        author_name=name,
+        author_display_name=found.author_display_name or stripped(_any(data, "display_name")) or name,
+        author_user_id=found.author_user_id or _any(data, "user_id", "userDbId", "id") or None,
+        wallet=found.wallet or text({"wallet": _any(data, "wallet_address", "wallet", "walletAddress")}, "wallet"),
+    )
+
+
+def _any(data: JsonObject, *names: str) -> str:
+    """The first that is told of whoever does it: `follower_username`, `follower: {username}`, or plainly `username`."""
+    told = [*(f"{who}_{name}" for name in names for who in _WHO), *(name for name in names if name != "id")]
+    return identifier(data, *told) or next(
+        (found for who in _WHO if (found := identifier(member(data, who), *names))), ""
+    )
+
+
+def _id(data: JsonObject) -> str:
+    return identifier(data, "_id", "chat_event_id", "id", "tip_id", "trade_id", "follow_id", "signature", "tx_hash")
+
+
+def _key(event: str, data: JsonObject) -> str:
+    key = _id(data)
+    if key:
+        return key
+    told = json.dumps([event, data], sort_keys=True, default=str, ensure_ascii=True)
+    return f"{event}:{sha256(told.encode()).hexdigest()[:24]}"
