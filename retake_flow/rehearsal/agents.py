@@ -103,6 +103,7 @@ class Agent:
         audience: Who is watching, by name.
         followers: Who follows it, by name.
         tips: How much was tipped, by name.
+        frozen: What `is_live` says in any case, and until when.
         status_polls: How closely `stream/status` was asked for.
         comment_polls: How closely its comments were asked for while it was live.
     """
@@ -124,6 +125,7 @@ class Agent:
     audience: set[str] = field(default_factory=set)
     followers: set[str] = field(default_factory=set)
     tips: dict[str, float] = field(default_factory=dict)
+    frozen: tuple[bool, float] = (False, 0.0)
     status_polls: Polls = field(default_factory=Polls)
     comment_polls: Polls = field(default_factory=Polls)
 

@@ -12,12 +12,14 @@ from starlette.routing import Route
 from retake_flow.errors import NotFound, UsageError
 from retake_flow.rehearsal import report
 from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.crowd import read_part
 from retake_flow.rehearsal.faults import read_fault
 from retake_flow.rehearsal.fields import Fields, each
 from retake_flow.rehearsal.gateway import CONTROL_PATH
 from retake_flow.rehearsal.options import CHAT_SHAPES, COMMENTS_WITHOUT_SESSION, REALTIME
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.script import Cue
+from retake_flow.rehearsal.stream_faults import StreamFault
 
 
 class ControlEndpoints:
@@ -38,6 +40,7 @@ class ControlEndpoints:
             Route(f"{CONTROL_PATH}/faults", self._clear_faults, methods=["DELETE"]),
             Route(f"{CONTROL_PATH}/comments", self._comment, methods=["POST"]),
             Route(f"{CONTROL_PATH}/tweets", self._tweet, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/viewers", self._viewers, methods=["POST"]),
             Route(f"{CONTROL_PATH}/options", self._options, methods=["POST"]),
             Route(f"{CONTROL_PATH}/sockets", self._break_sockets, methods=["DELETE"]),
         ]
@@ -48,8 +51,13 @@ class ControlEndpoints:
     async def _add_faults(self, request: Request) -> Response:
         value = await _json(request)
         items = each(value, "faults") if isinstance(value, list) else [Fields(value, "fault")]
-        for fault in [read_fault(item) for item in items]:
-            self._platform.faults.add(fault)
+        faults = [read_fault(item) for item in items]
+        of_streams = [fault for fault in faults if isinstance(fault, StreamFault)]
+        if of_streams:
+            self._platform.direct(self._agent(None), of_streams)
+        for fault in faults:
+            if not isinstance(fault, StreamFault):
+                self._platform.faults.add(fault)
         return JSONResponse({"pending": self._platform.faults.pending})
 
     async def _clear_faults(self, request: Request) -> Response:
@@ -65,6 +73,11 @@ class ControlEndpoints:
         wanted = value.pop("agent", None) if isinstance(value, dict) else None
         comment = self._platform.perform(self._agent(wanted), Cue.read(Fields(value, "comment")))
         return JSONResponse({"id": None if comment is None else comment.id})
+
+    async def _viewers(self, request: Request) -> Response:
+        script = [read_part(item) for item in each(await _json(request), "viewers")]
+        self._platform.direct(self._agent(None), script)
+        return JSONResponse({"parts": len(script)})
 
     async def _tweet(self, request: Request) -> Response:
         fields = Fields(await _json(request), "tweet")

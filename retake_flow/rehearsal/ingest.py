@@ -120,9 +120,18 @@ class _Push:
             await self._writer.drain()
             return None
         publication.on_close = lambda reason: self._writer.transport.abort()
+        publication.on_stall = self._stall
         self._writer.write(rtmp.accepted(command))
         await self._writer.drain()
         return publication
+
+    def _stall(self, seconds: float | None) -> None:
+        """Read nothing more for so long, so that the client's own sending comes to a halt."""
+        transport = self._writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, transport.resume_reading)
 
     async def _receive(self, publication: Publication) -> None:
         name = f"{self._recordings.name}{publication.number:02}.flv"

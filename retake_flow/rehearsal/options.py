@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from retake_flow.errors import UsageError
 from retake_flow.flow import formats
 from retake_flow.redact import Secret
+from retake_flow.rehearsal.crowd import Part, part_as_json, read_part
 from retake_flow.rehearsal.faults import AnyFault, read_fault
 from retake_flow.rehearsal.fields import Fields
 from retake_flow.rehearsal.script import DEFAULT_SCRIPT, Cue
@@ -119,7 +120,7 @@ class Options:
     tweets: Mapping[str, str] = field(default_factory=dict)
     agents: tuple[PreparedAgent, ...] = ()
     history: tuple[Cue, ...] = ()
-    viewers: tuple[Cue, ...] = DEFAULT_SCRIPT
+    viewers: tuple[Part, ...] = DEFAULT_SCRIPT
     faults: tuple[AnyFault, ...] = ()
     part: int = 1
 
@@ -175,7 +176,7 @@ class Options:
             "tweets": dict(self.tweets),
             "agents": [agent.as_json() for agent in self.agents],
             "history": [asdict(cue) for cue in self.history],
-            "viewers": [asdict(cue) for cue in self.viewers],
+            "viewers": [part_as_json(part) for part in self.viewers],
             "faults": [asdict(fault) for fault in self.faults],
         }
 
@@ -190,6 +191,6 @@ def _tweets(fields: Fields) -> dict[str, str]:
     return tweets
 
 
-def _viewers(fields: Fields) -> tuple[Cue, ...]:
+def _viewers(fields: Fields) -> tuple[Part, ...]:
     given = fields.objects("viewers")
-    return tuple(Cue.read(item) for item in given) if fields.has("viewers") else DEFAULT_SCRIPT
+    return tuple(read_part(item) for item in given) if fields.has("viewers") else DEFAULT_SCRIPT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from retake_flow.errors import NoSession, NotFound, Rejected
@@ -11,14 +11,22 @@ from retake_flow.rehearsal.agents import Agent
 from retake_flow.rehearsal.attendance import Attendance
 from retake_flow.rehearsal.calls import CallLog
 from retake_flow.rehearsal.chat import Comment
+from retake_flow.rehearsal.crowd import Part
 from retake_flow.rehearsal.directory import Directory
 from retake_flow.rehearsal.faults import FaultPlan
 from retake_flow.rehearsal.identities import Identities
 from retake_flow.rehearsal.options import Options
 from retake_flow.rehearsal.rooms import Listener, Rooms
 from retake_flow.rehearsal.script import Cue
+from retake_flow.rehearsal.stream_faults import StreamFault
 from retake_flow.rehearsal.streams import Publication, Session, StreamKey, Thumbnail
 from retake_flow.rehearsal.verification import Verification, is_placeholder
+
+Direction = Sequence[Part | StreamFault]
+"""What viewers are to do, and what is to go wrong with a stream, counted from the moment at which it is told."""
+
+# A client that breaks a rule all the time shows that in fewer.
+_BREACHES_KEPT = 1_000
 
 
 class Platform:
@@ -37,12 +45,13 @@ class Platform:
         ingest_url: Where video is to be pushed to.
         agents: Who is registered.
         publications: All pushes that were accepted.
-        breaches: The rules of platform.md that clients broke.
+        breaches: The rules of platform.md that clients broke, the first thousand times.
         refused_pushes: How many pushes came with an unknown or an old key.
         faults: What is still to go wrong.
         calls: What was called.
         rooms: Where real-time events are said.
         attendance: What people do in streams.
+        on_direction: Called with an agent and what is to happen to its stream from now on.
         on_air: Called with an agent and the time of going live, once a session has its first frame of video.
     """
 
@@ -61,6 +70,7 @@ class Platform:
         self.calls = CallLog()
         self.rooms = Rooms(self.faults, lambda: self.options.realtime is True)
         self.attendance = Attendance(self._identities, self.rooms, now, lambda: self.options)
+        self.on_direction: list[Callable[[Agent, Direction], None]] = []
         self.on_air: list[Callable[[Agent, float], None]] = []
         self._key_count = 0
         for prepared in options.agents:
@@ -73,24 +83,19 @@ class Platform:
             Rejected: The tweet does not prove it.
         """
         if is_placeholder(tweet_url):
-            self.breaches.append(rules.at_placeholder(agent, self.now()))
+            self._broken([rules.at_placeholder(agent, self.now())])
         self.verification.verify(agent, tweet_url)
 
     # --- the stream -----------------------------------------------------------------------------------------
 
     def issue_key(self, agent: Agent) -> StreamKey:
         """Give out a new stream key; the one before it is worth nothing from now on."""
-        if agent.publication is not None:
-            agent.publication.close("a newer stream key was issued")
-        self._key_count += 1
-        key = StreamKey(self._key_count, self._identities.stream_key(), self.now())
-        agent.keys.append(key)
-        return key
+        return self._new_key(agent, "a newer stream key was issued")
 
     def start(self, agent: Agent) -> Session:
         """Start a session; one that is still active ends."""
         now = self.now()
-        self.breaches += rules.at_start(agent, now)
+        self._broken(rules.at_start(agent, now))
         if agent.session is not None:
             agent.session.end(now, "start")
         # platform.md, rule 1: only a verified agent gets a token of its own.
@@ -126,14 +131,14 @@ class Platform:
         issued.pushes += 1
         if issued is not agent.newest_key:
             self.refused_pushes += 1
-            self.breaches.append(rules.at_old_key(agent, issued.number, self.now()))
+            self._broken(rules.at_old_key(agent, issued, self.now()))
             raise Rejected("the stream key is not the one issued last")
         if agent.publication is not None:
             agent.publication.close("another push took its place")
         push = Publication(len(self.publications) + 1, issued, self.now, lambda: self._go_on_air(agent))
         agent.publication = push
         self.publications.append(push)
-        self.breaches += rules.at_push(agent, push, self.now())
+        self._broken(rules.at_push(agent, push, self.now()))
         return push
 
     def is_live(self, agent: Agent) -> bool:
@@ -141,18 +146,24 @@ class Platform:
         session, push = agent.session, agent.publication
         if session is None or push is None or push.first_video_at is None or session.key is not push.key:
             return False
-        return push.is_flowing and self.now() >= self._live_from(session, push.first_video_at)
+        now = self.now()
+        return push.is_flowing and now >= max(self._live_from(session, push.first_video_at), session.offline_until)
+
+    def shows_live(self, agent: Agent) -> bool:
+        """Whether the platform says that an agent is live, which may be wrong when it is told to be."""
+        told, until = agent.frozen
+        return told if self.now() < until else self.is_live(agent)
 
     def poll_status(self, agent: Agent) -> bool:
         """Tell an agent whether it is live, and count that it asked."""
         now = self.now()
-        self.breaches += rules.at_status_poll(agent, agent.status_polls.note(now), now)
-        return self.is_live(agent)
+        self._broken(rules.at_status_poll(agent, agent.status_polls.note(now), now))
+        return self.shows_live(agent)
 
     def set_thumbnail(self, agent: Agent, image: bytes, media_type: str, path: str = "") -> Thumbnail:
         """Take a new thumbnail that was kept under `path`."""
         now, session = self.now(), agent.session
-        self.breaches += rules.at_thumbnail(agent, session, now)
+        self._broken(rules.at_thumbnail(agent, session, now))
         since_live = None if session is None or session.live_at is None else now - session.live_at
         thumbnail = Thumbnail(now, media_type, len(image), path, since_live)
         agent.thumbnails.append(thumbnail)
@@ -171,7 +182,7 @@ class Platform:
         """
         streamer = self.agents.with_id(destination)
         if streamer is agent:
-            self.breaches += rules.at_message(agent, agent.session, self.now())
+            self._broken(rules.at_message(agent, agent.session, self.now()))
         return self.attendance.write(streamer, agent.person, text)
 
     def comments(self, user_id: str, limit: int, before_id: str | None) -> list[Comment]:
@@ -193,11 +204,46 @@ class Platform:
         """Have a viewer do something in an agent's stream."""
         return self.attendance.perform(agent, cue)
 
+    def direct(self, agent: Agent, direction: Direction) -> None:
+        """Have viewers do things, and a stream go wrong, from now on."""
+        for fault in direction:
+            if isinstance(fault, StreamFault):
+                self.faults.add(fault)
+        for tell in tuple(self.on_direction):
+            tell(agent, direction)
+
+    def strike(self, agent: Agent, fault: StreamFault) -> None:
+        """Have a stream go wrong now."""
+        now, push = self.now(), agent.publication
+        until = float("inf") if fault.lasts is None else now + fault.lasts
+        match fault.stream:
+            case "frozen_status":
+                agent.frozen = (self.is_live(agent), until)
+            case "offline" if agent.session is not None:
+                agent.session.offline_until = until
+            case "rotate_key":
+                self._new_key(agent, "the platform rotated the stream key").rotated = True
+            case "close_push" if push is not None:
+                push.close("the ingest closed it")
+            case "stall" if push is not None and push.is_open:
+                push.stall(fault.lasts)
+
     def subscribe(self, room: str, listener: Listener) -> Callable[[], None]:
         """Have somebody hear the events of a room, as a socket that has joined it does; what is returned ends it."""
         return self.rooms.subscribe(room, listener)
 
     # --- inside ---------------------------------------------------------------------------------------------
+
+    def _broken(self, found: Sequence[rules.Breach]) -> None:
+        self.breaches += found[: max(0, _BREACHES_KEPT - len(self.breaches))]
+
+    def _new_key(self, agent: Agent, reason: str) -> StreamKey:
+        if agent.publication is not None:
+            agent.publication.close(reason)
+        self._key_count += 1
+        key = StreamKey(self._key_count, self._identities.stream_key(), self.now())
+        agent.keys.append(key)
+        return key
 
     def _owner(self, key: str) -> tuple[Agent, StreamKey]:
         for agent in self.agents:
@@ -205,7 +251,7 @@ class Platform:
                 if issued.value.reveal() == key:
                     return agent, issued
             if any(spent.reveal() == key for spent in agent.spent_keys):
-                self.breaches.append(rules.at_spent_key(agent, self.now()))
+                self._broken([rules.at_spent_key(agent, self.now())])
         self.refused_pushes += 1
         raise Rejected("the stream key is unknown")
 

@@ -76,4 +76,4 @@ class PublicEndpoints:
         }
 
     def _is_live(self, agent: Agent) -> bool:
-        return self._platform.is_live(agent)
+        return self._platform.shows_live(agent)

@@ -20,12 +20,14 @@ class StreamKey:
         value: The key itself.
         issued_at: When, in epoch seconds.
         pushes: How often somebody tried to push with it.
+        rotated: Whether the platform issued it by itself, so that no client knows it.
     """
 
     number: int
     value: Secret
     issued_at: float
     pushes: int = 0
+    rotated: bool = False
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Session:
         ended_by: `stop`, or `start` when another session took its place.
         viewers: Everybody who was there.
         thumbnails: How many thumbnails were sent.
+        offline_until: Until when it is not live although there is video.
         spoke_first: Whether the agent wrote in its own chat on air before any thumbnail.
     """
 
@@ -52,6 +55,7 @@ class Session:
     ended_by: str = ""
     viewers: int = 0
     thumbnails: int = 0
+    offline_until: float = 0.0
     spoke_first: bool = False
 
     def end(self, now: float, by: str) -> None:
@@ -92,6 +96,7 @@ class Publication:
     Attributes:
         recording: Where the video is recorded, when it is.
         on_close: Called once with the reason when the publication ends, by whomever.
+        on_stall: Called with the seconds for which nothing more is to be read; None is for ever.
     """
 
     def __init__(
@@ -111,6 +116,8 @@ class Publication:
         self.frames = 0
         self.recording = ""
         self.on_close: Callable[[str], None] | None = None
+        self.on_stall: Callable[[float | None], None] | None = None
+        self._stalled_until = 0.0
         self._now = now
         self._first_frame = first_frame
 
@@ -125,14 +132,20 @@ class Publication:
         return self.is_open and bool(self.frames) and self._now() - self.last_video_at <= STALE_AFTER
 
     def video(self, frames: int = 1) -> None:
-        """Take frames of video; after the end they go nowhere."""
-        if not self.is_open or frames < 1:
+        """Take frames of video; after the end, and while nothing is read, they go nowhere."""
+        if not self.is_open or frames < 1 or self._now() < self._stalled_until:
             return
         self.frames += frames
         self.last_video_at = self._now()
         if self.first_video_at is None:
             self.first_video_at = self.last_video_at
             self._first_frame()
+
+    def stall(self, seconds: float | None) -> None:
+        """Read nothing more for so long."""
+        self._stalled_until = float("inf") if seconds is None else self._now() + seconds
+        if self.on_stall is not None:
+            self.on_stall(seconds)
 
     def close(self, reason: str = "the publisher went away") -> None:
         """End the push; only the first call counts."""

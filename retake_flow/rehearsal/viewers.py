@@ -1,42 +1,65 @@
-"""Viewers who come, write and leave by a script once a stream is live."""
+"""Viewers who come, write and leave by a script once a stream is live, and what goes wrong with the stream then."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 
 from retake_flow.rehearsal.agents import Agent
-from retake_flow.rehearsal.platform import Platform
-from retake_flow.rehearsal.script import Cue
+from retake_flow.rehearsal.crowd import Part, cues
+from retake_flow.rehearsal.platform import Direction, Platform
+from retake_flow.rehearsal.stream_faults import StreamFault
+from retake_flow.rehearsal.trolls import AGENT
 
 
-async def attend(platform: Platform, script: Sequence[Cue]) -> None:
+async def attend(platform: Platform, script: Sequence[Part]) -> None:
     """Perform the script for each agent from the moment it first goes live; goes on until it is cancelled.
 
     An agent that goes live anew after an interruption keeps its viewers: the script goes on and does not begin
-    again. It ends when the agent stops its session.
+    again. It ends when the agent stops its session. The same goes for the faults of streams. What else the platform
+    is directed to do is done from then.
     """
-    airings: asyncio.Queue[tuple[Agent, float]] = asyncio.Queue()
+    wanted: asyncio.Queue[Coroutine[None, None, None]] = asyncio.Queue()
+    seen: list[Agent] = []
 
     def on_air(agent: Agent, at: float) -> None:
-        airings.put_nowait((agent, at))
+        if not any(agent is known for known in seen):
+            seen.append(agent)
+            wanted.put_nowait(_perform(platform, agent, at, script))
+            for fault in platform.faults.of_streams:
+                wanted.put_nowait(_strike(platform, agent, at, fault))
+
+    def directed(agent: Agent, direction: Direction) -> None:
+        for each in direction:
+            if isinstance(each, StreamFault):
+                wanted.put_nowait(_strike(platform, agent, platform.now(), each))
+        parts = [each for each in direction if not isinstance(each, StreamFault)]
+        wanted.put_nowait(_perform(platform, agent, platform.now(), parts))
 
     platform.on_air.append(on_air)
-    seen: list[Agent] = []
+    platform.on_direction.append(directed)
     try:
         async with asyncio.TaskGroup() as shows:
             while True:
-                agent, at = await airings.get()
-                if not any(agent is known for known in seen):
-                    seen.append(agent)
-                    shows.create_task(_perform(platform, agent, at, script))
+                shows.create_task(await wanted.get())
     finally:
         platform.on_air.remove(on_air)
+        platform.on_direction.remove(directed)
+        while not wanted.empty():
+            wanted.get_nowait().close()
 
 
-async def _perform(platform: Platform, agent: Agent, live_at: float, script: Sequence[Cue]) -> None:
-    for cue in sorted(script, key=lambda cue: cue.at):
+async def _perform(platform: Platform, agent: Agent, live_at: float, script: Sequence[Part]) -> None:
+    for cue in cues(script, platform.options.seed):
         await asyncio.sleep(max(0.0, live_at + cue.at - platform.now()))
         if agent.session is None:
             return
-        platform.perform(agent, cue)
+        name, text = (text.replace(AGENT, agent.name) for text in (cue.name, cue.text))
+        platform.perform(agent, replace(cue, name=name, text=text))
+
+
+async def _strike(platform: Platform, agent: Agent, live_at: float, fault: StreamFault) -> None:
+    await asyncio.sleep(max(0.0, live_at + fault.at - platform.now()))
+    if agent.session is not None and platform.faults.take_stream(fault):
+        platform.strike(agent, fault)

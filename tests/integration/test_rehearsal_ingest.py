@@ -12,6 +12,7 @@ import pytest
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.server import serve
+from retake_flow.rehearsal.stream_faults import StreamFault
 
 pytestmark = pytest.mark.real
 
@@ -193,7 +194,7 @@ def test_each_push_has_its_own_readable_recording(tmp_path):
     assert all(
         0 <= recording["frames"] - count <= 2 for recording, count in zip(report["recordings"], frames, strict=True)
     )
-    assert report["keys"] == {"issued": 2, "used": 2, "reused": 0, "refused_pushes": 0}
+    assert report["keys"] == {"issued": 2, "used": 2, "reused": 0, "refused_pushes": 0, "rotated": 0}
     assert report["broken_rules"] == []
 
 
@@ -237,3 +238,24 @@ def test_leaving_ends_a_push_that_is_going_on(tmp_path):
     assert seconds < 3
     (recording,) = json.loads((tmp_path / "report.json").read_text())["recordings"]
     assert recording["closed"] is not None
+
+
+def test_a_stall_reads_nothing_and_a_rotation_ends_the_push(tmp_path):
+    """While the ingest stalls no frame arrives from an encoder that runs; a rotated key ends the encoder itself."""
+
+    async def scene(server):
+        owl, key = begin(server)
+        async with ffmpeg(server, key) as process:
+            await eventually(lambda: server.platform.is_live(owl))
+            server.platform.strike(owl, StreamFault("stall", lasts=4.0))
+            await eventually(lambda: not server.platform.is_live(owl))
+            stalled = frames_of_newest(server), process.returncode
+            await eventually(lambda: server.platform.is_live(owl))
+            resumed = frames_of_newest(server)
+            server.platform.strike(owl, StreamFault("rotate_key"))
+            await process.wait()
+        return stalled, resumed, [breach.rule for breach in server.platform.breaches]
+
+    (frames, ended), resumed, broken = run(tmp_path, scene)
+    assert (ended, broken) == (None, [])
+    assert resumed > frames

@@ -7,7 +7,11 @@ import httpx
 import pytest
 
 from retake_flow.rehearsal.app import create_app
+from retake_flow.rehearsal.crowd import Crowd
 from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.script import Cue
+from retake_flow.rehearsal.socket_faults import SocketFault
+from retake_flow.rehearsal.stream_faults import StreamFault
 
 TOKEN = "rtk_unit_nightowl_0123456789"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -358,9 +362,34 @@ def test_the_director_changes_the_rehearsal_while_it_runs(platform, owl):
     ]
 
 
+def test_the_director_moves_viewers_streams_and_sockets(platform, owl):
+    """Viewers' scripts and faults of streams go to whoever attends, sockets break at once, real time can be ended."""
+    told, broken = [], []
+    platform.on_direction.append(lambda agent, direction: told.append((agent.name, list(direction))))
+    platform.rooms.on_drop.append(lambda: broken.append(True))
+    answers = calls(
+        platform,
+        ("POST /_rehearsal/viewers", {"json": [{"crowd": {"viewers": 2, "messages": 4}}, {"name": "m", "text": "x"}]}),
+        ("POST /_rehearsal/faults", {"json": [{"stream": "rotate_key", "at": 3}, {"socket": "lose"}]}),
+        "DELETE /_rehearsal/sockets",
+        ("POST /_rehearsal/options", {"json": {"realtime": False}}),
+    )
+    assert [answer.status_code for answer in answers] == [200] * 4
+    rotation = StreamFault("rotate_key", at=3)
+    assert told == [
+        ("Night Owl", [Crowd(2, 4), Cue(0.0, "m", text="x")]),
+        ("Night Owl", [rotation]),
+    ]
+    assert set(platform.faults.remaining) == {rotation, SocketFault("lose")}
+    assert (broken, platform.options.realtime) == ([True], False)
+
+
 @pytest.mark.parametrize(
     "request_",
     [
+        ("POST /_rehearsal/viewers", {"json": [{"crowd": {"viewers": 2}}]}),
+        ("POST /_rehearsal/faults", {"json": [{"stream": "rotate_key"}, {"stream": "melt"}]}),
+        ("POST /_rehearsal/options", {"json": {"realtime": "loud"}}),
         ("POST /_rehearsal/faults", {"json": [{"call": "* *", "status": 500}, {"call": "nonsense"}]}),
         ("POST /_rehearsal/faults", {"content": b"?"}),
         ("POST /_rehearsal/comments", {"json": {"text": "hi"}}),
@@ -409,7 +438,7 @@ def test_the_report_tells_the_story_without_secrets(make, clock):
         "agent": "Night Owl",
         "fault": True,
     }
-    assert report["keys"] == {"issued": 1, "used": 1, "reused": 0, "refused_pushes": 0}
+    assert report["keys"] == {"issued": 1, "used": 1, "reused": 0, "refused_pushes": 0, "rotated": 0}
     (agent,) = report["agents"]
     assert agent["sessions"] == [
         {"started": 0, "key": 1, "live": 0.5, "ended": 1, "ended_by": "stop", "viewers": 0, "thumbnails": 1}

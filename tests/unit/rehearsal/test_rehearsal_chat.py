@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from retake_flow.errors import NoSession, NotFound
 from retake_flow.rehearsal.chat import Chat, as_answer
 from retake_flow.rehearsal.identities import Identities
+from retake_flow.rehearsal.options import CHAT_SHAPES
 from retake_flow.rehearsal.script import Cue
 
 
@@ -49,6 +50,23 @@ def test_the_observed_shape(make):
     assert "tip_data" not in message
 
 
+def test_the_observed_shape_can_be_wrapped(make):
+    """Wrapped, the very same entries come under `comments`."""
+    bare, wrapped = (make(chat_shape=shape, comments_without_session=200) for shape in ("observed", "wrapped"))
+    for platform in (bare, wrapped):
+        written(platform, 3)
+    assert listed(wrapped) == {"comments": listed(bare)}
+
+
+def test_a_chat_that_goes_on_for_days_keeps_its_newest():
+    """What is oldest goes first; ids and the count go on."""
+    identities = Identities(random.Random(1))
+    chat = Chat("user_owl", identities)
+    for number in range(20_010):
+        chat.write(identities.viewer("mira"), str(number), at=1.0, session_id="", shape="observed")
+    assert (chat.count, len(chat.comments), chat.comments[0].text) == (20_010, 20_000, "10")
+
+
 def test_mixed_gives_both_shapes_in_one_list(make):
     """A mixed chat holds entries of both shapes under `comments`; events other than messages are observed ones."""
     platform = make(chat_shape="mixed", comments_without_session=200)
@@ -82,7 +100,7 @@ def test_observed_ids_do_not_sort_as_texts(make):
     assert ids != sorted(ids, reverse=True)
 
 
-@given(count=st.integers(0, 40), limit=st.integers(1, 15), shape=st.sampled_from(["documented", "observed", "mixed"]))
+@given(count=st.integers(0, 40), limit=st.integers(1, 15), shape=st.sampled_from(CHAT_SHAPES))
 def test_paging_back_meets_every_comment_once(count, limit, shape):
     """Pages by beforeId, one after the other, give every comment once, newest first."""
     identities = Identities(random.Random(1))

@@ -7,6 +7,7 @@ import pytest
 from retake_flow.errors import NoSession, Rejected
 from retake_flow.rehearsal.options import Options
 from retake_flow.rehearsal.platform import Platform
+from retake_flow.rehearsal.stream_faults import StreamFault
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -231,3 +232,113 @@ def test_one_seed_gives_one_set_of_secrets(clock):
 
     assert secrets() == secrets()
     assert len(set(secrets())) == 30
+
+
+# --- what goes wrong with a stream ----------------------------------------------------------------------------
+
+
+def test_a_frozen_status_keeps_its_value_for_a_while(platform, owl, clock):
+    """The platform goes on saying what it said, whatever the video does, until that is over."""
+    publication = on_air(platform, owl, clock)
+    platform.strike(owl, StreamFault("frozen_status", lasts=20))
+    publication.close()
+    clock.passes(19)
+    assert platform.shows_live(owl)
+    assert platform.poll_status(owl)
+    assert not platform.is_live(owl)
+    clock.passes(2)
+    assert not platform.shows_live(owl)
+
+
+def test_a_frozen_status_may_never_thaw(platform, owl, clock):
+    """Without an end a stream that was not live when it froze is never said to be."""
+    platform.strike(owl, StreamFault("frozen_status"))
+    on_air(platform, owl, clock)
+    clock.passes(1_000_000)
+    assert not platform.shows_live(owl)
+
+
+def test_offline_goes_on_until_the_next_session(platform, owl, clock):
+    """Video alone does not help; a fresh key, a new session and a new push do."""
+    publication = on_air(platform, owl, clock)
+    platform.strike(owl, StreamFault("offline"))
+    clock.passes(100)
+    publication.video()
+    assert publication.is_flowing
+    assert not platform.is_live(owl)
+    on_air(platform, owl, clock)
+    assert platform.is_live(owl)
+
+
+def test_offline_can_end_by_itself(platform, owl, clock):
+    """With `lasts` the same session is live again."""
+    publication = on_air(platform, owl, clock)
+    platform.strike(owl, StreamFault("offline", lasts=5))
+    assert not platform.is_live(owl)
+    clock.passes(5)
+    publication.video()
+    assert platform.is_live(owl)
+
+
+def test_a_rotated_key_closes_the_push_and_is_nobodys_fault(platform, owl, clock):
+    """After a rotation the push is closed and the way back on air, a fresh key and a start, breaks no rule."""
+    publication = on_air(platform, owl, clock)
+    platform.strike(owl, StreamFault("rotate_key"))
+    assert publication.closed_by == "the platform rotated the stream key"
+    on_air(platform, owl, clock)
+    assert platform.is_live(owl)
+    assert broken(platform) == []
+    assert [key.rotated for key in owl.keys] == [False, True, False]
+
+
+def test_pushing_again_after_a_rotation_reuses_the_key(platform, owl, clock):
+    """The old key is refused, and whoever had pushed with it before breaks the rule."""
+    publication = on_air(platform, owl, clock)
+    platform.strike(owl, StreamFault("rotate_key"))
+    with pytest.raises(Rejected):
+        push(platform, publication.key)
+    assert broken(platform) == ["key-reused"]
+
+
+def test_a_key_that_is_rotated_before_its_first_push_is_refused_without_blame(platform, owl):
+    """A client cannot know of it: its fresh key is refused, and no rule is broken."""
+    key = platform.issue_key(owl)
+    platform.start(owl)
+    platform.strike(owl, StreamFault("rotate_key"))
+    with pytest.raises(Rejected):
+        push(platform, key)
+    assert broken(platform) == []
+    platform.issue_key(owl)
+    with pytest.raises(Rejected):
+        push(platform, key)
+    assert broken(platform) == ["key-reused"]
+
+
+def test_a_push_that_stalls_takes_no_frames(platform, owl, clock):
+    """Nothing that is sent arrives until the stall is over; the push stays open."""
+    publication = on_air(platform, owl, clock)
+    told = []
+    publication.on_stall = told.append
+    platform.strike(owl, StreamFault("stall", lasts=10))
+    clock.passes(5)
+    publication.video(30)
+    assert (publication.frames, publication.is_open, platform.is_live(owl), told) == (2, True, False, [10])
+    clock.passes(5)
+    publication.video(30)
+    assert platform.is_live(owl)
+
+
+def test_a_closed_push_is_over(platform, owl, clock):
+    """The ingest can close a push; striking once more changes nothing."""
+    publication = on_air(platform, owl, clock)
+    for _ in range(2):
+        platform.strike(owl, StreamFault("close_push"))
+        platform.strike(owl, StreamFault("stall"))
+    assert publication.closed_by == "the ingest closed it"
+
+
+def test_a_client_that_breaks_rules_all_the_time_fills_no_memory(platform, owl):
+    """The first thousand breaches are kept."""
+    for _ in range(1_200):
+        platform.poll_status(owl)
+    assert len(platform.breaches) == 1_000

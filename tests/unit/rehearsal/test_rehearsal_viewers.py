@@ -4,9 +4,12 @@ import asyncio
 import random
 
 from retake_flow.redact import Secret
+from retake_flow.rehearsal.crowd import Trolls
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.script import DEFAULT_SCRIPT, Cue
+from retake_flow.rehearsal.stream_faults import StreamFault
+from retake_flow.rehearsal.trolls import STOCK
 from retake_flow.rehearsal.viewers import attend
 
 OWL = PreparedAgent("Owl", Secret("rtk_viewers_owl_1"), "user_owl")
@@ -109,3 +112,56 @@ def test_the_default_audience_speaks_early():
     assert DEFAULT_SCRIPT[0].at <= 2
     assert DEFAULT_SCRIPT[0].text
     assert all(cue.at <= 60 for cue in DEFAULT_SCRIPT)
+
+
+def test_a_stream_goes_wrong_at_its_time(virtually):
+    """A fault of the options happens so many seconds after going live, once, and to no later stream again."""
+
+    async def main(now):
+        platform = Platform(
+            Options(agents=(OWL,), lag=2.0, faults=(StreamFault("close_push", at=10.0),)), now, random.Random(0)
+        )
+
+        async def act(platform, owl):
+            first = await go_live(platform, owl)
+            await asyncio.sleep(30)
+            second = await go_live(platform, owl)
+            await asyncio.sleep(30)
+            return first.closed_at, second.is_open, platform.faults.pending
+
+        return await staged(platform, (), act)
+
+    assert virtually(main) == (12.0, True, 0)
+
+
+def test_the_platform_can_be_directed_while_it_goes_on(virtually):
+    """What is told later happens from then: viewers and faults alike."""
+
+    async def main(now):
+        async def act(platform, owl):
+            publication = await go_live(platform, owl)
+            await asyncio.sleep(50)
+            platform.direct(owl, [Cue(1.0, "late", text="hello"), StreamFault("close_push", at=5.0)])
+            await asyncio.sleep(50)
+            return [(comment.text, comment.at) for comment in owl.chat.comments], publication.closed_at
+
+        return await staged(platform_at(now), (), act)
+
+    assert virtually(main) == ([("hello", 51.0)], 55.0)
+
+
+def test_trolls_call_themselves_what_the_agent_is_called(virtually):
+    """`{agent}` in a name or a text is the agent's name."""
+
+    async def main(now):
+        async def act(platform, owl):
+            await go_live(platform, owl)
+            await asyncio.sleep(60)
+            return owl.chat.comments
+
+        return await staged(platform_at(now), (Trolls(),), act)
+
+    written = virtually(main)
+    assert len(written) == len(STOCK)
+    assert {comment.author.name for comment in written} >= {"Owl ", "Owl\u200b"}
+    assert any("I am Owl, and I say" in comment.text for comment in written)
