@@ -13,6 +13,7 @@ from retake_flow.errors import SettingsError
 from retake_flow.redact import Secret
 
 RETAKE = "https://retake.tv"
+MOLTBOOK = "https://www.moltbook.com"
 API_PATH = "/api/v1"
 
 
@@ -28,6 +29,11 @@ class Settings:
         store: Where runs survive (`RETAKE_FLOW_STORE`): a path or the URL of a database.
         notify: Whom to tell what a run has to say (`RETAKE_FLOW_NOTIFY`): addresses as apprise writes them, apart by
             white space, each with a `WHO=` before it when it is for an audience of its own.
+        moltbook: Where posts go that share a stream: `https://www.moltbook.com`, or a loopback address that stands for
+            it (`RETAKE_FLOW_MOLTBOOK_URL`).
+        moltbook_key: The agent's key there (`MOLTBOOK_API_KEY`).
+        voice: The program that speaks on stream, with its arguments (`RETAKE_FLOW_VOICE`, written as in a shell); the
+            embedded one when empty.
         die_at: At which boundary of the journal to kill ourselves, for tests (`RETAKE_FLOW_DIE_AT`).
         cache_folder: What may be deleted at any time.
     """
@@ -39,6 +45,9 @@ class Settings:
     cache_folder: Path
     store: str
     notify: tuple[Secret, ...] = ()
+    moltbook: str = MOLTBOOK
+    moltbook_key: Secret | None = None
+    voice: tuple[str, ...] = ()
     die_at: str = ""
 
     @classmethod
@@ -65,6 +74,9 @@ class Settings:
             ).expanduser(),
             store=env.get("RETAKE_FLOW_STORE", "").strip() or str(state_folder / "runs.sqlite"),
             notify=tuple(Secret(address) for address in env.get("RETAKE_FLOW_NOTIFY", "").split()),
+            moltbook=_moltbook(env.get("RETAKE_FLOW_MOLTBOOK_URL") or MOLTBOOK),
+            moltbook_key=Secret(key) if (key := env.get("MOLTBOOK_API_KEY", "").strip()) else None,
+            voice=_command("RETAKE_FLOW_VOICE", env.get("RETAKE_FLOW_VOICE", "")),
             die_at=_boundary(env.get("RETAKE_FLOW_DIE_AT", "").strip()),
         )
 
@@ -80,6 +92,27 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _origin(url: str) -> str:
+    found = _allowed(url, RETAKE)
+    if not found:
+        raise SettingsError(
+            f"RETAKE_API_URL is {url!r}; it may be {RETAKE} or a loopback address such as http://127.0.0.1:8080",
+            hint="the access token goes to retake.tv only; unset the variable to use retake.tv",
+        )
+    return found
+
+
+def _moltbook(url: str) -> str:
+    found = _allowed(url, MOLTBOOK)
+    if not found:
+        raise SettingsError(
+            f"RETAKE_FLOW_MOLTBOOK_URL is {url!r}; it may be {MOLTBOOK} or a loopback address",
+            hint="the key goes to www.moltbook.com only; unset the variable to use that",
+        )
+    return found
+
+
+def _allowed(url: str, ours: str) -> str:
+    """An origin, when it is the one that a secret may go to, or on this machine; "" for every other."""
     try:
         parts = urlsplit(url.strip())
         port = parts.port
@@ -87,14 +120,22 @@ def _origin(url: str) -> str:
         parts, port = urlsplit(""), -1
     path = parts.path.rstrip("/")
     plain = path in ("", API_PATH) and not (parts.query or parts.fragment or parts.username or parts.password)
-    ours = parts.scheme == "https" and parts.hostname == "retake.tv" and port in (None, 443)
+    own = parts.scheme == "https" and parts.hostname == urlsplit(ours).hostname and port in (None, 443)
     local = parts.scheme in ("http", "https") and is_loopback(parts.hostname) and port != -1
-    if not (plain and (ours or local)):
+    if not (plain and (own or local)):
+        return ""
+    return ours if own else f"{parts.scheme}://{parts.netloc}"
+
+
+def _command(variable: str, text: str) -> tuple[str, ...]:
+    import shlex
+
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
         raise SettingsError(
-            f"RETAKE_API_URL is {url!r}; it may be {RETAKE} or a loopback address such as http://127.0.0.1:8080",
-            hint="the access token goes to retake.tv only; unset the variable to use retake.tv",
-        )
-    return RETAKE if ours else f"{parts.scheme}://{parts.netloc}"
+            f"{variable} is no command line: {error}", hint="write it as in a shell, with its quotes in pairs"
+        ) from None
 
 
 def _boundary(text: str) -> str:

@@ -6,10 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import quote
-
-from packaging.version import InvalidVersion, Version
 
 from retake_flow.actions.access import Access
 from retake_flow.actions.family import Family
@@ -27,19 +24,14 @@ class RetakeActions(Family):
 
     Args:
         access: The agent's credentials and client.
-        guide: The version of the guide that the flow was written for.
-        guides: The folder where changed guides are kept for the operator.
         now: Seconds since the epoch.
     """
 
-    def __init__(self, access: Access, guide: str, guides: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, access: Access, now: Callable[[], float] = time.time) -> None:
         self._access = access
-        self._guide = guide
-        self._guides = guides
         self._now = now
         self.tasks = {
             "credentials.load": self.load_credentials,
-            "retake.check_guide": self.check_guide,
             "retake.prepare_verify": self.prepare_verify,
             "retake.register": self.register,
             "retake.start_stream": self.start_stream,
@@ -50,26 +42,6 @@ class RetakeActions(Family):
             "retake.verify": self.verify,
         }
         self.checks = {"retake.register": self.was_registered, "retake.verify": self.was_verified}
-
-    async def check_guide(self, call: Call) -> Completion:
-        """Compare versions as versions; a changed guide is kept as a text for people and never acted on."""
-        client = self._access.client(anonymous=True)
-        written_for = str(call.inputs.get("written_for") or self._guide)
-        published = await client.skill()
-        value = {"version": published.version, "written_for": written_for, "path": ""}
-        if not written_for or _same(published.version, written_for):
-            return Completion("unchanged", value)
-        text = await client.guide()
-        self._guides.mkdir(parents=True, exist_ok=True)
-        path = self._guides / f"guide-{_file_name(published.version)}.md"
-        path.write_text(text, encoding="utf-8")
-        value["path"] = str(path)
-        message = (
-            f"the platform's guide is now version {published.version}; this flow was written for {written_for}. "
-            f"Its text is in {path}"
-        )
-        call.note("notice", kind="guide_changed", message=message)
-        return Completion("changed", value)
 
     async def load_credentials(self, call: Call) -> Completion:
         """Read the credentials."""
@@ -171,6 +143,7 @@ class RetakeActions(Family):
                 "viewers": status.viewers,
                 "uptime_seconds": status.uptime_seconds,
                 "user_db_id": status.user_db_id,
+                "token_address": self._access.known.token_address,
             }
         )
 
@@ -203,14 +176,3 @@ def _is_kept(found: Credentials) -> bool:
 
 def _summary(summary: StopSummary) -> dict[str, str | int]:
     return {"status": summary.status, "duration_seconds": summary.duration_seconds, "viewers": summary.viewers}
-
-
-def _same(published: str, written_for: str) -> bool:
-    try:
-        return Version(published) == Version(written_for)
-    except InvalidVersion:
-        return published == written_for
-
-
-def _file_name(version: str) -> str:
-    return "".join(sign if sign.isalnum() or sign in ".-_" else "_" for sign in version)[:40]

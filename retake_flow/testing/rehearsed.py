@@ -16,13 +16,19 @@ from typing import Any
 from retake_flow.actions.access import Access
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.comments import CommentActions
+from retake_flow.actions.guide import GuideActions
 from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
+from retake_flow.actions.public import PublicActions
 from retake_flow.actions.retake import RetakeActions
+from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio import StudioActions
+from retake_flow.actions.voice import VoiceActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
+from retake_flow.api.guides import Guides
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
@@ -49,6 +55,7 @@ from retake_flow.simulation.virtual_time import VirtualClock
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing.brain import Brain
+from retake_flow.testing.moltbook import Moltbook
 from retake_flow.testing.network import Network
 from retake_flow.testing.reached import Reached
 from retake_flow.testing.scene import RUN, Intervention, Prompter, Scene, entering
@@ -144,6 +151,7 @@ class Rehearsal:
         store: Makes the store.
         token: The token in the environment.
         responders: Who answers chat beside the greeter; a program is never started, one that is silent takes its place.
+        moltbook: The community where streams are shared; None when there is no key for it.
         within: Virtual seconds after which the run counts as endless.
         machine: Makes the machine of a flow.
     """
@@ -161,6 +169,7 @@ class Rehearsal:
     store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
     responders: dict[str, OpenResponder] = field(default_factory=lambda: {"command": Brain().opened})
+    moltbook: Moltbook | None = None
     within: float = 7200.0
     machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
 
@@ -280,8 +289,13 @@ class _Play:
             catalogue=CATALOGUE,
             actions=Performer(
                 OperatorActions(),
-                RetakeActions(access, flow.guide, rehearsal.folder / "guides", clock.now),
+                RetakeActions(access, clock.now),
+                GuideActions(access, flow.guide, Guides(rehearsal.folder / "guides"), clock.now),
+                SharingActions(rehearsal.moltbook.opened if rehearsal.moltbook else None),
                 StudioActions(self._stage, access),
+                VoiceActions(self._stage),
+                CommentActions(access),
+                PublicActions(access),
                 ChatActions(access, self._stage.say, clock.now, rehearsal.responders),
             ),
             store=store,

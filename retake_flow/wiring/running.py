@@ -15,27 +15,37 @@ from urllib.parse import urlsplit
 from retake_flow.actions.access import Access, MakeClient
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.comments import CommentActions
+from retake_flow.actions.guide import GuideActions
 from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
+from retake_flow.actions.public import PublicActions
 from retake_flow.actions.retake import RetakeActions
+from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio import StudioActions
+from retake_flow.actions.voice import VoiceActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
+from retake_flow.api.guides import Guides
+from retake_flow.api.moltbook import MoltbookClient
 from retake_flow.engine.clock import SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import CredentialsError, MissingProgram
+from retake_flow.errors import CredentialsError, MissingProgram, ResponderMissing
 from retake_flow.flow.model import Flow
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
+from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
-from retake_flow.responders import brain
+from retake_flow.responders import opening, requirements
+from retake_flow.responders.ledger import Ledger
+from retake_flow.responders.opening import Surroundings
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
-from retake_flow.settings import Settings, inherited, is_loopback
+from retake_flow.settings import Settings, inherited, is_loopback, variables
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio import programs
@@ -50,10 +60,11 @@ def new_id(flow: Flow) -> str:
 
 
 def require_programs(flow: Flow) -> None:
-    """Make sure that every program the flow's actions start is installed, and the operator's own are there.
+    """Make sure that every program the flow's actions start is installed, and whoever is to answer chat is there.
 
     Raises:
-        MissingProgram: Names all that are not, and the command that installs them.
+        MissingProgram: Names all that are not installed, and the command that installs them.
+        ResponderMissing: What is to answer chat is not there: a program, a function, a variable.
     """
     used = {state.do for state in flow.states.values() if state.do} | {a.do for a in flow.activities() if a.do}
     needed = {program for name in used for program in CATALOGUE[name].programs}
@@ -61,16 +72,21 @@ def require_programs(flow: Flow) -> None:
     if missing:
         names = ", ".join(program.name for program in missing)
         raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
-    for name in _brains(flow):
-        brain.program(name, Path(flow.file).parent, inherited())
+    folder, environment = Path(flow.file).parent, variables()
+    lacking = [each for said in _responders(flow) for each in requirements.missing(said, folder, environment)]
+    if len(lacking) == 1:
+        raise lacking[0]
+    if lacking:
+        messages = dict.fromkeys(f"{each.message} ({each.hint})" if each.hint else each.message for each in lacking)
+        raise ResponderMissing("\n".join(messages))
 
 
-def _brains(flow: Flow) -> Iterator[str]:
-    """The programs that answer chat, as far as the flow says before it runs which they are."""
+def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:
+    """Who is to answer chat, as far as the flow says before it runs."""
     for inputs in (*(state.inputs for state in flow.states.values()), *(each.inputs for each in flow.activities())):
         match inputs:
-            case {"responder": {"command": [str(name), *_]}}:
-                yield name
+            case {"responder": dict(said)}:
+                yield said
 
 
 def launcher(run: str) -> Launcher:
@@ -153,16 +169,21 @@ async def runner(
     """
     async with AsyncExitStack() as stack:
         starts = launcher(run.id)
-        stage = Stage(starts, stack.enter_context(work_folder()))
+        stage = Stage(starts, stack.enter_context(work_folder()), settings.voice, folder)
         access = Access(settings.credentials, settings.access_token, settings.origin, _client_at(settings.origin))
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
             access.keep_pace()
         actions = Performer(
             OperatorActions(),
-            RetakeActions(access, flow.guide, settings.state_folder / "guides"),
+            _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
+            RetakeActions(access),
+            GuideActions(access, flow.guide, Guides(settings.state_folder / "guides")),
             StudioActions(stage, access),
-            ChatActions(access, stage.say, time.time, {"command": partial(brain.opened, starts, folder)}),
+            VoiceActions(stage),
+            CommentActions(access),
+            PublicActions(access),
+            ChatActions(access, stage.say, time.time, _answering(starts, folder, settings, run)),
         )
         notices = Notices(told, clock=SystemClock(), note=lambda *a, **fields: made.note(*a, **fields), title=run.id)
         stack.push_async_callback(notices.close)
@@ -179,6 +200,20 @@ async def runner(
         )
         notices.missed(journal, run.gates)
         yield made
+
+
+def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
+    """The way to communities; a rehearsal tells nobody beyond this machine."""
+    if rehearsed and not is_loopback(urlsplit(settings.moltbook).hostname):
+        return SharingActions(None, "a rehearsal tells nobody beyond this machine")
+    key = settings.moltbook_key
+    return SharingActions(None) if key is None else SharingActions(partial(MoltbookClient, key, settings.moltbook))
+
+
+def _answering(starts: Launcher, folder: Path, settings: Settings, run: Run) -> Mapping[str, OpenResponder]:
+    """Who may answer chat."""
+    ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json")
+    return opening.responders(Surroundings(starts, folder, variables(), ledger, time.time))
 
 
 def _client_at(origin: str) -> MakeClient:

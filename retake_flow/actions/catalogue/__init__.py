@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from retake_flow.actions.catalogue import chat, operator, retake, studio
+from retake_flow.actions.catalogue import chat, operator, public, retake, sharing, studio, voice
 from retake_flow.flow.catalogue import Catalogue
 
-CATALOGUE: Final[Catalogue] = {spec.name: spec for family in (retake, studio, chat, operator) for spec in family.SPECS}
+CATALOGUE: Final[Catalogue] = {
+    spec.name: spec for family in (retake, studio, voice, chat, operator, sharing, public) for spec in family.SPECS
+}

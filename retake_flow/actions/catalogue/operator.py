@@ -6,6 +6,7 @@ from typing import Final
 
 from retake_flow.actions.catalogue.schemas import TEXT
 from retake_flow.flow.catalogue import ActionSpec
+from retake_flow.flow.vocabulary import TOLD
 
 SPECS: Final = (
     ActionSpec(
@@ -13,7 +14,12 @@ SPECS: Final = (
         "Tell the operator something: in the terminal, in the journal, and by notices.",
         inputs={
             "message": {**TEXT, "minLength": 1},
-            "kind": {"type": "string", "enum": ["told", "live", "trouble"], "default": "told"},
+            "kind": {
+                "type": "string",
+                "enum": ["live", *TOLD],
+                "default": "told",
+                "description": "What sort of notice it is; `shared` goes to the addresses of that audience alone.",
+            },
         },
         says="message",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, TEXT
+from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
 from retake_flow.flow.catalogue import ActionSpec, Idempotency
 
 SPECS: Final = (
@@ -15,10 +15,10 @@ SPECS: Final = (
         inputs={"written_for": {**TEXT, "description": "The version; by default the flow's `guide`."}},
         optional=frozenset({"written_for"}),
         outcomes=("unchanged", "changed"),
-        result={"version": TEXT, "written_for": TEXT, "path": TEXT},
+        result={"version": TEXT, "written_for": TEXT, "path": TEXT, "summary": TEXT},
         errors=CALLED,
         requests=("GET /skill.json",),
-        occasional={"GET /skill.md": "when the guide has changed"},
+        occasional={"GET /skill.md": "when the text of that version is not kept yet"},
     ),
     ActionSpec(
         "credentials.load",
@@ -88,7 +88,7 @@ SPECS: Final = (
     ActionSpec(
         "retake.stream_status",
         "Ask whether the stream is on air, and who watches.",
-        result={"is_live": FLAG, "viewers": COUNT, "uptime_seconds": COUNT, "user_db_id": TEXT},
+        result={"is_live": FLAG, "viewers": COUNT, "uptime_seconds": COUNT, "user_db_id": TEXT, "token_address": TEXT},
         pace=(3.0, inf),
         errors=CALLED,
         requests=("GET /agent/stream/status",),
@@ -101,5 +101,29 @@ SPECS: Final = (
         errors=CALLED,
         requests=("POST /agent/stream/stop",),
         samples={"status": "stopped"},
+    ),
+    ActionSpec(
+        "retake.comments",
+        "Read what others wrote in a chat, the agent's own or another's, without answering it.",
+        inputs={
+            "of": {**TEXT, "description": "A userDbId; by default the agent's own."},
+            "after": {**TEXT, "description": "The `cursor` of an earlier reading; only what is newer."},
+            "since": {**NUMBER, "description": "Only what is newer (epoch seconds)."},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+            "words": {"type": "array", "items": TEXT, "default": [], "description": "What is listened for."},
+        },
+        optional=frozenset({"of", "after", "since"}),
+        result={
+            "messages": {"type": "array", "items": {"type": "object"}},
+            "count": {**COUNT, "description": "How many were found; `messages` has the newest of them."},
+            "unanswered": {**COUNT, "description": "How many of them are newer than what the agent wrote last."},
+            "mentions": {**COUNT, "description": "In how many of them one of the `words` is said."},
+            "own_at": {**NUMBER, "description": "When the agent wrote there last; 0 when it did not."},
+            "cursor": TEXT,
+            "summary": {**TEXT, "description": "The last of those with one of the `words`, or else of all."},
+        },
+        errors=CALLED,
+        requests=("GET /agent/stream/comments",),
+        occasional={"GET /chat/": "when no session is active", **WHO_AM_I},
     ),
 )

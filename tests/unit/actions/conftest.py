@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from itertools import islice
 from pathlib import Path
@@ -15,13 +16,19 @@ import pytest
 from retake_flow.actions.access import Access
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.comments import CommentActions
+from retake_flow.actions.guide import GuideActions
 from retake_flow.actions.operator import OperatorActions
 from retake_flow.actions.performer import Performer
+from retake_flow.actions.public import PublicActions
 from retake_flow.actions.retake import RetakeActions
+from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio import StudioActions
+from retake_flow.actions.voice import VoiceActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
+from retake_flow.api.guides import Guides
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
@@ -29,6 +36,7 @@ from retake_flow.rehearsal.platform import Platform
 from retake_flow.settings import API_PATH, RETAKE
 from retake_flow.simulation.virtual_time import VirtualClock, run
 from retake_flow.testing.brain import Brain
+from retake_flow.testing.moltbook import Moltbook
 from retake_flow.testing.network import Network
 from retake_flow.testing.studio import FakeStage
 
@@ -41,13 +49,17 @@ class Set(SimpleNamespace):
     async def perform(self, do: str, memory: Any = None, scope: Any = None, **inputs: Any) -> Completion:
         """Perform an action; its result and the calls that it makes are those that the catalogue declares."""
         before = len(self.calls)
-        call = Call("run", "place", 1, do, inputs, memory or {}, "key", self._note, scope=scope)
+        call = Call("run", "place", 1, do, inputs, memory or {}, "key", self._note, keep=self._keep, scope=scope)
         done = await self.performer.perform(call)
+        for event, fields in done.notes:
+            self._note(event, **fields)
         spec = CATALOGUE[do]
         assert done.outcome in spec.outcomes
         assert set(done.value) <= set(spec.result)
         made = {f"{each.method} {each.path.removeprefix(API_PATH)}" for each in islice(self.calls, before, None)}
-        assert set(spec.requests) <= made <= {*spec.requests, *spec.occasional}
+        declared = {*spec.requests, *spec.occasional}
+        made = {next((call for call in declared if _is(call, each)), each) for each in made}
+        assert set(spec.requests) <= made <= declared
         return done
 
     async def happened(self, do: str, **inputs: Any) -> Completion | None:
@@ -59,10 +71,21 @@ class Set(SimpleNamespace):
     def _note(self, event: str, **fields: Any) -> None:
         self.notes.append({"event": event, **fields})
 
+    def _keep(self, memory: Any, notes: Any = ()) -> None:
+        self.kept = memory
+        for event, fields in notes:
+            self._note(event, **fields)
+
     @property
     def owl(self) -> Any:
         """The agent as the platform knows it."""
         return self.platform.agents.with_id("user_owl")
+
+
+def _is(declared: str, made: str) -> bool:
+    """Whether a call is the declared one: `:name` is a part of its path, what is in brackets may be missing."""
+    pattern = re.sub(r":\w+", "<>", declared).replace("[", "(").replace("]", ")?").replace("<>", "[^/]+")
+    return re.fullmatch(pattern, made) is not None
 
 
 Scene = Callable[[Set], Coroutine[Any, Any, Any]]
@@ -79,6 +102,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
         saved: Credentials | None = None,
         guide: str = "2.1.2",
         brain: Brain | None = None,
+        moltbook: Moltbook | None = None,
         **options: Any,
     ) -> Any:
         async def main() -> Any:
@@ -96,8 +120,13 @@ def play(tmp_path: Path) -> Callable[..., Any]:
             stage = FakeStage(platform, tmp_path)
             performer = Performer(
                 OperatorActions(),
-                RetakeActions(access, guide, tmp_path / "guides", clock.now),
+                RetakeActions(access, clock.now),
+                GuideActions(access, guide, Guides(tmp_path / "guides"), clock.now),
+                SharingActions(moltbook.opened if moltbook else None),
                 StudioActions(stage, access),
+                VoiceActions(stage),
+                CommentActions(access),
+                PublicActions(access),
                 ChatActions(access, stage.say, clock.now, {"command": brain.opened} if brain else None),
             )
             try:

@@ -1,0 +1,34 @@
+"""The declarations of the actions that share a stream where agents meet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retake_flow.actions.catalogue.schemas import TEXT
+from retake_flow.flow.catalogue import ActionSpec, Idempotency
+
+SPECS: Final = (
+    ActionSpec(
+        "share.moltbook",
+        "Post on Moltbook, when MOLTBOOK_API_KEY is set; `held` means that nobody sees it before `share.verify`.",
+        inputs={
+            "message": {**TEXT, "minLength": 1},
+            "title": {**TEXT, "minLength": 1},
+            "submolt": {**TEXT, "minLength": 1, "default": "general", "description": "The community, by name."},
+        },
+        outcomes=("done", "held", "skipped"),
+        result={"id": TEXT, "url": TEXT, "code": TEXT, "challenge": TEXT, "why": TEXT},
+        errors=("share",),
+        idempotency=Idempotency.ONCE,
+        public=frozenset({"title"}),
+        says="message",
+        samples={"url": "https://www.moltbook.com/post/‹id›"},
+    ),
+    ActionSpec(
+        "share.verify",
+        "Answer the challenge with which Moltbook holds a post back.",
+        inputs={"code": {**TEXT, "minLength": 1}, "answer": {**TEXT, "minLength": 1}},
+        errors=("share",),
+        idempotency=Idempotency.ONCE,
+    ),
+)

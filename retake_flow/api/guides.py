@@ -1,0 +1,184 @@
+"""The platform's guide as it was published, version by version, kept for people to read and compare.
+
+What is kept is text for people: nothing in it is ever acted on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from packaging.version import InvalidVersion, Version
+
+from retake_flow.api import private_file
+from retake_flow.api.models import Skill
+from retake_flow.controls import stripped
+
+#: So many versions are kept, the newest ones.
+MOST_KEPT: Final = 10
+#: Lines of a text that are compared; a guide has some hundreds.
+MOST_COMPARED: Final = 4000
+_MOST_HEADINGS = 6
+_LONGEST_HEADING = 60
+_SEEN = "seen.json"
+
+
+class Publisher(Protocol):
+    """Whoever publishes the guide: the client of retake.tv."""
+
+    async def skill(self) -> Skill:
+        """Which version it has."""
+        ...
+
+    async def guide(self) -> str:
+        """Its text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What has changed from one version to another.
+
+    Attributes:
+        lines: As `diff -u` writes them, without control characters.
+        added: How many lines are new.
+        removed: How many are gone.
+        headings: The sections in which something has changed, in their order.
+    """
+
+    lines: tuple[str, ...]
+    added: int
+    removed: int
+    headings: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """It in one sentence."""
+        if not (self.added or self.removed):
+            return "Its text has not changed."
+        shown = [f"“{heading}”" for heading in self.headings[:_MOST_HEADINGS]]
+        more = len(self.headings) - len(shown)
+        where = f" under {', '.join(shown)}" if shown else ""
+        return f"Lines added: {self.added}, removed: {self.removed}{where}{f' and {more} more' if more > 0 else ''}."
+
+
+class Guides:
+    """The guides that are kept in a folder.
+
+    Args:
+        folder: Where; made when something is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, version: str) -> Path:
+        """Where a version is, or would be."""
+        name = "".join(sign if sign.isalnum() or sign in ".-_" else "_" for sign in version)[:40]
+        return self._folder / f"guide-{name}.md"
+
+    def text(self, version: str) -> str | None:
+        """The text of a version, if it is kept."""
+        try:
+            return self.path(version).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def versions(self) -> list[str]:
+        """The versions that are kept, the oldest first."""
+        found = (file.name.removeprefix("guide-").removesuffix(".md") for file in self._folder.glob("guide-*.md"))
+        return sorted(found, key=_order)
+
+    @property
+    def seen(self) -> tuple[str, float] | None:
+        """The version that was published when somebody looked last, and when that was (epoch seconds)."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            data = json.loads((self._folder / _SEEN).read_text(encoding="utf-8"))
+            return str(data["version"]), float(data["at"])
+        return None
+
+    async def published(self, by: Publisher, now: float) -> str:
+        """Look which version is published now.
+
+        Raises:
+            PlatformError: It does not say.
+        """
+        version = (await by.skill()).version
+        self._keep(self._folder / _SEEN, json.dumps({"version": version, "at": now}))
+        return version
+
+    async def fetched(self, by: Publisher, version: str) -> Path:
+        """Make sure that the text of the version that is published now is kept; it is asked for only once.
+
+        Raises:
+            PlatformError: It cannot be had.
+        """
+        path = self.path(version)
+        if not path.exists():
+            self._keep(path, await by.guide())
+            by_age = sorted(self._folder.glob("guide-*.md"), key=lambda file: file.stat().st_mtime_ns)
+            for old in by_age[:-MOST_KEPT]:
+                old.unlink(missing_ok=True)
+        return path
+
+    def before(self, version: str, wanted: str = "") -> str:
+        """The version to compare another with: the wanted one when it is kept, else the next older; "" if none is."""
+        others = [each for each in self.versions() if self.path(each) != self.path(version)]
+        if any(self.path(each) == self.path(wanted) for each in others):
+            return wanted
+        older = [each for each in others if _order(each) < _order(version)]
+        return older[-1] if older else ""
+
+    def difference(self, old: str, new: str) -> Difference | None:
+        """What has changed between two versions; None when one of them is not kept."""
+        before, after = self.text(old), self.text(new)
+        return None if before is None or after is None else compared(before, after, old, new)
+
+    def _keep(self, path: Path, text: str) -> None:
+        private_file.replace(path, text.encode("utf-8", "replace"))
+
+
+def compared(before: str, after: str, old: str = "before", new: str = "after") -> Difference:
+    """The difference between two texts."""
+    was, now = _lines(before), _lines(after)
+    lines = tuple(difflib.unified_diff(was, now, f"guide {old}", f"guide {new}", lineterm=""))
+    sections: dict[str, None] = {}
+    for tag, _, _, first, last in difflib.SequenceMatcher(None, was, now).get_opcodes():
+        if tag != "equal":
+            sections |= dict.fromkeys(_headings(now, first, last))
+    signs = [line[:1] for line in lines[2:]]
+    return Difference(lines, signs.count("+"), signs.count("-"), tuple(sections))
+
+
+def same(published: str, written_for: str) -> bool:
+    """Whether two versions are one, in whatever way they are written."""
+    try:
+        return Version(published) == Version(written_for)
+    except InvalidVersion:
+        return published == written_for
+
+
+def _lines(text: str) -> list[str]:
+    return stripped(text).splitlines()[:MOST_COMPARED]
+
+
+def _headings(lines: list[str], first: int, last: int) -> list[str]:
+    """The headings of the sections that some lines are in."""
+    begins = next((number for number in range(min(first, len(lines) - 1), -1, -1) if _HEADING.match(lines[number])), 0)
+    found = (_HEADING.match(line) for line in lines[begins : max(last, begins + 1)])
+    return [match[1].strip(" *#_")[:_LONGEST_HEADING] for match in found if match]
+
+
+_HEADING = re.compile(r"#{1,6} +(\S.*)")
+
+
+def _order(version: str) -> tuple[int, Version, str]:
+    try:
+        return 1, Version(version), version
+    except InvalidVersion:
+        return 0, Version("0"), version

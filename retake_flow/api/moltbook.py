@@ -1,0 +1,156 @@
+"""Moltbook, a community of agents: a post there, by its public API.
+
+The key goes to https://www.moltbook.com and nowhere else: Moltbook itself redirects its other names there and loses the
+key on the way, and no redirect is followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+
+from retake_flow.api.answers import Response, parse_json, retry_after
+from retake_flow.api.fields import identifier, member
+from retake_flow.api.models import is_plain
+from retake_flow.api.protocol import Request
+from retake_flow.api.transport import Transport
+from retake_flow.controls import stripped
+from retake_flow.errors import PlatformError, Redirected, ShareFailed
+from retake_flow.redact import Secret, scrub
+from retake_flow.settings import API_PATH, MOLTBOOK
+
+#: The longest title that Moltbook takes.
+LONGEST_TITLE: Final = 300
+_MOST_WORDS = 200
+_LONGEST_CHALLENGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What became of a post.
+
+    Attributes:
+        id: Moltbook's; "" when it tells none.
+        url: Where it can be read; "" when that is not known.
+        code: What names the challenge that holds it back; "" when it is published.
+        challenge: The question that has to be answered before anybody sees it.
+    """
+
+    id: str
+    url: str
+    code: str = ""
+    challenge: str = ""
+
+    @classmethod
+    def parse(cls, answer: Mapping[str, Any]) -> Self:
+        """Read the answer to a post, in any of the shapes that are known of it."""
+        places = (member(answer, "post"), member(answer, "data"), answer)
+        held = next((found for place in places if (found := member(place, "verification"))), {})
+        key = _first(places, "id", "post_id")
+        return cls(
+            id=key,
+            url=_address(_first(places, "url"), key),
+            code=identifier(held, "verification_code", "code") or _first(places, "verification_code"),
+            challenge=stripped(_first((held, *places), "challenge_text", "challenge"))[:_LONGEST_CHALLENGE],
+        )
+
+
+class MoltbookClient:
+    """Writes for an agent that Moltbook knows. Use as `async with`.
+
+    Nothing is sent twice: who asks for a post gets one at most, and is told when nobody knows whether it is there.
+
+    Args:
+        key: The agent's key; one that is not for this origin is not sent to it.
+        origin: https://www.moltbook.com, or what stands for it on this machine.
+        transport: Instead of the network.
+    """
+
+    def __init__(self, key: Secret, origin: str = MOLTBOOK, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        # What stands for Moltbook in a rehearsal has no business with the key.
+        self._key = key if origin == MOLTBOOK else Secret("moltbook_rehearsal")
+        self._transport = Transport(origin, transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.close()
+
+    async def post(self, title: str, content: str, submolt: str) -> Post:
+        """Post a text.
+
+        Args:
+            title: On one line; what is too long is cut.
+            content: The text.
+            submolt: The community, by name.
+
+        Raises:
+            ShareFailed: It was not posted, or nobody knows whether it was.
+        """
+        # The community's field was renamed; each generation of the API ignores the name that it does not know.
+        form = {
+            "title": " ".join(title.split())[:LONGEST_TITLE],
+            "content": content,
+            "submolt_name": submolt,
+            "submolt": submolt,
+        }
+        return Post.parse(await self._call("/posts", form))
+
+    async def verify(self, code: str, answer: str) -> None:
+        """Answer the challenge that holds a post back.
+
+        Raises:
+            ShareFailed: The answer is wrong, or came too late.
+        """
+        await self._call("/verify", {"verification_code": code, "answer": answer})
+
+    async def _call(self, path: str, form: Mapping[str, str]) -> Mapping[str, Any]:
+        request = Request("POST", API_PATH + path, json=form, repeatable=False)
+        if not is_plain(self._key.reveal()):
+            raise ShareFailed("MOLTBOOK_API_KEY has blanks or signs in it that no key has", hint="check that setting")
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {self._key.reveal()}",
+        }
+        try:
+            response = await self._transport.send(request, headers)
+        except Redirected:
+            raise ShareFailed("Moltbook answered with a redirect, which is not followed") from None
+        except PlatformError as error:
+            raise ShareFailed(error.message.replace("retake.tv", "Moltbook")) from None
+        return _read(request, response)
+
+
+def _read(request: Request, response: Response) -> Mapping[str, Any]:
+    try:
+        value = parse_json(response.body)
+    except ValueError:
+        value = None
+    data: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    if 200 <= response.status < 300 and data and data.get("success") is not False:
+        return data
+    said = " ".join(stripped(scrub(identifier(data, "error", "message", "hint"))).split())[:_MOST_WORDS]
+    words = f": {said}" if said else ""
+    failure = ShareFailed(f"Moltbook did not take it ({request.call}, status {response.status}){words}")
+    if response.status in (401, 403):
+        failure.hint = "check MOLTBOOK_API_KEY, and that a person has claimed the agent on Moltbook"
+    failure.retry_after = retry_after(response.headers)
+    raise failure
+
+
+def _first(places: tuple[Mapping[str, Any], ...], *names: str) -> str:
+    return next((found for place in places if (found := identifier(place, *names))), "")
+
+
+def _address(told: str, key: str) -> str:
+    url = f"{MOLTBOOK}/post/{key}" if key and not told else told
+    url = MOLTBOOK + url if url.startswith("/") else url
+    return url if url.startswith("https://") and is_plain(url) else ""
