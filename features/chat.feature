@@ -205,7 +205,8 @@ Feature: Chat
       And no rule of the platform was broken
 
     Scenario: Chat is read on while the brain thinks
-      Given the brain thinks for 7 s
+      Given the platform tells nothing in real time
+      And the brain thinks for 7 s
       And these viewers
         | at | name | text |
         | 3  | mira | hi   |

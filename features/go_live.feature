@@ -46,7 +46,7 @@ Feature: Going live
   Scenario Outline: Chat is read from the first second on air
     Given each answer takes <latency> s
     When the agent goes live
-    Then chat is read within 3 s of going live, and every 8.5 s at least
+    Then chat is read within 3 s of going live, and every 11.5 s at least
 
     Examples:
       | latency |
@@ -72,7 +72,7 @@ Feature: Going live
     Then the run is completed
     And it has been on air 1 times
     And thumbnails follow each other after 300 s at most
-    And chat is read within 3 s of going live, and every 8.5 s at least
+    And chat is read within 3 s of going live, and every 11.5 s at least
     And GET /agent/stream/status was never called closer than 3 s
     And no rule of the platform was broken
 

@@ -27,11 +27,12 @@ class Aloud:
         self._note = note
         self._waiting: deque[str] = deque()
         self._speaking: asyncio.Task[None] | None = None
+        self._told = ""
 
     def say(self, text: str) -> None:
         """Have a text spoken after those before it."""
         if len(self._waiting) == _MOST:
-            self._note("chat_unspoken", text=text, message="too much waits to be spoken")
+            self._tell(text, "too much waits to be spoken")
             return
         self._waiting.append(text)
         if self._speaking is None or self._speaking.done():
@@ -53,5 +54,12 @@ class Aloud:
             text = self._waiting.popleft()
             try:
                 await self._speak(text)
+                self._told = ""
             except RetakeFlowError as error:
-                self._note("chat_unspoken", text=text, message=error.message)
+                self._tell(text, error.message)
+
+    def _tell(self, text: str, message: str) -> None:
+        # A voice that is not there is told of once, and not with each answer.
+        if message != self._told:
+            self._note("chat_unspoken", text=text, message=message)
+        self._told = message

@@ -22,7 +22,7 @@ from retake_flow.ports.realtime import OpenRealtime
 PAGE = 100
 MOST_PAGES = 50
 #: Seconds between two questions for the chat while all is told in real time.
-CALM = 9.0
+CALM = 7.5
 
 _PACE = 2.0  # platform.md: no more often than this, in seconds
 _SOONEST = 1.5  # seconds; who is woken in between need not ask again

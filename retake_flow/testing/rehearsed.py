@@ -60,6 +60,7 @@ from retake_flow.testing.network import Network
 from retake_flow.testing.reached import Reached
 from retake_flow.testing.scene import RUN, Intervention, Prompter, Scene, entering
 from retake_flow.testing.studio import FakeStage, Trouble
+from retake_flow.testing.wire import Wire
 
 AGENT = PreparedAgent("night-owl", Secret("rtk_rehearsed_night_owl"), "user_owl")
 
@@ -296,7 +297,14 @@ class _Play:
                 VoiceActions(self._stage),
                 CommentActions(access),
                 PublicActions(access),
-                ChatActions(access, self._stage.say, clock.now, rehearsal.responders),
+                ChatActions(
+                    access,
+                    self._stage.say,
+                    clock.now,
+                    rehearsal.responders,
+                    Wire(self._platform).opened,
+                    self._stage.speak,
+                ),
             ),
             store=store,
             clock=clock,

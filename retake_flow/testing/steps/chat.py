@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import cast
@@ -10,7 +11,7 @@ import pytest
 from pytest_bdd import given, parsers, then
 
 from retake_flow.rehearsal.options import ChatShape
-from retake_flow.rehearsal.script import Cue, CueType
+from retake_flow.rehearsal.script import Cue, CueType, Side
 from retake_flow.testing.brain import Brain
 from retake_flow.testing.cells import Table
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
@@ -24,12 +25,33 @@ def shape(rehearsal: Rehearsal, shape: str) -> None:
     rehearsal.options = replace(rehearsal.options, chat_shape=cast(ChatShape, shape))
 
 
+@given("the platform tells nothing in real time")
+def no_realtime(rehearsal: Rehearsal) -> None:
+    """It has no such connection, so that chat has to be asked for."""
+    rehearsal.options = replace(rehearsal.options, realtime=False)
+
+
 @given("these viewers")
 def viewers(rehearsal: Rehearsal, datatable: Table) -> None:
     """What is done by whom, `at` so many seconds after going live."""
-    cues = (Cue(float(row["at"]), row["name"], cast(CueType, row.get("type", "message")), row["text"])
-            for row in rows(datatable))  # fmt: skip
+    cues = (
+        Cue(
+            float(row["at"]),
+            row["name"],
+            cast(CueType, row.get("type", "message")),
+            _written(row.get("text", "")),
+            float(row.get("amount", "0")),
+            cast(Side, row.get("side", "buy")),
+        )
+        for row in rows(datatable)
+    )
     rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, *cues))
+
+
+def _written(cell: str) -> str:
+    """A text as it is sent: `\\e`, `\\a` and `\\uXXXX` stand for what cannot be written in a table."""
+    named = cell.replace("\\e", "\x1b").replace("\\a", "\x07").replace("\\n", "\n")
+    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), named)
 
 
 @given(parsers.parse("{count:d} viewers who all write at {at:g} s"))
