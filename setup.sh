@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up a virtual environment with retake-flow and its development tools, and the programs a stream needs.
+# Sets up a virtual environment with retake-flow and its development tools, and the programs a stream needs, or speaks with.
 # System packages are installed by apt when this runs as root; otherwise the exact command is named.
 # `sh setup.sh VENV tests` also gets the server that the tests of the store start for themselves.
 set -eu
@@ -33,6 +33,20 @@ if [ "$purpose" = tests ] && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>
         packages="$packages postgresql"
     else
         echo "PostgreSQL is not installed, so the tests that need it are skipped: sudo apt install postgresql" >&2
+    fi
+fi
+
+# A stream goes on without these, with a silent track.
+optional=
+want() { command -v "$1" >/dev/null 2>&1 || optional="$optional $2"; }
+want pulseaudio pulseaudio
+want paplay pulseaudio-utils
+want espeak-ng espeak-ng
+if [ -n "$optional" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        packages="$packages$optional"
+    else
+        echo "A stream will not speak until this is installed: sudo apt install$optional" >&2
     fi
 fi
 

@@ -24,10 +24,12 @@ def doctor(args: argparse.Namespace) -> int:
         terminal.emit(found)
         return 0 if found["ready"] else 6
     for program in found["programs"]:
-        mark = "ok     " if program["path"] else "MISSING"
-        terminal.say(f"{mark}  {program['name']:<10} {program['purpose']:<45} {program['path'] or ''}".rstrip())
+        mark = "ok" if program["path"] else "MISSING" if program["required"] else "none"
+        terminal.say(f"{mark:<7}  {program['name']:<10} {program['purpose']:<45} {program['path'] or ''}".rstrip())
     if found["install"]:
         terminal.say(f"\nInstall what is missing:\n    {found['install']}\n")
+    if found["install_optional"]:
+        terminal.say(f"\nA stream can do without the rest; for speech on it install:\n    {found['install_optional']}\n")
     account = found["credentials"]
     terminal.say(f"{'ok     ' if account['ok'] else 'PROBLEM'}  credentials: {account['message']}")
     terminal.say(f"ok       platform: {found['platform']}")

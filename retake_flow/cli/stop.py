@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from retake_flow.cli.durations import span
 
 if TYPE_CHECKING:
-    from retake_flow.ports.runs import Request, Runs, Stored
+    from retake_flow.ports.runs import Runs, Stored, Wish
 
 _EVERY = 0.1
 
@@ -36,7 +36,7 @@ def kill(args: argparse.Namespace) -> int:
     return _end(args, "kill")
 
 
-def _end(args: argparse.Namespace, what: Request) -> int:
+def _end(args: argparse.Namespace, what: Wish) -> int:
     from contextlib import closing
 
     from retake_flow.settings import Settings
@@ -113,7 +113,7 @@ def _forget(rehearsal: str) -> None:
     rehearsing.forget(Path(rehearsal))
 
 
-def _tell(stored: Stored, what: Request, *, already: bool, as_json: bool) -> None:
+def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
     from retake_flow.cli import printable, terminal
     from retake_flow.run.records import plain
 
@@ -132,7 +132,7 @@ def _tell(stored: Stored, what: Request, *, already: bool, as_json: bool) -> Non
     terminal.advise(_next(stored, what))
 
 
-def _next(stored: Stored, what: Request) -> str:
+def _next(stored: Stored, what: Wish) -> str:
     """What a person can do about a run that does not end."""
     from retake_flow.cli import printable
 

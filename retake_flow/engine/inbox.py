@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 
 from retake_flow.errors import Fenced, StoreError
 from retake_flow.ports.clock import Clock
-from retake_flow.ports.runs import Inbox
+from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run.events import GateAnswered
 
 #: How often to look, in seconds.
@@ -21,6 +21,7 @@ class InboxWatch:
         post: Takes the answers of people, urgently.
         stop: Is called when somebody asks the run to stop.
         kill: Is called when somebody asks to kill it.
+        heed: Takes whatever else somebody asks.
 
     Attributes:
         failure: That another process has taken the run over.
@@ -32,11 +33,13 @@ class InboxWatch:
         post: Callable[[GateAnswered], None],
         stop: Callable[[str], None],
         kill: Callable[[], None],
+        heed: Callable[[Request], None],
     ) -> None:
         self._inbox = inbox
         self._post = post
         self._stop = stop
         self._kill = kill
+        self._heed = heed
         self._taken: set[str] = set()
         self.failure: Fenced | None = None
 
@@ -50,11 +53,14 @@ class InboxWatch:
             StoreError: It cannot be read.
             Fenced: Another process has taken the run over.
         """
-        for what in self._inbox.requests():
-            if what == "stop":
-                self._stop("stopped from another process")
-            else:
-                self._kill()
+        for request in self._inbox.requests():
+            match request.what:
+                case "stop":
+                    self._stop("stopped from another process")
+                case "kill":
+                    self._kill()
+                case _:
+                    self._heed(request)
         return self.answers(gates)
 
     def answers(self, gates: Container[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from retake_flow.engine import performance, undoing
+from retake_flow.engine import outside, performance, undoing, word
 from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.macrostep import group
@@ -19,7 +19,7 @@ from retake_flow.flow.catalogue import Catalogue
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.journal import Listener, RunStore
-from retake_flow.ports.runs import Inbox
+from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run import events, records
 from retake_flow.run.asking import told
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
@@ -76,7 +76,9 @@ class Runner:
         self._mailbox = Mailbox()
         self._driving: asyncio.Task[Run] | None = None
         self._killed = False
-        self._inbox = None if inbox is None else InboxWatch(inbox, self._post_urgently, self.stop, self.kill)
+        self._inbox: InboxWatch | None = None
+        if inbox is not None:
+            self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed)
 
     async def drive(self) -> Run:
         """Take the run to its end, or to where nothing but a person can take it further.
@@ -117,12 +119,14 @@ class Runner:
         """Ask the run to end in order; goes before whatever else waits."""
         self._post_urgently(events.StopRequested(reason))
 
-    def send(self, name: str, data: Mapping[str, Any]) -> None:
+    def send(self, name: str, data: Mapping[str, Any], by: str = "", request: int = 0) -> None:
         """Let something that happened outside be an event of the run.
 
         Args:
             name: The event.
             data: What expressions see of it, as `event.NAME`.
+            by: Who says so, when that is known.
+            request: The number of the request that brought it, or 0.
 
         Raises:
             EventRefused: No active state has a route for it.
@@ -130,7 +134,7 @@ class Runner:
         if not self._machine.expects(self.run, name):
             expected = ", ".join(self._machine.expected(self.run)) or "nothing"
             raise EventRefused(f"{self.run.state!r} does not expect the event {name!r}", hint=f"expected: {expected}")
-        self._post(events.Raised(name, data))
+        self._post(events.Raised(name, data, by, request))
 
     def answer(self, gate: str, answer: Answer) -> None:
         """Give the answer to an open question, when no inbox brings it."""
@@ -156,6 +160,21 @@ class Runner:
         """See at once what others ask and have answered."""
         if self._inbox is not None:
             self._inbox.look(self.run.gates)
+
+    def _heed(self, request: Request) -> None:
+        """Do what somebody outside has asked, beside ending the run."""
+        if request.what == "say":
+            call = Call(self.run.id, "say", 1, "", {}, {}, f"{self.run.id}/say/{request.number}", self.note)
+            ways = word.there(self._machine.flow, self.run)
+            self._scope(_OWN).start(word.say(request, ways, call, self._actions), "say")
+            return
+        name, by = str(request.data.get("name", "")), str(request.data.get("by", ""))
+        try:
+            data = outside.fitting(self._machine.flow, name, request.data.get("data", {}))
+            self.send(name, data, by, request.number)
+        except EventRefused as error:
+            about = {"name": name, "by": by, "message": error.message, "hint": error.hint}
+            self.note("event_refused", request=request.number, **about)
 
     # --- from the start, or from where it was -------------------------------------------------------------
 

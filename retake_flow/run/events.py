@@ -159,10 +159,17 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """Something happened outside that the flow wants to know of."""
+    """Something happened outside that the flow wants to know of.
+
+    Attributes:
+        by: Who says so, when that is known.
+        request: The number of the request that brought it, or 0.
+    """
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    by: str = ""
+    request: int = 0
 
 
 @dataclass(frozen=True, slots=True)

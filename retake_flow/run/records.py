@@ -60,7 +60,8 @@ def of_event(event: events.Event, at: float) -> list[Record]:
         case events.StopRequested():
             return [record("stop_requested", at, reason=event.reason)]
         case events.Raised():
-            return [record("event_raised", at, name=event.name, data=event.data)]
+            asked = {"by": event.by, "request": event.request} if event.request else {}
+            return [record("event_raised", at, name=event.name, data=event.data, **asked)]
         case events.TimerFired() if event.purpose != "again":
             return [record("timer_fired", at, state=event.state, visit=event.visit, purpose=event.purpose)]
         case events.ActionNotDone() | events.ActionInDoubt():

@@ -15,7 +15,7 @@ from retake_flow.ports.runs import Holder, Summary
 from retake_flow.run.run import Phase
 
 #: The version of the tables that is known here; `migrations.STEPS` leads to it.
-VERSION = 1
+VERSION = 2
 
 _COLUMNS = (
     "id, flow, agent, phase, state, outcome, reason, holder_host, holder_pid, holder_started, created, updated,"

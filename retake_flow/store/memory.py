@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from retake_flow.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld, StoreError
-from retake_flow.ports.runs import Holder, OpenGate, Request, Stored, Summary
+from retake_flow.ports.runs import Holder, OpenGate, Request, Stored, Summary, Wish
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.codec import decode, encode
 from retake_flow.run.gates import Answer, Gate
@@ -34,6 +35,7 @@ class _Kept:
     journal: list[Record] = field(default_factory=list)
     gates: dict[str, _Asked] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    asked: int = 0
 
 
 class MemoryRuns:
@@ -94,9 +96,12 @@ class MemoryRuns:
         """The records of a run with their numbers (from 1), those after a number."""
         return list(enumerate(self._of(run).journal, 1))[after:]
 
-    def request(self, run: str, what: Request) -> None:
-        """Ask whoever drives a run to `stop` or `kill` it."""
-        self._of(run).requests.append(what)
+    def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
+        """Ask something of whoever drives a run."""
+        kept = self._of(run)
+        kept.asked += 1
+        kept.requests.append(Request(what, dict(data or {}), kept.asked))
+        return kept.asked
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
         """The gates that are open and not answered, the oldest first."""
@@ -168,9 +173,14 @@ class MemoryClaim:
             self._kept.requests.clear()
         self._kept.stored = replace(self._kept.stored, run=_surviving(run), updated=self._now())
         self._kept.journal.extend(records)
-        if any(record["event"] == "stop_requested" for record in records):
-            del self._kept.requests[: self._heard]
-            self._heard = 0
+        stopped = any(record["event"] == "stop_requested" for record in records)
+        done = {record["request"] for record in records if "request" in record}
+        self._kept.requests = [
+            asked
+            for asked in self._kept.requests
+            if asked.number not in done
+            and not (stopped and asked.number <= self._heard and asked.what in ("stop", "kill"))
+        ]
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
         """Write, and keep a new text of the flow for the run."""
@@ -180,8 +190,8 @@ class MemoryClaim:
     def requests(self) -> list[Request]:
         """What others have asked of the run, oldest first, each once in this claim."""
         self._fence()
-        new = self._kept.requests[self._heard :]
-        self._heard = len(self._kept.requests)
+        new = [asked for asked in self._kept.requests if asked.number > self._heard]
+        self._heard = max(self._heard, self._kept.asked)
         return new
 
     def answers(self) -> Mapping[str, Answer]:

@@ -16,6 +16,7 @@ from retake_flow.studio.display import checked_size
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.progress import Progress, ProgressReader
+from retake_flow.studio.sound import SILENCE, AudioInput
 from retake_flow.studio.specification import ProcessSpec
 
 FRAMERATE = 30
@@ -56,7 +57,12 @@ class Encoder:
 
 
 def specification(
-    push_url: Secret, display: str, size: str, framerate: int = FRAMERATE, bitrate: str = BITRATE
+    push_url: Secret,
+    display: str,
+    size: str,
+    framerate: int = FRAMERATE,
+    bitrate: str = BITRATE,
+    audio: AudioInput = SILENCE,
 ) -> ProcessSpec:
     """How the encoder is started: the guide's command line (section 4), with the marked additions.
 
@@ -73,12 +79,15 @@ def specification(
             # makes the encoder ready.
             *("-hide_banner", "-loglevel", "error", "-nostats"),
             *("-progress", "pipe:1", "-stats_period", "0.1"),
-            # Added: without it ffmpeg, when the display dies, sends the silent sound alone, as fast as it can.
+            # Added: without it ffmpeg, when the display dies, sends the silent sound alone, as fast as it can; and when
+            # the sound dies, the picture alone, which players do not show.
             "-xerror",
+            *(audio.options if audio.slow else ()),
             *("-thread_queue_size", "512"),  # prevents dropped frames (guide)
             *("-f", "x11grab", "-video_size", checked_size(size), "-framerate", str(framerate), "-i", display),
             # The player shows nothing without an audio track (guide).
-            *("-f", "lavfi", "-i", "anullsrc=channel_layout=stereo:sample_rate=44100"),
+            *(() if audio.slow else audio.options),
+            *audio.filters,
             *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"),
             *_rate(bitrate),
             *("-pix_fmt", "yuv420p"),  # what browsers decode (guide)
@@ -89,6 +98,7 @@ def specification(
             # in the process list while it runs. It is in none of our texts.
             *("-f", "flv", push_url),
         ),
+        environment=audio.environment,
         ready_within=20.0,
         stop_signal=signal.SIGINT,  # it then closes the stream in order
         grace=5.0,
@@ -104,6 +114,7 @@ async def push(
     size: str,
     framerate: int = FRAMERATE,
     bitrate: str = BITRATE,
+    audio: AudioInput = SILENCE,
 ) -> AsyncIterator[Encoder]:
     """An encoder that has sent its first frames.
 
@@ -114,6 +125,7 @@ async def push(
         size: How much of it, in pixels, such as `1280x720`.
         framerate: Frames per second.
         bitrate: Of the video, such as `1500k`.
+        audio: What is heard.
 
     Raises:
         InputError: A setting cannot be used.
@@ -128,7 +140,7 @@ async def push(
     async def sending(_: Process) -> None:
         await reader.sending.wait()
 
-    spec = specification(push_url, display, size, framerate, bitrate)
+    spec = specification(push_url, display, size, framerate, bitrate, audio)
     async with launcher.process(spec, sending, stdout=reader.feed) as process:
         frames = reader.latest.frame if reader.latest else 0
         yield Encoder(process, reader, {"display": display, "size": size, "frames": frames})

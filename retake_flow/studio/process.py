@@ -100,6 +100,13 @@ class Process(asyncio.SubprocessProtocol):
         if pipe is not None and not pipe.is_closing():
             cast(asyncio.WriteTransport, pipe).write(data)
 
+    def finish(self, data: bytes) -> None:
+        """Write to its standard input and close it; of no effect when it reads nothing any more."""
+        pipe = self._transport.get_pipe_transport(0) if self._transport else None
+        if pipe is not None and not pipe.is_closing():
+            cast(asyncio.WriteTransport, pipe).write(data)
+            pipe.close()  # what is still to be written is written first
+
     async def exited(self, within: float) -> bool:
         """Wait at most `within` seconds for its end, and say whether it came."""
         return not self.alive or await _at_most(within, self._exited)

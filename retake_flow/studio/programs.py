@@ -13,14 +13,15 @@ from retake_flow.errors import MissingProgram
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program, the Debian package that brings it, and what it is for."""
+    """A program, the Debian package that brings it, what it is for, and whether there is no stream without it."""
 
     name: str
     package: str
     purpose: str
+    required: bool = True
 
 
-# The packages are the ones of the guide's one-time set-up (section 4).
+# The required packages are the ones of the guide's one-time set-up (section 4).
 PROGRAMS = (
     Program("Xvfb", "xvfb", "the virtual display"),
     Program("openbox", "openbox", "the window manager on the display"),
@@ -28,6 +29,9 @@ PROGRAMS = (
     Program("ffmpeg", "ffmpeg", "the encoder"),
     Program("ffprobe", "ffmpeg", "the check of a recording"),
     Program("scrot", "scrot", "the screenshots for thumbnails"),
+    Program("pulseaudio", "pulseaudio", "the sound, without which a stream is silent", required=False),
+    Program("paplay", "pulseaudio-utils", "what plays speech", required=False),
+    Program("espeak-ng", "espeak-ng", "the voice, unless another is set", required=False),
 )
 
 
@@ -37,9 +41,10 @@ def found(name: str, environment: Mapping[str, str]) -> Path | None:
     return Path(place) if place else None
 
 
-def missing(environment: Mapping[str, str]) -> list[Program]:
-    """The programs of the studio that are not installed."""
-    return [program for program in PROGRAMS if found(program.name, environment) is None]
+def missing(environment: Mapping[str, str], *, required: bool = True) -> list[Program]:
+    """The programs that are not installed, of those that a stream needs, or of the others."""
+    sought = (program for program in PROGRAMS if program.required is required)
+    return [program for program in sought if found(program.name, environment) is None]
 
 
 def install_command(programs: Iterable[Program]) -> str:

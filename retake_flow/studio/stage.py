@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from retake_flow.errors import NoDisplay
+from retake_flow.errors import NoDisplay, NoVoice
 from retake_flow.redact import Secret
-from retake_flow.studio import encoder, screenshot, window
 from retake_flow.studio.display import SIZE, Display, open_display
-from retake_flow.studio.encoder import BITRATE, FRAMERATE, Encoder
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.progress import Progress
+from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
+from retake_flow.studio.speech import EMBEDDED, Voice
 from retake_flow.studio.stream_log import StreamLog
 from retake_flow.studio.window import Window
+
+from retake_flow.studio import encoder, screenshot, window
+from retake_flow.studio.encoder import BITRATE, FRAMERATE, Encoder
+
+# An encoder that began without the sound would stay silent as long as it lasts.
+SOUND_WITHIN = 5.0
 
 
 class Stage:
@@ -24,12 +32,14 @@ class Stage:
     `retake_flow.ports.services.Service`.
     """
 
-    def __init__(self, launcher: Launcher, folder: Path) -> None:
+    def __init__(self, launcher: Launcher, folder: Path, voice: Sequence[str] = (), home: Path | None = None) -> None:
         """Set up a studio.
 
         Args:
             launcher: Starts the programs.
             folder: Where the stream log and the screenshots go; it is created when missing.
+            voice: The program that speaks; the embedded one by default.
+            home: Where the operator's own programs run; `folder` by default.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
@@ -37,6 +47,12 @@ class Stage:
         self._launcher = launcher
         self._display: Display | None = None
         self._encoder: Encoder | None = None
+        self._home = home or folder
+        self._default = tuple(voice) or EMBEDDED
+        self._voice = Voice(launcher, self._home, self._default)
+        self._sound: Sound | None = None
+        self._restored = asyncio.Event()  # whether no sound has died that is to be there again
+        self._restored.set()
 
     @property
     def current_display(self) -> Display:
@@ -75,13 +91,32 @@ class Stage:
         return window.open_content(self._launcher, self.current_display.name, self.log.path)
 
     @asynccontextmanager
+    async def sound(self, voice: Sequence[str] = ()) -> AsyncIterator[Sound]:
+        """The sound of the stream, silent where it cannot be had. Its value is `{sound, server, sink, speaks}`.
+
+        Args:
+            voice: The program that speaks; by default the one of this studio.
+        """
+        self._voice = Voice(self._launcher, self._home, tuple(voice) or self._default)
+        async with open_sound(self._launcher, self.folder / "sound") as opened:
+            sound = replace(opened, speaks=opened.audible and self._voice.found)
+            self._sound = sound
+            self._restored.set()
+            try:
+                yield sound
+            finally:
+                self._sound = None
+                if sound.process is not None and not sound.process.alive:
+                    self._restored.clear()
+
+    @asynccontextmanager
     async def encoder(
         self, push_url: Secret, size: str | None = None, framerate: int = FRAMERATE, bitrate: str = BITRATE
     ) -> AsyncIterator[Encoder]:
         """The encoder, sending the display to `push_url`. Its value is `{display, size, frames}`."""
         display = self.current_display
         async with encoder.push(
-            self._launcher, push_url, display.name, size or display.size, framerate, bitrate
+            self._launcher, push_url, display.name, size or display.size, framerate, bitrate, await self._audio()
         ) as running:
             self._encoder = running
             try:
@@ -96,3 +131,26 @@ class Stage:
     def say(self, text: str) -> None:
         """Show a text on stream, in the content window."""
         self.log.append(text)
+
+    async def speak(self, text: str) -> None:
+        """Speak a text on stream; returns when it was heard.
+
+        Raises:
+            NoVoice: There is no sound, or so many texts wait that this one would come too late.
+            MissingProgram: The program that speaks is not there.
+            ProcessFailed, NotReady: It did not do its work.
+        """
+        if self._sound is None or not self._sound.audible:
+            reason = self._sound.reason if self._sound else "there is no sound"
+            raise NoVoice(f"nothing can be spoken on stream: {reason or 'the sound has died'}")
+        await self._voice.speak(text, self._sound)
+
+    async def _audio(self) -> AudioInput:
+        """What the encoder hears; waits a moment for a sound that has died and may be there again."""
+        if self._sound is not None and not self._sound.audible:
+            self._restored.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SOUND_WITHIN):
+                await self._restored.wait()
+        self._restored.set()
+        return self._sound.input if self._sound else SILENCE

@@ -6,10 +6,11 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from retake_flow.engine.runner import Runner
 from retake_flow.errors import GateUnknown, RetakeFlowError
-from retake_flow.ports.runs import Runs
+from retake_flow.ports.runs import Runs, Wish
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.run import answers
 from retake_flow.run.records import Record
@@ -42,6 +43,10 @@ class Scene:
     def crash(self) -> None:
         """The process that drives the run dies, as by kill -9."""
         self.sitting.cancel()
+
+    def ask(self, what: Wish, **data: Any) -> None:
+        """Somebody asks something of the run, by another process."""
+        self.runs.request(RUN, what, data)
 
     def answer(self, place: str, given: Mapping[str, str], *, decision: str = "", by: str = "ann") -> None:
         """Somebody answers a question, by another process.

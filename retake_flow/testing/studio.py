@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from retake_flow.errors import MissingProgram, NoDisplay, NotReady, ProcessFailed, Rejected
+from retake_flow.errors import MissingProgram, NoDisplay, NotReady, NoVoice, ProcessFailed, Rejected, StudioError
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.platform import Platform
+
 from retake_flow.studio import programs
 
 #: What each part of the studio is called, the program behind it, and how long it takes to start, in seconds.
 PARTS: Final[Mapping[str, tuple[str, float]]] = {
     "display": ("Xvfb", 0.1),
+    "sound": ("pulseaudio", 0.1),
     "window manager": ("openbox", 0.2),
     "content window": ("xterm", 0.4),
     "encoder": ("ffmpeg", 0.6),
     "screenshot": ("scrot", 0.15),
 }
+SPEECH_PACE = 14.0  # characters per second
 READY_WITHIN = 20.0
 ENDS_WITHIN = 0.2
 FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder says that it sends
@@ -98,12 +101,14 @@ class FakeStage:
         alive: The programs that run now.
         started: How often each part was started.
         said: What was shown on stream.
+        spoken: What was spoken on stream.
     """
 
     def __init__(self, platform: Platform, folder: Path, troubles: tuple[Trouble, ...] = ()) -> None:
         self.alive: list[Program] = []
         self.started: Counter[str] = Counter()
         self.said: list[str] = []
+        self.spoken: list[str] = []
         self._platform = platform
         self._folder = folder
         self._troubles = list(troubles)
@@ -113,6 +118,18 @@ class FakeStage:
     def display(self, size: str) -> AbstractAsyncContextManager[Program]:
         """A display."""
         return self._run("display", {"display": ":99", "size": size})
+
+    @asynccontextmanager
+    async def sound(self, voice: Sequence[str]) -> AsyncIterator[Program]:
+        """A sound, silent where it cannot be had."""
+        value = {"sound": "pulseaudio", "server": "unix:native", "sink": "stream", "speaks": True, "reason": ""}
+        async with AsyncExitStack() as stack:
+            try:
+                program = await stack.enter_async_context(self._run("sound", value))
+            except StudioError as error:
+                silent = {"sound": "silent", "server": "", "sink": "", "speaks": False, "reason": error.message}
+                program = Program("sound", silent)
+            yield program
 
     def window_manager(self) -> AbstractAsyncContextManager[Program]:
         """A window manager on the display."""
@@ -143,6 +160,13 @@ class FakeStage:
         """Show a text on stream."""
         self.said.append(text)
 
+    async def speak(self, text: str) -> None:
+        """Speak a text on stream."""
+        if not any(program.part == "sound" and program.alive for program in self.alive):
+            raise NoVoice("nothing can be spoken on stream: there is no sound")
+        await asyncio.sleep(len(text) / SPEECH_PACE)
+        self.spoken.append(text)
+
     # --- what a test does with it ---------------------------------------------------------------------------
 
     def kill(self, part: str) -> None:
@@ -154,8 +178,13 @@ class FakeStage:
         victims = [program for program in self.alive if program.part == part]
         if not victims:
             raise LookupError(f"there is no {part} to kill")
-        for program in victims if part != "display" else self.alive:
-            program.die("was killed" if program in victims else "lost its display")
+        for program in self.alive:
+            if program in victims:
+                program.die("was killed")
+            elif part == "display" and program.part != "sound":
+                program.die("lost its display")
+            elif part == "sound" and program.part == "encoder":
+                program.die("lost its sound")
 
     def stall(self) -> None:
         """Let the encoder that runs send nothing more, without ending."""

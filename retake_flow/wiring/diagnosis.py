@@ -13,7 +13,7 @@ from retake_flow.studio import programs
 def diagnose(settings: Settings) -> dict[str, Any]:
     """Everything a person wants to know before going live, as plain data without secrets."""
     environment = inherited()
-    missing = programs.missing(environment)
+    missing, optional = programs.missing(environment), programs.missing(environment, required=False)
     account = _account(settings)
     return {
         "ready": not missing and account["ok"],
@@ -22,11 +22,13 @@ def diagnose(settings: Settings) -> dict[str, Any]:
                 "name": program.name,
                 "purpose": program.purpose,
                 "package": program.package,
+                "required": program.required,
                 "path": str(programs.found(program.name, environment) or "") or None,
             }
             for program in programs.PROGRAMS
         ],
         "install": programs.install_command(missing) if missing else None,
+        "install_optional": programs.install_command(optional) if optional else None,
         "credentials": account,
         "platform": settings.origin,
         "state_folder": str(settings.state_folder),

@@ -24,9 +24,13 @@ _PROGRESS = update(RUNS).where(_OURS).values({name: bindparam(name) for name in 
 _SNAPSHOT = update(SNAPSHOTS).where(SNAPSHOTS.c.run == bindparam("our_run")).values(data=bindparam("data"))
 _RECORDS = insert(RECORDS)
 _LET_GO = update(RUNS).where(_OURS).values(rows.held_by(None))
-_TAKEN = delete(REQUESTS).where((REQUESTS.c.run == bindparam("our_run")) & (REQUESTS.c.number <= bindparam("up_to")))
+_OF_RUN = REQUESTS.c.run == bindparam("our_run")
+_STOPPED = delete(REQUESTS).where(
+    _OF_RUN & (REQUESTS.c.number <= bindparam("up_to")) & REQUESTS.c.what.in_(("stop", "kill"))
+)
+_DONE = delete(REQUESTS).where(_OF_RUN & (REQUESTS.c.number == bindparam("done")))
 _REQUESTS = (
-    select(RUNS.c.epoch, REQUESTS.c.number, REQUESTS.c.what)
+    select(RUNS.c.epoch, REQUESTS.c.number, REQUESTS.c.what, REQUESTS.c.data)
     .outerjoin(REQUESTS, (REQUESTS.c.run == RUNS.c.id) & (REQUESTS.c.number > bindparam("after")))
     .where(RUNS.c.id == bindparam("our_run"))
     .order_by(REQUESTS.c.number)
@@ -65,8 +69,7 @@ class SqlClaim:
             self._keep(connection, run, now)
             if records:
                 self._append(connection, records)
-            if any(record["event"] == "stop_requested" for record in records):
-                connection.execute(_TAKEN, {"our_run": run.id, "up_to": self._asked})
+                self._done(connection, records)
             open_now = self._gates.write(connection, run, now)
             if flow_text is not None:
                 digest = texts.keep(self._database, connection, flow_text)
@@ -90,6 +93,15 @@ class SqlClaim:
         run = self._ours["our_run"]
         connection.execute(_RECORDS, [{"run": run, "number": n, "data": rows.dumped(record)} for n, record in numbered])
 
+    def _done(self, connection: Connection, records: Sequence[Record]) -> None:
+        """Forget the requests that these records are the end of."""
+        run = self._ours["our_run"]
+        if any(record["event"] == "stop_requested" for record in records):
+            connection.execute(_STOPPED, {"our_run": run, "up_to": self._asked})
+        for record in records:
+            if "request" in record:
+                connection.execute(_DONE, {"our_run": run, "done": record["request"]})
+
     def requests(self) -> list[Request]:
         """What others have asked of the run, oldest first, each once in this claim."""
         changes = self._database.changes(self._connection)
@@ -102,7 +114,7 @@ class SqlClaim:
         self._changes_asked = changes
         asked = [row for row in found if row.number is not None]
         self._asked = max((row.number for row in asked), default=self._asked)
-        return [row.what for row in asked]
+        return [Request(row.what, rows.parsed(row.data), row.number) for row in asked]
 
     def answers(self) -> Mapping[str, Answer]:
         """The answers to gates that the written snapshot still holds, by the gate's id."""

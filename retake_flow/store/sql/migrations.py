@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 
 from retake_flow.errors import StoreError
 from retake_flow.store.sql.database import Database
-from retake_flow.store.sql.tables import METADATA, SCHEMA_VERSION
+from retake_flow.store.sql.tables import METADATA, REQUESTS, SCHEMA_VERSION
 
 
 def _first_tables(connection: Connection) -> None:
-    METADATA.create_all(connection, checkfirst=False)
+    first = MetaData()
+    for table in METADATA.sorted_tables:
+        if table is not REQUESTS:
+            table.to_metadata(first)
+    Table(
+        "requests",
+        first,
+        Column("number", Integer, primary_key=True, autoincrement=True),
+        Column("run", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+        Column("what", Text, nullable=False),
+        Index("requests_by_run", "run", "number"),
+        sqlite_autoincrement=True,
+    )
+    first.create_all(connection, checkfirst=False)
 
 
-#: Step n leads from version n to n + 1. A released step is never changed: once there is a second one, the first has
-#: to name its own tables, since those in `tables` will then be of the newest version.
-STEPS: list[Callable[[Connection], None]] = [_first_tables]
+def _requests_with_data(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE requests ADD COLUMN data TEXT NOT NULL DEFAULT '{}'"))
+
+
+#: Step n leads from version n to n + 1. A released step is never changed: the first one names in their first form the
+#: tables that later steps change; those in `tables` are of the newest version.
+STEPS: list[Callable[[Connection], None]] = [_first_tables, _requests_with_data]
 
 
 def make_current(database: Database) -> None:

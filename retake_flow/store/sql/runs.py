@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import RunHeld, StoreError
-from retake_flow.ports.runs import Holder, OpenGate, Request, Stored, Summary
+from retake_flow.ports.runs import Holder, OpenGate, Stored, Summary, Wish
 from retake_flow.run.codec import decode, encode
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
@@ -137,13 +138,15 @@ class SqlRuns:
                 raise unknown(run)
         return [(row.number, rows.parsed(row.data)) for row in found]
 
-    def request(self, run: str, what: Request) -> None:
-        """Ask the process that drives a run to `stop` or `kill` it."""
-        asked = select(RUNS.c.id, literal(what)).where(RUNS.c.id == run)
-        kept = insert(REQUESTS).from_select(["run", "what"], asked).returning(REQUESTS.c.number)
+    def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
+        """Ask something of the process that drives a run."""
+        asked = select(RUNS.c.id, literal(what), literal(rows.dumped(data or {}))).where(RUNS.c.id == run)
+        kept = insert(REQUESTS).from_select(["run", "what", "data"], asked).returning(REQUESTS.c.number)
         with self._database.writing() as connection:
-            if connection.execute(kept).one_or_none() is None:
+            number = connection.scalars(kept).one_or_none()
+            if number is None:
                 raise unknown(run)
+        return int(number)
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
         """The gates that are open and not answered, the oldest first."""

@@ -77,6 +77,7 @@ REQUESTS = Table(
     Column("number", Integer, primary_key=True, autoincrement=True),
     _run_column(primary_key=False),
     Column("what", Text, nullable=False),
+    Column("data", Text, nullable=False, server_default="{}"),
     Index("requests_by_run", "run", "number"),
     sqlite_autoincrement=True,
 )

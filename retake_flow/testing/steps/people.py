@@ -46,13 +46,13 @@ def killed(rehearsal: Rehearsal, after: float, state: str) -> None:
 @given(parsers.parse("somebody stops the run {after:g} s into {state}"))
 def stopped(rehearsal: Rehearsal, after: float, state: str) -> None:
     """By `stop`, from another process."""
-    rehearsal.intervene(state, after, lambda scene: scene.runs.request(scene.runner.run.id, "stop"))
+    rehearsal.intervene(state, after, lambda scene: scene.ask("stop"))
 
 
 @given(parsers.parse("somebody kills the run {after:g} s into {state}"))
 def kill_requested(rehearsal: Rehearsal, after: float, state: str) -> None:
     """By `kill`, from another process."""
-    rehearsal.intervene(state, after, lambda scene: scene.runs.request(scene.runner.run.id, "kill"))
+    rehearsal.intervene(state, after, lambda scene: scene.ask("kill"))
 
 
 @given(parsers.parse('the post {url} says "{text}"'))

@@ -46,9 +46,9 @@ def driving(claim: Claim, heard: list[str], *, lets_go: bool = False) -> Iterato
     def drive() -> None:
         while not over.wait(0.02):
             for request in claim.requests():
-                heard.append(request)
+                heard.append(request.what)
                 if not lets_go:
-                    outcome = {"stop": "stopped", "kill": "killed"}[request]
+                    outcome = {"stop": "stopped", "kill": "killed"}[request.what]
                     claim.write(replace(RUN, phase=Phase.CANCELLED, outcome=outcome, reason="by hand"), [])
                 claim.release()
                 return
@@ -96,7 +96,7 @@ def test_a_run_that_does_not_end_in_time_is_told_with_1(
     said = command(command_name, "owl-1", "--within", "200ms")
     assert (said.code, said.out) == (1, "owl-1 has not ended yet; it is in on/air\n")
     assert hint in said.err
-    assert claim.requests() == [command_name]
+    assert [request.what for request in claim.requests()] == [command_name]
 
 
 def test_a_process_elsewhere_is_asked_too(command: Command, store: Runs) -> None:

@@ -11,6 +11,7 @@ import pytest
 from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.mailbox import Mailbox
 from retake_flow.errors import Fenced
+from retake_flow.ports.runs import Request
 from retake_flow.run import events
 from retake_flow.run.gates import Answer
 from retake_flow.simulation import virtual_time
@@ -36,16 +37,16 @@ class Box:
 def watched(box: Any) -> tuple[InboxWatch, list[Any]]:
     """A watch, and what it passes on."""
     heard: list[Any] = []
-    return InboxWatch(box, heard.append, heard.append, lambda: heard.append("kill")), heard
+    return InboxWatch(box, heard.append, heard.append, lambda: heard.append("kill"), heard.append), heard
 
 
 def test_requests_are_passed_on_in_their_order() -> None:
-    """A stop says where it comes from; a kill just kills; no request is an answer."""
+    """A stop says where it comes from; a kill just kills; the rest comes as it is; no request is an answer."""
     box = Box()
     watch, heard = watched(box)
-    box.asked = ["stop", "kill"]
+    box.asked = [Request("stop"), Request("say", {"text": "hi"}, 2), Request("kill")]
     assert watch.look({}) is False
-    assert heard == ["stopped from another process", "kill"]
+    assert heard == ["stopped from another process", Request("say", {"text": "hi"}, 2), "kill"]
 
 
 def test_an_answer_is_passed_on_once() -> None:

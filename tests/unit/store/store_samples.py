@@ -77,6 +77,11 @@ def said(event: str) -> dict[str, Any]:
     return {"t": "2026-01-01T00:00:00.000Z", "event": event}
 
 
+def whats(claim: Claim) -> list[str]:
+    """What is asked of a run, without what belongs to it."""
+    return [request.what for request in claim.requests()]
+
+
 def an_answer(by: str = "ann", at: float = 100.0, decision: str = "", **fields: Any) -> Answer:
     """What a person said."""
     return Answer(decision, fields, by, "command", at)

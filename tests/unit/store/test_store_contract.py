@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from store_samples import CHOICE, THEM, TWEET, US, World, a_run, an_answer, asked, asking, created, said
+from store_samples import CHOICE, THEM, TWEET, US, World, a_run, an_answer, asked, asking, created, said, whats
 
 from retake_flow.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld, RunUnknown, StoreError
-from retake_flow.ports.runs import Runs, Stored
+from retake_flow.ports.runs import Request, Runs, Stored
 from retake_flow.redact import Secret
 from retake_flow.run.run import Attempt, PendingUndo, Phase
 
@@ -284,18 +284,18 @@ class TestRequests:
         runs.request("go-live-1", "stop")
         runs.request("other", "stop")
         runs.request("go-live-1", "kill")
-        assert claim.requests() == ["stop", "kill"]
+        assert whats(claim) == ["stop", "kill"]
         assert claim.requests() == []
         runs.request("go-live-1", "stop")
-        assert claim.requests() == ["stop"]
+        assert whats(claim) == ["stop"]
 
     def test_what_a_dead_process_did_not_do_is_asked_of_the_next(self, runs: Runs) -> None:
         """A stop is not lost with the process that was told; the end of the run settles it."""
         first = created(runs)
         runs.request("go-live-1", "stop")
-        assert first.requests() == ["stop"]
+        assert whats(first) == ["stop"]
         second = runs.claim("go-live-1", THEM)
-        assert second.requests() == ["stop"]
+        assert whats(second) == ["stop"]
         second.write(a_run(outcome="stopped", phase=Phase.CANCELLED), [])
         assert runs.claim("go-live-1", US).requests() == []
 
@@ -303,11 +303,11 @@ class TestRequests:
         """Once a run has written that it was stopped, its next process hears of later ones only."""
         claim = created(runs)
         runs.request("go-live-1", "stop")
-        assert claim.requests() == ["stop"]
+        assert whats(claim) == ["stop"]
         runs.request("go-live-1", "kill")
         claim.write(a_run(state="asks"), [said("stop_requested")])
-        assert claim.requests() == ["kill"]
-        assert runs.claim("go-live-1", THEM).requests() == ["kill"]
+        assert whats(claim) == ["kill"]
+        assert whats(runs.claim("go-live-1", THEM)) == ["kill"]
 
 
 class TestFinding:
@@ -384,3 +384,23 @@ class TestListing:
         created(runs, a_run("old"))
         assert runs.journal("old") == []
         assert runs.load("old").flow_text == "flow: x"
+
+    def test_what_is_asked_comes_with_its_data_and_number(self, runs: Runs) -> None:
+        """Whoever asks learns the number by which the journal will answer."""
+        claim = created(runs)
+        said_so = {"text": "Grüße \u2028 \x00", "ways": ["voice"], "by": "ann"}
+        numbers = [runs.request("go-live-1", "say", said_so), runs.request("go-live-1", "stop")]
+        assert claim.requests() == [Request("say", said_so, numbers[0]), Request("stop", {}, numbers[1])]
+
+    def test_what_a_record_says_is_done_is_not_asked_again(self, runs: Runs) -> None:
+        """A process that dies between two requests leaves the second to the next one, and a stop does not settle it."""
+        claim = created(runs)
+        first, second = (runs.request("go-live-1", "say", {"text": text}) for text in "ab")
+        runs.request("go-live-1", "stop")
+        assert whats(claim) == ["say", "say", "stop"]
+        claim.write(a_run(), [{**said("say_requested"), "request": first}])
+        assert [each.number for each in runs.claim("go-live-1", THEM).requests()] == [second, second + 1]
+        last = runs.claim("go-live-1", US)
+        last.requests()
+        last.write(a_run(), [said("stop_requested")])
+        assert [each.number for each in runs.claim("go-live-1", THEM).requests()] == [second]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Connection, text
-from store_samples import a_run, created, said
+from store_samples import US, a_run, created, said
 
 from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Runs
@@ -49,8 +49,24 @@ def test_an_older_program_refuses_what_a_newer_one_made(
     with monkeypatch.context() as newer:
         newer.setattr(migrations, "STEPS", [*migrations.STEPS, _colour])
         opened(place)
-    with pytest.raises(StoreError, match="is of version 2; this program knows 1"):
+    with pytest.raises(StoreError, match=r"is of version (\d+); this program knows (?!\1)"):
         opened(place)
+
+
+def test_a_store_of_the_first_form_takes_requests_with_data(
+    place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked before the tables had room for more is still asked, and what is asked now comes with its data."""
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "STEPS", migrations.STEPS[:1])
+        runs = opened(place)
+        created(runs)
+        with runs._database.writing() as connection:
+            connection.execute(text("INSERT INTO requests (run, what) VALUES ('go-live-1', 'stop')"))
+    runs = opened(place)
+    runs.request("go-live-1", "say", {"text": "hello"})
+    asked = runs.claim("go-live-1", US).requests()
+    assert [(each.what, each.data) for each in asked] == [("stop", {}), ("say", {"text": "hello"})]
 
 
 def test_a_step_that_fails_changes_nothing(place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:

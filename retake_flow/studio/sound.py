@@ -1,0 +1,191 @@
+"""The sound of the stream: PulseAudio for one run alone, with a sink that is heard on stream and nowhere else.
+
+Where it is not installed, or does not start, the stream has a silent track instead: without one a player shows nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from retake_flow.errors import StudioError
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.process import Process
+from retake_flow.studio.specification import ProcessSpec
+
+SINK: Final = "stream"
+RATE: Final = 44100  # samples per second, as the guide's silent track
+_LONGEST_ADDRESS = 107  # bytes of the path of a socket, fixed by the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInput:
+    """Where an encoder gets its audio.
+
+    Attributes:
+        options: ffmpeg's, up to the input.
+        filters: ffmpeg's, for the output.
+        environment: What ffmpeg needs to reach it.
+        slow: Whether opening it takes a while, so that it comes before the picture, which would have a gap else.
+    """
+
+    options: tuple[str, ...]
+    filters: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    slow: bool = False
+
+
+#: The guide's track for a stream that has nothing to say.
+SILENCE: Final = AudioInput(("-f", "lavfi", "-i", f"anullsrc=channel_layout=stereo:sample_rate={RATE}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A sound that is ready: PulseAudio's, or none at all.
+
+    Attributes:
+        process: PulseAudio; None when the sound is silent.
+        server: The address of PulseAudio; "" when the sound is silent.
+        environment: What a program needs to be heard on stream.
+        reason: Why it is silent, in words for a person; "" when it is not.
+        speaks: Whether there is a program that can speak.
+    """
+
+    process: Process | None = None
+    server: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+    speaks: bool = False
+
+    @property
+    def value(self) -> Mapping[str, Any]:
+        """What others may need to know of it."""
+        kind = "pulseaudio" if self.process else "silent"
+        sink = SINK if self.process else ""
+        said = {"speaks": self.speaks, "reason": self.reason}
+        return {"sound": kind, "server": self.server, "sink": sink, **said}
+
+    @property
+    def audible(self) -> bool:
+        """Whether what is played is heard on stream."""
+        return self.process is not None and self.process.alive
+
+    @property
+    def input(self) -> AudioInput:
+        """Where an encoder hears it."""
+        return _monitor(self.server, self.environment) if self.audible else SILENCE
+
+    async def ended(self) -> str:
+        """Wait until PulseAudio ends, and say why; a silent sound never ends."""
+        if self.process is None:
+            await asyncio.Event().wait()
+            return ""
+        return await self.process.ended()
+
+
+def specification(folder: Path) -> ProcessSpec:
+    """How PulseAudio is started, so that it keeps to a folder, and shares nothing with the one of a desktop."""
+    own = str(folder)
+    return ProcessSpec(
+        argv=(
+            "pulseaudio",
+            *("-n", "--daemonize=no", "--use-pid-file=no"),
+            "--exit-idle-time=-1",  # it also stays when nobody listens
+            "--disable-shm=yes",  # shared memory would outlive a kill
+            *("--realtime=no", "--high-priority=no"),  # neither is ours to take
+            "--log-target=stderr",
+            # Without rewinds it renders 50 ms ahead at most, else up to 2 s, which the encoder would have to wait for.
+            *("-L", f"module-null-sink sink_name={SINK} rate={RATE} channels=2 norewinds=1"),
+            # Last, so that the sink is there when the socket is. Who may connect is told by the folder and the user.
+            *("-L", f'module-native-protocol-unix socket="{_socket(folder)}" auth-cookie-enabled=0'),
+        ),
+        environment={
+            **dict.fromkeys(("HOME", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"), own),
+            **dict.fromkeys(("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME"), own),
+            "PULSE_CONFIG": "/dev/null",
+            "PULSE_COOKIE": str(folder / "cookie"),
+            # It must not start a bus of its own, nor take its name on the desktop's.
+            "DBUS_SESSION_BUS_ADDRESS": "disabled:",
+            "DISPLAY": "",
+        },
+        hint="the stream goes on with a silent track",
+    )
+
+
+@asynccontextmanager
+async def open_sound(launcher: Launcher, folder: Path) -> AsyncIterator[Sound]:
+    """A sound of its own, silent where PulseAudio cannot be had.
+
+    Args:
+        launcher: Starts PulseAudio.
+        folder: Is for it alone.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            process = await stack.enter_async_context(_server(launcher, folder))
+        except StudioError as error:
+            yield Sound(reason=error.message)
+            return
+        yield Sound(process, f"unix:{_socket(folder)}", _environment(folder))
+
+
+@asynccontextmanager
+async def _server(launcher: Launcher, folder: Path) -> AsyncIterator[Process]:
+    address = _socket(folder)
+    if len(bytes(address)) > _LONGEST_ADDRESS:
+        raise StudioError(f"the path {address} is too long for a socket")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    address.unlink(missing_ok=True)  # of one that was killed
+    # For its clients: they start none when this one is gone.
+    (folder / "client.conf").write_text("autospawn = no\nenable-shm = no\n", encoding="utf-8")
+
+    async def answers(_: Process) -> None:
+        while True:
+            if _listens(address):
+                return
+            await asyncio.sleep(0.01)
+
+    async with launcher.process(specification(folder), answers) as process:
+        yield process
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {
+        "PULSE_SERVER": f"unix:{_socket(folder)}",
+        "PULSE_SINK": SINK,
+        "PULSE_CLIENTCONFIG": str(folder / "client.conf"),
+        "PULSE_COOKIE": str(folder / "cookie"),
+    }
+
+
+def _monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
+    """What is played into the sink, as an encoder's input without gaps."""
+    return AudioInput(
+        (
+            *("-thread_queue_size", "512"),
+            # Nothing is to be found out of raw samples, and the picture would wait for it.
+            *("-probesize", "32", "-analyzeduration", "0"),
+            *("-f", "pulse", "-server", server, "-sample_rate", str(RATE)),
+            *("-fragment_size", "4096"),  # bytes, 23 ms; by default up to 2 s come at once
+            *("-i", f"{SINK}.monitor"),
+        ),
+        # Where samples come late or not at all, silence takes their time, from the first moment on.
+        ("-af", "aresample=async=1000:first_pts=0"),
+        environment,
+        slow=True,
+    )
+
+
+def _listens(address: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.setblocking(False)
+        return connection.connect_ex(str(address)) == 0
+
+
+def _socket(folder: Path) -> Path:
+    return folder / "native"

@@ -1,0 +1,130 @@
+"""Speech: a program turns a text into sound, which is played on stream; one text at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from retake_flow.controls import stripped
+from retake_flow.errors import NotReady, NoVoice, ProcessFailed
+from retake_flow.studio import programs
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.sound import SINK, Sound
+from retake_flow.studio.specification import ProcessSpec
+
+#: Reads the text as it is: without `-m` there is no markup in it, and `-b 1` is UTF-8.
+EMBEDDED: Final = ("espeak-ng", "-b", "1", "--stdin", "--stdout")
+LONGEST_TEXT = 500  # characters, about 40 s
+MOST_WAITING = 8
+THINKS_WITHIN = 30.0  # seconds until the program has ended
+PLAYS_WITHIN = 90.0  # seconds; more than the longest text takes, spoken slowly
+LARGEST_SOUND = 32 * 1024 * 1024  # bytes; three minutes on CD
+
+_HINT = "it reads the text on standard input and writes WAV to standard output, or plays it itself"
+
+
+class Voice:
+    """Speaks texts on stream, in the order in which they come.
+
+    Args:
+        launcher: Starts the programs.
+        folder: Where a program of the operator's runs, and is sought when there is a `/` in its name.
+        command: The program that speaks.
+    """
+
+    def __init__(self, launcher: Launcher, folder: Path, command: Sequence[str] = EMBEDDED) -> None:
+        self._launcher = launcher
+        self._folder = folder
+        self._command = tuple(command)
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    @property
+    def found(self) -> bool:
+        """Whether the program is there, and one that plays what it says."""
+        return all(programs.found(name, self._launcher.environment) for name in (self._argv[0], "paplay"))
+
+    async def speak(self, text: str, sound: Sound) -> None:
+        """Speak a text; returns when it was heard.
+
+        Args:
+            text: Anybody's: it is read as it is, without control characters, and cut when it is very long.
+            sound: Where it is heard.
+
+        Raises:
+            NoVoice: So many texts wait already that this one would come too late.
+            MissingProgram: The program is not there.
+            ProcessFailed: It failed, or the sound has gone.
+            NotReady: It took too long.
+        """
+        words = spoken(text)
+        if not words:
+            return
+        if self._waiting >= MOST_WAITING:
+            raise NoVoice(f"{self._waiting} texts wait to be spoken already")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                wave = await self._spoken(words, sound)
+                if wave:
+                    await self._played(wave, sound)
+        finally:
+            self._waiting -= 1
+
+    async def _spoken(self, words: str, sound: Sound) -> bytes:
+        spec = ProcessSpec(
+            argv=self._argv, environment=sound.environment, folder=self._folder, fed=True, hint=_HINT, grace=1.0
+        )
+        return await _fed(self._launcher, spec, words.encode() + b"\n", THINKS_WITHIN)
+
+    async def _played(self, wave: bytes, sound: Sound) -> None:
+        spec = ProcessSpec(argv=("paplay", f"--device={SINK}"), environment=sound.environment, fed=True, grace=1.0)
+        await _fed(self._launcher, spec, wave, PLAYS_WITHIN)
+
+    @property
+    def _argv(self) -> tuple[str, ...]:
+        name, *rest = self._command
+        return (str((self._folder / name).absolute()) if "/" in name else name, *rest)
+
+
+def spoken(text: str) -> str:
+    """A text as it is spoken: on one line, without control characters, and not for ever."""
+    # Phonemes in double brackets are the one markup that espeak-ng always reads.
+    words = " ".join(stripped(text).replace("[[", "[ [").split())
+    return words[:LONGEST_TEXT]
+
+
+async def _fed(launcher: Launcher, spec: ProcessSpec, data: bytes, within: float) -> bytes:
+    """Run a program that reads `data` to its end, and give what it wrote.
+
+    Raises:
+        MissingProgram: It is not there.
+        ProcessFailed: It failed, or wrote too much.
+        NotReady: It did not end in time; it was ended.
+    """
+    output = bytearray()
+    full = asyncio.Event()
+
+    def hear(heard: bytes) -> None:
+        output.extend(heard[: LARGEST_SOUND - len(output)])
+        if len(output) >= LARGEST_SOUND:
+            full.set()
+
+    async with launcher.process(spec, stdout=hear) as process:
+        process.finish(data)
+        ended, too_much = asyncio.ensure_future(process.ended()), asyncio.ensure_future(full.wait())
+        try:
+            await asyncio.wait({ended, too_much}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            if too_much.done():
+                raise ProcessFailed(f"{spec.name} wrote more than {LARGEST_SOUND} bytes", hint=spec.hint)
+            if not ended.done():
+                raise NotReady(f"{spec.name} did not finish within {within:g} s", hint=spec.hint)
+            if process.status:
+                raise ProcessFailed(ended.result(), hint=spec.hint)
+        finally:
+            ended.cancel()
+            too_much.cancel()
+            await asyncio.gather(ended, too_much, return_exceptions=True)
+    return bytes(output)

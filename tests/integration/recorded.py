@@ -1,0 +1,55 @@
+"""What is heard and seen in a recording, measured with ffmpeg and ffprobe."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+#: Below this nobody hears anything (mean level of a window, in dB of full scale).
+SILENT = -60.0
+#: Above this it is heard well.
+HEARD = -35.0
+_WINDOW = 22050  # samples: half a second
+
+
+def levels(recording: Path) -> list[tuple[float, float]]:
+    """The mean level of the sound, in dB, with the second at which it begins: one for each half second."""
+    measure = (
+        f"asetnsamples={_WINDOW},astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-"
+    )
+    said = _ran("ffmpeg", "-v", "error", "-i", str(recording), "-vn", "-af", measure, "-f", "null", "-")
+    found = re.findall(r"pts_time:([-\d.]+)\n\S+RMS_level=(\S+)", said)
+    return [(float(at), float(level)) for at, level in found]
+
+
+def heard(recording: Path) -> tuple[float, float]:
+    """From which second to which something is heard well.
+
+    Raises:
+        AssertionError: Nothing is, anywhere.
+    """
+    loud = [at for at, level in levels(recording) if level > HEARD]
+    assert loud, levels(recording)
+    return loud[0], loud[-1]
+
+
+def longest_gap(recording: Path, stream: str, after: float = 1.0) -> float:
+    """The longest time between two packets of the video (`v`) or the sound (`a`), in seconds.
+
+    Args:
+        recording: The file.
+        stream: Which of both.
+        after: From which second on: while ffmpeg connects to the ingest, it takes no picture.
+    """
+    said = _ran(
+        *("ffprobe", "-v", "error", "-select_streams", stream),
+        *("-show_entries", "packet=pts_time", "-of", "csv=p=0", str(recording)),
+    )
+    times = [at for at in sorted(float(line.strip(",")) for line in said.split()) if at >= after]
+    return max(later - earlier for earlier, later in pairwise(times))
+
+
+def _ran(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout

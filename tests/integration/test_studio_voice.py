@@ -1,0 +1,222 @@
+"""The voice with real programs: PulseAudio, espeak-ng, and an encoder that hears them."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from recorded import SILENT, heard, levels, longest_gap
+from studio_leftovers import left
+from test_studio_push import Ingest, listening, seconds_sent
+
+from retake_flow.errors import NotReady, NoVoice, ProcessFailed
+from retake_flow.studio import speech
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.stage import Stage
+
+pytestmark = pytest.mark.real
+
+RATE = 30
+
+
+@pytest.fixture
+def marker(request: pytest.FixtureRequest) -> str:
+    """A run's id that nothing else on this machine uses."""
+    return f"test-{os.getpid()}-{request.node.name}"
+
+
+@pytest.fixture
+def desktop(tmp_path: Path) -> Mapping[str, str]:
+    """The environment of somebody who has a sound, a bus and a home of their own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "DISPLAY": ":1",
+        "DBUS_SESSION_BUS_ADDRESS": f"unix:path={home}/bus",
+        "XDG_RUNTIME_DIR": str(home),
+        "PULSE_SERVER": f"unix:{home}/native",
+        "PULSE_SINK": "speakers",
+    }
+
+
+def voice(folder: Path, program: str) -> list[str]:
+    """A program of the operator's that speaks."""
+    (folder / "voice.py").write_text(program)
+    return [sys.executable, str(folder / "voice.py")]
+
+
+def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
+    marker: str, tmp_path: Path, desktop: Mapping[str, str]
+) -> None:
+    """A text that is spoken while the encoder runs is in its recording, and in none of somebody's own sounds."""
+    stage = Stage(Launcher(marker, desktop), tmp_path / "studio")
+
+    async def run() -> float:
+        async with listening(marker, tmp_path) as ingest, stage.display("640x360"), stage.sound() as sound:
+            assert sound.value["speaks"]
+            async with stage.encoder(ingest.push_url):
+                await seconds_sent(stage, 3.0)
+                assert stage.progress is not None
+                began = stage.progress.seconds
+                await stage.speak("Good evening, this is the night owl speaking.")
+                await seconds_sent(stage, began + 5.0)
+            await ingest.process.ended()
+        return began
+
+    began = asyncio.run(run())
+    recording = tmp_path / "recording.flv"
+    first, last = heard(recording)
+    assert began - 0.5 <= first <= began + 2.0
+    assert last - first >= 1.0
+    before = [level for at, level in levels(recording) if at < began - 0.5]
+    assert before
+    assert max(before) < SILENT
+    assert longest_gap(recording, "v") < 5 / RATE
+    assert longest_gap(recording, "a") < 0.1
+    assert left(marker) == []
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marker: str, tmp_path: Path) -> None:
+    """PulseAudio killed: ffmpeg does not hang, and an encoder that begins meanwhile hears the sound that comes next."""
+    stage = Stage(Launcher(marker, os.environ), tmp_path / "studio")
+
+    async def run() -> float:
+        async with stage.display("640x360"):
+            took = await killed()
+            async with listening(marker, tmp_path / "b") as ingest, asyncio.TaskGroup() as group:
+                pushing = group.create_task(speaking(ingest))
+                async with stage.sound():
+                    await pushing
+            return took
+
+    async def killed() -> float:
+        async with (
+            listening(marker, tmp_path / "a") as ingest,
+            stage.sound() as sound,
+            stage.encoder(ingest.push_url) as encoder,
+        ):
+            await seconds_sent(stage, 1.0)
+            began = time.monotonic()
+            assert sound.process is not None
+            sound.process.send_signal(signal.SIGKILL)
+            async with asyncio.timeout(6):
+                ending = await encoder.ended()
+            took = time.monotonic() - began
+            assert "stream.monitor" in ending
+            with pytest.raises(NoVoice, match="the sound has died"):
+                await stage.speak("hello?")
+            return took
+
+    async def speaking(ingest: Ingest) -> None:
+        async with stage.encoder(ingest.push_url):
+            await seconds_sent(stage, 1.0)
+            await stage.speak("I am back.")
+            await seconds_sent(stage, 4.0)
+        await ingest.process.ended()
+
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+    assert asyncio.run(run()) < 3.0
+    heard(tmp_path / "b" / "recording.flv")
+    assert left(marker) == []
+
+
+def test_without_pulseaudio_the_sound_is_ready_and_silent(marker: str, tmp_path: Path) -> None:
+    """A machine without it streams with a silent track; what is to be spoken is refused with the reason."""
+    stage = Stage(Launcher(marker, {"PATH": str(tmp_path)}), tmp_path / "studio")
+
+    async def run() -> None:
+        async with stage.sound() as sound:
+            assert (sound.value["sound"], sound.value["speaks"]) == ("silent", False)
+            assert sound.value["reason"].startswith("pulseaudio is not installed")
+            with pytest.raises(NoVoice, match="pulseaudio is not installed"):
+                await stage.speak("hello")
+
+    asyncio.run(run())
+
+
+def test_a_text_is_data_for_a_program_of_the_operators(marker: str, tmp_path: Path) -> None:
+    """It comes on standard input, as it is but for control characters, and never into the process list."""
+    heard_by = tmp_path / "heard"
+    program = f"""
+import pathlib, sys
+said = sys.stdin.read(), sys.argv[1:], pathlib.Path("/proc/self/cmdline").read_text()
+pathlib.Path({str(heard_by)!r}).write_text(repr(said))
+"""
+    stage = Stage(Launcher(marker, os.environ), tmp_path / "studio", voice(tmp_path, program))
+    nasty = "--help; $(reboot) `id` <speak>\x1b]0;x\x07[[h@]]\n{{ 7 * 7 }}\u202e"
+
+    async def run() -> None:
+        async with stage.sound():
+            await stage.speak(nasty)
+
+    asyncio.run(run())
+    said, arguments, cmdline = ast.literal_eval(heard_by.read_text())
+    assert said == "--help; $(reboot) `id` <speak>[ [h@]] {{ 7 * 7 }}\n"
+    assert arguments == []
+    assert "reboot" not in cmdline
+
+
+@pytest.mark.parametrize(
+    ("program", "error", "words"),
+    [
+        ("import time; time.sleep(60)", NotReady, "did not finish within 0.5 s"),
+        ("import sys; sys.exit('no model')", ProcessFailed, "no model"),
+        (
+            "import sys; sys.stdout.write('x' * 5000); sys.stdout.flush(); import time; time.sleep(60)",
+            ProcessFailed,
+            "more than 1000",
+        ),
+        ("print('this is no sound')", ProcessFailed, "paplay"),
+    ],
+)
+def test_a_voice_that_does_not_do_its_work_is_ended_and_told(
+    marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, error: type[Exception], words: str
+) -> None:
+    """One that hangs, fails, or writes without end or nonsense is an error; it is gone, and the next may speak."""
+    monkeypatch.setattr(speech, "THINKS_WITHIN", 0.5 if "time.sleep" in program and "5000" not in program else 20.0)
+    monkeypatch.setattr(speech, "LARGEST_SOUND", 1000 if "5000" in program else 10**6)
+    stage = Stage(Launcher(marker, os.environ), tmp_path / "studio")
+
+    async def run() -> None:
+        async with stage.sound(voice(tmp_path, program)):
+            for _ in range(2):
+                with pytest.raises(error, match=words):
+                    await stage.speak("hello")
+            assert [name for name in left(marker) if "pulse" not in name] == []
+
+    asyncio.run(run())
+
+
+def test_texts_are_spoken_in_turn_and_too_many_are_refused(marker: str, tmp_path: Path) -> None:
+    """One at a time, in the order in which they came; whoever comes when enough wait already is told so."""
+    order = tmp_path / "order"
+    program = f"""
+import sys
+text = sys.stdin.read().strip()
+with open({str(order)!r}, "a") as file:
+    print("<" + text, end="", file=file, flush=True)
+    print(">", end="", file=file)
+"""
+    stage = Stage(Launcher(marker, os.environ), tmp_path / "studio", voice(tmp_path, program))
+
+    async def run() -> list[BaseException | None]:
+        async with stage.sound():
+            return await asyncio.gather(
+                *(stage.speak(str(number)) for number in range(speech.MOST_WAITING + 1)), return_exceptions=True
+            )
+
+    *spoken, refused = asyncio.run(run())
+    assert spoken == [None] * speech.MOST_WAITING
+    assert isinstance(refused, NoVoice)
+    assert order.read_text() == "".join(f"<{number}>" for number in range(speech.MOST_WAITING))
