@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
-from typing import Protocol
+from dataclasses import asdict
+from typing import Any, Final, Protocol
 
 from retake_flow.actions.access import Access
 from retake_flow.actions.family import Family
@@ -12,6 +14,15 @@ from retake_flow.errors import InputError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
 from retake_flow.redact import Secret
+from retake_flow.studio.picture import Picture
+from retake_flow.studio.progress import Health
+from retake_flow.studio.screenshot import LIMIT, Screenshot
+
+#: How long a display whose content is still starting may be black before it is pictured all the same, in seconds.
+PATIENCE: Final = 10.0
+_BLACK_AGAIN: Final = 0.5
+#: For how long the encoder has to be slow until that is told, in seconds.
+STRUGGLING_SECONDS: Final = 60.0
 
 
 class Stage(Protocol):
@@ -33,8 +44,16 @@ class Stage(Protocol):
         """An encoder that sends the display to `push_url`."""
         ...
 
-    async def screenshot(self) -> Path:
-        """Take a picture of the display, as a PNG or JPEG file."""
+    async def screenshot(self, limit: int) -> Screenshot:
+        """Take a picture of the display, as a PNG or JPEG file of at most `limit` bytes."""
+        ...
+
+    async def picture(self) -> Picture:
+        """Look at the display."""
+        ...
+
+    def health(self) -> Health | None:
+        """How well the encoder does, or None when there is no encoder."""
         ...
 
     def say(self, text: str) -> None:
@@ -48,7 +67,14 @@ class StudioActions(Family):
     def __init__(self, stage: Stage, access: Access) -> None:
         self._stage = stage
         self._access = access
-        self.tasks = {"studio.show": self.show, "studio.thumbnail": self.thumbnail}
+        self._struggling = False
+        self._seen = _Seen()
+        self.tasks = {
+            "studio.health": self.health,
+            "studio.picture": self.picture,
+            "studio.show": self.show,
+            "studio.thumbnail": self.thumbnail,
+        }
         self.services = {
             "studio.content": self.content,
             "studio.display": self.display,
@@ -85,14 +111,64 @@ class StudioActions(Family):
         )
 
     async def thumbnail(self, call: Call) -> Completion:
-        """Take a picture and upload it."""
-        picture = await self._stage.screenshot()
-        image = picture.read_bytes()
-        kind = "image/jpeg" if picture.suffix in (".jpg", ".jpeg") else "image/png"
+        """Take a picture and upload it; while nothing can be seen wait for a while, then upload what there is."""
+        limit, patience = int(call.inputs.get("limit", LIMIT)), float(call.inputs.get("patience", PATIENCE))
+        latest = _now() + patience
+        shot = await self._stage.screenshot(limit)
+        while shot.black and _now() < latest:
+            await asyncio.sleep(_BLACK_AGAIN)
+            shot = await self._stage.screenshot(limit)
+        image = shot.path.read_bytes()
+        kind = "image/jpeg" if shot.path.suffix in (".jpg", ".jpeg") else "image/png"
         uploaded = await self._access.client().update_thumbnail(image, kind)
-        return Completion(value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(image)})
+        return Completion(value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(image), "black": shot.black})
+
+    async def picture(self, call: Call) -> Completion:
+        """Look whether there is something to be seen, and something new."""
+        if not call.inputs.get("look", True):
+            return Completion("idle")
+        return Completion(value=self._seen.next(await self._stage.picture(), _now()))
+
+    async def health(self, call: Call) -> Completion:
+        """Tell how well the encoder does; when it has been too slow for a minute that is an event, once."""
+        health = self._stage.health()
+        if health is None:
+            return Completion("idle")
+        value = asdict(health)
+        struggled, self._struggling = self._struggling, health.slow_for >= STRUGGLING_SECONDS
+        if struggled or not self._struggling:
+            return Completion(value=value)
+        fields = {name: value[name] for name in ("speed", "fps", "slow_for")}
+        return Completion(value=value, raised=[("struggling", fields)])
 
     async def show(self, call: Call) -> Completion:
         """Write a line on the stream."""
         self._stage.say(str(call.inputs["text"]))
         return Completion()
+
+
+class _Seen:
+    """Compares what is seen on the display with what was seen before."""
+
+    def __init__(self) -> None:
+        self._last: Picture | None = None
+        self._still_since = 0.0
+        self._black_since = 0.0
+
+    def next(self, picture: Picture, now: float) -> Mapping[str, Any]:
+        """What there is to say of the next picture."""
+        if picture != self._last:
+            self._still_since = now
+        if not (picture.black and self._last is not None and self._last.black):
+            self._black_since = now
+        self._last = picture
+        return {
+            "black": picture.black,
+            "black_for": round(now - self._black_since, 1),
+            "still_for": round(now - self._still_since, 1),
+            "brightness": picture.brightness,
+        }
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -16,6 +16,7 @@ from rich.text import Text
 from retake_flow.cli import printable
 from retake_flow.cli.lines import chat_line, clock, lines
 from retake_flow.cli.reports import report_lines
+from retake_flow.cli.vitals import Vitals
 from retake_flow.flow.duration import words
 from retake_flow.run.records import Record
 
@@ -29,7 +30,7 @@ _DOING = {
 
 
 class LiveView:
-    """Shows the state, what is running, the viewers and the last of the chat, twice a second.
+    """Shows the state, what is running, how the stream does and the last of the chat, twice a second.
 
     Args:
         name: What is shown: the name of the flow, or of the run.
@@ -48,7 +49,7 @@ class LiveView:
         self._began = time.monotonic()
         self._state = ""
         self._activities: dict[str, str] = {}
-        self._viewers: int | None = None
+        self._vitals = Vitals()
         self._chat: deque[str] = deque(maxlen=_CHAT_LINES)
         self._live = self._new_live()
 
@@ -106,17 +107,18 @@ class LiveView:
                 self._chat.append(printable.line(f"> {record['text']}"))
             case event if event in _DOING:
                 self._activities[record["activity"]] = _DOING[event]
-        result = record.get("result")
-        if isinstance(result, dict) and "viewers" in result:
-            self._viewers = result["viewers"]
+        self._vitals.note(record)
 
     def _picture(self) -> Group:
         table = Table.grid(padding=(0, 2))
         table.add_row(Text("state", "dim"), Text(self._state or "starting", "bold"))
         running = "  ".join(f"{key.rpartition(':')[2]} {doing}" for key, doing in self._activities.items())
         table.add_row(Text("running", "dim"), Text(running or "nothing"))
-        viewers = "-" if self._viewers is None else str(self._viewers)
-        table.add_row(Text("viewers", "dim"), Text(viewers))
+        now = time.time()
+        table.add_row(Text("viewers", "dim"), Text(self._vitals.viewers))
+        for name, value in (("on air", self._vitals.on_air(now)), ("encoder", self._vitals.encoder(now))):
+            if value:
+                table.add_row(Text(name, "dim"), Text(value))
         table.add_row(Text("chat", "dim"), Text("\n".join(self._chat) or "quiet"))
         title = f"{self._title} · {words(time.monotonic() - self._began)} · {self._hint}"
         return Group(Panel(table, title=title, title_align="left", border_style="dim"))

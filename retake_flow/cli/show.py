@@ -61,11 +61,15 @@ def _facts(found: Standing) -> list[tuple[str, str]]:
     state = run.state or "none yet"
     if found.since is not None:
         state += f", since {moment(found.since)} ({since(found.now - found.since)})"
+    vitals = found.vitals
     ended = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.ended else ""
     facts = [
         ("phase", run.phase.value),
         ("state", state),
         ("ended", ended),
+        ("on air", vitals.on_air(found.now)),
+        ("viewers", vitals.viewers if vitals.on_air(found.now) else ""),
+        ("encoder", vitals.encoder(found.now)),
         ("process", process(stored.holder, run.ended)),
         ("began", f"{moment(stored.created)} ({since(found.now - stored.created)} ago)"),
         ("written", f"{moment(stored.updated)} ({since(found.now - stored.updated)} ago)"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from retake_flow.cli.stored import gate_data, holder_data
+from retake_flow.cli.vitals import Vitals
 from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
@@ -52,6 +53,11 @@ class Standing:
         """What comes due and when, the next first; nothing once the run has ended."""
         return [] if self.run.ended else sorted(self.run.timers.items(), key=lambda item: item[1])
 
+    @property
+    def vitals(self) -> Vitals:
+        """How the stream does, or did when the journal was written last."""
+        return Vitals.of(self.journal)
+
     def data(self, last: int) -> dict[str, Any]:
         """All of it as JSON data, with the last records of the journal."""
         run, stored = self.run, self.stored
@@ -76,6 +82,7 @@ class Standing:
                 "vars": run.vars,
                 "outputs": run.outputs,
                 "visits": run.visits,
+                "health": self.vitals.data(self.now),
                 "gates": [gate_data(asked) for asked in self.asked],
                 "answered": self.answered,
                 "timers": [{"state": at, "purpose": why, "due": timestamp(due)} for (at, why), due in self.timers],

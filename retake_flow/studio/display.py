@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from retake_flow.errors import InputError, NoDisplay, ProcessFailed
+from retake_flow.studio import pulse
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
@@ -26,6 +27,10 @@ FOLDER = Path("/tmp")  # fixed by X for all programs, whatever TMPDIR says
 # Set-up request of the X protocol: little-endian, version 11.0, no authorization.
 _HELLO = struct.pack("<BxHHHHxx", ord("l"), 11, 0, 0, 0)
 _WELCOME = 1
+
+# A server that lives but does not answer for so long is given up; asked so often, in seconds.
+SILENCE_SECONDS = 4.0
+_ASKED_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,24 @@ class Display:
         return {"display": self.name, "size": self.size}
 
     async def ended(self) -> str:
-        """Wait until the server ends, and say why."""
-        return await self.process.ended()
+        """Wait until the server ends, or has not answered for `SILENCE_SECONDS`, and say why."""
+        return await pulse.ended(self.process, self._silent(), f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
+
+    async def _silent(self) -> None:
+        """Wait until the server does not answer any more."""
+        answers = 0
+
+        async def ask() -> None:
+            nonlocal answers
+            while True:
+                answers += await _greets(int(self.name.removeprefix(":")), self.process.pid)
+                await asyncio.sleep(_ASKED_EVERY)
+
+        asking = asyncio.ensure_future(ask())
+        try:
+            await pulse.lost(SILENCE_SECONDS, lambda: answers)
+        finally:
+            asking.cancel()
 
 
 def specification(number: int, size: str) -> ProcessSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from retake_flow.errors import InputError, StudioError
 from retake_flow.redact import Secret
+from retake_flow.studio import pulse
 from retake_flow.studio.display import checked_size
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
@@ -24,8 +24,9 @@ BITRATE = "1500k"
 # A write that the network does not take ends ffmpeg after so long (measured for RTMP with ffmpeg 5.1; without it
 # ffmpeg hangs and does not hear SIGINT either).
 WRITE_TIMEOUT_SECONDS = 10
-# Where ffmpeg hangs in another place, such as the display, it is given up when nothing was sent for so long.
-STALL_SECONDS = 20.0
+# Where ffmpeg hangs in another place, such as the display or the sound, it is given up when nothing was encoded, or
+# nothing sent, for so long. A longer silence than a display's, so that a display that hangs is noticed first.
+STALL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +44,8 @@ class Encoder:
 
     async def ended(self) -> str:
         """Wait until it ends, or has sent nothing for `STALL_SECONDS`, and say why."""
-        death = asyncio.ensure_future(self.process.ended())
-        try:
-            while True:
-                before = self.progress
-                await asyncio.wait({death}, timeout=STALL_SECONDS)
-                if death.done():
-                    return death.result()
-                if self.progress.frame == before.frame or self.progress.total_size == before.total_size:
-                    return f"ffmpeg has sent nothing for {STALL_SECONDS:g} s"
-        finally:
-            death.cancel()
+        stalled = pulse.lost(STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size)
+        return await pulse.ended(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
 
 
 def specification(
@@ -135,7 +127,7 @@ async def push(
     """
     # ffmpeg and the ingest also name the key alone.
     Secret(push_url.reveal().rstrip("/").rsplit("/", 1)[-1])
-    reader = ProgressReader()
+    reader = ProgressReader(framerate)
 
     async def sending(_: Process) -> None:
         await reader.sending.wait()

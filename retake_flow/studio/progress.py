@@ -1,12 +1,19 @@
-"""What ffmpeg reports about its work (`-progress`)."""
+"""What ffmpeg reports about its work (`-progress`), and how well it goes."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+#: Over how many seconds the pace is measured; what ffmpeg itself calls pace is that since its start.
+PACE_SECONDS = 10.0
+#: Below this share of what it should do the encoder is slow.
+SLOW = 0.9
+_KEPT_EVERY = 1.0
 _NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)")
 
 
@@ -46,15 +53,48 @@ class Progress:
         )
 
 
-class ProgressReader:
-    """Reads the reports from ffmpeg's output as it comes in."""
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How well the encoder does.
 
-    def __init__(self) -> None:
+    Attributes:
+        frames: Frames sent since its start.
+        fps: Frames per second, lately.
+        bitrate: What is sent, lately, in kbit/s.
+        dropped: Frames dropped since its start.
+        speed: Media seconds per second, lately, or the share of the frames that there should be when that is less;
+            below 1 the machine is too slow.
+        seconds: Media seconds sent since its start.
+        slow_for: For how many seconds the speed has been below `SLOW`.
+    """
+
+    frames: int
+    fps: float
+    bitrate: float
+    dropped: int
+    speed: float
+    seconds: float
+    slow_for: float
+
+
+class ProgressReader:
+    """Reads the reports from ffmpeg's output as it comes in.
+
+    Args:
+        framerate: How many frames there should be per second.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(self, framerate: int = 30, clock: Callable[[], float] = time.monotonic) -> None:
         self.latest: Progress | None = None
         self.sending = asyncio.Event()
+        self._framerate = framerate
+        self._clock = clock
         self._partial = b""
         self._fields: dict[str, str] = {}
         self._header_size = 0
+        self._past: deque[tuple[float, Progress]] = deque()
+        self._slow_since: float | None = None
 
     def feed(self, output: bytes) -> None:
         """Take what ffmpeg wrote, cut anywhere."""
@@ -66,6 +106,23 @@ class ProgressReader:
                 self._report(Progress.from_fields(self._fields))
                 self._fields = {}
 
+    def health(self) -> Health:
+        """How well it goes now."""
+        latest, now = self.latest or Progress(), self._clock()
+        at, before = self._past[0] if self._past else (now, latest)
+        passed = max(now - at, 1e-3)
+        frames, seconds = latest.frame - before.frame, latest.seconds - before.seconds
+        speed = min(seconds / passed, frames / passed / self._framerate)
+        return Health(
+            frames=latest.frame,
+            fps=round(frames / passed, 1),
+            bitrate=round((latest.total_size - before.total_size) * 8 / 1000 / passed, 1),
+            dropped=latest.drop_frames,
+            speed=round(speed, 2),
+            seconds=round(latest.seconds, 1),
+            slow_for=0.0 if self._slow_since is None else round(now - self._slow_since, 1),
+        )
+
     def _report(self, progress: Progress) -> None:
         self.latest = progress
         # With the first frame the stream's headers are counted as sent, while the frame still waits for its sound.
@@ -73,6 +130,22 @@ class ProgressReader:
             self._header_size = progress.total_size
         elif progress.frame and progress.total_size > self._header_size:
             self.sending.set()
+            self._keep(progress)
+
+    def _keep(self, progress: Progress) -> None:
+        """Remember a report of each second, as far back as the pace is measured."""
+        now = self._clock()
+        if self._past and now - self._past[-1][0] < _KEPT_EVERY:
+            return
+        self._past.append((now, progress))
+        while now - self._past[0][0] > PACE_SECONDS:
+            self._past.popleft()
+        if now - self._past[0][0] < PACE_SECONDS / 2:
+            return  # too early to tell: what waited for the first frames comes in a burst
+        if self.health().speed >= SLOW:
+            self._slow_since = None
+        elif self._slow_since is None:
+            self._slow_since = self._past[0][0]
 
 
 def _number(fields: Mapping[str, str], name: str) -> float:

@@ -1,21 +1,39 @@
-"""Screenshots of a display, for thumbnails: scrot."""
+"""Screenshots of a display, for thumbnails: scrot, and ffmpeg where a picture is too large."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from retake_flow.errors import ProcessFailed
+from retake_flow.studio import picture
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
 
 TIMEOUT_SECONDS = 15.0
-LARGEST_PNG = 1_000_000  # bytes; a larger picture is sent as JPEG
+FILE = "screenshot.jpg"
+LIMIT = 500_000  # bytes
+#: How a picture is made smaller, step by step: its greatest width in pixels, and ffmpeg's quality (2 is the best).
+SMALLER = ((4096, 5), (1280, 6), (1280, 12), (960, 12), (640, 12), (480, 16), (320, 16), (160, 31))
+
+
+@dataclass(frozen=True, slots=True)
+class Screenshot:
+    """A picture of a display, as a file.
+
+    Attributes:
+        path: The file, a JPEG.
+        black: Whether nothing can be seen on it.
+    """
+
+    path: Path
+    black: bool
 
 
 def specification(display: str, folder: Path, file: str) -> ProcessSpec:
-    """How a screenshot is taken; the ending of `file` says PNG or JPEG."""
+    """How a screenshot is taken."""
     # A plain name in the working folder: scrot would expand % and $ in a longer path.
     return ProcessSpec(
         argv=("scrot", "--overwrite", "--silent", "--quality", "85", file),
@@ -24,30 +42,59 @@ def specification(display: str, folder: Path, file: str) -> ProcessSpec:
     )
 
 
-async def take(launcher: Launcher, display: str, folder: Path) -> Path:
+def smaller(folder: Path, file: str, target: str, width: int, quality: int) -> ProcessSpec:
+    """How a picture is made smaller; it keeps its shape, and is never made wider."""
+    return ProcessSpec(
+        argv=(
+            *("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-i", file),
+            *("-vf", f"scale='min({width},iw)':-2", "-q:v", str(quality), "-f", "mjpeg", target),
+        ),
+        folder=folder,
+    )
+
+
+async def take(launcher: Launcher, display: str, folder: Path, limit: int = LIMIT) -> Screenshot:
     """Take a screenshot into `folder`; the file is there as a whole or not at all.
 
-    Returns:
-        `screenshot.png`, or `screenshot.jpg` when the PNG would be larger than a megabyte.
+    Args:
+        launcher: Starts the programs.
+        display: The display, such as `:99`.
+        folder: Where it goes.
+        limit: How large it may be, in bytes.
 
     Raises:
-        MissingProgram: scrot is not installed.
-        ProcessFailed: There is no such display, or the folder cannot be written.
+        MissingProgram: scrot or ffmpeg is not installed.
+        ProcessFailed: There is no such display, or the folder cannot be written, or the limit is too small.
         NotReady: scrot did not finish in time.
     """
     with tempfile.TemporaryDirectory(prefix="shot", dir=folder) as work:
-        png = await _take(launcher, display, Path(work), "screenshot.png")
-        picture = (
-            png if png.stat().st_size <= LARGEST_PNG else await _take(launcher, display, Path(work), "screenshot.jpg")
-        )
-        target = folder / picture.name
-        os.replace(picture, target)
-    return target
+        taken = Path(work) / FILE
+        await _made(launcher, specification(display, taken.parent, FILE), taken, f"screenshot of display {display}")
+        taken = await within(launcher, taken, limit)
+        seen = await picture.look(launcher, picture.of_file(taken))
+        target = folder / FILE
+        os.replace(taken, target)
+    return Screenshot(target, seen.black)
 
 
-async def _take(launcher: Launcher, display: str, folder: Path, file: str) -> Path:
-    completed = await launcher.run(specification(display, folder, file), timeout=TIMEOUT_SECONDS)
-    picture = folder / file
-    if completed.status != 0 or not picture.exists():
-        raise ProcessFailed(f"no screenshot of display {display} was taken: {completed.ending}")
-    return picture
+async def within(launcher: Launcher, taken: Path, limit: int) -> Path:
+    """A picture of at most `limit` bytes: as it is, or made smaller as little as need be, beside it.
+
+    Raises:
+        ProcessFailed: It cannot be made so small.
+    """
+    small = taken
+    for width, quality in SMALLER:
+        if small.stat().st_size <= limit:
+            return small
+        small = taken.with_name(f"smaller{taken.suffix}")
+        await _made(launcher, smaller(taken.parent, taken.name, small.name, width, quality), small, "smaller one")
+    if small.stat().st_size <= limit:
+        return small
+    raise ProcessFailed(f"no picture of at most {limit} bytes could be made", hint="allow larger thumbnails")
+
+
+async def _made(launcher: Launcher, spec: ProcessSpec, file: Path, what: str) -> None:
+    completed = await launcher.run(spec, timeout=TIMEOUT_SECONDS)
+    if completed.status != 0 or not file.exists():
+        raise ProcessFailed(f"no {what} was taken: {completed.ending}")

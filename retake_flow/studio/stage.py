@@ -12,13 +12,15 @@ from retake_flow.errors import NoDisplay, NoVoice
 from retake_flow.redact import Secret
 from retake_flow.studio.display import SIZE, Display, open_display
 from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.progress import Progress
+from retake_flow.studio.picture import Picture
+from retake_flow.studio.progress import Health, Progress
+from retake_flow.studio.screenshot import LIMIT, Screenshot
 from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
 from retake_flow.studio.stream_log import StreamLog
 from retake_flow.studio.window import Window
 
-from retake_flow.studio import encoder, screenshot, window
+from retake_flow.studio import encoder, picture, screenshot, window
 from retake_flow.studio.encoder import BITRATE, FRAMERATE, Encoder
 
 # An encoder that began without the sound would stay silent as long as it lasts.
@@ -69,6 +71,10 @@ class Stage:
     def progress(self) -> Progress | None:
         """The latest report of the encoder, or None when there is no encoder."""
         return self._encoder.progress if self._encoder else None
+
+    def health(self) -> Health | None:
+        """How well the encoder does, or None when there is no encoder."""
+        return self._encoder.reader.health() if self._encoder else None
 
     @asynccontextmanager
     async def display(self, size: str = SIZE) -> AsyncIterator[Display]:
@@ -124,9 +130,14 @@ class Stage:
             finally:
                 self._encoder = None
 
-    async def screenshot(self) -> Path:
-        """Take a picture of the display, as a PNG or, when large, JPEG file."""
-        return await screenshot.take(self._launcher, self.current_display.name, self.folder)
+    async def screenshot(self, limit: int = LIMIT) -> Screenshot:
+        """Take a picture of the display, as a JPEG file of at most `limit` bytes."""
+        return await screenshot.take(self._launcher, self.current_display.name, self.folder, limit)
+
+    async def picture(self) -> Picture:
+        """Look at the display."""
+        display = self.current_display
+        return await picture.look(self._launcher, picture.of_display(display.name, display.size))
 
     def say(self, text: str) -> None:
         """Show a text on stream, in the content window."""

@@ -44,6 +44,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "seconds": "2",
     "service": "encoder",
     "shape": "new",
+    "speed": "0.7",
     "state": "broadcast/pushing/on_air",
     "text": "hello",
     "time": "30s",

@@ -15,6 +15,9 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.platform import Platform
 
 from retake_flow.studio import programs
+from retake_flow.studio.picture import HEIGHT, WIDTH, Picture
+from retake_flow.studio.progress import SLOW, Health
+from retake_flow.studio.screenshot import Screenshot
 
 #: What each part of the studio is called, the program behind it, and how long it takes to start, in seconds.
 PARTS: Final[Mapping[str, tuple[str, float]]] = {
@@ -32,6 +35,8 @@ FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder says that 
 FRAME_PACE = 1.0  # seconds between two deliveries of frames; far below the platform's idea of a stale stream
 
 Way = Literal["is missing", "never becomes ready", "fails", "dies"]
+
+BITRATE = 1500.0  # kbit/s that its encoder sends
 
 # One grey pixel.
 _PNG = bytes.fromhex(
@@ -65,6 +70,7 @@ class Program:
     value: Mapping[str, Any]
     stalled: bool = False
     reason: str = ""
+    ready_at: float | None = None
     _dead: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -148,13 +154,37 @@ class FakeStage:
                 await asyncio.sleep(FIRST_FRAMES)
                 yield program
 
-    async def screenshot(self) -> Path:
-        """A picture of the display."""
+    async def screenshot(self, limit: int) -> Screenshot:
+        """A picture of the display, black until there is a window on it."""
         self._shown()
         async with self._run("screenshot", {}):
             picture = self._folder / "screenshot.png"
             picture.write_bytes(_PNG)
-            return picture
+            return Screenshot(picture, self._dark)
+
+    async def picture(self) -> Picture:
+        """What can be seen on the display: something else each time, unless it is black or frozen."""
+        self._shown()
+        moment = 0 if self.frozen else int(asyncio.get_running_loop().time() * 1000)
+        seen = b"\x80" * (WIDTH * HEIGHT - 8) + moment.to_bytes(8, "big")
+        return Picture(bytes(WIDTH * HEIGHT) if self._dark else seen)
+
+    def health(self) -> Health | None:
+        """How well the encoder does."""
+        encoder = self._ready("encoder")
+        if encoder is None or encoder.ready_at is None:
+            return None
+        now, (speed, since) = asyncio.get_running_loop().time(), self.strain
+        seconds, framerate = now - encoder.ready_at, encoder.value["frames"]
+        return Health(
+            frames=int(seconds * framerate),
+            fps=framerate * speed,
+            bitrate=BITRATE * speed,
+            dropped=0,
+            speed=speed,
+            seconds=round(seconds, 1),
+            slow_for=round(now - max(since, encoder.ready_at), 1) if speed < SLOW else 0.0,
+        )
 
     def say(self, text: str) -> None:
         """Show a text on stream."""
@@ -191,7 +221,18 @@ class FakeStage:
         for program in self.alive:
             program.stalled = program.part == "encoder"
 
+    def slow_down(self, speed: float) -> None:
+        """Let the encoder be so fast from now on, where 1 is as fast as it should be."""
+        self.strain = (speed, asyncio.get_running_loop().time())
+
     # --- inside ---------------------------------------------------------------------------------------------
+
+    @property
+    def _dark(self) -> bool:
+        return self._ready("content window") is None
+
+    def _ready(self, part: str) -> Program | None:
+        return next((each for each in self.alive if each.part == part and each.ready_at is not None), None)
 
     def _shown(self) -> str:
         if not any(program.part == "display" and program.alive for program in self.alive):
@@ -209,7 +250,8 @@ class FakeStage:
         self.started[part] += 1
         self.alive.append(program)
         try:
-            await _ready(program, trouble)
+            await _become_ready(program, trouble)
+            program.ready_at = asyncio.get_running_loop().time()
             if trouble is not None and trouble.way == "dies":
                 asyncio.get_running_loop().call_later(trouble.after, self._dies, program)
             yield program
@@ -256,7 +298,7 @@ class FakeStage:
             push.close()
 
 
-async def _ready(program: Program, trouble: Trouble | None) -> None:
+async def _become_ready(program: Program, trouble: Trouble | None) -> None:
     way = "" if trouble is None else trouble.way
     seconds = READY_WITHIN if way == "never becomes ready" else PARTS[program.part][1]
     with suppress(TimeoutError):

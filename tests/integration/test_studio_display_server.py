@@ -13,7 +13,7 @@ from studio_leftovers import left
 
 from retake_flow.errors import NoDisplay, ProcessFailed
 from retake_flow.studio import display as displays
-from retake_flow.studio import screenshot
+from retake_flow.studio import picture, screenshot
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
 from retake_flow.studio.stage import Stage
@@ -40,14 +40,14 @@ def traces(name: str) -> list[str]:
     return [str(file) for file in files if file.exists()]
 
 
-async def widest_green(launcher: Launcher, picture: Path, size: str = "1280x720") -> int:
-    """The most pixels in one row of a picture that have the content window's green."""
-    decode = ("ffmpeg", "-v", "error", "-i", str(picture), "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
-    pixels = (await launcher.run(ProcessSpec(decode), timeout=30)).stdout
+async def widest_green(launcher: Launcher, file: Path, size: str = "1280x720") -> int:
+    """The most pixels in one row of a picture that have about the content window's green."""
+    decode = ("ffmpeg", "-v", "error", "-i", str(file), "-f", "rawvideo", "-pix_fmt", "gray")
+    pixels = (await launcher.run(ProcessSpec((*decode, "-vf", "format=yuv444p,extractplanes=v", "-")), 30)).stdout
     width, height = (int(side) for side in size.split("x"))
-    assert len(pixels) == width * height * 3
-    rows = (pixels[row * width * 3 : (row + 1) * width * 3] for row in range(height))
-    return max(row.count(b"\x00\xff\x00") for row in rows)
+    assert len(pixels) == width * height
+    green = pixels.translate(bytes(dot < 80 for dot in range(256)))
+    return max(green[row * width : (row + 1) * width].count(1) for row in range(height))
 
 
 def test_a_display_answers_and_leaves_no_trace(launcher: Launcher, marker: str) -> None:
@@ -123,7 +123,7 @@ def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path:
 
     async def until_wide_line(stage: Stage, shown: bool) -> None:
         while True:
-            if (await widest_green(launcher, await stage.screenshot()) > 200) == shown:
+            if (await widest_green(launcher, (await stage.screenshot()).path) > 200) == shown:
                 return
             await asyncio.sleep(0.05)
 
@@ -178,30 +178,75 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
 
 
 def test_a_screenshot_has_the_size_of_the_display(launcher: Launcher, marker: str, tmp_path: Path) -> None:
-    """A small picture is a PNG of the whole display, and the folder holds nothing but the picture."""
+    """It is a JPEG of the whole display, and the folder holds nothing but the picture."""
 
     async def run() -> None:
         async with displays.open_display(launcher, "320x240") as display:
-            picture = await screenshot.take(launcher, display.name, tmp_path)
-        assert picture == tmp_path / "screenshot.png"
-        assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-        assert await widest_green(launcher, picture, "320x240") == 0
-        assert list(tmp_path.iterdir()) == [picture]
+            shot = await screenshot.take(launcher, display.name, tmp_path)
+        assert shot.path == tmp_path / "screenshot.jpg"
+        assert shot.path.read_bytes()[:2] == b"\xff\xd8"
+        assert await widest_green(launcher, shot.path, "320x240") == 0
+        assert list(tmp_path.iterdir()) == [shot.path]
 
     asyncio.run(run())
 
 
-def test_a_large_screenshot_becomes_a_jpeg(launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PNG above the limit is taken again as JPEG."""
-    monkeypatch.setattr(screenshot, "LARGEST_PNG", 10)
+def test_a_bare_display_is_black_and_one_with_a_line_of_text_is_not(launcher: Launcher, tmp_path: Path) -> None:
+    """The screenshot and a look say the same of it; a look at what does not change sees the same."""
 
     async def run() -> None:
-        async with displays.open_display(launcher, "320x240") as display:
-            picture = await screenshot.take(launcher, display.name, tmp_path)
-        assert picture.name == "screenshot.jpg"
-        assert picture.read_bytes()[:2] == b"\xff\xd8"
+        stage = Stage(launcher, tmp_path)
+        async with stage.display():
+            assert (await stage.screenshot()).black
+            bare = await stage.picture()
+            assert bare.black
+            assert await stage.picture() == bare
+            stage.say("hello")
+            async with stage.content(), asyncio.timeout(60):
+                while True:
+                    if not (await stage.picture()).black:
+                        break
+                    await asyncio.sleep(0.05)
+                assert not (await stage.screenshot()).black
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("limit", [500_000, 100_000, 20_000])
+def test_a_picture_fits_its_limit(launcher: Launcher, tmp_path: Path, limit: int) -> None:
+    """Even noise is made as small as it has to be, and not much smaller; it is still a picture."""
+
+    async def run() -> None:
+        noise = tmp_path / "noise.jpg"
+        made = await launcher.run(noisy(noise), timeout=60)
+        assert made.status == 0
+        assert noise.stat().st_size > 500_000
+        small = await screenshot.within(launcher, noise, limit)
+        assert limit / 8 < small.stat().st_size <= limit
+        assert not (await picture.look(launcher, picture.of_file(small))).black
+
+    asyncio.run(run())
+
+
+def test_a_picture_that_fits_is_left_as_it_is(launcher: Launcher, tmp_path: Path) -> None:
+    """Nothing is lost where nothing has to be."""
+
+    async def run() -> None:
+        noise = tmp_path / "noise.jpg"
+        await launcher.run(noisy(noise), timeout=60)
+        assert await screenshot.within(launcher, noise, 50_000_000) == noise
+        with pytest.raises(ProcessFailed, match="no picture of at most 10 bytes"):
+            await screenshot.within(launcher, noise, 10)
+
+    asyncio.run(run())
+
+
+def noisy(file: Path) -> ProcessSpec:
+    """Makes a picture that is hard to make small."""
+    source = "nullsrc=s=1280x720,geq=random(1)*255:128:128"
+    return ProcessSpec(
+        ("ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-frames:v", "1", "-q:v", "2", "-y", str(file))
+    )
 
 
 def test_without_its_display_a_screenshot_fails_cleanly(launcher: Launcher, tmp_path: Path) -> None:

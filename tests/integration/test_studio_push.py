@@ -17,7 +17,6 @@ from studio_leftovers import left
 
 from retake_flow.errors import ProcessFailed
 from retake_flow.redact import Secret
-from retake_flow.studio import encoder
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.recording import probe
@@ -173,22 +172,63 @@ def test_the_encoder_ends_with_its_display(stage: Stage, marker: str, tmp_path: 
     asyncio.run(run())
 
 
-def test_a_stalled_encoder_is_given_up(
-    stage: Stage, marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An encoder that lives but sends nothing counts as ended."""
-    monkeypatch.setattr(encoder, "STALL_SECONDS", 1.0)
+def test_a_stalled_encoder_is_given_up(stage: Stage, marker: str, tmp_path: Path) -> None:
+    """An encoder that lives but sends nothing counts as ended within seconds, and needs no grace to be gone."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        async with listening(marker, tmp_path) as ingest, stage.display("320x240"):
+            async with stage.encoder(ingest.push_url) as running:
+                os.kill(running.process.pid, signal.SIGSTOP)
+                stopped = loop.time()
+                async with asyncio.timeout(20):
+                    assert await running.ended() == "ffmpeg has sent nothing for 5 s"
+                assert loop.time() - stopped < 8.0
+                noticed = loop.time()
+            assert loop.time() - noticed < 3.0
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Stage, marker: str, tmp_path: Path) -> None:
+    """A server that lives but does not answer is over within seconds, and its encoder ends with it."""
 
     async def run() -> None:
         async with (
             listening(marker, tmp_path) as ingest,
-            stage.display("320x240"),
+            stage.display("320x240") as display,
             stage.encoder(ingest.push_url) as running,
         ):
-            os.kill(running.process.pid, signal.SIGSTOP)
+            hung, frozen = asyncio.ensure_future(display.ended()), asyncio.ensure_future(running.ended())
+            await seconds_sent(stage, 1.0)
+            os.kill(display.process.pid, signal.SIGSTOP)
             async with asyncio.timeout(20):
-                assert await running.ended() == "ffmpeg has sent nothing for 1 s"
-            os.kill(running.process.pid, signal.SIGCONT)
+                await asyncio.wait({hung, frozen}, return_when=asyncio.FIRST_COMPLETED)
+                assert hung.done()
+                assert not frozen.done()
+                assert await hung == "Xvfb has not answered for 4 s"
+                assert (await frozen).startswith("ffmpeg ended with status 1: ")
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_how_well_the_encoder_does_is_known(stage: Stage, marker: str, tmp_path: Path) -> None:
+    """Its health tells frames, rates and speed while it runs, and nothing afterwards."""
+
+    async def run() -> None:
+        async with listening(marker, tmp_path) as ingest, stage.display("320x240"):
+            assert stage.health() is None
+            async with stage.encoder(ingest.push_url, framerate=10):
+                await seconds_sent(stage, 4.0)
+                health = stage.health()
+            assert stage.health() is None
+        assert health is not None
+        assert health.frames >= 30
+        assert 5 <= health.fps <= 15
+        assert health.bitrate > 1
+        assert health.speed > 0.5
         assert left(marker) == []
 
     asyncio.run(run())

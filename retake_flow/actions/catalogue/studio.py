@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retake_flow.actions.catalogue.schemas import CALLED, COUNT, SERVICE, STARTED, TEXT
+from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
 from retake_flow.flow.catalogue import ActionSpec
 
 _SIZE: Final[dict[str, Any]] = {"type": "string", "pattern": r"^\d{2,5}x\d{2,5}$", "default": "1280x720"}
@@ -52,11 +52,53 @@ SPECS: Final = (
     ActionSpec(
         "studio.thumbnail",
         "Take a picture of the display and make it the stream's thumbnail.",
-        result={"thumbnail_url": TEXT, "bytes": COUNT},
+        inputs={
+            "limit": {
+                "type": "integer",
+                "minimum": 20_000,
+                "default": 500_000,
+                "description": "How large the picture may be, in bytes; a larger one is made smaller.",
+            },
+            "patience": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 60,
+                "default": 10,
+                "description": "How long, in seconds, something to be seen is waited for while the display is black.",
+            },
+        },
+        result={"thumbnail_url": TEXT, "bytes": COUNT, "black": FLAG},
         pace=(120.0, 300.0),
         errors=(*CALLED, *STARTED),
-        programs=("scrot",),
+        programs=("scrot", "ffmpeg"),
         requests=("POST /agent/update-thumbnail",),
+        samples={"black": False},
+    ),
+    ActionSpec(
+        "studio.picture",
+        "Look at the display: whether it is black, and for how many seconds nothing on it has changed.",
+        inputs={"look": {**FLAG, "default": True, "description": "Whether to look at all; otherwise it is `idle`."}},
+        outcomes=("done", "idle"),
+        result={"black": FLAG, "black_for": NUMBER, "still_for": NUMBER, "brightness": NUMBER},
+        errors=STARTED,
+        programs=("ffmpeg",),
+        samples={"black": False, "black_for": 0.0, "still_for": 0.0, "brightness": 0.2},
+    ),
+    ActionSpec(
+        "studio.health",
+        "Tell how well the encoder does; when it has been too slow for a minute, raise `struggling`.",
+        outcomes=("done", "idle"),
+        result={
+            "frames": COUNT,
+            "fps": NUMBER,
+            "bitrate": {**NUMBER, "description": "In kbit/s."},
+            "dropped": COUNT,
+            "speed": {**NUMBER, "description": "1 is as fast as it should be."},
+            "seconds": NUMBER,
+            "slow_for": {**NUMBER, "description": "Seconds for which the speed has been below 0.9."},
+        },
+        events={"struggling": {"speed": NUMBER, "fps": NUMBER, "slow_for": NUMBER}},
+        samples={"frames": 900, "fps": 30.0, "bitrate": 1500.0, "speed": 1.0, "seconds": 30.0},
     ),
     ActionSpec(
         "studio.show",

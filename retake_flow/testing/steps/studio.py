@@ -34,6 +34,18 @@ def stalled(rehearsal: Rehearsal, after: float, state: str) -> None:
     rehearsal.intervene(state, after, lambda scene: scene.stage.stall())
 
 
+@given(parsers.parse("the picture freezes {after:g} s into {state}"))
+def frozen(rehearsal: Rehearsal, after: float, state: str) -> None:
+    """Nothing moves on the display any more, though everything runs."""
+    rehearsal.intervene(state, after, lambda scene: setattr(scene.stage, "frozen", True))
+
+
+@given(parsers.parse("the encoder runs at {speed:g} of its speed from {after:g} s into {state}"))
+def slow(rehearsal: Rehearsal, speed: float, after: float, state: str) -> None:
+    """The machine is too slow for what it has to encode."""
+    rehearsal.intervene(state, after, lambda scene: scene.stage.slow_down(speed))
+
+
 @then(parsers.parse("the {part} was started {times:d} times"))
 def started(rehearsed: Rehearsed, part: str, times: int) -> None:
     """Not more and not less often."""

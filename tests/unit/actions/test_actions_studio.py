@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from retake_flow.errors import InputError, NoDisplay
 from retake_flow.ports.actions import Call
 from retake_flow.rehearsal.faults import Fault
+from retake_flow.studio.progress import Health
+from retake_flow.studio.screenshot import Screenshot
 
 
 def call(do, **inputs):
@@ -62,8 +65,8 @@ def test_a_thumbnail_is_sent_as_what_it_is(play, owl, tmp_path, name, media_type
         picture = tmp_path / name
         picture.write_bytes(content)
 
-        async def screenshot():
-            return picture
+        async def screenshot(limit):
+            return Screenshot(picture, black=False)
 
         s.stage.screenshot = screenshot
         done = await s.perform("studio.thumbnail")
@@ -94,6 +97,115 @@ def test_an_empty_answer_to_a_thumbnail_is_good(play, owl):
             return (await s.perform("studio.thumbnail")).value["thumbnail_url"]
 
     assert play(scene, saved=owl, faults=(Fault("POST /agent/update-thumbnail", status=200, body=""),)) == ""
+
+
+@pytest.mark.parametrize(
+    ("starts_after", "took", "black"), [(0.0, (0.0, 1.0), False), (4.0, (4.0, 5.5), False), (60.0, (10.0, 11.0), True)]
+)
+def test_a_black_picture_is_not_uploaded_while_the_content_starts(play, owl, starts_after, took, black):
+    """The upload waits for something to be seen, ten seconds at most, and then sends what there is."""
+
+    async def scene(s):
+        async def show():
+            await asyncio.sleep(starts_after)
+            async with s.stage.content():
+                await asyncio.Event().wait()
+
+        async with s.stage.display("1280x720"):
+            showing = asyncio.ensure_future(show())
+            await asyncio.sleep(1.0 if starts_after == 0 else 0.0)
+            began = s.now()
+            done = await s.perform("studio.thumbnail")
+            showing.cancel()
+            await asyncio.wait([showing])
+            return s.now() - began, done.value["black"], len(s.owl.thumbnails)
+
+    seconds, sent_black, sent = play(scene, saved=owl)
+    assert took[0] <= seconds <= took[1]
+    assert (sent_black, sent) == (black, 1)
+
+
+def test_how_large_a_picture_may_be_is_said_to_the_studio(play, owl):
+    """The limit of the flow is the one that the picture is made for; there is one without a word."""
+
+    async def scene(s):
+        limits = []
+
+        async def screenshot(limit):
+            limits.append(limit)
+            return await type(s.stage).screenshot(s.stage, limit)
+
+        async with s.stage.display("1280x720"):
+            s.stage.screenshot = screenshot
+            await s.perform("studio.thumbnail", limit=30_000, patience=0)
+            await s.perform("studio.thumbnail", patience=0)
+        return limits
+
+    assert play(scene, saved=owl) == [30_000, 500_000]
+
+
+def test_a_look_tells_for_how_long_nothing_has_changed(play):
+    """The seconds grow while the picture is the same, and begin anew when it changes."""
+
+    async def scene(s):
+        seen = []
+        async with s.stage.display("1280x720"), s.stage.content():
+            for frozen in (False, True, True, False):
+                s.stage.frozen = frozen
+                seen.append((await s.perform("studio.picture")).value["still_for"])
+                await asyncio.sleep(20)
+        return seen
+
+    assert play(scene) == [0.0, 0.0, 20.0, 0.0]
+
+
+def test_a_look_tells_for_how_long_it_is_black(play):
+    """Black counts from the first black picture on."""
+
+    async def scene(s):
+        seen = []
+        async with s.stage.display("1280x720"):
+            async with s.stage.content():
+                seen.append((await s.perform("studio.picture")).value)
+            for _ in range(2):
+                await asyncio.sleep(30)
+                seen.append((await s.perform("studio.picture")).value)
+        return [(value["black"], value["black_for"], value["brightness"] > 0) for value in seen]
+
+    assert play(scene) == [(False, 0.0, True), (True, 0.0, False), (True, 30.0, False)]
+
+
+def test_a_look_that_is_not_asked_for_starts_nothing(play):
+    """Then there need not even be a display."""
+
+    async def scene(s):
+        return (await s.perform("studio.picture", look=False)).outcome
+
+    assert play(scene) == "idle"
+
+
+def test_without_an_encoder_there_is_no_health(play):
+    """There is nothing to tell before it runs."""
+
+    async def scene(s):
+        return (await s.perform("studio.health")).outcome
+
+    assert play(scene) == "idle"
+
+
+def test_an_encoder_that_is_slow_for_a_minute_is_an_event_once(play):
+    """It is raised when the minute is over, not each time, and again when it has recovered and is slow once more."""
+    slow_for = iter([0.0, 59.0, 60.0, 90.0, 0.0, 61.0])
+
+    async def scene(s):
+        s.stage.health = lambda: Health(1, 20.0, 900.0, 3, 0.7, 5.0, next(slow_for))
+        done = [await s.perform("studio.health") for _ in range(6)]
+        return [[name for name, _ in each.raised] for each in done], done[2]
+
+    raised, third = play(scene)
+    assert raised == [[], [], ["struggling"], [], [], ["struggling"]]
+    assert third.raised == [("struggling", {"speed": 0.7, "fps": 20.0, "slow_for": 60.0})]
+    assert third.value["dropped"] == 3
 
 
 def test_a_line_is_shown(play):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -146,3 +147,29 @@ def test_a_run_is_named_by_a_unique_beginning_or_last(command: Command, store: R
     assert (several.code, "owl-12, owl-1" in several.err) == (2, True)
     unknown = command("show", f"bat{ESCAPES}")
     assert (unknown.code, "\x1b" in unknown.err) == (2, False)
+
+
+def test_a_stream_on_air_is_shown_with_its_figures(command: Command, store: Runs) -> None:
+    """Another process sees how the stream does from the journal alone: for a person, and as JSON."""
+    now = time.time()
+    status = {"viewers": 12, "is_live": True, "uptime_seconds": 600}
+    sent = {
+        "bitrate": 1480.4,
+        "fps": 30.0,
+        "frames": 18000,
+        "dropped": 3,
+        "speed": 1.0,
+        "seconds": 600.0,
+        "slow_for": 0.0,
+    }
+    records = [
+        record("activity_result", now, activity="on/air:status", visit=1, outcome="done", result=status),
+        record("activity_result", now, activity="on/air:encoding", visit=1, outcome="done", result=sent),
+    ]
+    stored(store, "owl-1", records=records)
+    lines = [line.strip() for line in command("show", "last").out.splitlines()]
+    assert any(line.startswith("on air   10m0") for line in lines)
+    assert "viewers  12" in lines
+    assert "encoder  1480 kbit/s, 30 fps, 18000 frames, 3 dropped, speed 1.00" in lines
+    health = json.loads(command("show", "last", "--json").out)["health"]
+    assert (health["viewers"], health["dropped"], health["recoveries"]) == (12, 3, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -114,6 +115,30 @@ def test_the_live_view_shows_how_things_stand() -> None:
     assert row(shown, "running") == "health running"
     assert row(shown, "viewers") == "7"
     assert row(shown, "chat") == "ann: [red]hi[/red]"
+
+
+def test_the_live_view_shows_how_the_stream_does() -> None:
+    """Time on air and what the encoder sends stand in the picture once they are known, and not before."""
+    assert not any(line.strip("│ ").startswith("encoder") for line in live(STORY[:-1]).splitlines())
+    now = time.time()
+    status = {"viewers": 12, "is_live": True, "uptime_seconds": 754}
+    sent = {
+        "bitrate": 1480.4,
+        "fps": 30.0,
+        "frames": 22620,
+        "dropped": 3,
+        "speed": 1.0,
+        "seconds": 754.0,
+        "slow_for": 0.0,
+    }
+    shown = live(
+        [
+            record("activity_result", now, activity="on/air:status", visit=1, outcome="done", result=status),
+            record("activity_result", now, activity="on/air:encoding", visit=1, outcome="done", result=sent),
+        ]
+    )
+    assert row(shown, "on air").startswith("12m3")
+    assert row(shown, "encoder") == "1480 kbit/s, 30 fps, 22620 frames, 3 dropped, speed 1.00"
 
 
 def test_what_has_ended_is_no_longer_shown() -> None:

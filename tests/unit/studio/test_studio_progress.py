@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.studio.progress import Progress, ProgressReader
+from retake_flow.studio.progress import Health, Progress, ProgressReader
 
 # As ffmpeg 5.1 writes it.
 REPORT = b"""frame=38
@@ -73,3 +73,68 @@ def test_headers_alone_are_not_a_stream() -> None:
         assert not reader.sending.is_set()
     reader.feed(report(7, 2842))
     assert reader.sending.is_set()
+
+
+class Encoding:
+    """An encoder that reports ten times a second to a reader whose time passes with its reports."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.reader = ProgressReader(30, lambda: self.now)
+        self._frames = self._bytes = self._seconds = 0.0
+
+    def run(self, seconds: float, *, speed: float = 1.0, fps: float = 30.0, silent: bool = False) -> Health:
+        """Let time pass, and give the health after it."""
+        for _ in range(round(seconds * 10)):
+            self.now += 0.1
+            self._frames += fps / 10
+            self._bytes += 18_750
+            self._seconds += speed / 10
+            if not silent:
+                self.reader.feed(
+                    f"frame={self._frames:.0f}\ntotal_size={self._bytes:.0f}\nout_time_us={self._seconds * 1e6:.0f}\n"
+                    "drop_frames=2\nprogress=continue\n".encode()
+                )
+        return self.reader.health()
+
+
+def test_an_encoder_that_keeps_up_is_well() -> None:
+    """Frames, rates and speed are those of the last seconds; nothing is slow."""
+    health = Encoding().run(30)
+    assert (health.frames, health.dropped, health.seconds) == (900, 2, 30.0)
+    assert 29.5 <= health.fps <= 30.5
+    assert 1450 <= health.bitrate <= 1550
+    assert 0.97 <= health.speed <= 1.03
+    assert health.slow_for == 0.0
+
+
+def test_a_slow_encoder_is_slow_since_it_was() -> None:
+    """Ten good minutes do not hide a bad one, and a good one ends it."""
+    encoding = Encoding()
+    encoding.run(600)
+    slow = encoding.run(70, speed=0.6)
+    assert slow.speed < 0.65
+    assert 60 <= slow.slow_for <= 80
+    assert encoding.run(15).slow_for == 0.0
+
+
+def test_frames_that_are_missing_are_slowness_too() -> None:
+    """An encoder that keeps the time and leaves out frames is as slow as its frames are few."""
+    assert Encoding().run(60, fps=15).speed == 0.5
+
+
+def test_the_first_moments_prove_nothing() -> None:
+    """What waited for the first frame comes in a burst or late; neither makes it slow."""
+    assert Encoding().run(4, speed=0.3).slow_for == 0.0
+
+
+def test_a_silent_encoder_gets_slower() -> None:
+    """Without reports the speed falls, since what was sent stays the same."""
+    encoding = Encoding()
+    encoding.run(20)
+    assert encoding.run(10, silent=True).speed < 0.6
+
+
+def test_before_the_first_report_all_is_zero() -> None:
+    """An encoder that has said nothing yet has done nothing yet."""
+    assert ProgressReader().health() == Health(0, 0.0, 0.0, 0, 0.0, 0.0, 0.0)

@@ -144,7 +144,7 @@ def test_nothing_works_without_a_display(play, start):
 
     async def scene(stage, platform):
         with pytest.raises(NoDisplay):
-            await stage.screenshot() if start == "screenshot" else getattr(stage, start)()
+            await stage.screenshot(1) if start == "screenshot" else getattr(stage, start)()
         return stage.started.total()
 
     assert play(scene) == 0
@@ -229,11 +229,11 @@ def test_a_picture_is_a_png(play, tmp_path):
 
     async def scene(stage, platform):
         async with stage.display("1280x720"):
-            return await stage.screenshot()
+            return await stage.screenshot(500_000)
 
     picture = play(scene)
-    assert picture.parent == tmp_path
-    assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert picture.path.parent == tmp_path
+    assert picture.path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
 def test_what_does_not_run_cannot_be_killed(play):
@@ -244,3 +244,53 @@ def test_what_does_not_run_cannot_be_killed(play):
             stage.kill("encoder")
 
     play(scene)
+
+
+def test_a_display_is_black_until_the_content_window_is_ready(play):
+    """What the screenshot and a look say of it is the same."""
+
+    async def scene(stage, platform):
+        seen = []
+        async with stage.display("1280x720"):
+            seen += [(await stage.screenshot(1)).black, (await stage.picture()).black]
+            async with stage.content():
+                seen += [(await stage.screenshot(1)).black, (await stage.picture()).black]
+            seen += [(await stage.picture()).black]
+        return seen
+
+    assert play(scene) == [True, True, False, False, True]
+
+
+def test_a_picture_changes_until_it_is_frozen(play):
+    """Two looks differ; after it froze they are the same."""
+
+    async def scene(stage, platform):
+        async with stage.display("1280x720"), stage.content():
+            moving = [await stage.picture(), await asyncio.sleep(1), await stage.picture()]
+            stage.frozen = True
+            frozen = [await stage.picture(), await asyncio.sleep(1), await stage.picture()]
+        return moving, frozen
+
+    moving, frozen = play(scene)
+    assert moving[0] != moving[2]
+    assert frozen[0] == frozen[2]
+
+
+def test_a_slow_encoder_is_as_slow_as_it_was_told_to_be(play):
+    """Its health counts the seconds from then on; without an encoder there is none."""
+
+    async def scene(stage, platform):
+        health = [stage.health()]
+        async with stage.display("1280x720"), encoding(stage, push_url(platform)):
+            await asyncio.sleep(20)
+            health.append(stage.health())
+            stage.slow_down(0.5)
+            await asyncio.sleep(70)
+            health.append(stage.health())
+        return [*health, stage.health()]
+
+    before, well, slow, after = play(scene)
+    assert before is after is None
+    assert (well.speed, well.slow_for) == (1.0, 0.0)
+    assert (slow.speed, slow.slow_for, slow.bitrate) == (0.5, 70.0, 750.0)
+    assert slow.frames > well.frames > 0

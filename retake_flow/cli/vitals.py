@@ -1,0 +1,87 @@
+"""How a stream does, as far as its journal tells: who watches, for how long, what the encoder sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, Self
+
+from retake_flow.flow.duration import words
+from retake_flow.run.records import Record
+
+#: A figure that is older than so many seconds is told with its age.
+FRESH: Final = 45.0
+_ENCODER: Final = ("bitrate", "fps", "frames", "dropped", "speed")
+
+
+class Vitals:
+    """What was measured last, from the records of a run."""
+
+    def __init__(self) -> None:
+        self._viewers: int | None = None
+        self._uptime: tuple[float, float] | None = None  # seconds on air, and when that was said
+        self._encoder: tuple[Mapping[str, Any], float] | None = None
+        self._recoveries = 0
+
+    @classmethod
+    def of(cls, journal: Iterable[Record]) -> Self:
+        """What a journal tells."""
+        vitals = cls()
+        for record in journal:
+            vitals.note(record)
+        return vitals
+
+    def note(self, record: Record) -> None:
+        """Take a record into account."""
+        match record:
+            case {"event": "activity_started", "action": "studio.encoder"} | {"event": "run_ended" | "run_resumed"}:
+                self._encoder = self._uptime = None
+            case {"event": "notice", "kind": "recovered"}:
+                self._recoveries += 1
+            case {"result": dict(result)}:
+                self._measured(result, datetime.fromisoformat(record["t"]).timestamp())
+
+    def _measured(self, result: Mapping[str, Any], at: float) -> None:
+        if "viewers" in result:
+            self._viewers = result["viewers"]
+        if result.get("is_live") is True and "uptime_seconds" in result:
+            self._uptime = result["uptime_seconds"], at
+        if all(name in result for name in _ENCODER):
+            self._encoder = result, at
+
+    def data(self, now: float) -> dict[str, Any]:
+        """All of it, as JSON data; what is not known is left out."""
+        data: dict[str, Any] = {} if self._viewers is None else {"viewers": self._viewers}
+        if self._uptime is not None:
+            data["uptime_seconds"] = round(self._uptime[0] + now - self._uptime[1])
+        if self._encoder is not None:
+            data |= {**self._encoder[0], "age_seconds": round(now - self._encoder[1], 1)}
+        return {**data, "recoveries": self._recoveries} if data else {}
+
+    @property
+    def viewers(self) -> str:
+        """How many watch; `-` when nobody has said."""
+        return "-" if self._viewers is None else str(self._viewers)
+
+    def on_air(self, now: float) -> str:
+        """For how long the stream has been on air; "" when it is not known to be."""
+        if self._uptime is None:
+            return ""
+        again = f", brought back {self._recoveries}×" if self._recoveries else ""
+        return words(self._uptime[0] + now - self._uptime[1]) + again
+
+    def encoder(self, now: float) -> str:
+        """What the encoder sends; "" when nothing is known."""
+        if self._encoder is None:
+            return ""
+        seen, at = self._encoder
+        said = [
+            f"{seen['bitrate']:.0f} kbit/s",
+            f"{seen['fps']:.0f} fps",
+            f"{seen['frames']} frames",
+            f"{seen['dropped']} dropped",
+            f"speed {seen['speed']:.2f}",
+        ]
+        if seen.get("slow_for"):
+            said.append(f"too slow for {words(seen['slow_for'])}")
+        return ", ".join(said) + (f" ({words(now - at)} ago)" if now - at > FRESH else "")
