@@ -10,7 +10,9 @@ from pathlib import Path
 
 from retake_flow.errors import NoDisplay, NoVoice
 from retake_flow.redact import Secret
+from retake_flow.studio import encoder, picture, screenshot, window
 from retake_flow.studio.display import SIZE, Display, open_display
+from retake_flow.studio.encoder import BITRATE, FRAMERATE, Encoder
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.picture import Picture
 from retake_flow.studio.progress import Health, Progress
@@ -19,9 +21,6 @@ from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
 from retake_flow.studio.stream_log import StreamLog
 from retake_flow.studio.window import Window
-
-from retake_flow.studio import encoder, picture, screenshot, window
-from retake_flow.studio.encoder import BITRATE, FRAMERATE, Encoder
 
 # An encoder that began without the sound would stay silent as long as it lasts.
 SOUND_WITHIN = 5.0

@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 from retake_flow.errors import MissingProgram, NoDisplay, NotReady, NoVoice, ProcessFailed, Rejected, StudioError
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.platform import Platform
-
 from retake_flow.studio import programs
 from retake_flow.studio.picture import HEIGHT, WIDTH, Picture
 from retake_flow.studio.progress import SLOW, Health
@@ -108,6 +107,8 @@ class FakeStage:
         started: How often each part was started.
         said: What was shown on stream.
         spoken: What was spoken on stream.
+        frozen: Whether nothing moves on the display any more.
+        strain: How fast the encoder is, where 1 is as fast as it should be, and since when.
     """
 
     def __init__(self, platform: Platform, folder: Path, troubles: tuple[Trouble, ...] = ()) -> None:
@@ -115,6 +116,8 @@ class FakeStage:
         self.started: Counter[str] = Counter()
         self.said: list[str] = []
         self.spoken: list[str] = []
+        self.frozen = False
+        self.strain = (1.0, 0.0)
         self._platform = platform
         self._folder = folder
         self._troubles = list(troubles)
