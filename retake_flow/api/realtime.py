@@ -31,8 +31,7 @@ _STEADY = 30.0  # a connection that lasted for so long (seconds) has proved itse
 
 # Whatever it has to say of a connection we say ourselves, in the journal.
 _SILENT = logging.getLogger("retake_flow.realtime")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+_SILENT.disabled = True
 
 
 @asynccontextmanager
