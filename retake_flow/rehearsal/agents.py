@@ -82,6 +82,15 @@ class Polls:
 
 
 @dataclass(slots=True)
+class Tips:
+    """What one person has tipped one agent: how much altogether, and how often."""
+
+    tipper: Person
+    total: float = 0.0
+    count: int = 0
+
+
+@dataclass(slots=True)
 class Agent:
     """A registered agent with all that is its own.
 
@@ -102,7 +111,10 @@ class Agent:
         image: The newest thumbnail itself.
         audience: Who is watching, by name.
         followers: Who follows it, by name.
-        tips: How much was tipped, by name.
+        tips: Who has tipped how much, by name.
+        neighbour: Whether it is there without anybody behind it, and on air without video when it has a session.
+        stats: How its token did before the rehearsal.
+        scheduled: The streams that it has announced: title and time in epoch seconds.
         frozen: What `is_live` says in any case, and until when.
         status_polls: How closely `stream/status` was asked for.
         comment_polls: How closely its comments were asked for while it was live.
@@ -124,7 +136,10 @@ class Agent:
     image: bytes = b""
     audience: set[str] = field(default_factory=set)
     followers: set[str] = field(default_factory=set)
-    tips: dict[str, float] = field(default_factory=dict)
+    tips: dict[str, Tips] = field(default_factory=dict)
+    neighbour: bool = False
+    stats: Mapping[str, float] = field(default_factory=dict)
+    scheduled: tuple[tuple[str, float], ...] = ()
     frozen: tuple[bool, float] = (False, 0.0)
     status_polls: Polls = field(default_factory=Polls)
     comment_polls: Polls = field(default_factory=Polls)

@@ -14,8 +14,10 @@ from retake_flow.errors import NoSession, NotFound, Rejected, RetakeFlowError, U
 from retake_flow.rehearsal.control import ControlEndpoints
 from retake_flow.rehearsal.endpoints import AgentEndpoints, Keep
 from retake_flow.rehearsal.gateway import Gateway
+from retake_flow.rehearsal.market_endpoints import MarketEndpoints
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.public import PublicEndpoints
+from retake_flow.rehearsal.stream_endpoints import StreamEndpoints
 
 _STATUS: dict[type[RetakeFlowError], int] = {
     Rejected: 400,
@@ -43,6 +45,8 @@ def create_app(
     endpoints = (
         *AgentEndpoints(platform, keep).routes(),
         *PublicEndpoints(platform).routes(),
+        *StreamEndpoints(platform).routes(),
+        *MarketEndpoints(platform).routes(),
         *ControlEndpoints(platform).routes(),
     )
     inner = Starlette(

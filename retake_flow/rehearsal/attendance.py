@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.agents import Agent, Tips
 from retake_flow.rehearsal.chat import Comment
 from retake_flow.rehearsal.identities import Identities, Person
 from retake_flow.rehearsal.options import Options
@@ -28,7 +28,7 @@ class Trade:
         at: When, in epoch seconds.
         trader: Who.
         side: `buy` or `sell`.
-        amount: For how much.
+        amount: For how much, in USD.
         token_address: Which token.
         ticker: What it is called; empty for a token that is no agent's.
     """
@@ -48,10 +48,13 @@ class Trade:
             "token_address": self.token_address,
             "token_ticker": self.ticker,
             "side": self.side,
+            "is_buy": self.side == "buy",
             "amount": self.amount,
+            "amount_in_usd": self.amount,
             "trader_user_id": self.trader.user_id,
             "trader_username": self.trader.name,
             "trader_wallet_address": self.trader.wallet_address,
+            f"{'buyer' if self.side == 'buy' else 'seller'}_address": self.trader.wallet_address,
             "timestamp": str(int(self.at * 1000)),
         }
 
@@ -142,7 +145,8 @@ class Attendance:
         self._rooms.say(live_room(agent.user_id), "user_followed", followed)
 
     def _tip(self, agent: Agent, viewer: Person, cue: Cue) -> Comment:
-        agent.tips[viewer.name] = agent.tips.get(viewer.name, 0.0) + cue.amount
+        tips = agent.tips.setdefault(viewer.name, Tips(viewer))
+        tips.total, tips.count = tips.total + cue.amount, tips.count + 1
         tip = {"amount": cue.amount, "message": cue.text}
         comment = self.write(agent, viewer, cue.text, "tip", tip)
         self._rooms.say(live_room(agent.user_id), "tip_received", {**comment.as_json(), "amount": cue.amount})

@@ -119,6 +119,8 @@ class ControlEndpoints:
 
 
 def _started(agent: Agent) -> float:
+    if agent.neighbour:
+        return -1.0
     return agent.sessions[-1].started_at if agent.sessions else 0.0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from retake_flow.errors import NotFound, Rejected
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.agents import Agent, Profile
 from retake_flow.rehearsal.chat import Chat
 from retake_flow.rehearsal.identities import Identities, Person
+from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.options import Options, PreparedAgent
 
 #: How long before the rehearsal the history of a chat was written, in seconds.
@@ -60,6 +62,25 @@ class Directory:
         admitted = self._admit(person, profile, agent.token, verified, options, agent.agent_id)
         admitted.code, admitted.token_address, admitted.spent_keys = agent.code, agent.token_address, agent.spent_keys
         return admitted
+
+    def settle(self, neighbour: Neighbour, options: Options) -> Agent:
+        """Have another agent there that nobody is behind."""
+        person = self._identities.person(neighbour.name, neighbour.user_id, neighbour.wallet_address)
+        profile = Profile(
+            neighbour.name,
+            description=neighbour.description,
+            image_url=neighbour.image_url,
+            wallet_address=person.wallet_address,
+            ticker=neighbour.ticker or neighbour.name[:10].upper(),
+        )
+        token, history = self._identities.access_token(), replace(options, history=neighbour.chat)
+        settled = self._admit(person, profile, token, True, history)
+        settled.agent_id = neighbour.agent_id or settled.agent_id
+        settled.token_address = neighbour.token_address or self._identities.address()
+        settled.audience |= {f"{neighbour.name} viewer {number}" for number in range(1, neighbour.viewers + 1)}
+        settled.neighbour, settled.stats = True, neighbour.stats
+        settled.scheduled = tuple((title, self._now() + seconds) for title, seconds in neighbour.scheduled)
+        return settled
 
     def with_token(self, token: str) -> Agent | None:
         """Whose access token this is."""

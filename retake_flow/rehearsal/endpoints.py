@@ -151,10 +151,7 @@ class AgentEndpoints:
         user_id = query.get("userDbId")
         if not user_id:
             raise Rejected("userDbId is required")
-        limit = query.get("limit", "50")
-        if not limit.isdecimal() or int(limit) < 1:
-            raise Rejected("limit must be a number from 1 to 100")
-        page = self._platform.comments(user_id, min(100, int(limit)), query.get("beforeId") or None)
+        page = self._platform.comments(user_id, limit_of(request, 50), query.get("beforeId") or None)
         return JSONResponse(as_answer(page, self._platform.options.chat_shape))
 
     def _agent(self, request: Request) -> Agent:
@@ -191,6 +188,18 @@ def text(form: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Rejected(f"{name} is required")
     return value
+
+
+def limit_of(request: Request, default: int) -> int:
+    """How long a list may be, a hundred at most.
+
+    Raises:
+        Rejected: What the request says is no number above 0.
+    """
+    limit = request.query_params.get("limit", str(default))
+    if not limit.isdecimal() or int(limit) < 1:
+        raise Rejected("limit must be a number from 1 to 100")
+    return min(100, int(limit))
 
 
 def slug(name: str) -> str:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retake_flow.rehearsal import private_file
 from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
 
@@ -23,7 +24,8 @@ def next_part(platform: Platform) -> Options:
     return replace(
         platform.options,
         part=platform.options.part + 1,
-        agents=tuple(_prepared(agent) for agent in platform.agents),
+        agents=tuple(_prepared(agent) for agent in platform.agents if not agent.neighbour),
+        neighbours=tuple(_neighbour(platform, neighbour) for neighbour in platform.options.neighbours),
         tweets=platform.verification.tweets,
         faults=platform.faults.remaining,
     )
@@ -91,6 +93,20 @@ def _prepared(agent: Agent) -> PreparedAgent:
         code=agent.code,
         token_address=agent.token_address,
         spent_keys=(*agent.spent_keys, *(key.value for key in agent.keys if key.pushes)),
+    )
+
+
+def _neighbour(platform: Platform, neighbour: Neighbour) -> Neighbour:
+    """A neighbour with what was made up of it."""
+    agent = platform.agents.named(neighbour.name)
+    if agent is None or not agent.neighbour:
+        return neighbour
+    return replace(
+        neighbour,
+        user_id=agent.user_id,
+        agent_id=agent.agent_id,
+        wallet_address=agent.person.wallet_address,
+        token_address=agent.token_address,
     )
 
 

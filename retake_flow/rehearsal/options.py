@@ -14,14 +14,17 @@ from retake_flow.redact import Secret
 from retake_flow.rehearsal.crowd import Part, part_as_json, read_part
 from retake_flow.rehearsal.faults import AnyFault, read_fault
 from retake_flow.rehearsal.fields import Fields
+from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.script import DEFAULT_SCRIPT, Cue
 
 ChatShape = Literal["documented", "observed", "wrapped", "mixed"]
 Realtime = Literal[True, False, "silent"]
+SearchShape = Literal["users", "list"]
 # Seconds. What the real platform's lag is, nobody could establish; the guide allows for thirty.
 LAG = 0.3
 
 CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
+SEARCH_SHAPES: tuple[SearchShape, ...] = get_args(SearchShape)
 REALTIME: tuple[Realtime, ...] = get_args(Realtime)
 
 # platform.md: observed are 409 and 404; 200 is the documented answer, which says nothing of sessions.
@@ -102,6 +105,8 @@ class Options:
         tweets: The tweets that can be found, text by address; `{message}` in a text stands for the
             verification message and `{code}` for its code.
         agents: Who is registered from the beginning.
+        neighbours: Which other agents there are.
+        search_shape: Whether a search for users answers a bare list (`list`) or has it under `users`.
         history: What stood in the chat before the stream; `at` says how many seconds ago it was written, and an
             hour where it is 0.
         viewers: What viewers do once the stream is live.
@@ -119,6 +124,8 @@ class Options:
     seed: int | None = None
     tweets: Mapping[str, str] = field(default_factory=dict)
     agents: tuple[PreparedAgent, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    search_shape: SearchShape = "users"
     history: tuple[Cue, ...] = ()
     viewers: tuple[Part, ...] = DEFAULT_SCRIPT
     faults: tuple[AnyFault, ...] = ()
@@ -161,6 +168,8 @@ class Options:
             seed=fields.whole("seed") if fields.anything("seed") is not None else None,
             tweets=_tweets(fields),
             agents=tuple(PreparedAgent.read(item) for item in fields.objects("agents")),
+            neighbours=tuple(Neighbour.read(item) for item in fields.objects("neighbours")),
+            search_shape=fields.choice("search_shape", SEARCH_SHAPES, "users"),
             history=tuple(Cue.read(item) for item in fields.objects("history")),
             viewers=_viewers(fields),
             faults=tuple(read_fault(item) for item in fields.objects("faults")),
@@ -175,6 +184,7 @@ class Options:
             **{name: getattr(self, name) for name in Options.__dataclass_fields__},
             "tweets": dict(self.tweets),
             "agents": [agent.as_json() for agent in self.agents],
+            "neighbours": [neighbour.as_json() for neighbour in self.neighbours],
             "history": [asdict(cue) for cue in self.history],
             "viewers": [part_as_json(part) for part in self.viewers],
             "faults": [asdict(fault) for fault in self.faults],

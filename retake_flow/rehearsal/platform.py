@@ -15,6 +15,7 @@ from retake_flow.rehearsal.crowd import Part
 from retake_flow.rehearsal.directory import Directory
 from retake_flow.rehearsal.faults import FaultPlan
 from retake_flow.rehearsal.identities import Identities
+from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.options import Options
 from retake_flow.rehearsal.rooms import Listener, Rooms
 from retake_flow.rehearsal.script import Cue
@@ -75,6 +76,8 @@ class Platform:
         self._key_count = 0
         for prepared in options.agents:
             self.agents.prepare(prepared, options)
+        for neighbour in options.neighbours:
+            self._settle(neighbour)
 
     def verify(self, agent: Agent, tweet_url: str) -> None:
         """Verify an agent by the tweet of a human.
@@ -144,6 +147,8 @@ class Platform:
     def is_live(self, agent: Agent) -> bool:
         """Whether video is arriving on the key of the active session, and has been for the lag."""
         session, push = agent.session, agent.publication
+        if agent.neighbour:
+            return session is not None
         if session is None or push is None or push.first_video_at is None or session.key is not push.key:
             return False
         now = self.now()
@@ -233,6 +238,13 @@ class Platform:
         return self.rooms.subscribe(room, listener)
 
     # --- inside ---------------------------------------------------------------------------------------------
+
+    def _settle(self, neighbour: Neighbour) -> None:
+        agent, now = self.agents.settle(neighbour, self.options), self.now()
+        if neighbour.live:
+            session = Session(self._identities.id("session"), now, None, live_at=now, viewers=neighbour.viewers)
+            session.title = neighbour.title
+            agent.sessions.append(session)
 
     def _broken(self, found: Sequence[rules.Breach]) -> None:
         self.breaches += found[: max(0, _BREACHES_KEPT - len(self.breaches))]

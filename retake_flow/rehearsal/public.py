@@ -1,4 +1,4 @@
-"""What retake.tv answers to anybody: the skill files and a few users."""
+"""What retake.tv answers to anybody: the skill files, thumbnails and users."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from retake_flow.errors import NotFound
 from retake_flow.rehearsal.agents import Agent
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.settings import API_PATH
+
+_NEWEST = 20
 
 
 class PublicEndpoints:
@@ -31,6 +33,8 @@ class PublicEndpoints:
             Route("/skill.md", self._skill_md),
             Route("/thumbnails/{user_id}", self._thumbnail),
             Route(f"{API_PATH}/users/live/", self._live),
+            Route(f"{API_PATH}/users/newest/", self._newest),
+            Route(f"{API_PATH}/users/metadata/{{user_id}}", self._metadata),
             Route(f"{API_PATH}/users/search/{{query}}", self._search),
             Route(f"{API_PATH}/users/streamer/{{name_or_id}}", self._streamer),
         ]
@@ -57,8 +61,17 @@ class PublicEndpoints:
 
     async def _search(self, request: Request) -> Response:
         query = request.path_params["query"].lower()
-        found = [agent for agent in self._platform.agents if query in agent.name.lower()]
-        return JSONResponse({"users": [self._user(agent) for agent in found]})
+        found = [self._user(agent) for agent in self._platform.agents if query in agent.name.lower()]
+        return JSONResponse({"users": found} if self._platform.options.search_shape == "users" else found)
+
+    async def _newest(self, request: Request) -> Response:
+        newest = list(self._platform.agents)[::-1][:_NEWEST]
+        return JSONResponse([self._user(agent) for agent in newest])
+
+    async def _metadata(self, request: Request) -> Response:
+        agent = self._platform.agents.with_id(request.path_params["user_id"])
+        told = {"bio": agent.profile.description, "followers": len(agent.followers), "social_links": []}
+        return JSONResponse({**self._user(agent), **told})
 
     async def _streamer(self, request: Request) -> Response:
         wanted = request.path_params["name_or_id"]
@@ -71,8 +84,10 @@ class PublicEndpoints:
             "username": agent.name,
             "wallet_address": agent.profile.wallet_address,
             "image_url": agent.profile.image_url,
+            "ticker": agent.profile.ticker,
+            "token_address": agent.token_address,
             "is_live": self._is_live(agent),
-            "viewers": len(agent.audience),
+            "viewers": len(agent.audience) if self._is_live(agent) else 0,
         }
 
     def _is_live(self, agent: Agent) -> bool:

@@ -44,6 +44,7 @@ class Session:
         viewers: Everybody who was there.
         thumbnails: How many thumbnails were sent.
         offline_until: Until when it is not live although there is video.
+        title: What it is called.
         spoke_first: Whether the agent wrote in its own chat on air before any thumbnail.
     """
 
@@ -56,6 +57,7 @@ class Session:
     viewers: int = 0
     thumbnails: int = 0
     offline_until: float = 0.0
+    title: str = ""
     spoke_first: bool = False
 
     def end(self, now: float, by: str) -> None:
