@@ -175,6 +175,12 @@ class ShareFailed(RetakeFlowError):
     kind, fault = "share", "network"
 
 
+class GuideUnkept(RetakeFlowError):
+    """The platform's guide cannot be kept on this machine."""
+
+    kind, fault, exit_code = "guide", "operator", 6
+
+
 class ResponderFailed(RetakeFlowError):
     """Whoever answers chat had no answer."""
 

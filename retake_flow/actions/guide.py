@@ -9,7 +9,7 @@ from contextlib import suppress
 from retake_flow.actions.access import Access
 from retake_flow.actions.family import Family
 from retake_flow.api.guides import Guides, same
-from retake_flow.errors import PlatformError
+from retake_flow.errors import GuideUnkept, PlatformError
 from retake_flow.ports.actions import Call, Completion
 
 
@@ -37,14 +37,15 @@ class GuideActions(Family):
         version = await guides.published(client, self._now())
         value = {"version": version, "written_for": written_for, "path": "", "summary": ""}
         if not written_for or same(version, written_for):
-            with suppress(PlatformError):  # it is for a later comparison; nothing depends on it now
+            with suppress(PlatformError, GuideUnkept):  # it is for a later comparison; nothing depends on it now
                 value["path"] = str(await guides.fetched(client, version))
             return Completion("unchanged", value)
-        value["path"] = str(await guides.fetched(client, version))
+        with suppress(GuideUnkept):  # that it has changed has to be told all the same
+            value["path"] = str(await guides.fetched(client, version))
         changed = guides.difference(guides.before(version, written_for), version)
         value["summary"] = changed.summary if changed else "No earlier text is kept that it could be compared with."
         message = (
             f"the platform's guide is now version {version}; this flow was written for {written_for}. "
-            f"{value['summary']} `retake-flow guide --diff` shows it; its text is in {value['path']}"
+            f"{value['summary']} `retake-flow guide --diff` shows it; its text is in {value['path'] or 'no file'}"
         )
         return Completion("changed", value, notes=[("notice", {"kind": "guide_changed", "message": message})])

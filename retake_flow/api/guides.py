@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 from retake_flow.api import private_file
 from retake_flow.api.models import Skill
 from retake_flow.controls import stripped
+from retake_flow.errors import GuideUnkept
 
 #: So many versions are kept, the newest ones.
 MOST_KEPT: Final = 10
@@ -109,7 +110,8 @@ class Guides:
             PlatformError: It does not say.
         """
         version = (await by.skill()).version
-        self._keep(self._folder / _SEEN, json.dumps({"version": version, "at": now}))
+        with suppress(GuideUnkept):
+            self._keep(self._folder / _SEEN, json.dumps({"version": version, "at": now}))
         return version
 
     async def fetched(self, by: Publisher, version: str) -> Path:
@@ -117,6 +119,7 @@ class Guides:
 
         Raises:
             PlatformError: It cannot be had.
+            GuideUnkept: It cannot be written.
         """
         path = self.path(version)
         if not path.exists():
@@ -140,7 +143,10 @@ class Guides:
         return None if before is None or after is None else compared(before, after, old, new)
 
     def _keep(self, path: Path, text: str) -> None:
-        private_file.replace(path, text.encode("utf-8", "replace"))
+        try:
+            private_file.replace(path, text.encode("utf-8", "replace"))
+        except OSError as error:
+            raise GuideUnkept(f"the platform's guide cannot be kept in {path}: {error.strerror}") from error
 
 
 def compared(before: str, after: str, old: str = "before", new: str = "after") -> Difference:

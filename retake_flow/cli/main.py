@@ -23,8 +23,9 @@ exit codes:
 
 #: In the order of the help; each stands in a module of its name.
 COMMANDS = (
-    *("run", "resume", "answer", "gates", "runs", "show", "watch", "stop", "prune"),
-    *("init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions", "doctor", "rehearsal"),
+    *("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
+    *("init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions"),
+    *("guide", "doctor", "rehearsal"),
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from retake_flow.errors import SettingsError
-from retake_flow.settings import RETAKE, Settings, is_loopback
+from retake_flow.settings import MOLTBOOK, RETAKE, Settings, is_loopback
 
 
 def settings(**environment: str) -> Settings:
@@ -33,6 +33,38 @@ def test_folders_can_be_named() -> None:
     assert found.credentials == Path("~/c.json").expanduser()
     assert (found.state_folder, found.cache_folder) == (Path("/x"), Path("/y"))
     assert settings(XDG_CONFIG_HOME="/z").credentials == Path("/z/retake/credentials.json")
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("", MOLTBOOK),
+        ("https://www.moltbook.com/api/v1/", MOLTBOOK),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost:1", "http://localhost:1"),
+    ],
+)
+def test_posts_go_to_moltbook_or_to_this_machine(url: str, origin: str) -> None:
+    """What stands for it on this machine may be named."""
+    assert settings(RETAKE_FLOW_MOLTBOOK_URL=url).moltbook == origin
+
+
+@pytest.mark.parametrize(
+    "url", ["https://moltbook.com", "http://www.moltbook.com", "https://retake.tv", "https://x:y@127.0.0.1"]
+)
+def test_posts_go_nowhere_else(url: str) -> None:
+    """Also not to the name from which Moltbook redirects: the key would be lost on the way."""
+    with pytest.raises(SettingsError, match="RETAKE_FLOW_MOLTBOOK_URL"):
+        settings(RETAKE_FLOW_MOLTBOOK_URL=url)
+
+
+def test_the_key_of_moltbook_is_secret() -> None:
+    """It is wrapped at once; an empty one is none."""
+    found = settings(MOLTBOOK_API_KEY=" moltbook_sk_0123 ")
+    assert found.moltbook_key is not None
+    assert found.moltbook_key.reveal() == "moltbook_sk_0123"
+    assert "moltbook_sk_0123" not in repr(found)
+    assert settings(MOLTBOOK_API_KEY=" ").moltbook_key is None
 
 
 @pytest.mark.parametrize("written", ["rtk_0123456789", "  rtk_0123456789\n"])

@@ -37,53 +37,6 @@ def performed(do, **inputs):
     return scene
 
 
-# --- the guide ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("published", "written_for", "outcome"),
-    [
-        ("2.1.2", "2.1.2", "unchanged"),
-        ("2.1.2.0", "2.1.2", "unchanged"),
-        ("2.1.10", "2.1.2", "changed"),
-        ("2.1", "2.1.2", "changed"),
-        ("next", "2.1.2", "changed"),
-        ("next", "next", "unchanged"),
-        ("9.9", "", "unchanged"),
-    ],
-)
-def test_versions_are_compared_as_versions(play, published, written_for, outcome):
-    """Equal versions in other words are equal; what is no version is a text; a flow without one wants none."""
-    found, value = play(performed("retake.check_guide"), skill_version=published, guide=written_for)
-    assert (found, value["version"]) == (outcome, published)
-
-
-def test_a_changed_guide_is_kept_as_a_text(play, tmp_path):
-    """The new guide is a file for the operator, who is told of it; nothing else comes of it."""
-
-    async def scene(s):
-        done = await s.perform("retake.check_guide")
-        return done.value["path"], s.notes
-
-    path, notes = play(scene, skill_version="3.0")
-    assert path == str(tmp_path / "guides" / "guide-3.0.md")
-    assert notes[0]["event"] == "notice"
-    assert path in notes[0]["message"]
-
-
-def test_a_version_is_no_path(play, tmp_path):
-    """What a platform calls its guide cannot lead out of the folder."""
-    _, value = play(performed("retake.check_guide"), skill_version="../../etc/passwd")
-    assert value["path"].startswith(str(tmp_path / "guides" / "guide-"))
-    assert "/" not in value["path"].removeprefix(str(tmp_path / "guides") + "/")
-
-
-def test_the_input_says_another_version(play):
-    """A state may name the version that it was written for."""
-    outcome, _ = play(performed("retake.check_guide", written_for="3.0"), skill_version="3.0")
-    assert outcome == "unchanged"
-
-
 # --- credentials and registration ---------------------------------------------------------------------------
 
 
