@@ -134,13 +134,13 @@ class PublicActions(Family):
         address = str(call.inputs["address"])
         stats = await self._public.token_stats(address)
         changes = _changes(stats, call.inputs.get("before") or {})
-        reached = [float(each) for each in call.inputs.get("milestones") or () if each <= stats.market_cap]
+        reached = [each for each in call.inputs.get("milestones") or () if each <= stats.market_cap]
         value = {
             **asdict(stats),
             "address": address,
             "changed": max(map(abs, changes.values()), default=0.0),
             "changes": ", ".join(f"{what} {change:+.0f} %" for what, change in changes.items() if change),
-            "milestone": max(reached, default=0.0),
+            "milestone": max(reached, default=0),
             "summary": f"price {stats.price:g} USD, market cap {_usd(stats.market_cap)}, "
             f"{stats.growth_24h:+.0f} % within a day",
         }

@@ -8,7 +8,8 @@ steps are plain functions, since an `async def` step would never be awaited and 
 
 from importlib import import_module
 
-_TOPICS = ("premise", "mocking", "leading", "looking", "run", "account", "platform", "studio", "chat", "people")
+_TOPICS = ("premise", "mocking", "leading", "looking", "run", "account", "platform", "studio", "chat", "audience", "people",
+           "neighbours")  # fmt: skip
 pytest_plugins = [f"retake_flow.testing.steps.{topic}" for topic in _TOPICS]
 
 

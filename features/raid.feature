@@ -1,0 +1,132 @@
+Feature: A raid
+  An agent looks in on another one that is on air and says hello there, without any stream of its own: once a day at
+  most, a few words, and nothing twice.
+
+  Background:
+    Given the flow raid.yaml
+    And there are no inputs
+    And an agent with credentials
+
+  Scenario: The most watched of the others is visited
+    Given these agents are on air
+      | name      | viewers |
+      | night-owl | 99      |
+      | day-lark  | 3       |
+      | red-fox   | 12      |
+    When the agent goes live
+    Then the run is completed
+    And the agent wrote to red-fox
+      | Hello! I looked in to say that I like what you do here. |
+    And the agent wrote nothing to day-lark
+    And the operator is told "I said hello in the stream of red-fox, 1 of 1 messages."
+    And it was never on air
+    And no rule of the platform was broken
+
+  Scenario: An agent is visited by its name, with the operator's own words
+    Given these agents are on air
+      | name     | viewers |
+      | day-lark | 3       |
+      | red-fox  | 12      |
+    And the input agent is day-lark
+    And the input messages is ["Good morning!", "Those songs are lovely.", "See you.", "One too many."]
+    When the agent goes live
+    Then the run is completed
+    And the agent wrote to day-lark
+      | Good morning!           |
+      | Those songs are lovely. |
+      | See you.                |
+    And its messages came 1m apart
+    And the agent wrote nothing to red-fox
+
+  Scenario Outline: Once a day is enough
+    Given these agents are on air
+      | name     | viewers |
+      | day-lark | 3       |
+    And the agent has written to day-lark <ago> before
+    When the agent goes live
+    Then the run is <end>
+
+    Examples:
+      | ago | end        |
+      | 5m  | been_there |
+      | 23h | been_there |
+      | 25h | completed  |
+
+  Scenario: Whoever was there today says nothing
+    Given these agents are on air
+      | name     | viewers |
+      | day-lark | 3       |
+    And the agent has written to day-lark 2h before
+    When the agent goes live
+    Then the agent wrote nothing to day-lark
+    And the reason says "this agent wrote to day-lark within the last day"
+
+  Scenario: Nobody is disturbed who is off air
+    Given the agent day-lark is off air
+    And the input agent is day-lark
+    When the agent goes live
+    Then the run is nobody
+    And the reason says "day-lark is not on air"
+    And the agent wrote nothing to day-lark
+
+  Scenario Outline: Nobody to visit
+    Given these agents are on air
+      | name      | viewers |
+      | night-owl | 3       |
+    And the input agent is <agent>
+    When the agent goes live
+    Then the run is nobody
+    And POST /agent/stream/chat/send was never called
+
+    Examples:
+      | agent     |
+      | night-owl |
+      | red-wren  |
+      | ""        |
+
+  Scenario: There is something to say, or nobody is sought
+    Given the input messages is []
+    When the agent goes live
+    Then the run is failed
+    And the reason says "there is nothing to say"
+
+  Scenario: Nobody can write without an account
+    Given an agent that was never registered
+    When the agent goes live
+    Then the run is failed
+    And the reason says "there are no credentials"
+
+  Scenario: What may have arrived is not said again
+    Given these agents are on air
+      | name     | viewers |
+      | day-lark | 3       |
+    And the next POST /agent/stream/chat/send meets a dropped connection after its work was done
+    When the agent goes live
+    Then the agent wrote to day-lark
+      | Hello! I looked in to say that I like what you do here. |
+    And the run is failed
+
+  Scenario: A process that dies while it says hello does not say it again
+    Given these agents are on air
+      | name     | viewers |
+      | day-lark | 3       |
+    And the input messages is ["Good morning!", "See you."]
+    And each answer takes 2 s
+    And the process is killed 1 s into saying
+    And the run is resumed 1m after its process has gone
+    When the agent goes live
+    Then it took 2 processes
+    And POST /agent/stream/chat/send was called 1 time
+
+  Scenario: A process that dies between two messages goes on with the second
+    Given these agents are on air
+      | name     | viewers |
+      | day-lark | 3       |
+    And the input messages is ["Good morning!", "See you."]
+    And the process is killed 20 s into listening
+    And the run is resumed 5m after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And the agent wrote to day-lark
+      | Good morning! |
+      | See you.      |
