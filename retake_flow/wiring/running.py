@@ -24,9 +24,8 @@ from retake_flow.actions.retake import RetakeActions
 from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio import StudioActions
 from retake_flow.actions.voice import VoiceActions
-from retake_flow.api import credentials
+from retake_flow.api import credentials, realtime
 from retake_flow.api.client import RetakeClient
-from retake_flow.api.guides import Guides
 from retake_flow.api.moltbook import MoltbookClient
 from retake_flow.engine.clock import SystemClock
 from retake_flow.engine.machine import Machine
@@ -51,6 +50,7 @@ from retake_flow.store.holders import this_process
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
+from retake_flow.wiring import guide
 from retake_flow.wiring.folders import work_folder
 
 
@@ -178,12 +178,19 @@ async def runner(
             OperatorActions(),
             _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
             RetakeActions(access),
-            GuideActions(access, flow.guide, Guides(settings.state_folder / "guides")),
+            GuideActions(access, flow.guide, guide.kept(settings, run.rehearsal)),
             StudioActions(stage, access),
             VoiceActions(stage),
             CommentActions(access),
             PublicActions(access),
-            ChatActions(access, stage.say, time.time, _answering(starts, folder, settings, run)),
+            ChatActions(
+                access,
+                stage.say,
+                time.time,
+                _answering(starts, folder, settings, run),
+                partial(realtime.opened, settings.origin),
+                stage.speak,
+            ),
         )
         notices = Notices(told, clock=SystemClock(), note=lambda *a, **fields: made.note(*a, **fields), title=run.id)
         stack.push_async_callback(notices.close)
