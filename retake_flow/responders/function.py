@@ -11,6 +11,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Function:
         self._function = function
         self._within = within
         self._folder = folder
-        self._thread: threading.Thread | None = None
+        self._busy = False
 
     async def respond(self, batch: Batch) -> Answer:
         """What the function gives for new messages.
@@ -96,7 +97,7 @@ class Function:
         Raises:
             ResponderFailed: It raised something, did not end in time, or gave something else.
         """
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy:
             raise ResponderFailed(f"{self._name} still thinks about an earlier batch", hint=_HINT)
         asked = asdict(batch)
         plain = not inspect.iscoroutinefunction(self._function)
@@ -129,12 +130,14 @@ class Function:
                 given = self._function(asked)
             except BaseException as raised:
                 failure = self._failed(raised)
-                tell(lambda: done.set_exception(failure))
+                settle = partial(done.set_exception, failure)
             else:
-                tell(lambda: done.set_result(given))
+                settle = partial(done.set_result, given)
+            self._busy = False
+            tell(settle)
 
-        self._thread = threading.Thread(target=work, name="responder", daemon=True)
-        self._thread.start()
+        self._busy = True
+        threading.Thread(target=work, name="responder", daemon=True).start()
         return await done
 
     def _failed(self, error: BaseException) -> ResponderFailed:
