@@ -48,6 +48,24 @@ Feature: A heartbeat
       | after | words                                                                      |
       | 4h    | Somebody asks for a stream, shall we go live?\nmira: When do you GO LIVE again? |
 
+  Scenario: On air all of this is seen to already
+    Given credentials ends with "found"
+    And status gives
+      | is_live | token_address |
+      | true    | ""            |
+      | true    | ""            |
+      | false   | ""            |
+    And comments gives
+      | count | unanswered | mentions | cursor | summary |
+      | 0     | 0          | 0        | ""     | ""      |
+    When the flow is run
+    And 7h pass
+    Then comments was never performed
+    When 1h passes
+    Then it has been in "beat/status" 3 times
+    And comments was performed 1 time
+    And it is in state "resting"
+
   Scenario: What was written before the heart began to beat is history
     Given a chat that holds already
       | seconds ago | name | text             |

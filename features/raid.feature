@@ -9,10 +9,9 @@ Feature: A raid
 
   Scenario: The most watched of the others is visited
     Given these agents are on air
-      | name      | viewers |
-      | night-owl | 99      |
-      | day-lark  | 3       |
-      | red-fox   | 12      |
+      | name     | viewers |
+      | day-lark | 3       |
+      | red-fox  | 12      |
     When the agent goes live
     Then the run is completed
     And the agent wrote to red-fox
@@ -70,9 +69,9 @@ Feature: A raid
     And the agent wrote nothing to day-lark
 
   Scenario Outline: Nobody to visit
-    Given these agents are on air
-      | name      | viewers |
-      | night-owl | 3       |
+    Given the platform answers GET /users/live/ with
+      | user_id  | username  | viewers |
+      | user_owl | night-owl | 3       |
     And the input agent is <agent>
     When the agent goes live
     Then the run is nobody

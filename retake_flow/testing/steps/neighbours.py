@@ -9,10 +9,13 @@ from typing import Any
 
 from pytest_bdd import given, parsers, then
 
+from retake_flow.errors import UsageError
 from retake_flow.flow import duration
-from retake_flow.redact import Secret
+from retake_flow.rehearsal.agents import Agent
+from retake_flow.rehearsal.chat import Comment
 from retake_flow.rehearsal.faults import Fault
-from retake_flow.rehearsal.options import PreparedAgent
+from retake_flow.rehearsal.neighbours import Neighbour
+from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.script import Cue
 from retake_flow.simulation.virtual_time import EPOCH
 from retake_flow.testing.cells import Table
@@ -25,21 +28,14 @@ _TOKEN = "So1anaTokenOfTheNightOwl"
 
 @given("these agents are on air")
 def on_air(rehearsal: Rehearsal, datatable: Table) -> None:
-    """By `name`, with so many `viewers`; the agent itself may be among them."""
-    crowd = [{"user_id": _id(row["name"]), "username": row["name"], "viewers": int(row["viewers"])}
-             for row in rows(datatable)]  # fmt: skip
-    _answers(rehearsal, "GET /users/live/", crowd)
-    for user in crowd:
-        _known(rehearsal, str(user["username"]))
-        session = {"session_id": f"session_{user['user_id']}", "streamer_id": user["user_id"]}
-        _answers(rehearsal, f"GET /sessions/active/{user['user_id']}/", session)
+    """By `name`, each watched by so many `viewers`."""
+    _settle(rehearsal, *(Neighbour(row["name"], viewers=int(row["viewers"])) for row in rows(datatable)))
 
 
 @given(parsers.parse("the agent {name} is off air"))
 def off_air(rehearsal: Rehearsal, name: str) -> None:
     """Known to the platform, and not streaming."""
-    _known(rehearsal, name)
-    _answers(rehearsal, f"GET /sessions/active/{_id(name)}/", [])
+    _settle(rehearsal, Neighbour(name, live=False))
 
 
 @given(parsers.parse("the agent has written to {name} {time} before"))
@@ -49,8 +45,8 @@ def has_written(rehearsal: Rehearsal, name: str, time: str) -> None:
     def write(scene: Scene) -> None:
         own = scene.platform.agents.with_id(AGENT.user_id)
         at = scene.platform.now() - duration.seconds(time)
-        chat = scene.platform.agents.with_id(_id(name)).chat
-        chat.write(own.person, "Hello!", at=at, session_id="", shape=rehearsal.options.chat_shape)
+        shape = rehearsal.options.chat_shape
+        _agent(scene.platform, name).chat.write(own.person, "Hello!", at=at, session_id="", shape=shape)
 
     rehearsal.intervene("", 0.0, write)
 
@@ -62,7 +58,6 @@ def writes(rehearsal: Rehearsal, name: str, text: str, time: str) -> None:
     def write(scene: Scene) -> None:
         scene.platform.perform(scene.platform.agents.with_id(AGENT.user_id), Cue(0.0, name, text=text))
 
-    rehearsal.options = replace(rehearsal.options, comments_without_session=200)
     rehearsal.intervene("", duration.seconds(time), write)
 
 
@@ -109,14 +104,13 @@ def told_nothing(rehearsed: Rehearsed) -> None:
 @then(parsers.parse("the agent wrote to {name}"))
 def wrote_to(rehearsed: Rehearsed, name: str, datatable: Table) -> None:
     """All that it wrote in the chat of another agent, in order."""
-    assert _written(rehearsed, name) == [row[0] for row in datatable]
+    assert [comment.text for comment in _written(rehearsed, name)] == [row[0] for row in datatable]
 
 
 @then(parsers.parse("the agent wrote nothing to {name}"))
 def wrote_nothing_to(rehearsed: Rehearsed, name: str) -> None:
     """At least not in this run."""
-    began = rehearsed.platform.began
-    assert [c for c in _comments(rehearsed, name) if c.author.user_id == AGENT.user_id and c.at >= began] == []
+    assert [each for each in _written(rehearsed, name) if each.at >= rehearsed.platform.began] == []
 
 
 @then(parsers.parse("its messages came {time} apart"))
@@ -128,29 +122,24 @@ def apart(rehearsed: Rehearsed, time: str) -> None:
     assert min(pauses) >= duration.seconds(time)
 
 
-def _id(name: str) -> str:
-    return AGENT.user_id if name == AGENT.name else f"user_{name.replace('-', '_')}"
+def _settle(rehearsal: Rehearsal, *neighbours: Neighbour) -> None:
+    rehearsal.options = replace(rehearsal.options, neighbours=(*rehearsal.options.neighbours, *neighbours))
 
 
-def _known(rehearsal: Rehearsal, name: str) -> None:
-    """Have the platform know an agent; its chat can be read whether it has a session here or not."""
-    _answers(rehearsal, f"GET /users/streamer/{name}", {"streamer_id": _id(name), "username": name})
-    if name != AGENT.name:
-        other = PreparedAgent(name, Secret(f"rtk_rehearsed_{_id(name)}"), _id(name))
-        rehearsal.options = replace(rehearsal.options, agents=(*rehearsal.options.agents, other))
-    rehearsal.options = replace(rehearsal.options, comments_without_session=200)
+def _agent(platform: Platform, name: str) -> Agent:
+    agent = platform.agents.named(name)
+    if agent is None:
+        raise UsageError(f"there is no agent {name!r}", hint="`Given these agents are on air` says who is there")
+    return agent
 
 
 def _answers(rehearsal: Rehearsal, call: str, body: object, times: int | None = None) -> None:
     rehearsal.fault(Fault(call, body=body, times=times))
 
 
-def _comments(rehearsed: Rehearsed, name: str) -> Any:
-    return rehearsed.platform.agents.with_id(_id(name)).chat.comments
-
-
-def _written(rehearsed: Rehearsed, name: str) -> list[str]:
-    return [comment.text for comment in _comments(rehearsed, name) if comment.author.user_id == AGENT.user_id]
+def _written(rehearsed: Rehearsed, name: str) -> list[Comment]:
+    comments = _agent(rehearsed.platform, name).chat.comments
+    return [comment for comment in comments if comment.author.user_id == AGENT.user_id]
 
 
 def _at(record: dict[str, Any]) -> float:
