@@ -54,7 +54,7 @@ from retake_flow.simulation import virtual_time
 from retake_flow.simulation.virtual_time import VirtualClock
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.memory import MemoryRuns
-from retake_flow.testing.brain import Brain
+from retake_flow.testing.brain import Brain, standing_in
 from retake_flow.testing.moltbook import Moltbook
 from retake_flow.testing.network import Network
 from retake_flow.testing.reached import Reached
@@ -151,7 +151,7 @@ class Rehearsal:
         dies: Which process that is, from 1.
         store: Makes the store.
         token: The token in the environment.
-        responders: Who answers chat beside the greeter; a program is never started, one that is silent takes its place.
+        responders: Who answers chat; no program is started and no service asked, one that is silent takes their place.
         moltbook: The community where streams are shared; None when there is no key for it.
         within: Virtual seconds after which the run counts as endless.
         machine: Makes the machine of a flow.
@@ -169,7 +169,7 @@ class Rehearsal:
     dies: int = 1
     store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
-    responders: dict[str, OpenResponder] = field(default_factory=lambda: {"command": Brain().opened})
+    responders: dict[str, OpenResponder] = field(default_factory=lambda: standing_in(Brain()))
     moltbook: Moltbook | None = None
     within: float = 7200.0
     machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)

@@ -8,8 +8,10 @@ steps are plain functions, since an `async def` step would never be awaited and 
 
 from importlib import import_module
 
-_TOPICS = ("premise", "mocking", "leading", "looking", "run", "account", "platform", "studio", "chat", "audience", "people",
-           "neighbours")  # fmt: skip
+_TOPICS = (
+    "premise", "mocking", "leading", "looking", "run", "account", "platform", "studio", "chat", "responders",
+    "audience", "people", "word", "neighbours", "voice",
+)  # fmt: skip
 pytest_plugins = [f"retake_flow.testing.steps.{topic}" for topic in _TOPICS]
 
 

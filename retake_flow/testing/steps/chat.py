@@ -12,7 +12,7 @@ from pytest_bdd import given, parsers, then
 
 from retake_flow.rehearsal.options import ChatShape
 from retake_flow.rehearsal.script import Cue, CueType, Side
-from retake_flow.testing.brain import Brain
+from retake_flow.testing.brain import Brain, standing_in
 from retake_flow.testing.cells import Table
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import ON_AIR, calls, rows
@@ -37,11 +37,11 @@ def viewers(rehearsal: Rehearsal, datatable: Table) -> None:
     cues = (
         Cue(
             float(row["at"]),
-            row["name"],
-            cast(CueType, row.get("type", "message")),
+            _written(row["name"]),
+            cast(CueType, row.get("type") or "message"),
             _written(row.get("text", "")),
-            float(row.get("amount", "0")),
-            cast(Side, row.get("side", "buy")),
+            float(row.get("amount") or 0),
+            cast(Side, row.get("side") or "buy"),
         )
         for row in rows(datatable)
     )
@@ -49,7 +49,7 @@ def viewers(rehearsal: Rehearsal, datatable: Table) -> None:
 
 
 def _written(cell: str) -> str:
-    """A text as it is sent: `\\e`, `\\a` and `\\uXXXX` stand for what cannot be written in a table."""
+    r"""A text as it is sent: `\e`, `\a`, `\n` and `\uXXXX` stand for what cannot be written in a table."""
     named = cell.replace("\\e", "\x1b").replace("\\a", "\x07").replace("\\n", "\n")
     return re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), named)
 
@@ -70,9 +70,9 @@ def history(rehearsal: Rehearsal, datatable: Table) -> None:
 
 @pytest.fixture
 def brain(rehearsal: Rehearsal) -> Brain:
-    """What answers chat where a flow names a program."""
+    """What answers chat where a flow names a program, a service, a model or a function."""
     brain = Brain()
-    rehearsal.responders["command"] = brain.opened
+    rehearsal.responders |= standing_in(brain)
     return brain
 
 

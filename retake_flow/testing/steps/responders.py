@@ -1,0 +1,113 @@
+"""Rehearsed runs, who answers chat beside the greeter: a web service, a language model, a function of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from pytest_bdd import given, parsers, then
+
+from retake_flow.responders import opening
+from retake_flow.responders.ledger import Ledger
+from retake_flow.responders.opening import Surroundings
+from retake_flow.simulation.virtual_time import VirtualClock
+from retake_flow.studio.launcher import Launcher
+from retake_flow.testing.cells import Table
+from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.scene import RUN
+from retake_flow.testing.service import Keys, Service
+from retake_flow.testing.steps.reading import rows
+from retake_flow.testing.vocabulary import Wording
+
+
+@pytest.fixture
+def service(rehearsal: Rehearsal) -> Service:
+    """What answers at the addresses that a flow names; functions are really called."""
+    service = Service()
+    folder = Path(rehearsal.flow.file).parent
+    clock = VirtualClock()
+    ledger = Ledger(rehearsal.folder / "tokens" / f"{RUN}.json", clock.now)
+    around = Surroundings(Launcher(RUN, {}), folder, Keys(), ledger, clock.now, service)
+    found = opening.responders(around)
+    rehearsal.responders |= {kind: found[kind] for kind in ("http", "openai", "module")}
+    return service
+
+
+@given("a web service that says")
+@given("a language model that says")
+def service_says(service: Service, datatable: Table) -> None:
+    """What it says to which text; nothing to all others."""
+    service.answers = {row["to"]: row["reply"] for row in rows(datatable)}
+
+
+@given("the function of the flow answers")
+def function_answers(service: Service) -> None:
+    """The one that its `module` names is called; it has to be an `async def`, since no thread knows virtual time."""
+
+
+@given(parsers.parse("the module {name} beside the flow"))
+def module(rehearsal: Rehearsal, name: str, docstring: str) -> None:
+    """Its text, between triple quotes."""
+    (Path(rehearsal.flow.file).parent / f"{name}.py").write_text(f"{docstring}\n", encoding="utf-8")
+
+
+@given(parsers.parse("the service thinks for {seconds:g} s"))
+def service_thinks(service: Service, seconds: float) -> None:
+    """About each batch of messages."""
+    service.thinks = seconds
+
+
+@given(parsers.parse("the service refuses {count:d} times with status {status:d}"))
+def service_refuses(service: Service, count: int, status: int) -> None:
+    """Before it answers for the first time."""
+    service.refusals = [httpx.Response(status, html="<html>sorry</html>") for _ in range(count)]
+
+
+@given(parsers.parse("the service asks to wait {seconds:d} s"))
+def service_waits(service: Service, seconds: int) -> None:
+    """Once, by status 429 with Retry-After."""
+    service.refusals = [httpx.Response(429, headers={"Retry-After": str(seconds)})]
+
+
+@given("the service points to another host")
+def service_redirects(service: Service) -> None:
+    """Each time, by status 307."""
+    service.refusals = [httpx.Response(307, headers={"Location": "https://elsewhere.example/"}) for _ in range(99)]
+
+
+@then("the service was asked about")
+def service_asked(service: Service, datatable: Table) -> None:
+    """Each message as often as it was asked about it, in order."""
+    assert service.asked == [(row["name"], row["text"]) for row in rows(datatable)]
+
+
+@then(Wording("the service was asked {count} time(s)"))
+def service_asked_times(service: Service, count: int) -> None:
+    """Each try counts."""
+    assert len(service.requests) == count
+
+
+@then("the service got no access token")
+def service_got_no_token(service: Service, rehearsed: Rehearsed) -> None:
+    """Neither in a header nor in a body nor in the address, and nobody else was asked."""
+    assert service.requests
+    assert {request.url.host for request in service.requests} == {service.requests[0].url.host}
+    assert not any(
+        "rtk_" in f"{request.url} {request.headers.raw!r} {request.content!r}" for request in service.requests
+    )
+    assert rehearsed.network.strays == []
+
+
+@then(Wording("the operator was told {count} time(s) that tokens are used up"))
+def told_of_tokens(rehearsed: Rehearsed, count: int) -> None:
+    """In the journal, from which notices go out."""
+    assert len(rehearsed.records("notice", kind="tokens")) == count
+
+
+@then(parsers.parse('each of them says "{words}"'))
+def failures_say(rehearsed: Rehearsed, words: str) -> None:
+    """The failures of who answers chat, in the journal."""
+    errors = rehearsed.records("error", kind="responder")
+    assert errors
+    assert all(words in error["message"] for error in errors)
