@@ -38,7 +38,7 @@ class VoiceActions(Family):
         voice = (call.inputs.get("voice") or {}).get("command", ())
         async with self._speaker.sound([str(word) for word in voice]) as sound:
             reason = str(sound.value.get("reason", ""))
-            if reason != self._told:
+            if reason not in ("", self._told):
                 self._told = reason
                 call.note("sound_silent", reason=reason)
             yield sound

@@ -69,6 +69,15 @@ def _answered(record: Record) -> str:
     return f"✓ {record['by']} ({record['channel']}) answered{decision}" + (f": {said}" if said else "")
 
 
+def _was_said(record: Record) -> str:
+    """What somebody outside has had said, and why not where it was not."""
+    failed = [f"! not by {way}: {why}" for way, why in record["failed"].items()]
+    if not record["how"]:
+        failed.insert(0, f"! not said: {record['reason']}" if record["reason"] else "! not said")
+        return "\n".join(failed)
+    return "\n".join([chat_line(f"{record['by']} ({', '.join(record['how'])})", record["text"]), *failed])
+
+
 _SAID: dict[str, Callable[[Record], str]] = {
     "run_started": lambda r: f"run {r['run']} of {r['flow']}",
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
@@ -86,6 +95,9 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
     "chat_message": lambda r: chat_line(r["author"], r["text"]),
     "chat_sent": lambda r: f"> {r['text']}",
+    "said": _was_said,
+    "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",
+    "event_refused": lambda r: f"! {r['by']} sent {r['name']}: {r['message']}",
     "chat_unanswered": lambda r: f"! {len(r['messages'])} in chat got no answer",
     "responder_said": lambda r: f"  brain: {r['text']}",
     "stop_requested": lambda r: f"stopping: {r['reason']}" + (" (once more to kill)" * (r["reason"] == "interrupted")),

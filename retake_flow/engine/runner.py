@@ -132,7 +132,8 @@ class Runner:
             EventRefused: No active state has a route for it.
         """
         if not self._machine.expects(self.run, name):
-            expected = ", ".join(self._machine.expected(self.run)) or "nothing"
+            routed = [each for each in self._machine.expected(self.run) if each in self._machine.flow.events]
+            expected = ", ".join(routed) or "nothing from outside"
             raise EventRefused(f"{self.run.state!r} does not expect the event {name!r}", hint=f"expected: {expected}")
         self._post(events.Raised(name, data, by, request))
 

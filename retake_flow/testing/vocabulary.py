@@ -42,7 +42,7 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "words": (r".+", str),
     "value": (r".+", typed),
     "time": (r"\d[\w.]*", _seconds),
-    "part": ("display|window manager|content window|encoder|screenshot", str),
+    "part": ("display|sound|window manager|content window|encoder|screenshot", str),
     "after": (r"[\d.]+", float),
     "count": (r"\d+", int),
     "times": (r"\d+", int),

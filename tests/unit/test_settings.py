@@ -156,3 +156,23 @@ def test_what_is_no_boundary_is_a_mistake(written: str) -> None:
         settings(RETAKE_FLOW_DIE_AT=written)
     assert "`7-` or `7+`" in refused.value.message
     assert settings(RETAKE_FLOW_DIE_AT=" 7+ ").die_at == "7+"
+
+
+@pytest.mark.parametrize(
+    ("written", "command"),
+    [
+        ("", ()),
+        ("piper --model en.onnx --output_file -", ("piper", "--model", "en.onnx", "--output_file", "-")),
+        ("'my voice/speak' --slow", ("my voice/speak", "--slow")),
+    ],
+)
+def test_a_voice_is_a_command_as_in_a_shell(written: str, command: tuple[str, ...]) -> None:
+    """Quotes keep words together; nothing is expanded."""
+    assert Settings.from_environment({"HOME": "/home/owl", "RETAKE_FLOW_VOICE": written}).voice == command
+
+
+def test_a_voice_that_is_no_command_is_a_mistake() -> None:
+    """A quote without its partner is told, with the name of the variable."""
+    with pytest.raises(SettingsError, match="RETAKE_FLOW_VOICE") as told:
+        Settings.from_environment({"HOME": "/home/owl", "RETAKE_FLOW_VOICE": "piper 'x"})
+    assert "quotes" in told.value.hint

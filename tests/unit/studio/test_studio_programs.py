@@ -27,6 +27,13 @@ def test_each_missing_program_is_named_once(tmp_path: Path) -> None:
     assert programs.found("scrot", environment) is None
 
 
+def test_what_a_stream_can_do_without_is_not_missing(tmp_path: Path) -> None:
+    """Without the programs of the voice nothing is missing; they are named when they are asked for."""
+    environment = installed(tmp_path, "Xvfb", "ffmpeg", "ffprobe", "openbox", "xterm", "scrot", "paplay")
+    assert programs.missing(environment) == []
+    assert [each.name for each in programs.missing(environment, required=False)] == ["pulseaudio", "espeak-ng"]
+
+
 def test_a_file_that_cannot_be_run_is_no_program(tmp_path: Path) -> None:
     """A file without the right to run it does not count."""
     (tmp_path / "scrot").write_text("")
@@ -37,7 +44,8 @@ def test_a_file_that_cannot_be_run_is_no_program(tmp_path: Path) -> None:
 def test_the_install_command_is_complete(monkeypatch: pytest.MonkeyPatch, user: int, start: str) -> None:
     """One command installs everything, each package once, with sudo for whoever is not root."""
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    assert programs.install_command(programs.PROGRAMS) == start + "xvfb openbox xterm ffmpeg scrot"
+    packages = "xvfb openbox xterm ffmpeg scrot pulseaudio pulseaudio-utils espeak-ng"
+    assert programs.install_command(programs.PROGRAMS) == start + packages
 
 
 def test_a_required_program_that_is_missing_comes_with_its_command(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Events from outside: held against what the flow declares, and taken once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from stored_run import World, later, play
+
+from retake_flow.engine.outside import fitting
+from retake_flow.errors import EventRefused
+from retake_flow.flow.load import loaded
+
+FLOW = """
+initial: show
+events:
+  tip: {amount: {type: number, minimum: 0}, who: {type: string, optional: true}}
+  mute: {}
+states:
+  show:
+    set: {sum: 0}
+    timeout: 1m
+    transitions: {tip: {set: {sum: "{{ vars.sum + event.amount }}"}}, stop: over, timeout: over}
+  over: {final: completed, reason: "{{ vars.sum }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "data"),
+    [
+        ({"amount": "2.5"}, {"amount": 2.5, "who": None}),
+        ({"amount": 3, "who": "{{ 1 }}"}, {"amount": 3, "who": "{{ 1 }}"}),
+    ],
+)
+def test_what_is_declared_is_taken(given: dict[str, Any], data: dict[str, Any]) -> None:
+    """Texts are read as the declared types, and what may be missing is nothing."""
+    assert fitting(loaded(f"flow: f{FLOW}", "f"), "tip", given) == data
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message", "hint"),
+    [
+        ("tips", {}, "takes no event 'tips' from outside", "its `events`: tip, mute"),
+        ("stop", {}, "takes no event 'stop' from outside", "its `events`: tip, mute"),
+        ("tip", {}, "the field 'amount' is missing", "--set amount=…"),
+        ("tip", {"amount": "much"}, "the field 'amount' does not fit", "--set amount=…"),
+        ("tip", {"amount": "-1"}, "the field 'amount' does not fit", "--set amount=…"),
+        ("tip", {"amount": 1, "when": "now"}, "has no field 'when'", "--set amount=… --set who=…"),
+        ("mute", {"x": 1}, "has no field 'x'", "it takes no fields"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name: str, given: dict[str, Any], message: str, hint: str) -> None:
+    """With all that is wrong, and what would be right."""
+    with pytest.raises(EventRefused) as refused:
+        fitting(loaded(f"flow: f{FLOW}", "f"), name, given)
+    assert message in refused.value.message
+    assert hint in refused.value.hint
+
+
+def test_an_event_that_is_sent_is_taken_once_over_a_crash() -> None:
+    """What was sent while no process looked is taken by the next; what one has taken no other takes."""
+
+    async def scene() -> None:
+        world = World(FLOW)
+        later(2, lambda: world.runs.request("r", "event", {"name": "tip", "data": {"amount": 2}, "by": "ann"}))
+        later(10.1, lambda: world.runs.request("r", "event", {"name": "tip", "data": {"amount": 40}, "by": "kim"}))
+        await world.die(10)
+        run = await world.drive()
+        assert run.reason == "42"
+        raised = world.records("event_raised")
+        assert [(record["by"], record["request"], record["data"]["amount"]) for record in raised] == [
+            ("ann", 1, 2),
+            ("kim", 2, 40),
+        ]
+
+    play(scene)
+
+
+def test_an_event_that_is_not_expected_now_is_refused_in_the_journal() -> None:
+    """Who sent it finds the reason by the number of the request; the run goes on."""
+
+    async def scene() -> None:
+        world = World(FLOW)
+        later(2, lambda: world.runs.request("r", "event", {"name": "mute", "by": "ann"}))
+        run = await world.drive()
+        [refused] = world.records("event_refused")
+        assert (refused["request"], refused["by"], refused["hint"]) == (1, "ann", "expected: tip")
+        assert run.outcome == "completed"
+
+    play(scene)
