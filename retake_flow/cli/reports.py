@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from retake_flow.cli.lines import chat_line
+from retake_flow.cli.soaked import soak_lines
 from retake_flow.flow.duration import words
 
 
@@ -21,6 +22,8 @@ def report_lines(report: dict[str, Any]) -> Iterator[str]:
         yield from _recording_lines(recorded)
     for breach in report["broken_rules"]:
         yield f"  BROKEN RULE   {breach['text']}"
+    if "soak" in report:
+        yield from soak_lines(report["soak"])
 
 
 def _agent_lines(agent: dict[str, Any]) -> Iterator[str]:

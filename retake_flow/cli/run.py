@@ -23,6 +23,12 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     parser.add_argument("--for", dest="duration", metavar="TIME", help="end the time on air after this long (10s, 2h)")
     parser.add_argument(
+        "--hours",
+        type=_hours,
+        metavar="NUMBER",
+        help="rehearse that long, with a lively chat and trouble now and then, and measure (0.5, 8)",
+    )
+    parser.add_argument(
         "--wait",
         action="store_true",
         help="stay when the run does nothing but wait for a person",
@@ -37,7 +43,6 @@ def run(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli import flows
-    from retake_flow.cli.options import read_options
     from retake_flow.errors import UsageError
     from retake_flow.flow.inputs import provided, resolve
     from retake_flow.settings import Settings, variables
@@ -46,10 +51,12 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.rehearsal_options or args.folder) and not args.rehearse:
         raise UsageError("--rehearsal-options and --folder go with --rehearse")
+    if args.hours is not None and (not args.rehearse or args.duration is not None):
+        raise UsageError("--hours goes with --rehearse, and without --for")
     settings = Settings.from_environment()
     flow = provided(flows.opened(args.flow, settings), variables())
     inputs = resolve(flow, _given(args, flow))
-    options = read_options(args.rehearsal_options) if args.rehearse else None
+    options = _options(args) if args.rehearse else None
     running.require_programs(flow)
     with closing(opened(settings)) as runs:
         return asyncio.run(_driven(runs, flow, inputs, settings, options, args))
@@ -69,13 +76,35 @@ async def _driven(
     from retake_flow.cli.session import Session, exit_code, somebody_is_there
     from retake_flow.cli.views import view_for
     from retake_flow.wiring import running
+    from retake_flow.wiring.soak import Soak
 
     session = Session(runs, settings, as_json=args.json, wait=args.wait)
     run = running.new_id(flow)
     folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / run
     with view_for(args.json, flow.name, prompted=somebody_is_there(args.json)) as view, Interrupts() as interrupts:
-        ended = await session.begin(flow, run, inputs, None if options is None else (folder, options), view, interrupts)
+        rehearsal = None if options is None else (folder, options)
+        soak = None if args.hours is None else Soak(args.hours * 3600)
+        ended = await session.begin(flow, run, inputs, rehearsal, view, interrupts, soak)
     return exit_code(ended, bool(interrupts.count))
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0.01 <= hours <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of hours between 0.01 and 1000")
+    return hours
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of the rehearsal; those of a long one are beneath what is given."""
+    from retake_flow.cli.options import read_options
+    from retake_flow.wiring.soak import script
+
+    given = read_options(args.rehearsal_options)
+    return given if args.hours is None else {**script(args.hours * 3600), **given}
 
 
 def _given(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
@@ -87,4 +116,6 @@ def _given(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
         if "max_duration" not in flow.inputs:
             raise UsageError(f"the flow {flow.name!r} has no input max_duration, so --for means nothing to it")
         given["max_duration"] = args.duration
+    if args.hours is not None and "max_duration" in flow.inputs:
+        given.setdefault("max_duration", f"{args.hours + 1:g}h")  # its end comes from outside
     return given

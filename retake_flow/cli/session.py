@@ -24,6 +24,7 @@ from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
 from retake_flow.wiring import rehearsing, running
 from retake_flow.wiring.children import sweep
+from retake_flow.wiring.soak import Soak
 
 
 def somebody_is_there(as_json: bool) -> bool:
@@ -33,7 +34,7 @@ def somebody_is_there(as_json: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Driving:
-    """A run that is to be driven, who sees it, who may interrupt it, whom it tells, and why it is to end at once."""
+    """A run that is to be driven, who sees it, interrupts it, is told of it or measures it, and why it ends at once."""
 
     flow: Flow
     run: Run
@@ -41,6 +42,7 @@ class _Driving:
     interrupts: Interrupts
     told: Sequence[Notifier]
     stop: str = ""
+    soak: Soak | None = None
 
 
 class _Seen:
@@ -87,6 +89,7 @@ class Session:
         rehearsal: tuple[Path, dict[str, Any]] | None,
         view: View,
         interrupts: Interrupts,
+        soak: Soak | None = None,
     ) -> Run:
         """Begin a run and drive it.
 
@@ -97,11 +100,13 @@ class Session:
             rehearsal: The folder and the options of the rehearsal that it is for; None for the real platform.
             view: Shows it.
             interrupts: May interrupt it.
+            soak: Ends it after its time and measures it; None for a run that ends by itself.
         """
         folder = "" if rehearsal is None else str(rehearsal[0].resolve())
         run = running.new_run(run_id, flow, inputs, folder)
-        driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run))
-        async with self._platform(run, {} if rehearsal is None else rehearsal[1], view) as settings:
+        told = running.channels(flow, self.settings, run)
+        driving = _Driving(flow, run, view, interrupts, told, soak=soak)
+        async with self._platform(run, {} if rehearsal is None else rehearsal[1], view, soak) as settings:
             try:
                 claim = running.begun(self.runs, flow, run, settings)
             except RetakeFlowError:
@@ -131,7 +136,9 @@ class Session:
                 return await self._drive(driving, claim, settings)
 
     @asynccontextmanager
-    async def _platform(self, run: Run, options: dict[str, Any] | None, view: View) -> AsyncIterator[Settings]:
+    async def _platform(
+        self, run: Run, options: dict[str, Any] | None, view: View, soak: Soak | None = None
+    ) -> AsyncIterator[Settings]:
         """The settings of a run: ours, or those of its rehearsal, which goes on when there are no options for it."""
         if not run.rehearsal:
             yield self.settings
@@ -142,7 +149,10 @@ class Session:
             yield settings
         if self._ended(run):
             rehearsing.forget(folder)
-            view.report(await rehearsing.report(launcher, folder))
+            seen = await rehearsing.report(launcher, folder)
+            if soak is not None:
+                seen["soak"] = soak.report(seen, (record for _, record in self.runs.journal(run.id)))
+            view.report(seen)
 
     def _folder(self, run: Run) -> Path:
         """The folder of a run's rehearsal; one in the state folder moves with that."""
@@ -155,7 +165,7 @@ class Session:
     async def _drive(self, driving: _Driving, claim: Claim, settings: Settings) -> Run:
         prompter = Prompter(self.runs, driving.view) if self._asks else None
         seen = _Seen(driving.view, driving.interrupts)
-        listeners: list[Listener] = [seen, *([prompter] if prompter else [])]
+        listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
         journal = (record for _, record in self.runs.journal(driving.run.id)) if driving.told else ()
         folder = Path(self.runs.load(driving.run.id).flow_file).parent
@@ -173,13 +183,15 @@ class Session:
             driving.interrupts.of(runner)
             if driving.stop:
                 runner.stop(driving.stop)
-            asking = asyncio.create_task(prompter.attend(runner)) if prompter else None
+            beside = [each for each in (prompter, driving.soak) if each is not None]
+            attending = [asyncio.create_task(each.attend(runner)) for each in beside]
             try:
                 ended = await runner.drive()
             finally:
-                if asking is not None:
-                    asking.cancel()
-                    await asyncio.wait([asking])
+                for task in attending:
+                    task.cancel()
+                if attending:
+                    await asyncio.wait(attending)
         claim.release()
         return ended
 

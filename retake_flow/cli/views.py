@@ -109,7 +109,10 @@ class JsonView(_Still):
     def report(self, report: dict[str, Any]) -> None:
         """Print the report."""
         at = self._last["t"] if self._last else None
-        terminal.emit({"t": at, "event": "rehearsal_report", **report})
+        seen = {name: value for name, value in report.items() if name != "soak"}
+        terminal.emit({"t": at, "event": "rehearsal_report", **seen})
+        if "soak" in report:
+            terminal.emit({"t": at, "event": "soak_report", **report["soak"]})
 
     def close(self) -> None:
         """Print the last record."""

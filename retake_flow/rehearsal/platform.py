@@ -19,7 +19,7 @@ from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.options import Options
 from retake_flow.rehearsal.rooms import Listener, Rooms
 from retake_flow.rehearsal.script import Cue
-from retake_flow.rehearsal.stream_faults import StreamFault
+from retake_flow.rehearsal.stream_faults import StreamFault, Strike
 from retake_flow.rehearsal.streams import Publication, Session, StreamKey, Thumbnail
 from retake_flow.rehearsal.verification import Verification, is_placeholder
 
@@ -47,6 +47,7 @@ class Platform:
         agents: Who is registered.
         publications: All pushes that were accepted.
         breaches: The rules of platform.md that clients broke, the first thousand times.
+        strikes: What went wrong with streams, as told, and when.
         refused_pushes: How many pushes came with an unknown or an old key.
         faults: What is still to go wrong.
         calls: What was called.
@@ -66,6 +67,7 @@ class Platform:
         self.verification = Verification(self._identities, options.tweets)
         self.publications: list[Publication] = []
         self.breaches: list[rules.Breach] = []
+        self.strikes: list[Strike] = []
         self.refused_pushes = 0
         self.faults = FaultPlan(options.faults)
         self.calls = CallLog()
@@ -138,7 +140,13 @@ class Platform:
             raise Rejected("the stream key is not the one issued last")
         if agent.publication is not None:
             agent.publication.close("another push took its place")
-        push = Publication(len(self.publications) + 1, issued, self.now, lambda: self._go_on_air(agent))
+        push = Publication(
+            len(self.publications) + 1,
+            issued,
+            self.now,
+            first_frame=lambda: self._go_on_air(agent),
+            closed=lambda: self._closed(agent, issued),
+        )
         agent.publication = push
         self.publications.append(push)
         self._broken(rules.at_push(agent, push, self.now()))
@@ -220,6 +228,7 @@ class Platform:
     def strike(self, agent: Agent, fault: StreamFault) -> None:
         """Have a stream go wrong now."""
         now, push = self.now(), agent.publication
+        self.strikes.append(Strike(now, agent.name, fault))
         until = float("inf") if fault.lasts is None else now + fault.lasts
         match fault.stream:
             case "frozen_status":
@@ -276,6 +285,12 @@ class Platform:
         session.live_at = self._live_from(session, push.first_video_at)
         for tell in tuple(self.on_air):
             tell(agent, session.live_at)
+
+    def _closed(self, agent: Agent, key: StreamKey) -> None:
+        """See to a push that has ended: when the lag was not over yet, its session was never live."""
+        session = agent.session
+        if session is not None and session.key is key and (session.live_at or 0.0) > self.now():
+            session.live_at = None
 
     def _live_from(self, session: Session, first_video_at: float) -> float:
         return max(first_video_at, session.started_at) + self.options.lag

@@ -49,6 +49,10 @@ class _Report:
             "events": platform.rooms.said,
             "agents": [self._agent(agent) for agent in platform.agents],
             "recordings": [self._recording(push) for push in platform.publications],
+            "strikes": [
+                {"t": self._since(strike.at), "agent": strike.agent, "stream": strike.fault.stream}
+                for strike in platform.strikes
+            ],
             "faults_pending": platform.faults.pending,
             "broken_rules": [
                 {"t": self._since(breach.at), "agent": breach.agent, "rule": breach.rule, "text": breach.text}
@@ -91,6 +95,7 @@ class _Report:
 
     def _comment(self, agent: Agent, comment: Comment) -> dict[str, Any]:
         return {
+            "id": comment.id,
             "t": self._since(comment.at),
             "name": comment.author.name,
             "agent": comment.author == agent.person,

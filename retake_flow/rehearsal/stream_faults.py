@@ -43,3 +43,12 @@ class StreamFault:
         )
         fields.end()
         return fault
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault that has happened: when, in epoch seconds, and to whose stream."""
+
+    at: float
+    agent: str
+    fault: StreamFault

@@ -94,6 +94,7 @@ class Publication:
         key: The key it came with.
         now: The clock, in epoch seconds.
         first_frame: Called once, with the first frame of video.
+        closed: Called once, at the end.
 
     Attributes:
         recording: Where the video is recorded, when it is.
@@ -107,6 +108,7 @@ class Publication:
         key: StreamKey,
         now: Callable[[], float],
         first_frame: Callable[[], None],
+        closed: Callable[[], None] = lambda: None,
     ) -> None:
         self.number = number
         self.key = key
@@ -122,6 +124,7 @@ class Publication:
         self._stalled_until = 0.0
         self._now = now
         self._first_frame = first_frame
+        self._closed = closed
 
     @property
     def is_open(self) -> bool:
@@ -155,5 +158,6 @@ class Publication:
             return
         self.closed_at = self._now()
         self.closed_by = reason
+        self._closed()
         if self.on_close is not None:
             self.on_close(reason)

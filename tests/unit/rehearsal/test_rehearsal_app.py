@@ -444,7 +444,10 @@ def test_the_report_tells_the_story_without_secrets(make, clock):
         {"started": 0, "key": 1, "live": 0.5, "ended": 1, "ended_by": "stop", "viewers": 0, "thumbnails": 1}
     ]
     assert agent["thumbnails"][0]["since_live"] == 0.5
-    assert agent["chat"] == [{"t": 1, "name": "Night Owl", "agent": True, "type": "message", "text": "my key is •••"}]
+    (said,) = agent["chat"]
+    assert said.pop("id") == platform.agents.named("Night Owl").chat.comments[0].id
+    assert said == {"t": 1, "name": "Night Owl", "agent": True, "type": "message", "text": "my key is •••"}
+    assert report["strikes"] == []
     assert report["recordings"][0]["frames"] == 30
     assert report["broken_rules"] == []
     assert report["calls"] == 8

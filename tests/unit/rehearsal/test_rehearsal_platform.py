@@ -342,3 +342,13 @@ def test_a_client_that_breaks_rules_all_the_time_fills_no_memory(platform, owl):
     for _ in range(1_200):
         platform.poll_status(owl)
     assert len(platform.breaches) == 1_000
+
+
+def test_a_push_that_ends_within_the_lag_was_never_live(make, clock):
+    """The session has no time of going live then, and the report does not say that it had."""
+    platform = make(lag=2.0)
+    owl = platform.agents.with_id("user_owl")
+    publication = on_air(platform, owl, clock)
+    assert owl.session.live_at is not None
+    publication.close()
+    assert owl.session.live_at is None

@@ -1,0 +1,114 @@
+"""What a rehearsal shows of a run: who was heard, how soon, and how it came back on air."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from statistics import median, quantiles
+from typing import Any
+
+from retake_flow.run.records import Record
+
+# What stands in the chat and is handled; acts of moderation are not.
+_HANDLED = ("message", "tip", "trade")
+_RECORDED = ("chat_message", "chat_deed")
+# What ends a push, or makes a stream be taken for none: a run comes back from it by a new session.
+_INTERRUPTIONS = ("rotate_key", "close_push", "offline", "stall")
+_LIVE, _PUSH_ENDED = "live", "push_ended"
+_NAMED = 20
+
+
+def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, Any]:
+    """Hold what the platform saw against what the run wrote down.
+
+    Args:
+        seen: The platform's report.
+        journal: All records of the run.
+    """
+    heard: dict[str, list[float]] = {}
+    replies = 0
+    for record in journal:
+        if record["event"] in _RECORDED:
+            heard.setdefault(str(record.get("id")), []).append(_at(record))
+        replies += record["event"] == "chat_sent"
+    written = _written(seen)
+    missed = [key for key in written if key not in heard]
+    twice = [key for key in written if len(heard.get(key, ())) > 1]
+    return {
+        "messages": {
+            "written": len(written),
+            "handled": len(written) - len(missed),
+            "missed": len(missed),
+            "twice": len(twice),
+            "named": (missed + twice)[:_NAMED],
+            "replies": replies,
+        },
+        "reaction": _reaction([heard[key][0] - at for key, at in written.items() if key in heard]),
+        "recoveries": list(_recoveries(seen)),
+        "faults": {
+            "calls": sum(bool(call.get("fault")) for call in seen["timeline"]),
+            "streams": dict(Counter(strike["stream"] for strike in seen["strikes"])),
+            "pending": seen["faults_pending"],
+        },
+        "broken_rules": [breach["text"] for breach in seen["broken_rules"]],
+    }
+
+
+def _written(seen: Mapping[str, Any]) -> dict[str, float]:
+    """What viewers wrote while there was a stream: when, by id.
+
+    Whoever calls himself what the agent is called does not count: in one of the shapes of chat nothing but the name
+    tells them apart.
+    """
+    began = datetime.fromisoformat(seen["began"]).timestamp()
+    found = {}
+    for agent in seen["agents"]:
+        starts = [session["started"] for session in agent["sessions"]]
+        for comment in agent["chat"]:
+            of_viewer = not comment["agent"] and comment["name"].strip().casefold() != agent["name"].casefold()
+            if of_viewer and starts and comment["t"] >= starts[0] and comment["type"] in _HANDLED:
+                found[comment["id"]] = began + comment["t"]
+    return found
+
+
+def _reaction(seconds: Sequence[float]) -> dict[str, float | None]:
+    """How long it took from a comment to its record, in seconds."""
+    if len(seconds) < 2:
+        return {"median": None, "p95": None, "longest": None}
+    told = {"median": median(seconds), "p95": quantiles(seconds, n=20)[-1], "longest": max(seconds)}
+    return {name: round(value, 3) for name, value in told.items()}
+
+
+def _recoveries(seen: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What interrupted a stream, and how long it took until it was live again; None when it never was.
+
+    What goes wrong while a stream is on its way back belongs to the same interruption.
+    """
+    since: tuple[str, float] | None = None
+    for at, what in sorted(_turns(seen)):
+        if what != _LIVE:
+            since = since or (what, at)
+        elif since is not None:
+            yield {"after": since[0], "at": round(since[1], 1), "seconds": round(at - since[1], 1)}
+            since = None
+    # The last push ends with the stream.
+    if since is not None and since[0] != _PUSH_ENDED:
+        yield {"after": since[0], "at": round(since[1], 1), "seconds": None}
+
+
+def _turns(seen: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
+    """When a stream went live, and when something interrupted it."""
+    for agent in seen["agents"]:
+        yield from ((session["live"], _LIVE) for session in agent["sessions"] if session["live"] is not None)
+    for strike in seen["strikes"]:
+        if strike["stream"] in _INTERRUPTIONS:
+            yield strike["t"], strike["stream"]
+    for push in seen["recordings"]:
+        if push["closed"] is not None:
+            # Of a push that a strike has closed the strike tells; it comes first.
+            yield push["closed"] + 0.001, _PUSH_ENDED
+
+
+def _at(record: Record) -> float:
+    return datetime.fromisoformat(record["t"]).timestamp()

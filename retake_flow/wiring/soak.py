@@ -1,0 +1,148 @@
+"""A rehearsal that lasts for hours, lively and with trouble: what happens in it, and what is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import psutil
+
+from retake_flow.engine.runner import Runner
+from retake_flow.run.records import Record
+from retake_flow.wiring.findings import findings
+
+# Seconds.
+_SEGMENT = 600.0  # of chat, at the end of which it is quiet
+_SETTLED = 600.0  # what a program has taken by then it needs
+_LOOK = 10.0  # between two looks at the memory
+_LAST_WORDS = 20.0  # before the end, in which nobody writes any more; of a short one a fifth
+# What the chat of a segment is made of, as shares of it.
+_TALKS, _BURST = 0.8, 0.5
+
+
+def script(seconds: float) -> dict[str, Any]:
+    """The options of a rehearsal of so many seconds on air: a lively audience, trolls, and trouble now and then."""
+    lively = seconds - min(_LAST_WORDS, seconds / 5)
+    length = min(_SEGMENT, lively)
+    segments = max(1, int(lively / length))
+    viewers = [part for number in range(segments) for part in _segment(number, number * length, length)]
+    faults = [*_calls(seconds), *_sockets(seconds), *_streams(lively)]
+    return {"seed": 1, "viewers": viewers, "faults": faults}
+
+
+def _segment(number: int, begins: float, length: float) -> list[dict[str, Any]]:
+    """A message in five seconds, with a burst in the middle, until the last fifth, in which it is quiet."""
+    talks = length * _TALKS
+    over, until = talks * 0.98, begins + talks
+
+    def often(every: float, first: float, **cue: object) -> dict[str, Any]:
+        return {"at": begins + min(first, talks / 2), "repeat": every, "until": until, **cue}
+
+    return [
+        {"crowd": _crowd("regular", 12, max(1, int(talks / 6)), begins + 1, over)},
+        {"crowd": _crowd(f"burst-{number}", 20, 40, begins + talks * _BURST, 4.0)},
+        {"trolls": {"from": begins + talks * 0.1, "every": talks * 0.8 / 21}},
+        often(45, 7, name=f"newcomer-{number}-{{n}}", text="hi, I am new here"),
+        often(70, 20, name="patron", type="tip", text="tip {n}, keep going", amount=5),
+        often(90, 30, name=f"fan-{number}-{{n}}", type="follow"),
+        often(100, 40, name="trader", type="trade", amount=12.5),
+    ]
+
+
+def _crowd(name: str, viewers: int, messages: int, begins: float, over: float) -> dict[str, Any]:
+    return {"name": name, "viewers": viewers, "messages": messages, "from": begins, "over": over}
+
+
+def _calls(seconds: float) -> list[dict[str, Any]]:
+    """Answers that fail, come late or do not come at all, about one in three minutes."""
+    kinds: tuple[dict[str, Any], ...] = ({"status": 503}, {"delay": 3.0}, {"status": 502, "times": 2}, {"drop": True})
+    count = max(1, int(seconds / 180))
+    return [{"call": "GET /agent/stream/*", "after": 12, **kinds[number % len(kinds)]} for number in range(count)]
+
+
+def _sockets(seconds: float) -> list[dict[str, Any]]:
+    """Events that are lost or come twice, and connections that break, about one in four minutes."""
+    kinds = ("drop", "lose", "double")
+    count = max(1, int(seconds / 240))
+    return [{"socket": kinds[number % len(kinds)], "after": 30} for number in range(count)]
+
+
+def _streams(seconds: float) -> list[dict[str, Any]]:
+    """In each hour, or in what there is: a rotated key, a frozen status, a push that is closed, a stream not seen."""
+    hours = max(1, round(seconds / 3600))
+    hour = seconds / hours
+    plan: tuple[tuple[str, float, dict[str, Any]], ...] = (
+        ("rotate_key", 0.25, {}),
+        ("frozen_status", 0.45, {"lasts": hour / 60}),
+        ("close_push", 0.6, {}),
+        ("offline", 0.8, {}),
+    )
+    return [
+        {"stream": kind, "at": hour * (number + share), **more} for number in range(hours) for kind, share, more in plan
+    ]
+
+
+class Soak:
+    """Ends a run after its time on air, and measures this process meanwhile.
+
+    Args:
+        seconds: How long the stream is to last.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._started = asyncio.Event()
+        self._process = psutil.Process()
+        self._memory: dict[str, Any] = {}
+        self._cpu = 0.0
+        self._wall = 0.0
+
+    def heard(self, record: Record) -> None:
+        """Take note of the start of the stream."""
+        if record["event"] == "action_started" and record["action"] == "retake.start_stream":
+            self._started.set()
+
+    async def attend(self, runner: Runner) -> None:
+        """Wait until the time is over, then have the run end in order; goes on until it is cancelled.
+
+        Args:
+            runner: Drives the run.
+        """
+        await self._started.wait()
+        began, used = time.monotonic(), self._used()
+        settled = min(_SETTLED, self.seconds / 6)
+        self._memory = {"settled_after": round(settled), "settled": 0, "end": 0, "highest": 0}
+        while True:
+            self._wall, self._cpu = time.monotonic() - began, self._used() - used
+            self._weigh(self._wall >= settled)
+            if self._wall >= self.seconds:
+                break
+            await asyncio.sleep(min(_LOOK, max(0.01, self.seconds - self._wall)))
+        runner.stop("the rehearsal's time is over")
+
+    def report(self, seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, Any]:
+        """What was found.
+
+        Args:
+            seen: The platform's report.
+            journal: All records of the run.
+        """
+        measured: dict[str, Any] = {"seconds": round(self._wall, 1)}
+        if self._memory:
+            growth = self._memory["end"] - self._memory["settled"] if self._memory["settled"] else None
+            measured["memory"] = {**self._memory, "growth": growth}
+            measured["cpu"] = round(self._cpu / self._wall, 4) if self._wall else None
+        return {**measured, **findings(seen, journal)}
+
+    def _used(self) -> float:
+        times = self._process.cpu_times()
+        return times.user + times.system
+
+    def _weigh(self, settled: bool) -> None:
+        weight = self._process.memory_info().rss
+        if settled and not self._memory["settled"]:
+            self._memory["settled"] = weight
+        self._memory["end"] = weight
+        self._memory["highest"] = max(weight, self._memory["highest"])
