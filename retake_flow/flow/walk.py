@@ -108,7 +108,10 @@ class Walk:
         """A move as what it does to facts, whatever they are; the end of a sub-flow depends on them."""
         if self._flow.states[move.source].final:
             return _Way(move.target, 0, 0, move)
-        return _Way(move.target, self.take(move, self.facts.every, _blind), self.take(move, 0, _blind), None)
+        kept, come = self.take(move, self.facts.every, _blind), self.take(move, 0, _blind)
+        if not move.entered:  # the event that the state was entered by is still the one that it was entered by
+            kept, come = kept | self.facts.of_event, come & ~self.facts.of_event
+        return _Way(move.target, kept, come, None)
 
     def _spread(self, meet: Callable[[int, int], int]) -> dict[str, int]:
         """The facts in each innermost state that can become active."""

@@ -125,3 +125,14 @@ def test_what_comes_later_does_not_know_the_event_that_led_there() -> None:
     first = f"  a: {{{LOOK}, transitions: {{done: z, error: b}}}}\n"
     assert found(first + say % "") == []
     assert [each[:5] for each in found(first + say % ", retry: {max: 3}")] == ["RF031"]
+
+
+def test_what_a_state_was_entered_with_is_there_although_other_things_happen_while_it_is_active() -> None:
+    """A transition that goes nowhere takes nothing from what the state has begun with."""
+    states = (
+        f"  a:\n    activities: {{look: {{{LOOK}, every: 3s, raises: {{seen: result.is_live}}}}}}\n"
+        "    transitions: {seen: {set: {n: 1}}, error: z, stop: z}\n    initial: choose\n"
+        f"    states:\n      choose: {{{LOOK}, transitions: {{done: say}}}}\n"
+        "      say: {do: studio.show, with: {text: 'for {{ result.viewers }}'}, transitions: {done: z}}\n"
+    )
+    assert found(states) == []
