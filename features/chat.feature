@@ -163,6 +163,56 @@ Feature: Chat
     Then the run is completed
     And it was on air for 30 s
 
+  Rule: A lively chat is handled whole, whatever happens
+
+    Background:
+      Given this flow
+        """
+        extends: go-live.yaml
+        states:
+          broadcast/pushing/on_air:
+            activities:
+              chat: {with: {responder: {command: [python3, brain.py]}}}
+        """
+      And a brain that says
+        | to | reply |
+      And it is to be on air for 60s
+      And 50 viewers who write 500 messages from 5 s to 15 s
+      And reading the chat fails 3 times in 10, by chance
+
+    Scenario Outline: Each of five hundred messages counts once, in every shape and over a process that dies
+      Given chat comes in the <shape> shape
+      And the process is killed 9 s into on_air
+      And the run is resumed 2s after its process has gone
+      When the agent goes live
+      Then it took 2 processes
+      And each message of a viewer is in the journal once, in order
+      And the brain was asked about each message of a viewer, in order
+
+      Examples:
+        | shape      |
+        | documented |
+        | observed   |
+        | wrapped    |
+        | mixed      |
+
+    Scenario Outline: The same without real-time events
+      Given chat comes in the <shape> shape
+      And the platform tells nothing in real time
+      And the process is killed 9 s into on_air
+      And the run is resumed 2s after its process has gone
+      When the agent goes live
+      Then it took 2 processes
+      And each message of a viewer is in the journal once, in order
+      And the brain was asked about each message of a viewer, in order
+
+      Examples:
+        | shape      |
+        | documented |
+        | observed   |
+        | wrapped    |
+        | mixed      |
+
   Rule: A program of the operator's may answer instead of the greeter
 
     Background:

@@ -12,6 +12,7 @@ Feature: Going live
     And it has been on air
     And the first calls are
       | GET /skill.json                |
+      | GET /skill.md                  |
       | GET /agent/verification-status |
       | POST /agent/rtmp               |
       | POST /agent/stream/start       |
@@ -57,7 +58,8 @@ Feature: Going live
   Scenario: The operator hears where the stream is
     When the agent goes live
     Then the operator is told "I'm live at https://retake.tv/night-owl"
-    And the operator is told "Which direction?"
+    And the operator is told "Suggested channels: Moltbook"
+    And the question of builder says "Which direction?"
 
   Scenario: The time on air ends when it was said to end
     Given it is to be on air for 10s
@@ -103,8 +105,9 @@ Feature: Going live
 
   Scenario: The same version in other words is the same guide
     Given the platform's guide has version 2.1.2.0
+    And the input strict_guide is true
     When the agent goes live
-    Then GET /skill.md was never called
+    Then nothing is asked
     And it has been on air
 
   Scenario: Secrets stay secret

@@ -1,0 +1,193 @@
+"""Rehearsed runs, the audience: crowds, what they do beside writing, and what becomes of each message."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any
+
+from pytest_bdd import given, parsers, then
+
+from retake_flow.actions.deeds import LONGEST_TEXT
+from retake_flow.controls import stripped
+from retake_flow.rehearsal.crowd import Crowd, Trolls
+from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.socket_faults import SocketFault
+from retake_flow.rehearsal.trolls import STOCK
+from retake_flow.testing.brain import Brain
+from retake_flow.testing.cells import Table
+from retake_flow.testing.rehearsed import AGENT, Rehearsal, Rehearsed
+from retake_flow.testing.scene import Scene
+from retake_flow.testing.steps.reading import ON_AIR
+
+_READS = "GET /agent/stream/comments"
+_CALLS = 400  # more than a scenario makes
+
+
+@given(parsers.parse("{viewers:d} viewers who write {messages:d} messages from {start:g} s to {end:g} s"))
+def crowd(rehearsal: Rehearsal, viewers: int, messages: int, start: float, end: float) -> None:
+    """Each text another one, `#001 …`, at times that are left to chance."""
+    written = Crowd(viewers, messages, start, end - start)
+    rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, written))
+
+
+@given(parsers.parse("reading the chat fails {times:d} times in 10, by chance"))
+def unreliable(rehearsal: Rehearsal, times: int) -> None:
+    """Now the platform is down, now the network."""
+    dice = Random(7)
+    for number in range(_CALLS):
+        if dice.random() < times / 10:
+            way: dict[str, Any] = dice.choice([{"status": 503}, {"drop": True}, {"status": 429}, {"status": 500}])
+            rehearsal.fault(Fault(_READS, after=number, **way))
+
+
+@given(parsers.parse("of the real-time events every {nth:d}th is lost and every {other:d}th comes twice"))
+def lossy(rehearsal: Rehearsal, nth: int, other: int) -> None:
+    """As on a bad line."""
+    for number in range(0, _CALLS, nth):
+        rehearsal.options = _with(rehearsal, SocketFault("lose", after=number))
+    for number in range(1, _CALLS, other):
+        rehearsal.options = _with(rehearsal, SocketFault("double", after=number))
+
+
+@given(parsers.parse("the real-time connection breaks {after:g} s into {state}"))
+def breaks(rehearsal: Rehearsal, after: float, state: str) -> None:
+    """It comes back by itself."""
+    rehearsal.intervene(state, after, lambda scene: scene.platform.rooms.drop())
+
+
+@given(parsers.parse("real-time events have other ids than the chat"))
+def other_ids(rehearsal: Rehearsal) -> None:
+    """Nobody knows whether the platform does that."""
+
+    def rename(scene: Scene) -> None:
+        say = scene.platform.rooms.say
+
+        def said(room: str, event: str, data: Any) -> None:
+            say(room, event, {**data, "chat_event_id": f"live-{data.get('chat_event_id')}"})
+
+        scene.platform.rooms.say = said  # type: ignore[method-assign]
+
+    rehearsal.intervene("on_air", 0.0, rename)
+
+
+@given("all the trolls come")
+def trolls(rehearsal: Rehearsal) -> None:
+    """One after the other, from the third second on."""
+    rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, Trolls(3.0, 1.0)))
+
+
+@given(parsers.parse('the brain says "{text}" into silence'))
+def into_silence(brain: Brain, text: str) -> None:
+    """When it is asked because nobody has said anything."""
+    brain.silence = text
+
+
+@then("each message of a viewer is in the journal once, in order")
+def each_once(rehearsed: Rehearsed) -> None:
+    """None is lost, none comes twice, and the agent's own are not among them."""
+    assert _read(rehearsed) == _written(rehearsed)
+
+
+@then("each message of a viewer is in the journal once")
+def each_at_some_time(rehearsed: Rehearsed) -> None:
+    """What was not heard of comes when the chat is asked for, behind what was."""
+    assert sorted(_read(rehearsed)) == sorted(_written(rehearsed))
+
+
+@then("the brain was asked about each message of a viewer, in order")
+def each_asked(rehearsed: Rehearsed, brain: Brain) -> None:
+    """Again only where a process has died before the answer was taken."""
+    asked = list(dict.fromkeys(m.text for batch in brain.asked for m in batch.messages))
+    assert asked == [c["text"] for c in rehearsed.agent["chat"] if not c["agent"]]
+
+
+@then("the agent has written nothing twice")
+def nothing_twice(rehearsed: Rehearsed) -> None:
+    """What may have arrived is looked for first."""
+    own = [c["text"] for c in rehearsed.agent["chat"] if c["agent"]]
+    assert len(set(own)) == len(own)
+
+
+@then(parsers.parse("a message is in the journal {seconds:g} s after it was written, in the median"))
+def reaction(rehearsed: Rehearsed, seconds: float) -> None:
+    """And no later."""
+    began = datetime.fromisoformat(rehearsed.report["began"]).timestamp()
+    written = {c["text"]: began + c["t"] for c in rehearsed.agent["chat"]}
+    read = [(r["text"], datetime.fromisoformat(r["t"]).timestamp()) for r in rehearsed.records("chat_message")]
+    assert median(at - written[text] for text, at in read) <= seconds
+
+
+@then("the flow has heard of")
+def heard_of(rehearsed: Rehearsed, datatable: Table) -> None:
+    """Each event as its route has told it, in order."""
+    told = [record["message"] for record in rehearsed.records("notice", kind="told")]
+    assert told == [row[0] for row in datatable]
+
+
+@then("real-time events are told of as")
+def connection(rehearsed: Rehearsed, datatable: Table) -> None:
+    """What has become of the connection, in order."""
+    assert [r["state"] for r in rehearsed.records("chat_realtime")] == [row[0] for row in datatable]
+
+
+@then("the chat begins on stream with")
+def shown(rehearsed: Rehearsed, datatable: Table) -> None:
+    """Line by line, the agent's own words included."""
+    assert rehearsed.stage.said[: len(datatable)] == [row[0] for row in datatable]
+
+
+@then("nothing that a terminal would obey has come out of chat")
+def harmless(rehearsed: Rehearsed) -> None:
+    """Not to the screen, not into the journal, not to speech."""
+    texts = [*rehearsed.stage.said, *rehearsed.stage.spoken]
+    texts += [str(value) for record in rehearsed.journal for value in record.values()]
+    assert len(rehearsed.records("chat_message")) >= len(STOCK) - 1
+    assert [text for text in texts if stripped(text) != text] == []
+
+
+@then(parsers.parse("{place} is still asked"))
+def still_asked(rehearsed: Rehearsed, place: str) -> None:
+    """Nobody has answered it, and nobody has closed it before the end."""
+    assert f"{ON_AIR}:{place}" in {record["gate"].rpartition(".")[0] for record in rehearsed.records("gate_opened")}
+    assert rehearsed.records("gate_answered") == []
+
+
+@then("nothing of it was run, rendered or told")
+def only_data(rehearsed: Rehearsed, rehearsal: Rehearsal) -> None:
+    """Neither a program nor an expression nor a secret has come of it, and nobody else was called."""
+    known = {record["text"] for record in rehearsed.records("chat_message")}
+    out = [*rehearsed.stage.said, *rehearsed.stage.spoken, *(c["text"] for c in rehearsed.agent["chat"] if c["agent"])]
+    assert not list(rehearsal.folder.glob("**/pwned"))
+    assert not Path("pwned").exists()
+    assert AGENT.token.reveal() not in f"{rehearsed.journal}{out}"
+    assert not any("49" in text for text in out)
+    assert rehearsed.run.vars.get("tipped", "") in {"", *known}
+    assert rehearsed.network.strays == []
+
+
+@then(parsers.parse("the agent wrote at intervals of {least:g} s to {most:g} s"))
+def spaced(rehearsed: Rehearsed, least: float, most: float) -> None:
+    """From one message to the next."""
+    times = [c["t"] for c in rehearsed.agent["chat"] if c["agent"]]
+    assert len(times) > 1
+    assert all(least <= later - sooner <= most for sooner, later in pairwise(times))
+
+
+def _read(rehearsed: Rehearsed) -> list[str]:
+    return [record["text"] for record in rehearsed.records("chat_message")]
+
+
+def _written(rehearsed: Rehearsed) -> list[str]:
+    chat = rehearsed.agent["chat"]
+    written = [stripped(c["text"])[:LONGEST_TEXT] for c in chat if not c["agent"] and c["type"] in ("message", "tip")]
+    assert written
+    return written
+
+
+def _with(rehearsal: Rehearsal, fault: SocketFault) -> Any:
+    return replace(rehearsal.options, faults=(*rehearsal.options.faults, fault))
