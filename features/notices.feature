@@ -10,7 +10,8 @@ Feature: Word to people
     And operator got these notices
       | kind  | words                           |
       | live  | I'm live at https://retake.tv/  |
-      | ended | completed                       |
+      | gate  | Which direction?                |
+      | ended | watching at most; messages: 0   |
 
   Scenario: A question is brought to people, with the way to answer it
     Given an agent that nobody has vouched for
@@ -57,10 +58,12 @@ Feature: Word to people
     When the agent goes live
     Then the run is completed
     And operator got these notices
-      | kind    | words     |
-      | live    | I'm live  |
-      | trouble | encoder   |
-      | ended   | completed |
+      | kind      | words         |
+      | live      | I'm live      |
+      | gate      | direction?    |
+      | trouble   | encoder       |
+      | recovered | Back on air   |
+      | ended     | recoveries: 1 |
 
   Scenario: A notice that does not arrive is sent again, and the stream goes on
     Given an agent with credentials
@@ -70,9 +73,10 @@ Feature: Word to people
     Then the run is completed
     And 2 notices are journalled as failed
     And operator got these notices
-      | kind  | words     |
-      | live  | I'm live  |
-      | ended | completed |
+      | kind  | words      |
+      | live  | I'm live   |
+      | gate  | direction? |
+      | ended | completed  |
 
   Scenario: A run that goes on after its process died says so
     Given an agent with credentials
@@ -82,7 +86,29 @@ Feature: Word to people
     When the agent goes live
     Then the run is completed
     And operator got these notices
-      | kind    | words            |
-      | live    | I'm live         |
-      | trouble | the run goes on  |
-      | ended   | completed        |
+      | kind      | words           |
+      | live      | I'm live        |
+      | gate      | direction?      |
+      | trouble   | the run goes on |
+      | recovered | Back on air     |
+      | ended     | completed       |
+
+  Scenario: What happens again and again is told together
+    Given an agent with credentials
+    And notices go to operator
+    And it is to be on air for 2m
+    And these viewers
+      | at | name | type | amount | text |
+      | 5  | ann  | tip  | 100    | one  |
+      | 9  | bob  | tip  | 200    | two  |
+      | 19 | cat  | tip  | 300    | tri  |
+      | 29 | dan  | tip  | 400    | for  |
+    When the agent goes live
+    Then the run is completed
+    And operator got these notices
+      | kind  | words             |
+      | live  | I'm live          |
+      | gate  | direction?        |
+      | tip   | ann tips 100      |
+      | tip   | tip (3)           |
+      | ended | tips: 4 (1000)    |

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from retake_flow.actions.catalogue.sharing import SUBMOLT
 from retake_flow.actions.family import Family
 from retake_flow.api.moltbook import MoltbookClient
 from retake_flow.errors import ShareFailed
@@ -37,8 +38,8 @@ class SharingActions(Family):
         if self._moltbook is None:
             return Completion("skipped", {"why": self._why})
         async with self._moltbook() as client:
-            said = {name: str(call.inputs[name]) for name in ("title", "message", "submolt")}
-            post = await client.post(said["title"], said["message"], said["submolt"])
+            submolt = str(call.inputs.get("submolt") or SUBMOLT)
+            post = await client.post(str(call.inputs["title"]), str(call.inputs["message"]), submolt)
         value = {"id": post.id, "url": post.url, "code": post.code, "challenge": post.challenge}
         return Completion("held" if post.code else "done", value)
 

@@ -25,6 +25,8 @@ from retake_flow.settings import API_PATH, MOLTBOOK
 
 #: The longest title that Moltbook takes.
 LONGEST_TITLE: Final = 300
+#: How long one call may take, in seconds; nothing waits for it but the next word to people.
+_WITHIN = 10.0
 _MOST_WORDS = 200
 _LONGEST_CHALLENGE = 2000
 
@@ -112,7 +114,7 @@ class MoltbookClient:
         await self._call("/verify", {"verification_code": code, "answer": answer})
 
     async def _call(self, path: str, form: Mapping[str, str]) -> Mapping[str, Any]:
-        request = Request("POST", API_PATH + path, json=form, repeatable=False)
+        request = Request("POST", API_PATH + path, json=form, repeatable=False, deadline=_WITHIN)
         if not is_plain(self._key.reveal()):
             raise ShareFailed("MOLTBOOK_API_KEY has blanks or signs in it that no key has", hint="check that setting")
         headers = {

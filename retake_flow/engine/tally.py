@@ -15,8 +15,8 @@ class Tally:
         self._starting: set[str] = set()
         self._began: float | None = None
         self._on_air = 0.0
-        self._sessions = 0
         self._streams = 0
+        self._recoveries = 0
         self._viewers = 0
         self._messages = 0
         self._tips = 0
@@ -36,6 +36,8 @@ class Tally:
                 self._started(_at(record))
             case {"event": "undo_finished", "action": "retake.stop_stream"}:
                 self._stopped(_at(record), record.get("result"))
+            case {"event": "notice", "kind": "recovered"}:
+                self._recoveries += 1
             case {"event": "chat_message"}:
                 self._messages += 1
             case {"event": "event_raised", "name": "tip", "by": str(), "data": {"amount": int() | float() as amount}}:
@@ -47,20 +49,18 @@ class Tally:
     @property
     def text(self) -> str:
         """It in one line; "" when there was no stream."""
-        if not self._sessions:
+        if not self._streams:
             return ""
-        recoveries = self._sessions - self._streams
         said = [
             f"On air for {words(self._on_air)}",
             f"{self._viewers} watching at most",
             f"messages: {self._messages}",
             f"tips: {self._tips}" + (f" ({self._tipped:g})" if self._tips else ""),
-            f"recoveries: {recoveries}",
+            f"recoveries: {self._recoveries}",
         ]
         return "; ".join(said) + "."
 
     def _started(self, at: float) -> None:
-        self._sessions += 1
         if self._began is None:
             self._streams += 1
             self._began = at

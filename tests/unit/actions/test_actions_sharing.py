@@ -8,7 +8,7 @@ import pytest
 from retake_flow.errors import ShareFailed
 from retake_flow.testing.moltbook import Moltbook
 
-SAID = {"title": "I'm live", "message": "Watch: https://retake.tv/owl", "submolt": "general"}
+SAID = {"title": "I'm live", "message": "Watch: https://retake.tv/owl"}
 
 
 def performed(do, **inputs):
@@ -31,7 +31,16 @@ def test_a_post_is_there(play):
     moltbook = Moltbook()
     outcome, value = play(performed("share.moltbook", **SAID), moltbook=moltbook)
     assert (outcome, value["url"]) == ("done", "https://www.moltbook.com/post/post-1")
-    assert [post["content"] for post in moltbook.seen] == ["Watch: https://retake.tv/owl"]
+    assert [(post["submolt_name"], post["content"]) for post in moltbook.seen] == [
+        ("general", "Watch: https://retake.tv/owl")
+    ]
+
+
+def test_another_community_may_be_named(play):
+    """Where the agent has reach."""
+    moltbook = Moltbook()
+    play(performed("share.moltbook", **SAID, submolt="owls"), moltbook=moltbook)
+    assert [post["submolt_name"] for post in moltbook.seen] == ["owls"]
 
 
 def test_a_post_that_is_held_back_is_seen_when_its_challenge_is_answered(play):

@@ -1,0 +1,62 @@
+Feature: The platform's guide
+  Before an agent goes live it looks whether the platform's guide is still the one that its flow was written for. A
+  changed one is kept for people to read, with what has changed; nothing in it is ever acted on.
+
+  Background:
+    Given the flow go-live.yaml
+    And an agent with credentials
+
+  Scenario: What has changed is told, and the agent goes on
+    Given the guide of version 2.1.2 was kept earlier
+    And the platform's guide has version 2.1.10
+    When the agent goes live
+    Then the run is completed
+    And the operator is told "Lines added: "
+    And the operator is told "`retake-flow guide --diff` shows it"
+    And the guide of version 2.1.10 is kept as a text
+
+  Scenario: The text of a guide is fetched once
+    Given the guide of version 2.1.2 was kept earlier
+    When the agent goes live
+    Then GET /skill.json was called 1 time
+    And GET /skill.md was never called
+
+  Scenario: Who wants it is asked first, and the stream waits for the answer
+    Given the input strict_guide is true
+    And the platform's guide has version 2.1.10
+    And ann answers read_guide after 1h
+      | decision | go_on |
+    And the run is resumed 2h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And the question of read_guide says "this flow was written for 2.1.2"
+    And read_guide was asked 1 time
+
+  Scenario: Nobody goes live against the operator's will
+    Given the input strict_guide is true
+    And the platform's guide has version 2.1.10
+    And ann answers read_guide after 1h
+      | decision | not_now |
+    And the run is resumed 2h after its process has gone
+    When the agent goes live
+    Then the run is failed
+    And the reason says "does not want to go live by a guide that has changed"
+    And POST /agent/rtmp was never called
+
+  Scenario: A guide that has not changed is no question
+    Given the input strict_guide is true
+    When the agent goes live
+    Then the run is completed
+    And read_guide was asked 0 times
+
+  Scenario Outline: Whether it has changed cannot be seen
+    Given the input strict_guide is <strict>
+    And every GET /skill.json meets status 503
+    When the agent goes live
+    Then the run is <end>
+
+    Examples:
+      | strict | end       |
+      | true   | failed    |
+      | false  | completed |

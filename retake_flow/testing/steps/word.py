@@ -1,0 +1,108 @@
+"""Rehearsed runs, word to people: where a stream is shared, and how many watch it."""
+
+from __future__ import annotations
+
+import httpx
+from pytest_bdd import given, parsers, then
+
+from retake_flow.testing.brain import Brain
+from retake_flow.testing.cells import Table
+from retake_flow.testing.moltbook import KEY, Moltbook
+from retake_flow.testing.observed import Unmet
+from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.scene import Scene
+from retake_flow.testing.vocabulary import Wording
+
+
+@given("there is a key for Moltbook")
+def key(rehearsal: Rehearsal) -> None:
+    """As by MOLTBOOK_API_KEY."""
+    rehearsal.moltbook = Moltbook()
+
+
+@given(parsers.parse('Moltbook holds posts back until "{challenge}" is answered by {solution}'))
+def holding(rehearsal: Rehearsal, challenge: str, solution: str) -> None:
+    """Nobody sees them before."""
+    rehearsal.moltbook = Moltbook(challenge=challenge, solution=solution)
+
+
+@given(parsers.parse("Moltbook takes {seconds:g} s for an answer"))
+def slow(rehearsal: Rehearsal, seconds: float) -> None:
+    """There is a key for it, and it is slow."""
+    rehearsal.moltbook = Moltbook(takes=seconds)
+
+
+@given(parsers.parse("Moltbook answers with status {status:d}"))
+def failing(rehearsal: Rehearsal, status: int) -> None:
+    """There is a key for it, and it takes nothing."""
+    rehearsal.moltbook = Moltbook(answers=[httpx.Response(status, json={"success": False, "error": "no"})])
+
+
+@given(parsers.parse("{count:d} watch from {after:g} s into {state} on"))
+def watching(rehearsal: Rehearsal, count: int, after: float, state: str) -> None:
+    """No more and no fewer."""
+
+    def watch(scene: Scene) -> None:
+        agent = next(iter(scene.platform.agents))
+        agent.audience.clear()
+        agent.audience |= {f"viewer {number}" for number in range(count)}
+
+    rehearsal.intervene(state, after, watch)
+
+
+@given(parsers.parse("the guide of version {version} was kept earlier"))
+def kept(rehearsal: Rehearsal, version: str) -> None:
+    """By another run of the agent."""
+    guides = rehearsal.folder / "guides"
+    guides.mkdir()
+    (guides / f"guide-{version}.md").write_text("# What it was\n", encoding="utf-8")
+
+
+@then(parsers.parse('the stream shows "{text}"'))
+def on_screen(rehearsed: Rehearsed, text: str) -> None:
+    """Viewers can read it, once."""
+    said = rehearsed.stage.said
+    if said.count(text) != 1:
+        raise Unmet(f"{text!r} once", said)
+
+
+@then("the brain was told these directions")
+def directed(brain: Brain, datatable: Table) -> None:
+    """One for each time that it was asked."""
+    told = [batch.direction for batch in brain.asked]
+    if told != [row[0] for row in datatable]:
+        raise Unmet([row[0] for row in datatable], told)
+
+
+@then(parsers.re(r"(?P<audience>\w+) was told (?P<times>\d+) times? by a (?P<kind>\w+)"))
+def told(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
+    """By so many notices of this kind, whatever others there were."""
+    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.heard]
+    found = [notice.text for notice in heard if notice.kind == kind]
+    if len(found) != int(times):
+        raise Unmet(f"{times} of kind {kind}", found)
+
+
+@then(Wording("Moltbook was called {times} time(s)"))
+def called(rehearsal: Rehearsal, times: int) -> None:
+    """Over all processes."""
+    requests = rehearsal.moltbook.requests if rehearsal.moltbook else []
+    if len(requests) != times:
+        raise Unmet(f"{times} calls", [str(request.url) for request in requests])
+
+
+@then(parsers.parse('Moltbook shows "{text}"'))
+def shown(rehearsal: Rehearsal, text: str) -> None:
+    """One post, with exactly these words."""
+    posts = rehearsal.moltbook.seen if rehearsal.moltbook else []
+    if [post["content"] for post in posts] != [text]:
+        raise Unmet([text], [post["content"] for post in posts])
+
+
+@then("the key for Moltbook went to www.moltbook.com alone and is in no record")
+def key_kept(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
+    """Nobody else could read it."""
+    requests = rehearsal.moltbook.requests if rehearsal.moltbook else []
+    hosts = {request.url.host for request in requests}
+    if hosts != {"www.moltbook.com"} or KEY in repr(rehearsed.journal) or rehearsed.network.strays:
+        raise Unmet("the key at one place", [*hosts, *rehearsed.network.strays])
