@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.errors import MissingProgram
+from retake_flow.errors import MissingProgram, ResponderMissing
 from retake_flow.flow import library
 from retake_flow.flow.load import loaded
 from retake_flow.flow.model import Flow
@@ -76,3 +76,24 @@ def test_a_flow_without_programs_requires_none(monkeypatch: pytest.MonkeyPatch) 
     """A flow that only calls the platform runs on a machine without any of the programs."""
     monkeypatch.setenv("PATH", "/nowhere")
     running.require_programs(PLAIN)
+
+
+def test_all_that_answers_chat_is_required_before_the_flow_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function and variables that are not there are named, all at once, each on a line."""
+    monkeypatch.delenv("OWL_KEY", raising=False)
+    named = ANSWERED.replace("command: [PROGRAM]", "module: 'no_such_owl:reply'")
+    with pytest.raises(ResponderMissing, match="the module no_such_owl, which is to answer chat, cannot be imported"):
+        running.require_programs(loaded(named, str(tmp_path / "flow.yaml")))
+    model = 'openai: {url: "https://owl.example/v1", model: m, key_from: OWL_KEY, playbook_file: owl.md}'
+    flow = loaded(ANSWERED.replace("command: [PROGRAM]", model), str(tmp_path / "flow.yaml"))
+    with pytest.raises(ResponderMissing) as raised:
+        running.require_programs(flow)
+    first, second = raised.value.message.splitlines()
+    assert first.startswith("the variable OWL_KEY, needed to answer chat, is not set (export OWL_KEY=")
+    assert second.startswith(f"there is no file {tmp_path}/owl.md")
+    assert raised.value.exit_code == 6
+    monkeypatch.setenv("OWL_KEY", "key-of-the-owl")
+    (tmp_path / "owl.md").write_text("Be kind.")
+    running.require_programs(flow)
