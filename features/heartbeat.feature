@@ -12,6 +12,7 @@ Feature: A heartbeat
     When the agent goes live
     Then GET /agent/stream/status was called 12 times
     And the operator was told nothing
+    And the run is completed
     And it leaves nothing behind
     And no rule of the platform was broken
 
@@ -120,7 +121,7 @@ Feature: A heartbeat
     When the agent goes live
     Then it has been in "missed" 6 times
     And the operator is told "A heartbeat was missed: retake.tv could not be reached"
-    And the run is stopped
+    And the run is completed
 
   Scenario: A token that is not accepted is a question to the operator
     Given the next GET /agent/stream/status meets status 401

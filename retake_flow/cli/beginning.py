@@ -16,7 +16,7 @@ _HEAD = """\
 # {base}, but for what is written here: mappings are merged, lists and values replaced, null removes.
 #   retake-flow check {file}       says what is wrong with it
 #   retake-flow show-flow {file}   shows all of it, and where each line is from
-#   retake-flow run {file} --rehearse --for 20s
+#   retake-flow run {file} --rehearse{so_long}
 flow: {name}
 version: 1
 extends: {base}
@@ -84,7 +84,8 @@ def beginning(name: str, written: str, base: Flow, schema: str, file: str) -> st
     if not lines:
         message = f"{written} has no inputs, so there is nothing in it that a flow for one agent would set"
         raise UsageError(message, hint="write the file by hand: docs/language.md, Overlays")
-    head = _HEAD.format(schema=schema, base=inline(written), file=file, name=inline(name))
+    so_long = " --for 20s" if "max_duration" in base.inputs else ""
+    head = _HEAD.format(schema=schema, base=inline(written), file=file, name=inline(name), so_long=so_long)
     return head + "".join(f"{line}\n" for line in lines) + (_EXAMPLES if _ON_AIR in base.states else "")
 
 
