@@ -22,3 +22,14 @@ Feature: A rehearsal on one's own machine
     And the rehearsal saw 2 keys used, none of them twice
     And the rehearsal saw no rule broken
     And nothing it started is left
+
+  Scenario: Hours of a lively stream with trouble, in half a minute
+    Given a home that holds nothing
+    When an agent rehearses 0.01 hours of a lively stream
+    Then it exits with 0
+    And its last line says that the run is completed
+    And the run has handled each entry of the chat exactly once
+    And it came back on air after the key was rotated and after its push was closed
+    And it is told how soon the chat was read, and how much the runner took
+    And the rehearsal saw no rule broken
+    And nothing it started is left

@@ -28,13 +28,13 @@ _ON_AIR = "broadcast/pushing/on_air"
 class Program:
     """`retake-flow run go-live.yaml --rehearse --json` and what it printed so far."""
 
-    def __init__(self, home: Path, duration: str) -> None:
+    def __init__(self, home: Path, *duration: str) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
         command = [sys.executable, "-m", "retake_flow", "run", "go-live.yaml", "--rehearse", "--json"]
         self.records: list[dict[str, Any]] = []
         environment["HOME"] = str(home)
         self.process = subprocess.Popen(
-            [*command, "--for", duration], cwd=home, env=environment, stdout=subprocess.PIPE, text=True
+            [*command, *duration], cwd=home, env=environment, stdout=subprocess.PIPE, text=True
         )
         # A run that hangs is told to stop, so that its output ends and the step that waits for it fails.
         self._limit = threading.Timer(120, self.process.terminate)
@@ -66,6 +66,11 @@ class Program:
     def report(self) -> dict[str, Any]:
         """What the rehearsal saw."""
         return next(record for record in self.records if record["event"] == "rehearsal_report")
+
+    @property
+    def soak(self) -> dict[str, Any]:
+        """What a long rehearsal has shown."""
+        return next(record for record in self.records if record["event"] == "soak_report")
 
 
 def _bears(process: psutil.Process, run: str) -> bool:
@@ -99,7 +104,14 @@ def empty_home(tmp_path: Path) -> Path:
 @when(parsers.parse("an agent rehearses for {duration}"), target_fixture="program")
 def rehearses(home: Path, duration: str, started: list[Program]) -> Program:
     """The program runs from here on."""
-    started.append(Program(home, duration))
+    started.append(Program(home, "--for", duration))
+    return started[-1]
+
+
+@when(parsers.parse("an agent rehearses {hours} hours of a lively stream"), target_fixture="program")
+def rehearses_long(home: Path, hours: str, started: list[Program]) -> Program:
+    """With viewers, trolls and trouble of all sorts."""
+    started.append(Program(home, "--hours", hours))
     return started[-1]
 
 
@@ -161,6 +173,32 @@ def files(program: Program) -> None:
 def no_rule_broken(program: Program) -> None:
     """Keys, thumbnails, the pace of polls."""
     assert program.report["broken_rules"] == []
+
+
+@then("the run has handled each entry of the chat exactly once")
+def each_handled(program: Program) -> None:
+    """Messages, tips and trades of viewers, bursts and trolls among them."""
+    messages = program.soak["messages"]
+    assert messages["written"] >= 60
+    assert (messages["missed"], messages["twice"], messages["named"]) == (0, 0, [])
+
+
+@then("it came back on air after the key was rotated and after its push was closed")
+def came_back(program: Program) -> None:
+    """A stream that was not on its way back already says how long it took."""
+    assert {"rotate_key", "close_push"} <= program.soak["faults"]["streams"].keys()
+    back = {each["after"]: each["seconds"] for each in program.soak["recoveries"]}
+    assert back["rotate_key"] is not None
+    assert back.get("close_push", 0.0) is not None
+
+
+@then("it is told how soon the chat was read, and how much the runner took")
+def measured(program: Program) -> None:
+    """Seconds, bytes and shares of a core that can be true."""
+    soak = program.soak
+    assert 0 < soak["reaction"]["median"] <= soak["reaction"]["p95"] <= soak["reaction"]["longest"]
+    assert soak["memory"]["highest"] >= soak["memory"]["settled"] > 10_000_000
+    assert 0 < soak["cpu"] < 1
 
 
 @then(parsers.parse("the rehearsal saw {used:d} keys used, none of them twice"))
