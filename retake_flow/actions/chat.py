@@ -248,7 +248,7 @@ class ChatActions(Family):
 
     def _failed(self, now: Round, asked: Batch, error: RetakeFlowError) -> None:
         now.trouble(error)
-        given_up = now.chat.failed(asked, self._now())
+        given_up = now.chat.failed(asked, self._now(), error.retry_after or 0.0)
         if given_up:
             now.note("chat_unanswered", messages=given_up)
 

@@ -152,14 +152,19 @@ class Conversation:
         """Take it that the messages of a batch are not answered after all."""
         self.unanswered = [*batch.messages, *self.unanswered]
 
-    def failed(self, batch: Batch, now: float) -> list[str]:
+    def failed(self, batch: Batch, now: float, after: float = 0.0) -> list[str]:
         """Take it that a responder had no answer to a batch: it is asked again, later each time.
+
+        Args:
+            batch: What it was asked.
+            now: When it failed, in seconds since the epoch.
+            after: How many seconds it asks not to be asked.
 
         Returns:
             The ids of the messages about which it is not asked again.
         """
         self.failures += 1
-        self.hold = now + min(2.0 ** min(self.failures, 16), _SLOWEST)
+        self.hold = now + max(min(2.0 ** min(self.failures, 16), _SLOWEST), after)
         asked = {message.id: self.tries.get(message.id, 0) + 1 for message in batch.messages}
         again = [message for message in self.unanswered if asked.get(message.id, 0) < _TRIES][-_MOST_AFTER_FAILURE:]
         kept = {message.id for message in again}

@@ -204,6 +204,30 @@ def test_a_brain_that_keeps_failing_is_asked_less_and_less_often(chatting):
     assert 60.0 <= pauses[-1] <= 63.1
 
 
+def test_who_asks_not_to_be_asked_is_not_asked(chatting):
+    """A responder that says for how long it is busy is left alone for that time, if it is longer than ours."""
+    brain = Brain({"a": "to a"})
+
+    async def busy(batch):
+        brain.asked.append(batch)
+        failure = ResponderFailed("busy")
+        failure.retry_after = 90.0
+        raise failure
+
+    async def scene(chat):
+        answers, brain.respond = brain.respond, busy
+        chat.says("mira", "a")
+        began = chat.s.now()
+        await chat.read()
+        brain.respond = answers
+        while not chat.written:
+            await chat.read()
+        return chat.s.now() - began
+
+    assert 90.0 <= chatting(scene, brain) <= 97.0
+    assert len(brain.asked) == 2
+
+
 def test_a_crowd_that_a_failing_brain_keeps_waiting_is_limited(chatting):
     """The newest two hundred messages wait; those given up are written down."""
 
