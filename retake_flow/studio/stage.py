@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Stage:
         self._launcher = launcher
         self._display: Display | None = None
         self._encoder: Encoder | None = None
+        self._starting = asyncio.Lock()
         self._home = home or folder
         self._default = tuple(voice) or EMBEDDED
         self._voice = Voice(launcher, self._home, self._default)
@@ -89,11 +90,19 @@ class Stage:
         """A window manager on the display. Its value is `{display}`."""
         folder = self.folder / "openbox"
         folder.mkdir(exist_ok=True)
-        return window.open_window_manager(self._launcher, self.current_display.name, folder)
+        return self._alone(window.open_window_manager(self._launcher, self.current_display.name, folder))
 
     def content(self) -> AbstractAsyncContextManager[Window]:
         """The window that shows the stream log. Its value is `{display, log}`."""
-        return window.open_content(self._launcher, self.current_display.name, self.log.path)
+        return self._alone(window.open_content(self._launcher, self.current_display.name, self.log.path))
+
+    @asynccontextmanager
+    async def _alone(self, opening: AbstractAsyncContextManager[Window]) -> AsyncIterator[Window]:
+        """A window that starts while no other does: one that is mapped while a manager takes over never hears of it."""
+        async with AsyncExitStack() as stack:
+            async with self._starting:
+                opened = await stack.enter_async_context(opening)
+            yield opened
 
     @asynccontextmanager
     async def sound(self, voice: Sequence[str] = ()) -> AsyncIterator[Sound]:

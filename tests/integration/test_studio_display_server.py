@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from retake_flow.studio import picture, screenshot
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
 from retake_flow.studio.stage import Stage
+from retake_flow.studio.window import Window
 
 pytestmark = pytest.mark.real
 
@@ -172,6 +174,29 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
             async with asyncio.timeout(20):
                 assert (await manager.ended()).startswith("openbox ended with status 1")
                 assert (await content.ended()).startswith("xterm ended with status")
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_windows_that_are_started_beside_each_other_are_both_there(
+    launcher: Launcher, marker: str, tmp_path: Path
+) -> None:
+    """Whichever comes first: neither keeps the other from being ready, again and again."""
+
+    async def run() -> None:
+        stage = Stage(launcher, tmp_path)
+
+        async def opened(window: AbstractAsyncContextManager[Window], both: asyncio.Barrier) -> None:
+            async with window:
+                await both.wait()
+
+        for number in range(6):
+            async with stage.display(), asyncio.timeout(8), asyncio.TaskGroup() as group:
+                both = asyncio.Barrier(2)
+                windows = [stage.window_manager(), stage.content()]
+                for window in windows if number % 2 else reversed(windows):
+                    group.create_task(opened(window, both))
         assert left(marker) == []
 
     asyncio.run(run())
