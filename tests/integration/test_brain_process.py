@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +11,6 @@ import psutil
 import pytest
 from flow_processes import Home, at_home, gone, waited
 
-from retake_flow.ports.responders import Batch, Message
-from retake_flow.testing.rehearsed import opened
-
-DOCUMENT = Path(__file__).parents[2] / "docs" / "chat.md"
 pytestmark = pytest.mark.real
 
 CHAT = "broadcast/pushing/on_air:chat"
@@ -103,17 +95,3 @@ def test_a_run_without_its_brain_does_not_begin(home: Home, tmp_path: Path) -> N
     assert done.code == 6, done
     assert "brain, which is to answer chat, is not there" in done.err
     assert not (tmp_path / "kept").exists()
-
-
-def test_the_documented_brain_answers_the_documented_batch(tmp_path: Path) -> None:
-    """docs/chat.md: its flow is without mistakes, its batch has the fields of ours, and its program answers it."""
-    blocks = dict(re.findall(r"^```(\w+)\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.M | re.S))
-    (tmp_path / "owl.yaml").write_text(blocks["yaml"])
-    opened(str(tmp_path / "owl.yaml"))
-    batch = json.loads(blocks["json"])
-    message = Message("", "", None, "", None, "")
-    assert batch.keys() == asdict(Batch((message,))).keys()
-    assert all(shown.keys() == asdict(message).keys() for shown in (*batch["messages"], *batch["recent"]))
-    command = [sys.executable, "-c", blocks["python"]]
-    done = subprocess.run(command, input=json.dumps(batch) + "\n", capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == {"replies": ["Hello ade, I'm night-owl."]}

@@ -21,9 +21,15 @@ from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.script import Cue
+from retake_flow.responders import opening
+from retake_flow.responders.ledger import Ledger
+from retake_flow.responders.opening import Surroundings
 from retake_flow.run.records import Record
 from retake_flow.settings import Settings
+from retake_flow.simulation.virtual_time import VirtualClock
+from retake_flow.studio.launcher import Launcher
 from retake_flow.testing.rehearsed import Rehearsal, opened
+from retake_flow.testing.service import Keys, Service
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
 _SECTIONS = re.split(r"^## ", COOKBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
@@ -112,12 +118,12 @@ def _allowed_and_refused(kitchen: Kitchen, place: str, refused: str) -> None:
         )
 
 
-def _ask_where_to_go_while_on_air(kitchen: Kitchen) -> None:
+def _say_in_chat_where_it_goes(kitchen: Kitchen) -> None:
     rehearsal = kitchen.rehearsal()
-    rehearsal.intervene(ON_AIR, 10.0, lambda scene: scene.answer("way", {"direction": "owls"}))
+    rehearsal.intervene(ON_AIR, 10.0, lambda scene: scene.answer("builder", {"direction": "owls"}))
     played = rehearsal.play()
     assert played.run.outcome == "completed"
-    assert played.records("action_started", state="broadcast/pushing/turning")[0]["inputs"]["message"] == "Next: owls"
+    assert "Next: owls" in [comment["text"] for comment in played.agent["chat"] if comment["agent"]]
     assert len(played.records("activity_started", activity="broadcast/pushing:encoder")) == 1
 
 
@@ -133,7 +139,7 @@ def _say_goodbye(kitchen: Kitchen) -> None:
 
 def _ask_when_the_guide_has_changed(kitchen: Kitchen) -> None:
     assert kitchen.rehearsal().play().run.outcome == "completed"
-    for decision, outcome in (("go_on", "completed"), ("stop_here", "outdated")):
+    for decision, outcome in (("go_on", "completed"), ("not_now", "failed")):
         rehearsal = kitchen.rehearsal()
         rehearsal.options = replace(rehearsal.options, skill_version="3.0.0")
         rehearsal.comebacks = [60.0]
@@ -178,6 +184,21 @@ def _an_own_chat_brain(kitchen: Kitchen) -> None:
     assert written[1:] == ["Good question, ade!"]
 
 
+def _answered_by_a_language_model(kitchen: Kitchen) -> None:
+    rehearsal, model = kitchen.rehearsal(), Service({"hi": "Evening.", "what is this?": "A radio, nearly."})
+    ledger = Ledger(kitchen.folder / "tokens.json", VirtualClock().now)
+    around = Surroundings(Launcher("cookbook", {}), kitchen.folder, Keys(), ledger, VirtualClock().now, model)
+    rehearsal.responders["openai"] = opening.responders(around)["openai"]
+    rehearsal.options = replace(
+        rehearsal.options, viewers=(Cue(3.0, "mira", text="hi"), Cue(9.0, "ade", text="what is this?"))
+    )
+    played = rehearsal.play()
+    written = [comment["text"] for comment in played.agent["chat"] if comment["agent"]]
+    assert written[1:] == ["Evening.", "A radio, nearly."]
+    assert {str(request.url) for request in model.requests} == {"https://api.openai.com/v1/chat/completions"}
+    assert "rebuilds old radios" in json.loads(model.requests[0].content)["messages"][0]["content"]
+
+
 def _another_pace(kitchen: Kitchen) -> None:
     rehearsal = kitchen.rehearsal()
     rehearsal.intervene(ON_AIR, 700.0, lambda scene: scene.runner.stop())
@@ -200,6 +221,7 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Never register": _never_register,
     "Stop when nobody watches": _stop_when_nobody_watches,
     "An own chat brain": _an_own_chat_brain,
+    "Answered by a language model": _answered_by_a_language_model,
     "Another pace": _another_pace,
     "A rule of the house": _a_rule_of_the_house,
     "Another resolution": _another_resolution,
@@ -207,7 +229,7 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "No thumbnails after the first": _no_thumbnails_after_the_first,
     "Two agents on one machine": _two_agents_on_one_machine,
     "Ask before going live": _ask_before_going_live,
-    "Ask where to go while on air": _ask_where_to_go_while_on_air,
+    "Say in chat where it goes": _say_in_chat_where_it_goes,
     "Say goodbye": _say_goodbye,
 }
 

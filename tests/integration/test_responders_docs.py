@@ -1,0 +1,72 @@
+"""docs/responders.md tells what is so: its flows are without mistakes, its batch is ours, its programs answer it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retake_flow.ports.responders import Batch, Message
+from retake_flow.responders import function
+from retake_flow.responders.forms import KINDS
+from retake_flow.testing.rehearsed import opened
+
+_TEXT = (Path(__file__).parents[2] / "docs" / "responders.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^```(?:yaml|python)\n# (\S+)\n(.*?)^```", _TEXT, re.M | re.S))
+FLOWS = {name: text for name, text in FILES.items() if name.endswith(".yaml")}
+[SHOWN] = re.findall(r"^```json\n(.*?)^```", _TEXT, re.M | re.S)
+CHAT = "broadcast/pushing/on_air"
+
+
+def responder(name: str, folder: Path) -> dict[str, Any]:
+    """What a flow of the page says of who answers."""
+    (folder / name).write_text(FLOWS[name])
+    flow = opened(str(folder / name))
+    said: dict[str, Any] = flow.states[CHAT].activities["chat"].inputs["responder"]
+    return said
+
+
+def test_each_kind_has_a_flow(tmp_path: Path) -> None:
+    """One complete example each, which `check` finds nothing wrong with."""
+    named = [kind for name in FLOWS for kind in KINDS if kind in responder(name, tmp_path)]
+    assert named == list(KINDS)
+
+
+def test_the_batch_has_all_fields_and_the_table_too() -> None:
+    """No field is left out or made up."""
+    batch, message = json.loads(SHOWN), Message("", "", None, "", None, "")
+    assert batch.keys() == asdict(Batch((message,))).keys()
+    assert all(shown.keys() == asdict(message).keys() for shown in (*batch["messages"], *batch["recent"]))
+    told = set(re.findall(r"^\| `(\w+)` \|", _TEXT.partition("## What is asked")[2], re.M))
+    assert told == (batch.keys() | {"type", "newcomer", "amount"}) - {"agent"}
+
+
+def test_the_program_answers_the_batch() -> None:
+    """As it stands on the page."""
+    command = [sys.executable, "-c", FILES["brain.py"]]
+    line = json.dumps(json.loads(SHOWN)) + "\n"
+    done = subprocess.run(command, input=line, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"replies": ["Hello ade, I'm night-owl."]}
+
+
+def test_the_function_answers_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found beside the flow of the page, and greets nobody twice."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "radios.py").write_text(FILES["radios.py"])
+    said = responder("func.yaml", tmp_path)
+    batch = json.loads(SHOWN)
+    messages = tuple(Message(**message) for message in batch["messages"])
+
+    async def main() -> list[tuple[str, ...]]:
+        async with function.opened(tmp_path, said) as found:
+            return [(await found.respond(Batch(messages, batch["agent"]))).replies for _ in range(2)]
+
+    assert asyncio.run(main()) == [("Hello ade, the soldering iron is hot.",), ()]
+    del sys.modules["radios"]
