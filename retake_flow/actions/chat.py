@@ -236,7 +236,6 @@ class ChatActions(Family):
         if unsaid:
             now.note("chat_unsaid", texts=unsaid)
         chat.answered(asked)
-        now.keep()
         said = now.said
         await self._saying.go_on(now)
         if answer.renewed and replies and now.said == said and not chat.speech.doubt:
