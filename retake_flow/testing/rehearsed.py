@@ -43,7 +43,7 @@ from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.redact import Secret
 from retake_flow.rehearsal import report
-from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.faults import AnyFault
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.viewers import attend
@@ -184,7 +184,7 @@ class Rehearsal:
         agent = Credentials(AGENT.token, agent_name=AGENT.name, user_db_id=AGENT.user_id, issued_by=issued_by)
         credentials.save(self.credentials, agent)
 
-    def fault(self, fault: Fault) -> None:
+    def fault(self, fault: AnyFault) -> None:
         """Have the platform fail."""
         self.options = replace(self.options, faults=(*self.options.faults, fault))
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
 from pytest_bdd import given, parsers, then
 
+from retake_flow.rehearsal.stream_faults import StreamFault, StreamTrouble
 from retake_flow.testing.cells import Table
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.scene import Scene
 from retake_flow.testing.steps.reading import calls
 from retake_flow.testing.wording import fault
+
+_LETS_DOWN: Mapping[str, StreamTrouble] = {
+    "rotates the stream key": "rotate_key",
+    "closes the push": "close_push",
+    "reads no more video": "stall",
+    "says that the stream is offline": "offline",
+    "goes on saying of the stream what it says then": "frozen_status",
+}
 
 
 @given(parsers.re(r"the next (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
@@ -30,6 +40,12 @@ def lasting_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
 def later_fault(rehearsal: Rehearsal, nth: str, which: str, call: str, words: str) -> None:
     """The first few calls go well."""
     rehearsal.fault(fault(call, words, times=None if which == "every" else 1, after=int(nth) - 1))
+
+
+@given(parsers.re(rf"(?P<after>\d+) s after going live the platform (?P<does>{'|'.join(_LETS_DOWN)})"))
+def stream_fault(rehearsal: Rehearsal, after: str, does: str) -> None:
+    """The platform lets a stream down that is on air."""
+    rehearsal.fault(StreamFault(_LETS_DOWN[does], at=float(after)))
 
 
 @given(parsers.parse("each answer takes {seconds:g} s"))
