@@ -69,7 +69,7 @@ class Greeter:
         """What to say for a tip; the same when it is asked again about the same one, "" when all was said."""
         if tip.id not in self._answered:
             who = tip.user_id or tip.author
-            amount = "" if tip.amount is None else f"{tip.amount:.10g}"
+            amount = f"{tip.amount:.10g}" if tip.amount else ""  # 0 is one that cannot be read
             filled = _filling({"name": tip.author, "names": tip.author, "amount": amount})
             before = {*own, *self._said.get(who, ())}
             chosen = self._thanks.next(lambda s: (amount or "{amount}" not in s) and filled(s) not in before)

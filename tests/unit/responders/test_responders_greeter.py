@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from retake_flow.ports.responders import Answer, Batch, Message
 from retake_flow.responders import greeter
 from retake_flow.responders.greeter import GREETINGS, THANKS, Greeter
@@ -58,10 +60,11 @@ def test_nobody_is_told_the_same_twice() -> None:
     assert asked(host, tip("kenji", 7.5, 9)).replies == ("7.5 from kenji, wow!",)
 
 
-def test_a_tip_of_nobody_knows_how_much_is_thanked_for_without_an_amount() -> None:
-    """Sentences that tell an amount are left out where the platform tells none."""
-    assert asked(Greeter((), ["{amount}!", "Thanks, {name}!"]), tip("kenji", None)).replies == ("Thanks, kenji!",)
-    assert asked(Greeter((), ["{amount}!"]), tip("kenji", None)) == Answer()
+@pytest.mark.parametrize("amount", [None, 0.0])
+def test_a_tip_of_nobody_knows_how_much_is_thanked_for_without_an_amount(amount: float | None) -> None:
+    """Sentences that tell an amount are left out where the platform tells none, or one that cannot be read."""
+    assert asked(Greeter((), ["{amount}!", "Thanks, {name}!"]), tip("kenji", amount)).replies == ("Thanks, kenji!",)
+    assert asked(Greeter((), ["{amount}!"]), tip("kenji", amount)) == Answer()
 
 
 def test_asked_again_about_the_same_tip_it_says_the_same() -> None:
