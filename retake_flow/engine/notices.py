@@ -146,7 +146,7 @@ class Notices:
         match record:
             case {"event": "gate_opened", "gate": gate, "message": message} if ":" in gate:
                 before, self._asked[_of(gate)] = self._asked.get(_of(gate)), message
-                return before == message
+                return bool(before == message)
             case {"event": "gate_answered" | "gate_expired", "gate": gate}:
                 self._asked.pop(_of(gate), None)
         return False
