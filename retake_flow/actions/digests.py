@@ -8,6 +8,11 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 
+def short(text: str) -> str:
+    """A few letters that stand for a text."""
+    return b64encode(_digest(text, 6)).decode()
+
+
 class Digests:
     """The texts that were added last; the others are forgotten, the oldest first.
 
@@ -46,7 +51,7 @@ class Digests:
         return b64encode(b"".join(self._digests)).decode()
 
     def _digest(self, text: str) -> bytes:
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=self._width).digest()
+        return _digest(text, self._width)
 
     def _unpack(self, kept: str) -> None:
         try:
@@ -55,3 +60,7 @@ class Digests:
             return  # of an older version
         starts = range(0, len(data) - self._width + 1, self._width)
         self._digests = {data[start : start + self._width]: None for start in starts}
+
+
+def _digest(text: str, width: int) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=width).digest()

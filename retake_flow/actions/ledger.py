@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from retake_flow.actions.digests import Digests
+from retake_flow.actions.digests import Digests, short
 from retake_flow.api.chat import DEEDS, ChatMessage
 
 #: How a message came: it was asked for, or told.
@@ -33,6 +33,7 @@ class Ledger:
         self._seen = Digests(6, _MOST_SEEN, kept.get("seen", ""))
         self._polled = Digests(6, _MOST_POLLED, kept.get("polled", kept.get("seen", "")))
         self._single: list[list[Any]] = [list(each) for each in kept.get("single", ())]
+        self._both = True
         self._shared: list[str] = list(kept.get("shared", ()))
 
     def kept(self) -> dict[str, Any]:
@@ -52,8 +53,16 @@ class Ledger:
         """Whether a message was there when the chat was asked for: then all that is older was, too."""
         return message.id in self._polled
 
-    def read(self, messages: Sequence[ChatMessage], way: Way, now: float) -> list[ChatMessage]:
-        """Take it that messages have come by one way, oldest first; gives those that are news."""
+    def read(self, messages: Sequence[ChatMessage], way: Way, now: float, *, both: bool) -> list[ChatMessage]:
+        """Take it that messages have come by one way, oldest first; gives those that are news.
+
+        Args:
+            messages: What has come.
+            way: How.
+            now: Seconds since the epoch.
+            both: Whether the same may come by the other way, too.
+        """
+        self._both = both
         self._single = [each for each in self._single if now - each[-1] < _LONGEST_SINGLE][-_MOST_SINGLE:]
         news = [message for message in messages if self._is_news(message, way, now)]
         if way == "poll":
@@ -69,7 +78,7 @@ class Ledger:
         if twin is not None:
             self._single.remove(twin)
             return False
-        if message.kind not in self._shared:
+        if self._both and message.kind not in self._shared:
             self._single.append([way, *_traits(message), now])
         return True
 
@@ -83,14 +92,14 @@ class Ledger:
 
     def _twin(self, message: ChatMessage, way: Way) -> list[Any] | None:
         """The same message as it came by the other way, under another id."""
-        kind, who, words, at = _traits(message)
+        kind, who, what, at = _traits(message)
         if kind in self._shared or at is None:
             return None
         apart = _SAME_TIME if kind == "message" else _SAME_DEED
         for each in self._single:
-            known_way, known_kind, known_who, known_words, known_at, _ = each
+            known_way, known_kind, known_who, known_what, known_at, _ = each
             if (
-                (known_way, known_kind, known_words) == ("poll" if way == "socket" else "socket", kind, words)
+                (known_way, known_kind, known_what) == ("poll" if way == "socket" else "socket", kind, what)
                 and set(known_who) & set(who)
                 and known_at is not None
                 and abs(known_at - at) <= apart
@@ -101,11 +110,9 @@ class Ledger:
 
 def _traits(message: ChatMessage) -> list[Any]:
     """What is the same of a message whichever way it comes: its kind, who wrote it, what, and when."""
-    who = [key for key in (message.author_user_id, message.wallet, message.author_name.casefold()) if key]
-    words = message.text[:200]
-    if message.kind == "tip" or message.kind in DEEDS:
-        words = f"{message.amount}"
-    return [message.kind, who, words, _seconds(message.sent_at)]
+    who = [short(key) for key in (message.author_user_id, message.wallet, message.author_name.casefold()) if key]
+    what = f"{message.amount}" if message.kind == "tip" or message.kind in DEEDS else message.text
+    return [message.kind, who, short(what), _seconds(message.sent_at)]
 
 
 def _seconds(at: datetime | None) -> float | None:

@@ -99,7 +99,9 @@ class Reading:
                 error = failure
                 self._failed(failure)
         heard = self._taken(since)
-        return [*ledger.read(asked, "poll", now), *ledger.read(heard, "socket", now)], error
+        both = self._state in ("connected", "lost")
+        news = [*ledger.read(asked, "poll", now, both=both), *ledger.read(heard, "socket", now, both=both)]
+        return news, error
 
     # --- heard ----------------------------------------------------------------------------------------------
 

@@ -133,7 +133,7 @@ def read_message(entry: object) -> ChatMessage | None:
 
 def deed_ids(*told: JsonObject) -> tuple[str, ...]:
     """The ids that a tip or a trade has of its own."""
-    names = ("trade_id", "tip_id", "id", "_id", "signature", "tx_hash", "transaction_id")
+    names = ("trade_id", "tip_id", "signature", "tx_hash", "tx_signature", "transaction_id")
     return tuple(dict.fromkeys(str(key) for data in told for name in names if (key := identifier(data, name))))
 
 
