@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from retake_flow.errors import NoticeFailed, SettingsError
 from retake_flow.ports.notices import OPERATOR, Kind, Notice
@@ -75,6 +76,15 @@ def notifiers(addresses: Sequence[Secret]) -> tuple[AppriseNotifier, ...]:
     """
     seen: Counter[str] = Counter()
     return tuple(_notifier(number, address.reveal(), seen) for number, address in enumerate(addresses, 1))
+
+
+def host(address: Secret) -> str | None:
+    """The host that an address leads to, whoever's it is; None when it names none."""
+    parts = _ADDRESS.fullmatch(address.reveal())
+    try:
+        return urlsplit(parts["url"]).hostname if parts else None
+    except ValueError:
+        return None
 
 
 def _notifier(number: int, address: str, seen: Counter[str]) -> AppriseNotifier:

@@ -33,7 +33,7 @@ from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
 from retake_flow.errors import CredentialsError, MissingProgram, ResponderMissing
 from retake_flow.flow.model import Flow
-from retake_flow.notices.apprise import notifiers
+from retake_flow.notices.apprise import host, notifiers
 from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.responders import OpenResponder
@@ -137,7 +137,7 @@ def channels(flow: Flow, settings: Settings, run: Run) -> tuple[Notifier, ...]:
     """
     addresses = [*settings.notify, *flow.notify]
     if run.rehearsal:
-        addresses = [address for address in addresses if is_loopback(urlsplit(address.reveal()).hostname)]
+        addresses = [address for address in addresses if is_loopback(host(address))]
     return notifiers(addresses)
 
 

@@ -11,7 +11,11 @@ from retake_flow.errors import MissingProgram, ResponderMissing
 from retake_flow.flow import library
 from retake_flow.flow.load import loaded
 from retake_flow.flow.model import Flow
-from retake_flow.wiring import running
+from retake_flow.ports.actions import Call
+from retake_flow.run.run import Run
+from retake_flow.settings import Settings
+from retake_flow.simulation import virtual_time
+from retake_flow.wiring import guide, running
 
 PLAIN = loaded(
     """
@@ -70,6 +74,54 @@ def test_a_program_that_answers_chat_is_required_before_the_flow_runs(tmp_path: 
     if "/" in command:
         running.require_programs(flow)
     running.require_programs(loaded(ANSWERED.replace("PROGRAM", "sh"), str(tmp_path / "flow.yaml")))
+
+
+def settings(**environment: str) -> Settings:
+    """The settings in an environment with nothing but a home folder and these."""
+    return Settings.from_environment({"HOME": "/home/owl", "XDG_STATE_HOME": "/s", **environment})
+
+
+ADDRESSES = "json://127.0.0.1:8080/a shared=json://localhost:1/b json://example.com/c owner=json://example.com/d"
+
+
+@pytest.mark.parametrize(("rehearsal", "told"), [("", 4), ("/r", 2)])
+def test_a_rehearsal_tells_nobody_beyond_this_machine(rehearsal: str, told: int) -> None:
+    """Of all audiences, only addresses on this machine are left."""
+    run = Run("owl", "plain", "", {}, rehearsal=rehearsal)
+    found = running.channels(PLAIN, settings(RETAKE_FLOW_NOTIFY=ADDRESSES), run)
+    assert [each.audience for each in found] == ["operator", "shared", "operator", "owner"][:told]
+
+
+KEYED = {"MOLTBOOK_API_KEY": "moltbook_sk_0123"}
+LOCAL = {"RETAKE_FLOW_MOLTBOOK_URL": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "rehearsed", "why"),
+    [
+        ({}, False, "MOLTBOOK_API_KEY is not set"),
+        (KEYED, True, "a rehearsal tells nobody beyond this machine"),
+        (LOCAL, True, "MOLTBOOK_API_KEY is not set"),
+    ],
+)
+def test_where_nothing_may_be_shared_nothing_is(environment: dict[str, str], rehearsed: bool, why: str) -> None:
+    """Without a key, and in a rehearsal that has nothing to stand for Moltbook, the post is left out and says why."""
+    sharing = running._sharing(settings(**environment), rehearsed)
+    call = Call("r", "p", 1, "share.moltbook", {"title": "t", "message": "m"}, {}, "k")
+    done = virtual_time.run(sharing.tasks["share.moltbook"](call))
+    assert (done.outcome, done.value) == ("skipped", {"why": why})
+
+
+def test_guides_of_a_rehearsal_are_kept_apart() -> None:
+    """What stands for retake.tv publishes no guide that an operator should ever compare with."""
+    real = guide.kept(settings()).path("1")
+    local = guide.kept(settings(RETAKE_API_URL="http://127.0.0.1:8080")).path("1")
+    rehearsal = guide.kept(settings(), "/r").path("1")
+    assert [str(path.parent) for path in (real, local, rehearsal)] == [
+        "/s/retake-flow/guides",
+        "/s/retake-flow/guides-local",
+        "/r/guides",
+    ]
 
 
 def test_a_flow_without_programs_requires_none(monkeypatch: pytest.MonkeyPatch) -> None:
