@@ -38,7 +38,7 @@ async def opened(folder: Path, settings: Mapping[str, Any]) -> AsyncIterator[Fun
 
 
 def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
-    """The function under a name, `MODULE:FUNCTION`; its module is sought in the folder first.
+    """The function under a name, `MODULE:FUNCTION`; its module is sought among what is installed and in the folder.
 
     What the module imports is found there too, also later.
 
@@ -48,7 +48,7 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
     module, _, attribute = name.partition(":")
     place = str(folder.absolute())
     if place not in sys.path:
-        sys.path.insert(0, place)
+        sys.path.append(place)  # last, so that no file of theirs hides what we import
     importlib.invalidate_caches()
     try:
         imported = importlib.import_module(module)
@@ -56,7 +56,7 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
         if isinstance(error, KeyboardInterrupt):
             raise
         raise ResponderMissing(f"the module {module}, which is to answer chat, cannot be imported: "
-                               f"{blame(error, folder)}", hint=f"it is sought in {place} first") from None  # fmt: skip
+                               f"{blame(error, folder)}", hint=f"it is sought among what is installed and in {place}") from None  # fmt: skip
     _ours(module, folder)
     found = getattr(imported, attribute, None)
     if not callable(found):

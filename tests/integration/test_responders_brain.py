@@ -105,6 +105,22 @@ def test_a_brain_is_one_process_that_is_asked_line_by_line(ask: Any) -> None:
     ]  # fmt: skip
 
 
+def test_a_brain_is_asked_in_silence_too(ask: Any) -> None:
+    """It is told why, and what the operator wants the stream to be about, though there is no message."""
+    program = """
+        import json, sys
+        for line in sys.stdin:
+            batch = json.loads(line)
+            said = [batch["occasion"], batch["direction"], len(batch["messages"])]
+            print(json.dumps({"replies": [json.dumps(said)]}), flush=True)
+    """
+
+    async def silent(running: Brain) -> Answer:
+        return await running.respond(Batch((), "owl", occasion="silence", direction="moths"))
+
+    assert json.loads(ask(program, silent).replies[0]) == ["silence", "moths", 0]
+
+
 def test_the_folder_is_that_of_the_flow(ask: Any, tmp_path: Path) -> None:
     """A file beside the flow is found by its name alone."""
     program = 'import json, os; input(); print(json.dumps({"replies": [os.getcwd()]}), flush=True); input()'

@@ -7,16 +7,23 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from retake_flow.flow.inputs import provided
 from retake_flow.ports.responders import Batch, Message
-from retake_flow.responders import function
+from retake_flow.rehearsal.script import Cue
+from retake_flow.responders import function, opening
 from retake_flow.responders.forms import KINDS
-from retake_flow.testing.rehearsed import opened
+from retake_flow.responders.ledger import Ledger
+from retake_flow.responders.opening import Surroundings
+from retake_flow.simulation.virtual_time import VirtualClock
+from retake_flow.studio.launcher import Launcher
+from retake_flow.testing.rehearsed import Rehearsal, opened
+from retake_flow.testing.service import Keys, Service
 
 _TEXT = (Path(__file__).parents[2] / "docs" / "responders.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```(?:yaml|python)\n# (\S+)\n(.*?)^```", _TEXT, re.M | re.S))
@@ -70,3 +77,30 @@ def test_the_function_answers_the_batch(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert asyncio.run(main()) == [("Hello ade, the soldering iron is hot.",), ()]
     del sys.modules["radios"]
+
+
+SECRET_ADDRESS = """
+extends: go-live.yaml
+inputs:
+  hook: {type: string, secret: true, env: OWL_HOOK}
+states:
+  broadcast/pushing/on_air:
+    activities:
+      chat: {with: {responder: {http: {url: "{{ inputs.hook }}"}}}}
+"""
+
+
+def test_an_address_can_be_a_secret(tmp_path: Path) -> None:
+    """As an input from the environment it is used, and no record shows it."""
+    (tmp_path / "hook.yaml").write_text(SECRET_ADDRESS)
+    address = "https://owl.example/hooks/very-secret-place"
+    flow = provided(opened(str(tmp_path / "hook.yaml")), {"OWL_HOOK": address})
+    rehearsal, service = Rehearsal(flow, tmp_path, inputs={"max_duration": "30s"}), Service({"hi": "hello"})
+    rehearsal.give_credentials()
+    around = Surroundings(Launcher("docs", {}), tmp_path, Keys(), Ledger(), VirtualClock().now, service)
+    rehearsal.responders["http"] = opening.responders(around)["http"]
+    rehearsal.options = replace(rehearsal.options, viewers=(Cue(3.0, "mira", text="hi"),))
+    played = rehearsal.play()
+    assert "hello" in [comment["text"] for comment in played.agent["chat"] if comment["agent"]]
+    assert [str(request.url) for request in service.requests] == [address]
+    assert "very-secret-place" not in repr(played.journal)

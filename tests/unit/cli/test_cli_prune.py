@@ -67,3 +67,17 @@ def test_what_is_no_duration_deletes_nothing(
     ended(at(99), "old-1")
     assert command("prune", f"--older-than={age}").code == 2
     assert left(store) == ["old-1"]
+
+
+def test_what_was_counted_of_a_run_goes_with_it(command: Command, store: Runs, at: Callable[[float], Runs]) -> None:
+    """The account of its tokens is deleted; those of runs that stay are not."""
+    ended(at(31), "old-1")
+    ended(at(1), "new-1")
+    folder = Settings.from_environment().state_folder / "tokens"
+    folder.mkdir(parents=True)
+    for run in ("old-1", "new-1"):
+        (folder / f"{run}.json").write_text("{}")
+    command("prune", "--dry-run")
+    assert len(list(folder.iterdir())) == 2
+    command("prune")
+    assert [file.name for file in folder.iterdir()] == ["new-1.json"]

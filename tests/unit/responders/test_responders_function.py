@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import threading
 import time
@@ -230,3 +231,12 @@ def test_a_module_is_not_mixed_up_with_another_of_its_name(tmp_path: Path, modul
     """A file beside the flow that is called like a module of Python is told to have another name."""
     with pytest.raises(ResponderMissing, match=r"random\.py is hidden by another module called random"):
         function.function(f"{module('def choice(batch): return []', 'random')}:choice", tmp_path)
+
+
+def test_no_file_beside_the_flow_hides_what_we_import(tmp_path: Path, module: Any) -> None:
+    """A folder is the last place where modules are sought, also for what is imported later."""
+    sys.modules.pop("stringprep", None)
+    module("raise RuntimeError('not this one')", "stringprep")
+    asked(tmp_path, f"{module('def reply(batch): return []')}:reply")
+    assert sys.path[-1] == str(tmp_path)
+    assert Path(str(importlib.import_module("stringprep").__file__)).parent != tmp_path
