@@ -55,8 +55,8 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise ResponderMissing(f"the module {module}, which is to answer chat, cannot be imported: "
-                               f"{blame(error, folder)}", hint=f"it is sought among what is installed and in {place}") from None  # fmt: skip
+        said = f"the module {module}, which is to answer chat, cannot be imported: {blame(error, folder)}"
+        raise ResponderMissing(said, hint=f"it is sought among what is installed and in {place}") from None
     _ours(module, folder)
     found = getattr(imported, attribute, None)
     if not callable(found):
