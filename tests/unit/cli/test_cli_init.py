@@ -10,6 +10,7 @@ import pytest
 from cli_command import Command
 from jsonschema import Draft202012Validator
 
+from retake_flow.flow import library
 from retake_flow.flow.load import loaded
 from retake_flow.flow.source import parse
 
@@ -98,6 +99,16 @@ def test_another_shipped_flow_can_be_extended(command: Command, folder: Path) ->
     assert command("init", "proof", "--extends", "verify").code == 0
     assert command("check", "proof.yaml").code == 0
     assert "# within: 7d" in (folder / "proof.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", library.shipped())
+def test_every_shipped_flow_can_be_begun_with(command: Command, folder: Path, name: str) -> None:
+    """What comes of it has no mistakes, and the command that it names can be given."""
+    assert command("init", "mine", "--extends", name).code == 0
+    assert command("check", "mine.yaml").code == 0
+    text = (folder / "mine.yaml").read_text(encoding="utf-8")
+    flow = loaded(text, "mine.yaml")
+    assert ("--for 20s" in text) == ("max_duration" in flow.inputs)
 
 
 def test_what_cannot_be_extended_is_told(command: Command, folder: Path) -> None:
