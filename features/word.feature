@@ -63,6 +63,7 @@ Feature: Word about a stream
   Scenario: A stream that comes back asks the same question, of which nobody is told twice
     Given it is to be on air for 2m
     And notices go to operator
+    And 3 watch from 5 s into on_air on
     And the encoder is killed 10 s into on_air
     And ann answers builder after 50s
       | direction | owls at night |

@@ -14,6 +14,8 @@ GATHERED = 60.0
 #: So many of what was gathered are told word for word.
 MOST_TOLD = 10
 
+#: What is told before something else can be understood.
+_FIRST: Final[dict[Kind, Kind]] = {"recovered": "trouble"}
 #: What waits for nobody: questions and their answers, what is said once, and the end.
 _AT_ONCE: Final[frozenset[Kind]] = frozenset({"gate", "reminder", "escalation", "live", "shared", "warning", "ended"})
 
@@ -41,6 +43,10 @@ class Floods:
             self._gathered[notice.kind] = []
             later = self._later(notice.kind, self._clock.now() + GATHERED)
             self._waiting[notice.kind] = asyncio.create_task(later, name=f"gathering {notice.kind}")
+        first = _FIRST.get(notice.kind)
+        if first is not None and self._gathered.get(first):
+            gathered, self._gathered[first] = self._gathered[first], []
+            self._tell(gathered)
         self._through(notice)
 
     def release(self) -> None:

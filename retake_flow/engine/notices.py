@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from itertools import chain, repeat
 from typing import Final
 
@@ -21,6 +22,8 @@ from retake_flow.run.records import Record
 AGAIN_AFTER = (5.0, 30.0, 120.0, 600.0, 1800.0)
 #: How long nothing more is said of errors after one was told, in seconds.
 QUIET = 600.0
+#: How soon a question beside the states that was taken back is put again to count as the same one, in seconds.
+SAME_WITHIN = 600.0
 
 _GATES: Final[dict[str, tuple[Kind, str]]] = {
     "gate_opened": ("gate", "a question"),
@@ -60,7 +63,7 @@ class Notices:
         self._held_back = 0
         self._floods = Floods(clock, self._put)
         self._tally = Tally()
-        self._asked: dict[str, str] = {}
+        self._asked: dict[str, tuple[str, float | None]] = {}
 
     def heard(self, record: Record) -> None:
         """Tell whom a record concerns, in the background."""
@@ -84,8 +87,8 @@ class Notices:
             again = self._asked_before(record)
             match record:
                 case {"event": "gate_opened" | "gate_escalated"} if notice := self._question(record):
-                    left = untold[_of(notice.about)][1] if again else self._channels_of(notice)
-                    untold[_of(notice.about)] = notice, left
+                    known = untold.get(_of(notice.about)) if again else None
+                    untold[_of(notice.about)] = notice, known[1] if known else self._channels_of(notice)
                 case {"event": "notice_sent", "about": gate, "kind": kind, "channel": name} if _of(gate) in untold:
                     notice, left = untold[_of(gate)]
                     if kind in (notice.kind, "reminder"):
@@ -142,11 +145,17 @@ class Notices:
         return None
 
     def _asked_before(self, record: Record) -> bool:
-        """Whether a question beside the states is put again in the same words, as its state was left and entered."""
+        """Whether a question beside the states is put again, since its state was left and entered anew.
+
+        It is when it is put in the same words, or soon after it was taken back: words tell what changes meanwhile.
+        """
         match record:
             case {"event": "gate_opened", "gate": gate, "message": message} if ":" in gate:
-                before, self._asked[_of(gate)] = self._asked.get(_of(gate)), message
-                return bool(before == message)
+                before, closed = self._asked.get(_of(gate), (None, None))
+                self._asked[_of(gate)] = message, None
+                return bool(before == message) or (closed is not None and _at(record) - closed <= SAME_WITHIN)
+            case {"event": "gate_closed", "gate": gate} if _of(gate) in self._asked:
+                self._asked[_of(gate)] = self._asked[_of(gate)][0], _at(record)
             case {"event": "gate_answered" | "gate_expired", "gate": gate}:
                 self._asked.pop(_of(gate), None)
         return False
@@ -171,6 +180,10 @@ class Notices:
 
     def _about(self, kind: Kind, title: str, text: str) -> Notice:
         return Notice(kind, f"{self._title}: {title}" if title else self._title, text)
+
+
+def _at(record: Record) -> float:
+    return datetime.fromisoformat(record["t"]).timestamp()
 
 
 def _of(gate: str) -> str:

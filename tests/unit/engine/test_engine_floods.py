@@ -97,6 +97,18 @@ def test_each_kind_is_for_itself() -> None:
     assert [at for at, _ in play(scene)] == [0, 0]
 
 
+def test_trouble_is_told_before_it_is_over() -> None:
+    """Who hears that the stream is back has heard of all trouble before."""
+
+    async def scene(floods: Floods) -> None:
+        floods.put(notice("died", "trouble"))
+        floods.put(notice("again", "trouble"))
+        await asyncio.sleep(5)
+        floods.put(notice("back", "recovered"))
+
+    assert [(at, told.text) for at, told in play(scene)] == [(0, "died"), (5, "again"), (5, "back")]
+
+
 @pytest.mark.parametrize("kind", ["gate", "reminder", "escalation", "live", "shared", "warning", "ended"])
 def test_what_waits_for_nobody_is_told_at_once(kind: Kind) -> None:
     """Questions, and what is said once, are never gathered."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.engine.notices import AGAIN_AFTER, QUIET, Notices
+from retake_flow.engine.notices import AGAIN_AFTER, QUIET, SAME_WITHIN, Notices
 from retake_flow.errors import Fenced, NoticeFailed, StoreError
 from retake_flow.ports.notices import Notice
 from retake_flow.run.records import Record, record
@@ -276,11 +276,26 @@ CLOSED = ("gate_closed", {"gate": "air:builder.1"})
 AGAIN = ("gate_opened", {**BESIDE, "gate": "air:builder.2"})
 
 
-def test_a_question_beside_the_states_that_is_put_again_is_not_told_again() -> None:
-    """A stream that recovers asks the same: who was told knows."""
+@pytest.mark.parametrize("words", ["Which way?", "Which way, with 7 viewers?"])
+def test_a_question_beside_the_states_that_is_put_again_is_not_told_again(words: str) -> None:
+    """A stream that recovers asks the same, perhaps with other figures: who was told knows."""
     channel = Channel()
-    play(channel, records=[("gate_opened", BESIDE), CLOSED, AGAIN])
+    play(channel, records=[("gate_opened", BESIDE), CLOSED, ("gate_opened", {**AGAIN[1], "message": words})])
     assert [notice.about for notice in channel.notices] == ["air:builder.1"]
+
+
+def test_one_that_is_put_in_other_words_much_later_is_told() -> None:
+    """It is another day, and another question."""
+    channel = Channel()
+
+    async def scene(notices: Notices) -> None:
+        records = [(0.0, ("gate_opened", BESIDE)), (1.0, CLOSED)]
+        later = (SAME_WITHIN + 2, ("gate_opened", {**AGAIN[1], "message": "Which way today?"}))
+        for at, (event, fields) in [*records, later]:
+            notices.heard(record(event, EPOCH + at, **fields))
+
+    play(channel, scene=scene)
+    assert [notice.about for notice in channel.notices] == ["air:builder.1", "air:builder.2"]
 
 
 @pytest.mark.parametrize(
