@@ -10,11 +10,12 @@ from typing import Any
 import psutil
 
 from retake_flow.engine.runner import Runner
+from retake_flow.rehearsal.trolls import STOCK
 from retake_flow.run.records import Record
 from retake_flow.wiring.findings import findings
 
 # Seconds.
-_SEGMENT = 600.0  # of chat, at the end of which it is quiet
+_SEGMENT = 600.0  # about, of chat, at the end of which it is quiet
 _SETTLED = 600.0  # what a program has taken by then it needs
 _LOOK = 10.0  # between two looks at the memory
 _LAST_WORDS = 20.0  # before the end, in which nobody writes any more; of a short one a fifth
@@ -25,8 +26,8 @@ _TALKS, _BURST = 0.8, 0.5
 def script(seconds: float) -> dict[str, Any]:
     """The options of a rehearsal of so many seconds on air: a lively audience, trolls, and trouble now and then."""
     lively = seconds - min(_LAST_WORDS, seconds / 5)
-    length = min(_SEGMENT, lively)
-    segments = max(1, int(lively / length))
+    segments = max(1, round(lively / _SEGMENT))
+    length = lively / segments
     viewers = [part for number in range(segments) for part in _segment(number, number * length, length)]
     faults = [*_calls(seconds), *_sockets(seconds), *_streams(lively)]
     return {"seed": 1, "viewers": viewers, "faults": faults}
@@ -43,7 +44,7 @@ def _segment(number: int, begins: float, length: float) -> list[dict[str, Any]]:
     return [
         {"crowd": _crowd("regular", 12, max(1, int(talks / 6)), begins + 1, over)},
         {"crowd": _crowd(f"burst-{number}", 20, 40, begins + talks * _BURST, 4.0)},
-        {"trolls": {"from": begins + talks * 0.1, "every": talks * 0.8 / 21}},
+        {"trolls": {"from": begins + talks * 0.1, "every": talks * 0.8 / len(STOCK)}},
         often(45, 7, name=f"newcomer-{number}-{{n}}", text="hi, I am new here"),
         often(70, 20, name="patron", type="tip", text="tip {n}, keep going", amount=5),
         often(90, 30, name=f"fan-{number}-{{n}}", type="follow"),

@@ -16,14 +16,17 @@ from retake_flow.run.records import record
 from retake_flow.wiring.soak import Soak, script
 
 
-@pytest.mark.parametrize("seconds", [36.0, 600.0, 3600.0, 9000.0])
+@pytest.mark.parametrize("seconds", [36.0, 600.0, 1080.0, 3600.0, 9000.0])
 def test_the_script_is_lively_and_ends_before_the_stream(seconds: float) -> None:
     """In any length people write, tip, trade and follow, with all the trolls, and nobody in the last seconds."""
     options = Options.from_mapping(script(seconds))
     told = list(cues(options.viewers, options.seed))
     assert {cue.type for cue in told} == {"message", "tip", "trade", "follow"}
     assert {text for _, text in trolls.STOCK} <= {cue.text for cue in told}
-    assert max(cue.at for cue in told) <= seconds - min(20, seconds / 5)
+    end = seconds - min(20, seconds / 5)
+    at = [cue.at for cue in told]
+    assert end * 0.75 - 200 <= max(at) <= end
+    assert max(later - sooner for sooner, later in pairwise(at)) <= 200
     assert {fault.stream for fault in options.faults if isinstance(fault, StreamFault)} < set(TROUBLES)
 
 
