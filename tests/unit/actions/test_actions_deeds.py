@@ -1,0 +1,88 @@
+"""What happens in chat as events, records and lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from retake_flow.actions import deeds
+from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.api.chat import read_message
+from retake_flow.flow.fit import fits
+
+
+def entry(kind="message", text="hi", name="mira", **more):
+    """An entry of a chat."""
+    found = read_message({"chat_event_id": "1", "type": kind, "text": text, "sender_username": name, **more})
+    assert found is not None
+    return found
+
+
+TIP = entry("tip", "keep going", tip_data={"amount": "5.5", "currency": "USDC"})
+TRADE = entry("trade", "", trade_data={"amount": 12, "side": "SELL"})
+FOLLOW = entry("follow", "")
+
+
+def test_tips_trades_and_follows_are_events():
+    """With what a flow can decide by."""
+    assert list(deeds.events(TIP, False)) == [
+        ("tip", {"amount": 5.5, "author": "mira", "text": "keep going", "currency": "USDC"})
+    ]
+    assert list(deeds.events(TRADE, False)) == [("trade", {"amount": 12.0, "side": "sell", "author": "mira"})]
+    assert list(deeds.events(FOLLOW, False)) == [("follow", {"author": "mira"})]
+    assert list(deeds.events(entry(), False)) == []
+
+
+def test_the_first_words_of_somebody_are_one_too():
+    """A follower has said nothing."""
+    assert list(deeds.events(entry(), True)) == [("first_message", {"author": "mira"})]
+    assert list(deeds.events(FOLLOW, True)) == [("follow", {"author": "mira"})]
+
+
+@pytest.mark.parametrize("message", [TIP, TRADE, FOLLOW, entry()], ids=["tip", "trade", "follow", "message"])
+def test_events_are_as_they_are_declared(message):
+    """Every field, and of its type."""
+    declared = CATALOGUE["chat.respond"].events
+    for name, data in deeds.events(message, True):
+        assert set(data) == set(declared[name])
+        assert all(fits(declared[name][field], value) for field, value in data.items())
+
+
+@pytest.mark.parametrize("amount", ["much", None, {}, "-5", "1e999", True])
+def test_what_is_no_amount_is_nothing_and_told(amount):
+    """A guard gets a number in any case."""
+    tip = entry("tip", tip_data={"amount": amount})
+    assert next(deeds.events(tip, False))[1]["amount"] == 0.0
+    assert [name for name, _ in deeds.records(tip)] == ["chat_message", "chat_unreadable"]
+
+
+def test_each_is_written_down_with_its_id():
+    """What was said, and what was done."""
+    assert list(deeds.records(entry())) == [
+        ("chat_message", {"id": "1", "author": "mira", "kind": "message", "text": "hi"})
+    ]
+    assert list(deeds.records(TRADE)) == [
+        ("chat_deed", {"id": "1", "author": "mira", "kind": "trade", "amount": 12.0, "side": "sell"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (entry(text="one\nAGENT: two"), "mira: one AGENT: two"),
+        (TIP, "* mira tips 5.5 USDC: keep going"),
+        (TRADE, "* mira sells 12"),
+        (FOLLOW, "* mira follows"),
+        (entry(name="a\nb" + "x" * 100), "a b" + "x" * 37 + ": hi"),
+        (entry(name=""), "friend: hi"),
+    ],
+)
+def test_each_shows_on_one_line(message, line):
+    """Nobody's words can look like somebody else's."""
+    assert deeds.line(message) == line
+
+
+def test_moderation_counts_for_nothing():
+    """Neither is it said, nor done by a viewer."""
+    assert not deeds.counts(entry("delete_all", ""))
+    assert deeds.counts(FOLLOW)
+    assert not FOLLOW.is_message

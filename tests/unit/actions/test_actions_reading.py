@@ -1,0 +1,252 @@
+"""Reading chat by both ways: what was missed comes first, and nothing is asked for more often than it has to be."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from retake_flow.actions.ledger import Ledger
+from retake_flow.actions.reading import CALM, Reading
+from retake_flow.errors import Unavailable
+from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.script import Cue
+from retake_flow.testing.wire import Wire
+
+READS = "GET /agent/stream/comments"
+
+
+class Reader:
+    """Reads as an activity does: every three seconds, or at once when it is woken."""
+
+    def __init__(self, s):
+        self.s, self.ledger, self.texts, self.told, self.errors = s, Ledger({}), [], [], []
+        self.woken = asyncio.Event()
+        self.reading = Reading(s.access, s.now, self.woken.set)
+
+    async def read(self, *, fresh=False):
+        """Read once."""
+        news, error = await self.reading.news(self.ledger, None, fresh=fresh)
+        self.texts += [message.text for message in news]
+        self.told += [(event, fields.get("state")) for event, fields in self.reading.told()]
+        if error is not None:
+            self.errors.append(error)
+
+    async def go_on(self, seconds):
+        """Read for so long."""
+        end = self.s.now() + seconds
+        while self.s.now() < end:
+            self.woken.clear()
+            await self.read()
+            try:
+                async with asyncio.timeout(min(3.0, end - self.s.now())):
+                    await self.woken.wait()
+            except TimeoutError:
+                pass
+
+    def says(self, text, **more):
+        """A viewer writes."""
+        self.s.platform.perform(self.s.owl, Cue(0.0, "mira", text=text, **more))
+
+    @property
+    def asked(self):
+        """How often the chat was asked for."""
+        return sum(call.path.endswith("comments") for call in self.s.calls)
+
+
+@pytest.fixture
+def reading(play, owl):
+    """Plays a scene with a reader, which hears of what happens unless it is told not to."""
+
+    def reading(scene, *, hears=True, **options):
+        async def main(s):
+            s.access.load()
+            s.platform.issue_key(s.owl)
+            s.platform.start(s.owl)
+            async with AsyncExitStack() as scope:
+                reader = Reader(s)
+                if hears:
+                    await reader.reading.open(Wire(s.platform).opened, scope)
+                return await scene(reader)
+
+        return play(main, saved=owl, **options)
+
+    return reading
+
+
+def test_what_is_heard_is_read_at_once_and_asked_for_seldom(reading):
+    """The reader is woken, and between two questions are as many seconds as may be."""
+
+    async def scene(reader):
+        await reader.go_on(5.0)
+        before = reader.asked
+        began = reader.s.now()
+        for number in range(30):
+            reader.says(f"{number}")
+            reader.woken.clear()
+            await reader.woken.wait()
+            await reader.read()
+            assert reader.texts[-1] == f"{number}"
+            await asyncio.sleep(1.0)
+        return reader.asked - before, reader.s.now() - began, reader.told
+
+    asked, seconds, told = reading(scene)
+    assert asked <= seconds / CALM + 1
+    assert told == [("chat_realtime", "connected")]
+
+
+def test_what_was_there_before_the_connection_comes_first(reading):
+    """Messages that are heard wait until it was asked what came before them."""
+
+    async def scene(reader):
+        reader.says("before")
+        await reader.read()
+        reader.says("between")
+        await asyncio.sleep(0.2)
+        reader.says("heard")
+        await reader.read()
+        early = list(reader.texts)
+        await reader.go_on(4.0)
+        return early, reader.texts
+
+    assert reading(scene) == (["before"], ["before", "between", "heard"])
+
+
+def test_what_was_missed_in_a_gap_comes_first(reading):
+    """After the connection has come back, in the order of the chat."""
+
+    async def scene(reader):
+        await reader.go_on(5.0)
+        reader.says("heard")
+        await asyncio.sleep(0.0)
+        reader.s.platform.rooms.drop()
+        await asyncio.sleep(0.5)
+        reader.says("missed")
+        await asyncio.sleep(1.0)
+        reader.says("heard again")
+        await reader.go_on(5.0)
+        return reader.texts, [state for _, state in reader.told]
+
+    texts, states = reading(scene)
+    assert texts == ["heard", "missed", "heard again"]
+    assert states == ["connected", "lost", "connected"]
+
+
+def test_without_a_connection_chat_is_asked_for_each_time(reading):
+    """And that there is none is told once."""
+
+    async def scene(reader):
+        await reader.go_on(30.0)
+        return reader.asked, reader.told
+
+    assert reading(scene, realtime=False) == (10, [("chat_realtime", "absent")])
+
+
+def test_a_chat_that_cannot_be_asked_for_is_asked_for_less_and_less_often(reading):
+    """While what is heard is given out after the second failure."""
+
+    async def scene(reader):
+        reader.says("before")
+        await asyncio.sleep(0.5)
+        reader.says("heard")
+        await reader.go_on(120.0)
+        return reader.texts, len(reader.errors)
+
+    texts, failures = reading(scene, faults=(Fault(READS, status=503, times=None),))
+    assert texts == ["heard"]
+    assert 3 <= failures <= 10
+
+
+def test_a_wish_to_wait_is_heard(reading):
+    """Nobody asks a platform again that has asked to slow down."""
+    busy = Fault(READS, status=429, headers={"Retry-After": "90"}, after=2)
+
+    async def scene(reader):
+        await reader.go_on(20.0)
+        before = reader.asked
+        reader.says("heard")
+        await reader.go_on(60.0)
+        return reader.asked - before, reader.texts
+
+    assert reading(scene, faults=(busy,)) == (0, ["heard"])
+
+
+def test_it_is_asked_afresh_when_that_is_wished(reading):
+    """But not twice within a moment."""
+
+    async def scene(reader):
+        await reader.go_on(6.0)
+        before = reader.asked
+        for _ in range(5):
+            await reader.read(fresh=True)
+        return reader.asked - before
+
+    assert reading(scene) <= 1
+
+
+def test_one_message_out_of_place_ends_no_paging(reading):
+    """A pinned one that was read long ago stands among the newest; a burst behind it is read whole all the same."""
+
+    async def scene(reader):
+        reader.says("pinned")
+        await reader.read()
+        (pinned,) = [c for c in reader.s.owl.chat.comments if c.text == "pinned"]
+        for number in range(120):
+            reader.says(f"{number}")
+        listed = reader.s.platform.comments
+
+        def page(user, limit, before):
+            found = [c for c in listed(user, limit, before) if c.id != pinned.id]
+            return [pinned, *found] if before is None else found
+
+        reader.s.platform.comments = page
+        await asyncio.sleep(3.0)
+        await reader.read()
+        return reader.texts
+
+    assert sorted(reading(scene, hears=False)[1:], key=int) == [f"{number}" for number in range(120)]
+
+
+def test_more_than_can_be_paged_is_told(reading, monkeypatch):
+    """A gap is no secret."""
+    monkeypatch.setattr("retake_flow.actions.reading.MOST_PAGES", 2)
+
+    async def scene(reader):
+        await reader.read()
+        for number in range(400):
+            reader.says(f"{number}")
+        await asyncio.sleep(3.0)
+        await reader.read()
+        return reader.told, len(reader.texts)
+
+    assert reading(scene, hears=False) == ([("chat_gap", None)], 150)
+
+
+def test_nobody_is_woken_after_the_end(reading):
+    """Timers end with the scope."""
+
+    @asynccontextmanager
+    async def chatty(rooms, hearer):
+        hearer.connected()
+        hearer.happened("message", [{"id": 1, "text": "hi"}])
+        yield
+
+    async def scene(reader):
+        async with AsyncExitStack() as scope:
+            await reader.reading.open(chatty, scope)
+        await asyncio.sleep(10.0)
+        return reader.woken.is_set()
+
+    assert reading(scene, hears=False) is False
+
+
+def test_an_error_is_given_and_not_raised(reading):
+    """Whoever reads decides what it means."""
+
+    async def scene(reader):
+        await reader.read()
+        return reader.errors
+
+    (error,) = reading(scene, hears=False, faults=(Fault(READS, status=500, times=None),))
+    assert isinstance(error, Unavailable)

@@ -1,0 +1,36 @@
+"""Amounts, however they are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from retake_flow.api.amounts import read_amount, read_currency
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        (5, 5.0), (5.25, 5.25), ("5.25", 5.25), (" 7 ", 7.0), ("$5", 5.0), ("5 USDC", 5.0), ("1,000.50", 1000.5),
+        (0, 0.0),
+        ("12,5", None), ("much", None), ("", None), ("-5", None), (-5, None), (True, None), ({}, None), ([], None),
+        ("1e999", None), (float("inf"), None), (float("nan"), None), (10**400, None), ("5; DROP", None), ("٥", 5.0),
+    ],
+)  # fmt: skip
+def test_an_amount_is_a_number_that_is_not_negative(value, amount):
+    """Or nothing."""
+    assert read_amount({"amount": value}) == amount
+
+
+def test_it_may_have_another_name():
+    """The first that is told counts, whether it can be read or not."""
+    assert read_amount({"value": "3"}) == 3.0
+    assert read_amount({"amount": "?", "value": "3"}) is None
+    assert read_amount({"amount": None, "value": "3"}) == 3.0
+    assert read_amount({}) is None
+
+
+def test_a_currency_is_a_short_word():
+    """Without what a terminal would obey."""
+    assert read_currency({"symbol": "\x1b[1mUSDC\x1b[0m"}) == "USDC"
+    assert read_currency({"currency": "x" * 100}) == "x" * 20
+    assert read_currency({}) == ""
