@@ -85,21 +85,64 @@ Feature: Keeping the stream live
     And 3 stream keys were issued and 2 used, none of them twice
     And POST /agent/stream/start was called 2 times
 
-  Scenario: An encoder that never lasts is given up
+  Scenario: How long it was off the air is told
+    Given the encoder is killed 8 s into on_air
+    When the agent goes live
+    Then the run is completed
+    And the operator is told "Back on air after"
+
+  Scenario Outline: Who does not last is brought back less and less often, and then a person is asked
+    Given the <part> always dies 5 s after its start
+    When the agent goes live
+    Then the run waits at trouble
+    And the question of trouble says "<words>"
+    And <keys> stream keys were issued and <keys> used, none of them twice
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | part    | words             | keys |
+      | encoder | ffmpeg was killed | 51   |
+      | display | Xvfb was killed   | 51   |
+
+  Scenario: A person lets it be tried again
     Given the encoder always dies 5 s after its start
+    And ann answers trouble after 10m
+      | decision | again |
+    And the run is resumed 11m after its process has gone
+    When the agent goes live
+    Then ann has answered trouble
+    And trouble was asked 2 times
+    And no rule of the platform was broken
+
+  Scenario: A person gives it up
+    Given the encoder always dies 5 s after its start
+    And ann answers trouble after 10m
+      | decision | give_up |
+    And the run is resumed 11m after its process has gone
     When the agent goes live
     Then the run is failed
     And the reason says "ffmpeg was killed"
-    And 51 stream keys were issued and 51 used, none of them twice
-    And it leaves nothing behind
 
-  Scenario: A display that never lasts is given up
-    Given the display always dies 5 s after its start
+  Scenario: Ten minutes on air are a new beginning
+    Given it is to be on air for 20m
+    And the input recoveries is 1
+    And the encoder is killed 60 s into on_air
+    And the encoder is killed 900 s into on_air
+    And the encoder is killed 1800 s into on_air
     When the agent goes live
-    Then the run is failed
-    And the reason says "Xvfb was killed"
-    And no rule of the platform was broken
-    And it leaves nothing behind
+    Then the run is completed
+    And it has been on air 4 times
+    And trouble was asked 0 times
+
+  Scenario: A budget that is spent ends in the question
+    Given it is to be on air for 2h
+    And the input recoveries is 1
+    And the encoder is killed 60 s into on_air
+    And the encoder is killed 120 s into on_air
+    When the agent goes live
+    Then the run waits at trouble
+    And it has been on air 2 times
 
   Scenario: An encoder that fails once is started again
     Given the encoder fails once
@@ -125,11 +168,19 @@ Feature: Keeping the stream live
       | window manager | is missing          | openbox is not installed         |
       | content window | is missing          | xterm is not installed           |
       | encoder        | is missing          | ffmpeg is not installed          |
-      | encoder        | never becomes ready | ffmpeg was not ready within      |
-      | encoder        | fails               | ffmpeg ended with status 1       |
-      | screenshot     | is missing          | scrot is not installed           |
-      | screenshot     | never becomes ready | scrot was not ready within       |
-      | screenshot     | fails               | scrot ended with status 1        |
+
+  Scenario Outline: An encoder that never starts is a question in the end
+    Given the encoder <trouble>
+    When the agent goes live
+    Then the run waits at trouble
+    And the question of trouble says "<words>"
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | trouble             | words                       |
+      | never becomes ready | ffmpeg was not ready within |
+      | fails               | ffmpeg ended with status 1  |
 
   Scenario: A missing program is named with the command that installs it
     Given the encoder is missing

@@ -84,6 +84,7 @@ class StudioActions(Family):
 
     def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """A virtual display."""
+        self._seen = _Seen()
         return self._stage.display(str(call.inputs.get("size", "1280x720")))
 
     def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:

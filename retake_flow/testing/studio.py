@@ -107,7 +107,6 @@ class FakeStage:
         started: How often each part was started.
         said: What was shown on stream.
         spoken: What was spoken on stream.
-        frozen: Whether nothing moves on the display any more.
         strain: How fast the encoder is, where 1 is as fast as it should be, and since when.
     """
 
@@ -116,7 +115,6 @@ class FakeStage:
         self.started: Counter[str] = Counter()
         self.said: list[str] = []
         self.spoken: list[str] = []
-        self.frozen = False
         self.strain = (1.0, 0.0)
         self._platform = platform
         self._folder = folder
@@ -168,7 +166,8 @@ class FakeStage:
     async def picture(self) -> Picture:
         """What can be seen on the display: something else each time, unless it is black or frozen."""
         self._shown()
-        moment = 0 if self.frozen else int(asyncio.get_running_loop().time() * 1000)
+        display = self._ready("display")
+        moment = 0 if display is None or display.stalled else int(asyncio.get_running_loop().time() * 1000)
         seen = b"\x80" * (WIDTH * HEIGHT - 8) + moment.to_bytes(8, "big")
         return Picture(bytes(WIDTH * HEIGHT) if self._dark else seen)
 
@@ -222,7 +221,12 @@ class FakeStage:
     def stall(self) -> None:
         """Let the encoder that runs send nothing more, without ending."""
         for program in self.alive:
-            program.stalled = program.part == "encoder"
+            program.stalled = program.stalled or program.part == "encoder"
+
+    def freeze(self) -> None:
+        """Let nothing move any more on the display that runs."""
+        for program in self.alive:
+            program.stalled = program.stalled or program.part == "display"
 
     def slow_down(self, speed: float) -> None:
         """Let the encoder be so fast from now on, where 1 is as fast as it should be."""

@@ -37,7 +37,7 @@ def stalled(rehearsal: Rehearsal, after: float, state: str) -> None:
 @given(parsers.parse("the picture freezes {after:g} s into {state}"))
 def frozen(rehearsal: Rehearsal, after: float, state: str) -> None:
     """Nothing moves on the display any more, though everything runs."""
-    rehearsal.intervene(state, after, lambda scene: setattr(scene.stage, "frozen", True))
+    rehearsal.intervene(state, after, lambda scene: scene.stage.freeze())
 
 
 @given(parsers.parse("the encoder runs at {speed:g} of its speed from {after:g} s into {state}"))
@@ -57,3 +57,18 @@ def beside(rehearsed: Rehearsed) -> None:
     """It takes its time while the calls take theirs."""
     display = since_start(rehearsed, "activity_started", activity="broadcast:display")
     assert display < since_start(rehearsed, "action_finished", state="broadcast/stream_key")
+
+
+@then(parsers.re(r"the thumbnail was (?P<shown>black|not black)"))
+def thumbnail(rehearsed: Rehearsed, shown: str) -> None:
+    """What could be seen on the last picture that was uploaded."""
+    results = [each["result"] for each in rehearsed.journal if "thumbnail_url" in each.get("result", {})]
+    assert results, "no thumbnail was uploaded"
+    assert results[-1]["black"] is (shown == "black")
+
+
+@then(parsers.parse("the encoder was last seen to send {fps:d} frames a second"))
+def health(rehearsed: Rehearsed, fps: int) -> None:
+    """What the run has measured of its encoder."""
+    seen = [each["result"] for each in rehearsed.journal if "bitrate" in (each.get("result") or {})]
+    assert [round(each["fps"]) for each in seen[-1:]] == [fps]

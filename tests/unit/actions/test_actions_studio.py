@@ -145,18 +145,34 @@ def test_how_large_a_picture_may_be_is_said_to_the_studio(play, owl):
 
 
 def test_a_look_tells_for_how_long_nothing_has_changed(play):
-    """The seconds grow while the picture is the same, and begin anew when it changes."""
+    """The seconds are those since it changed last."""
 
     async def scene(s):
         seen = []
         async with s.stage.display("1280x720"), s.stage.content():
-            for frozen in (False, True, True, False):
-                s.stage.frozen = frozen
+            for look in range(4):
+                if look == 1:
+                    s.stage.freeze()
                 seen.append((await s.perform("studio.picture")).value["still_for"])
                 await asyncio.sleep(20)
         return seen
 
-    assert play(scene) == [0.0, 0.0, 20.0, 0.0]
+    assert play(scene) == [0.0, 0.0, 20.0, 40.0]
+
+
+def test_another_display_is_looked_at_anew(play):
+    """What was said of the one before is not said of it."""
+
+    async def scene(s):
+        seen = []
+        for _ in range(2):
+            async with s.performer.serve(call("studio.display")):
+                for _ in range(2):
+                    seen.append((await s.perform("studio.picture")).value["black_for"])
+                    await asyncio.sleep(90)
+        return seen
+
+    assert play(scene) == [0.0, 90.0, 0.0, 90.0]
 
 
 def test_a_look_tells_for_how_long_it_is_black(play):

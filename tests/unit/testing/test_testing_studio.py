@@ -261,19 +261,22 @@ def test_a_display_is_black_until_the_content_window_is_ready(play):
     assert play(scene) == [True, True, False, False, True]
 
 
-def test_a_picture_changes_until_it_is_frozen(play):
-    """Two looks differ; after it froze they are the same."""
+def test_a_picture_changes_until_its_display_freezes(play):
+    """Two looks differ; after it froze they are the same, until there is another display."""
 
     async def scene(stage, platform):
         async with stage.display("1280x720"), stage.content():
             moving = [await stage.picture(), await asyncio.sleep(1), await stage.picture()]
-            stage.frozen = True
+            stage.freeze()
             frozen = [await stage.picture(), await asyncio.sleep(1), await stage.picture()]
-        return moving, frozen
+        async with stage.display("1280x720"), stage.content():
+            anew = [await stage.picture(), await asyncio.sleep(1), await stage.picture()]
+        return moving, frozen, anew
 
-    moving, frozen = play(scene)
+    moving, frozen, anew = play(scene)
     assert moving[0] != moving[2]
     assert frozen[0] == frozen[2]
+    assert anew[0] != anew[2]
 
 
 def test_a_slow_encoder_is_as_slow_as_it_was_told_to_be(play):

@@ -1,0 +1,48 @@
+Feature: How a stream does
+  The run knows how well its encoder does and what can be seen, and acts on what it was told to act on.
+
+  Background:
+    Given an agent with credentials
+
+  Scenario: What the encoder sends is written down every ten seconds
+    Given it is to be on air for 2m
+    When the agent goes live
+    Then the run is completed
+    And studio.health was performed 11 times
+    And the encoder was last seen to send 30 frames a second
+
+  Scenario: An encoder that is too slow for a minute is told of
+    Given it is to be on air for 10m
+    And the encoder runs at 0.7 of its speed from 30 s into on_air
+    When the agent goes live
+    Then the run is completed
+    And it has been on air 1 times
+    And the operator is told "The encoder is too slow"
+
+  Scenario: A picture may be still for as long as it likes
+    Given it is to be on air for 10m
+    And the picture freezes 10 s into on_air
+    When the agent goes live
+    Then the run is completed
+    And it has been on air 1 times
+    And the display was started 1 times
+
+  Scenario: A frozen picture is replaced when that is asked for
+    Given it is to be on air for 5m
+    And the input frozen_after is 60
+    And the picture freezes 10 s into on_air
+    When the agent goes live
+    Then the run is completed
+    And it has been on air 2 times
+    And the display was started 2 times
+    And no rule of the platform was broken
+
+  Scenario: A picture that stays black whatever is done is a question in the end, when that is asked for
+    Given it is to be on air for 5m
+    And the input black_after is 60
+    And the input recoveries is 2
+    And the content window never becomes ready
+    When the agent goes live
+    Then the run waits at trouble
+    And the display was started 3 times
+    And no rule of the platform was broken

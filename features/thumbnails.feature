@@ -1,0 +1,49 @@
+Feature: Thumbnails
+  The first thing on air is a picture of it. A picture shows something, is renewed, and is never worth the stream.
+
+  Background:
+    Given an agent with credentials
+
+  Scenario: The first one comes at once, others every three minutes
+    Given it is to be on air for 10m
+    When the agent goes live
+    Then the run is completed
+    And POST /agent/update-thumbnail was called 4 times
+    And no rule of the platform was broken
+
+  Scenario: A black picture is not shown while the content is still starting
+    Given the content window fails once
+    When the agent goes live
+    Then the run is completed
+    And studio.thumbnail was performed 1 time
+    And the thumbnail was not black
+    And no rule of the platform was broken
+
+  Scenario: When nothing is to be seen for long, a black picture is better than none
+    Given the content window never becomes ready
+    And it is to be on air for 5s
+    When the agent goes live
+    Then it has been on air
+    And the thumbnail was black
+    And no rule of the platform was broken
+
+  Scenario Outline: A picture that cannot be taken or uploaded is tried again, and then the show begins without it
+    Given it is to be on air for 5m
+    And <trouble>
+    When the agent goes live
+    Then the run is completed
+    And it has been on air 1 times
+    And thumbnail was performed 7 times
+
+    Examples:
+      | trouble                                                 |
+      | the screenshot fails                                    |
+      | every POST /agent/update-thumbnail meets status 500     |
+      | every POST /agent/update-thumbnail meets an HTML page   |
+
+  Scenario: One failure more or less is not noticed by anybody who watches
+    Given the screenshot fails once
+    When the agent goes live
+    Then the run is completed
+    And thumbnail was performed 2 times
+    And the thumbnail was not black
