@@ -70,4 +70,4 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 
 # What ships is checked once on this machine; later checks of the same flows only look that nothing has changed.
-"$venv/bin/retake-flow" check go-live.yaml verify.yaml register.yaml >/dev/null
+"$venv/bin/retake-flow" check go-live.yaml verify.yaml register.yaml heartbeat.yaml raid.yaml discover.yaml >/dev/null

@@ -119,7 +119,8 @@ Feature: A heartbeat
     Given every GET /agent/stream/comments meets a dropped connection
     And the run is stopped after 23h
     When the agent goes live
-    Then it has been in "missed" 6 times
+    Then it has been in "beat/status" 6 times
+    And it was never in "beat/stats"
     And the operator is told "A heartbeat was missed: retake.tv could not be reached"
     And the run is completed
 

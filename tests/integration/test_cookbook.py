@@ -20,6 +20,7 @@ from retake_flow.flow.problems import Problem
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
+from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.script import Cue
 from retake_flow.responders import opening
 from retake_flow.responders.ledger import Ledger
@@ -212,6 +213,38 @@ def _another_pace(kitchen: Kitchen) -> None:
     assert pauses.count(10) > 50
 
 
+def _a_raid_at_the_end_of_the_stream(kitchen: Kitchen) -> None:
+    rehearsal = kitchen.rehearsal(within="30s")
+    rehearsal.options = replace(rehearsal.options, neighbours=(Neighbour("red-fox", viewers=12), Neighbour("wren")))
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    written = [comment["text"] for comment in played.agent["chat"] if comment["agent"]]
+    assert written[-1] == "That was it for today. Let's all go over to red-fox!"
+    fox = played.platform.agents.named("red-fox")
+    assert fox is not None
+    assert [comment.text for comment in fox.chat.comments] == ["Hello! We all came over from my stream."]
+    assert [session["ended_by"] for session in played.agent["sessions"]] == ["stop"]
+    alone = kitchen.rehearsal(within="30s").play()
+    assert (alone.run.outcome, alone.run.visits.get("raid")) == ("completed", None)
+
+
+def _a_heart_that_goes_live(kitchen: Kitchen) -> None:
+    rehearsal = Rehearsal(
+        opened(str(kitchen.folder / "pulse.yaml")), kitchen.folder, {"longest": "30s"}, within=9 * 3600
+    )
+    rehearsal.give_credentials()
+    asked = Cue(0.0, "mira", text="Will you go live today?")
+    rehearsal.intervene("", 3600.0, lambda s: s.platform.perform(s.platform.agents.with_id("user_owl"), asked))
+    rehearsal.intervene("", 8.5 * 3600.0, lambda scene: scene.runner.stop("seen enough"))
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    [on_air] = played.records("state_entered", state=f"on_stage/{ON_AIR}")
+    beats = [_seconds(record) for record in played.records("state_entered", state="beat")]
+    assert len(beats) == 3
+    assert beats[1] < _seconds(on_air) < beats[1] + 60
+    assert [session["ended_by"] for session in played.agent["sessions"]] == ["stop"]
+
+
 def _seconds(record: Record) -> float:
     return datetime.fromisoformat(record["t"]).timestamp()
 
@@ -231,6 +264,8 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask before going live": _ask_before_going_live,
     "Say in chat where it goes": _say_in_chat_where_it_goes,
     "Say goodbye": _say_goodbye,
+    "A raid at the end of the stream": _a_raid_at_the_end_of_the_stream,
+    "A heart that goes live": _a_heart_that_goes_live,
 }
 
 

@@ -25,7 +25,6 @@ retake.comments: {value: {unanswered: 9, mentions: 0, cursor: "1.000/m", summary
 public.token_stats:
   - {value: {milestone: 0, changed: 0, changes: "", ticker: OWL, summary: still}}
   - {value: {milestone: 0, changed: 50, changes: "price +50 %", ticker: OWL, summary: up}}
-operator.tell: done
 """
 
 
@@ -83,4 +82,4 @@ def test_a_beat_writes_as_much_as_ever(months: tuple[Beaten, Beaten]) -> None:
     """The journal grows with the beats, and by nothing else."""
     short, long = (sum(each.records.values()) / each.run.visits["beat"] for each in months)
     assert long == pytest.approx(short, rel=0.02)
-    assert months[1].records["state_entered"] / months[1].run.visits["beat"] == 8
+    assert round(months[1].records["state_entered"] / months[1].run.visits["beat"]) == 6
