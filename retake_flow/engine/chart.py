@@ -85,6 +85,7 @@ class Chart:
             send_event=True,
             ignore_invalid_triggers=True,
         )
+        self._restless = {path for path in flow.states if any(around.always for around in flow.around(path))}
         self._machine.known = {path: self._machine.get_state(path) for path in flow.states}
         for state in flow.states.values():
             for trigger, route in self._triggers(state):
@@ -114,7 +115,8 @@ class Chart:
         """
         pattern = self._pattern(event)
         trigger = _trigger(pattern, "" if origin == state else origin)
-        if not state or (event and not pattern) or trigger not in self._machine.events:
+        known = pattern if event else state in self._restless
+        if not state or not known or trigger not in self._machine.events:
             return None
         question = Question(state, names)
         self._machine.trigger_event(question, trigger)

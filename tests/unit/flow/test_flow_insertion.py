@@ -162,7 +162,7 @@ def test_many_states_are_put_in_soon_and_no_more_than_many() -> None:
 
 
 def test_an_approval_before_going_live() -> None:
-    """In the shipped flow: asked once, whichever way the agent came to be verified, and not again on air."""
+    """In the shipped flow: asked whichever way the agent came to be verified and when it begins anew, not on air."""
     text = """\
 extends: go-live.yaml
 states:
@@ -184,7 +184,9 @@ states:
         ("verification", "done", "approve"),
         ("prove_human", "verified", "approve"),
         ("approve", "allow", "broadcast"),
-        ("broadcast", "display.exited", "broadcast"),
+        ("broadcast/recovering", "done", "broadcast"),
+        ("trouble", "again", "approve"),
+        ("trouble", "timeout", "approve"),
     }
 
 

@@ -30,6 +30,8 @@ def rehearsed(folder: Path, faults: tuple[Fault, ...] = (), **options: Any) -> R
     rehearsal.give_credentials()
     rehearsal.moltbook = Moltbook()
     rehearsal.intervene("asking", 60.0, lambda scene: scene.answer("builder", {"direction": "owls"}))
+    rehearsal.intervene("trouble", 1.0, lambda scene: scene.answer("trouble", {}, decision="give_up"))
+    rehearsal.comebacks = [2.0]
     for each in faults:
         rehearsal.fault(each)
     return rehearsal.play()
@@ -89,8 +91,8 @@ def test_a_run_with_an_error_goes_as_planned(tmp_path: Path, assumed: str, call:
 
 
 def test_a_stream_that_is_never_seen_live_goes_as_planned(tmp_path: Path) -> None:
-    """Half a hundred rounds of polls that run into their timeout end at the same time."""
-    plan, run = planned("confirm_live.is_live=false"), rehearsed(tmp_path, lag=10_000.0)
+    """Half a hundred rounds of polls that run into their timeout come to the question at the same time."""
+    plan, run = planned("confirm_live.is_live=false", "trouble=give_up"), rehearsed(tmp_path, lag=10_000.0)
     same(plan, run)
     ended = datetime.fromisoformat(run.last["t"]).timestamp() - datetime.fromisoformat(run.journal[0]["t"]).timestamp()
     assert ended == pytest.approx(plan.t, rel=0.01)
