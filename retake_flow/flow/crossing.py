@@ -20,7 +20,7 @@ def kept(route: Route) -> str:
 
 def left(flow: Flow, active: str, scope: str) -> tuple[str, ...]:
     """The paths of the states left, innermost first, when of those around `active` only `scope` is kept."""
-    return tuple(state.path for state in flow.around(active) if not _within(scope, state.path))
+    return tuple(state.path for state in flow.around(active) if not is_within(scope, state.path))
 
 
 def entered(flow: Flow, target: str, scope: str, history: Mapping[str, str]) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def entered(flow: Flow, target: str, scope: str, history: Mapping[str, str]) -> 
         history: What was active last inside states that were left, by their paths.
     """
     innermost = _innermost(flow, target, history)
-    return tuple(reversed([state.path for state in flow.around(innermost) if not _within(scope, state.path)]))
+    return tuple(reversed([state.path for state in flow.around(innermost) if not is_within(scope, state.path)]))
 
 
 def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
@@ -60,8 +60,9 @@ def first(flow: Flow, path: str) -> str:
     return flow.states[path].initial if path else flow.initial
 
 
-def _within(inner: str, outer: str) -> bool:
-    return inner == outer or inner.startswith(outer + SEPARATOR)
+def is_within(inner: str, outer: str) -> bool:
+    """Whether one state is another, or inside it; everything is inside the flow itself ("")."""
+    return not outer or inner == outer or inner.startswith(outer + SEPARATOR)
 
 
 def _parent(path: str) -> str:

@@ -106,7 +106,7 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a list" if isinstance(value, list | tuple) else "a mapping")
 
 
-# --- filters of our own, and those that Jinja2 does not bound ---------------------------------------------------------------------
+# --- filters of our own, and those that Jinja2 does not bound ------------------------------------------------
 
 
 def _join(values: Any, separator: str = "") -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from retake_flow.flow import duration
 from retake_flow.flow.catalogue import ActionSpec, Catalogue
+from retake_flow.flow.crossing import is_within
 from retake_flow.flow.declarations import Declarations
 from retake_flow.flow.duration import exact
 from retake_flow.flow.expressions import Expression, templates
@@ -49,6 +50,10 @@ class _Known:
     def value(self, value: Any, root: str) -> Any:
         """What a time is when nobody sets the input that it is; None when that is only known in a run."""
         return self._input(value, root)[0] if isinstance(value, Expression) else value
+
+    def whose(self, value: Any, root: str) -> str:
+        """The path of the sub-flow that says a time: the one that gives the input that it is; "" is the flow itself."""
+        return self._input(value, root)[1] if isinstance(value, Expression) else root
 
     @staticmethod
     def written(value: Any) -> float | None:
@@ -124,18 +129,24 @@ def _asked(ask: Ask | None, asker: State | Activity, known: _Known) -> Iterator[
 
 
 def _around(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
-    """Times of a state that lie behind the end of a state around it."""
-    times = [("the timeout", known(state.timeout, state.root)), ("the wait", known(state.wait, state.root))]
+    """Times of a state that lie behind the end of a state around it in the same flow.
+
+    A sub-flow is there for flows of any length, so that its own times are no mistake of the one it runs in; those that
+    it is given are.
+    """
+    times: list[tuple[str, Any]] = [("the timeout", state.timeout), ("the wait", state.wait)]
     if state.ask is not None:
-        times.append(("the question's timeout", known(state.ask.timeout, state.root)))
+        times.append(("the question's timeout", state.ask.timeout))
     if state.poll is not None:
-        times.append(("the poll's timeout", known(state.poll.timeout, state.root)))
-    if all(time is None for _, time in times):
+        times.append(("the poll's timeout", state.poll.timeout))
+    said = [(what, known(value, state.root), known.whose(value, state.root)) for what, value in times]
+    if all(time is None for _, time, _ in said):
         return
     for outer in list(flow.around(state.path))[1:]:
         limit = known(outer.timeout, outer.root)
         by = f"the timeout of {outer.name!r}"
-        found = [problem for what, time in times for problem in _late(state.position, what, time, limit, by)]
+        theirs = [(what, time) for what, time, whose in said if is_within(outer.root, whose)]
+        found = [problem for what, time in theirs for problem in _late(state.position, what, time, limit, by)]
         if found:
             yield found[0]
             return
