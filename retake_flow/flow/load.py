@@ -98,7 +98,7 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
         sources=sources,
         digest=sources.digest,
         notify=tuple(map(Secret, data.get("notify", ()))),
-        events=part.builder.events(data),
+        events=reading.events,
         rules=tuple(data.get("rules", ())),
         phrases=data.get("phrases", {}),
     )
@@ -173,6 +173,7 @@ class _Reading:
     def __init__(self, find: Find, known_good: bool) -> None:
         self.files = Files(find)
         self.damaged: set[str] = set()
+        self.events: dict[str, Mapping[str, Any]] = {}
         self._problems: list[Problem] = []
         self._known_good = known_good
         self._states = 0
@@ -201,6 +202,8 @@ class _Reading:
 
         builder = Builder(read.source, root, inner)
         states = builder.states(data)
+        # Whoever sends one does not know which file waits for it; what the flow around says of it counts.
+        self.events = {**self.events, **builder.events(data)}
         initial = builder.child(root, data["initial"], ("initial",))
         explained = read.source.explained
         self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]

@@ -435,3 +435,19 @@ def test_a_change_in_a_sub_flow_is_another_flow() -> None:
     """The digest is of all texts."""
     assert with_sub(RUNS, inner=INNER).digest != with_sub(RUNS, inner=INNER + "# more\n").digest
     assert with_sub(RUNS, inner=INNER).digest == with_sub(RUNS, inner=INNER).digest
+
+
+def test_what_a_sub_flow_takes_from_outside_can_be_sent_to_the_flow_around() -> None:
+    """Its declared events are events of the whole; what the flow around says of one of that name counts."""
+    inner = (
+        "flow: inner\ninitial: a\nevents: {turn: {to: {type: string}}, tick: {n: {type: integer}}}\n"
+        "states:\n  a: {transitions: {turn: {when: event.to != '', to: b}, tick: b}}\n  b: {final: over}\n"
+    )
+    outer = (
+        "flow: outer\ninitial: s\nevents: {tick: {n: {type: number}}}\n"
+        "states:\n  s: {flow: inner, transitions: {over: z}}\n  z: {final: over}\n"
+    )
+    found = load(outer, "outer.yaml", find=shelf(inner=inner))
+    assert found.flow is not None
+    assert check(found, CATALOGUE) == ()
+    assert found.flow.events == {"turn": {"to": {"type": "string"}}, "tick": {"n": {"type": "number"}}}
