@@ -6,7 +6,7 @@ from typing import Final
 
 from retake_flow.actions.catalogue.schemas import TEXT
 from retake_flow.flow.catalogue import ActionSpec
-from retake_flow.flow.vocabulary import TOLD
+from retake_flow.flow.clauses import TOLD
 
 SPECS: Final = (
     ActionSpec(
