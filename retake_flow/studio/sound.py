@@ -78,7 +78,7 @@ class Sound:
     @property
     def input(self) -> AudioInput:
         """Where an encoder hears it."""
-        return _monitor(self.server, self.environment) if self.audible else SILENCE
+        return monitor(self.server, self.environment) if self.audible else SILENCE
 
     async def ended(self) -> str:
         """Wait until PulseAudio ends, and say why; a silent sound never ends."""
@@ -163,7 +163,7 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
+def monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
     """What is played into the sink, as an encoder's input without gaps."""
     return AudioInput(
         (
@@ -174,8 +174,9 @@ def _monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
             *("-fragment_size", "4096"),  # bytes, 23 ms; by default up to 2 s come at once
             *("-i", f"{SINK}.monitor"),
         ),
-        # Where samples come late or not at all, silence takes their time, from the first moment on.
-        ("-af", "aresample=async=1000:first_pts=0"),
+        # Where samples come late or not at all, silence takes their time, from the first moment on. 1 is to fill and to
+        # trim: with more it also stretches, and then fills with time stamps that go back, at which ffmpeg ends.
+        ("-af", "aresample=async=1:first_pts=0"),
         environment,
         slow=True,
     )

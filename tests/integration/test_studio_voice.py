@@ -6,6 +6,7 @@ import ast
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from test_studio_push import Ingest, listening, seconds_sent
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
 from retake_flow.studio import speech
 from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.sound import monitor
 from retake_flow.studio.stage import Stage
 
 pytestmark = pytest.mark.real
@@ -220,3 +222,23 @@ with open({str(order)!r}, "a") as file:
     assert spoken == [None] * speech.MOST_WAITING
     assert isinstance(refused, NoVoice)
     assert order.read_text() == "".join(f"<{number}>" for number in range(speech.MOST_WAITING))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        "PTS+if(gt(T,0.06),28000,0)",
+        "PTS*1.002+if(gt(T,0.3),28000,0)",
+        "PTS*1.002+if(gt(T,0.3),28000,0)-if(gt(T,2),20000,0)",
+    ],
+    ids=["a late start", "drift and a gap", "a leap back"],
+)
+def test_a_sound_whose_times_leap_does_not_end_the_encoder(tmp_path: Path, times: str) -> None:
+    """As on a machine with too much to do: what is missing is silence, and ffmpeg goes on."""
+    wave = f"sine=r=44100:d=4:samples_per_frame=1024,asetpts='{times}'"
+    recording = tmp_path / "leaps.flv"
+    filters = monitor("unix:/x", {}).filters
+    command = ["ffmpeg", "-v", "error", "-xerror", "-f", "lavfi", "-i", wave, *filters, "-c:a", "aac", str(recording)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert longest_gap(recording, "a", after=0.0) < 0.1
