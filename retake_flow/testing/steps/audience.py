@@ -28,10 +28,10 @@ _READS = "GET /agent/stream/comments"
 _CALLS = 400  # more than a scenario makes
 
 
-@given(parsers.parse("{viewers:d} viewers who write {messages:d} messages from {start:g} s to {end:g} s"))
-def crowd(rehearsal: Rehearsal, viewers: int, messages: int, start: float, end: float) -> None:
+@given(parsers.parse("{viewers:d} viewers who write {messages:d} messages from {start:g} s to {last:g} s"))
+def crowd(rehearsal: Rehearsal, viewers: int, messages: int, start: float, last: float) -> None:
     """Each text another one, `#001 …`, at times that are left to chance."""
-    written = Crowd(viewers, messages, start, end - start)
+    written = Crowd(viewers, messages, start, last - start)
     rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, written))
 
 
