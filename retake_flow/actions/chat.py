@@ -100,6 +100,7 @@ class ChatActions(Family):
             return self._talks[call.key]
         scope = call.scope or alone
         talk = _Talk(Reading(self._access, self._now, call.hurry), scope)
+        scope.push_async_callback(talk.reading.close)
         if self._speak is not None:
             talk.aloud = Aloud(self._speak, call.note)
             scope.push_async_callback(talk.aloud.close)
@@ -260,7 +261,8 @@ class ChatActions(Family):
         """Say something when nobody has for long, and nothing is about to be said."""
         chat = now.chat
         silence = Silence.of(now.call.inputs)
-        busy = chat.unanswered or chat.speech.pending or (talk.asking is not None and talk.asking.thinks)
+        thinks = talk.asking is not None and talk.asking.thinks
+        busy = chat.unanswered or chat.speech.pending or thinks or talk.reading.asks
         if silence is None or busy or self._now() < chat.hold or self._now() - chat.spoken < silence.after:
             return
         chat.spoken = self._now()

@@ -26,6 +26,7 @@ CALM = 7.5
 
 _PACE = 2.0  # platform.md: no more often than this, in seconds
 _SOONEST = 1.5  # seconds; who is woken in between need not ask again
+_PATIENCE = 0.05  # seconds that what was heard waits for what is being asked for
 _SETTLES = 0.5  # seconds after a connection until its rooms are joined for certain
 _LATER = 0.02  # seconds; two clocks need not agree to the last of them
 _TOGETHER = 0.05  # seconds; what comes so close together is read at once
@@ -59,7 +60,14 @@ class Reading:
         self._failures = 0
         self._next = 0.0
         self._waking: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[list[ChatMessage]] | None = None
+        self._begun = 0.0  # when that was asked for
         self.asked = 0.0
+
+    @property
+    def asks(self) -> bool:
+        """Whether the chat is being asked for, and what comes of it is not there yet."""
+        return self._asking is not None
 
     @property
     def live(self) -> bool:
@@ -68,8 +76,15 @@ class Reading:
 
     async def open(self, realtime: OpenRealtime, scope: AsyncExitStack) -> None:
         """Hear of what happens for as long as a scope is open."""
-        scope.callback(self._wake_no_more)
         await scope.enter_async_context(realtime(self._rooms, self))
+
+    async def close(self) -> None:
+        """Ask for nothing any more, and wake nobody."""
+        self._wake_no_more()
+        if self._asking is not None:
+            self._asking.remove_done_callback(self._answered)
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
 
     def told(self) -> list[Noted]:
         """What there is to write down of the connection since this was asked last."""
@@ -90,14 +105,10 @@ class Reading:
             Messages; and why the chat could not be asked for, if so: what was heard is given out all the same.
         """
         now = self._now()
-        asked: list[ChatMessage] = []
-        error: PlatformError | None = None
-        if self._due(now, fresh):
-            try:
-                asked = await self._ask(ledger, since, now)
-            except PlatformError as failure:
-                error = failure
-                self._failed(failure)
+        if self._asking is None and self._due(now, fresh):
+            self._begun = now
+            self._asking = asyncio.create_task(self._ask(ledger, since), name="chat")
+        asked, error = await self._found()
         heard = self._taken(since)
         both = self._state in ("connected", "lost")
         news = [*ledger.read(asked, "poll", now, both=both), *ledger.read(heard, "socket", now, both=both)]
@@ -163,7 +174,28 @@ class Reading:
             return False
         return fresh or self._missed or not self._caught_up or now >= self.asked + CALM
 
-    async def _ask(self, ledger: Ledger, since: float | None, now: float) -> list[ChatMessage]:
+    async def _found(self) -> tuple[list[ChatMessage], PlatformError | None]:
+        """What was asked for, or why there is none; what is heard whole does not wait for it."""
+        if self._asking is None:
+            return [], None
+        await asyncio.wait({self._asking}, timeout=_PATIENCE if self._caught_up else None)
+        if not self._asking.done():
+            self._asking.remove_done_callback(self._answered)
+            self._asking.add_done_callback(self._answered)
+            return [], None
+        asking, self._asking = self._asking, None
+        try:
+            found = asking.result()
+        except PlatformError as error:
+            self._failed(error)
+            return [], error
+        self._succeeded()
+        return found, None
+
+    def _answered(self, _: asyncio.Task[list[ChatMessage]]) -> None:
+        self._wake()
+
+    async def _ask(self, ledger: Ledger, since: float | None) -> list[ChatMessage]:
         """Everything since it was asked for last, oldest first; pages back until it meets what was there then."""
         user_id = await self._access.user_id()
         client = self._access.client()
@@ -179,12 +211,11 @@ class Reading:
             before = page[0].id
         else:
             self._told.append(("chat_gap", {"pages": MOST_PAGES}))
-        self._succeeded(now)
         return list(found.values())
 
-    def _succeeded(self, now: float) -> None:
-        self.asked, self._failures, self._next, self._missed = now, 0, 0.0, False
-        if self._settled is not None and now >= self._settled:
+    def _succeeded(self) -> None:
+        self.asked, self._failures, self._next, self._missed = self._begun, 0, 0.0, False
+        if self._settled is not None and self._begun >= self._settled:
             self._caught_up = True
 
     def _failed(self, error: PlatformError) -> None:

@@ -66,6 +66,7 @@ def reading(play, owl):
             s.platform.start(s.owl)
             async with AsyncExitStack() as scope:
                 reader = Reader(s)
+                scope.push_async_callback(reader.reading.close)
                 if hears:
                     await reader.reading.open(Wire(s.platform).opened, scope)
                 return await scene(reader)
@@ -158,6 +159,29 @@ def test_a_chat_that_cannot_be_asked_for_is_asked_for_less_and_less_often(readin
     assert 3 <= failures <= 10
 
 
+def test_what_is_heard_does_not_wait_for_what_is_asked_for(reading):
+    """A platform that answers slowly holds up nobody who was heard."""
+    slow = Fault(READS, delay=8.0, times=None, after=4)
+
+    async def scene(reader):
+        await reader.go_on(5.0)
+        waits = []
+        for number in range(30):
+            reader.says(f"{number}")
+            began = reader.s.now()
+            while f"{number}" not in reader.texts:
+                reader.woken.clear()
+                await reader.woken.wait()
+                await reader.read()
+            waits.append(reader.s.now() - began)
+            await asyncio.sleep(0.9)
+        return max(waits), reader.texts
+
+    longest, texts = reading(scene, faults=(slow,))
+    assert longest < 0.3
+    assert texts == [f"{number}" for number in range(30)]
+
+
 def test_a_wish_to_wait_is_heard(reading):
     """Nobody asks a platform again that has asked to slow down."""
     busy = Fault(READS, status=429, headers={"Retry-After": "90"}, after=2)
@@ -234,6 +258,7 @@ def test_nobody_is_woken_after_the_end(reading):
 
     async def scene(reader):
         async with AsyncExitStack() as scope:
+            scope.push_async_callback(reader.reading.close)
             await reader.reading.open(chatty, scope)
         await asyncio.sleep(10.0)
         return reader.woken.is_set()
