@@ -31,6 +31,7 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/store.py
 	$(VENV)/bin/python benchmarks/runs.py
 	$(VENV)/bin/python benchmarks/resume.py
+	$(VENV)/bin/python benchmarks/chat.py
 	$(VENV)/bin/python benchmarks/on_air.py
 	$(VENV)/bin/python benchmarks/go_live.py
 

@@ -78,6 +78,8 @@ def _was_said(record: Record) -> str:
     return "\n".join([chat_line(f"{record['by']} ({', '.join(record['how'])})", record["text"]), *failed])
 
 
+_DEEDS = {"follow": "follows", "trade": "has traded"}
+
 _SAID: dict[str, Callable[[Record], str]] = {
     "run_started": lambda r: f"run {r['run']} of {r['flow']}",
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
@@ -94,6 +96,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "notice": lambda r: "\n".join(f"• {line}" for line in r["message"].splitlines()),
     "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
     "chat_message": lambda r: chat_line(r["author"], r["text"]),
+    "chat_deed": lambda r: printable.line(f"* {r['author']} {_DEEDS.get(r['kind'], r['kind'])}"),
     "chat_sent": lambda r: f"> {r['text']}",
     "said": _was_said,
     "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",

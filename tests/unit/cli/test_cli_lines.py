@@ -26,6 +26,7 @@ T = "2026-01-01T12:34:56.789Z"
         ({"event": "activity_ended", "activity": "a:x", "outcome": "error.studio"}, []),
         ({"event": "notice", "message": "first\nsecond"}, ["• first", "• second"]),
         ({"event": "chat_message", "author": "ann", "text": "hi"}, ["ann: hi"]),
+        ({"event": "chat_deed", "author": "ann", "kind": "follow"}, ["* ann follows"]),
         ({"event": "chat_sent", "text": "welcome"}, ["> welcome"]),
         ({"event": "chat_unanswered", "messages": ["7", "8"]}, ["! 2 in chat got no answer"]),
         ({"event": "said", "by": "ann", "text": "hi\nthere", "how": ["voice", "screen"], "failed": {}, "reason": ""},
