@@ -16,6 +16,7 @@ from retake_flow.simulation.faults import kinds
 from retake_flow.testing.cells import cell
 from retake_flow.testing.paths import Path
 from retake_flow.testing.solving import Wish, solve, wishes
+from retake_flow.testing.solving import inputs as chosen_inputs
 from retake_flow.testing.trial import Trial
 
 Values = Mapping[str, Any]
@@ -73,7 +74,9 @@ class Script:
         """
         self._flow = flow
         self._answers: dict[str, list[_Answer]] = {}
-        self.given: list[Line] = [*_inputs(flow, inputs)]
+        chosen = self._chosen(inputs, way)
+        self._known = {"inputs": {**_defaults(flow), **inputs, **chosen}, "vars": {}}
+        self.given: list[Line] = [*_inputs(flow, {**inputs, **chosen}), *(_input(*each) for each in chosen.items())]
         self.when: list[Line] = []
         for move in way.moves[1:]:
             self._move(move)
@@ -81,6 +84,22 @@ class Script:
             last = way.moves[-1]
             self._until(last.target or last.source)
         self.given += self._mocks()
+
+    def _chosen(self, inputs: Values, way: Path) -> Values:
+        """The inputs that have to be set for the guards on a way."""
+        wanted = [wish for move in way.moves for wish in self._asked_of(move)]
+        free = {name: each.schema for name, each in self._flow.inputs.items() if name not in inputs}
+        return chosen_inputs(wanted, free, {**_defaults(self._flow), **inputs})
+
+    def _asked_of(self, move: Move) -> Iterator[Wish]:
+        """The guards of a move in the flow itself, and what has to be so for its event to be raised."""
+        if move.route is not None and not move.route.root:
+            yield from wishes(move.refused, move.route.when)
+        scope, _, own = move.occurrence.place.rpartition(":")
+        if scope and not self._flow.states[scope].root:
+            raised = dict(self._flow.states[scope].activities[own].raises)
+            if move.occurrence.name in raised:
+                yield raised[move.occurrence.name], True
 
     # --- moves --------------------------------------------------------------------------------------------
 
@@ -120,7 +139,7 @@ class Script:
     def _done(self, state: State, name: str, wanted: list[Wish]) -> None:
         spec = CATALOGUE[state.do]
         if name in spec.outcomes:
-            values = solve(wanted, "result", spec.result, {})
+            values = solve(wanted, "result", spec.result, self._known)
             self._say(state.path, name, _found(values))
         else:
             self._fail(state.path, name.removeprefix("error."), wanted, state.retry.max if state.retry else 0)
@@ -144,7 +163,7 @@ class Script:
             self._comes(state, end, CATALOGUE[activity.do].events[end], wanted)
         elif name in raised:
             spec = CATALOGUE[activity.do]
-            values = _found(solve([(raised[name], True), *wanted], "result", spec.result, {}))
+            values = _found(solve([(raised[name], True), *wanted], "result", spec.result, self._known))
             self._say(activity.key, _outcome(raised[name], spec.outcomes), values)
         elif "error." in end:
             kind = end.rpartition(".")[2]
@@ -167,7 +186,7 @@ class Script:
     def _comes(self, state: State, name: str, fields: Mapping[str, Any], wanted: list[Wish]) -> None:
         """An event from outside."""
         self._until(state.path)
-        data = {**_samples(fields), **_found(solve(wanted, "event", fields, {"event": {"name": name}}))}
+        data = {**_samples(fields), **_found(solve(wanted, "event", fields, {**self._known, "event": {"name": name}}))}
         text = f"When the event {name} comes{' with' if data else ''}"
         self.when.append(Line(text, lambda trial: trial.happen({"event": name, "data": data}), data))
 
@@ -175,7 +194,10 @@ class Script:
         self._until(state.path)
         decision = name if ask.decisions else ""
         fields = ask.decisions[decision] if ask.decisions else ask.fields
-        data = {**_samples(fields), **_found(solve(wanted, "result", fields, {"result": {"decision": decision}}))}
+        data = {
+            **_samples(fields),
+            **_found(solve(wanted, "result", fields, {**self._known, "result": {"decision": decision}})),
+        }
         said = {"answer": {"gate": place, "decision": decision, "fields": data, "by": WHO}}
         text = f"When {WHO} answers {place}" + (f' with "{decision}"' if decision else "")
         self.when.append(Line(text, lambda trial: trial.happen(said), data))
@@ -243,6 +265,12 @@ def _input(name: str, value: Any) -> Line:
         trial.premise.inputs[name] = value
 
     return Line(f"Given the input {name} is {cell(value)}", give)
+
+
+def _defaults(flow: Flow) -> dict[str, Any]:
+    """What inputs are when nobody sets them."""
+    schemas = {name: declared.schema for name, declared in flow.inputs.items()}
+    return {name: schema.get("value", schema.get("default")) for name, schema in schemas.items()}
 
 
 def _samples(fields: Declared) -> dict[str, Any]:

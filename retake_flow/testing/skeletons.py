@@ -114,11 +114,21 @@ class _Writer:
         given: Sequence[Line] = ()
         when: Sequence[Line] = ()
         before = Path(way.moves[:-1])
-        self._entered = []
+        self._entered = self._at_once()
         with suppress(Unknown, RetakeFlowError, Unmet):
             given, when = self._tried(before, before.moves[-1].route, move.source)
         times = self._entered.count(_end(move)) + 1
         return Skeleton(route, given, when, _end(move), " ".join(missing.split()), times)
+
+    def _at_once(self) -> list[str]:
+        """The states that a run is in without anything that is said of it."""
+        trial = Trial(Premise(self._flow, dict(self._inputs), machine=self._coverage.machine), _MOST_RECORDS)
+        try:
+            with suppress(RetakeFlowError, Unmet):
+                trial.begin()
+            return entered(trial)
+        finally:
+            trial.close()
 
     def _tried(self, way: Path, route: Route | None, end: str) -> tuple[Sequence[Line], Sequence[Line]]:
         """The steps along a way, without those that were not needed when it was tried.

@@ -51,6 +51,21 @@ def solve(
     return None
 
 
+def inputs(
+    wanted: Sequence[Wish], declared: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The inputs to set so that guards are as they are to be; none where they are so anyway, or nobody knows.
+
+    Args:
+        wanted: The guards.
+        declared: The inputs that may be set.
+        known: What inputs are when they are not.
+    """
+    names = {"inputs": known}
+    asking = [(guard, holds) for guard, holds in wanted if any(chain[0] == "inputs" for chain in guard.names())]
+    return {} if _right(asking, names) else solve(asking, "inputs", declared, names) or {}
+
+
 def _right(wanted: Iterable[Wish], names: Mapping[str, Any]) -> bool:
     for guard, holds in wanted:
         try:
