@@ -1,0 +1,105 @@
+"""A rehearsed stream whose programs are killed and stopped: it is back on air, with another key, and leaves nothing."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from flow_processes import Home, Running, at_home, waited
+from studio_leftovers import left
+
+from retake_flow.studio.launcher import RUN_VARIABLE
+
+pytestmark = pytest.mark.real
+
+#: Seconds within which a stream is back on air after a kill; wide enough for a machine that does other things too.
+BACK_WITHIN = 20.0
+NOTICED_WITHIN = 12.0
+
+
+def program(run: str, name: str, word: str = "") -> psutil.Process | None:
+    """The living program of a run, by its name and a word of its command line."""
+    for process in psutil.process_iter():
+        try:
+            ours = process.name() == name and process.environ().get(RUN_VARIABLE) == run
+            if ours and word in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        except psutil.Error:
+            continue
+    return None
+
+
+def replaced(run: str, name: str) -> None:
+    """Wait until a program that was killed is there again."""
+    begun = time.time()
+    waited(lambda: (now := program(run, name)) and now.create_time() > begun - 1.0, name, BACK_WITHIN)
+
+
+def on_air(running: Running, times: int) -> None:
+    """Wait until the run has been on air so often."""
+    running.until("state_entered", state="broadcast/pushing/on_air", visit=times)
+
+
+def rehearsing(home: Home) -> Running:
+    """A rehearsed run, on air."""
+    running = home.start("run", "go-live.yaml", "--rehearse", "--folder", str(home.folder / "rehearsal"))
+    on_air(running, 1)
+    return running
+
+
+def hit(running: Running, name: str, number: signal.Signals, word: str = "") -> float:
+    """Send a signal to a program of a run; gives the time."""
+    victim: psutil.Process = waited(lambda: program(running.run, name, word), name)
+    victim.send_signal(number)
+    return time.monotonic()
+
+
+def test_whatever_is_killed_the_stream_is_back(tmp_path: Path) -> None:
+    """After kill -9 of each program it is on air again with a fresh key, windows are there again, nothing is left."""
+    with at_home(tmp_path) as home:
+        running = rehearsing(home)
+        for times, (name, word) in enumerate((("ffmpeg", "-progress"), ("Xvfb", ""), ("ffmpeg", "-progress")), start=2):
+            killed = hit(running, name, signal.SIGKILL, word)
+            on_air(running, times)
+            assert time.monotonic() - killed < BACK_WITHIN
+        for name in ("openbox", "xterm"):
+            hit(running, name, signal.SIGKILL)
+            replaced(running.run, name)
+        running.process.send_signal(signal.SIGINT)
+        assert running.finish() == 130
+        report = next(record for record in running.records if record["event"] == "rehearsal_report")
+        assert (report["keys"]["issued"], report["keys"]["used"], report["keys"]["reused"]) == (4, 4, 0)
+        assert report["broken_rules"] == []
+        told = [r["message"] for r in running.records if r["event"] == "notice" and r["kind"] == "recovered"]
+        assert len(told) == 3
+        assert left(running.run) == []
+
+
+@pytest.mark.parametrize(("name", "word"), [("ffmpeg", "-progress"), ("Xvfb", "")])
+def test_what_hangs_is_replaced_like_what_is_dead(tmp_path: Path, name: str, word: str) -> None:
+    """A program that lives and does not work is noticed within seconds, and nothing of it is left."""
+    with at_home(tmp_path) as home:
+        running = rehearsing(home)
+        stopped = hit(running, name, signal.SIGSTOP, word)
+        on_air(running, 2)
+        assert time.monotonic() - stopped < NOTICED_WITHIN + BACK_WITHIN
+        running.process.send_signal(signal.SIGINT)
+        assert running.finish() == 130
+        ended = [r["reason"] for r in running.records if r["event"] == "activity_ended" and r["outcome"] == "exited"]
+        assert any(reason.startswith(f"{name} has ") for reason in ended)
+        assert left(running.run) == []
+
+
+def test_another_process_sees_how_the_stream_does(tmp_path: Path) -> None:
+    """What the encoder sends is in `show --json` of another process, from the journal, seconds after going on air."""
+    with at_home(tmp_path) as home:
+        running = rehearsing(home)
+        running.until("activity_result", activity="broadcast/pushing/on_air:encoding", outcome="done")
+        health = home.call("show", "last", "--json").records[0]["health"]
+        assert health["frames"] > 0
+        assert health["bitrate"] > 0
+        running.process.send_signal(signal.SIGINT)
+        assert running.finish() == 130
