@@ -25,13 +25,17 @@ from retake_flow.testing.vocabulary import Wording
 def service(rehearsal: Rehearsal) -> Service:
     """What answers at the addresses that a flow names; functions are really called."""
     service = Service()
-    folder = Path(rehearsal.flow.file).parent
+    _answered_from(rehearsal, service, Path(rehearsal.flow.file).parent)
+    return service
+
+
+def _answered_from(rehearsal: Rehearsal, service: Service, folder: Path) -> None:
+    """Those who answer, with functions that are found in a folder."""
     clock = VirtualClock()
     ledger = Ledger(rehearsal.folder / "tokens" / f"{RUN}.json", clock.now)
     around = Surroundings(Launcher(RUN, {}), folder, Keys(), ledger, clock.now, service)
     found = opening.responders(around)
     rehearsal.responders |= {kind: found[kind] for kind in ("http", "openai", "module")}
-    return service
 
 
 @given("a web service that says")
@@ -47,9 +51,12 @@ def function_answers(service: Service) -> None:
 
 
 @given(parsers.parse("the module {name} beside the flow"))
-def module(rehearsal: Rehearsal, name: str, docstring: str) -> None:
-    """Its text, between triple quotes."""
-    (Path(rehearsal.flow.file).parent / f"{name}.py").write_text(f"{docstring}\n", encoding="utf-8")
+def module(rehearsal: Rehearsal, service: Service, name: str, docstring: str) -> None:
+    """Its text, between triple quotes; no file is written beside the flow itself."""
+    folder = rehearsal.folder / "beside"
+    folder.mkdir()
+    (folder / f"{name}.py").write_text(f"{docstring}\n", encoding="utf-8")
+    _answered_from(rehearsal, service, folder)
 
 
 @given(parsers.parse("the service thinks for {seconds:g} s"))
