@@ -34,6 +34,7 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/chat.py
 	$(VENV)/bin/python benchmarks/on_air.py
 	$(VENV)/bin/python benchmarks/go_live.py
+	$(VENV)/bin/python benchmarks/healing.py --each 2
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -30,6 +30,7 @@ from measure import show
 
 ON_AIR_WITHIN = 6.0
 _WAITED = 60.0
+_REST = 6.0  # seconds between two kills at least: who does not stay on air for five is brought back later each time
 _ANSWERS = """import json, sys
 for line in sys.stdin:
     batch = json.loads(line)
@@ -185,11 +186,12 @@ def measure(
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as watched:
         if watched.first(0.0, is_on_air) is None:
             raise SystemExit("the rehearsal did not get on air")
-        began = time.monotonic()
+        began = back = time.monotonic()
         for number, part in enumerate(order):
-            due = began + (number + 0.5) * seconds / len(order)
+            due = max(began + (number + 0.5) * seconds / len(order), back + _REST)
             time.sleep(max(0.0, due - time.monotonic()))
             took[part.name].append(kill(watched, part))
+            back = time.monotonic()
             print(f"{time.monotonic() - began:6.1f} s  {part.name:<10} {took[part.name][-1]}", file=sys.stderr)
         run = watched.run
         watched.process.send_signal(signal.SIGINT)
@@ -203,13 +205,13 @@ def measure(
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=10, help="how often each program is killed")
-    parser.add_argument("--seconds", type=float, default=600.0, help="over how many seconds this is spread")
+    parser.add_argument("--each", type=int, default=10, help="how often each program is killed")
+    parser.add_argument("--seconds", type=float, help="over how many seconds this is spread; 60 for each time")
     parser.add_argument("--seed", type=int, default=1, help="of the order")
     parser.add_argument("--parts", nargs="+", choices=[part.name for part in PARTS], help="only these")
     args = parser.parse_args(arguments)
     parts = [part for part in PARTS if not args.parts or part.name in args.parts]
-    took, end = measure(args.times, args.seconds, args.seed, parts)
+    took, end = measure(args.each, args.seconds or 60.0 * args.each, args.seed, parts)
     rows, good = [], end["left"] == 0 and end["broken_rules"] == 0 and end["keys"].get("reused") == 0
     for name, figures in took.items():
         back = [figure for figure in figures if figure is not None]

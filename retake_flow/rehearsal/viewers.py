@@ -16,9 +16,9 @@ from retake_flow.rehearsal.trolls import AGENT
 async def attend(platform: Platform, script: Sequence[Part]) -> None:
     """Perform the script for each agent from the moment it first goes live; goes on until it is cancelled.
 
-    An agent that goes live anew after an interruption keeps its viewers: the script goes on and does not begin
-    again. It ends when the agent stops its session. The same goes for the faults of streams. What else the platform
-    is directed to do is done from then.
+    An agent that goes live anew keeps its viewers: the script goes on and does not begin again. Nobody is there
+    while its session is stopped: what the script has for that time does not happen. The same goes for the faults of
+    streams. What else the platform is directed to do is done from then.
     """
     wanted: asyncio.Queue[Coroutine[None, None, None]] = asyncio.Queue()
     seen: list[Agent] = []
@@ -54,7 +54,7 @@ async def _perform(platform: Platform, agent: Agent, live_at: float, script: Seq
     for cue in cues(script, platform.options.seed):
         await asyncio.sleep(max(0.0, live_at + cue.at - platform.now()))
         if agent.session is None:
-            return
+            continue
         name, text = (text.replace(AGENT, agent.name) for text in (cue.name, cue.text))
         platform.perform(agent, replace(cue, name=name, text=text))
 

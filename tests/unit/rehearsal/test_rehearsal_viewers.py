@@ -90,6 +90,25 @@ def test_the_script_goes_on_after_an_interruption(virtually):
     assert virtually(main) == ["one", "two"]
 
 
+def test_nobody_writes_while_the_session_is_stopped(virtually):
+    """After stream/stop viewers are silent; when the agent is live again they go on where the script is by then."""
+
+    async def main(now):
+        async def act(platform, owl):
+            await go_live(platform, owl)
+            await asyncio.sleep(5)
+            platform.stop(owl)
+            await asyncio.sleep(10)
+            await go_live(platform, owl)
+            await asyncio.sleep(60)
+            return [comment.text for comment in owl.chat.comments]
+
+        script = (Cue(1, "a", text="one"), Cue(9, "a", text="two"), Cue(20, "a", text="three"))
+        return await staged(platform_at(now), script, act)
+
+    assert virtually(main) == ["one", "three"]
+
+
 def test_viewers_leave_it_when_the_session_is_stopped(virtually):
     """After stream/stop nobody writes any more."""
 
