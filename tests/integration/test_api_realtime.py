@@ -222,7 +222,7 @@ def test_no_token_and_no_cookie_goes_over_it():
     assert seen[0]["User-Agent"].startswith("retake-flow/")
 
 
-@pytest.mark.parametrize("said", ["nonsense", "9", '0{"sid": 5}', "0[", '4', "42" + "[" * 5_000, b"\x00\x01"])
+@pytest.mark.parametrize("said", ["nonsense", "9", '0{"sid": 5}', "0[", "4", "42" + "[" * 5_000, b"\x00\x01"])
 def test_a_server_that_speaks_something_else_harms_nothing(said, capfd):
     """It counts as lost or as silent; nothing is printed, and nothing is left."""
 
