@@ -86,14 +86,25 @@ Feature: Going live
     And GET /agent/stream/status was never called closer than 3 s
     And 1 stream keys were issued and 1 used, none of them twice
 
-  Scenario: A stream that never shows is given up in the end
+  Scenario: A stream that never shows is a question in the end
     Given a stream shows as live 100000 s after its first video
+    When the agent goes live
+    Then the run waits at trouble
+    And the question of trouble says "retake.tv did not see the stream live"
+    And it was never on air
+    And 51 stream keys were issued and 51 used, none of them twice
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+  Scenario: A stream that never shows is given up when a person says so
+    Given a stream shows as live 100000 s after its first video
+    And ann answers trouble after 10m
+      | decision | give_up |
+    And the run is resumed 11m after its process has gone
     When the agent goes live
     Then the run is failed
     And the reason says "retake.tv did not see the stream live"
     And it was never on air
-    And 51 stream keys were issued and 51 used, none of them twice
-    And it leaves nothing behind
 
   Scenario: A newer guide is kept for people, and the agent goes on
     Given the platform's guide has version 2.1.10
