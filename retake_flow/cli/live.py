@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -46,7 +47,7 @@ class LiveView:
         self._title = name
         self._hint = hint
         self._console = console or Console(highlight=False)
-        self._began = time.monotonic()
+        self._began = time.time()  # until the journal tells when the run did
         self._state = ""
         self._activities: dict[str, str] = {}
         self._vitals = Vitals()
@@ -94,6 +95,8 @@ class LiveView:
 
     def _note(self, record: Record) -> None:
         match record["event"]:
+            case "run_started":
+                self._began = datetime.fromisoformat(record["t"]).timestamp()
             case "state_entered":
                 self._state = record["state"]
             case "state_left":
@@ -120,5 +123,5 @@ class LiveView:
             if value:
                 table.add_row(Text(name, "dim"), Text(value))
         table.add_row(Text("chat", "dim"), Text("\n".join(self._chat) or "quiet"))
-        title = f"{self._title} · {words(time.monotonic() - self._began)} · {self._hint}"
+        title = f"{self._title} · {words(now - self._began)} · {self._hint}"
         return Group(Panel(table, title=title, title_align="left", border_style="dim"))

@@ -141,6 +141,11 @@ def test_the_live_view_shows_how_the_stream_does() -> None:
     assert row(shown, "encoder") == "1480 kbit/s, 30 fps, 22620 frames, 3 dropped, speed 1.00"
 
 
+def test_the_live_view_shows_how_old_the_run_is() -> None:
+    """The title counts from the beginning of the run, not of the looking."""
+    assert "owl · 2h00m · " in live([record("run_started", time.time() - 7200.5, run="r", flow="owl")])
+
+
 def test_what_has_ended_is_no_longer_shown() -> None:
     """An activity leaves the picture when it ends or when its state is left."""
     started = record("activity_started", 1, activity="on/air:chat", visit=1, action="x.y", inputs={})
