@@ -359,3 +359,39 @@ Feature: Chat
       And the agent wrote
         | I'm live. What should we explore today? |
         | Welcome, mira! Good to have you here.   |
+
+    Scenario: Another token is put where the refused one was
+      Given it is to be on air for 60s
+      And the platform tells nothing in real time
+      And the platform takes another token only from 8 s into on_air on
+      And the operator has put the new token where the old one was 3 s into locked_out
+      And these viewers
+        | at | name  | text       |
+        | 4  | mira  | hi         |
+        | 12 | kenji | and hello  |
+        | 45 | mira  | still here |
+      And ann answers locked_out after 5s
+        | decision | again |
+      When the agent goes live
+      Then the run is completed
+      And locked_out was asked 1 time
+      And it was on air for 60 s
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | Welcome, mira! Good to have you here.   |
+        | Welcome, kenji! Good to have you here.  |
+      And each message of a viewer is in the journal once, in order
+      And no token and no stream key is in the journal
+
+  Rule: What is said is said once, also where nobody knows whether it arrived
+
+    Scenario: A process that dies while it greets a crowd, on a line that swallows answers
+      Given it is to be on air for 60s
+      And 9 viewers who write 18 messages from 5 s to 15 s
+      And from its 3rd on, the next POST /agent/stream/chat/send meets a dropped connection after its work was done
+      And from its 5th on, the next POST /agent/stream/chat/send meets status 503
+      And the process is killed 9 s into on_air
+      And the run is resumed 2s after its process has gone
+      When the agent goes live
+      Then it took 2 processes
+      And each viewer who wrote has been named by the agent once

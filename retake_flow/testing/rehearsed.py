@@ -179,9 +179,9 @@ class Rehearsal:
         """The agent's credentials file."""
         return self.folder / "retake" / "credentials.json"
 
-    def give_credentials(self, issued_by: str = RETAKE) -> None:
+    def give_credentials(self, issued_by: str = RETAKE, token: Secret = AGENT.token) -> None:
         """Write the credentials of the prepared agent."""
-        agent = Credentials(AGENT.token, agent_name=AGENT.name, user_db_id=AGENT.user_id, issued_by=issued_by)
+        agent = Credentials(token, agent_name=AGENT.name, user_db_id=AGENT.user_id, issued_by=issued_by)
         credentials.save(self.credentials, agent)
 
     def fault(self, fault: AnyFault) -> None:

@@ -11,6 +11,9 @@ from pytest_bdd import given, parsers, then
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import PreparedAgent
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.scene import Scene
+
+_NEW_TOKEN = Secret("rtk_another_token_1")
 
 
 @given("an agent with credentials")
@@ -74,6 +77,22 @@ def unsaveable(rehearsal: Rehearsal) -> None:
 def token(rehearsal: Rehearsal, token: str) -> None:
     """As by RETAKE_ACCESS_TOKEN."""
     rehearsal.token = Secret(token)
+
+
+@given(parsers.parse("the platform takes another token only from {after:g} s into {state} on"))
+def another_token(rehearsal: Rehearsal, after: float, state: str) -> None:
+    """Whatever comes with the old one is refused."""
+
+    def replace_token(scene: Scene) -> None:
+        next(iter(scene.platform.agents)).token = _NEW_TOKEN
+
+    rehearsal.intervene(state, after, replace_token)
+
+
+@given(parsers.parse("the operator has put the new token where the old one was {after:g} s into {state}"))
+def put_token(rehearsal: Rehearsal, after: float, state: str) -> None:
+    """In the credentials file."""
+    rehearsal.intervene(state, after, lambda _: rehearsal.give_credentials(token=_NEW_TOKEN))
 
 
 @then("the credentials are saved, readable by their owner alone")

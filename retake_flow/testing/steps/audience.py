@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -106,11 +107,14 @@ def each_asked(rehearsed: Rehearsed, brain: Brain) -> None:
     assert asked == [c["text"] for c in rehearsed.agent["chat"] if not c["agent"]]
 
 
-@then("the agent has written nothing twice")
-def nothing_twice(rehearsed: Rehearsed) -> None:
-    """What may have arrived is looked for first."""
-    own = [c["text"] for c in rehearsed.agent["chat"] if c["agent"]]
-    assert len(set(own)) == len(own)
+@then("each viewer who wrote has been named by the agent once")
+def named_once(rehearsed: Rehearsed) -> None:
+    """What may have arrived is looked for before it is said again, and what has not is said."""
+    chat = rehearsed.agent["chat"]
+    said = " ".join(c["text"] for c in chat if c["agent"])
+    names = {c["name"] for c in chat if not c["agent"]}
+    assert names
+    assert {name: len(re.findall(rf"\b{re.escape(name)}\b", said)) for name in names} == dict.fromkeys(names, 1)
 
 
 @then(parsers.parse("a message is in the journal {seconds:g} s after it was written, in the median"))
