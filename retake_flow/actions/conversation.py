@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from retake_flow.actions.deeds import LONGEST_TEXT, name_of
+from retake_flow.actions.deeds import LONGEST_TEXT, name_of, shown_id
 from retake_flow.actions.digests import Digests
 from retake_flow.actions.ledger import Ledger
 from retake_flow.actions.speech import Speech
@@ -177,7 +177,7 @@ class Conversation:
 def _plain(message: ChatMessage, newcomer: bool) -> Message:
     at = message.sent_at.astimezone(UTC) if message.sent_at else None
     return Message(
-        id=message.id,
+        id=shown_id(message.id),
         author=name_of(message),
         user_id=message.author_user_id,
         text=message.text[:LONGEST_TEXT],

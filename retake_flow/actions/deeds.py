@@ -6,15 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from retake_flow.api.chat import DEEDS, ChatMessage
+from retake_flow.controls import stripped
 from retake_flow.ports.actions import Noted
 
 LONGEST_NAME = 40
 LONGEST_TEXT = 2_000
+LONGEST_ID = 200
 
 
 def name_of(message: ChatMessage) -> str:
     """What the author of a message is called."""
     return " ".join((message.author_display_name or message.author_name).split())[:LONGEST_NAME] or "friend"
+
+
+def shown_id(key: str) -> str:
+    """An id as it is written down, where nobody pages by it."""
+    return stripped(key)[:LONGEST_ID]
 
 
 def events(message: ChatMessage, newcomer: bool) -> Iterator[Noted]:
@@ -34,7 +41,7 @@ def events(message: ChatMessage, newcomer: bool) -> Iterator[Noted]:
 
 def records(message: ChatMessage) -> Iterator[Noted]:
     """The records of one entry of the chat."""
-    about: dict[str, Any] = {"id": message.id, "author": name_of(message), "kind": message.kind}
+    about: dict[str, Any] = {"id": shown_id(message.id), "author": name_of(message), "kind": message.kind}
     paid = message.kind in ("tip", "trade")
     if paid:
         about["amount"] = message.amount or 0.0
@@ -44,7 +51,7 @@ def records(message: ChatMessage) -> Iterator[Noted]:
         yield "chat_deed", {**about, **({"side": message.side} if message.kind == "trade" else {})}
     if paid and message.amount is None:
         told = {**(message.tip or message.trade or {})}.get("amount")
-        yield "chat_unreadable", {"id": message.id, "what": "amount", "told": str(told)[:LONGEST_NAME]}
+        yield "chat_unreadable", {"id": about["id"], "what": "amount", "told": stripped(str(told))[:LONGEST_NAME]}
 
 
 def line(message: ChatMessage) -> str:

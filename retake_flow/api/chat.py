@@ -22,6 +22,7 @@ from retake_flow.errors import UnexpectedAnswer
 _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
 #: What people can do beside writing.
 DEEDS = frozenset({"follow", "trade"})
+_LONGEST_KIND = 40
 _SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one milliseconds
 
 
@@ -117,7 +118,7 @@ def read_message(entry: object) -> ChatMessage | None:
     name = stripped(identifier(author, "fusername") or identifier(data, "sender_username", "sender_display_name"))
     return ChatMessage(
         id=key,
-        kind=text(data, "type").strip().lower() or "message",
+        kind=" ".join(stripped(identifier(data, "type")).lower().split())[:_LONGEST_KIND] or "message",
         text=stripped(identifier(data, "text")),
         author_name=name,
         author_display_name=stripped(identifier(data, "sender_display_name")) or name,

@@ -65,6 +65,17 @@ def test_each_is_written_down_with_its_id():
     ]
 
 
+def test_what_is_written_down_commands_no_terminal():
+    """Neither an id, by which the chat is paged as it is, nor an amount that nobody can read."""
+    foul = "\x1b[2J\u202e\u009b31m7"
+    tip = entry("tip", "hi", tip_data={"amount": f"{foul} much"}, chat_event_id=foul)
+    message, unreadable = (fields for _, fields in deeds.records(tip))
+    assert tip.id == foul
+    assert message["id"] == unreadable["id"] == "7"
+    assert unreadable["told"] == "7 much"
+    assert len(deeds.shown_id("9" * 10_000)) == deeds.LONGEST_ID
+
+
 @pytest.mark.parametrize(
     ("message", "line"),
     [

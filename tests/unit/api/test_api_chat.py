@@ -157,6 +157,20 @@ anything = st.recursive(
 )
 
 
+def test_a_kind_is_one_plain_word_of_bounded_length() -> None:
+    """It is told to people and programs, like all that the platform says of a message."""
+    assert kind_of(" Tip ") == "tip"
+    assert kind_of("\x1b[31mred\u202e\u009b2Jalert\nx") == "redalert x"
+    assert kind_of("\x1b[2J") == "message"
+    assert len(kind_of("k" * 10_000)) == 40
+
+
+def kind_of(said: str) -> str:
+    """What is made of a type."""
+    (message,) = read_comments([observed(type=said)])
+    return message.kind
+
+
 @given(st.lists(st.dictionaries(fields, anything), max_size=5))
 def test_reading_a_page_loses_and_repeats_nothing(page: list[dict[str, Any]]) -> None:
     """Whatever the entries hold, those with an id come out once each, in the server's order or the reverse."""
