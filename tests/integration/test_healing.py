@@ -16,7 +16,7 @@ from retake_flow.studio.launcher import RUN_VARIABLE
 pytestmark = pytest.mark.real
 
 #: Seconds within which a stream is back on air after a kill; wide enough for a machine that does other things too.
-BACK_WITHIN = 20.0
+BACK_WITHIN = 30.0
 NOTICED_WITHIN = 12.0
 
 
