@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import stat
 import threading
 import time
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.real
 OPENING = "matrix: we are live"
 KILLED = -9
 AT_ONCE = 4
-PREPARED = 120
+PREPARED = 240
+ALL = os.environ.get("RETAKE_FLOW_CRASHES") == "all"
 # Small and short: what is tried is the journal, and the video only has to be there.
 GO_LIVE = (
     "run",
@@ -143,10 +145,21 @@ def _died_opening(journal: list[Record]) -> bool:
     return opened == ["action_started"]
 
 
-class Matrix:
-    """Tries all boundaries, several at once."""
+def _died_in(journal: list[Record]) -> list[str]:
+    """The states in which a runner died."""
+    return [record["state"] for record in journal if record["event"] == "run_resumed" and record["died"]]
 
-    def __init__(self, platform: RetakeTv, folder: Path, attempt: Try, names: str, agents: Iterator[int]) -> None:
+
+class Matrix:
+    """Tries all boundaries, several at once.
+
+    Of each write one side is tried, before and after it in turn; both with RETAKE_FLOW_CRASHES=all. Virtual time tries
+    both always. Where a state is named, only the boundaries before it: others try the rest.
+    """
+
+    def __init__(
+        self, platform: RetakeTv, folder: Path, attempt: Try, names: str, agents: Iterator[int], before: str
+    ) -> None:
         self.died: list[str] = []
         self.missed: list[str] = []
         self._failures: list[str] = []
@@ -155,6 +168,8 @@ class Matrix:
         self._attempt = attempt
         self._names = names
         self._agents = agents
+        self._before = before
+        self._over = False
         self._next = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -174,11 +189,13 @@ class Matrix:
         while True:
             with self._lock:
                 write = next(self._next)
-                first_missed = min((int(point[:-1]) for point in self.missed if point[-1] == "-"), default=write)
-                if write > first_missed + BEYOND or len(self._failures) > 5:
+                first_missed = min((int(point[:-1]) for point in self.missed), default=write)
+                if write > first_missed + BEYOND or len(self._failures) > 5 or self._over:
                     return
-            if self._tried(f"{write}-"):
-                self._tried(f"{write}+")
+            sides = "-+" if ALL else "+-"[write % 2]
+            for side in sides:
+                if not self._tried(f"{write}{side}"):
+                    break
 
     def _tried(self, die_at: str) -> bool:
         with self._lock:
@@ -193,6 +210,8 @@ class Matrix:
                 died = self._attempt(home, self._platform, agent, die_at)
                 if died or home.row()["outcome"]:
                     _check(home, self._platform, agent)
+                if self._before and any(self._before in state for state in _died_in(home.journal())):
+                    self._over = True
             except Exception as error:
                 with self._lock:
                     self._failures.append(f"{die_at}, {agent}: {error}\n{self._story(home)}")
@@ -211,25 +230,26 @@ def _registrations(platform: RetakeTv) -> Counter[int | None]:
 
 
 @pytest.mark.parametrize(
-    ("attempt", "names"),
-    [(_again, "again"), (_first_time, "first"), (_answered, "answered")],
+    ("attempt", "names", "before"),
+    [(_again, "again", ""), (_first_time, "first", ""), (_answered, "answered", "broadcast/pushing")],
     ids=["agent with credentials", "first time until asked", "first time once answered"],
 )
 def test_a_runner_killed_at_any_boundary_ends_as_if_it_had_not_been(
     attempt: Try,
     names: str,
+    before: str,
     platform: RetakeTv,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     record_property: Callable[[str, Any], None],
 ) -> None:
     """Same end; registered once, no key pushed twice, one opening message, credentials whole, no process left."""
-    before, began = _registrations(platform), time.monotonic()
-    matrix = Matrix(platform, tmp_path, attempt, names, itertools.count(0))
+    registered, began = _registrations(platform), time.monotonic()
+    matrix = Matrix(platform, tmp_path, attempt, names, itertools.count(0), before)
     matrix.play()
     report = platform.report()
     runs = len(matrix.died) + len(matrix.missed)
-    assert _registrations(platform) - before == ({} if attempt is _again else {200: runs})
+    assert _registrations(platform) - registered == ({} if attempt is _again else {200: runs})
     assert (report["keys"]["reused"], report["keys"]["refused_pushes"]) == (0, 0)
     assert report["broken_rules"] == []
     assert len(matrix.died) >= 10
