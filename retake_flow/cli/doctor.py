@@ -29,7 +29,7 @@ def doctor(args: argparse.Namespace) -> int:
     if found["install"]:
         terminal.say(f"\nInstall what is missing:\n    {found['install']}\n")
     if found["install_optional"]:
-        terminal.say(f"\nWithout the rest a stream is silent; to speak on it install:\n    {found['install_optional']}\n")
+        terminal.say(f"\nTo speak on a stream, which is silent without, install:\n    {found['install_optional']}\n")
     account = found["credentials"]
     terminal.say(f"{'ok     ' if account['ok'] else 'PROBLEM'}  credentials: {account['message']}")
     terminal.say(f"ok       platform: {found['platform']}")

@@ -82,7 +82,7 @@ async def connected(server, ear):
 async def eventually(condition):
     """Wait until a condition holds that tells nobody."""
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
 
 
@@ -142,9 +142,11 @@ def test_a_platform_without_real_time_is_asked_again_and_again(tmp_path):
     """A missing path is no defect: it is told, and tried again later."""
 
     async def scene(ear):
-        async with serve(Options(agents=(OWL,), viewers=(), realtime=False), tmp_path) as server:
-            async with realtime.opened(server.address, lambda: ROOMS, ear):
-                await ear.until(lambda heard: len(heard) > 1)
+        async with (
+            serve(Options(agents=(OWL,), viewers=(), realtime=False), tmp_path) as server,
+            realtime.opened(server.address, lambda: ROOMS, ear),
+        ):
+            await ear.until(lambda heard: len(heard) > 1)
         return ear
 
     assert play(scene).names()[:2] == ["lost", "lost"]
@@ -272,7 +274,7 @@ def test_nobody_but_the_platform_is_listened_to(origin):
     """Another host is refused before anything is sent."""
 
     async def scene(ear):
-        with pytest.raises(SettingsError, match="retake.tv or this machine"):
+        with pytest.raises(SettingsError, match=r"retake\.tv or this machine"):
             async with realtime.opened(origin, lambda: ROOMS, ear):
                 pass
 

@@ -99,7 +99,8 @@ def test_routes_are_labelled_with_event_guard_and_what_they_raise() -> None:
     """A route without a guard behind one that has is the `else`; one without an event is taken always."""
     routes = "stop: [{when: vars.n > 1, to: z}, {to: b, raise: [x, {event: y, after: 2s}]}], t: {to: z, tell: hidden}"
     states = f"a: {{always: [{{when: vars.n == 9, to: z}}], transitions: {{{routes}}}}}\nb: {{}}{END}"
-    assert labels(states) == ["always [vars.n == 9]", "stop [vars.n > 1]", "stop [else] / raise x, y after 2s", "t / tell"]
+    raised = "stop [else] / raise x, y after 2s"
+    assert labels(states) == ["always [vars.n == 9]", "stop [vars.n > 1]", raised, "t / tell"]
 
 
 @pytest.mark.parametrize("length", [40, 41, 500])

@@ -182,7 +182,7 @@ def test_what_is_wrong_with_a_secret_does_not_show_it(schema: dict[str, Any], va
 
 
 def test_a_schema_may_have_words_of_its_own() -> None:
-    """What a schema says of a mistake (`errorMessage`) goes before the words for its keyword, and means nothing else."""
+    """What a schema says of a mistake (`errorMessage`) goes before the words for its keyword."""
     schema = {"type": "string", "pattern": "^whsec_", "errorMessage": "a key begins with whsec_"}
     assert mismatch("owl", schema) == "does not fit: a key begins with whsec_"
     assert mismatch("whsec_a", schema) == ""
