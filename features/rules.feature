@@ -39,11 +39,13 @@ Feature: No path of a flow breaks a rule
       flow: owl
       extends: go-live.yaml
       states:
-        broadcast/pushing/on_air: {activities: {chat: null}}
+        broadcast/pushing/on_air:
+          activities: {chat: null}
+          transitions: {tip: null, chat.error.unauthorized: null}
       """
     When "check owl.yaml" is called
     Then it exits with 3 and says "breaks the platform's rule chat_read: chat is read as long as the stream is on air"
-    And it says "the run stays in broadcast/pushing/on_air on this path: "
+    And it says "the run stays in broadcast/pushing/on_air/share/puzzle on this path: "
 
   Scenario: An operator's own rule holds too
     Given the file house.rules.yaml holds

@@ -17,6 +17,8 @@ from flow_processes import Home, Record, RetakeTv, at_home, retake_tv, waited, w
 pytestmark = pytest.mark.real
 
 TOKEN = "rtk_chat_process_a_token_1"
+# Seconds; asking takes longer in the median. How soon it is on an idle machine, `benchmarks/chat.py` measures.
+_SOONER_THAN_ASKING = 1.0
 FLOW = """
 flow: chat
 initial: credentials
@@ -98,7 +100,7 @@ def test_five_hundred_messages_over_a_process_that_is_killed(
     read = [record for record in home.journal(run) if record["event"] == "chat_message"]
     assert [record["text"] for record in read] == texts
     if realtime:  # while the first process lived, once it had caught up
-        assert statistics.median(_reactions(report, read[125:250])) < 0.3
+        assert statistics.median(_reactions(report, read[125:250])) < _SOONER_THAN_ASKING
     assert " ".join(own).split() == [text[:4] for text in texts]
     assert TOKEN not in json.dumps(home.journal(run))
 
