@@ -97,10 +97,10 @@ class Declarations:
         return self.output(state) if state.do or state.ask is not None else None
 
     def event(self, occurrence: Occurrence) -> Mapping[str, Schema]:
-        """What an event holds that an activity's action has raised; nothing when something else happens."""
+        """What an event holds that an activity's action has raised, or that comes from outside; of others nothing."""
         scope, _, name = occurrence.place.rpartition(":")
         if not scope:
-            return {}
+            return {} if occurrence.place else self._flow.events.get(occurrence.name, {})
         spec = self._catalogue.get(self._flow.states[scope].activities[name].do)
         return spec.events.get(occurrence.name.removeprefix(f"{name}."), {}) if spec is not None else {}
 

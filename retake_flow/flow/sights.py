@@ -122,10 +122,15 @@ def _path(walk: Walk, sought: Expression, needed: int) -> tuple[str, ...]:
 
 def lookup(sight: Sight, declarations: Declarations, chain: Chain) -> Schema:
     """What a name is declared to be where an expression is met; {} when unknown."""
-    if chain[0] != "result":
+    if chain[0] not in ("result", "event"):
         return declarations.of(sight.root, chain) or {}
     found: list[Schema] = []
     for now in sight.occurrences:
-        result = declarations.result(now) if now is not None else None
-        found.append((inside(result, chain[1:]) or {}) if result is not None else {})
-    return found[0] if found and all(each == found[0] for each in found) else {}
+        brought = _event(now, declarations) if chain[0] == "event" else declarations.result(now) if now else None
+        found.append((inside(brought, chain[1:]) or {}) if brought is not None else {})
+    agreed = found[0] if found and all(each == found[0] for each in found) else {}
+    return agreed or declarations.of(sight.root, chain) or {}
+
+
+def _event(now: Occurrence | None, declarations: Declarations) -> Schema | None:
+    return {"type": "object", "properties": declarations.event(now)} if now is not None else None

@@ -61,3 +61,13 @@ def test_expressions_may_ask_for_the_time() -> None:
     assert codes("a: {set: {at: '{{ now + 5 }}'}, always: {when: now > 0, to: b}}\nb: {final: over}\n") == []
     assert codes("a: {set: {at: '{{ now.hour }}'}, always: b}\nb: {final: over}\n") == ["RF031"]
     assert codes("a: {always: [{when: now > 'noon', to: b}, {to: b}]}\nb: {final: over}\n") == ["RF043"]
+
+
+def test_the_types_of_its_fields_are_known() -> None:
+    """An amount is a number, so that it is not compared with a text on air; the same of events from outside."""
+    [told] = problems(HEARS % "tip: {when: event.amount > '100', to: b}")
+    assert (told.code, "never" in told.message or "number" in told.message) == ("RF043", True)
+    outside = "events: {tip: {amount: {type: number}}}\n"
+    route = "a: {transitions: {tip: {when: event.amount > '100', to: b}, stop: b}}\nb: {final: over}\n"
+    assert codes(route, head=outside) == ["RF043"]
+    assert codes(route.replace("'100'", "100"), head=outside) == []
