@@ -33,7 +33,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose help keeps our line breaks, as do those of the commands in it."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"formatter_class": _formatter, **options})
+        # No abbreviations: `--for` must not mean `--force` where there is no `--for`.
+        super().__init__(**{"formatter_class": _formatter, "allow_abbrev": False, **options})
 
 
 def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
