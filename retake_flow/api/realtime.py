@@ -69,6 +69,7 @@ async def _listen(origin: str, rooms: Callable[[], Sequence[str]], hearer: Heare
     while True:
         began = loop.time()
         reason = await _connection(origin, rooms, hearer)
+        _heed_cancellation()
         failures = 1 if loop.time() - began >= _STEADY else failures + 1
         hearer.lost(reason)
         await asyncio.sleep(min(_SOONEST * 2.0 ** min(failures - 1, 16), _LATEST) * random.uniform(0.75, 1.0))
@@ -86,6 +87,7 @@ async def _connection(origin: str, rooms: Callable[[], Sequence[str]], hearer: H
                 await client.connect(origin, transports=["websocket"], socketio_path=PATH, wait_timeout=int(_OPENS))
                 for room in rooms():
                     await client.emit("joinRoom", {"roomId": room})
+            _heed_cancellation()
             hearer.connected()
             return await over
         except TimeoutError:
@@ -96,6 +98,17 @@ async def _connection(origin: str, rooms: Callable[[], Sequence[str]], hearer: H
             return str(error) or type(error).__name__
         finally:
             await _end(client)
+
+
+def _heed_cancellation() -> None:
+    """End when that was wanted meanwhile.
+
+    The library waits by `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes in the moment
+    in which the waiting is over.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _session() -> aiohttp.ClientSession:

@@ -254,7 +254,9 @@ class _Pause:
 
     async def wait(self, clock: Clock, seconds: float) -> None:
         """Wait, unless it is broken off."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None) as self._limit:
-                await _pause(clock, 0.0 if self._broken_off else seconds)
-        self._limit = None
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as self._limit:
+                    await _pause(clock, 0.0 if self._broken_off else seconds)
+        finally:
+            self._limit = None

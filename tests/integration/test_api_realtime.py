@@ -7,6 +7,7 @@ import socket
 from contextlib import asynccontextmanager
 
 import pytest
+import socketio
 from aiohttp import web
 
 from retake_flow.api import realtime
@@ -136,6 +137,33 @@ def test_a_connection_that_breaks_comes_back(tmp_path):
         return ear
 
     assert play(scene).names() == ["connected", "lost", "connected", "message"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_who_leaves_in_the_moment_of_the_connection_is_not_kept(monkeypatch, refused):
+    """A cancellation that the library swallows, its waiting being over just then, ends the connection all the same."""
+
+    async def scene(ear):
+        waits, over = asyncio.Event(), asyncio.Event()
+
+        async def connect(*about, **more):
+            waits.set()
+            await asyncio.wait_for(over.wait(), 20)
+            if refused:
+                raise socketio.exceptions.ConnectionError("refused")
+
+        async def emit(*about, **more):
+            """Nobody is there."""
+
+        monkeypatch.setattr(socketio.AsyncClient, "connect", connect)
+        monkeypatch.setattr(socketio.AsyncClient, "emit", emit)
+        async with asyncio.timeout(20), realtime.opened("http://127.0.0.1:9", lambda: ROOMS, ear):
+            await waits.wait()
+            over.set()
+            await asyncio.sleep(0)
+        return ear
+
+    assert play(scene).heard == []
 
 
 def test_a_platform_without_real_time_is_asked_again_and_again(tmp_path):

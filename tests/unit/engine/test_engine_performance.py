@@ -232,6 +232,24 @@ def test_what_comes_up_during_a_round_is_seen_to_right_after_it() -> None:
     assert actions.times("a.work") == [0, 0, 10, 20]
 
 
+def test_to_hurry_while_the_activity_ends_is_no_mistake() -> None:
+    """What is being ended may still have news: they come too late, and that is all."""
+    late: list[str] = []
+
+    class HurriesAtItsEnd(Actions):
+        async def perform(self, call: Call) -> Completion:
+            def hurry() -> None:
+                call.hurry()
+                late.append("hurried")
+
+            if call.attempt == 1:
+                call.scope.callback(hurry)
+            return await super().perform(call)
+
+    as_task(activity("a.work", every=10.0), HurriesAtItsEnd(), within=5)
+    assert late == ["hurried"]
+
+
 def test_nothing_hurries_a_task_that_has_just_failed() -> None:
     """The pause after a failure, and one that was asked for, is kept to its end."""
     actions = Hurries(Unavailable("down"), Completion(), after=1.0)
