@@ -108,7 +108,6 @@ Feature: What goes wrong at retake.tv
       | POST /agent/rtmp               | status 401                 | does not accept the access token                                    |
       | POST /agent/stream/start       | status 401                 | does not accept the access token                                    |
       | GET /agent/stream/status       | status 401                 | does not accept the access token                                    |
-      | POST /agent/update-thumbnail   | status 401                 | does not accept the access token                                    |
       | GET /skill.json                | a redirect to another host | redirect to https://elsewhere.example/api/v1, which is not followed |
 
   Scenario Outline: A failure for good is given up with its reason
@@ -137,6 +136,18 @@ Feature: What goes wrong at retake.tv
       | POST /agent/rtmp               | a delay of 30 s               | no answer in time                          |
       | POST /agent/rtmp               | a dropped connection          | the connection broke before an answer came |
       | POST /agent/rtmp               | a redirect to another host    | which is not followed                      |
+
+  Scenario Outline: A stream that never comes about is a question in the end
+    Given every <call> meets <fault>
+    When the agent goes live
+    Then the run waits at trouble
+    And the question of trouble says "<words>"
+    And it was never on air
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | call                           | fault                         | words                                      |
       | POST /agent/stream/start       | status 500                    | failed on its own side                     |
       | POST /agent/stream/start       | status 503                    | failed on its own side                     |
       | POST /agent/stream/start       | status 429 with Retry-After 7 | asks to slow down                          |
@@ -149,13 +160,6 @@ Feature: What goes wrong at retake.tv
       | GET /agent/stream/status       | an HTML page                  | not JSON                                   |
       | GET /agent/stream/status       | a dropped connection          | the connection broke before an answer came |
       | GET /agent/stream/status       | a redirect to another host    | which is not followed                      |
-      | POST /agent/update-thumbnail   | status 500                    | failed on its own side                     |
-      | POST /agent/update-thumbnail   | status 503                    | failed on its own side                     |
-      | POST /agent/update-thumbnail   | status 429 with Retry-After 7 | asks to slow down                          |
-      | POST /agent/update-thumbnail   | an HTML page                  | not JSON                                   |
-      | POST /agent/update-thumbnail   | a delay of 30 s               | no answer in time                          |
-      | POST /agent/update-thumbnail   | a dropped connection          | the connection broke before an answer came |
-      | POST /agent/update-thumbnail   | a redirect to another host    | which is not followed                      |
       | GET /agent/stream/status       | a delay of 30 s               | did not see the stream live                |
       | GET /agent/stream/status       | status 429 with Retry-After 7 | did not see the stream live                |
 

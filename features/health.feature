@@ -5,7 +5,7 @@ Feature: How a stream does
     Given an agent with credentials
 
   Scenario: What the encoder sends is written down every ten seconds
-    Given it is to be on air for 2m
+    Given it is to be on air for 1m55s
     When the agent goes live
     Then the run is completed
     And studio.health was performed 11 times
