@@ -23,6 +23,7 @@ Feature: A flow of one's own in a few lines
       states:
         broadcast/pushing/on_air:
           activities: {chat: null}
+          transitions: {tip: null, chat.error.unauthorized: null}
       """
     When the agent goes live
     Then the run is completed

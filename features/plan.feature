@@ -15,16 +15,16 @@ Feature: A plan
       POST /agent/stream/start
       starts ffmpeg (encoder)
       GET /agent/stream/status, every 3s until result.is_live for 30s at most → is_live: true
-      scrot, POST /agent/update-thumbnail
+      scrot, ffmpeg, POST /agent/update-thumbnail
       POST /agent/stream/chat/send
       I'm live. What should we explore today?
       tells the operator
       every 3s, 8s when idle: GET /agent/stream/comments (chat)
-      every 3m: scrot, POST /agent/update-thumbnail (thumbnail)
+      every 3m: scrot, ffmpeg, POST /agent/update-thumbnail (thumbnail)
       every 30s: GET /agent/stream/status (health) → is_live: true
       timeout after 2h
       ends ffmpeg
-      ends xterm, openbox, Xvfb
+      ends xterm, openbox, pulseaudio, Xvfb
       POST /agent/stream/stop  (undoes broadcast/session)
       It ends completed after 2h0.4s.
       Questions  none

@@ -372,7 +372,8 @@ def says(called: Called, words: str) -> None:
 @then(parsers.parse("{place} was asked once"))
 def asked_once(rehearsed: Rehearsed, place: str) -> None:
     """Whatever happened after the answer."""
-    assert [record["gate"] for record in rehearsed.records("gate_opened")] == [f"{place}.1"]
+    gates = [record["gate"] for record in rehearsed.records("gate_opened")]
+    assert [gate for gate in gates if gate.startswith(f"{place}.")] == [f"{place}.1"]
 
 
 # --- diagrams -----------------------------------------------------------------------------------------------------
