@@ -24,6 +24,7 @@ Feature: A flow of one's own in a few lines
         broadcast/pushing/on_air:
           activities: {chat: null}
           transitions: {tip: null, chat.error.unauthorized: null}
+          states: {locked_out: null, new_token: null}
       """
     When the agent goes live
     Then the run is completed

@@ -27,7 +27,7 @@ Feature: A plan
       ends xterm, openbox, pulseaudio, Xvfb
       POST /agent/stream/stop  (undoes broadcast/session)
       It ends completed after 2h0.4s.
-      Questions  none
+      Questions  broadcast/pushing/on_air/asking:builder
       """
 
   Scenario: An agent that nobody has vouched for yet
