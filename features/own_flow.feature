@@ -38,7 +38,7 @@ Feature: Flows of one's own
     And retake.start_stream was performed 1 time
     And chat.send got
       | message | I'm live. What should we explore today? |
-    And the operator is told "Which direction?"
+    And the operator is told "I'm live at"
     And the run goes on
     When it is stopped
     And it goes on to its end
