@@ -28,9 +28,8 @@ FOLDER = Path("/tmp")  # fixed by X for all programs, whatever TMPDIR says
 _HELLO = struct.pack("<BxHHHHxx", ord("l"), 11, 0, 0, 0)
 _WELCOME = 1
 
-# A server that lives but does not answer for so long is given up; asked so often, in seconds.
+# A server that lives but does not answer for so long is given up.
 SILENCE_SECONDS = 4.0
-_ASKED_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +53,9 @@ class Display:
 
     async def ended(self) -> str:
         """Wait until the server ends, or has not answered for `SILENCE_SECONDS`, and say why."""
-        return await pulse.ended(self.process, self._silent(), f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
-
-    async def _silent(self) -> None:
-        """Wait until the server does not answer any more."""
-        answers = 0
-
-        async def ask() -> None:
-            nonlocal answers
-            while True:
-                answers += await _greets(int(self.name.removeprefix(":")), self.process.pid)
-                await asyncio.sleep(_ASKED_EVERY)
-
-        asking = asyncio.ensure_future(ask())
-        try:
-            await pulse.lost(SILENCE_SECONDS, lambda: answers)
-        finally:
-            asking.cancel()
+        number = int(self.name.removeprefix(":"))
+        unanswered = pulse.unanswered(SILENCE_SECONDS, lambda: _greets(number, self.process.pid))
+        return await pulse.ended(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
 
 
 def specification(number: int, size: str) -> ProcessSpec:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from retake_flow.studio.process import Process
 
 _LOOK_SECONDS = 0.25
+_ASKED_EVERY = 1.0  # seconds
+_DIES_WITHIN = 1.0  # seconds; a kill is slow only when the kernel itself is stuck
 
 Beat = Callable[[], object]
 
@@ -29,6 +31,28 @@ async def lost(within: float, *beats: Beat) -> None:
             seen[number] = now
 
 
+async def unanswered(within: float, ask: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until a server has not answered for `within` seconds.
+
+    Args:
+        within: How long its silence may be.
+        ask: Asks it once; true when it answers. It may wait for the answer for ever.
+    """
+    answers = 0
+
+    async def go_on_asking() -> None:
+        nonlocal answers
+        while True:
+            answers += await ask()
+            await asyncio.sleep(_ASKED_EVERY)
+
+    asking = asyncio.ensure_future(go_on_asking())
+    try:
+        await lost(within, lambda: answers)
+    finally:
+        asking.cancel()
+
+
 async def ended(process: Process, silence: Coroutine[Any, Any, None], silent: str) -> str:
     """Wait until a program ends or falls silent; one that hangs is killed.
 
@@ -46,6 +70,7 @@ async def ended(process: Process, silence: Coroutine[Any, Any, None], silent: st
         if death.done():
             return death.result()
         process.send_signal(signal.SIGKILL)  # it would not hear that it is asked, nor would those who wait for it
+        await process.exited(_DIES_WITHIN)  # so that whoever is told finds it dead
         return silent
     finally:
         death.cancel()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from retake_flow.errors import StudioError
+from retake_flow.studio import pulse
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
@@ -21,6 +23,15 @@ from retake_flow.studio.specification import ProcessSpec
 SINK: Final = "stream"
 RATE: Final = 44100  # samples per second, as the guide's silent track
 _LONGEST_ADDRESS = 107  # bytes of the path of a socket, fixed by the kernel
+
+# What a client of PulseAudio says first: a header of 20 bytes with the length, then, each behind its type, the command
+# AUTH (8), its number, the protocol's version, and a cookie that is not looked at.
+_AUTH = struct.pack(">cIcIcIcI256x", b"L", 8, b"L", 0, b"L", 32, b"x", 256)
+_HELLO = struct.pack(">Iixxxxxxxxxxxx", len(_AUTH), -1) + _AUTH
+_WELCOME = struct.pack(">cI", b"L", 2)  # REPLY
+
+# PulseAudio that lives but does not answer for so long is given up; sooner than an encoder that hears nothing.
+SILENCE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +87,27 @@ class Sound:
         return self.process is not None and self.process.alive
 
     @property
+    def dead(self) -> bool:
+        """Whether it was audible and is no more; one that was silent from the first does not come back."""
+        return self.process is not None and not self.process.alive
+
+    @property
     def input(self) -> AudioInput:
         """Where an encoder hears it."""
         return monitor(self.server, self.environment) if self.audible else SILENCE
 
     async def ended(self) -> str:
-        """Wait until PulseAudio ends, and say why; a silent sound never ends."""
+        """Wait until PulseAudio ends, or has not answered for `SILENCE_SECONDS`; a silent sound never ends.
+
+        Returns:
+            Why it is over, in words for a person.
+        """
         if self.process is None:
             await asyncio.Event().wait()
             return ""
-        return await self.process.ended()
+        address = self.server.removeprefix("unix:")
+        unanswered = pulse.unanswered(SILENCE_SECONDS, lambda: _greets(address))
+        return await pulse.ended(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
 
 
 def specification(folder: Path) -> ProcessSpec:
@@ -146,7 +168,7 @@ async def _server(launcher: Launcher, folder: Path) -> AsyncIterator[Process]:
 
     async def answers(_: Process) -> None:
         while True:
-            if _listens(address):
+            if await _greets(str(address)):
                 return
             await asyncio.sleep(0.01)
 
@@ -182,10 +204,18 @@ def monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
     )
 
 
-def _listens(address: Path) -> bool:
+async def _greets(address: str) -> bool:
+    """Whether PulseAudio takes us as a client."""
+    loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.setblocking(False)
-        return connection.connect_ex(str(address)) == 0
+        try:
+            await loop.sock_connect(connection, address)
+            await loop.sock_sendall(connection, _HELLO)
+            answer = await loop.sock_recv(connection, 64)
+        except OSError:
+            return False
+    return answer[20:25] == _WELCOME
 
 
 def _socket(folder: Path) -> Path:

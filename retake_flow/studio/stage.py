@@ -120,7 +120,7 @@ class Stage:
                 yield sound
             finally:
                 self._sound = None
-                if sound.process is not None and not sound.process.alive:
+                if sound.dead:
                     self._restored.clear()
 
     @asynccontextmanager
@@ -166,7 +166,7 @@ class Stage:
 
     async def _audio(self) -> AudioInput:
         """What the encoder hears; waits a moment for a sound that has died and may be there again."""
-        if self._sound is not None and not self._sound.audible:
+        if self._sound is not None and self._sound.dead:
             self._restored.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(SOUND_WITHIN):

@@ -52,7 +52,7 @@ def test_what_is_said_is_heard_and_the_voice_survives_a_kill(tmp_path: Path) -> 
         running.on_air()
         first = newest(folder)
         sent(running, first, 3.0)
-        assert say(home, running.run, "Good evening, everybody.") == ["voice", "screen"]
+        assert say(home, running.run, "Good evening, everybody, and welcome to the show.") == ["voice", "screen"]
         assert say(home, running.run, "Written only", "--chat") == ["chat"]
         sent(running, first, 2.0)
 
@@ -66,7 +66,7 @@ def test_what_is_said_is_heard_and_the_voice_survives_a_kill(tmp_path: Path) -> 
         waited(lambda: newest(folder) != first, "a second recording")
         second = newest(folder)
         sent(running, second, 2.0)
-        assert "voice" in say(home, running.run, "And here I am again.")
+        assert "voice" in say(home, running.run, "And here I am again, after a little silence.")
         sent(running, second, 2.0)
         assert home.call("stop", running.run).code == 0
         assert running.finish() == 0
@@ -77,9 +77,10 @@ def test_what_is_said_is_heard_and_the_voice_survives_a_kill(tmp_path: Path) -> 
         quiet = [level for at, level in levels(recording) if not begins - 1.1 < at < ends + 1.6]
         assert begins > 1.0
         assert max(quiet) < SILENT < HEARD
-        assert 0.5 <= ends - begins < 8.0
+        assert 1.0 <= ends - begins < 8.0
         assert longest_gap(recording, "v") < 10 * FRAME
     assert report["broken_rules"] == []
+    assert (report["keys"]["issued"], report["keys"]["used"], report["keys"]["reused"]) == (2, 2, 0)
     said = [record for record in home.journal() if record["event"] == "said"]
     assert [record["how"] for record in said] == [["voice", "screen"], ["chat"], ["voice", "screen"]]
     gone(running.run)

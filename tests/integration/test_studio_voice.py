@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,6 +134,35 @@ def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marke
     assert left(marker) == []
 
 
+def test_a_sound_that_hangs_is_given_up_and_an_encoder_waits_for_the_next(marker: str, tmp_path: Path) -> None:
+    """PulseAudio that lives and does not answer is killed and told within 6 s, as one that has died."""
+    stage = Stage(Launcher(marker, os.environ), tmp_path / "studio")
+
+    async def run() -> float:
+        async with stage.display("320x240"):
+            async with stage.sound() as sound:
+                assert sound.process is not None
+                began = time.monotonic()
+                sound.process.send_signal(signal.SIGSTOP)
+                async with asyncio.timeout(20):
+                    assert await sound.ended() == "pulseaudio has not answered for 4 s"
+                took = time.monotonic() - began
+            async with listening(marker, tmp_path) as ingest, asyncio.TaskGroup() as group:
+                pushing = group.create_task(pushed(ingest))
+                async with stage.sound():
+                    await pushing
+        return took
+
+    async def pushed(ingest: Ingest) -> None:
+        async with stage.encoder(ingest.push_url):
+            await stage.speak("I am back.")
+        await ingest.process.ended()
+
+    assert asyncio.run(run()) < 6.0
+    heard(tmp_path / "recording.flv")
+    assert left(marker) == []
+
+
 def test_without_pulseaudio_the_sound_is_ready_and_silent(marker: str, tmp_path: Path) -> None:
     """A machine without it streams with a silent track; what is to be spoken is refused with the reason."""
     stage = Stage(Launcher(marker, {"PATH": str(tmp_path)}), tmp_path / "studio")
@@ -145,6 +175,30 @@ def test_without_pulseaudio_the_sound_is_ready_and_silent(marker: str, tmp_path:
                 await stage.speak("hello")
 
     asyncio.run(run())
+
+
+def test_without_pulseaudio_a_stream_has_a_silent_track(
+    marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder does not wait for a sound that cannot come, and sends one that nobody hears."""
+    monkeypatch.setattr("retake_flow.studio.stage.SOUND_WITHIN", 600.0)
+    path = tmp_path / "bin"
+    path.mkdir()
+    for name in ("Xvfb", "ffmpeg", "setpriv", "xkbcomp", "sh"):
+        (path / name).symlink_to(str(shutil.which(name)))
+    stage = Stage(Launcher(marker, {**os.environ, "PATH": str(path)}), tmp_path / "studio")
+
+    async def run() -> None:
+        async with listening(marker, tmp_path) as ingest, stage.display("320x240"), stage.sound() as sound:
+            assert sound.value["sound"] == "silent"
+            async with asyncio.timeout(60), stage.encoder(ingest.push_url):
+                await seconds_sent(stage, 2.0)
+            await ingest.process.ended()
+
+    asyncio.run(run())
+    measured = levels(tmp_path / "recording.flv")
+    assert measured
+    assert max(level for _, level in measured) < SILENT
 
 
 def test_a_text_is_data_for_a_program_of_the_operators(marker: str, tmp_path: Path) -> None:

@@ -45,6 +45,44 @@ def test_what_moves_now_and_then_is_not_lost() -> None:
     assert 65.0 <= run(scene()) <= 65.6
 
 
+def test_a_server_that_answers_now_and_then_is_not_given_up() -> None:
+    """Nor is one that is asked and takes its time; one whose last answer never comes is."""
+
+    async def scene() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        async def ask() -> bool:
+            if loop.time() - began > 30.0:
+                await asyncio.Event().wait()
+            await asyncio.sleep(1.5)
+            return True
+
+        await pulse.unanswered(4.0, ask)
+        return loop.time() - began
+
+    assert 34.0 <= run(scene()) <= 36.5
+
+
+def test_a_server_that_refuses_does_not_answer() -> None:
+    """It is asked again and again, and given up after the same time."""
+    asked = count()
+
+    async def scene() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        async def ask() -> bool:
+            next(asked)
+            return False
+
+        await pulse.unanswered(4.0, ask)
+        return loop.time() - began
+
+    assert 4.0 <= run(scene()) <= 4.5
+    assert next(asked) >= 4
+
+
 def test_sleep_of_our_own_is_nobodys_fault() -> None:
     """When this process does not get to look, nothing is missed."""
 
