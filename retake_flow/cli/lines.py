@@ -48,7 +48,8 @@ def _undone(record: Record) -> str:
 
 def _run_ended(record: Record) -> str:
     reason = f": {record['reason']}" if record["reason"] else ""
-    return f"{record['outcome']} in {record['state'] or 'no state'}{reason}"
+    place = "" if record["state"] == record["outcome"] else f" in {record['state'] or 'no state'}"
+    return f"{record['outcome']}{place}{reason}"
 
 
 def _asked(record: Record) -> str:

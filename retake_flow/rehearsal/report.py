@@ -20,6 +20,8 @@ def build(platform: Platform) -> dict[str, Any]:
 class _Report:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        # Whose words are an agent's, in whatever chat they stand.
+        self._people = [agent.person for agent in platform.agents if not agent.neighbour]
 
     def build(self) -> dict[str, Any]:
         platform = self._platform
@@ -65,6 +67,7 @@ class _Report:
             "name": agent.name,
             "user_id": agent.user_id,
             "verified": agent.verified,
+            "neighbour": agent.neighbour,
             "is_live": self._platform.is_live(agent),
             "sessions": [self._session(session) for session in agent.sessions],
             "status_polls": _polls(agent.status_polls),
@@ -98,7 +101,7 @@ class _Report:
             "id": comment.id,
             "t": self._since(comment.at),
             "name": comment.author.name,
-            "agent": comment.author == agent.person,
+            "agent": comment.author in self._people,
             "type": comment.type,
             "text": scrub(comment.text),
         }

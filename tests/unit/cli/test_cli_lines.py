@@ -47,6 +47,8 @@ T = "2026-01-01T12:34:56.789Z"
          ["← x.y: too long"]),
         ({"event": "undo_finished", "state": "a", "action": "x.y", "outcome": "done"}, ["← x.y: done"]),
         ({"event": "run_ended", "run": "r", "outcome": "completed", "state": "z", "reason": ""}, ["completed in z"]),
+        ({"event": "run_ended", "run": "r", "outcome": "nobody", "state": "nobody", "reason": "all sleep"},
+         ["nobody: all sleep"]),
         ({"event": "run_ended", "run": "r", "outcome": "killed", "state": "", "reason": "killed"},
          ["killed in no state: killed"]),
         ({"event": "action_finished", "state": "a", "outcome": "done"}, []),

@@ -40,11 +40,24 @@ def test_a_rehearsal_is_told_in_few_lines() -> None:
         "on air        after 2.5 s, 3 viewers",
         "thumbnails    2, the first 0.3 s after going live",
         "/t/2.png",
-        "chat          1 comments, 1 messages of the agent",
+        "chat          1 comment, 1 message of the agent",
         "owl: I'm live.",
         "ann: hi there",
         "recording     h264 1280x720 yuv420p + aac, 300 frames, 30.0/s, 10.0 s",
         "/r/1.flv",
+    ]
+
+
+def test_what_the_agent_wrote_to_a_neighbour_is_told_of_the_neighbour() -> None:
+    """Its message there is counted; streams of others, keys that are none and chats without it are not told."""
+    lark = {**AGENT, "name": "day-lark", "neighbour": True, "thumbnails": []}
+    fox = {**lark, "name": "red-fox", "chat": [{"name": "ann", "text": "hi", "agent": False}]}
+    keys = {"issued": 0, "used": 0, "reused": 0}
+    assert told(agents=[{"sessions": [], "thumbnails": [], "chat": []}, lark, fox], keys=keys) == [
+        "The rehearsal took 1m15s and 42 calls.",
+        "chat of day-lark 1 comment, 1 message of the agent",
+        "owl: I'm live.",
+        "ann: hi there",
     ]
 
 

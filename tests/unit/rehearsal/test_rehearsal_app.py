@@ -9,6 +9,7 @@ import pytest
 from retake_flow.rehearsal.app import create_app
 from retake_flow.rehearsal.crowd import Crowd
 from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.script import Cue
 from retake_flow.rehearsal.socket_faults import SocketFault
 from retake_flow.rehearsal.stream_faults import StreamFault
@@ -406,6 +407,16 @@ def test_a_wrong_order_of_the_director_changes_nothing(platform, request_):
     assert answer.json()["error"]
     assert platform.options == options
     assert platform.faults.pending == 0
+
+
+def test_the_report_tells_what_an_agent_wrote_to_a_neighbour(make):
+    """A neighbour is named as one, and which of the words in its chat are those of an agent that is rehearsed."""
+    platform = make(neighbours=(Neighbour("day-lark", user_id="user_lark"),))
+    said = {"json": {"message": "Hello!", "destination_user_id": "user_lark"}}
+    assert calls(platform, ("POST /agent/stream/chat/send", said))[0].status_code == 200
+    ours, lark = call(platform, "GET /_rehearsal/report").json()["agents"]
+    assert (ours["neighbour"], lark["neighbour"]) == (False, True)
+    assert [(c["name"], c["agent"]) for c in lark["chat"]] == [("Night Owl", True)]
 
 
 def test_the_report_tells_the_story_without_secrets(make, clock):
