@@ -21,7 +21,7 @@ Feature: Looking around
     Then the run is completed
     And the operator is told "On air: red-fox (12 watching), day-lark (3 watching)"
     And the operator is told "New: wren"
-    And the operator is told "Growing: FOX (+140 %), LARK (-3 %)"
+    And the operator is told "Trending: FOX (+140 %), LARK (-3 %)"
 
   Scenario: Nobody has to be anybody to look around
     Given an agent that was never registered
@@ -45,7 +45,7 @@ Feature: Looking around
     Then the run is completed
     And the operator is told "On air: day-lark (3 watching)"
     And the operator is told "New: not known"
-    And the operator is told "Growing: not known"
+    And the operator is told "Trending: not known"
 
   Scenario: A platform that tells nothing
     Given every GET /users/live/ meets status 503

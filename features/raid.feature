@@ -27,7 +27,7 @@ Feature: A raid
       | day-lark | 3       |
       | red-fox  | 12      |
     And the input agent is day-lark
-    And the input messages is ["Good morning!", "Those songs are lovely.", "See you.", "One too many."]
+    And the input messages is ["Good morning!", "Those songs are lovely.", "See you."]
     When the agent goes live
     Then the run is completed
     And the agent wrote to day-lark
@@ -75,13 +75,30 @@ Feature: A raid
     And the input agent is <agent>
     When the agent goes live
     Then the run is nobody
+    And the reason says "<reason>"
     And POST /agent/stream/chat/send was never called
 
     Examples:
-      | agent     |
-      | night-owl |
-      | red-wren  |
-      | ""        |
+      | agent     | reason                          |
+      | night-owl | night-owl is this agent itself  |
+      | red-wren  | there is no red-wren            |
+      | ""        | nobody else is on air           |
+
+  Scenario: Who is not there is not sought again
+    Given the input agent is red-wren
+    When the agent goes live
+    Then the run is nobody
+    And GET /users/streamer/red-wren was called 1 time
+
+  Scenario: A short failure of the platform is waited out
+    Given these agents are on air
+      | name     | viewers |
+      | day-lark | 3       |
+    And the input agent is day-lark
+    And the next GET /users/streamer/day-lark meets status 503
+    When the agent goes live
+    Then the run is completed
+    And GET /users/streamer/day-lark was called 2 times
 
   Scenario: There is something to say, or nobody is sought
     Given the input messages is []

@@ -127,7 +127,14 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
 def _worded(worst: ValidationError) -> str:
     """What is said of a value: what the schema has to say itself (`errorMessage`), or jsonschema's words."""
     own = worst.schema.get("errorMessage") if isinstance(worst.schema, Mapping) else None
-    return f"{own}" if own else worst.message
+    if own:
+        return f"{own}"
+    match worst.validator:
+        case "maxItems" | "minItems" if isinstance(worst.instance, list):
+            limit = "at most" if worst.validator == "maxItems" else "at least"
+            return f"there are {len(worst.instance)} entries, and there must be {limit} {worst.validator_value}"
+        case _:
+            return worst.message
 
 
 def flaw(schema: Mapping[str, Any]) -> str:

@@ -202,6 +202,7 @@ _KEYWORDS: Mapping[str, Callable[[Any], _Check]] = {
     "minLength": _limit(str, lambda data, least: len(data) >= least),
     "maxLength": _limit(str, lambda data, most: len(data) <= most),
     "minItems": _limit(list, lambda data, least: len(data) >= least),
+    "maxItems": _limit(list, lambda data, most: len(data) <= most),
     "minProperties": _limit(dict, lambda data, least: len(data) >= least),
     "minimum": _limit((int, float), lambda data, least: data >= least, whole=False),
     "maximum": _limit((int, float), lambda data, most: data <= most, whole=False),

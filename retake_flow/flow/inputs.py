@@ -34,7 +34,7 @@ def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
     problems = [f"the flow {flow.name!r} has no input {name!r} ({hint})" for name, hint in found.unknown.items()]
     problems += refused.values()
     problems += [f"the input {name!r} {said}" for name, said in found.unfit.items()]
-    problems += [f"the input {name!r} is missing; {_ways(flow.inputs[name])}" for name in found.missing]
+    problems += [_missing(flow.inputs[name]) for name in found.missing]
     if problems:
         raise InputError("\n".join(problems))
     return found.values
@@ -91,6 +91,13 @@ def _refused(declared: Input | None) -> str:
         said = f"the input {declared.name!r} is secret, and others can read the command line"
         return f"{said}; {_ways(declared)}"
     return ""
+
+
+def _missing(declared: Input) -> str:
+    """What a person is told of an input that has to be given: what it is, and how."""
+    about = str(declared.schema.get("description", "")).strip()
+    said = f"the input {declared.name!r} is missing; {_ways(declared)}"
+    return f"{said}. It is: {about}" if about else said
 
 
 def _ways(declared: Input) -> str:

@@ -29,6 +29,8 @@ _PROPERTY: Schema = {
     "pattern": {"type": "string"},
     "minLength": {"type": "integer", "minimum": 0},
     "maxLength": {"type": "integer", "minimum": 0},
+    "minItems": {"type": "integer", "minimum": 0},
+    "maxItems": {"type": "integer", "minimum": 0},
     "minimum": {"type": "number"},
     "maximum": {"type": "number"},
     "items": {"type": "object"},

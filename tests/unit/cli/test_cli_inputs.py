@@ -39,6 +39,12 @@ def run(command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyP
     return store.find("last")
 
 
+def test_too_many_words_for_a_raid_are_refused_at_once(command: Command) -> None:
+    """None is dropped without a word: the flow begins with three messages at most."""
+    said = command("run", "raid.yaml", "--set", 'messages=["a", "b", "c", "d"]')
+    assert (said.code, "the input 'messages' does not fit: there are 4 entries" in said.err) == (2, True)
+
+
 def test_a_secret_is_read_again(command: Command, store: Runs, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no secret stays as it was when the run began."""
     monkeypatch.setenv("OWL_KEY", KEY)

@@ -110,6 +110,16 @@ def test_an_object_has_what_its_schema_requires() -> None:
     assert mismatch({}, {"type": "object", "required": True}) == ""
 
 
+@pytest.mark.parametrize(("value", "said"), [
+    ([], "does not fit: there are 0 entries, and there must be at least 1"),
+    (["a"], ""),
+    (["a", "b", "c"], "does not fit: there are 3 entries, and there must be at most 2"),
+])  # fmt: skip
+def test_lists_have_as_many_entries_as_they_may(value: list[str], said: str) -> None:
+    """How many there are and how many there may be is said, not the entries."""
+    assert mismatch(value, {"type": "array", "minItems": 1, "maxItems": 2}) == said
+
+
 def test_words_of_ours_are_none_of_json_schema() -> None:
     """A schema with `secret` and `optional` is one; one with a `$ref` that leads nowhere or a wrong type is told."""
     assert flaw({"type": "string", "secret": True, "optional": True, "default": 3, "format": "post"}) == ""

@@ -73,6 +73,8 @@ _PIECES = st.fixed_dictionaries(
         "pattern": st.sampled_from(["^a", "b$", "(", 1]),
         "minLength": st.sampled_from([0, 2, -1, 1.5, True]),
         "maxLength": st.sampled_from([0, 2]),
+        "minItems": st.sampled_from([0, 1, -1]),
+        "maxItems": st.sampled_from([0, 1, "1"]),
         "minimum": st.sampled_from([0, 1.5, "1"]),
         "maximum": st.sampled_from([1, 10]),
         "multipleOf": st.sampled_from([2]),

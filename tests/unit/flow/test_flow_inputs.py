@@ -97,6 +97,13 @@ def test_a_required_input_must_be_given() -> None:
         resolve(flow, {})
 
 
+def test_what_a_missing_input_is_for_is_told() -> None:
+    """Whoever has to give it is told what it is, in the flow's words."""
+    flow = flow_of("a: {final: ok}", head="inputs: {page: {type: string, description: Where it is seen.}}\n")
+    with pytest.raises(InputError, match=r"the input 'page' is missing; give it with --set page=…\. It is: Where it"):
+        resolve(flow, {})
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     """Every wrong input is named in one error."""
     with pytest.raises(InputError) as raised:

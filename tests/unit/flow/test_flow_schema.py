@@ -59,7 +59,18 @@ def test_every_key_of_the_language_is_explained() -> None:
         if part.get("additionalProperties") is False
         for name, item in part["properties"].items()
     ]
-    constraints = {"enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "items", "examples"}
+    constraints = {
+        "enum",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "items",
+        "examples",
+    }
     silent = {name for name, item in words if "description" not in item and "$ref" not in item} - constraints
     assert silent == set()
 
