@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -34,6 +35,10 @@ _HINT = (
 _PLACES = (
     "`command` names it from the folder of the flow's file when there is a `/` in it, else it is sought on the PATH"
 )
+
+_RUNS = "the program in `command` runs in the folder of the flow's file, so a script is named from there"
+_SCRIPTS = (".py", ".sh", ".js")
+_PATHS = ("/", "./", "../")
 
 Note = Callable[..., None]
 
@@ -67,6 +72,25 @@ def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
         said = "is not there or may not be executed" if "/" in name else "is not installed"
         raise MissingProgram(f"{place}, which is to answer chat, {said}", hint=_PLACES)
     return place
+
+
+def script(arguments: Sequence[object], folder: Path) -> None:
+    """Make sure that the script is there that the program of a command is to run: its first argument that is no option.
+
+    An argument counts as a script by its ending or, when it comes first, by beginning as a path does; others may be
+    anything, such as the name of a model or a file that is yet to be written.
+
+    Raises:
+        MissingProgram: It is not there.
+    """
+    words = [word for word in arguments if not (isinstance(word, str) and word.startswith("-"))]
+    if not words or not isinstance(words[0], str) or "{{" in words[0]:
+        return
+    named, path_like = words[0], words[0] is arguments[0] and words[0].startswith(_PATHS)
+    if (named.endswith(_SCRIPTS) and not any(map(str.isspace, named))) or path_like:
+        place = (folder / named).absolute()
+        if not os.path.exists(place):
+            raise MissingProgram(f"{place}, which is to answer chat, is not there", hint=_RUNS)
 
 
 class Brain:

@@ -23,6 +23,8 @@ from retake_flow.settings import is_loopback
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _PAUSES: Final = (0.5, 1.5)  # seconds before a request that surely was not delivered is sent again
 _BUSY: Final = (429, 503)
+_NOTHING_THERE: Final = (404, 405, 410)  # most likely it is the address that is wrong
+_LONGEST_PATH: Final = 100  # characters of it that are named
 
 
 class Refused(ResponderFailed):
@@ -120,7 +122,10 @@ class Connection:
             pauses.pop()
             return after
         if not 200 <= reply.status < 300:
-            failure = Refused(f"{self.host} {_refusal(reply)}")
+            asked = self.host
+            if reply.status in _NOTHING_THERE:
+                asked = f"the responder's `url`, {self.host}{_path(self._url)},"
+            failure = Refused(f"{asked} {_refusal(reply)}")
             failure.retry_after = after
             raise failure
         return reply
@@ -152,6 +157,11 @@ def _host(url: str) -> str:
             hint="it begins with https://, or with http:// when it is on this machine, and has no password in it",
         )
     return f"{parts.hostname}{port}"
+
+
+def _path(url: str) -> str:
+    """The path of an address, for messages: without its query, and none where a secret was filled in."""
+    return shown(urlsplit(url).path.encode(), _LONGEST_PATH) if scrub(url) == url else ""
 
 
 def _refusal(reply: Reply) -> str:

@@ -31,10 +31,11 @@ def missing(settings: Mapping[str, Any], folder: Path, environment: Mapping[str,
 
 def _checks(settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> Iterator[Check]:
     match settings:
-        case {"command": [str(name), *_]}:
-            from retake_flow.responders.brain import program
+        case {"command": [str(name), *arguments]}:
+            from retake_flow.responders.brain import program, script
 
             yield partial(program, name, folder, environment)
+            yield partial(script, arguments, folder)
         case {"module": str(name)}:
             from retake_flow.responders.function import function
 

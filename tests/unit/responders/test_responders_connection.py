@@ -10,6 +10,7 @@ import pytest
 from responder_samples import Service
 
 from retake_flow.errors import ResponderFailed
+from retake_flow.redact import Secret
 from retake_flow.responders.connection import Connection, Refused, Reply
 from retake_flow.responders.replies import LONGEST
 from retake_flow.simulation.virtual_time import run
@@ -147,6 +148,24 @@ def test_what_is_no_success_is_said_in_a_sentence(answer: httpx.Response, said: 
     assert said in message
     assert "\x1b" not in message
     assert "secret page" not in message
+
+
+@pytest.mark.parametrize("status", [404, 405, 410])
+@pytest.mark.parametrize(
+    ("url", "place"), [(URL, "owl.example/chat"), ("https://owl.example/hooks/that-nobody-may-see", "owl.example")]
+)
+def test_where_nothing_is_the_address_is_named(status: int, url: str, place: str) -> None:
+    """By its path, without the query; by the host alone where a secret is in it."""
+    secret = Secret("that-nobody-may-see")
+
+    async def main() -> None:
+        async with Connection(url, 20.0, Service(httpx.Response(status))) as connection:
+            await connection.post(b"{}", {})
+
+    with pytest.raises(Refused) as raised:
+        run(main())
+    assert raised.value.message == f"the responder's `url`, {place}, refused with status {status}"
+    assert secret.reveal() not in raised.value.message
 
 
 def test_no_error_holds_the_request() -> None:

@@ -25,10 +25,19 @@ MODEL = {"url": "https://owl.example/v1", "model": "m"}
         ({"openai": MODEL}, []),
         ({"greeter": {}}, []),
         ({"command": ["sh"]}, []),
+        ({"command": ["sh", "nobrain.sh"]}, ["nobrain.sh, which is to answer chat, is not there"]),
+        ({"command": ["sh", "-u", "nobrain.py", "x"]}, ["nobrain.py, which is to answer chat, is not there"]),
+        ({"command": ["sh", "./nobrain"]}, ["nobrain, which is to answer chat, is not there"]),
+        ({"command": ["sh", "/no/brain"]}, ["/no/brain, which is to answer chat, is not there"]),
+        ({"command": ["sh", "owl.sh", "./written-later", "later.py"]}, []),
+        ({"command": ["sh", "-c", "cat no/brain; ./no.sh"]}, []),
+        ({"command": ["sh", "maker/model", "--log", "./x.log"]}, []),
+        ({"command": ["sh", "--log", "./x.log"]}, []),
     ],
 )  # fmt: skip
 def test_all_that_is_not_there_is_told(tmp_path: Path, said: dict[str, Any], told: list[str]) -> None:
     """Each in a sentence of its own, all with the exit code for what is missing."""
+    (tmp_path / "owl.sh").touch()
     found = list(missing(said, tmp_path, {"SET": "a-key", "PATH": "/bin:/usr/bin"}))
     assert [part in error.message for part, error in zip(told, found, strict=True)] == [True] * len(told)
     assert {error.exit_code for error in found} <= {6}
