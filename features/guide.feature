@@ -41,7 +41,7 @@ Feature: The platform's guide
     And the run is resumed 2h after its process has gone
     When the agent goes live
     Then the run is failed
-    And the reason says "does not want to go live by a guide that has changed"
+    And the reason says "the operator does not want to go live by it"
     And POST /agent/rtmp was never called
 
   Scenario: A guide that has not changed is no question

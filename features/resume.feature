@@ -14,6 +14,7 @@ Feature: Runs that go on
     And 2 stream keys were issued and 2 used, none of them twice
     And the agent wrote
       | I'm live. What should we explore today? |
+      | What would you like to see next?        |
     And POST /agent/stream/start was called 2 times
     And no rule of the platform was broken
     And it leaves nothing behind
