@@ -78,7 +78,7 @@ def test_whatever_is_killed_the_stream_is_back(tmp_path: Path) -> None:
         assert left(running.run) == []
 
 
-@pytest.mark.parametrize(("name", "word"), [("ffmpeg", "-progress"), ("Xvfb", "")])
+@pytest.mark.parametrize(("name", "word"), [("ffmpeg", "-progress"), ("Xvfb", ""), ("pulseaudio", "")])
 def test_what_hangs_is_replaced_like_what_is_dead(tmp_path: Path, name: str, word: str) -> None:
     """A program that lives and does not work is noticed within seconds, and nothing of it is left."""
     with at_home(tmp_path) as home:
@@ -89,6 +89,7 @@ def test_what_hangs_is_replaced_like_what_is_dead(tmp_path: Path, name: str, wor
         running.process.send_signal(signal.SIGINT)
         assert running.finish() == 130
         ended = [r["reason"] for r in running.records if r["event"] == "activity_ended" and r["outcome"] == "exited"]
+        ended += [r["message"] for r in running.records if r["event"] == "error" and r["kind"] == "exited"]
         assert any(reason.startswith(f"{name} has ") for reason in ended)
         assert left(running.run) == []
 
