@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from retake_flow.errors import UsageError
 from retake_flow.testing.flaws import Flawed
 from retake_flow.testing.suite import Suite
+from retake_flow.wiring.folders import work_folder
 
 _OURS: Final = ("--disable-plugin-autoload", "-p", "pytest_bdd.plugin", "-p", "no:cacheprovider", "-p", "no:terminal")
 _VARIABLES: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
@@ -41,9 +41,9 @@ def play(suite: Suite, features: Sequence[Path], select: str = "") -> None:
     folders = [str(path if path.is_dir() else path.parent) for path in (path.resolve() for path in features)]
     common = os.path.commonpath(folders)
     said = io.StringIO()
-    with TemporaryDirectory(prefix="retake-flow-") as scratch, _undisturbed():
+    with work_folder() as scratch, _undisturbed():
         arguments = [*_OURS, "-c", os.devnull, "--rootdir", common, "--confcutdir", common, "-p", "no:warnings"]
-        arguments += ["--import-mode", "importlib", "--basetemp", os.path.join(scratch, "tests"), "-k", select]
+        arguments += ["--import-mode", "importlib", "--basetemp", str(scratch / "tests"), "-k", select]
         with redirect_stdout(said), redirect_stderr(said):
             code = pytest.main([*arguments, *(str(path.resolve()) for path in features)], plugins=[suite])
     if suite.interrupted:

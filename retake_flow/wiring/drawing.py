@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from retake_flow.errors import MissingProgram, StudioError
 from retake_flow.settings import inherited
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
+from retake_flow.wiring.folders import work_folder
 
 _WITHIN = 60.0
 _HINT = "run: " + programs.install_command([programs.Program("dot", "graphviz", "diagrams")])
@@ -22,8 +20,8 @@ async def draw(graph: str, form: str) -> bytes:
         MissingProgram: Graphviz is not installed.
         StudioError: It refused the graph.
     """
-    with tempfile.TemporaryDirectory(prefix="retake-flow-") as folder:
-        source = Path(folder) / "flow.dot"
+    with work_folder() as folder:
+        source = folder / "flow.dot"
         source.write_text(graph, encoding="utf-8")
         command = ("dot", f"-T{form}", *(("-Gdpi=96",) if form == "png" else ()), str(source))
         try:

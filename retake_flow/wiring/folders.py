@@ -1,4 +1,4 @@
-"""The temporary folder of a run, and those that killed runs have left."""
+"""The temporary folder of a process, and those that killed ones have left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = re.compile(r"retake-flow-(\d+)-.+")
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """A folder for as long as a run lasts. A run that is killed cannot remove its own: the next one does."""
+    """A folder for as long as its work lasts. A process that is killed cannot remove its own: the next one does."""
     remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=f"retake-flow-{os.getpid()}-"))
     try:
@@ -27,7 +27,7 @@ def work_folder() -> Iterator[Path]:
 
 
 def remove_abandoned() -> None:
-    """Remove the folders of this user's runs whose process is gone."""
+    """Remove this user's folders whose process is gone."""
     for folder in Path(tempfile.gettempdir()).glob("retake-flow-*"):
         named = _NAME.fullmatch(folder.name)
         if named and not psutil.pid_exists(int(named[1])) and _ours(folder):
