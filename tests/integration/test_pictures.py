@@ -32,7 +32,7 @@ def test_the_picture_of_go_live_is_up_to_date() -> None:
 
 
 def test_the_picture_stands_alone() -> None:
-    """It loads nothing and runs nothing, and is as wide as a README shows it without making it smaller to read."""
+    """It loads nothing and runs nothing, and is no wider than a README can show it to be read."""
     text = (_ROOT / "docs" / "go-live.svg").read_text(encoding="utf-8")
     assert not re.search(
         r"<script|<image|<foreignObject|(?<!xmlns:xlink=\")(?<!xmlns=\")https?://(?!www\.w3\.org)", text
