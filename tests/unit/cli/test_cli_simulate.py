@@ -32,6 +32,7 @@ retake.check_guide: unchanged
 credentials.load: found
 retake.verification_status: {value: {verified: true}}
 studio.display: {after: 1s, value: {display: ":7"}}
+studio.sound: ready
 studio.window_manager: ready
 studio.content: ready
 retake.stream_key: {value: {key: live_0123456789}}
@@ -42,6 +43,9 @@ retake.stream_status: {value: {is_live: true, viewers: 3}}
 studio.thumbnail: done
 chat.send: done
 chat.respond: done
+share.moltbook: skipped
+studio.health: idle
+studio.picture: idle
 operator.tell: done
 """
 
@@ -136,7 +140,7 @@ def test_twelve_hours_on_air(folder: Path, command: Command) -> None:
     assert time.monotonic() - began < 60
     start, on_air, end = said.records
     assert start["entered"][:3] == ["check_guide", "credentials", "verification"]
-    assert on_air["configuration"] == ["broadcast/pushing/on_air"]
+    assert on_air["configuration"] == ["broadcast/pushing/on_air/asking"]
     assert (end["ended"], end["exited"][-1]) == ("completed", "broadcast")
     assert "live_0123456789" not in said.out
 
@@ -150,9 +154,9 @@ def test_the_examples_of_the_document(folder: Path, command: Command) -> None:
     assert (said.code, said.out) == (0, shown)
     files = _files(folder, '{"advance": "10s"}', '{"advance": "1h"}', '{"event": "stop"}', mocks=mocks)
     _, first, second, end = command("simulate", "go-live.yaml", *files[2:]).records
-    on_air = "broadcast/pushing/on_air"
+    on_air = "broadcast/pushing/on_air/asking"
     assert [seen["configuration"] for seen in (first, second)] == [[on_air], [on_air]]
-    assert second["vars"] == {"trouble": "it lost the connection"}
+    assert second["vars"]["trouble"] == "it lost the connection"
     assert end["ended"] == "completed"
 
 
