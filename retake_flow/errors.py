@@ -190,7 +190,7 @@ class ResponderFailed(RetakeFlowError):
 class ResponderMissing(ResponderFailed):
     """What is to answer chat is not there."""
 
-    fault, exit_code = "operator", 6
+    kind, fault, exit_code = "responder_missing", "operator", 6
 
 
 # --- retake.tv ----------------------------------------------------------------------------------------------

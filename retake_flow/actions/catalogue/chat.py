@@ -78,7 +78,7 @@ SPECS: Final = (
         outcomes=("done", "idle"),
         pace=(2.0, inf),
         result={"messages": COUNT, "greeted": {"type": "array"}, "said": COUNT, "unanswered": COUNT},
-        errors=(*CALLED, "responder", "missing_program"),
+        errors=(*CALLED, "responder", "responder_missing", "missing_program"),
         # Its memory is kept: what was read is not read again, and what may have been said is looked for in the chat.
         idempotency=Idempotency.SAFE,
         requests=("GET /agent/stream/comments",),
