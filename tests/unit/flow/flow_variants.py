@@ -11,7 +11,7 @@ from typing import Any
 from flow_samples import GO_LIVE
 
 from retake_flow.flow.load import loaded
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import Flow, Route
 from retake_flow.flow.source import parse
 
 #: The ten states on the way to air, in their order, each with the outcomes that lead on.
@@ -40,9 +40,23 @@ def go_live() -> Data:
         for event, listed in (state or {}).get("transitions", {}).items():
             known = model.states[path].routes[event]
             routes = listed if isinstance(listed, list) else [listed]
-            whole = [{**(r if isinstance(r, dict) else {}), "to": k.to} for r, k in zip(routes, known, strict=True)]
-            state["transitions"][event] = whole
+            state["transitions"][event] = [_whole(*each) for each in zip(routes, known, strict=True)]
+        if "always" in (state or {}):
+            routes = state["always"] if isinstance(state["always"], list) else [state["always"]]
+            state["always"] = [_whole(*each) for each in zip(routes, model.states[path].always, strict=True)]
     return data
+
+
+def _whole(written: Any, known: Route) -> Data:
+    """A route with its target as a path from the top, when it has one."""
+    given = written if isinstance(written, dict) else {}
+    return {**given, "to": known.to} if known.to else given
+
+
+def _routes(state: Data | None) -> list[list[Data]]:
+    """The lists of routes of a state."""
+    found = state or {}
+    return [*found.get("transitions", {}).values(), *([found["always"]] if "always" in found else [])]
 
 
 def without(removed: str) -> Flow:
@@ -50,7 +64,7 @@ def without(removed: str) -> Flow:
     data = go_live()
     led_to = _ways_on(_at(data, removed), TEN[removed])
     for path, state in states(data):
-        for routes in (state or {}).get("transitions", {}).values():
+        for routes in _routes(state):
             if path != removed:
                 _redirect(routes, removed, led_to)
     around = _around(data, removed)
@@ -77,9 +91,10 @@ def swapped(first: str, second: str) -> Flow:
         if begins[place]:
             _around(data, place)["initial"] = _name(other)
     for _, state in states(data):
-        for routes in (state or {}).get("transitions", {}).values():
+        for routes in _routes(state):
             for route in routes:
-                route["to"] = places.get(route["to"], route["to"])
+                if "to" in route:
+                    route["to"] = places.get(route["to"], route["to"])
     return _flow(_mended(data))
 
 
@@ -100,7 +115,7 @@ def _ways_on(state: Data, outcomes: tuple[str, ...]) -> list[Data]:
 def _redirect(routes: list[Data], removed: str, led_to: list[Data]) -> None:
     """Put the ways on in the place of a route; its guard stays where it has one of its own."""
     for index, route in reversed(list(enumerate(routes))):
-        if route["to"] == removed:
+        if route.get("to") == removed:
             guarded = "when" in route
             routes[index : index + 1] = [{**route, "to": led_to[0]["to"]}] if guarded else copy.deepcopy(led_to)
 

@@ -18,7 +18,9 @@ from retake_flow.run.run import Phase
 from retake_flow.testing.rehearsed import Rehearsal
 from retake_flow.testing.studio import Trouble
 
+GIVEN = loaded(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE)).inputs
 INPUTS = {
+    **{name: each.schema["default"] for name, each in GIVEN.items() if "default" in each.schema},
     **dict.fromkeys(("agent_name", "agent_description", "image_url", "wallet_address", "ticker"), "x"),
     "size": "1280x720",
     "opening_message": "m",
@@ -99,7 +101,7 @@ def test_go_live_breaks_no_rule() -> None:
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        pytest.param({"needs: display, with": "needs: display, retry: {max: 3}, with"}, "fresh_key", id="the same key"),
+        pytest.param({"sound], with": "sound], retry: {max: 3}, with"}, "fresh_key", id="the same key"),
         pytest.param({"undo: retake.stop_stream\n": "description: none\n"}, "session_stopped", id="left open"),
         pytest.param({"encoder.exited: recovering": "encoder.exited: pushing"}, "fresh_key", id="pushed again"),
         pytest.param({"do: chat.respond": "do: chat.send"},
