@@ -129,15 +129,15 @@ Feature: Chat in real time
     Scenario: Tips, follows and trades take their routes, each once
       When the agent goes live
       Then the flow has heard of
-        | kenji gave 250.0: keep going |
-        | a small tip of 5.0           |
-        | ade follows                  |
-        | kim: sell 12.5               |
+        | kenji gave 250: keep going |
+        | a small tip of 5           |
+        | ade follows                |
+        | kim: sell 12.5             |
 
     Scenario: What the chat itself shows is heard of without real-time events, too
       Given the platform tells nothing in real time
       When the agent goes live
       Then the flow has heard of
-        | kenji gave 250.0: keep going |
-        | a small tip of 5.0           |
-        | kim: sell 12.5               |
+        | kenji gave 250: keep going |
+        | a small tip of 5           |
+        | kim: sell 12.5             |

@@ -32,9 +32,9 @@ def events(message: ChatMessage, newcomer: bool) -> Iterator[Noted]:
     match message.kind:
         case "tip":
             text = message.text[:LONGEST_TEXT]
-            yield "tip", {"amount": message.amount or 0.0, **author, "text": text, "currency": message.currency}
+            yield "tip", {"amount": message.amount or 0, **author, "text": text, "currency": message.currency}
         case "trade":
-            yield "trade", {"amount": message.amount or 0.0, "side": message.side, **author}
+            yield "trade", {"amount": message.amount or 0, "side": message.side, **author}
         case "follow":
             yield "follow", author
 
@@ -44,7 +44,8 @@ def records(message: ChatMessage) -> Iterator[Noted]:
     about: dict[str, Any] = {"id": shown_id(message.id), "author": name_of(message), "kind": message.kind}
     paid = message.kind in ("tip", "trade")
     if paid:
-        about["amount"] = message.amount or 0.0
+        about["amount"] = message.amount or 0
+        about |= {"currency": message.currency} if message.currency else {}
     if message.is_message:
         yield "chat_message", {**about, "text": message.text[:LONGEST_TEXT]}
     else:
@@ -59,12 +60,12 @@ def line(message: ChatMessage) -> str:
     author = name_of(message)
     match message.kind:
         case "tip":
-            return f"* {author} tips {message.amount or 0.0:g} {message.currency}".rstrip() + _said(message)
+            return f"* {author} tips {message.amount or 0} {message.currency}".rstrip() + _said(message)
         case "follow":
             return f"* {author} follows"
         case "trade":
             does = {"buy": "buys", "sell": "sells"}.get(message.side, "trades")
-            return f"* {author} {does} {message.amount or 0.0:g}" + _said(message)
+            return f"* {author} {does} {message.amount or 0}" + _said(message)
     return f"{author}: {_flat(message.text)}"
 
 

@@ -17,7 +17,10 @@ _MOST = 1e15
 
 
 def read_amount(data: JsonObject) -> float | None:
-    """The amount that is told, which is never negative; None when it is no number, or none is told."""
+    """The amount that is told, which is never negative; None when it is no number, or none is told.
+
+    A whole one is an `int`, so that it is written as people write it.
+    """
     for name in _NAMES:
         if data.get(name) is not None:
             return _read(data, name)
@@ -36,4 +39,6 @@ def _read(data: JsonObject, name: str) -> float | None:
         if found:
             data = {name: found[1].replace(",", "")}
     amount = number(data, name)
-    return amount if amount is not None and 0 <= amount <= _MOST else None
+    if amount is None or not 0 <= amount <= _MOST:
+        return None
+    return int(amount) if amount.is_integer() else amount

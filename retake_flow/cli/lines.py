@@ -8,6 +8,10 @@ from datetime import datetime
 from retake_flow.cli import printable
 from retake_flow.run.records import Record
 
+_LONGEST_TEXT = 300  # characters of what a viewer has written
+_LONGEST_TIP = _LONGEST_TEXT + 60  # with who gave it, and how much
+_TRADES = {"buy": "buys", "sell": "sells"}
+
 
 def clock(record: Record) -> str:
     """The local time of a record."""
@@ -30,6 +34,35 @@ def lines(record: Record, *, prompted: bool = False) -> list[str]:
 def chat_line(author: str, text: str) -> str:
     """A viewer's words on one line, so that none can look like a line of ours."""
     return printable.line(f"{author}: {text}")
+
+
+def entry(record: Record) -> str:
+    """What somebody has written or done in chat, on one line as it shows on stream; a long text is cut."""
+    author, kind, number = record["author"], record.get("kind"), record.get("amount")
+    words = _cut(printable.line(record.get("text", "")), _LONGEST_TEXT)
+    amount = "" if number is None else f"{number:.15g} {record.get('currency', '')}".strip()
+    match kind:
+        case "tip":
+            does = f"tips {amount}"
+        case "trade":
+            does = f"{_TRADES.get(record.get('side', ''), 'trades')} {amount}"
+        case "follow":
+            does = "follows"
+        case _ if record["event"] == "chat_message":
+            return chat_line(author, words)
+        case _:
+            does = f"{kind}"
+    return printable.line(f"* {author} {does}") + (f": {words}" if words else "")
+
+
+def _cut(line: str, longest: int) -> str:
+    return line if len(line) <= longest else f"{line[:longest]}…"
+
+
+def _noticed(record: Record) -> str:
+    """A notice; one of a tip holds a viewer's text."""
+    longest = _LONGEST_TIP if record.get("kind") == "tip" else len(record["message"])
+    return "\n".join(f"• {_cut(line, longest)}" for line in record["message"].splitlines())
 
 
 def _hinted(record: Record) -> str:
@@ -79,8 +112,6 @@ def _was_said(record: Record) -> str:
     return "\n".join([chat_line(f"{record['by']} ({', '.join(record['how'])})", record["text"]), *failed])
 
 
-_DEEDS = {"follow": "follows", "trade": "has traded"}
-
 _SAID: dict[str, Callable[[Record], str]] = {
     "run_started": lambda r: f"run {r['run']} of {r['flow']}",
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
@@ -94,10 +125,10 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "error": lambda r: f"! {r['place']}: {r['message']}{_hinted(r)}",
     "retry_scheduled": lambda r: f"  again in {r['after']:g} s",
     "activity_ended": _ended,
-    "notice": lambda r: "\n".join(f"• {line}" for line in r["message"].splitlines()),
+    "notice": _noticed,
     "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
-    "chat_message": lambda r: chat_line(r["author"], r["text"]),
-    "chat_deed": lambda r: printable.line(f"* {r['author']} {_DEEDS.get(r['kind'], r['kind'])}"),
+    "chat_message": entry,
+    "chat_deed": entry,
     "chat_sent": lambda r: f"> {r['text']}",
     "said": _was_said,
     "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retake_flow.cli import printable
-from retake_flow.cli.lines import chat_line, clock, lines
+from retake_flow.cli.lines import clock, entry, lines
 from retake_flow.cli.reports import report_lines
 from retake_flow.cli.vitals import Vitals
 from retake_flow.flow.duration import words
@@ -105,7 +105,7 @@ class LiveView:
             case "activity_ended":
                 self._activities.pop(record["activity"], None)
             case "chat_message":
-                self._chat.append(chat_line(record["author"], record["text"]))
+                self._chat.append(entry(record))
             case "chat_sent":
                 self._chat.append(printable.line(f"> {record['text']}"))
             case event if event in _DOING:

@@ -65,6 +65,15 @@ def test_each_is_written_down_with_its_id():
     ]
 
 
+def test_a_whole_amount_is_one():
+    """For events, records and lines alike; in what it is counted is written down where that is told."""
+    tip = entry("tip", "go", tip_data={"amount": 150.0, "currency": "USDC"})
+    [(_, event)], [(_, record)] = deeds.events(tip, False), deeds.records(tip)
+    assert (f"{event['amount']}", f"{record['amount']}", record["currency"]) == ("150", "150", "USDC")
+    assert deeds.line(tip) == "* mira tips 150 USDC: go"
+    assert deeds.line(entry("tip", "", tip_data={"amount": 1234567.5})) == "* mira tips 1234567.5"
+
+
 def test_what_is_written_down_commands_no_terminal():
     """Neither an id, by which the chat is paged as it is, nor an amount that nobody can read."""
     foul = "\x1b[2J\u202e\u009b31m7"

@@ -21,6 +21,15 @@ def test_an_amount_is_a_number_that_is_not_negative(value, amount):
     assert read_amount({"amount": value}) == amount
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(150.0, "150"), ("150.00", "150"), ("1,000", "1000"), (1e15, "1000000000000000"), (5.5, "5.5")],
+)
+def test_a_whole_amount_is_written_as_such(value, written):
+    """A flow fills it into a notice."""
+    assert f"{read_amount({'amount': value})}" == written
+
+
 def test_it_may_have_another_name():
     """The first that is told counts, whether it can be read or not."""
     assert read_amount({"value": "3"}) == 3.0

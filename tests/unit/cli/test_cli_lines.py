@@ -27,6 +27,15 @@ T = "2026-01-01T12:34:56.789Z"
         ({"event": "notice", "message": "first\nsecond"}, ["• first", "• second"]),
         ({"event": "chat_message", "author": "ann", "text": "hi"}, ["ann: hi"]),
         ({"event": "chat_deed", "author": "ann", "kind": "follow"}, ["* ann follows"]),
+        ({"event": "chat_message", "author": "kim", "kind": "tip", "amount": 150, "text": "go"},
+         ["* kim tips 150: go"]),
+        ({"event": "chat_message", "author": "lee", "kind": "tip", "amount": 5.0, "currency": "USDC", "text": ""},
+         ["* lee tips 5 USDC"]),
+        ({"event": "chat_message", "author": "kim", "kind": "tip", "amount": 1234567.25, "text": "\n! hi"},
+         ["* kim tips 1234567.25: ! hi"]),
+        ({"event": "chat_deed", "author": "ann", "kind": "trade", "amount": 12, "side": "sell"}, ["* ann sells 12"]),
+        ({"event": "chat_deed", "author": "ann", "kind": "trade", "amount": 12, "side": ""}, ["* ann trades 12"]),
+        ({"event": "chat_deed", "author": "ann", "kind": "raid"}, ["* ann raid"]),
         ({"event": "chat_sent", "text": "welcome"}, ["> welcome"]),
         ({"event": "chat_unanswered", "messages": ["7", "8"]}, ["! 2 in chat got no answer"]),
         ({"event": "said", "by": "ann", "text": "hi\nthere", "how": ["voice", "screen"], "failed": {}, "reason": ""},
@@ -66,6 +75,17 @@ def test_no_viewer_can_write_a_line_of_ours() -> None:
     [line] = lines({"t": T, "event": "chat_message", "author": "an\nn", "text": hostile})
     assert line == "an n: hi → signed_off run_ended"
     assert chat_line("ann", "  a   b ") == "ann: a b"
+
+
+def test_a_viewer_fills_no_screen() -> None:
+    """A long text is cut, also in the notice of a tip; what the flow itself says is not."""
+    record = {"t": T, "event": "chat_message", "author": "ann", "text": "x" * 2_000}
+    assert lines(record) == [f"ann: {'x' * 300}…"]
+    assert lines({**record, "kind": "tip", "amount": 1}) == [f"* ann tips 1: {'x' * 300}…"]
+    assert lines({**record, "text": "x" * 300}) == [f"ann: {'x' * 300}"]
+    notice = {"t": T, "event": "notice", "kind": "tip", "message": f"ann tips 1: {'x' * 2_000}"}
+    assert len(lines(notice)[0]) < 400
+    assert lines({**notice, "kind": "told"}) == [f"• {notice['message']}"]
 
 
 def test_the_clock_shows_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
