@@ -24,6 +24,9 @@ Declared = Mapping[str, Mapping[str, Any]]
 OURS = ("default", "optional", "secret", "format", "value", "required", "env", "file")
 
 
+_LONGEST_SHOWN = 60  # characters of a value that does not fit
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What came of reading values.
@@ -133,8 +136,20 @@ def _worded(worst: ValidationError) -> str:
         case "maxItems" | "minItems" if isinstance(worst.instance, list):
             limit = "at most" if worst.validator == "maxItems" else "at least"
             return f"there are {len(worst.instance)} entries, and there must be {limit} {worst.validator_value}"
+        case "minLength" if worst.instance == "":
+            return "it must not be empty"
+        case "maxLength" | "minLength" if isinstance(worst.instance, str):
+            limit = "at most" if worst.validator == "maxLength" else "at least"
+            length = f"has {len(worst.instance)} characters, and there must be {limit} {worst.validator_value}"
+            return f"{_shown(repr(worst.instance))} {length}"
         case _:
-            return worst.message
+            quoted = repr(worst.instance)  # as jsonschema quotes it
+            return worst.message.replace(quoted, _shown(quoted))
+
+
+def _shown(quoted: str) -> str:
+    """What is told of a value that may be long."""
+    return quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}…"
 
 
 def flaw(schema: Mapping[str, Any]) -> str:

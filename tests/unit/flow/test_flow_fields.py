@@ -28,6 +28,25 @@ def test_what_was_given_is_read_and_the_rest_has_its_default() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("schema", "value", "said"),
+    [
+        ({"type": "string", "maxLength": 300}, "y" * 301,
+         f"'{'y' * 59}… has 301 characters, and there must be at most 300"),
+        ({"type": "string", "minLength": 3}, "ab", "'ab' has 2 characters, and there must be at least 3"),
+        ({"type": "string", "minLength": 1}, "", "it must not be empty"),
+        ({"type": "integer"}, "z" * 5_000, f"'{'z' * 59}… is not of type 'integer'"),
+        ({"type": "string", "pattern": "^a$"}, "z" * 5_000, f"'{'z' * 59}… does not match '^a$'"),
+        ({"type": "array", "minItems": 1}, [], "there are 0 entries, and there must be at least 1"),
+        ({"type": "array", "items": {"type": "string", "maxLength": 2}}, ["abc"],
+         "'abc' has 3 characters, and there must be at most 2"),
+    ],
+)  # fmt: skip
+def test_a_limit_is_named_and_a_long_value_is_cut(schema: dict[str, Any], value: Any, said: str) -> None:
+    """Who has written a page is not shown the page."""
+    assert mismatch(value, schema) == f"does not fit: {said}"
+
+
 def test_all_that_is_wrong_is_found_at_once() -> None:
     """Unknown, missing and unfit names are told together."""
     found = read(FIELDS, {"ulr": "x", "tries": "many"})
