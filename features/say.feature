@@ -81,6 +81,13 @@ Feature: Word from outside
     Then the event louder is refused with "the field 'by' does not fit"
     And the reason says "volume 5"
 
+  Scenario: An event that comes too late, where nothing leads back
+    Given somebody sends the event louder 5 s into dark
+      | by | 2 |
+    When the agent goes live
+    Then the event louder is refused with "expected: later; 'show/calm' takes it"
+    And the reason says "volume 5"
+
   Scenario Outline: An event that nobody expects
     Given somebody sends the event <event> 5 s into calm
     When the agent goes live

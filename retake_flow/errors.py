@@ -84,6 +84,12 @@ class EventRefused(RetakeFlowError):
     kind, fault, exit_code = "event", "operator", 2
 
 
+class EventNotNow(EventRefused):
+    """The flow takes this event, but not where the run is now."""
+
+    kind, exit_code = "not_now", 1
+
+
 # --- runs that survive --------------------------------------------------------------------------------------
 
 
@@ -116,6 +122,18 @@ class RunUnknown(RetakeFlowError):
 
     kind, fault, exit_code = "run_unknown", "operator", 2
     hint = "`retake-flow runs` lists them"
+
+
+class RunUnheard(RetakeFlowError):
+    """No process hears what is asked of this run."""
+
+    kind, fault = "unheard", "operator"
+
+
+class RunEnded(RunUnheard):
+    """The run has ended, so nothing can be asked of it."""
+
+    kind = "ended"
 
 
 class GateUnknown(RetakeFlowError):

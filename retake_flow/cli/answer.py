@@ -78,15 +78,20 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
         AlreadyAnswered: Somebody was first.
         AnswerInvalid: It does not fit; says all that is wrong.
         GateUnknown: Nothing of that name is asked, or more than one is meant.
+        RunEnded: Nothing is asked any more.
     """
     import time
 
+    from retake_flow.cli.requests import ending
+    from retake_flow.errors import RunEnded
     from retake_flow.run import answers
     from retake_flow.run.gates import Answer
 
-    asked = store.load(run).run.gates  # first, so that a gate that has gone since is known to be answered
+    before = store.load(run).run  # first, so that a gate that has gone since is known to be answered
+    if before.ended:
+        raise RunEnded(ending(before))
     waiting = {one.gate.id: one.gate for one in store.open_gates(run)}
-    name, now = _meant(run, said.gate, waiting, asked), time.time()
+    name, now = _meant(run, said.gate, waiting, before.gates) or _past(store, run, said.gate), time.time()
     gate = waiting.get(name)
     if gate is None:
         gate = _put_again(store, run, name, Answer("", {}, by, said.channel, now), waiting)
@@ -98,7 +103,7 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
 
 
 def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str, Gate]) -> str:
-    """The id of the gate that is meant, one that waits before one that is answered; the name itself for none of them.
+    """The id of the gate that is meant, one that waits before one that is answered; "" for none of them.
 
     Raises:
         GateUnknown: More than one is meant, or nothing is asked.
@@ -114,7 +119,16 @@ def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str,
         )
     if not found and not name:
         raise GateUnknown(f"{run} asks nothing now")
-    return found[0] if found else name
+    return found[0] if found else ""
+
+
+def _past(store: Runs, run: str, name: str) -> str:
+    """The id of the gate that was asked last of those that a name means; the name itself for none of them."""
+    from retake_flow.cli.gate_names import Past, matching
+
+    asked = [Past(record["gate"]) for _, record in store.journal(run) if record["event"] == "gate_opened"]
+    found = matching(name, asked)
+    return found[-1].id if found else name
 
 
 def _put_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:

@@ -4,11 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from retake_flow.run.gates import Gate
+
+class Named(Protocol):
+    """What has the names of a gate, as `Gate` has them."""
+
+    @property
+    def id(self) -> str:
+        """`PLACE.VISIT`."""
+
+    @property
+    def place(self) -> str:
+        """The path of a state or the key of an activity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A gate of which no more than its id is known."""
+
+    id: str
+
+    @property
+    def place(self) -> str:
+        """Who has asked."""
+        return self.id.rpartition(".")[0]
+
+
+_Gate = TypeVar("_Gate", bound=Named)
 
 #: How a name may mean a gate, the strictest first.
-_WAYS: tuple[Callable[[str, Gate], bool], ...] = (
+_WAYS: tuple[Callable[[str, Named], bool], ...] = (
     lambda name, gate: name == gate.id,
     lambda name, gate: name == gate.place,
     lambda name, gate: bool(re.search(rf"[/:]{re.escape(name)}$", gate.place)),
@@ -17,7 +44,7 @@ _WAYS: tuple[Callable[[str, Gate], bool], ...] = (
 )
 
 
-def matching(name: str, gates: Iterable[Gate]) -> list[Gate]:
+def matching(name: str, gates: Iterable[_Gate]) -> list[_Gate]:
     """The gates that a name means: by id or place, the end of them, or a part of the place; all of them for "".
 
     The strictest way in which any gate is meant counts.

@@ -7,9 +7,10 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from retake_flow.errors import RunEnded, RunUnheard
 from retake_flow.ports.runs import Runs, Wish
 from retake_flow.run.records import Record
-from retake_flow.run.run import Phase
+from retake_flow.run.run import Phase, Run
 
 #: How long a process may take to hear of a request, in seconds; it looks several times a second.
 HEARD_WITHIN = 10.0
@@ -22,10 +23,26 @@ def undriven(store: Runs, run: str) -> str:
 
     stored = store.load(run)
     if stored.run.ended:
-        return f"{run} has ended: {stored.run.outcome} in {stored.run.state or 'no state'}"
+        return ending(stored.run)
     if not lives(stored.holder) or stored.run.phase is Phase.SUSPENDED:
         return f"no process drives {run}; go on with `retake-flow resume {run}`"
     return ""
+
+
+def ending(run: Run) -> str:
+    """How a run that has ended did."""
+    return f"{run.id} has ended: {run.outcome} in {run.state or 'no state'}"
+
+
+def heard(store: Runs, run: str) -> None:
+    """Make sure that somebody hears a request to a run.
+
+    Raises:
+        RunEnded: The run has ended.
+        RunUnheard: No process drives it.
+    """
+    if reason := undriven(store, run):
+        raise (RunEnded if store.load(run).run.ended else RunUnheard)(reason)
 
 
 @dataclass

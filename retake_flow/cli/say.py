@@ -60,13 +60,15 @@ def _text(given: str) -> str:
     """
     import sys
 
+    from retake_flow.controls import stripped
     from retake_flow.errors import UsageError
 
     text = (sys.stdin.read(LONGEST + 2) if given == "-" else given).strip()
-    if not text:
-        raise UsageError("there is nothing to say", hint='write it behind the run: retake-flow say last "Hello!"')
     if len(text) > LONGEST:
         raise UsageError(f"that is longer than {LONGEST} characters", hint="say it in several pieces")
+    text = stripped(text).strip()
+    if not text:
+        raise UsageError("there is nothing to say", hint='write it behind the run: retake-flow say last "Hello!"')
     return text
 
 

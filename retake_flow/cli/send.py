@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from retake_flow.errors import EventRefused, RunUnheard
     from retake_flow.ports.runs import Runs
 
 _EPILOG = """\
@@ -28,11 +29,12 @@ def add_to(commands: Any) -> None:
 
 
 def send(args: argparse.Namespace) -> int:
-    """Send an event; 0 when the run has taken it, 1 when nobody heard of it, 2 when it is refused."""
+    """Send an event; 0 when the run has taken it, 1 when not now or when nobody heard of it, 2 when it is refused."""
     from contextlib import closing
 
     from retake_flow.cli.options import pairs
     from retake_flow.engine.outside import fitting
+    from retake_flow.errors import EventRefused, RunUnheard
     from retake_flow.flow.load import stored
     from retake_flow.flow.sources import parsed
     from retake_flow.settings import Settings
@@ -41,39 +43,50 @@ def send(args: argparse.Namespace) -> int:
     given = pairs(args.set)
     with closing(opened(Settings.from_environment())) as store:
         run = store.find(args.run)
-        data = fitting(stored(parsed(store.load(run).flow_text)), args.event, given)
-        reason = _sent(store, run, {"name": args.event, "data": data, "by": args.by or this_user()})
-    _tell(run, args.event, data, reason, args.json)
-    return 1 if reason else 0
+        data: dict[str, Any] = {}
+        refusal: EventRefused | RunUnheard | None = None
+        try:
+            data = fitting(stored(parsed(store.load(run).flow_text)), args.event, given)
+            _send(store, run, {"name": args.event, "data": data, "by": args.by or this_user()})
+        except (EventRefused, RunUnheard) as error:
+            refusal = error
+    _tell(run, args.event, data, refusal, args.json)
+    return refusal.exit_code if refusal else 0
 
 
-def _sent(store: Runs, run: str, event: dict[str, Any]) -> str:
-    """Send it; gives why nobody heard of it, or nothing.
+def _send(store: Runs, run: str, event: dict[str, Any]) -> None:
+    """Send it, and wait until the run has taken it.
 
     Raises:
-        EventRefused: The run does not expect it now.
+        EventRefused: The run does not take it, or not now.
+        RunUnheard: Nobody heard of it.
     """
-    from retake_flow.cli.requests import HEARD_WITHIN, Asked, undriven
-    from retake_flow.errors import EventRefused
+    from retake_flow.cli.requests import HEARD_WITHIN, Asked, heard
+    from retake_flow.errors import EventNotNow, EventRefused, RunUnheard
 
-    reason = undriven(store, run)
-    if reason:
-        return reason
+    heard(store, run)
     record = Asked.of(store, run, "event", event).record(("event_raised", "event_refused"), HEARD_WITHIN)
     if record is None:
-        return undriven(store, run) or f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
+        heard(store, run)
+        raise RunUnheard(f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do")
     if record["event"] == "event_refused":
-        raise EventRefused(record["message"], hint=record["hint"])
-    return ""
+        refused = EventNotNow if record.get("kind") == EventNotNow.kind else EventRefused
+        raise refused(record["message"], hint=record["hint"])
 
 
-def _tell(run: str, name: str, data: dict[str, Any], reason: str, as_json: bool) -> None:
+def _tell(run: str, name: str, data: dict[str, Any], refusal: EventRefused | RunUnheard | None, as_json: bool) -> None:
+    """Say what became of it: to a program always in the same object, whatever that is."""
     from retake_flow.cli import printable, terminal
+    from retake_flow.errors import RunUnheard
     from retake_flow.run.records import plain
 
     if as_json:
-        terminal.emit(plain({"run": run, "event": name, "data": data, "taken": not reason, "reason": reason}))
-    elif reason:
-        terminal.advise(printable.line(f"not sent: {reason}"))
+        why = ("", "", "") if refusal is None else (refusal.kind, refusal.message, refusal.hint)
+        told = dict(zip(("kind", "reason", "hint"), why, strict=True))
+        terminal.emit(plain({"run": run, "event": name, "data": data, "taken": refusal is None, **told}))
+    elif isinstance(refusal, RunUnheard):
+        terminal.advise(printable.line(f"not sent: {refusal.message}"))
+    elif refusal is not None:
+        terminal.fail(refusal, as_json=False)
     else:
         terminal.say(printable.line(f"{run} has taken {name}"))

@@ -106,6 +106,11 @@ class Machine:
         """The events that the active states have routes for."""
         return tuple(sorted({pattern for state in self.flow.around(run.state) for pattern in state.routes}))
 
+    def takers(self, event: str) -> tuple[str, ...]:
+        """The paths of the states that have a route for an event."""
+        states = self.flow.states.values()
+        return tuple(state.path for state in states if any(matches(pattern, event) for pattern in state.routes))
+
     def _react(self, macrostep: Macrostep, event: events.Event) -> None:
         if macrostep.run.ended or self._late(macrostep.run, event):
             macrostep.commands.append(Note("dropped", {"late": type(event).__name__}))

@@ -129,12 +129,11 @@ class Runner:
             request: The number of the request that brought it, or 0.
 
         Raises:
-            EventRefused: No active state has a route for it.
+            EventRefused: No active state has a route for it; `EventNotNow` where the flow takes it from outside.
         """
         if not self._machine.expects(self.run, name):
-            routed = [each for each in self._machine.expected(self.run) if each in self._machine.flow.events]
-            expected = ", ".join(routed) or "nothing from outside"
-            raise EventRefused(f"{self.run.state!r} does not expect the event {name!r}", hint=f"expected: {expected}")
+            machine = self._machine
+            raise outside.unexpected(machine.flow, self.run, name, machine.takers(name), machine.expected(self.run))
         self._post(events.Raised(name, data, by, request))
 
     def answer(self, gate: str, answer: Answer) -> None:
@@ -174,7 +173,7 @@ class Runner:
             data = outside.fitting(self._machine.flow, name, request.data.get("data", {}))
             self.send(name, data, by, request.number)
         except EventRefused as error:
-            about = {"name": name, "by": by, "message": error.message, "hint": error.hint}
+            about = {"name": name, "by": by, "kind": error.kind, "message": error.message, "hint": error.hint}
             self.note("event_refused", request=request.number, **about)
 
     # --- from the start, or from where it was -------------------------------------------------------------

@@ -13,6 +13,7 @@ from stored_runs import CHOICE, DEAD, ESCAPES, a_gate, an_answer, ended, stored
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
 from retake_flow.run.gates import Answer
+from retake_flow.run.records import record
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
 from retake_flow.wiring.storing import this_user
@@ -78,12 +79,20 @@ def test_where_several_may_be_meant_none_is_answered(command: Command, store: Ru
 
 
 def test_a_run_that_asks_nothing_says_so(command: Command, store: Runs) -> None:
-    """An answer to nothing, to a run that has ended, or to no run is refused."""
+    """An answer to nothing, or to no run is refused."""
     stored(store, "owl-1")
-    ended(store, "owl-2")
+    stored(store, "owl-2")  # so that `owl` may mean both
     assert "owl-1 asks nothing now" in command("answer", "owl-1", "a=b").err
-    assert "owl-2 asks nothing now" in command("answer", "owl-2", "a=b").err
-    assert [command("answer", name, "a=b").code for name in ("owl-1", "owl-2", "owl", "bat")] == [2] * 4
+    assert [command("answer", name, "a=b").code for name in ("owl-1", "owl", "bat")] == [2] * 3
+
+
+@pytest.mark.parametrize("words", [("a=b",), ("prove", f"tweet_url={URL}"), ("prove.1", "a=b"), ("nothing", "a=b")])
+def test_a_run_that_has_ended_says_so(command: Command, store: Runs, words: tuple[str, ...]) -> None:
+    """Whatever is answered, and whether it was asked or answered before: as `say` and `send` tell it, with code 1."""
+    ended(store, "owl-1", gates={"prove.1": a_gate()})
+    said = command("answer", "owl-1", *words)
+    assert (said.code, said.err) == (1, "retake-flow: owl-1 has ended: completed in done\n")
+    assert command("answer", "owl-1", *words, "--json").records[0]["kind"] == "ended"
 
 
 def test_the_second_is_told_who_was_first(command: Command, store: Runs) -> None:
@@ -97,6 +106,21 @@ def test_the_second_is_told_who_was_first(command: Command, store: Runs) -> None
         assert "on 2023-11-14 at 22:13:20 UTC (web)" in said.err
         assert "\x1b" not in said.err
     assert kept(store).fields == {"tweet_url": URL}
+
+
+@pytest.mark.parametrize("name", ["on/on_air:builder.2", "on/on_air:builder", "on_air:builder", "builder", "build"])
+def test_a_closed_question_is_known_by_its_short_name_too(command: Command, store: Runs, name: str) -> None:
+    """What the run has asked last under that name; one that it never asked is not known."""
+    key = "on/on_air:builder.2"
+    asked = [record("gate_opened", 1.0, gate=gate) for gate in ("on/on_air:builder.1", key, "prove.1")]
+    claim = stored(store, "owl-1", a_gate(key), records=asked, holder=this_process())
+    store.answer("owl-1", key, an_answer(tweet_url=URL))
+    claim.answers()
+    claim.write(Run("owl-1", "go-live", "d" * 64, {}), [])
+    said = command("answer", "owl-1", name, f"tweet_url={URL}")
+    assert (said.code, f"{key} was already answered by ann on" in said.err) == (1, True)
+    unknown = command("answer", "owl-1", "painter", f"tweet_url={URL}")
+    assert (unknown.code, "does not ask 'painter'" in unknown.err) == (2, True)
 
 
 def test_a_closed_question_still_knows_who_answered(command: Command, store: Runs) -> None:

@@ -122,14 +122,22 @@ def test_a_run_that_ends_meanwhile_is_told(command: Command, store: Runs) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("", "there is nothing to say"), (" \n", "nothing to say"), ("x" * 501, "longer than 500")]
+    ("text", "words"),
+    [
+        ("", "there is nothing to say"),
+        (" \n", "nothing to say"),
+        ("\x1b[2J\x07", "nothing to say"),
+        (" \x1b]0;title\x07 \u202e", "nothing to say"),
+        ("x" * 501, "longer than 500"),
+    ],
 )
 def test_what_cannot_be_said_is_refused(command: Command, store: Runs, text: str, words: str) -> None:
-    """Nothing, and what would take a minute."""
-    stored(store, "owl-1", holder=this_process())
+    """Nothing, also once what a terminal would obey is taken out, and what would take a minute."""
+    claim = stored(store, "owl-1", holder=this_process())
     said = command("say", "owl-1", text)
     assert said.code == 2
     assert words in said.err
+    assert claim.requests() == []
 
 
 def test_a_text_comes_from_standard_input_too(command: Command, store: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,14 @@ def test_what_does_not_fit_is_refused(name: str, given: dict[str, Any], message:
     assert hint in refused.value.hint
 
 
+def test_an_unknown_event_is_told_once() -> None:
+    """The declared ones are listed one time, behind the one that is near to it."""
+    for name, hint in (("xyz", "its `events`: tip, mute"), ("tips", "did you mean 'tip'? its `events`: tip, mute")):
+        with pytest.raises(EventRefused) as refused:
+            fitting(loaded(f"flow: f{FLOW}", "f"), name, {})
+        assert (refused.value.hint, refused.value.kind, refused.value.exit_code) == (hint, "event", 2)
+
+
 def test_an_event_that_is_sent_is_taken_once_over_a_crash() -> None:
     """What was sent while no process looked is taken by the next; what one has taken no other takes."""
 
@@ -85,6 +93,36 @@ def test_an_event_that_is_not_expected_now_is_refused_in_the_journal() -> None:
         run = await world.drive()
         [refused] = world.records("event_refused")
         assert (refused["request"], refused["by"], refused["hint"]) == (1, "ann", "expected: tip")
+        assert refused["kind"] == "not_now"
         assert run.outcome == "completed"
+
+    play(scene)
+
+
+HEALS = """
+initial: setup
+events: {mute: {}, tip: {}}
+states:
+  setup: {wait: 10s, transitions: {done: show}}
+  show: {wait: 10s, transitions: {mute: {set: {m: 1}}, done: heal}}
+  heal: {wait: 10s, transitions: {done: trouble, tip: {set: {m: 2}}}}
+  trouble: {ask: {message: again, timeout: 10s}, transitions: {answered: show, timeout: over}}
+  over: {final: completed}
+"""
+
+
+def test_who_sends_too_early_or_while_it_heals_is_told_what_to_do() -> None:
+    """Where the run has been and goes again by itself, in a moment; else what it takes now, and where it takes that."""
+
+    async def scene() -> None:
+        world = World(HEALS)
+        for at in (5, 25, 35):
+            later(at, lambda: world.runs.request("r", "event", {"name": "mute", "by": "ann"}))
+        await world.drive(wait=True)
+        assert [(record["kind"], record["hint"]) for record in world.records("event_refused")] == [
+            ("not_now", "expected: nothing from outside; 'show' takes it"),
+            ("not_now", "try again in a moment: 'show' takes it; expected: tip"),
+            ("not_now", "expected: nothing from outside; 'show' takes it"),
+        ]
 
     play(scene)
