@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import blake2b
+from itertools import chain, repeat
 from pathlib import Path
 
 from retake_flow.api import credentials
@@ -17,6 +19,9 @@ from retake_flow.redact import Secret
 #: Seconds between an answer about the stream status and the next question (guide, step 5).
 STATUS_PACE = 3.0
 
+#: Seconds before writing is tried again for a token that could not be written anywhere.
+_SAVE_AGAIN = (1.0, 5.0, 30.0)
+
 MakeClient = Callable[[Secret | None, str], RetakeClient]
 
 
@@ -28,11 +33,25 @@ class Access:
         token: The token from the environment, if there is one.
         origin: Where the platform is.
         make_client: Makes a client for a token and the origin that issued it.
+        note: Writes a record: a notice of what could not be kept in the file.
+        refuge: A folder of ours where a token goes that is given only once and cannot be written to the file.
     """
 
-    def __init__(self, path: Path, token: Secret | None, origin: str, make_client: MakeClient) -> None:
+    def __init__(
+        self,
+        path: Path,
+        token: Secret | None,
+        origin: str,
+        make_client: MakeClient,
+        note: Callable[..., None] = lambda *_, **__: None,
+        refuge: Path | None = None,
+    ) -> None:
         self.origin = origin
         self._path = path
+        self._note = note
+        self._refuge = None if refuge is None else refuge / f"credentials-{blake2b(bytes(path)).hexdigest()[:8]}.json"
+        self._unkept = False
+        self._told: set[str] = set()
         self._token = token
         self._make_client = make_client
         self._credentials: Credentials | None = None
@@ -42,9 +61,16 @@ class Access:
         self._status: StreamStatus | None = None
 
     def load(self) -> Credentials | None:
-        """Read the credentials again; None when there are none."""
-        self._credentials = credentials.load(self._path, self._token)
-        return self._credentials
+        """Read the credentials again; None when there are none. What was learnt and could not be kept is not lost."""
+        before, found = self._credentials, credentials.load(self._path, self._token)
+        if found is None and self._refuge is not None:
+            found = credentials.load(self._refuge)
+        if found is not None and found.unusable:
+            self._tell("credentials_unused", f"{found.unusable}; the token of RETAKE_ACCESS_TOKEN is used without it")
+        if found is not None and before is not None and found.access_token == before.access_token:
+            found = credentials.merge(found, before)
+        self._credentials = found
+        return found
 
     @property
     def known(self) -> Credentials:
@@ -66,13 +92,43 @@ class Access:
         """
         credentials.require_place(self._path)
 
-    def save(self, new: Credentials) -> None:
-        """Keep new credentials, on disk first."""
-        credentials.save(self._path, new)
+    async def save(self, new: Credentials) -> None:
+        """Keep new credentials, on disk before anything else: a token is given only once.
+
+        Where the file cannot be written, they go to the refuge, and a person is told; where that cannot be written
+        either, it is tried until one can.
+        """
         self._credentials = new
+        for pause in chain(_SAVE_AGAIN, repeat(_SAVE_AGAIN[-1])):
+            if self._saved(new):
+                return
+            await asyncio.sleep(pause)
+
+    def _saved(self, new: Credentials) -> bool:
+        try:
+            credentials.save(self._path, new)
+        except CredentialsError as error:
+            return self._saved_elsewhere(new, error)
+        return True
+
+    def _saved_elsewhere(self, new: Credentials, error: CredentialsError) -> bool:
+        once = f"the access token of {new.agent_name}, which is given only once, "
+        try:
+            if self._refuge is None:
+                raise error
+            credentials.save(self._refuge, new)
+        except CredentialsError:
+            where = "is in the memory of this process alone. Do not end it; writing is tried again until it succeeds"
+            self._tell("token_unsaved", f"{error.message}; {once}{where} ({error.hint})")
+            return False
+        self._tell("token_elsewhere", f"{error.message}; {once}is in {self._refuge} instead: move it to {self._path}")
+        return True
 
     def learn(self, *, user_db_id: str = "", token_address: str = "", token_ticker: str = "") -> None:
-        """Keep what the platform told of the agent, where it told anything; a token alone makes no file."""
+        """Keep what the platform told of the agent, where it told anything; a token alone makes no file.
+
+        What cannot be written stays in memory, which is told once, and is tried again when more is told.
+        """
         known = self.known
         changed = replace(
             known,
@@ -80,10 +136,23 @@ class Access:
             token_address=token_address or known.token_address,
             token_ticker=token_ticker or known.token_ticker,
         )
-        if changed != known:
-            self._credentials = changed
-            if self._path.exists():
-                credentials.save(self._path, changed)
+        self._unkept = self._unkept or changed != known
+        self._credentials = changed
+        if self._unkept:
+            self._keep(changed)
+
+    def _keep(self, learnt: Credentials) -> None:
+        try:
+            credentials.update(self._path, learnt)
+            self._unkept = False
+        except CredentialsError as error:
+            kept = "what retake.tv tells of the agent is remembered for this run only"
+            self._tell("credentials_unwritten", f"{error.message}; {kept}")
+
+    def _tell(self, kind: str, message: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            self._note("notice", kind=kind, message=message)
 
     def client(self, anonymous: bool = False) -> RetakeClient:
         """The client with the agent's token, or without any.

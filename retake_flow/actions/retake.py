@@ -64,7 +64,7 @@ class RetakeActions(Family):
         self._access.require_place()
         account = await self._access.client(anonymous=True).register(wanted)
         new = credentials_of(account, wanted, self._access.origin)
-        self._access.save(new)
+        await self._access.save(new)
         return Completion(value=_identity(new))
 
     async def was_registered(self, call: Call) -> Completion | None:

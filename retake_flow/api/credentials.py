@@ -9,16 +9,20 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from retake_flow.api import private_file
+from retake_flow import private_file
 from retake_flow.api.models import Account, Registration, is_plain
 from retake_flow.api.origin import normalised
 from retake_flow.errors import CredentialsError
 from retake_flow.redact import Secret
 from retake_flow.settings import RETAKE
+
+# What the platform tells of an agent after its registration.
+_LEARNT = ("user_db_id", "token_address", "token_ticker")
+_ROOM = 4096  # bytes that there should be room for before a registration
 
 # The fields of the file that are plain text, and their names here.
 _TEXTS = {
@@ -43,6 +47,7 @@ class Credentials:
             file has none. Saving never writes a token of the environment into the file.
         from_environment: Whether `access_token` comes from the environment.
         unknown: Fields of the file that this program does not know; they are kept.
+        unusable: Why the file is left alone when `access_token` comes from the environment; "" when it is not.
     """
 
     access_token: Secret
@@ -57,6 +62,7 @@ class Credentials:
     from_environment: bool = False
     token_in_file: Secret | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    unusable: str = ""
 
 
 def credentials_of(account: Account, registration: Registration, issued_by: str) -> Credentials:
@@ -81,21 +87,31 @@ def load(path: Path, token_from_environment: Secret | None = None) -> Credential
     """Read the credentials.
 
     Args:
-        path: The credentials file.
-        token_from_environment: Goes before the token of the file; all else still comes from the file.
+        path: The credentials file. An empty one counts as none: it is what can be mounted before there is a token.
+        token_from_environment: Goes before the token of the file; all else still comes from the file, unless that
+            cannot be used.
 
     Returns:
         None when there is neither a file nor a token.
 
     Raises:
-        CredentialsError: The file can be read by others, is not what the guide describes, or has no token.
+        CredentialsError: There is no token in the environment, and the file can be read by others, is not what the
+            guide describes, or has no token.
     """
+    if token_from_environment is None:
+        return _from_file(path)
+    try:
+        found = _from_file(path, token_from_environment)
+    except CredentialsError as error:
+        return Credentials(token_from_environment, from_environment=True, unusable=error.message)
+    return found or Credentials(token_from_environment, from_environment=True)
+
+
+def _from_file(path: Path, token_from_environment: Secret | None = None) -> Credentials | None:
     content = private_file.read(path)
-    if content is None:
-        if not token_from_environment:
-            return None
-        return Credentials(access_token=token_from_environment, from_environment=True)
-    data = _parse(content, path)
+    if not (content or b"").strip():
+        return None
+    data = _parse(content or b"", path)
     stored = _token(data, path)
     token = token_from_environment or stored
     if token is None:
@@ -128,17 +144,48 @@ def save(path: Path, credentials: Credentials) -> None:
         private_file.replace(target, content)
 
 
+def update(path: Path, learnt: Credentials) -> None:
+    """Write what was learnt of an agent into its file; of no effect where there is none, or where it is another's now.
+
+    Raises:
+        CredentialsError: The file cannot be read or written.
+    """
+    found = load(path, learnt.access_token if learnt.from_environment else None)
+    if found is None or found.unusable or not path.exists():
+        return
+    if (found.access_token, found.token_in_file) != (learnt.access_token, learnt.token_in_file):
+        return
+    changed = merge(found, learnt)
+    if changed != found:
+        save(path, changed)
+
+
+def merge(found: Credentials, learnt: Credentials) -> Credentials:
+    """Credentials with what was learnt of the agent meanwhile."""
+    return replace(found, **{name: getattr(learnt, name) or getattr(found, name) for name in _LEARNT})
+
+
 def require_place(path: Path) -> None:
     """Make sure that credentials could be written, before a token is asked for that is given only once.
+
+    It is tried in the way in which they would be, so that a mount, a full disk or a folder of somebody else's shows.
 
     Raises:
         CredentialsError: They could not.
     """
     target = Path(os.path.realpath(path))
     with _writing(path):
+        if target.exists():
+            old = target.read_bytes()
+            private_file.replace(target, old)
+            if not old.strip():
+                return
+        # What is there now would be kept beside it.
         trial = target.with_name(f".{target.name}.trial")
-        private_file.replace(trial, b"")
-        trial.unlink()
+        try:
+            private_file.replace(trial, bytes(_ROOM))
+        finally:
+            trial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -148,7 +195,8 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise CredentialsError(
             f"the credentials cannot be written to {path}: {error.strerror or error}",
-            hint="make the folder writable, or name another file with RETAKE_CREDENTIALS",
+            hint="make the folder writable and see that its disk is not full, or name another file with "
+            "RETAKE_CREDENTIALS",
         ) from error
 
 
@@ -169,6 +217,8 @@ def _keep_aside(target: Path, credentials: Credentials) -> None:
     except FileNotFoundError:
         return
     ours = {credentials.access_token, credentials.token_in_file, None}
+    if not old.strip():
+        return
     try:
         if _token(_parse(old, target), target) in ours:
             return

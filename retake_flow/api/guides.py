@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from packaging.version import InvalidVersion, Version
 
-from retake_flow.api import private_file
+from retake_flow import private_file
 from retake_flow.api.models import Skill
 from retake_flow.controls import stripped
 from retake_flow.errors import GuideUnkept

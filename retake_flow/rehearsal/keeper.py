@@ -9,7 +9,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retake_flow.rehearsal import private_file
+from retake_flow import private_file
 from retake_flow.rehearsal.agents import Agent
 from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.options import Options, PreparedAgent
@@ -55,7 +55,7 @@ class Keeper:
         """
         text = json.dumps(next_part(self._platform).as_json(), indent=1)
         if text != self._kept:
-            private_file.replace(self._file, text)
+            private_file.replace(self._file, text.encode())
             self._kept = text
         milestones = _milestones(self._platform)
         if milestones != self._milestones:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from retake_flow.api import private_file
+from retake_flow import private_file
 from retake_flow.errors import CredentialsError, ResponderFailed
 
 _HOUR: Final = 3600.0

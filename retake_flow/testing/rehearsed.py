@@ -225,14 +225,14 @@ class Rehearsal:
         writes, refused = tuple(play.writes), tuple(play.refused)
         return Rehearsed(self.flow, run, journal, seen, stage, platform, network, left, writes, refused)
 
-    def access(self, network: Network) -> Access:
+    def access(self, network: Network, note: Callable[..., None]) -> Access:
         """The agent's credentials and the client that uses them, for one process."""
         dice = Random(self.options.seed)
 
         def client(token: Secret | None, issued_by: str) -> RetakeClient:
             return RetakeClient(RETAKE, token, issued_by=issued_by, transport=network, rng=dice)
 
-        return Access(self.credentials, self.token, RETAKE, client)
+        return Access(self.credentials, self.token, RETAKE, client, note, self.folder / "state")
 
 
 class _Play:
@@ -278,7 +278,7 @@ class _Play:
     async def _sit(self, flow: Flow, run: Run, claim: Claim) -> None:
         """One process drives the run as far as it comes."""
         rehearsal, clock = self._rehearsal, self._clock
-        access = rehearsal.access(self._network)
+        access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields))
         if run.phase is Phase.RUNNING:
             access.keep_pace()
         die_at = rehearsal.die_at if len(self.writes) + 1 == rehearsal.dies else ""

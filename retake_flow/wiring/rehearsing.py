@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from retake_flow import private_file
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import CredentialsError, RetakeFlowError, StudioError, UsageError
 from retake_flow.redact import Secret
-from retake_flow.rehearsal import private_file
 from retake_flow.rehearsal.options import Options
 from retake_flow.settings import Settings, is_loopback
 from retake_flow.studio import recording
@@ -125,7 +125,7 @@ def _prepare(folder: Path, options: Mapping[str, Any]) -> Mapping[str, str] | No
     try:
         folder.mkdir(parents=True, exist_ok=True)
         forget(folder)
-        private_file.replace(folder / _KEPT, json.dumps({**options, "agents": agents}))
+        private_file.replace(folder / _KEPT, json.dumps({**options, "agents": agents}).encode())
     except OSError as error:
         raise UsageError(f"the rehearsal cannot use the folder {folder}: {error.strerror}") from None
     return agents[0] if agents else None

@@ -170,7 +170,14 @@ async def runner(
     async with AsyncExitStack() as stack:
         starts = launcher(run.id)
         stage = Stage(starts, stack.enter_context(work_folder()), settings.voice, folder)
-        access = Access(settings.credentials, settings.access_token, settings.origin, _client_at(settings.origin))
+        access = Access(
+            settings.credentials,
+            settings.access_token,
+            settings.origin,
+            _client_at(settings.origin),
+            lambda *a, **fields: made.note(*a, **fields),
+            settings.state_folder,
+        )
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
             access.keep_pace()

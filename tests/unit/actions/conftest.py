@@ -116,7 +116,15 @@ def play(tmp_path: Path) -> Callable[..., Any]:
             path = tmp_path / "credentials.json"
             if saved is not None:
                 credentials.save(path, saved)
-            access = Access(path, Secret(token) if token else None, RETAKE, client)
+            notes: list[tuple[str, dict[str, Any]]] = []
+            access = Access(
+                path,
+                Secret(token) if token else None,
+                RETAKE,
+                client,
+                lambda event, **fields: notes.append((event, fields)),
+                tmp_path / "refuge",
+            )
             stage = FakeStage(platform, tmp_path)
             performer = Performer(
                 OperatorActions(),
@@ -132,7 +140,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
             try:
                 return await scene(
                     Set(platform=platform, network=network, stage=stage, access=access, performer=performer,
-                        notes=[], now=clock.now, path=path, calls=platform.calls.calls)
+                        notes=notes, now=clock.now, path=path, calls=platform.calls.calls)
                 )  # fmt: skip
             finally:
                 await access.close()

@@ -95,7 +95,7 @@ def test_new_credentials_are_used_from_then_on(play):
     """After a registration the calls come with the new token."""
 
     async def scene(s):
-        s.access.save(Credentials(Secret(TOKEN), agent_name="Night Owl", user_db_id="user_owl"))
+        await s.access.save(Credentials(Secret(TOKEN), agent_name="Night Owl", user_db_id="user_owl"))
         return await s.access.client().verification_status(), s.path.stat().st_mode & 0o777
 
     assert play(scene) == (True, 0o600)
@@ -125,3 +125,81 @@ def test_a_place_that_cannot_be_written_is_told_beforehand(play, tmp_path):
         return left
 
     assert play(scene) == []
+
+
+def test_what_cannot_be_written_is_remembered_and_told_once(play, owl):
+    """What is learnt counts for the run; when the file can be written again, it is written."""
+
+    async def scene(s):
+        s.access.load()
+        s.path.chmod(0o644)  # nobody writes into a file that is not trusted
+        s.access.learn(token_address="Addr111")
+        s.access.learn(token_ticker="OWL")
+        told, known = [*s.notes], s.access.known
+        s.path.chmod(0o600)
+        s.access.learn()
+        return told, (known.token_address, known.token_ticker), json.loads(s.path.read_text())
+
+    ((event, notice),), known, content = play(scene, saved=owl)
+    assert (event, notice["kind"]) == ("notice", "credentials_unwritten")
+    assert "remembered for this run" in notice["message"]
+    assert known == ("Addr111", "OWL") == (content["token_address"], content["token_ticker"])
+
+
+def test_what_was_learnt_survives_that_the_file_is_read_again(play, owl):
+    """A file that could not be written does not make the run forget."""
+
+    async def scene(s):
+        s.access.load()
+        before = s.path.read_bytes()
+        s.access.learn(token_address="Addr111")
+        s.path.write_bytes(before)
+        return s.access.load().token_address
+
+    assert play(scene, saved=owl) == "Addr111"
+
+
+def test_a_new_token_that_cannot_be_written_goes_to_the_refuge(play, tmp_path):
+    """It is given only once: it is kept in a folder of ours, told with the place, and found there again."""
+
+    async def scene(s):
+        s.path.mkdir()
+        await s.access.save(Credentials(Secret(TOKEN), agent_name="Night Owl", user_db_id="user_owl"))
+        s.path.rmdir()
+        return [*s.notes], s.access.load()
+
+    ((_, notice),), found = play(scene)
+    (refuge,) = (tmp_path / "refuge").iterdir()
+    assert refuge.stat().st_mode & 0o777 == 0o600
+    assert notice["kind"] == "token_elsewhere"
+    assert str(refuge) in notice["message"]
+    assert TOKEN not in notice["message"]
+    assert found.access_token == Secret(TOKEN)
+
+
+def test_a_new_token_that_can_be_written_nowhere_is_tried_until_it_can(play, tmp_path):
+    """Nothing goes on before it is on disk, and a person is told once what depends on this process."""
+
+    async def scene(s):
+        s.path.mkdir()
+        (tmp_path / "refuge").touch()
+        saving = asyncio.create_task(s.access.save(Credentials(Secret(TOKEN), agent_name="Night Owl")))
+        await asyncio.sleep(100)
+        waits = not saving.done()
+        s.path.rmdir()
+        await saving
+        return waits, [fields["kind"] for _, fields in s.notes], s.access.load().access_token
+
+    assert play(scene) == (True, ["token_unsaved"], Secret(TOKEN))
+
+
+def test_a_file_that_cannot_be_used_is_told_once_beside_the_token(play, owl):
+    """The token of the environment does without it."""
+
+    async def scene(s):
+        s.path.chmod(0o440)
+        s.access.load()
+        s.access.load()
+        return [(fields["kind"], "0440" in fields["message"]) for _, fields in s.notes]
+
+    assert play(scene, saved=owl, token=TOKEN) == [("credentials_unused", True)]

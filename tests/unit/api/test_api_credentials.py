@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.api import private_file
-from retake_flow.api.credentials import Credentials, credentials_of, load, save
+from retake_flow import private_file
+from retake_flow.api.credentials import Credentials, credentials_of, load, require_place, save, update
 from retake_flow.api.models import Account, Registration
 from retake_flow.errors import CredentialsError, RetakeFlowError
 from retake_flow.redact import Secret
@@ -182,21 +182,76 @@ def test_a_linked_file_stays_linked(path: Path, tmp_path: Path) -> None:
     assert json.loads(real.read_text())["token_ticker"] == "OWL"
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
-@pytest.mark.parametrize("token", [None, "rtk_environment"])
-def test_a_file_open_to_others_is_refused_with_advice(path: Path, mode: int, token: str | None) -> None:
-    """Credentials that others can read are not used, and the command that closes them is named."""
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o440, 0o604, 0o660])
+def test_a_file_open_to_others_is_refused_with_the_ways_out(path: Path, mode: int) -> None:
+    """Credentials that others can read are not used; how to close them is named, and what does without them."""
     write(path, GUIDE, mode)
     with pytest.raises(CredentialsError, match=f"{mode:04o}") as caught:
-        load(path, Secret(token) if token else None)
-    assert caught.value.hint == f"chmod 600 {path}"
+        load(path)
+    assert caught.value.hint == f"chmod 600 {path}, or hand the token over in RETAKE_ACCESS_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [(GUIDE, 0o440, "0440"), (b"{broken", 0o600, "not JSON"), (GUIDE | {"agent_name": []}, 0o600, "agent_name")],
+)
+def test_the_environments_token_needs_no_file_that_can_be_used(
+    path: Path, content: object, mode: int, words: str
+) -> None:
+    """It is the way out of such a file, which is neither believed nor written then."""
+    write(path, content, mode)
+    before = path.read_bytes(), mode_of(path)
+    found = loaded(path, "rtk_environment")
+    assert words in found.unusable
+    assert (found.access_token.reveal(), found.user_db_id) == ("rtk_environment", "")
+    update(path, replace(found, user_db_id="user_abc"))
+    assert (path.read_bytes(), mode_of(path)) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"\n"])
+def test_an_empty_file_is_filled_by_the_first_registration(path: Path, content: bytes) -> None:
+    """It is what can be mounted into a container before there is a token."""
+    write(path, content)
+    assert load(path) is None
+    require_place(path)
+    save(path, Credentials(Secret("rtk_new-12345")))
+    assert loaded(path).access_token.reveal() == "rtk_new-12345"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_was_learnt_leaves_another_agents_file_alone(path: Path) -> None:
+    """Somebody may have put another token in the file meanwhile, or have changed what else is in it."""
+    write(path, GUIDE)
+    learnt = replace(loaded(path), token_address="So1")
+    write(path, GUIDE | {"access_token": "rtk_of_another"})
+    update(path, learnt)
+    assert json.loads(path.read_text()) == GUIDE | {"access_token": "rtk_of_another"}
+    write(path, GUIDE | {"note": "ask Ana"})
+    update(path, learnt)
+    assert json.loads(path.read_text()) == GUIDE | {
+        "note": "ask Ana", "token_address": "So1", "issued_by": "https://retake.tv",
+    }  # fmt: skip
+    path.unlink()
+    update(path, learnt)
+    assert not path.exists()
+
+
+def test_a_secret_of_kubernetes_is_read_through_its_links(path: Path) -> None:
+    """A mounted secret is a link to a link; what is linked is replaced when that can be, and the links stay."""
+    folder = path.parent
+    write(folder.parent / "..2026_01_01" / "credentials.json", GUIDE, 0o400)
+    folder.mkdir()
+    (folder.parent / "..data").symlink_to("..2026_01_01")
+    path.symlink_to("../..data/credentials.json")
+    update(path, replace(loaded(path), token_address="So1"))
+    assert path.is_symlink()
+    assert loaded(path).token_address == "So1"
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b'{\n  "access_token": "rtk_file-12345",\n}', "credentials.json:3:1: not JSON"),
-        (b"", "credentials.json:1:1: not JSON"),
         (b"\xff\xfe{}", "not JSON in UTF-8"),
         (b"[" * 100_000, "not JSON"),
         ([], "not a JSON object"),
@@ -256,6 +311,9 @@ def test_any_file_is_credentials_or_our_error(path: Path) -> None:
         write(path, content)
         with suppress(RetakeFlowError):
             credentials = load(path)
+            if not content.strip():
+                assert credentials is None
+                return
             assert credentials is not None
             save(path, credentials)
             assert load(path) == credentials

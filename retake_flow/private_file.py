@@ -1,0 +1,142 @@
+"""Files that their owner alone may read: replaced as a whole, or written in place where they cannot be replaced."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from retake_flow.errors import CredentialsError
+
+MAX_SIZE = 1 << 20  # bytes
+
+# A file that is a mount of its own cannot be renamed over (EBUSY); in a folder that is not ours, or on a file system
+# that is read-only around it, no new file can be made. The file itself may be writable all the same.
+_FIXED = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def read(path: Path) -> bytes | None:
+    """What the file holds; None when there is none.
+
+    Raises:
+        CredentialsError: Others may open it, or it is no file that can be read.
+    """
+    try:
+        # Without O_NONBLOCK, a pipe in its place would keep us waiting for a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CredentialsError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="let the user that runs this own it, or hand the token over in RETAKE_ACCESS_TOKEN",
+        ) from error
+    try:
+        _check(path, os.fstat(handle))
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(MAX_SIZE)
+    finally:
+        os.close(handle)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write the file, so that a crash leaves the old one or the new one. A missing folder is made, mode 0700.
+
+    Where a new file cannot take its place, the one that is there is written in place, in one piece.
+
+    Args:
+        path: The file.
+        content: May be followed by blanks for a moment when the file is written in place.
+
+    Raises:
+        OSError: It cannot be written; the old file is untouched.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        _swap(path, content)
+    except OSError as error:
+        if error.errno not in _FIXED:
+            raise
+        try:
+            _overwrite(path, content)
+        except FileNotFoundError:
+            raise error from None
+
+
+def remove(path: Path) -> None:
+    """Remove the file, if it is there, and what a killed writer has left of it."""
+    for file in (path, *path.parent.glob(f".{path.name}.*")):
+        file.unlink(missing_ok=True)
+
+
+def _swap(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600 from the start
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(OSError):  # root in a container must not take the file from whoever owns it outside
+                owner = path.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    with suppress(PermissionError):  # a folder that may be written and not read
+        _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)  # else the new name may be lost with the power
+    finally:
+        os.close(handle)
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """Write into the file that is there: in one call, so that a kill leaves the old content or the new."""
+    handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        old = os.pread(handle, MAX_SIZE, 0)
+        # Blanks over the rest of a longer old content: up to the cut, the file is whole at any moment.
+        padded = content.ljust(len(old))
+        if os.pwrite(handle, padded, 0) < len(padded):
+            os.pwrite(handle, old, 0)
+            os.ftruncate(handle, len(old))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.ftruncate(handle, len(content))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        hint = "a container engine makes a folder where the host has no file to mount; remove it and mount a file"
+        raise CredentialsError(f"{path} is not a file but a folder", hint=hint)
+    if not stat.S_ISREG(status.st_mode):
+        raise CredentialsError(f"{path} is not a file")
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & _forbidden(status):
+        raise CredentialsError(
+            f"{path} is open to other users of this machine (mode {mode:04o})",
+            hint=f"chmod 600 {shlex.quote(str(path))}, or hand the token over in RETAKE_ACCESS_TOKEN",
+        )
+    if status.st_size > MAX_SIZE:
+        raise CredentialsError(f"{path} is too large for a credentials file")
+
+
+def _forbidden(status: os.stat_result) -> int:
+    """The permissions that a secret must not give.
+
+    What root hands to one group can only be read by way of that group: Kubernetes mounts secrets so (mode 0440). It is
+    the rule that PostgreSQL has for its keys.
+    """
+    handed_over = status.st_uid == 0 and os.geteuid() != 0
+    return 0o037 if handed_over else 0o077
