@@ -168,6 +168,9 @@ Feature: Keeping the stream live
       | window manager | is missing          | openbox is not installed         |
       | content window | is missing          | xterm is not installed           |
       | encoder        | is missing          | ffmpeg is not installed          |
+      | display        | gets no memory      | Xvfb gets no memory              |
+      | content window | gets no memory      | xterm gets no memory             |
+      | encoder        | gets no memory      | ffmpeg gets no memory            |
 
   Scenario Outline: An encoder that never starts is a question in the end
     Given the encoder <trouble>
@@ -181,6 +184,22 @@ Feature: Keeping the stream live
       | trouble             | words                       |
       | never becomes ready | ffmpeg was not ready within |
       | fails               | ffmpeg ended with status 1  |
+
+  Scenario: What trying again cannot mend takes one key and no second
+    Given the encoder gets no memory
+    When the agent goes live
+    Then the run is failed
+    And the reason says "docker run --memory 1g"
+    And 1 stream keys were issued and 0 used, none of them twice
+    And it leaves nothing behind
+
+  Scenario: An encoder that cannot work any more on air is a question at once
+    Given the memory for the encoder runs out 5 s into broadcast/pushing/on_air
+    When the agent goes live
+    Then the run waits at trouble
+    And the question of trouble says "ffmpeg gets no memory"
+    And 2 stream keys were issued and 1 used, none of them twice
+    And it leaves nothing behind
 
   Scenario: A missing program is named with the command that installs it
     Given the encoder is missing

@@ -309,6 +309,12 @@ class MissingProgram(StudioError):
     kind, fault, exit_code = "missing_program", "operator", 6
 
 
+class HostError(StudioError):
+    """A program cannot do its work on this machine."""
+
+    kind, fault, exit_code = "host", "operator", 6
+
+
 class ProcessFailed(StudioError):
     """A program of the studio ended before it was ready."""
 

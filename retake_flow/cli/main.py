@@ -84,6 +84,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _unforeseen(error: Exception, *, as_json: bool) -> int:
     """Say what went wrong that is no mistake of the person's, and give the exit code."""
+    from retake_flow import os_errors
     from retake_flow.errors import OutputError, RetakeFlowError
     from retake_flow.settings import debugging
 
@@ -91,6 +92,8 @@ def _unforeseen(error: Exception, *, as_json: bool) -> int:
         terminal.let_go()
         said: RetakeFlowError = OutputError(f"the output cannot be written: {error.strerror}")
         as_json = False
+    elif isinstance(error, OSError) and (refused := os_errors.host_error(error, "this machine refuses what is needed")):
+        said = refused
     elif debugging():
         raise error
     else:

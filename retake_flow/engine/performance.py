@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
+from retake_flow import os_errors
 from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Completion
@@ -205,6 +206,8 @@ def known(error: Exception, do: str) -> RetakeFlowError:
     """An error as one of ours; a defect of an action must not take the run's driver with it."""
     if isinstance(error, RetakeFlowError):
         return error
+    if isinstance(error, OSError) and (refused := os_errors.host_error(error, do)):
+        return refused
     return RetakeFlowError(f"{do} has a defect: {type(error).__name__}: {error}")
 
 

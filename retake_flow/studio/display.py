@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from retake_flow.errors import InputError, NoDisplay, ProcessFailed
+from retake_flow.errors import HostError, InputError, ProcessFailed
 from retake_flow.studio import pulse
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
@@ -97,7 +97,7 @@ async def open_display(launcher: Launcher, size: str = SIZE) -> AsyncIterator[Di
 
     Raises:
         MissingProgram: Xvfb is not installed.
-        NoDisplay: All numbers are taken.
+        HostError: All numbers are taken, or this machine lets it not start.
         ProcessFailed, NotReady: It does not start.
     """
     async with AsyncExitStack() as stack:
@@ -106,14 +106,15 @@ async def open_display(launcher: Launcher, size: str = SIZE) -> AsyncIterator[Di
                 continue
             try:
                 process = await stack.enter_async_context(_server(launcher, number, size))
-            except ProcessFailed:
+            except (ProcessFailed, HostError):
                 if _lock(number).exists() or _socket(number).exists():
                     continue  # somebody was faster
                 raise
             yield Display(f":{number}", size, process)
             return
-        raise NoDisplay(
-            f"the displays :{NUMBERS[0]} to :{NUMBERS[-1]} are all taken", hint="end X servers that nobody needs"
+        raise HostError(
+            f"the displays :{NUMBERS[0]} to :{NUMBERS[-1]} are all taken",
+            hint="end X servers that nobody needs: pgrep -a Xvfb",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -66,25 +66,7 @@ def specification(
         raise StudioError("the platform's push address is not an rtmp:// or rtmps:// address")
     return ProcessSpec(
         argv=(
-            "ffmpeg",
-            # Added: quiet, with progress for us. The reports come often because the first that shows a sent frame
-            # makes the encoder ready.
-            *("-hide_banner", "-loglevel", "error", "-nostats"),
-            *("-progress", "pipe:1", "-stats_period", "0.1"),
-            # Added: without it ffmpeg, when the display dies, sends the silent sound alone, as fast as it can; and when
-            # the sound dies, the picture alone, which players do not show.
-            "-xerror",
-            *(audio.options if audio.slow else ()),
-            *("-thread_queue_size", "512"),  # prevents dropped frames (guide)
-            *("-f", "x11grab", "-video_size", checked_size(size), "-framerate", str(framerate), "-i", display),
-            # The player shows nothing without an audio track (guide).
-            *(() if audio.slow else audio.options),
-            *audio.filters,
-            *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"),
-            *_rate(bitrate),
-            *("-pix_fmt", "yuv420p"),  # what browsers decode (guide)
-            *("-g", str(2 * _checked_framerate(framerate))),  # a key frame every 2 s
-            *("-c:a", "aac", "-b:a", "128k"),
+            *command(grabbed(display, size, framerate), framerate, bitrate, audio),
             *("-rw_timeout", str(WRITE_TIMEOUT_SECONDS * 1_000_000)),  # added, in microseconds
             # ffmpeg takes an address as an argument only, so other users of this machine can read the stream key
             # in the process list while it runs. It is in none of our texts.
@@ -95,6 +77,53 @@ def specification(
         stop_signal=signal.SIGINT,  # it then closes the stream in order
         grace=5.0,
         hint="see whether the ingest can be reached; it takes only the newest stream key",
+    )
+
+
+def grabbed(display: str, size: str, framerate: int = FRAMERATE) -> tuple[str, ...]:
+    """A display as ffmpeg's input.
+
+    Raises:
+        InputError: A setting cannot be used.
+    """
+    rate = str(_checked_framerate(framerate))
+    return ("-f", "x11grab", "-video_size", checked_size(size), "-framerate", rate, "-i", display)
+
+
+def command(
+    picture: Sequence[str], framerate: int = FRAMERATE, bitrate: str = BITRATE, audio: AudioInput = SILENCE
+) -> tuple[str, ...]:
+    """The encoder's command line up to where it sends.
+
+    Args:
+        picture: What is seen, as ffmpeg's input.
+        framerate: Frames per second.
+        bitrate: Of the video, such as `1500k`.
+        audio: What is heard.
+
+    Raises:
+        InputError: A setting cannot be used.
+    """
+    return (
+        "ffmpeg",
+        # Added: quiet, with progress for us. The reports come often because the first that shows a sent frame
+        # makes the encoder ready.
+        *("-hide_banner", "-loglevel", "error", "-nostats"),
+        *("-progress", "pipe:1", "-stats_period", "0.1"),
+        # Added: without it ffmpeg, when the display dies, sends the silent sound alone, as fast as it can; and when
+        # the sound dies, the picture alone, which players do not show.
+        "-xerror",
+        *(audio.options if audio.slow else ()),
+        *("-thread_queue_size", "512"),  # prevents dropped frames (guide)
+        *picture,
+        # The player shows nothing without an audio track (guide).
+        *(() if audio.slow else audio.options),
+        *audio.filters,
+        *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"),
+        *_rate(bitrate),
+        *("-pix_fmt", "yuv420p"),  # what browsers decode (guide)
+        *("-g", str(2 * framerate)),  # a key frame every 2 s
+        *("-c:a", "aac", "-b:a", "128k"),
     )
 
 
@@ -121,7 +150,8 @@ async def push(
 
     Raises:
         InputError: A setting cannot be used.
-        MissingProgram: ffmpeg is not installed.
+        MissingProgram: ffmpeg is not installed, or lacks a part that is needed.
+        HostError: This machine does not let it work.
         ProcessFailed: The ingest refused or could not be reached, or the display is gone.
         NotReady: No frame was sent in time.
     """

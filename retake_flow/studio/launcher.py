@@ -8,6 +8,7 @@ the run's marker in its environment, so that what outlives even this process can
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
 import signal
@@ -18,8 +19,9 @@ from typing import Any, TypeVar
 
 import psutil
 
-from retake_flow.errors import NotReady, ProcessFailed
-from retake_flow.studio import programs, stragglers
+from retake_flow import os_errors
+from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed
+from retake_flow.studio import failures, programs, stragglers
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
 
@@ -41,12 +43,14 @@ class Completed:
         stdout: All it wrote to standard output.
         lines: The last lines it wrote elsewhere, free of secrets.
         ending: How it ended, in words for a person.
+        lasting: Why it failed, where trying again cannot help; None where it may, or it did not fail.
     """
 
     status: int
     stdout: bytes
     lines: tuple[str, ...]
     ending: str
+    lasting: HostError | MissingProgram | None = None
 
 
 class Launcher:
@@ -80,7 +84,8 @@ class Launcher:
             line: Receives each line that it writes elsewhere, free of secrets.
 
         Raises:
-            MissingProgram: It is not installed.
+            MissingProgram: It is not installed, or lacks a part that the stream needs.
+            HostError: It ended before it was ready, for a reason that only the operator can mend.
             ProcessFailed: It ended before it was ready.
             NotReady: It was not ready within `spec.ready_within` seconds.
         """
@@ -90,7 +95,7 @@ class Launcher:
         try:
             await _to_the_end(self._start(spec, process, marks))
             if ready is not None:
-                await _until_ready(process, spec, ready)
+                await self._until_ready(process, spec, ready)
             yield process
         finally:
             await _stop(process, spec, marks)
@@ -100,6 +105,7 @@ class Launcher:
 
         Raises:
             MissingProgram: It is not installed.
+            HostError: It cannot be started here.
             NotReady: It did not end in time; it was ended.
         """
         output = bytearray()
@@ -109,7 +115,12 @@ class Launcher:
                     ending = await process.ended()
             except TimeoutError:
                 raise NotReady(f"{spec.name} did not finish within {timeout:g} s", hint=spec.hint) from None
-            return Completed(process.status or 0, bytes(output), process.lines, ending)
+            return Completed(process.status or 0, bytes(output), process.lines, ending, self._lasting(process))
+
+    def _lasting(self, process: Process) -> HostError | MissingProgram | None:
+        if not process.status:
+            return None
+        return failures.lasting(process.name, process.status, process.lines, self.environment)
 
     async def _start(self, spec: ProcessSpec, process: Process, marks: Mapping[str, str]) -> None:
         try:
@@ -125,7 +136,32 @@ class Launcher:
                 start_new_session=True,  # its own process group, and no Ctrl-C from our terminal
             )
         except OSError as error:
-            raise ProcessFailed(f"{spec.name} could not be started: {error.strerror}", hint=spec.hint) from None
+            doing = f"{spec.name} could not be started"
+            if error.errno == errno.EAGAIN:
+                raise HostError(f"{doing}: so many processes are not allowed", hint=os_errors.PROCESSES) from None
+            raise os_errors.host_error(error, doing) or ProcessFailed(
+                f"{doing}: {error.strerror}", hint=spec.hint
+            ) from None
+
+    async def _until_ready(self, process: Process, spec: ProcessSpec, ready: Probe) -> None:
+        probe = asyncio.ensure_future(ready(process))
+        death = asyncio.ensure_future(process.ended())
+        try:
+            await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
+            if not process.alive:
+                await death  # and with it for the last lines
+                raise self._lasting(process) or ProcessFailed(
+                    _with_lines(f"{spec.name} {process.ending} before it was ready", process), hint=spec.hint
+                )
+            if not probe.done():
+                raise NotReady(
+                    _with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s", process), hint=spec.hint
+                )
+            await probe
+        finally:
+            probe.cancel()
+            death.cancel()
+            await asyncio.gather(probe, death, return_exceptions=True)
 
 
 def sweep(marker: str) -> int:
@@ -144,27 +180,6 @@ def _die_with_parent(environment: Mapping[str, str]) -> tuple[str, ...]:
     if setpriv is None or setpriv.resolve().name == "busybox":
         return ()
     return (str(setpriv), "--pdeathsig", "KILL")
-
-
-async def _until_ready(process: Process, spec: ProcessSpec, ready: Probe) -> None:
-    probe = asyncio.ensure_future(ready(process))
-    death = asyncio.ensure_future(process.ended())
-    try:
-        await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
-        if not process.alive:
-            await death  # and with it for the last lines
-            raise ProcessFailed(
-                _with_lines(f"{spec.name} {process.ending} before it was ready", process), hint=spec.hint
-            )
-        if not probe.done():
-            raise NotReady(
-                _with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s", process), hint=spec.hint
-            )
-        await probe
-    finally:
-        probe.cancel()
-        death.cancel()
-        await asyncio.gather(probe, death, return_exceptions=True)
 
 
 async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -> None:

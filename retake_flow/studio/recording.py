@@ -96,5 +96,5 @@ async def probe(launcher: Launcher, path: Path) -> Recording:
     """
     completed = await launcher.run(specification(path), timeout=TIMEOUT_SECONDS)
     if completed.status != 0:
-        raise ProcessFailed(f"{path} cannot be read as a recording: {completed.ending}")
+        raise completed.lasting or ProcessFailed(f"{path} cannot be read as a recording: {completed.ending}")
     return Recording.from_report(json.loads(completed.stdout))

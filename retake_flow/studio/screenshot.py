@@ -97,4 +97,4 @@ async def within(launcher: Launcher, taken: Path, limit: int) -> Path:
 async def _made(launcher: Launcher, spec: ProcessSpec, file: Path, what: str) -> None:
     completed = await launcher.run(spec, timeout=TIMEOUT_SECONDS)
     if completed.status != 0 or not file.exists():
-        raise ProcessFailed(f"no {what} was taken: {completed.ending}")
+        raise completed.lasting or ProcessFailed(f"no {what} was taken: {completed.ending}")

@@ -6,15 +6,19 @@ Where it is not installed, or does not start, the stream has a silent track inst
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from retake_flow.errors import StudioError
+from retake_flow import os_errors
+from retake_flow.errors import NotReady, StudioError
 from retake_flow.studio import pulse
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
@@ -22,7 +26,9 @@ from retake_flow.studio.specification import ProcessSpec
 
 SINK: Final = "stream"
 RATE: Final = 44100  # samples per second, as the guide's silent track
-_LONGEST_ADDRESS = 107  # bytes of the path of a socket, fixed by the kernel
+# PulseAudio takes the address of a server for a list that is split at blanks, and the kernel takes 107 bytes at most.
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_./+-]{1,107}")
+_TRIED_WITHIN = 10.0  # seconds
 
 # What a client of PulseAudio says first: a header of 20 bytes with the length, then, each behind its type, the command
 # AUTH (8), its number, the protocol's version, and a cookie that is not looked at.
@@ -110,8 +116,13 @@ class Sound:
         return await pulse.ended(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
 
 
-def specification(folder: Path) -> ProcessSpec:
-    """How PulseAudio is started, so that it keeps to a folder, and shares nothing with the one of a desktop."""
+def specification(folder: Path, address: str) -> ProcessSpec:
+    """How PulseAudio is started, so that it keeps to a folder, and shares nothing with the one of a desktop.
+
+    Args:
+        folder: Is for it alone.
+        address: The path of its socket, as `_address` gives it.
+    """
     own = str(folder)
     return ProcessSpec(
         argv=(
@@ -124,7 +135,7 @@ def specification(folder: Path) -> ProcessSpec:
             # Without rewinds it renders 50 ms ahead at most, else up to 2 s, which the encoder would have to wait for.
             *("-L", f"module-null-sink sink_name={SINK} rate={RATE} channels=2 norewinds=1"),
             # Last, so that the sink is there when the socket is. Who may connect is told by the folder and the user.
-            *("-L", f'module-native-protocol-unix socket="{_socket(folder)}" auth-cookie-enabled=0'),
+            *("-L", f"module-native-protocol-unix socket={address} auth-cookie-enabled=0"),
         ),
         environment={
             **dict.fromkeys(("HOME", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"), own),
@@ -141,7 +152,7 @@ def specification(folder: Path) -> ProcessSpec:
 
 @asynccontextmanager
 async def open_sound(launcher: Launcher, folder: Path) -> AsyncIterator[Sound]:
-    """A sound of its own, silent where PulseAudio cannot be had.
+    """A sound of its own, silent where PulseAudio cannot be had, or ffmpeg cannot listen to it.
 
     Args:
         launcher: Starts PulseAudio.
@@ -149,36 +160,73 @@ async def open_sound(launcher: Launcher, folder: Path) -> AsyncIterator[Sound]:
     """
     async with AsyncExitStack() as stack:
         try:
-            process = await stack.enter_async_context(_server(launcher, folder))
+            sound = await stack.enter_async_context(_audible(launcher, folder))
         except StudioError as error:
-            yield Sound(reason=error.message)
-            return
-        yield Sound(process, f"unix:{_socket(folder)}", _environment(folder))
+            sound = Sound(reason=error.message)
+        except OSError as error:
+            refused = os_errors.host_error(error, "the sound has no place to be")
+            if refused is None:
+                raise
+            sound = Sound(reason=refused.message)
+        yield sound
 
 
 @asynccontextmanager
-async def _server(launcher: Launcher, folder: Path) -> AsyncIterator[Process]:
-    address = _socket(folder)
-    if len(bytes(address)) > _LONGEST_ADDRESS:
-        raise StudioError(f"the path {address} is too long for a socket")
+async def _audible(launcher: Launcher, folder: Path) -> AsyncIterator[Sound]:
     folder.mkdir(mode=0o700, exist_ok=True)
-    address.unlink(missing_ok=True)  # of one that was killed
     # For its clients: they start none when this one is gone.
     (folder / "client.conf").write_text("autospawn = no\nenable-shm = no\n", encoding="utf-8")
+    with _address(folder) as address:
+        hearing = asyncio.ensure_future(_require_hearing(launcher))
+        try:
+            async with launcher.process(specification(folder, address), partial(_answers, address)) as process:
+                await hearing
+                yield Sound(process, f"unix:{address}", _environment(folder, address))
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
 
-    async def answers(_: Process) -> None:
-        while True:
-            if await _greets(str(address)):
-                return
-            await asyncio.sleep(0.01)
 
-    async with launcher.process(specification(folder), answers) as process:
-        yield process
+@contextmanager
+def _address(folder: Path) -> Iterator[str]:
+    """The path of the socket, in a form that everybody takes whatever the folder's name is."""
+    socket_file = folder / "native"
+    socket_file.unlink(missing_ok=True)  # of one that was killed
+    if _PLAIN_ADDRESS.fullmatch(str(socket_file)):
+        yield str(socket_file)
+        return
+    opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/{os.getpid()}/fd/{opened}/{socket_file.name}"
+    finally:
+        os.close(opened)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+async def _require_hearing(launcher: Launcher) -> None:
+    """Make sure that ffmpeg can listen to PulseAudio, by having it listen to none.
+
+    Raises:
+        MissingProgram: It cannot, or is not installed.
+        HostError: This machine does not let it.
+    """
+    nobody = ("-f", "pulse", "-server", "unix:/dev/null", "-i", "nothing")
+    argv = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", *nobody, "-f", "null", "-")
+    with suppress(NotReady):  # a machine that is only slow
+        tried = await launcher.run(ProcessSpec(argv), _TRIED_WITHIN)
+        if tried.lasting is not None:
+            raise tried.lasting
+
+
+async def _answers(address: str, _: Process) -> None:
+    while True:
+        if await _greets(address):
+            return
+        await asyncio.sleep(0.01)
+
+
+def _environment(folder: Path, address: str) -> dict[str, str]:
     return {
-        "PULSE_SERVER": f"unix:{_socket(folder)}",
+        "PULSE_SERVER": f"unix:{address}",
         "PULSE_SINK": SINK,
         "PULSE_CLIENTCONFIG": str(folder / "client.conf"),
         "PULSE_COOKIE": str(folder / "cookie"),
@@ -216,7 +264,3 @@ async def _greets(address: str) -> bool:
         except OSError:
             return False
     return answer[20:25] == _WELCOME
-
-
-def _socket(folder: Path) -> Path:
-    return folder / "native"

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from retake_flow.errors import MissingProgram, NoDisplay, NotReady, NoVoice, ProcessFailed, Rejected, StudioError
+from retake_flow import os_errors
+from retake_flow.errors import (
+    HostError,
+    MissingProgram,
+    NoDisplay,
+    NotReady,
+    NoVoice,
+    ProcessFailed,
+    Rejected,
+    StudioError,
+)
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.studio import programs
@@ -33,7 +43,7 @@ ENDS_WITHIN = 0.2
 FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder says that it sends
 FRAME_PACE = 1.0  # seconds between two deliveries of frames; far below the platform's idea of a stale stream
 
-Way = Literal["is missing", "never becomes ready", "fails", "dies"]
+Way = Literal["is missing", "gets no memory", "never becomes ready", "fails", "dies"]
 
 BITRATE = 1500.0  # kbit/s that its encoder sends
 
@@ -218,6 +228,11 @@ class FakeStage:
             elif part == "sound" and program.part == "encoder":
                 program.die("lost its sound")
 
+    def exhaust(self, part: str) -> None:
+        """Kill a running program; from now on there is no memory to start it again."""
+        self._troubles = [Trouble(part, "gets no memory", times=None), *self._troubles]
+        self.kill(part)
+
     def stall(self) -> None:
         """Let the encoder that runs send nothing more, without ending."""
         for program in self.alive:
@@ -254,6 +269,8 @@ class FakeStage:
             needed = [known for known in programs.PROGRAMS if known.name == program.name]
             hint = f"run: {programs.install_command(needed)}"
             raise MissingProgram(f"{program.name} is not installed", hint=hint)
+        if trouble is not None and trouble.way == "gets no memory":
+            raise HostError(f"{program.name} gets no memory", hint=os_errors.MEMORY)
         self.started[part] += 1
         self.alive.append(program)
         try:

@@ -13,7 +13,7 @@ FLAG: Final[dict[str, Any]] = {"type": "boolean"}
 CALLED: Final = ("unauthorized", "rejected", "rate_limited", "unavailable", "unreachable", "redirected",
                  "unexpected_answer", "not_found", "no_session", "credentials")  # fmt: skip
 #: The errors of whatever starts a program.
-STARTED: Final = ("missing_program", "process_failed", "not_ready", "no_display")
+STARTED: Final = ("missing_program", "host", "process_failed", "not_ready", "no_display")
 #: How a service can end, and begin.
 SERVICE: Final = ("ready", "exited")
 WHO_AM_I: Final = {"GET /agent/stream/status": "when the agent's userDbId is not known yet"}

@@ -10,7 +10,9 @@ from retake_flow.testing.studio import Trouble, Way
 from retake_flow.testing.vocabulary import Wording
 
 
-@given(parsers.re(r"the (?P<part>[a-z ]+?) (?P<way>is missing|never becomes ready|fails)(?P<once> once)?"))
+@given(
+    parsers.re(r"the (?P<part>[a-z ]+?) (?P<way>is missing|gets no memory|never becomes ready|fails)(?P<once> once)?")
+)
 def trouble(rehearsal: Rehearsal, part: str, way: Way, once: str | None) -> None:
     """A program does not start: always, or the first time only."""
     rehearsal.troubles.append(Trouble(part, way, times=1 if once else None))
@@ -26,6 +28,12 @@ def mortal(rehearsal: Rehearsal, part: str, after: float) -> None:
 def killed(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
     """Somebody kills a program."""
     rehearsal.intervene(state, after, lambda scene: scene.stage.kill(part))
+
+
+@given(parsers.parse("the memory for the {part} runs out {after:g} s into {state}"))
+def exhausted(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
+    """The system kills a program and gives it no memory to start again."""
+    rehearsal.intervene(state, after, lambda scene: scene.stage.exhaust(part))
 
 
 @given(parsers.parse("the encoder stalls {after:g} s into {state}"))

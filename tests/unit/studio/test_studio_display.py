@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import socket
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.errors import InputError
+from retake_flow.errors import HostError, InputError
 from retake_flow.studio import display
+from retake_flow.studio.launcher import Launcher
 
 NOBODY = 2**31 - 1  # larger than any process id
 
@@ -77,3 +79,17 @@ def test_a_size_that_cannot_be_encoded_is_refused(size: str) -> None:
     with pytest.raises(InputError) as raised:
         display.checked_size(size)
     assert "1280x720" in raised.value.hint
+
+
+def test_when_all_numbers_are_taken_the_operator_is_asked_to_end_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trying again would find them taken again."""
+    monkeypatch.setattr(display, "NUMBERS", range(99, 101))
+    monkeypatch.setattr(display, "taken", lambda number: True)
+
+    async def opened() -> None:
+        async with display.open_display(Launcher("run", {"PATH": ""})):
+            raise AssertionError("there is no number")
+
+    with pytest.raises(HostError, match="the displays :99 to :100 are all taken") as raised:
+        asyncio.run(opened())
+    assert "pgrep -a Xvfb" in raised.value.hint

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.errors import MissingProgram, NoDisplay, NotReady, ProcessFailed
+from retake_flow.errors import HostError, MissingProgram, NoDisplay, NotReady, ProcessFailed
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
@@ -152,7 +152,12 @@ def test_nothing_works_without_a_display(play, start):
 
 @pytest.mark.parametrize(
     ("way", "error", "seconds"),
-    [("is missing", MissingProgram, 0.0), ("never becomes ready", NotReady, 20.0), ("fails", ProcessFailed, 0.1)],
+    [
+        ("is missing", MissingProgram, 0.0),
+        ("gets no memory", HostError, 0.0),
+        ("never becomes ready", NotReady, 20.0),
+        ("fails", ProcessFailed, 0.1),
+    ],
 )
 def test_a_program_fails_as_it_is_told_to(play, way, error, seconds):
     """Each way to fail takes its time and raises what the real studio would."""
