@@ -46,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
     from retake_flow.errors import UsageError
     from retake_flow.flow.inputs import provided, resolve
     from retake_flow.settings import Settings, variables
-    from retake_flow.wiring import running
     from retake_flow.wiring.storing import opened
 
     if (args.rehearsal_options or args.folder) and not args.rehearse:
@@ -57,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
     flow = provided(flows.opened(args.flow, settings), variables())
     inputs = resolve(flow, _given(args, flow))
     options = _options(args) if args.rehearse else None
-    running.require_programs(flow)
     with closing(opened(settings)) as runs:
         return asyncio.run(_driven(runs, flow, inputs, settings, options, args))
 

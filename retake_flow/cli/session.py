@@ -22,7 +22,7 @@ from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
-from retake_flow.wiring import rehearsing, running
+from retake_flow.wiring import preflight, rehearsing, running
 from retake_flow.wiring.children import sweep
 from retake_flow.wiring.soak import Soak
 
@@ -102,6 +102,7 @@ class Session:
             interrupts: May interrupt it.
             soak: Ends it after its time and measures it; None for a run that ends by itself.
         """
+        await preflight.require(flow, self.settings, rehearsed=rehearsal is not None)
         folder = "" if rehearsal is None else str(rehearsal[0].resolve())
         run = running.new_run(run_id, flow, inputs, folder)
         told = running.channels(flow, self.settings, run)
@@ -131,6 +132,8 @@ class Session:
         """
         with _let_go(claim):
             driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)
+            if not stop:
+                await preflight.require(flow, self.settings, rehearsed=bool(run.rehearsal))
             sweep(run.id)
             async with self._platform(run, None, view) as settings:
                 return await self._drive(driving, claim, settings)

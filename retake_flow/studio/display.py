@@ -112,6 +112,17 @@ async def open_display(launcher: Launcher, size: str = SIZE) -> AsyncIterator[Di
                 raise
             yield Display(f":{number}", size, process)
             return
+        require_free()
+        raise ProcessFailed("other programs took each display first")
+
+
+def require_free() -> None:
+    """Make sure that a display is free.
+
+    Raises:
+        HostError: All numbers are taken.
+    """
+    if all(taken(number) for number in NUMBERS):
         raise HostError(
             f"the displays :{NUMBERS[0]} to :{NUMBERS[-1]} are all taken",
             hint="end X servers that nobody needs: pgrep -a Xvfb",

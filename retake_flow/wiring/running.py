@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +31,7 @@ from retake_flow.engine.clock import SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import CredentialsError, MissingProgram, ResponderMissing
+from retake_flow.errors import CredentialsError
 from retake_flow.flow.model import Flow
 from retake_flow.notices.apprise import host, notifiers
 from retake_flow.ports.journal import Listener
@@ -39,7 +39,7 @@ from retake_flow.ports.notices import Notifier
 from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import Secret
-from retake_flow.responders import opening, requirements
+from retake_flow.responders import opening
 from retake_flow.responders.ledger import Ledger
 from retake_flow.responders.opening import Surroundings
 from retake_flow.run.records import Record
@@ -47,7 +47,6 @@ from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings, inherited, is_loopback, variables
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
-from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
 from retake_flow.wiring import guide
@@ -57,36 +56,6 @@ from retake_flow.wiring.folders import work_folder
 def new_id(flow: Flow) -> str:
     """A name for a run that sorts by time."""
     return f"{flow.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def require_programs(flow: Flow) -> None:
-    """Make sure that every program the flow's actions start is installed, and whoever is to answer chat is there.
-
-    Raises:
-        MissingProgram: Names all that are not installed, and the command that installs them.
-        ResponderMissing: What is to answer chat is not there: a program, a function, a variable.
-    """
-    used = {state.do for state in flow.states.values() if state.do} | {a.do for a in flow.activities() if a.do}
-    needed = {program for name in used for program in CATALOGUE[name].programs}
-    missing = [program for program in programs.missing(inherited()) if program.name in needed]
-    if missing:
-        names = ", ".join(program.name for program in missing)
-        raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
-    folder, environment = Path(flow.file).parent, variables()
-    lacking = [each for said in _responders(flow) for each in requirements.missing(said, folder, environment)]
-    if len(lacking) == 1:
-        raise lacking[0]
-    if lacking:
-        messages = dict.fromkeys(f"{each.message} ({each.hint})" if each.hint else each.message for each in lacking)
-        raise ResponderMissing("\n".join(messages))
-
-
-def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:
-    """Who is to answer chat, as far as the flow says before it runs."""
-    for inputs in (*(state.inputs for state in flow.states.values()), *(each.inputs for each in flow.activities())):
-        match inputs:
-            case {"responder": dict(said)}:
-                yield said
 
 
 def launcher(run: str) -> Launcher:

@@ -15,7 +15,7 @@ from retake_flow.ports.actions import Call
 from retake_flow.run.run import Run
 from retake_flow.settings import Settings
 from retake_flow.simulation import virtual_time
-from retake_flow.wiring import guide, running
+from retake_flow.wiring import guide, preflight, running
 
 PLAIN = loaded(
     """
@@ -57,7 +57,7 @@ def test_the_programs_of_a_flow_are_required_before_it_runs(monkeypatch: pytest.
     """All missing programs that a flow would start are named at once, with the command that installs them."""
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(MissingProgram, match="not installed: ") as raised:
-        running.require_programs(go_live())
+        preflight.require_programs(go_live())
     assert all(name in raised.value.message for name in ("Xvfb", "openbox", "xterm", "ffmpeg", "scrot"))
     assert "apt" in raised.value.hint
     assert raised.value.exit_code == 6
@@ -68,12 +68,12 @@ def test_a_program_that_answers_chat_is_required_before_the_flow_runs(tmp_path: 
     """An operator's own program that is not there is named; one with a `/` is sought beside the flow."""
     flow = loaded(ANSWERED.replace("PROGRAM", command), str(tmp_path / "flow.yaml"))
     with pytest.raises(MissingProgram, match="brain, which is to answer chat, is not"):
-        running.require_programs(flow)
+        preflight.require_programs(flow)
     (tmp_path / "brain").write_text("#!/bin/sh\n")
     (tmp_path / "brain").chmod(0o755)
     if "/" in command:
-        running.require_programs(flow)
-    running.require_programs(loaded(ANSWERED.replace("PROGRAM", "sh"), str(tmp_path / "flow.yaml")))
+        preflight.require_programs(flow)
+    preflight.require_programs(loaded(ANSWERED.replace("PROGRAM", "sh"), str(tmp_path / "flow.yaml")))
 
 
 def settings(**environment: str) -> Settings:
@@ -127,7 +127,7 @@ def test_guides_of_a_rehearsal_are_kept_apart() -> None:
 def test_a_flow_without_programs_requires_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flow that only calls the platform runs on a machine without any of the programs."""
     monkeypatch.setenv("PATH", "/nowhere")
-    running.require_programs(PLAIN)
+    preflight.require_programs(PLAIN)
 
 
 def test_all_that_answers_chat_is_required_before_the_flow_runs(
@@ -137,15 +137,15 @@ def test_all_that_answers_chat_is_required_before_the_flow_runs(
     monkeypatch.delenv("OWL_KEY", raising=False)
     named = ANSWERED.replace("command: [PROGRAM]", "module: 'no_such_owl:reply'")
     with pytest.raises(ResponderMissing, match="the module no_such_owl, which is to answer chat, cannot be imported"):
-        running.require_programs(loaded(named, str(tmp_path / "flow.yaml")))
+        preflight.require_programs(loaded(named, str(tmp_path / "flow.yaml")))
     model = 'openai: {url: "https://owl.example/v1", model: m, key_from: OWL_KEY, playbook_file: owl.md}'
     flow = loaded(ANSWERED.replace("command: [PROGRAM]", model), str(tmp_path / "flow.yaml"))
     with pytest.raises(ResponderMissing) as raised:
-        running.require_programs(flow)
+        preflight.require_programs(flow)
     first, second = raised.value.message.splitlines()
     assert first.startswith("the variable OWL_KEY, needed to answer chat, is not set (export OWL_KEY=")
     assert second.startswith(f"there is no file {tmp_path}/owl.md")
     assert raised.value.exit_code == 6
     monkeypatch.setenv("OWL_KEY", "key-of-the-owl")
     (tmp_path / "owl.md").write_text("Be kind.")
-    running.require_programs(flow)
+    preflight.require_programs(flow)

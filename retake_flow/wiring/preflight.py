@@ -1,0 +1,157 @@
+"""What a flow needs of this machine, tried before a stream key and a session are spent on it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from retake_flow import __version__, os_errors
+from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.errors import HostError, MissingProgram, ResponderMissing
+from retake_flow.flow.model import Flow
+from retake_flow.responders import requirements
+from retake_flow.settings import Settings, inherited, is_loopback, variables
+from retake_flow.studio import display, preflight, programs
+from retake_flow.studio.launcher import Launcher
+
+_MOST_KEPT: Final = 16
+
+
+async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
+    """Make sure that this machine can do what a flow asks of it.
+
+    What programs can do is remembered for as long as they are the same files.
+
+    Args:
+        flow: The flow.
+        settings: Of this process.
+        rehearsed: Whether it is for a rehearsal, whose ingest is on this machine.
+
+    Raises:
+        MissingProgram: A program is not installed, or lacks a part.
+        ResponderMissing: What is to answer chat is not there.
+        HostError: A place cannot be written, no display is free, or there is no font.
+    """
+    require_programs(flow)
+    used = _actions(flow)
+    if "studio.display" in used:
+        require_folder(display.FOLDER, "no display can be opened")
+        display.require_free()
+        require_working_folder()
+    if "studio.encoder" in used:
+        local = rehearsed or is_loopback(urlsplit(settings.origin).hostname)
+        await _require_parts("rtmp" if local else "rtmps", settings.cache_folder / "preflight.json")
+
+
+def require_programs(flow: Flow) -> None:
+    """Make sure that every program the flow's actions start is installed, and whoever is to answer chat is there.
+
+    Raises:
+        MissingProgram: Names all that are not installed, and the command that installs them.
+        ResponderMissing: What is to answer chat is not there: a program, a function, a variable.
+    """
+    needed = {program for name in _actions(flow) for program in CATALOGUE[name].programs}
+    missing = [program for program in programs.missing(inherited()) if program.name in needed]
+    if missing:
+        names = ", ".join(program.name for program in missing)
+        raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
+    folder, environment = Path(flow.file).parent, variables()
+    lacking = [each for said in _responders(flow) for each in requirements.missing(said, folder, environment)]
+    if len(lacking) == 1:
+        raise lacking[0]
+    if lacking:
+        messages = dict.fromkeys(f"{each.message} ({each.hint})" if each.hint else each.message for each in lacking)
+        raise ResponderMissing("\n".join(messages))
+
+
+def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:
+    """Who is to answer chat, as far as the flow says before it runs."""
+    for inputs in (*(state.inputs for state in flow.states.values()), *(each.inputs for each in flow.activities())):
+        match inputs:
+            case {"responder": dict(said)}:
+                yield said
+
+
+def require_working_folder() -> None:
+    """Make sure that there is a place for temporary files.
+
+    Raises:
+        HostError: There is none.
+    """
+    try:
+        folder = tempfile.gettempdir()
+    except OSError as error:
+        raise HostError(
+            f"no temporary file can be made: {error.strerror}", hint="export TMPDIR=/a/folder/that/can/be/written"
+        ) from None
+    require_folder(Path(folder), "the working folder cannot be made")
+
+
+def require_folder(folder: Path, doing: str) -> None:
+    """Make sure that a folder can be written, by writing there; nothing stays.
+
+    Args:
+        folder: It.
+        doing: What cannot be done otherwise.
+
+    Raises:
+        HostError: It cannot be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+    except OSError as error:
+        message = f"{doing}: {error.strerror}: {folder}"
+        raise os_errors.host_error(error, doing) or HostError(message, hint=f"mkdir -p {folder}") from None
+
+
+async def _require_parts(scheme: str, kept: Path) -> None:
+    """Make sure that ffmpeg has its parts, and that there are letters, unless it is known to be so."""
+    starts = Launcher("preflight", inherited())
+    now = _identity(scheme, starts)
+    known = _known(kept)
+    if now in known:
+        return
+    tries = (
+        preflight.require_capture(starts),
+        preflight.require_sending(starts, scheme),
+        preflight.require_fonts(starts),
+    )
+    for found in await asyncio.gather(*tries, return_exceptions=True):
+        if found is not None:
+            raise found
+    with suppress(OSError):  # a cache that cannot be written is none
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps([*known, now][-_MOST_KEPT:]), encoding="utf-8")
+
+
+def _identity(scheme: str, starts: Launcher) -> str:
+    """What tells one state of the programs, and of what is asked of them, from another."""
+    parts = [__version__, scheme, starts.environment.get("FONTCONFIG_FILE", "")]
+    for name in ("ffmpeg", "fc-list"):
+        with suppress(OSError):
+            if path := programs.found(name, starts.environment):
+                status = path.stat()
+                parts += [str(path.resolve()), str(status.st_size), str(status.st_mtime_ns)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _known(kept: Path) -> list[str]:
+    try:
+        known = json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return known if isinstance(known, list) else []
+
+
+def _actions(flow: Flow) -> set[str]:
+    """The names of the actions that a flow performs."""
+    return {state.do for state in flow.states.values() if state.do} | {a.do for a in flow.activities() if a.do}

@@ -1,0 +1,102 @@
+"""Whole runs on hosts that lack something, or whose places have odd names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from flow_processes import Home, at_home, gone, retake_tv, write_credentials
+from machines import no_fonts, reduced_ffmpeg
+
+pytestmark = pytest.mark.real
+
+TOKEN = "rtk_hosts_0123456789"
+OPTIONS = {"agents": [{"name": "owl", "token": TOKEN, "user_id": "user_owl"}]}
+
+
+def rehearse(home: Home, *more: str) -> tuple[str, ...]:
+    """The command that rehearses in somebody's home."""
+    return ("run", "go-live.yaml", "--rehearse", "--folder", str(home.folder / "rehearsal"), "--for", "2s", *more)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("x11grab", "this ffmpeg cannot read from x11grab"),
+        ("libx264", "this ffmpeg has no encoder libx264"),
+        ("aac", "this ffmpeg has no encoder aac"),
+        ("flv", "this ffmpeg cannot write flv"),
+        ("rtmp", "this ffmpeg cannot send to rtmp:// and rtmps:// addresses"),
+    ],
+)
+def test_an_encoder_without_a_part_spends_no_key(tmp_path: Path, part: str, words: str) -> None:
+    """The run ends before it began, names the part and what to install, and has asked retake.tv for nothing."""
+    reduced = reduced_ffmpeg(tmp_path / "bin", part)
+    with retake_tv(tmp_path / "tv", OPTIONS) as tv, at_home(tmp_path / "home", PATH=reduced["PATH"]) as home:
+        write_credentials(home.folder / "owl.json", "owl", TOKEN, tv.address)
+        own = {"RETAKE_API_URL": tv.address, "RETAKE_CREDENTIALS": str(home.folder / "owl.json")}
+        done = home.call("run", "go-live.yaml", "--for", "2s", **own)
+        assert done.code == 6, done
+        assert words in done.err
+        assert "apt install ffmpeg" in done.err
+        assert tv.report()["keys"]["issued"] == 0
+        assert tv.agent("owl")["sessions"] == []
+        assert home.call("runs").out.startswith("no runs yet")
+
+
+def test_a_host_without_fonts_begins_no_black_stream(tmp_path: Path) -> None:
+    """There is nothing to be seen where nothing can be written, so nothing is begun."""
+    with at_home(tmp_path / "home", **no_fonts(tmp_path)) as home:
+        done = home.call(*rehearse(home))
+        assert done.code == 6, done
+        assert "no font is installed" in done.err
+        assert "apt install fonts-dejavu-core" in done.err
+        assert not (home.folder / "rehearsal").exists()
+
+
+def test_what_ffmpeg_can_do_is_tried_once(tmp_path: Path) -> None:
+    """The second run starts no ffmpeg but for the stream; another ffmpeg in its place is tried again."""
+    path = reduced_ffmpeg(tmp_path / "bin", "nothing")["PATH"]
+    calls = tmp_path / "bin" / "ffmpeg.calls"
+    with at_home(tmp_path / "home", PATH=path) as home:
+        assert home.call(*rehearse(home)).code == 0
+        assert calls.read_text().count("app/preflight") == 1
+        assert home.call(*rehearse(home)).code == 0
+        assert calls.read_text().count("app/preflight") == 1
+        reduced_ffmpeg(tmp_path / "bin", "x11grab")
+        assert home.call(*rehearse(home)).code == 6
+
+
+def test_a_run_waits_for_its_host_to_be_mended(tmp_path: Path) -> None:
+    """Resumed where the encoder lacks a part, a run stays as it is; with a whole one it goes on."""
+    with at_home(tmp_path / "home") as home:
+        running = home.start(*rehearse(home)[:-1], "5m")
+        running.on_air()
+        running.kill()
+        gone(running.run)
+        reduced = reduced_ffmpeg(tmp_path / "bin", "libx264")
+        refused = home.call("resume", "last", PATH=reduced["PATH"])
+        assert refused.code == 6, refused
+        assert "this ffmpeg has no encoder libx264" in refused.err
+        resumed = home.start("resume", "last")
+        resumed.until("state_entered", state="broadcast/pushing/on_air", visit=2)
+        assert home.call("stop", "last").code == 0
+        resumed.finish()
+        assert resumed.records[-1]["event"] == "run_ended"
+
+
+@pytest.mark.parametrize("name", ["a blank", 'o\'wl "nest"', "Eulé-日本", "x" * 140])
+def test_a_stream_has_its_sound_whatever_the_folders_are_called(tmp_path: Path, name: str) -> None:
+    """TMPDIR, the home and the folder of the recordings may have any name."""
+    (tmp_path / name / "tmp").mkdir(parents=True)
+    with at_home(tmp_path / name, TMPDIR=str(tmp_path / name / "tmp")) as home:
+        done = home.call(*rehearse(home, "--json"))
+        assert done.code == 0, done
+        [sound] = [r for r in done.records if r["event"] == "activity_ready" and r["activity"] == "broadcast:sound"]
+        assert "sound" in json.dumps(sound)
+        assert '"sound": "pulseaudio"' in json.dumps(sound), sound
+        report = next(r for r in done.records if r["event"] == "rehearsal_report")
+        assert report["broken_rules"] == []
+        assert report["recordings"][0]["video"]["frames"] > 0
+        assert list((tmp_path / name / "tmp").iterdir()) == []
