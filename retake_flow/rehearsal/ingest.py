@@ -153,8 +153,8 @@ def _record(message: rtmp.Message, recording: Recording, publication: Publicatio
     try:
         recording.write(message)
     except OSError as error:
-        publication.close(f"the recording cannot be written: {error.strerror}")
-        raise
+        publication.unrecorded = error.strerror or str(error)
+        return  # the stream goes on without
     publication.recording = str(recording.path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,7 @@ class Keeper:
         self._file = file
         self._report = report
         self._kept = ""
+        self._told = False
         self._milestones: tuple[int, ...] = ()
 
     def keep(self) -> None:
@@ -54,7 +56,7 @@ class Keeper:
             OSError: It cannot be written.
         """
         text = json.dumps(next_part(self._platform).as_json(), indent=1)
-        if text != self._kept:
+        if text != self._kept or not self._file.exists():
             private_file.replace(self._file, text.encode())
             self._kept = text
         milestones = _milestones(self._platform)
@@ -68,15 +70,27 @@ class Keeper:
         async def kept(scope: Scope, receive: Receive, send: Send) -> None:
             async def answer(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    self.keep()
+                    self.keep_if_possible()
                 await send(message)
 
             try:
                 await app(scope, receive, answer)
             finally:
-                self.keep()  # a call whose connection is dropped may have done its work
+                self.keep_if_possible()  # a call whose connection is dropped may have done its work
 
         return kept
+
+    def keep_if_possible(self) -> None:
+        """Write what has changed; where that fails the rehearsal goes on, only its next part may know less."""
+        try:
+            self.keep()
+            self._told = False
+        except OSError as error:
+            if not self._told:
+                logging.getLogger(__name__).warning(
+                    "the rehearsal cannot be kept in %s: %s", self._file, error.strerror
+                )
+            self._told = True
 
 
 def _prepared(agent: Agent) -> PreparedAgent:

@@ -111,6 +111,7 @@ class _Report:
             "push": push.number,
             "key": push.key.number,
             "path": push.recording,
+            **({"unrecorded": push.unrecorded} if push.unrecorded else {}),
             "frames": push.frames,
             "opened": self._since(push.opened_at),
             "first_video": self._since(push.first_video_at),

@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,9 @@ async def serve(
                 yield RehearsalServer(platform, address, ingest.address, folder)
     finally:
         if keeper is not None:
-            keeper.keep()
-        files.report(platform, ended=True)
+            keeper.keep_if_possible()
+        with suppress(OSError):  # whoever asks for it is told that there is none
+            files.report(platform, ended=True)
 
 
 @asynccontextmanager
@@ -115,13 +116,17 @@ class _Files:
     def thumbnail(self, name: str, content: bytes) -> str:
         path = self._folder / name
         path = path.with_name(self.prefix + path.name)
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError:
+            return ""  # the platform has it all the same
         return str(path)
 
     def report(self, platform: Platform, *, ended: bool) -> None:
         written = json.dumps({"ended": ended, **report.build(platform)}, indent=1)
         unfinished = self._folder / ".report.json"
+        self._folder.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(written, encoding="utf-8")
         unfinished.replace(self._folder / "report.json")
 

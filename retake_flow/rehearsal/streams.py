@@ -98,6 +98,7 @@ class Publication:
 
     Attributes:
         recording: Where the video is recorded, when it is.
+        unrecorded: Why something of it was not recorded; "" when all was.
         on_close: Called once with the reason when the publication ends, by whomever.
         on_stall: Called with the seconds for which nothing more is to be read; None is for ever.
     """
@@ -119,6 +120,7 @@ class Publication:
         self.closed_by = ""
         self.frames = 0
         self.recording = ""
+        self.unrecorded = ""
         self.on_close: Callable[[str], None] | None = None
         self.on_stall: Callable[[float | None], None] | None = None
         self._stalled_until = 0.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 
 from retake_flow.errors import HostError, InputError, ProcessFailed
+from retake_flow.locks import Lock, remove_abandoned
 from retake_flow.studio import pulse
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
@@ -93,16 +95,17 @@ def checked_size(size: str) -> str:
 async def open_display(launcher: Launcher, size: str = SIZE) -> AsyncIterator[Display]:
     """A display of its own: `:99`, or the next number that is free.
 
-    Which of two servers gets a number is settled by the server's own lock file; the loser takes the next number.
+    Which of two runs gets a number is settled by a lock; a server of somebody else's by its own lock file.
 
     Raises:
         MissingProgram: Xvfb is not installed.
         HostError: All numbers are taken, or this machine lets it not start.
         ProcessFailed, NotReady: It does not start.
     """
-    async with AsyncExitStack() as stack:
-        for number in NUMBERS:
-            if taken(number):
+    remove_abandoned(FOLDER.glob(_claim("*")))
+    for number in NUMBERS:
+        async with AsyncExitStack() as stack:
+            if not stack.enter_context(_claimed(number)) or taken(number):
                 continue
             try:
                 process = await stack.enter_async_context(_server(launcher, number, size))
@@ -112,8 +115,8 @@ async def open_display(launcher: Launcher, size: str = SIZE) -> AsyncIterator[Di
                 raise
             yield Display(f":{number}", size, process)
             return
-        require_free()
-        raise ProcessFailed("other programs took each display first")
+    require_free()
+    raise ProcessFailed("other programs took each display first")
 
 
 def require_free() -> None:
@@ -130,11 +133,32 @@ def require_free() -> None:
 
 
 def taken(number: int) -> bool:
-    """Whether a server holds or listens on a display number."""
-    holder = _holder(number)
-    if holder is not None and psutil.pid_exists(holder):
-        return True
-    return any(_listens(address) for address in _addresses(number))
+    """Whether a server holds or listens on a display number, also one in another PID namespace."""
+    return _held_here(number) or _is_listened_on(number)
+
+
+@contextmanager
+def _claimed(number: int) -> Iterator[bool]:
+    """Hold a display number against our own kind, and say whether that succeeded.
+
+    X servers themselves go by process ids, and take the number of one that starts in another PID namespace.
+    """
+    file = FOLDER / _claim(number)
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
+        lock = Lock(file, alone=True)
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _claim(number: int | str) -> str:
+    return f".X{number}-retake-flow-{os.getuid()}"
 
 
 @asynccontextmanager
@@ -172,6 +196,15 @@ async def _greets(number: int, pid: int) -> bool:
     return False
 
 
+def _held_here(number: int) -> bool:
+    holder = _holder(number)
+    return holder is not None and psutil.pid_exists(holder)
+
+
+def _is_listened_on(number: int) -> bool:
+    return any(_listens(address) for address in _addresses(number))
+
+
 def _listens(address: str) -> bool:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.setblocking(False)
@@ -179,9 +212,9 @@ def _listens(address: str) -> bool:
 
 
 def _remove_leftovers(number: int) -> None:
-    # A server that was killed leaves its lock and socket. Whoever holds the lock now and lives keeps them.
-    holder = _holder(number)
-    if holder is not None and not psutil.pid_exists(holder):
+    # A server that was killed leaves its lock and socket. One that lives keeps them, whoever's process id it is that
+    # the lock names: a server in another PID namespace is seen only by its socket.
+    if _holder(number) is not None and not (_held_here(number) or _is_listened_on(number)):
         _socket(number).unlink(missing_ok=True)
         _lock(number).unlink(missing_ok=True)
 

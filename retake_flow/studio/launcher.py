@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
-import os
+import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +31,8 @@ PROCESS_VARIABLE = "RETAKE_FLOW_PROCESS"
 Probe = Callable[[Process], Awaitable[None]]
 T = TypeVar("T")
 
+# A process id would name somebody else's programs too, where another PID namespace can be seen.
+_OURS = secrets.token_hex(6)
 _numbers = itertools.count(1)
 
 
@@ -90,7 +92,7 @@ class Launcher:
             NotReady: It was not ready within `spec.ready_within` seconds.
         """
         programs.require(str(spec.argv[0]), self.environment)
-        marks = {RUN_VARIABLE: self._marker, PROCESS_VARIABLE: f"{os.getpid()}-{next(_numbers)}"}
+        marks = {RUN_VARIABLE: self._marker, PROCESS_VARIABLE: f"{_OURS}-{next(_numbers)}"}
         process = Process(spec.name, stdout, line)
         try:
             await _to_the_end(self._start(spec, process, marks))

@@ -21,6 +21,7 @@ from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
 from retake_flow.studio.stream_log import StreamLog
 from retake_flow.studio.window import Window
+from retake_flow.studio.work_folder import WorkFolder
 
 # An encoder that began without the sound would stay silent as long as it lasts.
 SOUND_WITHIN = 5.0
@@ -33,23 +34,24 @@ class Stage:
     `retake_flow.ports.services.Service`.
     """
 
-    def __init__(self, launcher: Launcher, folder: Path, voice: Sequence[str] = (), home: Path | None = None) -> None:
+    def __init__(
+        self, launcher: Launcher, folder: WorkFolder, voice: Sequence[str] = (), home: Path | None = None
+    ) -> None:
         """Set up a studio.
 
         Args:
             launcher: Starts the programs.
-            folder: Where the stream log and the screenshots go; it is created when missing.
+            folder: Where the stream log and the screenshots go; made again whenever it is needed and gone.
             voice: The program that speaks; the embedded one by default.
             home: Where the operator's own programs run; `folder` by default.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
-        self.log = StreamLog(folder / "stream.log")
+        self.log = StreamLog(folder.made() / "stream.log")
         self._launcher = launcher
         self._display: Display | None = None
         self._encoder: Encoder | None = None
         self._starting = asyncio.Lock()
-        self._home = home or folder
+        self._home = home or folder.path
         self._default = tuple(voice) or EMBEDDED
         self._voice = Voice(launcher, self._home, self._default)
         self._sound: Sound | None = None
@@ -88,13 +90,15 @@ class Stage:
 
     def window_manager(self) -> AbstractAsyncContextManager[Window]:
         """A window manager on the display. Its value is `{display}`."""
-        folder = self.folder / "openbox"
-        folder.mkdir(exist_ok=True)
-        return self._alone(window.open_window_manager(self._launcher, self.current_display.name, folder))
+        display = self.current_display.name
+        return self._alone(window.open_window_manager(self._launcher, display, self.folder.made("openbox")))
 
     def content(self) -> AbstractAsyncContextManager[Window]:
         """The window that shows the stream log. Its value is `{display, log}`."""
-        return self._alone(window.open_content(self._launcher, self.current_display.name, self.log.path))
+        display = self.current_display.name
+        self.folder.made()
+        self.log.touch()
+        return self._alone(window.open_content(self._launcher, display, self.log.path))
 
     @asynccontextmanager
     async def _alone(self, opening: AbstractAsyncContextManager[Window]) -> AsyncIterator[Window]:
@@ -112,7 +116,7 @@ class Stage:
             voice: The program that speaks; by default the one of this studio.
         """
         self._voice = Voice(self._launcher, self._home, tuple(voice) or self._default)
-        async with open_sound(self._launcher, self.folder / "sound") as opened:
+        async with open_sound(self._launcher, self.folder.made("sound")) as opened:
             sound = replace(opened, speaks=opened.audible and self._voice.found)
             self._sound = sound
             self._restored.set()
@@ -140,7 +144,7 @@ class Stage:
 
     async def screenshot(self, limit: int = LIMIT) -> Screenshot:
         """Take a picture of the display, as a JPEG file of at most `limit` bytes."""
-        return await screenshot.take(self._launcher, self.current_display.name, self.folder, limit)
+        return await screenshot.take(self._launcher, self.current_display.name, self.folder.made(), limit)
 
     async def picture(self) -> Picture:
         """Look at the display."""
@@ -148,7 +152,12 @@ class Stage:
         return await picture.look(self._launcher, picture.of_display(display.name, display.size))
 
     def say(self, text: str) -> None:
-        """Show a text on stream, in the content window."""
+        """Show a text on stream, in the content window.
+
+        Raises:
+            StudioError: It cannot be written there.
+        """
+        self.folder.made()
         self.log.append(text)
 
     async def speak(self, text: str) -> None:

@@ -7,6 +7,8 @@ import re
 import textwrap
 from pathlib import Path
 
+from retake_flow.errors import StudioError
+
 COLUMNS = 120  # what fits beside each other at 1280 pixels
 # Of one text, so that nobody fills more than the picture at once.
 LONGEST_TEXT = 4000
@@ -30,14 +32,33 @@ class StreamLog:
         """Start the log at `path` anew, readable by this user only."""
         self.path = path
         path.unlink(missing_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self.touch()
+
+    def touch(self) -> None:
+        """Make it anew when it is gone.
+
+        Raises:
+            StudioError: It cannot be made.
+        """
+        self._write("")
 
     def append(self, text: str) -> None:
-        """Show a text: cleaned of what could command the terminal, wrapped, and cut when very long."""
+        """Show a text: cleaned of what could command the terminal, wrapped, and cut when very long.
+
+        Raises:
+            StudioError: It cannot be written.
+        """
         lines = displayed(text)
         if lines:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write("".join(f"{line}\n" for line in lines))
+            self._write("".join(f"{line}\n" for line in lines))
+
+    def _write(self, text: str) -> None:
+        try:
+            handle = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise StudioError(f"nothing can be written to the stream log {self.path}: {error.strerror}") from None
 
 
 def displayed(text: str) -> list[str]:

@@ -14,9 +14,9 @@ from typing import Final
 import pytest
 
 from retake_flow.errors import UsageError
+from retake_flow.studio.work_folder import work_folder
 from retake_flow.testing.flaws import Flawed
 from retake_flow.testing.suite import Suite
-from retake_flow.wiring.folders import work_folder
 
 _OURS: Final = ("--disable-plugin-autoload", "-p", "pytest_bdd.plugin", "-p", "no:cacheprovider", "-p", "no:terminal")
 _VARIABLES: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
@@ -43,7 +43,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "") -> None:
     said = io.StringIO()
     with work_folder() as scratch, _undisturbed():
         arguments = [*_OURS, "-c", os.devnull, "--rootdir", common, "--confcutdir", common, "-p", "no:warnings"]
-        arguments += ["--import-mode", "importlib", "--basetemp", str(scratch / "tests"), "-k", select]
+        arguments += ["--import-mode", "importlib", "--basetemp", str(scratch.path / "tests"), "-k", select]
         with redirect_stdout(said), redirect_stderr(said):
             code = pytest.main([*arguments, *(str(path.resolve()) for path in features)], plugins=[suite])
     if suite.interrupted:

@@ -7,7 +7,7 @@ from retake_flow.settings import inherited
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
-from retake_flow.wiring.folders import work_folder
+from retake_flow.studio.work_folder import work_folder
 
 _WITHIN = 60.0
 _HINT = "run: " + programs.install_command([programs.Program("dot", "graphviz", "diagrams")])
@@ -21,7 +21,7 @@ async def draw(graph: str, form: str) -> bytes:
         StudioError: It refused the graph.
     """
     with work_folder() as folder:
-        source = folder / "flow.dot"
+        source = folder.path / "flow.dot"
         source.write_text(graph, encoding="utf-8")
         command = ("dot", f"-T{form}", *(("-Gdpi=96",) if form == "png" else ()), str(source))
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +31,7 @@ from retake_flow.engine.clock import SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import CredentialsError
+from retake_flow.errors import CredentialsError, StudioError
 from retake_flow.flow.model import Flow
 from retake_flow.notices.apprise import host, notifiers
 from retake_flow.ports.journal import Listener
@@ -49,8 +49,8 @@ from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
+from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring import guide
-from retake_flow.wiring.folders import work_folder
 
 
 def new_id(flow: Flow) -> str:
@@ -161,7 +161,7 @@ async def runner(
             PublicActions(access),
             ChatActions(
                 access,
-                stage.say,
+                _beside(stage.say, lambda *a, **fields: made.note(*a, **fields)),
                 time.time,
                 _answering(starts, folder, settings, run),
                 partial(realtime.opened, settings.origin),
@@ -183,6 +183,24 @@ async def runner(
         )
         notices.missed(journal, run.gates)
         yield made
+
+
+def _beside(say: Callable[[str], None], note: Callable[..., None]) -> Callable[[str], None]:
+    """Show what is said in chat on stream too; chat goes on where that fails, and the failure is told once."""
+    told = ""
+
+    def show(text: str) -> None:
+        nonlocal told
+        try:
+            say(text)
+        except StudioError as error:
+            if error.message != told:
+                told = error.message
+                note("notice", kind="screen", message=told)
+        else:
+            told = ""
+
+    return show
 
 
 def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:

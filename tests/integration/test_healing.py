@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from flow_processes import Home, Running, at_home, waited
 from studio_leftovers import left
 
+from retake_flow.locks import is_held
 from retake_flow.studio.launcher import RUN_VARIABLE
 
 pytestmark = pytest.mark.real
@@ -104,3 +106,33 @@ def test_another_process_sees_how_the_stream_does(tmp_path: Path) -> None:
         assert health["bitrate"] > 0
         running.process.send_signal(signal.SIGINT)
         assert running.finish() == 130
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder while others make files in it: in one step."""
+    gone = folder.with_name("gone")
+    folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+def test_whatever_folder_is_removed_the_stream_is_back(tmp_path: Path) -> None:
+    """The working folder, that of the rehearsal and the whole of /tmp: all is made again, and nothing is a defect."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    with at_home(tmp_path / "home", TMPDIR=str(temporary)) as home:
+        running = rehearsing(home)
+        (work,) = temporary.glob("retake-flow-*")
+        rehearsal = home.folder / "rehearsal"
+        for times, folder in enumerate((work, temporary), start=2):
+            remove(folder)
+            remove(rehearsal)
+            on_air(running, times)  # the sound's socket was in it
+            assert is_held(work)
+            waited(lambda: list((rehearsal / "thumbnails").iterdir()) if rehearsal.exists() else [], "a thumbnail")
+        assert home.call("say", running.run, "Still here.", "--screen").code == 0
+        assert "Still here." in waited((work / "stream.log").read_text)
+        running.process.send_signal(signal.SIGINT)
+        assert running.finish() == 130
+        assert not [record for record in running.records if record.get("kind") == "internal"]
+        assert not work.exists()
+        assert left(running.run) == []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
 from retake_flow.studio.stage import Stage
 from retake_flow.studio.window import Window
+from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real
 
@@ -39,7 +43,8 @@ def traces(name: str) -> list[str]:
     """The files of display `:99` and its like that exist."""
     number = name.removeprefix(":")
     files = (Path(f"/tmp/.X{number}-lock"), Path(f"/tmp/.X11-unix/X{number}"))
-    return [str(file) for file in files if file.exists()]
+    claims = Path("/tmp").glob(f".X{number}-retake-flow-*")
+    return [str(file) for file in (*files, *claims) if file.exists()]
 
 
 async def widest_green(launcher: Launcher, file: Path, size: str = "1280x720") -> int:
@@ -91,6 +96,50 @@ def test_displays_opened_at_the_same_moment_never_collide(
     asyncio.run(run())
 
 
+_ELSEWHERE = """
+import asyncio, os, sys
+from retake_flow.studio.display import open_display
+from retake_flow.studio.launcher import Launcher
+
+async def main():
+    async with open_display(Launcher(sys.argv[1], os.environ), "64x64") as display:
+        print(display.name, flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        answers = await Launcher(sys.argv[1], os.environ).run(_spec(display.name), 10)
+        print(answers.status, flush=True)
+
+def _spec(name):
+    from retake_flow.studio.specification import ProcessSpec
+    return ProcessSpec(("xdpyinfo", "-display", name))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
+def test_a_display_of_another_pid_namespace_is_left_alone(launcher: Launcher, marker: str) -> None:
+    """Two containers that share /tmp: neither takes the other's number, nor removes its lock and socket."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-c", _ELSEWHERE, marker]
+
+    async def here(other: subprocess.Popen[str]) -> str:
+        async with displays.open_display(launcher, "64x64") as display:
+            assert other.stdout is not None
+            theirs = other.stdout.readline().rstrip("\n")  # also while both start
+            assert theirs != display.name
+            return theirs
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        theirs = asyncio.run(here(other))
+        number = int(theirs[1:])
+        assert displays.taken(number)
+        displays._remove_leftovers(number)
+        displays.remove_abandoned(Path("/tmp").glob(displays._claim(number)))
+        assert len(traces(theirs)) == 3
+        said, _ = other.communicate("go on\n", timeout=60)
+        assert said == "0\n"
+    assert traces(theirs) == []
+
+
 def test_a_killed_display_is_noticed_and_cleaned_up(launcher: Launcher, marker: str) -> None:
     """After kill -9 of the server its end is told, and neither lock nor socket stays."""
 
@@ -119,6 +168,24 @@ def test_a_server_that_cannot_start_is_a_failure_and_not_a_taken_number(marker: 
     asyncio.run(run())
 
 
+def test_what_is_said_shows_again_after_the_folder_was_removed(launcher: Launcher, marker: str, tmp_path: Path) -> None:
+    """The content window follows the log that is made anew, and pictures are taken as before."""
+    wide = "#" * 100
+
+    async def run() -> None:
+        stage = Stage(launcher, WorkFolder(tmp_path / "work"))
+        async with stage.display(), stage.window_manager(), stage.content():
+            stage.say("before")
+            shutil.rmtree(stage.folder.path)
+            stage.say(wide)
+            async with asyncio.timeout(60):
+                while await widest_green(launcher, (await stage.screenshot()).path) <= 200:
+                    pass
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
 def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path: Path) -> None:
     """Said before or after the window opened, the newest line is inside the picture, also after many lines."""
     wide = "#" * 100
@@ -130,7 +197,7 @@ def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path:
             await asyncio.sleep(0.05)
 
     async def run() -> None:
-        stage = Stage(launcher, tmp_path / "100% $a")
+        stage = Stage(launcher, WorkFolder(tmp_path / "100% $a"))
         async with stage.display() as display, stage.window_manager() as manager:
             assert manager.value == {"display": display.name}
             stage.say(wide)
@@ -151,7 +218,7 @@ def test_a_killed_content_window_leaves_no_tail(launcher: Launcher, marker: str,
     """After kill -9 of xterm nothing goes on reading the stream log."""
 
     async def run() -> None:
-        stage = Stage(launcher, tmp_path)
+        stage = Stage(launcher, WorkFolder(tmp_path))
         async with stage.display("320x240"):
             async with stage.content() as content:
                 names = {child.name() for child in psutil.Process(content.process.pid).children()}
@@ -168,7 +235,7 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
     """When the display dies, window manager and content window end by themselves and say so."""
 
     async def run() -> None:
-        stage = Stage(launcher, tmp_path)
+        stage = Stage(launcher, WorkFolder(tmp_path))
         async with stage.display() as display, stage.window_manager() as manager, stage.content() as content:
             os.kill(display.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
@@ -185,7 +252,7 @@ def test_windows_that_are_started_beside_each_other_are_both_there(
     """Whichever comes first: neither keeps the other from being ready, again and again."""
 
     async def run() -> None:
-        stage = Stage(launcher, tmp_path)
+        stage = Stage(launcher, WorkFolder(tmp_path))
 
         async def opened(window: AbstractAsyncContextManager[Window], both: asyncio.Barrier) -> None:
             async with window:
@@ -220,7 +287,7 @@ def test_a_bare_display_is_black_and_one_with_a_line_of_text_is_not(launcher: La
     """The screenshot and a look say the same of it; a look at what does not change sees the same."""
 
     async def run() -> None:
-        stage = Stage(launcher, tmp_path)
+        stage = Stage(launcher, WorkFolder(tmp_path))
         async with stage.display():
             assert (await stage.screenshot()).black
             bare = await stage.picture()
@@ -278,7 +345,7 @@ def test_without_its_display_a_screenshot_fails_cleanly(launcher: Launcher, tmp_
     """A screenshot of a dead display says which display and what scrot said; no file stays."""
 
     async def run() -> None:
-        stage = Stage(launcher, tmp_path)
+        stage = Stage(launcher, WorkFolder(tmp_path))
         async with stage.display("64x64") as display:
             os.kill(display.process.pid, signal.SIGKILL)
             await display.ended()

@@ -22,6 +22,7 @@ from retake_flow.studio.process import Process
 from retake_flow.studio.recording import probe
 from retake_flow.studio.specification import ProcessSpec
 from retake_flow.studio.stage import Stage
+from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real
 
@@ -37,7 +38,7 @@ def marker(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def stage(marker: str, tmp_path: Path) -> Stage:
     """A studio of this test's own."""
-    return Stage(Launcher(marker, os.environ), tmp_path)
+    return Stage(Launcher(marker, os.environ), WorkFolder(tmp_path))
 
 
 @dataclass

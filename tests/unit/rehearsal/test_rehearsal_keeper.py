@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 
 import httpx
 import pytest
@@ -276,3 +277,26 @@ def test_the_report_is_written_at_each_milestone(kept):
     told = [(found["keys"]["issued"], len(found["agents"][0]["sessions"])) for found in kept.reports]
     assert told == [(1, 0), (1, 1), (1, 1)]
     assert kept.reports[-1]["agents"][0]["sessions"][0]["ended_by"] == "stop"
+
+
+# --- a folder that vanishes, or cannot be written ------------------------------------------------------------
+
+
+def test_a_folder_that_was_removed_is_made_again(kept):
+    """The next call writes what is to be kept, as before."""
+    kept.call("POST /agent/register", json=FORM)
+    shutil.rmtree(kept.file.parent)
+    kept.call("POST /agent/rtmp", json={})
+    assert [agent.name for agent in kept.options.agents][-1] == "Day Owl"
+
+
+def test_what_cannot_be_kept_is_told_once_and_stops_nobody(kept, caplog):
+    """A rehearsal whose disk is full answers all the same."""
+    kept.file.mkdir()
+    assert "access_token" in kept.call("POST /agent/register", json=FORM)
+    assert "url" in kept.call("POST /agent/rtmp", json={})
+    assert len(caplog.records) == 1
+    assert "cannot be kept" in caplog.text
+    kept.file.rmdir()
+    kept.call("POST /agent/rtmp", json={})
+    assert kept.options.agents

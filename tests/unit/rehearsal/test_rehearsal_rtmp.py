@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 import struct
 
 import pytest
@@ -134,3 +135,49 @@ def test_nothing_recorded_is_no_file(tmp_path):
     recording = Recording(tmp_path / "push.flv")
     recording.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_that_was_removed_begins_anew_with_what_a_player_needs(tmp_path):
+    """Its folder too; metadata and the codecs' settings are sent once, so the new file repeats them."""
+    recording = Recording(tmp_path / "recordings" / "push.flv")
+    settings = [
+        Message(rtmp.DATA, 0, 1, b"\x02\x00\x0aonMetaData"),
+        Message(rtmp.VIDEO, 0, 1, b"\x17\x00\x00\x00\x00avc"),
+        Message(rtmp.AUDIO, 0, 1, b"\xaf\x00aac"),
+    ]
+    for message in settings:
+        recording.write(message)
+    begun = recording.path.read_bytes()
+    recording.write(Message(rtmp.VIDEO, 40, 1, b"\x27\x01\x00\x00\x00before"))
+    shutil.rmtree(recording.path.parent)
+    recording.write(Message(rtmp.VIDEO, 80, 1, b"\x27\x01\x00\x00\x00after"))
+    recording.close()
+    content = recording.path.read_bytes()
+    assert content.startswith(begun)
+    assert b"after" in content
+    assert b"before" not in content
+
+
+def test_a_full_disk_leaves_whole_messages(tmp_path, monkeypatch):
+    """What was written of one that had no room is taken back, and when there is room again the file goes on."""
+    recording = Recording(tmp_path / "push.flv")
+    recording.write(Message(rtmp.VIDEO, 0, 1, b"one"))
+    whole = recording.path.read_bytes()
+    real = recording._file
+
+    class Full:
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def write(self, data):
+            return real.write(data[:5])
+
+    recording._file = Full()
+    with pytest.raises(OSError, match="No space"):
+        recording.write(Message(rtmp.VIDEO, 40, 1, b"two"))
+    assert recording.path.read_bytes() == whole
+    recording._file = real
+    recording.write(Message(rtmp.VIDEO, 80, 1, b"three"))
+    recording.close()
+    assert recording.path.read_bytes().startswith(whole)
+    assert b"three" in recording.path.read_bytes()

@@ -1,0 +1,81 @@
+"""The temporary folder of a process, and those that killed processes have left."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from retake_flow import os_errors
+from retake_flow.errors import StudioError
+from retake_flow.locks import Lock, remove_abandoned
+
+_PREFIX = "retake-flow-"
+_NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
+
+
+class WorkFolder:
+    """A folder that a process holds while it works, and makes again when somebody else has removed it.
+
+    The lock on it tells every other process that it is in use, also one in another container that shares it, and
+    systemd-tmpfiles, which leaves locked folders alone (tmpfiles.d(5)).
+
+    Args:
+        path: Where it is; made when it is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: Lock | None = None
+        self.made()
+
+    def made(self, name: str = "") -> Path:
+        """The folder, or the one of this name in it, which is there now.
+
+        Raises:
+            HostError, StudioError: It cannot be made.
+        """
+        folder = self.path / name
+        try:
+            while self._lock is None or not self._lock.intact:
+                self.close()
+                self._lock = self._held()
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            said = f"the working folder {folder} cannot be made"
+            raise os_errors.host_error(error, said) or StudioError(f"{said}: {error.strerror or error}") from None
+        return folder
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _held(self) -> Lock | None:
+        """The lock on the folder, which is made when it is missing; None when it was removed in between."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            lock = Lock(self.path)
+            if self.path.stat().st_uid == os.getuid():
+                return lock
+            lock.release()
+            raise PermissionError(errno.EPERM, "it is another user's now", str(self.path))
+        return None
+
+
+@contextmanager
+def work_folder() -> Iterator[WorkFolder]:
+    """A folder for as long as its work lasts. A process that is killed cannot remove its own: the next one does."""
+    remove_abandoned(path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name))
+    folder = WorkFolder(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        folder.close()

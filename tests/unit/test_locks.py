@@ -1,0 +1,121 @@
+"""What a process holds, seen by others, wherever they are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from retake_flow.locks import Lock, is_held, remove_abandoned
+
+_HOLDER = """
+import sys
+from pathlib import Path
+from retake_flow.locks import Lock
+lock = Lock(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(path: Path, *prefix: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds something."""
+    command = [*prefix, sys.executable, "-c", _HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.fixture(params=["file", "folder"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A file or a folder with something in it."""
+    path = tmp_path / "place"
+    if request.param == "file":
+        path.touch()
+    else:
+        (path / "below").mkdir(parents=True)
+    return path
+
+
+def test_what_a_living_process_holds_is_not_removed(place: Path) -> None:
+    """Once the process is dead, however it died, it is abandoned."""
+    with holder(place) as process:
+        assert is_held(place)
+        remove_abandoned([place])
+        assert place.exists()
+        process.kill()
+        process.wait()
+        assert not is_held(place)
+        remove_abandoned([place])
+        assert not place.exists()
+
+
+def test_what_we_hold_we_do_not_remove(place: Path) -> None:
+    """Nor does another part of this process; until it is released."""
+    lock = Lock(place)
+    remove_abandoned([place])
+    assert lock.intact
+    lock.release()
+    remove_abandoned([place])
+    assert not place.exists()
+
+
+def test_what_is_held_alone_is_held_once(place: Path) -> None:
+    """The second is told, and can have it afterwards."""
+    first = Lock(place, alone=True)
+    with pytest.raises(BlockingIOError):
+        Lock(place, alone=True)
+    first.release()
+    Lock(place, alone=True).release()
+
+
+def test_a_child_does_not_inherit_what_we_hold(place: Path) -> None:
+    """A program that outlives us must not keep what is ours."""
+    lock = Lock(place)
+    with subprocess.Popen(["sleep", "60"], close_fds=False) as child:
+        lock.release()
+        assert not is_held(place)
+        child.kill()
+
+
+def test_what_was_replaced_is_not_what_was_locked(place: Path) -> None:
+    """Somebody has removed it and put another in its place."""
+    lock = Lock(place)
+    os.rename(place, place.with_name("moved"))
+    assert not lock.intact
+    place.mkdir()
+    assert not lock.intact
+    assert not is_held(place)
+    lock.release()
+
+
+def test_links_and_what_is_not_there_are_left_alone(tmp_path: Path) -> None:
+    """A link is neither held nor followed."""
+    other = tmp_path / "other"
+    other.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(other)
+    remove_abandoned([link, tmp_path / "nothing"])
+    assert link.is_symlink()
+    assert other.exists()
+    with pytest.raises(OSError, match="symbolic"):
+        Lock(link)
+    with pytest.raises(FileNotFoundError):
+        Lock(tmp_path / "nothing")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
+def test_a_holder_in_another_pid_namespace_is_seen(place: Path) -> None:
+    """Its process id says nothing here, its lock does."""
+    with holder(place, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"):
+        assert is_held(place)
+        remove_abandoned([place])
+        assert place.exists()
