@@ -15,6 +15,8 @@ from retake_flow.redact import Secret
 RETAKE = "https://retake.tv"
 MOLTBOOK = "https://www.moltbook.com"
 API_PATH = "/api/v1"
+# Under no folder, so that what is tried there fails as it does in any place that cannot be written.
+_NOWHERE = Path("/dev/null/no-home")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Settings:
             embedded one when empty.
         die_at: At which boundary of the journal to kill ourselves, for tests (`RETAKE_FLOW_DIE_AT`).
         cache_folder: What may be deleted at any time.
+        homeless: Whether there is neither a home folder nor a setting that says where runs are kept.
     """
 
     origin: str
@@ -49,6 +52,7 @@ class Settings:
     moltbook_key: Secret | None = None
     voice: tuple[str, ...] = ()
     die_at: str = ""
+    homeless: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -59,26 +63,39 @@ class Settings:
         """
         env = os.environ if environment is None else environment
         token = env.get("RETAKE_ACCESS_TOKEN", "").strip()
-        home = Path(env.get("HOME") or Path.home())
-        config = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
-        state_folder = Path(
-            env.get("RETAKE_FLOW_STATE") or _platform_folder("user_state_path", env, "XDG_STATE_HOME")
-        ).expanduser()
+        home = _home(env)
+        state_folder = _folder("RETAKE_FLOW_STATE", env, home, "user_state_path", "XDG_STATE_HOME")
+        config = Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else home and home / ".config"
+        # Without a home, what has no place of its own is kept where runs are kept.
+        rest = state_folder or _NOWHERE
+        cache_folder = _folder("RETAKE_FLOW_CACHE", env, home, "user_cache_path", "XDG_CACHE_HOME") or rest / "cache"
         return cls(
             origin=_origin(env.get("RETAKE_API_URL") or RETAKE),
             access_token=Secret(token) if token else None,
-            credentials=Path(env.get("RETAKE_CREDENTIALS") or config / "retake" / "credentials.json").expanduser(),
-            state_folder=state_folder,
-            cache_folder=Path(
-                env.get("RETAKE_FLOW_CACHE") or _platform_folder("user_cache_path", env, "XDG_CACHE_HOME")
-            ).expanduser(),
-            store=env.get("RETAKE_FLOW_STORE", "").strip() or str(state_folder / "runs.sqlite"),
+            credentials=_named("RETAKE_CREDENTIALS", env)
+            or (config / "retake" if config else rest) / "credentials.json",
+            state_folder=rest,
+            cache_folder=cache_folder,
+            store=_store(env) or str(rest / "runs.sqlite"),
+            homeless=state_folder is None,
             notify=tuple(Secret(address) for address in env.get("RETAKE_FLOW_NOTIFY", "").split()),
             moltbook=_moltbook(env.get("RETAKE_FLOW_MOLTBOOK_URL") or MOLTBOOK),
             moltbook_key=Secret(key) if (key := env.get("MOLTBOOK_API_KEY", "").strip()) else None,
             voice=_command("RETAKE_FLOW_VOICE", env.get("RETAKE_FLOW_VOICE", "")),
             die_at=_boundary(env.get("RETAKE_FLOW_DIE_AT", "").strip()),
         )
+
+    def require_home(self) -> None:
+        """Make sure that there is a place where runs can be kept.
+
+        Raises:
+            SettingsError: There is none, since there is no home folder.
+        """
+        if self.homeless:
+            raise SettingsError(
+                f"there is no home folder: HOME is not set, and the user {os.geteuid()} is not in /etc/passwd",
+                hint="export HOME=/a/folder/that/can/be/written, or RETAKE_FLOW_STATE=… to keep everything there",
+            )
 
 
 def is_loopback(host: str | None) -> bool:
@@ -144,10 +161,40 @@ def _boundary(text: str) -> str:
     return text
 
 
-def _platform_folder(name: str, env: Mapping[str, str], variable: str) -> Path:
+def _home(env: Mapping[str, str]) -> Path | None:
+    """The home folder; None for a user without a name in an environment without HOME, as in some containers."""
+    try:
+        return Path(env.get("HOME") or Path.home())
+    except RuntimeError:
+        return None
+
+
+def _named(variable: str, env: Mapping[str, str]) -> Path | None:
+    """The place that a variable names; None when it names none."""
+    text = env.get(variable, "")
+    try:
+        return Path(text).expanduser() if text else None
+    except RuntimeError:
+        raise SettingsError(
+            f"{variable} is {text!r}, and there is no such home folder", hint="write the path from / on"
+        ) from None
+
+
+def _store(env: Mapping[str, str]) -> str:
+    """The path or the URL of the store; "" when none is named."""
+    text = env.get("RETAKE_FLOW_STORE", "").strip()
+    return text if "://" in text else str(_named("RETAKE_FLOW_STORE", {"RETAKE_FLOW_STORE": text}) or "")
+
+
+def _folder(variable: str, env: Mapping[str, str], home: Path | None, name: str, standard: str) -> Path | None:
+    """A folder of ours: as its variable says, else as the standard says; None without either and without a home."""
+    if named := _named(variable, env):
+        return named
     # The XDG answer needs no import; platformdirs knows the other systems.
-    if env.get(variable):
-        return Path(env[variable]) / "retake-flow"
+    if env.get(standard):
+        return Path(env[standard]) / "retake-flow"
+    if home is None:
+        return None
     import platformdirs
 
     folder: Path = getattr(platformdirs, name)("retake-flow", appauthor=False)

@@ -46,7 +46,10 @@ def rehearsal(args: argparse.Namespace) -> int:
     from retake_flow.rehearsal.options import Options
     from retake_flow.settings import Settings
 
-    folder = Path(args.folder) if args.folder else Settings.from_environment().state_folder / "rehearsals" / "alone"
+    settings = Settings.from_environment()
+    if not args.folder:
+        settings.require_home()
+    folder = Path(args.folder or settings.state_folder / "rehearsals" / "alone")
     options = Options.from_mapping(read_options(args.options))
     keep = Path(args.keep) if args.keep else None
     return asyncio.run(_serve(options, folder, args.port, keep, args.json))

@@ -19,9 +19,13 @@ def kept(settings: Settings, rehearsal: str = "") -> Guides:
     Args:
         settings: Of this process.
         rehearsal: The folder of the rehearsal that they are for; "" for none.
+
+    Raises:
+        SettingsError: There is no home folder to keep them in.
     """
     if rehearsal:
         return Guides(Path(rehearsal) / "guides")
+    settings.require_home()
     return Guides(settings.state_folder / ("guides" if settings.origin == RETAKE else "guides-local"))
 
 

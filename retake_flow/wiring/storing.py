@@ -21,6 +21,7 @@ def opened(settings: Settings) -> Runs:
         StoreError: It cannot be opened or made.
         SettingsError: The setting names no store.
     """
+    settings.require_home()
     return open_runs(settings.store)
 
 
@@ -37,6 +38,7 @@ def listed(
 
     from retake_flow.store import listing
 
+    settings.require_home()
     found = listing.listed(settings.store, phases=phases, agent=agent, flow=flow, limit=limit)
     if found is not None:
         return found

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 #: An ffmpeg that was built without some parts: it lists none of them and fails on them as the real one does, in the
 #: order in which that looks: options, inputs, then the format, the encoders and the protocol of the output.
@@ -69,3 +72,11 @@ def no_fonts(folder: Path) -> Mapping[str, str]:
     cache = f"<dir>{folder}/fonts</dir><cachedir>{folder}/cache</cachedir>"
     (folder / "fonts.conf").write_text(f'<?xml version="1.0"?><fontconfig>{cache}</fontconfig>')
     return {"FONTCONFIG_FILE": str(folder / "fonts.conf")}
+
+
+def nameless() -> list[str]:
+    """What to put before a command so that a user without a name and a home runs it, who may what we may."""
+    prefix = ["unshare", "--user", "--map-user=12345", "--map-group=12345", "env", "--unset=HOME"]
+    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no user namespaces here")
+    return prefix

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
-from flow_processes import Home, at_home, gone, retake_tv, write_credentials
-from machines import no_fonts, reduced_ffmpeg
+from flow_processes import Home, at_home, command, gone, retake_tv, write_credentials
+from machines import nameless, no_fonts, reduced_ffmpeg
 
 pytestmark = pytest.mark.real
 
@@ -100,3 +102,43 @@ def test_a_stream_has_its_sound_whatever_the_folders_are_called(tmp_path: Path, 
         assert report["broken_rules"] == []
         assert report["recordings"][0]["video"]["frames"] > 0
         assert list((tmp_path / name / "tmp").iterdir()) == []
+
+
+def as_nobody(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command of a user without a name and a home."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
+    prefix = nameless()
+    return subprocess.run(
+        [*prefix, *command(*arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+        cwd=folder,
+        env={**kept, **variables},
+    )
+
+
+def test_a_user_without_a_name_and_a_home_can_stream_with_one_folder(tmp_path: Path) -> None:
+    """As in a container with any user id: RETAKE_FLOW_STATE is enough."""
+    done = as_nobody(
+        tmp_path, "run", "go-live.yaml", "--rehearse", "--for", "2s", RETAKE_FLOW_STATE=str(tmp_path / "state")
+    )
+    assert done.returncode == 0, done.stderr
+    assert {file.name for file in tmp_path.iterdir()} == {"state"}
+
+
+@pytest.mark.parametrize("arguments", ["runs", "run go-live.yaml --rehearse", "resume --all", "guide", "rehearsal"])
+def test_without_a_home_what_keeps_something_says_what_to_set(tmp_path: Path, arguments: str) -> None:
+    """A message with its way out, and no defect."""
+    done = as_nobody(tmp_path, *arguments.split())
+    assert done.returncode == 2, done.stderr
+    assert "there is no home folder" in done.stderr
+    assert "export HOME=" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", ["check go-live.yaml", "plan go-live.yaml", "actions", "graph go-live.yaml"])
+def test_without_a_home_what_keeps_nothing_works(tmp_path: Path, arguments: str) -> None:
+    """Reading a flow needs no place of one's own."""
+    assert as_nobody(tmp_path, *arguments.split()).returncode == 0

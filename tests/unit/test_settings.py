@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pwd
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -33,6 +35,51 @@ def test_folders_can_be_named() -> None:
     assert found.credentials == Path("~/c.json").expanduser()
     assert (found.state_folder, found.cache_folder) == (Path("/x"), Path("/y"))
     assert settings(XDG_CONFIG_HOME="/z").credentials == Path("/z/retake/credentials.json")
+
+
+def homeless(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    """The settings of a user without an entry in an environment without HOME."""
+
+    def nobody(user: int) -> NoReturn:
+        raise KeyError(f"getpwuid(): uid not found: {user}")
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    return Settings.from_environment(environment)
+
+
+def test_without_a_home_nothing_is_kept_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs no place works; what does is refused with the way out."""
+    found = homeless(monkeypatch)
+    assert not found.cache_folder.parent.exists()
+    with pytest.raises(SettingsError, match="there is no home folder: HOME is not set") as raised:
+        found.require_home()
+    assert "export HOME=" in raised.value.hint
+    assert "RETAKE_FLOW_STATE" in raised.value.hint
+
+
+@pytest.mark.parametrize("variables", [{"RETAKE_FLOW_STATE": "/data"}, {"XDG_STATE_HOME": "/data"}])
+def test_without_a_home_one_folder_is_enough(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Credentials, cache and runs are kept where runs are kept, unless they are named."""
+    found = homeless(monkeypatch, **variables)
+    found.require_home()
+    folder = found.state_folder
+    assert folder.is_relative_to("/data")
+    assert (found.credentials, found.cache_folder) == (folder / "credentials.json", folder / "cache")
+    assert found.store == str(folder / "runs.sqlite")
+    named = homeless(monkeypatch, RETAKE_CREDENTIALS="/c/c.json", RETAKE_FLOW_CACHE="/y", **variables)
+    assert (named.credentials, named.cache_folder) == (Path("/c/c.json"), Path("/y"))
+
+
+@pytest.mark.parametrize(
+    "variable", ["RETAKE_FLOW_STATE", "RETAKE_FLOW_CACHE", "RETAKE_CREDENTIALS", "RETAKE_FLOW_STORE"]
+)
+def test_the_home_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """A ~ that stands for no folder is no folder called ~."""
+    with pytest.raises(SettingsError, match=f"{variable} is '~/owl', and there is no such home folder"):
+        homeless(monkeypatch, **{variable: "~/owl"})
+    with pytest.raises(SettingsError, match=f"{variable} is '~no-such-user/owl'"):
+        settings(**{variable: "~no-such-user/owl"})
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
+from retake_flow import os_errors
 from retake_flow.errors import StoreError
 from retake_flow.store.sql.failures import told
 
@@ -163,7 +164,8 @@ def _private(path: Path) -> None:
         if stat.S_ISREG(mode) and mode & 0o077:
             path.chmod(0o600)
     except OSError as error:
+        refused = os_errors.host_error(error, "")
         raise StoreError(
             f"the store {path} cannot be opened: {error.strerror or error}",
-            hint="make the file and its folder writable by you, or name another store with RETAKE_FLOW_STORE",
+            hint=(f"{refused.hint}; or " if refused else "") + "export RETAKE_FLOW_STATE=/a/folder/that/can/be/written",
         ) from error
