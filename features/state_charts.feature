@@ -217,3 +217,26 @@ Feature: State charts
       {"advance": "0s"}
       """
     Then the simulated run is failed, since "more than 100 transitions followed from one event: a → b"
+
+  Scenario: What is being left is no longer active for what happens after it
+    Given this flow
+      """
+      flow: left
+      initial: a/b
+      events: [go]
+      states:
+        a:
+          initial: b
+          exit: {set: {a: "{{ in('a') }} {{ in('a/b') }}"}}
+          states:
+            b:
+              exit: {set: {b: "{{ in('a/b') }}"}}
+              transitions: {go: {to: c, set: {way: "{{ in('a') }} {{ in('a/b') }}"}}}
+        c: {always: {to: over, set: {c: "{{ in('c') }}"}}}
+        over: {final: completed, reason: "b {{ vars.b }}, a {{ vars.a }}, way {{ vars.way }}, c {{ vars.c }}"}
+      """
+    When this script is simulated
+      """
+      {"event": "go"}
+      """
+    Then the simulated run is completed, since "b True, a True False, way False False, c False"

@@ -101,6 +101,7 @@ class Macrostep(Moment):
         self.assign(changed, route.root)
         effects.announce(self, route.raises, route.root, scope)
         effects.tell(self, route.tell, route.root)
+        self._active = None
         for path in left:
             self.leave(path)
         if route.to:
@@ -108,10 +109,13 @@ class Macrostep(Moment):
             self.enter(crossing.entered(self.flow, route.to, scope, self.run.history))
 
     def _take_leave(self, paths: tuple[str, ...], scope: str) -> None:
-        """Do what is to happen on leaving states, innermost first."""
+        """Do what is to happen on leaving states, innermost first; `in()` no longer sees those already left."""
         for path in paths:
             state = self.flow.states[path]
+            self._active = path
             effects.perform(self, state.exit, state.root, scope)
+        if paths:
+            self._active = scope
 
     def leave(self, path: str) -> None:
         """Leave one state: what it started ends, what is owed on leaving it is done."""
@@ -189,6 +193,7 @@ class Macrostep(Moment):
 
     def _finish(self, outcome: str, reason: str, phase: Phase) -> None:
         self._take_leave(tuple(around.path for around in self.flow.around(self.run.state)), "")
+        self._active = None
         self.end(outcome, reason, phase)
 
     def end(self, outcome: str, reason: str, phase: Phase) -> None:

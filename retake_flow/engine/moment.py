@@ -36,6 +36,7 @@ class Moment:
         self.commands: list[Command] = []
         self._signals: list[tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]] = []
         self._event: Mapping[str, Any] = {}
+        self._active: str | None = None
 
     def signal(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
         """Take something that happened through the flow before anything else happens to the run.
@@ -49,7 +50,7 @@ class Moment:
 
     def names(self, root: str) -> Mapping[str, Any]:
         """What expressions of the flow itself ("") or of a sub-flow can use now."""
-        return names(self.flow, self.chart.paths, self.run, self._event, root, self.now)
+        return names(self.flow, self.chart.paths, self.run, self._event, root, self.now, self._active)
 
     def filled(self, value: Any, root: str) -> Any:
         """A value of a flow with its expressions filled in."""

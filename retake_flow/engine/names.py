@@ -36,7 +36,13 @@ class _ByName(Mapping[str, Any]):
 
 
 def names(
-    flow: Flow, paths: Mapping[str, Mapping[str, str]], run: Draft, event: Mapping[str, Any], root: str, now: float
+    flow: Flow,
+    paths: Mapping[str, Mapping[str, str]],
+    run: Draft,
+    event: Mapping[str, Any],
+    root: str,
+    now: float,
+    active: str | None = None,
 ) -> Mapping[str, Any]:
     """The names that expressions of a flow can use now.
 
@@ -47,6 +53,7 @@ def names(
         event: What is being reacted to.
         root: The path of the sub-flow that the expression belongs to; "" for the flow itself.
         now: Seconds since the epoch.
+        active: The innermost state that is active while states are being left; None: the state of the run.
     """
     local = run.locals.get(root, _NOTHING) if root else Local(run.inputs, run.vars)
     within = paths.get(root, {})
@@ -59,7 +66,7 @@ def names(
         "event": event,
         "run": {"id": run.id, "state": run.state},
         "now": now,
-        ACTIVE: partial(_active, run.state, root),
+        ACTIVE: partial(_active, run.state if active is None else active, root),
     }
     if "result" in event:
         answer["result"] = event["result"]
