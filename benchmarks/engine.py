@@ -69,7 +69,7 @@ def _next(run: Run, deaths: int) -> events.Event | None:
         return events.ActivityReady(key, doing.visit, {"display": ":99"})
     if run.state == "broadcast/recovering":
         return events.TimerFired(run.state, run.visits[run.state], "wait")
-    if run.state == "broadcast/pushing/on_air":
+    if run.state.startswith("broadcast/pushing/on_air"):
         key = "broadcast/pushing:encoder"
         return None if deaths else events.ActivityExited(key, run.activities[key].visit, "killed")
     if run.attempt is not None and run.attempt.number == 0:

@@ -22,6 +22,7 @@ Feature: A plan
       every 3s, 8s when idle: GET /agent/stream/comments (chat)
       every 3m: scrot, ffmpeg, POST /agent/update-thumbnail (thumbnail)
       every 30s: GET /agent/stream/status (health) → is_live: true
+      every 20s, 5m when idle: ffmpeg, studio.picture (picture)
       timeout after 2h
       ends ffmpeg
       ends xterm, openbox, pulseaudio, Xvfb

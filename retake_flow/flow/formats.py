@@ -12,6 +12,8 @@ _POST = re.compile(
     r"https://(?:www\.|mobile\.)?(?:x|twitter)\.com/(\w{1,15}|i/web)/status/([0-9]{1,20})/?(?:[?#].*)?",
     re.ASCII | re.IGNORECASE,
 )
+_SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
+_BITRATE = re.compile(r"([1-9][0-9]{0,8})([kM]?)")
 # What stands in the guide's examples: handing it in would be a placeholder.
 _EXAMPLE_NAMES = frozenset({"username", "example", "your_handle", "yourhandle", "user"})
 _EXAMPLE_NUMBERS = frozenset({"", "123", "123456789", "1234567890", "1234567890123456789"})
@@ -32,5 +34,35 @@ def post(value: object) -> str:
     return text
 
 
+def size(value: object) -> str:
+    """A size of the picture such as `1280x720`: in even numbers, since the encoder halves the colours.
+
+    Raises:
+        ValueError: It is none, or cannot be encoded.
+    """
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or any(int(side) % 2 or not 16 <= int(side) <= 4096 for side in found.groups()):
+        raise ValueError("write width x height in even numbers from 16 to 4096, such as 1280x720")
+    return found[0]
+
+
+def bitrate(value: object) -> int:
+    """The bits per second that a rate such as `1500k` or `2M` means.
+
+    Raises:
+        ValueError: It is none, or no video can be sent with it.
+    """
+    found = _BITRATE.fullmatch(value) if isinstance(value, str) else None
+    rate = int(found[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[found[2]] if found else 0
+    if not 50_000 <= rate <= 100_000_000:
+        raise ValueError("write the bit rate as 1500k or 2M; it can be from 50k to 100M")
+    return rate
+
+
 #: By the word that stands behind `format:`.
-FORMATS: Final[Mapping[str, Callable[[object], object]]] = {"duration": duration.seconds, "post": post}
+FORMATS: Final[Mapping[str, Callable[[object], object]]] = {
+    "duration": duration.seconds,
+    "post": post,
+    "size": size,
+    "bitrate": bitrate,
+}

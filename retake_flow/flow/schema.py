@@ -21,7 +21,8 @@ _PROPERTY: Schema = {
     "description": {"description": "What it is for, in words.", "type": "string"},
     "default": {"description": "Its value when none is set."},
     "format": {
-        "description": "`duration` for times such as 12h, `post` for the address of a post on X.",
+        "description": "`duration` for times such as 12h, `post` for the address of a post on X, `size` for 1280x720, "
+        "`bitrate` for 1500k or 2M.",
         "type": "string",
     },
     "optional": {"description": "It may be left out and is then nothing (none).", "type": "boolean"},

@@ -146,7 +146,7 @@ class Diary:
         for call in spec.requests:
             may = {"may": dict(spec.occasional)} if spec.occasional else {}
             self._add(Kind.REQUEST, path, {"call": call, **facts, **may}, turn)
-        if not (spec.programs or spec.requests):
+        if not (spec.service or spec.requests):
             self._add(Kind.TELL if do == _TELL else Kind.ACTION, path, facts, turn)
 
     def _undone(self, undo: PendingUndo) -> None:

@@ -12,7 +12,12 @@ from retake_flow.flow.model import Flow, Input
 from retake_flow.redact import Secret
 
 #: By the word that stands behind `format:`.
-_FORMATS: Final[Mapping[str, Any]] = {"duration": "1h", "post": "https://x.com/somebody/status/1860000000000000001"}
+_FORMATS: Final[Mapping[str, Any]] = {
+    "duration": "1h",
+    "post": "https://x.com/somebody/status/1860000000000000001",
+    "size": "1280x720",
+    "bitrate": "1500k",
+}
 
 
 def supplied(flow: Flow) -> Flow:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 import psutil
 
 from retake_flow.errors import HostError, InputError, ProcessFailed
+from retake_flow.flow import formats
 from retake_flow.locks import Lock, remove_abandoned
 from retake_flow.studio import pulse
 from retake_flow.studio.launcher import Launcher
@@ -83,12 +83,12 @@ def checked_size(size: str) -> str:
     """A size such as `1280x720` as it is given.
 
     Raises:
-        InputError: It is none that can be encoded: yuv420p needs even numbers.
+        InputError: It is none that can be encoded.
     """
-    match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", size)
-    if match is None or any(int(side) % 2 or int(side) < 16 for side in match.groups()):
-        raise InputError(f"the size {size!r} cannot be used", hint="write width x height in even numbers: 1280x720")
-    return size
+    try:
+        return formats.size(size)
+    except ValueError as error:
+        raise InputError(f"the size {size!r} cannot be used", hint=str(error)) from None
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retake_flow.errors import InputError, StudioError
+from retake_flow.flow import formats
 from retake_flow.redact import Secret
 from retake_flow.studio import pulse
 from retake_flow.studio.display import checked_size
@@ -87,7 +88,9 @@ def grabbed(display: str, size: str, framerate: int = FRAMERATE) -> tuple[str, .
         InputError: A setting cannot be used.
     """
     rate = str(_checked_framerate(framerate))
-    return ("-f", "x11grab", "-video_size", checked_size(size), "-framerate", rate, "-i", display)
+    # Without a pointer: nobody points at anything, and it would stand in the middle.
+    pictured = ("-draw_mouse", "0", "-video_size", checked_size(size))
+    return ("-f", "x11grab", *pictured, "-framerate", rate, "-i", display)
 
 
 def command(
@@ -169,11 +172,13 @@ async def push(
 
 
 def _rate(bitrate: str) -> tuple[str, ...]:
-    match = re.fullmatch(r"([1-9]\d{0,8})([kM]?)", bitrate)
-    if match is None:
-        raise InputError(f"the bit rate {bitrate!r} cannot be used", hint="write it as 1500k or 2M")
+    try:
+        formats.bitrate(bitrate)
+    except ValueError as error:
+        raise InputError(f"the bit rate {bitrate!r} cannot be used", hint=str(error)) from None
+    number = bitrate.rstrip("kM")
     # The guide's buffer holds two seconds.
-    return ("-b:v", bitrate, "-maxrate", bitrate, "-bufsize", f"{2 * int(match[1])}{match[2]}")
+    return ("-b:v", bitrate, "-maxrate", bitrate, "-bufsize", f"{2 * int(number)}{bitrate[len(number) :]}")
 
 
 def _checked_framerate(framerate: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
 from retake_flow.flow.catalogue import ActionSpec
 
-_SIZE: Final[dict[str, Any]] = {"type": "string", "pattern": r"^\d{2,5}x\d{2,5}$", "default": "1280x720"}
+_SIZE: Final[dict[str, Any]] = {"type": "string", "format": "size", "default": "1280x720"}
 
 SPECS: Final = (
     ActionSpec(
@@ -42,7 +42,7 @@ SPECS: Final = (
         inputs={
             "to": {"type": "object", "description": "The result of retake.stream_key."},
             "framerate": {"type": "integer", "minimum": 1, "maximum": 60, "default": 30},
-            "bitrate": {"type": "string", "pattern": r"^\d+k$", "default": "1500k"},
+            "bitrate": {"type": "string", "format": "bitrate", "default": "1500k"},
         },
         outcomes=SERVICE,
         errors=STARTED,

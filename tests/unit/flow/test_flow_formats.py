@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retake_flow.flow.formats import FORMATS, post
+from retake_flow.flow.formats import FORMATS, bitrate, post, size
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,29 @@ def test_formats_are_found_by_their_word() -> None:
     """What a schema calls `post` and `duration` is what is checked."""
     assert FORMATS["post"]("https://x.com/owl/status/20") == "https://x.com/owl/status/20"
     assert FORMATS["duration"]("2h") == 7200
+
+
+@pytest.mark.parametrize("text", ["1280x720", "16x16", "720x1280", "4096x2304"])
+def test_a_size_is_taken_as_it_is(text: str) -> None:
+    """Even numbers can be encoded."""
+    assert size(text) == text
+
+
+@pytest.mark.parametrize("text", ["1281x720", "1280x719", "14x14", "4098x16", "1280X720", "１２８０x720", "", "1280x720\n", 1280])
+def test_a_size_that_cannot_be_encoded_is_told(text: object) -> None:
+    """Odd numbers, too small or too large ones, and what is no size."""
+    with pytest.raises(ValueError, match="1280x720"):
+        size(text)
+
+
+@pytest.mark.parametrize(("text", "rate"), [("1500k", 1_500_000), ("2M", 2_000_000), ("800000", 800_000), ("50k", 50_000)])
+def test_a_bit_rate_is_read(text: str, rate: int) -> None:
+    """In bits, thousands and millions of bits a second."""
+    assert bitrate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "fast", "0k", "-1", "1.5M", "2m", "2000K", "2G", "49k", "101M", "1500 k", 1500])
+def test_a_bit_rate_that_cannot_be_used_is_told(text: object) -> None:
+    """What is no rate, and what no video can be sent with."""
+    with pytest.raises(ValueError, match="1500k or 2M"):
+        bitrate(text)

@@ -49,6 +49,15 @@ a:
 good: {final: completed}
 bad: {final: failed}
 """
+SPOKEN = """\
+a:
+  initial: hello
+  activities: {sound: {do: studio.sound}}
+  transitions: {sound.exited: bad, error: bad}
+  states: {hello: {do: studio.speak, needs: sound, with: {text: Good evening.}, transitions: {done: good}}}
+good: {final: completed}
+bad: {final: failed}
+"""
 ASKED = """\
 a:
   ask:
@@ -76,6 +85,14 @@ def test_a_result_can_be_otherwise() -> None:
     plan = planned(ASK, "a.verified=false")
     assert (plan.ended, plan.reason) == ("failed", "not verified")
     assert plan.assumed == {"a.verified=false": "a"}
+
+
+def test_what_is_done_by_programs_alone_is_told() -> None:
+    """An action that neither calls the platform nor lasts is in the plan, with its programs and what it says."""
+    plan = planned(SPOKEN)
+    assert facts(plan, Kind.ACTION, "action") == ["studio.speak"]
+    assert facts(plan, Kind.ACTION, "says") == ["Good evening."]
+    assert ["paplay", "espeak-ng"] in facts(plan, Kind.PROCESS, "programs")
 
 
 def test_an_error_says_what_such_an_error_says() -> None:

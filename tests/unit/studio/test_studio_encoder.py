@@ -28,6 +28,7 @@ ADDED = {
     "-loglevel": 1,
     "-nostats": 0,
     "-xerror": 0,
+    "-draw_mouse": 1,
     "-progress": 1,
     "-stats_period": 1,
     "-rw_timeout": 1,
