@@ -56,6 +56,14 @@ Feature: Questions that only a person can answer
     And ann hears "hours does not fit"
     And bob hears "'perhaps' is no decision"
 
+  Scenario: Fields that only one decision has say which one is meant
+    Given ann answers approve after 10m
+      | hours | 3 |
+    And the run is resumed 1h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And the reason says "ann gives 3 hours"
+
   Scenario: An answer given while no process lives is used when the run is resumed
     Given ann answers approve after 1d
       | decision | no       |

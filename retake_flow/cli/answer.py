@@ -31,7 +31,12 @@ def add_to(commands: Any) -> None:
         help="the gate, when more than one is open (its id, or the end of its place); the fields; or - to read a "
         "JSON object from standard input",
     )
-    parser.add_argument("--decision", default="", metavar="NAME", help="the decision, where there are several")
+    parser.add_argument(
+        "--decision",
+        default="",
+        metavar="NAME",
+        help="the decision, where the fields do not tell which of several is meant",
+    )
     parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=answer)

@@ -24,7 +24,7 @@ def answer(gate: Gate, given: Mapping[str, Any], *, decision: str, by: str, chan
     Args:
         gate: What was asked.
         given: The fields.
-        decision: The named decision; "" where the gate has none, or only one.
+        decision: The named decision; "" where the gate has none or only one, or where the fields tell which is meant.
         by: Who answers.
         channel: How: `terminal`, `command`, `stdin`, …
         at: When, in seconds since the epoch.
@@ -32,7 +32,7 @@ def answer(gate: Gate, given: Mapping[str, Any], *, decision: str, by: str, chan
     Raises:
         AnswerInvalid: It does not fit; says all that is wrong.
     """
-    chosen = _decided(gate, decision)
+    chosen = _decided(gate, decision or _decision_of(gate, given))
     found = read(gate.fields_of(chosen), given)
     problems = [f"there is no field {name!r} ({hint})" for name, hint in found.unknown.items()]
     problems += [f"{name} {said}" for name, said in found.unfit.items()]
@@ -40,6 +40,19 @@ def answer(gate: Gate, given: Mapping[str, Any], *, decision: str, by: str, chan
     if problems:
         raise AnswerInvalid("; ".join(problems))
     return Answer(chosen, found.values, by, channel, at)
+
+
+def _decision_of(gate: Gate, given: Mapping[str, Any]) -> str:
+    """The only decision that the fields are those of; "" when they fit none, or more than one."""
+    named = [name for name, fields in gate.decisions.items() if given and given.keys() <= fields.keys()]
+    if len(named) > 1:
+        named = [name for name in named if _fits(gate.decisions[name], given)]
+    return named[0] if len(named) == 1 else ""
+
+
+def _fits(fields: Declared, given: Mapping[str, Any]) -> bool:
+    found = read(fields, given)
+    return not (found.unfit or found.missing)
 
 
 def _decided(gate: Gate, decision: str) -> str:

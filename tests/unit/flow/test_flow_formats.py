@@ -74,14 +74,18 @@ def test_a_size_is_taken_as_it_is(text: str) -> None:
     assert size(text) == text
 
 
-@pytest.mark.parametrize("text", ["1281x720", "1280x719", "14x14", "4098x16", "1280X720", "１２８０x720", "", "1280x720\n", 1280])
+@pytest.mark.parametrize(
+    "text", ["1281x720", "1280x719", "14x14", "4098x16", "1280X720", "１２８０x720", "", "1280x720\n", 1280]
+)
 def test_a_size_that_cannot_be_encoded_is_told(text: object) -> None:
     """Odd numbers, too small or too large ones, and what is no size."""
     with pytest.raises(ValueError, match="1280x720"):
         size(text)
 
 
-@pytest.mark.parametrize(("text", "rate"), [("1500k", 1_500_000), ("2M", 2_000_000), ("800000", 800_000), ("50k", 50_000)])
+@pytest.mark.parametrize(
+    ("text", "rate"), [("1500k", 1_500_000), ("2M", 2_000_000), ("800000", 800_000), ("50k", 50_000)]
+)
 def test_a_bit_rate_is_read(text: str, rate: int) -> None:
     """In bits, thousands and millions of bits a second."""
     assert bitrate(text) == rate

@@ -77,6 +77,19 @@ def test_the_only_decision_need_not_be_named() -> None:
     assert "'stay' is no decision" in refusal(replace(CHOICE, decisions={"go": {}}), "stay")
 
 
+def test_fields_tell_which_decision_is_meant() -> None:
+    """Fields that only one decision has, or that only one can take, name it; none of them do not."""
+    assert said(CHOICE, wait="3") == Answer("retry", {"wait": 3}, "ann", "command", 5.0)
+    assert refusal(CHOICE, wait="soon").startswith("wait does not fit")
+    later = replace(CHOICE, decisions={**CHOICE.decisions, "later": {"wait": {"type": "string", "format": "duration"}}})
+    assert said(later, wait="10m").decision == "later"
+    assert refusal(later, wait="soon") == "ask.1 asks for a decision (there are: give_up, later, retry)"
+    assert "asks for a decision" in refusal(
+        replace(later, decisions={"a": {"n": {"optional": True}}, "b": {"n": {"optional": True}}}), n=1
+    )
+    assert "asks for a decision" in refusal(CHOICE, hours="3")
+
+
 def test_a_question_without_decisions_takes_none() -> None:
     """A decision that nobody asked for is refused, not dropped."""
     assert refusal(PLAIN, "yes", url=POST) == "ask.1 asks for no decision, so 'yes' cannot be one"
