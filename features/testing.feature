@@ -120,6 +120,17 @@ Feature: Testing one's own flow
     When "test hello.yaml hello.feature --set foo=1" is called
     Then it exits with 2 and says "the flow 'hello' has no input 'foo'"
 
+  Scenario: A step for rehearsed runs in a scenario that mocks is named as such
+    Given the file hello.feature holds
+      """
+      Feature: Hello
+        Scenario: It ends
+          When the owl wakes and 30s pass
+          Then it leaves nothing behind
+      """
+    When "test hello.yaml hello.feature" is called
+    Then it exits with 1 and says "this step looks at a rehearsed run, and this scenario has rehearsed none"
+
   Scenario: A scenario that could not fail is refused
     Given the file hello.feature holds
       """

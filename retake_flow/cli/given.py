@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from retake_flow.run.gates import Gate
 
 STANDARD_INPUT = "-"
+_MARK = "\ufeff"  # what some editors and shells write before a text
 
 
 @dataclass
@@ -74,7 +75,7 @@ def _document(read: Any) -> dict[str, Any]:
     from retake_flow.errors import UsageError
 
     try:
-        document = json.loads(read(), parse_constant=_no_number)
+        document = json.loads(read().removeprefix(_MARK), parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise UsageError(f"standard input:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except UnicodeDecodeError:

@@ -36,7 +36,7 @@ def read_options(file: str | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        answer = json.loads(Path(file).read_text(encoding="utf-8"))
+        answer = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     except json.JSONDecodeError as error:

@@ -142,6 +142,10 @@ def _worded(worst: ValidationError) -> str:
             limit = "at most" if worst.validator == "maxLength" else "at least"
             length = f"has {len(worst.instance)} characters, and there must be {limit} {worst.validator_value}"
             return f"{_shown(repr(worst.instance))} {length}"
+        case "pattern":
+            meant = worst.schema.get("description") if isinstance(worst.schema, Mapping) else None
+            wanted = f"its description: {meant}" if meant else f"the pattern {worst.validator_value}"
+            return f"{_shown(repr(worst.instance))} does not match {wanted}"
         case _:
             quoted = repr(worst.instance)  # as jsonschema quotes it
             return worst.message.replace(quoted, _shown(quoted))

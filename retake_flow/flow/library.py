@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from retake_flow.errors import UsageError
@@ -29,6 +30,15 @@ def platform_rules() -> Path:
     return next(file for shelf in _SHELVES if (file := shelf / "rules" / "platform.yaml").is_file())
 
 
+def _near(path: Path) -> str:
+    """A file beside of the same name with another ending; "" for none."""
+    with suppress(OSError, ValueError):
+        for ending in (".yaml", ".yml", ".YAML", ".YML"):
+            if (beside := path.with_suffix(ending)).is_file():
+                return str(beside)
+    return ""
+
+
 def find(name: str, folder: Path = Path()) -> Path:
     """The file that a name means: a path from a folder on, or a shipped flow (`go-live.yaml` or `go-live`).
 
@@ -47,6 +57,8 @@ def find(name: str, folder: Path = Path()) -> Path:
         raise UsageError(f"{name[:60]!r} is no file: {error.strerror}") from None
     flows = shipped()
     found = flows.get(name) or flows.get(f"{name}.yaml")
+    if found is None and (near := _near(path)):
+        raise UsageError(f"there is no file {name!r}", hint=f"did you mean {near!r}?")
     if found is None:
         raise UsageError(
             f"there is no flow {name!r}", hint=did_you_mean(name, flows, f"shipped are: {', '.join(sorted(flows))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,7 +89,7 @@ def parse(text: str, file: str) -> Source:
             return source
         source.data = _Reader(source).read(node, (), 0)
     except YAMLError as error:
-        source.problems.append(_yaml_problem(error, file))
+        source.problems.append(_yaml_problem(error, text, file))
     except _TooLarge as error:
         source.problems.append(Problem(Position(file, error.line, error.column), "RF001", str(error)))
     return source
@@ -140,11 +141,24 @@ class _Reader:
         if self.nodes > _MOST_NODES or depth > _DEEPEST:
             raise _TooLarge(f"with its aliases it holds more than {_MOST_NODES} values or nests deeper than {_DEEPEST}")
         self.source.values[path] = self._position(node)
+        if isinstance(node, MappingNode) and (template := self._unquoted(node)):
+            return template
         if isinstance(node, MappingNode):
             return dict(self._pairs(node, path, depth))
         if isinstance(node, SequenceNode):
             return [self.read(item, (*path, index), depth + 1) for index, item in enumerate(node.value)]
         return self._scalar(node)
+
+    def _unquoted(self, node: MappingNode) -> str:
+        """The `{{ … }}` that somebody has written without quotation marks; "" for a mapping."""
+        if not (node.flow_style and node.value and isinstance(node.value[0][0], MappingNode)):
+            return ""
+        text = self.source.text[node.start_mark.index : node.end_mark.index]
+        if not (text.startswith("{{") and text.endswith("}}")):
+            return ""
+        hint = "write " + (f'"{text}"' if '"' not in text else f"'{text}'")
+        self._problem(self._position(node), "`{{ … }}` has to stand in quotation marks", hint=hint)
+        return text
 
     def _pairs(self, node: MappingNode, path: Path, depth: int) -> Iterator[tuple[str, Any]]:
         seen: dict[str, Position] = {}
@@ -165,6 +179,9 @@ class _Reader:
     def _scalar(self, node: ScalarNode) -> Any:
         kind = str(node.tag).rpartition(":")[2]
         text = str(node.value)
+        if kind == "int" and _OCTAL.fullmatch(text):
+            hint = f"write {text.lstrip('0_') or '0'} for the number, '{text}' for the text"
+            self._problem(self._position(node), f"{text} can be read as a number, an octal number or a text", hint=hint)
         try:
             return _SCALARS[kind](text) if kind in _SCALARS else self._other(node, kind, text)
         except ValueError:
@@ -175,12 +192,15 @@ class _Reader:
             self._problem(self._position(node), f"the tag {node.tag!r} is not allowed", "RF002")
         return text
 
-    def _problem(self, position: Position, message: str, code: str = "RF002") -> None:
-        self.source.problems.append(Problem(position, code, message))
+    def _problem(self, position: Position, message: str, code: str = "RF002", hint: str = "") -> None:
+        self.source.problems.append(Problem(position, code, message, hint))
 
     def _position(self, node: Node) -> Position:
         mark = node.start_mark
         return Position(self.source.file, mark.line + 1, mark.column + 1)
+
+
+_OCTAL = re.compile(r"[-+]?0[0-9_]+")
 
 
 def _integer(text: str) -> int:
@@ -203,9 +223,12 @@ _SCALARS: dict[str, Any] = {
 }
 
 
-def _yaml_problem(error: YAMLError, file: str) -> Problem:
+def _yaml_problem(error: YAMLError, text: str, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) if isinstance(error, MarkedYAMLError) else None
     said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).split("\n", 1)[0]
     position = Position(file, mark.line + 1, mark.column + 1) if mark is not None else Position(file, 1, 1)
+    line = text.splitlines()[position.line - 1 : position.line]
     hint = "indent with spaces; quote a text that holds ': ' or begins with {, [, *, & or @"
+    if line and "{{" in line[0]:
+        hint = 'put quotation marks around the whole value: "{{ … }}"'
     return Problem(position, "RF001", f"this is not YAML: {said}", hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +27,23 @@ _KINDS = {
     "boolean": "true or false",
     "null": "nothing",
 }
+_TYPES = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"))
 _ROUNDS = 20
+#: What people write who come from other state machines and workflows, and what it is called here.
+_ELSEWHERE = {
+    "on": "what follows an event stands under `transitions:`, as in `transitions: {done: NEXT}`",
+    "type": "the kind of a state is a key of its own, as in `final: completed`",
+    **dict.fromkeys(("next", "end"), "the next state stands under `transitions:`, as in `transitions: {done: NEXT}`"),
+    **dict.fromkeys(("target", "goto"), "the state to go to is `to: STATE`"),
+    **dict.fromkeys(("if", "cond", "guard", "condition", "unless"), "a guard is `when: EXPRESSION`"),
+    **dict.fromkeys(("action", "run", "task", "invoke", "src", "resource"), "what a state does is `do: group.action`"),
+    **dict.fromkeys(("args", "params", "parameters", "input"), "what an action is given stands under `with:`"),
+    **dict.fromkeys(("assign", "variables"), "variables are set by `set: {NAME: VALUE}`"),
+    **dict.fromkeys(("onentry", "on_entry", "onEntry"), "what happens on entering is `entry:`"),
+    **dict.fromkeys(("onexit", "on_exit", "onExit"), "what happens on leaving is `exit:`"),
+    **dict.fromkeys(("after", "sleep", "delay"), "a state that lasts is `wait: 30s`; a limit is `timeout: 30s`"),
+    "<<": "merge keys are not read: write the keys out, or let the flow extend another",
+}
 #: Stands in an overlay only, which is laid over its base before anything is held against the schema.
 _EXTENDS = "extends"
 #: The keys beside which others cannot be.
@@ -161,7 +178,8 @@ def _problems(error: _Mistake, source: Source) -> Iterator[Problem]:
         known = [*error.schema.get("properties", {}), *([] if path else [_EXTENDS])]
         for key in _unexpected(error):
             place = source.key((*path, key))
-            yield Problem(place, "RF010", f"unknown key {key!r} in {name}", did_you_mean(key, known))
+            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or did_you_mean(key, known)
+            yield Problem(place, "RF010", f"unknown key {key!r} in {name}", hint)
     elif error.validator == "dependentRequired":
         for key, other in _lonely(error):
             yield Problem(source.key((*path, key)), "RF011", f"{name} has {key!r} but no {other!r}")
@@ -173,7 +191,20 @@ def _problems(error: _Mistake, source: Source) -> Iterator[Problem]:
         kind = next(k for k in _EXCLUSIVE if k in _parent(source, path) and k != path[-1])
         yield Problem(source.key(path), "RF013", f"{str(path[-1])!r} does not go with {kind!r} in {_spoken(path[:-1])}")
     else:
-        yield Problem(here, "RF014", f"{name} {_wanted(error)}")
+        yield Problem(here, "RF014", f"{name} {_wanted(error)}", _declared_as(path, error))
+
+
+def _declared_as(path: Path, error: _Mistake) -> str:
+    """How a value is declared that stands where its declaration should."""
+    if len(path) < 2 or path[-2] not in ("inputs", "answer") or error.validator != "type":
+        return ""
+    value = error.instance
+    kind = next((name for kinds, name in _TYPES if isinstance(value, kinds)), "string")
+    if value is None or (isinstance(value, str) and value in {name for _, name in _TYPES}):
+        declared = f"type: {value or kind}"
+    else:
+        declared = f"type: {kind}, default: {json.dumps(value, ensure_ascii=False)}"
+    return f"declare its type: `{path[-1]}: {{{declared}}}`"
 
 
 def _mistyped(source: Source, path: Path) -> str:

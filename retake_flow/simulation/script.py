@@ -121,7 +121,8 @@ _WORDS: Final = 'write for example {"advance": "2s"} or {"event": "stop"}'
 
 def _json(line: bytes) -> Any:
     try:
-        return json.loads(line.decode(), parse_float=_number, parse_constant=_no_number, object_pairs_hook=_object)
+        text = line.decode("utf-8-sig")
+        return json.loads(text, parse_float=_number, parse_constant=_no_number, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise Unfit((), f"not JSON: {error.msg} at character {error.colno}", _WORDS) from None
     except UnicodeDecodeError:

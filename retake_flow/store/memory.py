@@ -17,6 +17,8 @@ from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import alive as lives
 from retake_flow.store.names import only, unknown
 
+_PLACE = "the memory of this process"
+
 
 @dataclass
 class _Asked:
@@ -77,8 +79,8 @@ class MemoryRuns:
         """The id that a person means: an id, a unique prefix, or `last` for the run that began last."""
         newest = [summary.id for summary in self.summaries()]
         if name == "last":
-            return only(name, newest[:1])
-        return only(name, [name] if name in newest else [run for run in newest if run.startswith(name)])
+            return only(name, newest[:1], _PLACE)
+        return only(name, [name] if name in newest else [run for run in newest if run.startswith(name)], _PLACE)
 
     def summaries(
         self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
@@ -141,7 +143,7 @@ class MemoryRuns:
 
     def _of(self, run: str) -> _Kept:
         if run not in self._kept:
-            raise unknown(run)
+            raise unknown(run, _PLACE)
         return self._kept[run]
 
 

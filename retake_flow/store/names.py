@@ -10,19 +10,20 @@ from retake_flow.errors import RunUnknown
 EXAMPLES = 5
 
 
-def unknown(run: str) -> RunUnknown:
-    """That there is no run of an id."""
-    return RunUnknown(f"there is no run {run!r}")
+def unknown(run: str, place: str) -> RunUnknown:
+    """That a store, which is called `place`, has no run of an id."""
+    hint = f"`retake-flow runs` lists those in {place}; another user's runs are in a store of their own"
+    return RunUnknown(f"there is no run {run!r}", hint=hint)
 
 
-def only(name: str, found: Sequence[str]) -> str:
-    """The one id that was found for a name.
+def only(name: str, found: Sequence[str], place: str) -> str:
+    """The one id that was found for a name in the store that is called `place`.
 
     Raises:
         RunUnknown: None was found, or more than one.
     """
     if not found:
-        raise RunUnknown("there is no run yet") if name == "last" else unknown(name)
+        raise RunUnknown(f"there is no run yet in {place}") if name == "last" else unknown(name, place)
     if len(found) > 1:
         more = ", …" if len(found) > EXAMPLES else ""
         raise RunUnknown(

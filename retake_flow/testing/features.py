@@ -14,6 +14,8 @@ from retake_flow.flow.problems import Position
 from retake_flow.testing.flaws import Flaw, Flawed, place
 from retake_flow.testing.phrases import Phrases
 
+_ENCODING = "utf-8-sig"  # some editors begin with a byte order mark
+
 
 def read(file: Path, phrases: Phrases) -> Feature:
     """A feature, its phrases expanded.
@@ -22,8 +24,8 @@ def read(file: Path, phrases: Phrases) -> Feature:
         Flawed: It is no Gherkin, or has scenarios that would not be played, or could not fail.
     """
     try:
-        document = get_gherkin_document(str(file))
-        feature = FeatureParser(str(file.parent), file.name).parse()
+        document = get_gherkin_document(str(file), _ENCODING)
+        feature = FeatureParser(str(file.parent), file.name, _ENCODING).parse()
     except GherkinParseError as error:
         raise Flawed(
             [Flaw(place(file, error.line), error.message, f"the line is: {error.line_content.strip()}")]

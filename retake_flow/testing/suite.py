@@ -245,7 +245,7 @@ def _title(item: pytest.Item, scenario: Scenario) -> str:
 
 
 def _steps(file: Path, progress: _Progress, outcome: Outcome) -> Iterator[Played]:
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
     for number, step in enumerate(progress.scenario.steps):
         standing: Standing = "passed" if number < progress.done else "not played"
         if number == progress.done and outcome == "failed":

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import pytest
+
 from retake_flow.errors import RetakeFlowError
 from retake_flow.run.records import Record, plain
 from retake_flow.testing.flaws import shown
@@ -136,6 +138,13 @@ def failure(error: BaseException) -> Failure:
             return Failure(error.expected, error.got)
         case RetakeFlowError():
             return Failure(message=error.message, hint=error.hint)
+        case pytest.FixtureLookupError(argname="rehearsed"):
+            return Failure(
+                message="this step looks at a rehearsed run, and this scenario has rehearsed none",
+                hint="`When the agent goes live` rehearses it; `retake-flow test --steps` tells what mocked runs know",
+            )
+        case pytest.FixtureLookupError():
+            return Failure(message=f"the step needs the fixture {error.argname!r}, and there is none")
         case AssertionError():
             return Failure(message=f"{str(error).strip() or 'an assertion does not hold'}\nat {_where(error)}")
         case _:

@@ -74,7 +74,7 @@ class SqlRuns:
         with self._database.writing() as connection:
             row = connection.execute(select(RUNS.c.epoch, *_HOLDER).where(row_of_run).with_for_update()).one_or_none()
             if row is None:
-                raise unknown(run)
+                raise unknown(run, self._database.place)
             epoch, *columns = row
             held = rows.holder(*columns)
             if held is not None and not force and self._alive(held):
@@ -95,7 +95,7 @@ class SqlRuns:
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
-            raise unknown(run)
+            raise unknown(run, self._database.place)
         data, agent, flow_file, text, epoch, created, updated, *columns = row
         held = rows.holder(*columns)
         return Stored(decode(rows.parsed(data)), agent, flow_file, text, epoch, held, created, updated)
@@ -107,11 +107,11 @@ class SqlRuns:
         exactly = newest.where(RUNS.c.id == name)
         with self._database.reading() as connection:
             if name == "last":
-                return only(name, connection.scalars(newest.limit(1)).all())
+                return only(name, connection.scalars(newest.limit(1)).all(), self._database.place)
             found = (
                 connection.scalars(exactly).all() or connection.scalars(newest.where(begins).limit(EXAMPLES + 1)).all()
             )
-        return only(name, found)
+        return only(name, found, self._database.place)
 
     def summaries(
         self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
@@ -135,7 +135,7 @@ class SqlRuns:
         with self._database.reading() as connection:
             found = connection.execute(query).all()
             if not found and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
-                raise unknown(run)
+                raise unknown(run, self._database.place)
         return [(row.number, rows.parsed(row.data)) for row in found]
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
@@ -145,7 +145,7 @@ class SqlRuns:
         with self._database.writing() as connection:
             number = connection.scalars(kept).one_or_none()
             if number is None:
-                raise unknown(run)
+                raise unknown(run, self._database.place)
         return int(number)
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
+from retake_flow.cli.given import given
 from retake_flow.cli.options import read_options
 from retake_flow.errors import UsageError
 
@@ -37,3 +39,12 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """A file that cannot be read is named with the reason."""
     with pytest.raises(UsageError, match=r"none\.json cannot be read: No such file or directory"):
         read_options(str(tmp_path / "none.json"))
+
+
+def test_a_byte_order_mark_is_no_part_of_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some editors write one; files and standard input are read all the same."""
+    file = tmp_path / "o.json"
+    file.write_bytes(b'\xef\xbb\xbf{"latency": 0.1}')
+    assert read_options(str(file)) == {"latency": 0.1}
+    monkeypatch.setattr("sys.stdin", io.StringIO('\ufeff{"decision": "posted"}'))
+    assert given(["-"]).document == {"decision": "posted"}

@@ -47,3 +47,14 @@ def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
     """A name that the system refuses is an error of usage too."""
     with pytest.raises(UsageError):
         find(name)
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"), [("owl.yml", "owl.yaml"), ("owl.yaml", "owl.yml"), ("owl.YAML", "owl"), ("owl.yml", "owl")]
+)
+def test_a_file_with_another_ending_is_named(there: str, asked: str, tmp_path: Path) -> None:
+    """Both endings are in use, and it is easy to mistake one for the other."""
+    (tmp_path / there).write_text("flow: owl\n")
+    with pytest.raises(UsageError) as raised:
+        find(asked, tmp_path)
+    assert str(tmp_path / there) in raised.value.hint

@@ -9,6 +9,17 @@ from retake_flow.flow.load import load
 from retake_flow.flow.source import parse
 from retake_flow.flow.structure import examine
 
+ELSEWHERE = [
+    ("a: {do: a.work, on: {done: b}}", "`transitions:`"),
+    ("a: {type: final}", "`final: completed`"),
+    ("a: {wait: 1s, next: b}", "`transitions: {done: NEXT}`"),
+    ("a: {wait: 1s, transitions: {done: {target: b}}}", "`to: STATE`"),
+    ("a: {wait: 1s, transitions: {done: [{cond: inputs.x, to: b}, {to: b}]}}", "`when: EXPRESSION`"),
+    ("a: {invoke: a.work}", "`do: group.action`"),
+    ("a: {do: a.say, args: {text: x}}", "`with:`"),
+    ("a: {wait: 1s, onEntry: {set: {n: 1}}}", "`entry:`"),
+    ("a: &a {wait: 1s}\nc: {<<: *a}", "merge keys"),
+]
 TEN_MISTAKES = """\
 flow: ten
 initail: work
@@ -31,6 +42,32 @@ states:
       error: ended
   ended: {final: completed, transitions: {done: work}}
 """
+
+
+@pytest.mark.parametrize(("states", "hint"), ELSEWHERE)
+def test_a_word_of_another_language_is_told_what_it_is_called_here(states: str, hint: str) -> None:
+    """Who comes from another state machine or workflow is told the key that is meant."""
+    found = [problem for problem in problems(states) if problem.code == "RF010"]
+    assert len(found) == 1
+    assert hint in found[0].hint
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("3", "`n: {type: integer, default: 3}`"),
+        ("0.5", "`n: {type: number, default: 0.5}`"),
+        ("true", "`n: {type: boolean, default: true}`"),
+        ("hello", '`n: {type: string, default: "hello"}`'),
+        ("string", "`n: {type: string}`"),
+        ("[a]", '`n: {type: array, default: ["a"]}`'),
+        ("", "`n: {type: string}`"),
+    ],
+)
+def test_a_value_where_an_input_is_declared_is_told_how(written: str, hint: str) -> None:
+    """`n: 3` is what many write; the hint is the declaration that has it."""
+    found = problems("a: {final: ok}", head=f"inputs: {{n: {written}}}\n" if written else "inputs: {n: }\n")
+    assert [problem.hint for problem in found if problem.code == "RF014"] == [f"declare its type: {hint}"]
 
 
 @pytest.mark.parametrize(

@@ -87,3 +87,8 @@ def test_no_line_is_a_surprise(line):
     """Whatever a line holds, it is understood or refused."""
     with suppress(Unfit):
         parse(line if isinstance(line, bytes) else line.encode())
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line():
+    """A script that an editor has saved with one is read as it is meant."""
+    assert parse(b'\xef\xbb\xbf{"advance": "2s"}') == Advance(2.0)

@@ -239,3 +239,11 @@ def test_coverage_tells_the_transitions_of_one_event_apart(tmp_path: Path) -> No
     described = _played(tmp_path).coverage.described()
     assert [missed["when"] for missed in described["transitions"]["missed"]] == ["result.verified", ""]
     assert [missed["state"] for missed in described["states"]["missed"]] == ["good"]
+
+
+def test_a_feature_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Some editors write one before the first word."""
+    (tmp_path / "hello.feature").write_text("\ufeff" + _FEATURE.lstrip(), encoding="utf-8")
+    suite = Suite(UnderTest(loaded(_FLOW, "hello.yaml")))
+    play(suite, [tmp_path / "hello.feature"])
+    assert [verdict.outcome for verdict in suite.verdicts] == ["passed", "passed"]
