@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sets up a virtual environment with retake-flow and its development tools, and the programs a stream needs, or speaks with.
 # System packages are installed by apt when this runs as root; otherwise the exact command is named.
-# `sh setup.sh VENV tests` also gets the server that the tests of the store start for themselves.
+# `sh setup.sh VENV tests` also gets the server that the tests of the store start for themselves, and what sets a clock for
+# a process alone.
 set -eu
 venv=${1:-.venv}
 purpose=${2:-}
@@ -33,6 +34,13 @@ if [ "$purpose" = tests ] && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>
         packages="$packages postgresql"
     else
         echo "PostgreSQL is not installed, so the tests that need it are skipped: sudo apt install postgresql" >&2
+    fi
+fi
+if [ "$purpose" = tests ] && ! command -v faketime >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        packages="$packages faketime"
+    else
+        echo "libfaketime is not installed, so the tests that set the clock are skipped: sudo apt install faketime" >&2
     fi
 fi
 

@@ -29,7 +29,7 @@ from retake_flow.actions.performer import Performer
 from retake_flow.api import credentials, realtime
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
-from retake_flow.engine.clock import SystemClock
+from retake_flow.clock import SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.runner import Runner
 from retake_flow.flow.load import read_bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Literal
@@ -44,7 +43,7 @@ class ChatActions(Family):
         self,
         access: Access,
         show: Callable[[str], None],
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float],
         responders: Mapping[str, OpenResponder] | None = None,
         realtime: OpenRealtime | None = None,
         speak: Speak | None = None,

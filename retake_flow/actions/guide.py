@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -23,7 +22,7 @@ class GuideActions(Family):
         now: Seconds since the epoch.
     """
 
-    def __init__(self, access: Access, written_for: str, guides: Guides, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, access: Access, written_for: str, guides: Guides, now: Callable[[], float]) -> None:
         self._access = access
         self._written_for = written_for
         self._guides = guides

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import quote
@@ -27,7 +26,7 @@ class RetakeActions(Family):
         now: Seconds since the epoch.
     """
 
-    def __init__(self, access: Access, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, access: Access, now: Callable[[], float]) -> None:
         self._access = access
         self._now = now
         self.tasks = {

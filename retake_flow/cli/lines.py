@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from retake_flow.cli import printable
+from retake_flow.flow.duration import words
 from retake_flow.run.records import Record
 
 _LONGEST_TEXT = 300  # characters of what a viewer has written
@@ -112,6 +113,12 @@ def _was_said(record: Record) -> str:
     return "\n".join([chat_line(f"{record['by']} ({', '.join(record['how'])})", record["text"]), *failed])
 
 
+def _stepped(record: Record) -> str:
+    by = record["by"]
+    way = "back" if by < 0 else "forward"
+    return f"! the clock of this machine was set {way} by {words(abs(by))}; the run goes on by its own time"
+
+
 _SAID: dict[str, Callable[[Record], str]] = {
     "run_started": lambda r: f"run {r['run']} of {r['flow']}",
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
@@ -129,6 +136,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
     "chat_message": entry,
     "chat_deed": entry,
+    "clock_stepped": _stepped,
     "chat_sent": lambda r: f"> {r['text']}",
     "said": _was_said,
     "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",

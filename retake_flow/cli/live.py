@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from retake_flow.cli.lines import clock, entry, lines
 from retake_flow.cli.reports import report_lines
 from retake_flow.cli.vitals import Vitals
 from retake_flow.flow.duration import words
+from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
 _CHAT_LINES = 4
@@ -48,6 +48,7 @@ class LiveView:
         self._hint = hint
         self._console = console or Console(highlight=False)
         self._began = time.time()  # until the journal tells when the run did
+        self._ahead = 0.0  # of the wall clock, the run's time is
         self._state = ""
         self._activities: dict[str, str] = {}
         self._vitals = Vitals()
@@ -94,9 +95,10 @@ class LiveView:
             self._console.print(Text(line), soft_wrap=True)
 
     def _note(self, record: Record) -> None:
+        self._ahead = record.get("ahead", 0.0)
         match record["event"]:
             case "run_started":
-                self._began = datetime.fromisoformat(record["t"]).timestamp()
+                self._began = moment(record)
             case "state_entered":
                 self._state = record["state"]
             case "state_left":
@@ -117,7 +119,7 @@ class LiveView:
         table.add_row(Text("state", "dim"), Text(self._state or "starting", "bold"))
         running = "  ".join(f"{key.rpartition(':')[2]} {doing}" for key, doing in self._activities.items())
         table.add_row(Text("running", "dim"), Text(running or "nothing"))
-        now = time.time()
+        now = time.time() + self._ahead
         table.add_row(Text("viewers", "dim"), Text(self._vitals.viewers))
         for name, value in (("on air", self._vitals.on_air(now)), ("encoder", self._vitals.encoder(now))):
             if value:

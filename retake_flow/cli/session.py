@@ -171,7 +171,7 @@ class Session:
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
         journal = (record for _, record in self.runs.journal(driving.run.id)) if driving.told else ()
-        folder = Path(self.runs.load(driving.run.id).flow_file).parent
+        stored = self.runs.load(driving.run.id)
         async with running.runner(
             driving.flow,
             driving.run,
@@ -179,7 +179,8 @@ class Session:
             settings,
             listeners,
             driving.told,
-            folder=folder,
+            clock=running.clock_of(stored),
+            folder=Path(stored.flow_file).parent,
             wait=wait,
             journal=journal,
         ) as runner:

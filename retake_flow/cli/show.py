@@ -54,22 +54,25 @@ def _lines(found: Standing) -> list[str]:
 
 
 def _facts(found: Standing) -> list[tuple[str, str]]:
+    from datetime import datetime
+
     from retake_flow.cli import printable
     from retake_flow.cli.stored import moment, process, since
 
     run, stored = found.run, found.stored
     state = run.state or "none yet"
-    if found.since is not None:
-        state += f", since {moment(found.since)} ({since(found.now - found.since)})"
+    if found.entered is not None:
+        entered = datetime.fromisoformat(found.entered["t"]).timestamp()
+        state += f", since {moment(entered)} ({since(found.lasts)})"
     vitals = found.vitals
     ended = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.ended else ""
     facts = [
         ("phase", run.phase.value),
         ("state", state),
         ("ended", ended),
-        ("on air", vitals.on_air(found.now)),
-        ("viewers", vitals.viewers if vitals.on_air(found.now) else ""),
-        ("encoder", vitals.encoder(found.now)),
+        ("on air", vitals.on_air(found.steady)),
+        ("viewers", vitals.viewers if vitals.on_air(found.steady) else ""),
+        ("encoder", vitals.encoder(found.steady)),
         ("process", process(stored.holder, run.ended)),
         ("began", f"{moment(stored.created)} ({since(found.now - stored.created)} ago)"),
         ("written", f"{moment(stored.updated)} ({since(found.now - stored.updated)} ago)"),

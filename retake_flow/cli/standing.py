@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from retake_flow.cli.stored import gate_data, holder_data
 from retake_flow.cli.vitals import Vitals
 from retake_flow.ports.runs import OpenGate, Runs, Stored
+from retake_flow.run.dates import moment
 from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
 from retake_flow.wiring.children import Child, bearing
@@ -41,12 +41,22 @@ class Standing:
         return self.stored.run
 
     @property
-    def since(self) -> float | None:
-        """When the state was entered that the run is in, when the journal says so."""
+    def steady(self) -> float:
+        """The run's own time when this was read."""
+        return self.now + self.run.ahead
+
+    @property
+    def entered(self) -> Record | None:
+        """The record of entering the state that the run is in, when there is one."""
         for record in reversed(self.journal):
             if record["event"] == "state_entered" and record["state"] == self.run.state:
-                return datetime.fromisoformat(record["t"]).timestamp()
+                return record
         return None
+
+    @property
+    def lasts(self) -> float:
+        """For how many seconds the run has been in its state, when the journal says so; else 0."""
+        return 0.0 if self.entered is None else self.steady - moment(self.entered)
 
     @property
     def timers(self) -> list[tuple[tuple[str, str], float]]:
@@ -70,7 +80,7 @@ class Standing:
                 "agent": stored.agent,
                 "phase": run.phase.value,
                 "state": run.state,
-                "since": None if self.since is None else timestamp(self.since),
+                "since": None if self.entered is None else self.entered["t"],
                 "outcome": run.outcome,
                 "reason": run.reason,
                 "epoch": stored.epoch,
@@ -82,7 +92,7 @@ class Standing:
                 "vars": run.vars,
                 "outputs": run.outputs,
                 "visits": run.visits,
-                "health": self.vitals.data(self.now),
+                "health": self.vitals.data(self.steady),
                 "gates": [gate_data(asked) for asked in self.asked],
                 "answered": self.answered,
                 "timers": [{"state": at, "purpose": why, "due": timestamp(due)} for (at, why), due in self.timers],

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final, Self
 
 from retake_flow.flow.duration import words
+from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
 #: A figure that is older than so many seconds is told with its age.
@@ -15,7 +15,7 @@ _ENCODER: Final = ("bitrate", "fps", "frames", "dropped", "speed")
 
 
 class Vitals:
-    """What was measured last, from the records of a run."""
+    """What was measured last, from the records of a run; `now` is the run's own time."""
 
     def __init__(self) -> None:
         self._viewers: int | None = None
@@ -39,7 +39,7 @@ class Vitals:
             case {"event": "notice", "kind": "recovered"}:
                 self._recoveries += 1
             case {"result": dict(result)}:
-                self._measured(result, datetime.fromisoformat(record["t"]).timestamp())
+                self._measured(result, moment(record))
 
     def _measured(self, result: Mapping[str, Any], at: float) -> None:
         if "viewers" in result:

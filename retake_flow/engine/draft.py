@@ -39,6 +39,7 @@ class Draft:
     rehearsal: str
     history: Mapping[str, str]
     delayed: Mapping[tuple[str, str], Delayed]
+    ahead: float
 
     def __init__(self, run: Run) -> None:
         for name in self.__slots__:

@@ -73,10 +73,17 @@ class InboxWatch:
             self._post(GateAnswered(gate, answer))
         return bool(new)
 
-    async def watch(self, gates: Callable[[], Container[str]], clock: Clock, failed: Callable[[], None]) -> None:
-        """Look again and again, until another process has taken the run over."""
+    async def watch(
+        self,
+        gates: Callable[[], Container[str]],
+        clock: Clock,
+        failed: Callable[[], None],
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Look again and again, until another process has taken the run over; `also` is done each time."""
         while True:
             try:
+                also()
                 self.look(gates())
             except Fenced as error:
                 self.failure = error

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime
 from itertools import chain, repeat
 from typing import Final
 
@@ -16,6 +15,7 @@ from retake_flow.engine.tally import Tally
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
+from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
 #: After how many seconds a notice that did not arrive is sent again; the last is for all later times.
@@ -153,9 +153,9 @@ class Notices:
             case {"event": "gate_opened", "gate": gate, "message": message} if ":" in gate:
                 before, closed = self._asked.get(_of(gate), (None, None))
                 self._asked[_of(gate)] = message, None
-                return bool(before == message) or (closed is not None and _at(record) - closed <= SAME_WITHIN)
+                return bool(before == message) or (closed is not None and moment(record) - closed <= SAME_WITHIN)
             case {"event": "gate_closed", "gate": gate} if _of(gate) in self._asked:
-                self._asked[_of(gate)] = self._asked[_of(gate)][0], _at(record)
+                self._asked[_of(gate)] = self._asked[_of(gate)][0], moment(record)
             case {"event": "gate_answered" | "gate_expired", "gate": gate}:
                 self._asked.pop(_of(gate), None)
         return False
@@ -180,10 +180,6 @@ class Notices:
 
     def _about(self, kind: Kind, title: str, text: str) -> Notice:
         return Notice(kind, f"{self._title}: {title}" if title else self._title, text)
-
-
-def _at(record: Record) -> float:
-    return datetime.fromisoformat(record["t"]).timestamp()
 
 
 def _of(gate: str) -> str:

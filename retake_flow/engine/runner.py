@@ -20,7 +20,7 @@ from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.journal import Listener, RunStore
 from retake_flow.ports.runs import Inbox, Request
-from retake_flow.run import events, records
+from retake_flow.run import dates, events, records
 from retake_flow.run.asking import told
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
 from retake_flow.run.gates import Answer
@@ -63,13 +63,14 @@ class Runner:
             inbox: What others ask of the run and answer to it.
             wait: Whether to stay when the run does nothing but wait for a person.
         """
-        self.run = run
+        self.run = dates.read(run)
         self.over = False
         self._machine = machine
         self._catalogue = catalogue
         self._actions = actions
         self._store = store
         self._clock = clock
+        self._ahead = run.ahead
         self._listeners = listeners
         self._wait = wait
         self._scopes: dict[str, Scope] = {}
@@ -95,7 +96,7 @@ class Runner:
         self._driving = asyncio.current_task()
         try:
             if self._inbox is not None:
-                watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._mailbox.wake)
+                watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._mailbox.wake, self._heed_clock)
                 self._scope(_OWN).start(watching, "inbox")
             await self._begin()
             await self._go_on()
@@ -335,6 +336,11 @@ class Runner:
 
     # --- writing down -------------------------------------------------------------------------------------
 
+    def _heed_clock(self) -> None:
+        """Write down when the wall clock was set: what is stored bears its dates."""
+        if self._clock.ahead != self._ahead and not self.over:
+            self._write([])
+
     def note(self, event: str, **fields: object) -> None:
         """Write a record of something that happens outside a macrostep."""
         self._write([self._record(event, **fields)])
@@ -348,9 +354,12 @@ class Runner:
 
     def _write(self, written: list[records.Record], run: Run | None = None) -> None:
         """Write records, and the run as it becomes by them; it is that only once it is written."""
-        become = run or self.run
-        self._store.write(become, written)
-        self.run = become
+        become, ahead = run or self.run, self._clock.ahead
+        if ahead != self._ahead:
+            written = [self._record("clock_stepped", by=round(self._ahead - ahead, 3)), *written]
+        written = [dates.dated(record, ahead) for record in written]
+        self._store.write(dates.written(become, ahead), written)
+        self.run, self._ahead = become, ahead
         for record in written:
             for listener in self._listeners:
                 listener.heard(record)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from retake_flow.flow.duration import words
+from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
 
@@ -33,9 +32,9 @@ class Tally:
             case {"event": "action_started", "action": "retake.start_stream", "state": state}:
                 self._starting.add(state)
             case {"event": "action_finished", "outcome": "done", "state": state} if state in self._starting:
-                self._started(_at(record))
+                self._started(moment(record))
             case {"event": "undo_finished", "action": "retake.stop_stream"}:
-                self._stopped(_at(record), record.get("result"))
+                self._stopped(moment(record), record.get("result"))
             case {"event": "notice", "kind": "recovered"}:
                 self._recoveries += 1
             case {"event": "chat_message"}:
@@ -72,7 +71,3 @@ class Tally:
         match result:
             case {"viewers": int(viewers)}:
                 self._viewers = max(self._viewers, viewers)
-
-
-def _at(record: Record) -> float:
-    return datetime.fromisoformat(record["t"]).timestamp()

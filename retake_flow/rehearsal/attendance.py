@@ -121,7 +121,7 @@ class Attendance:
             type=type,
             details=details,
         )
-        self._rooms.say(chat_room(streamer.user_id), "message", comment.as_json())
+        self._rooms.say(chat_room(streamer.user_id), "message", comment.as_json(self._options().chat_names))
         return comment
 
     def session_started(self, agent: Agent, session: Session) -> None:
@@ -149,7 +149,11 @@ class Attendance:
         tips.total, tips.count = tips.total + cue.amount, tips.count + 1
         tip = {"amount": cue.amount, "message": cue.text}
         comment = self.write(agent, viewer, cue.text, "tip", tip)
-        self._rooms.say(live_room(agent.user_id), "tip_received", {**comment.as_json(), "amount": cue.amount})
+        self._rooms.say(
+            live_room(agent.user_id),
+            "tip_received",
+            {**comment.as_json(self._options().chat_names), "amount": cue.amount},
+        )
         return comment
 
     def _trade(self, agent: Agent, viewer: Person, cue: Cue) -> Comment | None:

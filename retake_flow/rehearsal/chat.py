@@ -10,7 +10,7 @@ from typing import Any
 
 from retake_flow.errors import NotFound
 from retake_flow.rehearsal.identities import Identities, Person
-from retake_flow.rehearsal.options import ChatShape
+from retake_flow.rehearsal.options import ChatNames, ChatShape
 from retake_flow.rehearsal.script import CommentType
 
 # Of a chat that goes on for days what is oldest goes first.
@@ -43,11 +43,12 @@ class Comment:
     documented: bool
     details: Mapping[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, names: ChatNames = "registered") -> dict[str, Any]:
         """The entry as the platform sends it."""
-        return self._documented() if self.documented else self._observed()
+        name = self.author.name if names == "registered" else slug(self.author.name)
+        return self._documented(name) if self.documented else self._observed(name)
 
-    def _documented(self) -> dict[str, Any]:
+    def _documented(self, name: str) -> dict[str, Any]:
         when = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
         return {
             "_id": self.id,
@@ -56,18 +57,18 @@ class Comment:
             "timestamp": when.replace("+00:00", "Z"),
             "author": {
                 "walletAddress": self.author.wallet_address,
-                "fusername": self.author.name,
+                "fusername": name,
                 "fid": self.author.fid,
                 "favatar": "",
             },
         }
 
-    def _observed(self) -> dict[str, Any]:
+    def _observed(self, name: str) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "chat_event_id": self.id,
             "sender_user_id": self.author.user_id,
-            "sender_username": self.author.name,
-            "sender_display_name": self.author.name,
+            "sender_username": name,
+            "sender_display_name": name,
             "sender_pfp": None,
             "sender_wallet_address": self.author.wallet_address,
             "session_id": self.session_id,
@@ -147,7 +148,12 @@ class Chat:
         return listed[max(0, end - limit) : end][::-1]
 
 
-def as_answer(comments: Sequence[Comment], shape: ChatShape) -> Any:
+def slug(name: str) -> str:
+    """A name as part of an address: `Night Owl` as `night-owl`."""
+    return name.strip().replace(" ", "-").lower()
+
+
+def as_answer(comments: Sequence[Comment], shape: ChatShape, names: ChatNames = "registered") -> Any:
     """The answer to a request for comments: `observed` is a bare list, all others have it under `comments`."""
-    entries = [comment.as_json() for comment in comments]
+    entries = [comment.as_json(names) for comment in comments]
     return entries if shape == "observed" else {"comments": entries}

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from retake_flow.errors import Rejected, Unauthorized
 from retake_flow.rehearsal.agents import Agent
-from retake_flow.rehearsal.chat import as_answer
+from retake_flow.rehearsal.chat import as_answer, slug
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.settings import API_PATH
 
@@ -127,7 +127,7 @@ class AgentEndpoints:
             raise Rejected("image must be a JPEG or PNG")
         media_type, suffix = kinds[0]
         number = len(agent.thumbnails) + 1
-        path = self._keep(f"thumbnails/{slug(agent.name)}-{number:03}.{suffix}", image)
+        path = self._keep(f"thumbnails/{slug(agent.name) or 'agent'}-{number:03}.{suffix}", image)
         self._platform.set_thumbnail(agent, image, media_type, path)
         address = f"{request.base_url}thumbnails/{agent.user_id}"
         return JSONResponse({"message": "Thumbnail updated", "thumbnail_url": address})
@@ -143,7 +143,8 @@ class AgentEndpoints:
         agent = self._agent(request)
         form = await body(request)
         comment = self._platform.say(agent, text(form, "destination_user_id"), text(form, "message"))
-        return JSONResponse({"success": True, "message_id": comment.id})
+        told = {"message_id": comment.id} if self._platform.options.message_ids else {}
+        return JSONResponse({"success": True, **told})
 
     async def _comments(self, request: Request) -> Response:
         self._agent(request)
@@ -152,7 +153,8 @@ class AgentEndpoints:
         if not user_id:
             raise Rejected("userDbId is required")
         page = self._platform.comments(user_id, limit_of(request, 50), query.get("beforeId") or None)
-        return JSONResponse(as_answer(page, self._platform.options.chat_shape))
+        options = self._platform.options
+        return JSONResponse(as_answer(page, options.chat_shape, options.chat_names))
 
     def _agent(self, request: Request) -> Agent:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -200,11 +202,6 @@ def limit_of(request: Request, default: int) -> int:
     if not limit.isdecimal() or int(limit) < 1:
         raise Rejected("limit must be a number from 1 to 100")
     return min(100, int(limit))
-
-
-def slug(name: str) -> str:
-    """An agent's name as part of a file name."""
-    return name.strip().replace(" ", "-").lower() or "agent"
 
 
 async def _uploaded(request: Request, field: str) -> bytes:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from retake_flow.errors import UsageError
+from retake_flow.flow import duration
 
 _T = TypeVar("_T")
 
@@ -48,6 +49,17 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
             raise self.wrong(name, "a number of 0 or more")
         return value
+
+    def offset(self, name: str, default: float) -> float:
+        """Seconds more or less: a number, or a duration with its sign, such as `+75s` or `-10m`."""
+        value = self._get(name, default)
+        sign = -1.0 if isinstance(value, str) and value.strip().startswith("-") else 1.0
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value, sign = abs(value), -1.0 if value < 0 else 1.0
+        try:
+            return sign * duration.seconds(value.strip().lstrip("+-") if isinstance(value, str) else value)
+        except ValueError:
+            raise self.wrong(name, "a number of seconds, or a duration as in +75s or -10m") from None
 
     def whole(self, name: str, default: int | None = None, *, least: int = 0) -> int:
         """A whole number of `least` or more."""

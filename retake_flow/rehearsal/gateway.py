@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from email.utils import formatdate
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,6 +44,7 @@ class Gateway:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
+                message = self._dated(message)
             await send(message)
 
         body = await _whole_body(receive)
@@ -74,6 +76,13 @@ class Gateway:
             return
         for message in kept:
             await send(message)
+
+    def _dated(self, message: Message) -> Message:
+        """The start of an answer with the platform's time, unless it tells one."""
+        headers = list(message.get("headers", ()))
+        if not self._platform.options.date or any(name.lower() == b"date" for name, _ in headers):
+            return message
+        return {**message, "headers": [*headers, (b"date", formatdate(self._platform.now(), usegmt=True).encode())]}
 
     def _agent(self, scope: Scope) -> str:
         headers = dict(scope["headers"])

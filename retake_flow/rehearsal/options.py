@@ -18,12 +18,14 @@ from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.script import DEFAULT_SCRIPT, Cue
 
 ChatShape = Literal["documented", "observed", "wrapped", "mixed"]
+ChatNames = Literal["registered", "slug"]
 Realtime = Literal[True, False, "silent"]
 SearchShape = Literal["users", "list"]
 # Seconds. What the real platform's lag is, nobody could establish; the guide allows for thirty.
 LAG = 0.3
 
 CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
+CHAT_NAMES: tuple[ChatNames, ...] = get_args(ChatNames)
 SEARCH_SHAPES: tuple[SearchShape, ...] = get_args(SearchShape)
 REALTIME: tuple[Realtime, ...] = get_args(Realtime)
 
@@ -98,6 +100,10 @@ class Options:
         lag: Seconds from the first video frame until `is_live` says so.
         chat_shape: In which of the shapes of platform.md comments are given out: `documented`, `observed` as a bare
             list, the same under `comments` (`wrapped`), or both in one list (`mixed`).
+        chat_names: How chat tells the names of those who write: as they are `registered`, or as a `slug`.
+        message_ids: Whether the answer to a message that was sent tells its id.
+        clock: How many seconds the platform's clock is ahead of this machine's.
+        date: Whether answers tell the platform's time (`Date`).
         realtime: Whether there are real-time events: none at all, or connections on which nothing is said (`silent`).
         comments_without_session: The status of the comments while no session is active.
         skill_version: The version in skill.json.
@@ -118,6 +124,10 @@ class Options:
     latency: float = 0.0
     lag: float = LAG
     chat_shape: ChatShape = "observed"
+    chat_names: ChatNames = "registered"
+    message_ids: bool = True
+    clock: float = 0.0
+    date: bool = True
     realtime: Realtime = True
     comments_without_session: int = 409
     skill_version: str = "2.1.2"
@@ -162,6 +172,10 @@ class Options:
             latency=fields.number("latency", 0.0),
             lag=fields.number("lag", LAG),
             chat_shape=fields.choice("chat_shape", CHAT_SHAPES, "observed"),
+            chat_names=fields.choice("chat_names", CHAT_NAMES, "registered"),
+            message_ids=fields.flag("message_ids", True),
+            clock=fields.offset("clock", 0.0),
+            date=fields.flag("date", True),
             realtime=fields.choice("realtime", REALTIME, True),
             comments_without_session=fields.choice("comments_without_session", COMMENTS_WITHOUT_SESSION, 409),
             skill_version=fields.text("skill_version", "2.1.2"),

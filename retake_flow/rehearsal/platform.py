@@ -38,11 +38,12 @@ class Platform:
 
     Args:
         options: How it behaves.
-        now: The clock, in epoch seconds.
+        now: The clock of this machine, in epoch seconds.
         rng: Where ids, tokens and keys come from.
 
     Attributes:
         options: May be replaced while it runs.
+        now: The platform's clock, in epoch seconds.
         ingest_url: Where video is to be pushed to.
         agents: Who is registered.
         publications: All pushes that were accepted.
@@ -59,11 +60,11 @@ class Platform:
 
     def __init__(self, options: Options, now: Callable[[], float], rng: Random) -> None:
         self.options = options
-        self.now = now
-        self.began = now()
+        self.now: Callable[[], float] = lambda: now() + options.clock
+        self.began = self.now()
         self.ingest_url = "rtmps://ingest.rehearsal.invalid:443/app"
         self._identities = Identities(rng, options.part)
-        self.agents = Directory(self._identities, now)
+        self.agents = Directory(self._identities, self.now)
         self.verification = Verification(self._identities, options.tweets)
         self.publications: list[Publication] = []
         self.breaches: list[rules.Breach] = []
@@ -72,7 +73,7 @@ class Platform:
         self.faults = FaultPlan(options.faults)
         self.calls = CallLog()
         self.rooms = Rooms(self.faults, lambda: self.options.realtime is True)
-        self.attendance = Attendance(self._identities, self.rooms, now, lambda: self.options)
+        self.attendance = Attendance(self._identities, self.rooms, self.now, lambda: self.options)
         self.on_direction: list[Callable[[Agent, Direction], None]] = []
         self.on_air: list[Callable[[Agent, float], None]] = []
         self._key_count = 0

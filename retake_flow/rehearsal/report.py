@@ -27,7 +27,9 @@ class _Report:
         platform = self._platform
         keys = [key for agent in platform.agents for key in agent.keys]
         return {
-            "began": datetime.fromtimestamp(platform.began, UTC).isoformat(timespec="milliseconds"),
+            "began": datetime.fromtimestamp(platform.began - platform.options.clock, UTC).isoformat(
+                timespec="milliseconds"
+            ),
             "seconds": self._since(platform.now()),
             "calls": platform.calls.count,
             "timeline": [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from retake_flow.clock import SystemClock
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal import report
 from retake_flow.rehearsal.app import create_app
@@ -67,7 +67,7 @@ async def serve(
     """
     folder = _prepared(folder)
     files = _Files(folder, options.part)
-    platform = Platform(options, time.time, options.dice)
+    platform = Platform(options, SystemClock().now, options.dice)
     app = create_app(platform, keep=files.thumbnail)
     keeper = None if keep is None else Keeper(platform, keep, lambda: files.report(platform, ended=False))
     if keeper is not None:

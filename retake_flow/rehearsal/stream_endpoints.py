@@ -78,7 +78,9 @@ class StreamEndpoints:
         chat = self._streamer(request).chat
         before = request.query_params.get("before_chat_event_id") or None
         shape = self._platform.options.chat_shape
-        return JSONResponse(as_answer(chat.page(limit_of(request, 50), before, shape), shape))
+        return JSONResponse(
+            as_answer(chat.page(limit_of(request, 50), before, shape), shape, self._platform.options.chat_names)
+        )
 
     async def _top_tippers(self, request: Request) -> Response:
         tips = sorted(self._streamer(request).tips.values(), key=lambda tip: tip.total, reverse=True)

@@ -114,6 +114,7 @@ class Run:
         reason: Why, in words for a person.
         history: The path of the innermost state that was active last in each state left to which a way leads back.
         delayed: The events that are raised and have not come yet, by their timers.
+        ahead: How many seconds its time was ahead of the wall clock when it was written; see `dates`.
     """
 
     id: str
@@ -138,6 +139,7 @@ class Run:
     rehearsal: str = ""
     history: Mapping[str, str] = field(default_factory=dict)
     delayed: Mapping[tuple[str, str], Delayed] = field(default_factory=dict)
+    ahead: float = 0.0
 
     @property
     def ended(self) -> bool:

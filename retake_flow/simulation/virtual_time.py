@@ -85,7 +85,9 @@ class SteppedLoop(VirtualLoop):
 
 
 class VirtualClock:
-    """The engine's clock on a virtual loop."""
+    """The engine's clock on a virtual loop. Nobody sets the wall clock there."""
+
+    ahead = 0.0
 
     def now(self) -> float:
         """Seconds since the epoch, on the virtual calendar."""

@@ -29,6 +29,13 @@ WRITE_TIMEOUT_SECONDS = 10
 # nothing sent, for so long. A longer silence than a display's, so that a display that hangs is noticed first.
 STALL_SECONDS = 5.0
 
+# The display's frames bear the time of day. Where that jumps, as when the clock is set, one frame follows the other as
+# before; else ffmpeg drops every frame until the time of day is again what it was, or makes up those in between.
+_LONGEST_GAP_SECONDS = 5
+_STEADY = f"if(between((PTS-PREV_INPTS)*TB,0,{_LONGEST_GAP_SECONDS}),PTS-PREV_INPTS,1/(FR*TB))"
+_FILTERS = ("-vf", f"setpts='if(N,PREV_OUTPTS+{_STEADY},PTS)'")
+_TEN_YEARS = 10 * 366 * 86_400  # seconds; frames that are further apart do not even come to the filter
+
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
@@ -116,11 +123,13 @@ def command(
         # Added: without it ffmpeg, when the display dies, sends the silent sound alone, as fast as it can; and when
         # the sound dies, the picture alone, which players do not show.
         "-xerror",
+        *("-dts_error_threshold", str(_TEN_YEARS)),
         *(audio.options if audio.slow else ()),
         *("-thread_queue_size", "512"),  # prevents dropped frames (guide)
         *picture,
         # The player shows nothing without an audio track (guide).
         *(() if audio.slow else audio.options),
+        *_FILTERS,
         *audio.filters,
         *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"),
         *_rate(bitrate),

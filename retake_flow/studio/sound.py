@@ -242,6 +242,8 @@ def monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
             *("-probesize", "32", "-analyzeduration", "0"),
             *("-f", "pulse", "-server", server, "-sample_rate", str(RATE)),
             *("-fragment_size", "4096"),  # bytes, 23 ms; by default up to 2 s come at once
+            # Samples are counted. By the time of day, the picture would wait for them once the clock is set back.
+            *("-wallclock", "0"),
             *("-i", f"{SINK}.monitor"),
         ),
         # Where samples come late or not at all, silence takes their time, from the first moment on. 1 is to fill and to

@@ -57,7 +57,7 @@ class Scene:
             decision: The named decision, where there are several.
             by: Who answers.
         """
-        now = self.platform.now()
+        now = self.platform.now() - self.platform.options.clock
         asked = self.runs.load(RUN).run.gates.values()
         gate = next((gate for gate in asked if re.search(rf"(^|[/:]){re.escape(place)}$", gate.place)), None)
         try:

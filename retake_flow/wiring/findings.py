@@ -8,6 +8,7 @@ from datetime import datetime
 from statistics import median, quantiles
 from typing import Any
 
+from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
 # What stands in the chat and is handled; acts of moderation are not.
@@ -30,7 +31,7 @@ def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, An
     replies = 0
     for record in journal:
         if record["event"] in _RECORDED:
-            heard.setdefault(str(record.get("id")), []).append(_at(record))
+            heard.setdefault(str(record.get("id")), []).append(moment(record))
         replies += record["event"] == "chat_sent"
     written = _written(seen)
     missed = [key for key in written if key not in heard]
@@ -108,7 +109,3 @@ def _turns(seen: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
         if push["closed"] is not None:
             # Of a push that a strike has closed the strike tells; it comes first.
             yield push["closed"] + 0.001, _PUSH_ENDED
-
-
-def _at(record: Record) -> float:
-    return datetime.fromisoformat(record["t"]).timestamp()

@@ -27,7 +27,7 @@ from retake_flow.actions.voice import VoiceActions
 from retake_flow.api import credentials, realtime
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.moltbook import MoltbookClient
-from retake_flow.engine.clock import SystemClock
+from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
@@ -37,7 +37,7 @@ from retake_flow.notices.apprise import host, notifiers
 from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.responders import OpenResponder
-from retake_flow.ports.runs import Claim, Runs
+from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.redact import Secret
 from retake_flow.responders import opening
 from retake_flow.responders.ledger import Ledger
@@ -110,6 +110,15 @@ def channels(flow: Flow, settings: Settings, run: Run) -> tuple[Notifier, ...]:
     return notifiers(addresses)
 
 
+def clock_of(stored: Stored) -> SystemClock:
+    """The clock of a run that this process drives from now on: its time goes on from where it was written last.
+
+    When the wall clock was set back since, the run's time does not follow it.
+    """
+    back = stored.updated - time.time()
+    return SystemClock(stored.run.ahead + (back if back >= STEP else 0.0))
+
+
 @asynccontextmanager
 async def runner(
     flow: Flow,
@@ -119,6 +128,7 @@ async def runner(
     listeners: Sequence[Listener],
     told: Sequence[Notifier],
     *,
+    clock: SystemClock,
     folder: Path,
     wait: bool,
     journal: Iterable[Record] = (),
@@ -132,6 +142,7 @@ async def runner(
         settings: Of this process, or of its rehearsal.
         listeners: Hear every record.
         told: Whom the run tells what it has to say.
+        clock: Of the run; see `clock_of`.
         folder: Where the operator's own programs run.
         wait: Whether to stay when the run does nothing but wait for a person.
         journal: What happened so far, to tell of what nobody was told of.
@@ -153,8 +164,8 @@ async def runner(
         actions = Performer(
             OperatorActions(),
             _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
-            RetakeActions(access),
-            GuideActions(access, flow.guide, guide.kept(settings, run.rehearsal)),
+            RetakeActions(access, clock.now),
+            GuideActions(access, flow.guide, guide.kept(settings, run.rehearsal), clock.now),
             StudioActions(stage, access),
             VoiceActions(stage),
             CommentActions(access),
@@ -162,13 +173,13 @@ async def runner(
             ChatActions(
                 access,
                 _beside(stage.say, lambda *a, **fields: made.note(*a, **fields)),
-                time.time,
-                _answering(starts, folder, settings, run),
+                clock.now,
+                _answering(starts, folder, settings, run, clock),
                 partial(realtime.opened, settings.origin),
                 stage.speak,
             ),
         )
-        notices = Notices(told, clock=SystemClock(), note=lambda *a, **fields: made.note(*a, **fields), title=run.id)
+        notices = Notices(told, clock=clock, note=lambda *a, **fields: made.note(*a, **fields), title=run.id)
         stack.push_async_callback(notices.close)
         made = Runner(
             Machine(flow, CATALOGUE),
@@ -176,7 +187,7 @@ async def runner(
             catalogue=CATALOGUE,
             actions=actions,
             store=Boundaries(claim, settings.die_at) if settings.die_at else claim,
-            clock=SystemClock(),
+            clock=clock,
             listeners=[*listeners, notices],
             inbox=claim,
             wait=wait,
@@ -211,10 +222,12 @@ def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
     return SharingActions(None) if key is None else SharingActions(partial(MoltbookClient, key, settings.moltbook))
 
 
-def _answering(starts: Launcher, folder: Path, settings: Settings, run: Run) -> Mapping[str, OpenResponder]:
+def _answering(
+    starts: Launcher, folder: Path, settings: Settings, run: Run, clock: SystemClock
+) -> Mapping[str, OpenResponder]:
     """Who may answer chat."""
-    ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json")
-    return opening.responders(Surroundings(starts, folder, variables(), ledger, time.time))
+    ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json", clock.now)
+    return opening.responders(Surroundings(starts, folder, variables(), ledger, clock.now))
 
 
 def _client_at(origin: str) -> MakeClient:

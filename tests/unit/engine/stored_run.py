@@ -68,6 +68,7 @@ class World:
         listeners: Sequence[Any] = (),
         before: Callable[[Runner], None] = lambda runner: None,
         inbox: bool = True,
+        clock: virtual_time.VirtualClock | None = None,
     ) -> Run:
         """One process drives the run as far as it comes; nothing of it may be left."""
         claim = self.claim()
@@ -78,7 +79,7 @@ class World:
             catalogue=CATALOGUE,
             actions=self.actions,
             store=store,
-            clock=virtual_time.VirtualClock(),
+            clock=clock or virtual_time.VirtualClock(),
             listeners=listeners,
             inbox=claim if inbox else None,
             wait=wait,

@@ -32,6 +32,8 @@ ADDED = {
     "-progress": 1,
     "-stats_period": 1,
     "-rw_timeout": 1,
+    "-dts_error_threshold": 1,
+    "-vf": 1,
 }
 
 

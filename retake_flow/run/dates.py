@@ -1,0 +1,62 @@
+"""Dates: the times of a run, which are steady, as the wall clock shows them, and back.
+
+The two differ only once the wall clock was set while a process drove the run, by as many seconds as the run is `ahead`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from retake_flow.run.gates import Gate
+from retake_flow.run.records import Record, timestamp
+from retake_flow.run.run import Run
+
+
+def written(run: Run, ahead: float) -> Run:
+    """A run as it is stored: what comes due in it is dated by the wall clock, which other processes go by."""
+    return run if ahead == run.ahead == 0.0 else replace(_moved(run, -ahead), ahead=ahead)
+
+
+def read(run: Run) -> Run:
+    """A run as its driver knows it, of what `written` gave."""
+    return _moved(run, run.ahead) if run.ahead else run
+
+
+def dated(record: Record, ahead: float) -> Record:
+    """A record as it is stored, of one that bears times of the run."""
+    if not ahead:
+        return record
+    found = {**_gate(record, ahead), "t": timestamp(_seconds(record["t"]) - ahead), "ahead": ahead}
+    if "gates" in record:
+        found["gates"] = [_gate(gate, ahead) for gate in record["gates"]]
+    return found
+
+
+def moment(record: Record) -> float:
+    """When something happened by the run's own time, in seconds since the epoch: for durations between records."""
+    ahead: float = record.get("ahead", 0.0)
+    return _seconds(record["t"]) + ahead
+
+
+def _moved(run: Run, by: float) -> Run:
+    attempt = run.attempt
+    return replace(
+        run,
+        timers={at: due + by for at, due in run.timers.items()},
+        gates={key: _moved_gate(gate, by) for key, gate in run.gates.items()},
+        attempt=None if attempt is None else replace(attempt, since=attempt.since + by),
+    )
+
+
+def _moved_gate(gate: Gate, by: float) -> Gate:
+    return replace(gate, opened_at=gate.opened_at + by, due=None if gate.due is None else gate.due + by)
+
+
+def _gate(told: dict[str, Any], ahead: float) -> dict[str, Any]:
+    return {**told, "due": timestamp(_seconds(told["due"]) - ahead)} if told.get("due") else dict(told)
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
