@@ -95,7 +95,8 @@ def _asked(record: Record) -> str:
 
 def _suspended(record: Record) -> str:
     asked = [f"waits for: {gate['answer_with']}" for gate in record["gates"]]
-    return "\n".join([f"suspended in {record['state']}", *asked, f"then: retake-flow resume {record['run']}"])
+    why = f", {record['reason']}" if "reason" in record else ""
+    return "\n".join([f"suspended in {record['state']}{why}", *asked, f"then: retake-flow resume {record['run']}"])
 
 
 def _answered(record: Record) -> str:
@@ -143,7 +144,8 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "event_refused": lambda r: f"! {r['by']} sent {r['name']}: {r['message']}",
     "chat_unanswered": lambda r: f"! {len(r['messages'])} in chat got no answer",
     "responder_said": lambda r: f"  brain: {r['text']}",
-    "stop_requested": lambda r: f"stopping: {r['reason']}" + (" (once more to kill)" * (r["reason"] == "interrupted")),
+    "stop_requested": lambda r: f"stopping: {r['reason']}" + "; once more to kill" * r["reason"].endswith("(Ctrl-C)"),
+    "output_failed": lambda r: f"! {r['message']}",
     "undo_finished": _undone,
     "run_ended": _run_ended,
 }

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from retake_flow.cli import printable
+from retake_flow.cli import output, printable
 from retake_flow.cli.lines import clock, entry, lines
 from retake_flow.cli.reports import report_lines
 from retake_flow.cli.vitals import Vitals
@@ -28,6 +28,16 @@ _DOING = {
     "activity_result": "running",
     "activity_failed": "failing",
 }
+
+
+class _Picture(Live):
+    """Picture that is not drawn again while the terminal takes nothing, as after Ctrl-S."""
+
+    def refresh(self) -> None:
+        """Draw it, if the last one was taken."""
+        out = output.standard()
+        if out is None or not out.behind():
+            super().refresh()
 
 
 class LiveView:
@@ -53,9 +63,12 @@ class LiveView:
         self._activities: dict[str, str] = {}
         self._vitals = Vitals()
         self._chat: deque[str] = deque(maxlen=_CHAT_LINES)
+        self._dropped = 0  # lines that the terminal did not take in time
         self._live = self._new_live()
 
     def __enter__(self) -> Self:
+        if (out := output.standard()) is not None:
+            out.dropped = self._note_dropped
         self._live.start()
         return self
 
@@ -75,7 +88,7 @@ class LiveView:
         self._live.start()
 
     def _new_live(self) -> Live:
-        return Live(console=self._console, get_renderable=self._picture, refresh_per_second=2, transient=True)
+        return _Picture(console=self._console, get_renderable=self._picture, refresh_per_second=2, transient=True)
 
     def earlier(self, record: Record) -> None:
         """Take a record of before into the picture."""
@@ -114,6 +127,10 @@ class LiveView:
                 self._activities[record["activity"]] = _DOING[event]
         self._vitals.note(record)
 
+    def _note_dropped(self, lines: int) -> str:
+        self._dropped += lines
+        return ""  # the picture says it; a line between two pictures would be wiped away
+
     def _picture(self) -> Group:
         table = Table.grid(padding=(0, 2))
         table.add_row(Text("state", "dim"), Text(self._state or "starting", "bold"))
@@ -124,6 +141,8 @@ class LiveView:
         for name, value in (("on air", self._vitals.on_air(now)), ("encoder", self._vitals.encoder(now))):
             if value:
                 table.add_row(Text(name, "dim"), Text(value))
+        if self._dropped:
+            table.add_row(Text("output", "dim"), Text(f"{self._dropped} lines dropped"))
         table.add_row(Text("chat", "dim"), Text("\n".join(self._chat) or "quiet"))
         title = f"{self._title} · {words(now - self._began)} · {self._hint}"
         return Group(Panel(table, title=title, title_align="left", border_style="dim"))

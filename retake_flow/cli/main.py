@@ -65,6 +65,18 @@ def main(arguments: Sequence[str]) -> int:
     # Each command's module costs a millisecond to import; one that is named needs no other.
     named = [name for name in arguments[:1] if name in COMMANDS]
     args = parser(named or COMMANDS).parse_args(arguments)
+    if not getattr(args, "drives", False):
+        return _exit_code(args)
+    from retake_flow.cli import output
+
+    try:
+        with output.queued(args.json):
+            return _exit_code(args)
+    except KeyboardInterrupt:  # while the last lines were written
+        return 130
+
+
+def _exit_code(args: argparse.Namespace) -> int:
     from retake_flow.errors import RetakeFlowError
 
     try:

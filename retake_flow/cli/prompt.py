@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import termios
 import time
@@ -24,6 +25,9 @@ from retake_flow.run.asking import answer_with, described
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import this_user
+
+#: Seconds between two looks whether we are in the foreground again.
+_BACKGROUND_PACE = 0.2
 
 
 class _Left(Exception):
@@ -198,14 +202,22 @@ class _Lines:
         return line.decode("utf-8", "replace")
 
     async def _more(self) -> bytes:
+        try:
+            await self._readable()
+            while not terminal.foreground(sys.stdin):
+                # What is typed is for whatever is in front of us, and to read it would stop us.
+                await asyncio.sleep(_BACKGROUND_PACE)
+                await self._readable()
+            return os.read(self._handle, 4096)
+        except OSError:
+            return b""  # the terminal is gone
+
+    async def _readable(self) -> None:
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
         loop.add_reader(self._handle, readable.set)
         try:
             await readable.wait()
-            return os.read(self._handle, 4096)
-        except OSError:
-            return b""  # the terminal is gone
         finally:
             loop.remove_reader(self._handle)
 
@@ -220,9 +232,18 @@ def _echo(shown: bool) -> Iterator[None]:
     before = termios.tcgetattr(handle)
     silent = list(before)
     silent[3] &= ~termios.ECHO
-    termios.tcsetattr(handle, termios.TCSADRAIN, silent)
+    _set(handle, silent)
     try:
         yield
     finally:
-        termios.tcsetattr(handle, termios.TCSADRAIN, before)
+        _set(handle, before)
         terminal.say("")
+
+
+def _set(handle: int, attributes: list[Any]) -> None:
+    """Change the terminal at once: not after what is to be written, which may be held, and not stopped by SIGTTOU."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    try:
+        termios.tcsetattr(handle, termios.TCSANOW, attributes)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

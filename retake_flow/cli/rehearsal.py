@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--json", action="store_true", help="say nothing but the address, which is a JSON line in any case"
     )
-    parser.set_defaults(command=rehearsal)
+    parser.set_defaults(command=rehearsal, drives=True)
 
 
 def _port(text: str) -> int:
@@ -57,13 +57,13 @@ def rehearsal(args: argparse.Namespace) -> int:
 
 async def _serve(options: Options, folder: Path, port: int, keep: Path | None, as_json: bool) -> int:
     import asyncio
-    import signal
 
     from retake_flow.cli import terminal
+    from retake_flow.cli.interrupts import heeded
     from retake_flow.rehearsal.server import serve
 
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in heeded():
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with serve(options, folder, port, keep) as server:
         terminal.emit({"api_url": server.address, "rtmp_url": server.rtmp_address, "folder": str(server.folder)})

@@ -29,7 +29,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--force", action="store_true", help="take it from a process that is, or may be, alive")
     parser.add_argument("--wait", action="store_true", help="stay when the run does nothing but wait for a person")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.set_defaults(command=resume)
+    parser.set_defaults(command=resume, drives=True)
 
 
 def resume(args: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ def add_to(commands: Any) -> None:
         help="stay when the run does nothing but wait for a person",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.set_defaults(command=run)
+    parser.set_defaults(command=run, drives=True)
 
 
 def run(args: argparse.Namespace) -> int:

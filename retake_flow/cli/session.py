@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retake_flow.cli import terminal
+from retake_flow.cli import printable, terminal
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.prompt import Prompter
 from retake_flow.cli.views import View
@@ -29,7 +29,7 @@ from retake_flow.wiring.soak import Soak
 
 def somebody_is_there(as_json: bool) -> bool:
     """Whether a person at the terminal can be asked."""
-    return not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    return not as_json and terminal.foreground(sys.stdin) and terminal.foreground(sys.stdout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +46,21 @@ class _Driving:
 
 
 class _Seen:
-    """Shows records as long as they can be written.
+    """Shows records; one that cannot be shown is told of once, and never ends a run."""
 
-    When nobody reads our output any more, whoever started us is gone: the run is interrupted, as by Ctrl-C.
-    """
-
-    def __init__(self, view: View, interrupts: Interrupts) -> None:
+    def __init__(self, view: View) -> None:
         self._view = view
-        self._interrupts = interrupts
+        self._told = False
 
     def heard(self, record: Record) -> None:
         """Show a record of the journal."""
         try:
             self._view.heard(record)
-        except OSError:
-            terminal.let_go()
-            self._interrupts.interrupt()
+        except Exception as error:
+            if not self._told:
+                told = f"{type(error).__name__}: {error}"
+                terminal.advise(f"retake-flow: {record['event']} cannot be shown ({printable.line(told)})")
+            self._told = True
 
 
 class Session:
@@ -167,7 +166,7 @@ class Session:
 
     async def _drive(self, driving: _Driving, claim: Claim, settings: Settings) -> Run:
         prompter = Prompter(self.runs, driving.view) if self._asks else None
-        seen = _Seen(driving.view, driving.interrupts)
+        seen = _Seen(driving.view)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
         journal = (record for _, record in self.runs.journal(driving.run.id)) if driving.told else ()

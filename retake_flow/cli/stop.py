@@ -23,7 +23,7 @@ def add_to(commands: Any) -> None:
             "--within", type=span, default=within, metavar="TIME", help=f"how long to wait for it; default {within}"
         )
         parser.add_argument("--json", action="store_true", help="one JSON object")
-        parser.set_defaults(command=command)
+        parser.set_defaults(command=command, drives=True)
 
 
 def stop(args: argparse.Namespace) -> int:

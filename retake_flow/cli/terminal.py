@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
     from retake_flow.errors import RetakeFlowError
 
 
@@ -34,8 +37,25 @@ def let_go() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _WaitingFile(io.FileIO):
+    """File that is written whole, also where its writer is told to come again (EAGAIN), as by a non-blocking pipe."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write all of it."""
+        rest = memoryview(data).cast("B")
+        while rest:
+            written = super().write(rest)
+            if written is None:
+                import select
+
+                select.select([], [self], [])
+            else:
+                rest = rest[written:]
+        return memoryview(data).nbytes
+
+
 def settle() -> None:
-    """Make sure that there is something to write to, and that every text can be written.
+    """Make sure that there is something to write to, and that every text can be written, whole.
 
     A stream that was closed when we were started is none for Python.
     """
@@ -43,8 +63,24 @@ def settle() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
-        elif mode == "w" and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+        elif mode == "w":
+            file = _WaitingFile(stream.fileno(), "w", closefd=False)
+            setattr(sys, name, text(file, stream.encoding))
+
+
+def text(file: io.FileIO, encoding: str) -> io.TextIOWrapper:
+    """A file as a stream of text: each text is one write, at once, and none fails for what is in it."""
+    return io.TextIOWrapper(file, encoding=encoding, errors="backslashreplace", write_through=True)
+
+
+def foreground(stream: TextIO) -> bool:
+    """Whether a stream is a terminal at which somebody works with us, and not in the background with something else."""
+    if not stream.isatty():
+        return False
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except OSError:
+        return True  # it is not the terminal that we were started at, so nothing else is in front of us
 
 
 def fail(error: RetakeFlowError, as_json: bool) -> None:

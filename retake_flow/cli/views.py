@@ -54,7 +54,7 @@ def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: 
             yield view
         finally:
             view.close()
-    elif sys.stdout.isatty() and os.get_terminal_size().columns >= 40:
+    elif terminal.foreground(sys.stdout) and os.get_terminal_size().columns >= 40:
         from retake_flow.cli.live import LiveView
 
         with LiveView(name, hint=hint, prompted=prompted) as live:

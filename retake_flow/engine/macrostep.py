@@ -182,7 +182,9 @@ class Macrostep(Moment):
 
     def _arrive(self, state: State) -> None:
         """A final state ends the run; that of a sub-flow is an event of the state that the sub-flow runs in."""
-        reason = "" if state.reason is None else str(self.filled(state.reason, state.root))
+        # Where a stop leads to an end that gives no reason, it is the stop's.
+        asked = str(self._event.get("reason", "")) if self._event.get("name") == "stop" else ""
+        reason = asked if state.reason is None else str(self.filled(state.reason, state.root))
         if not state.root:
             self._finish(state.final, reason, Phase.FAULTED if state.fails else Phase.COMPLETED)
             return

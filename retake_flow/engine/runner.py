@@ -76,7 +76,8 @@ class Runner:
         self._scopes: dict[str, Scope] = {}
         self._mailbox = Mailbox()
         self._driving: asyncio.Task[Run] | None = None
-        self._killed = False
+        self._killed = ""  # why, once it was
+        self._suspended = ""  # why it does not stay any more
         self._inbox: InboxWatch | None = None
         if inbox is not None:
             self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed)
@@ -112,8 +113,10 @@ class Runner:
             self._driving.uncancel()  # whoever awaits us goes on
         if not self.over and self.run.phase is not Phase.SUSPENDED:
             # Also a run that had decided how to end is killed when its ending was not waited for.
-            self.run = replace(self.run, phase=Phase.CANCELLED, outcome="killed", reason="killed", undos=(), undoing=())
-            self._ended("killed", self.run.state, "killed")
+            self.run = replace(
+                self.run, phase=Phase.CANCELLED, outcome="killed", reason=self._killed, undos=(), undoing=()
+            )
+            self._ended("killed", self.run.state, self._killed)
         return self.run
 
     def stop(self, reason: str = "stopped") -> None:
@@ -141,20 +144,21 @@ class Runner:
         """Give the answer to an open question, when no inbox brings it."""
         self._post_urgently(events.GateAnswered(gate, answer))
 
-    def kill(self) -> None:
+    def kill(self, reason: str = "killed") -> None:
         """End the run at once: programs are ended, undos are not performed."""
         if self._driving is not None and not (self._killed or self.over):
             self._driving.cancel()
-        self._killed = True
+        self._killed = self._killed or reason
 
     @property
     def parked(self) -> bool:
         """Whether the run does nothing but wait for a person."""
         return self._machine.parked(self.run)
 
-    def suspend(self) -> None:
+    def suspend(self, reason: str = "") -> None:
         """Do not stay any more when the run does nothing but wait for a person."""
         self._wait = False
+        self._suspended = reason
         self._mailbox.wake()
 
     def look(self) -> None:
@@ -213,7 +217,8 @@ class Runner:
 
     def _suspend(self) -> None:
         asked = [told(self.run.id, gate) for gate in self.run.gates.values()]
-        record = self._record("run_suspended", run=self.run.id, state=self.run.state, gates=asked)
+        why = {"reason": self._suspended} if self._suspended else {}
+        record = self._record("run_suspended", run=self.run.id, state=self.run.state, gates=asked, **why)
         self._write([record], replace(self.run, phase=Phase.SUSPENDED))
 
     async def _give_up(self) -> None:

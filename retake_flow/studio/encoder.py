@@ -28,6 +28,9 @@ WRITE_TIMEOUT_SECONDS = 10
 # Where ffmpeg hangs in another place, such as the display or the sound, it is given up when nothing was encoded, or
 # nothing sent, for so long. A longer silence than a display's, so that a display that hangs is noticed first.
 STALL_SECONDS = 5.0
+# The reports of seven minutes: while we are stopped (SIGSTOP, a suspended container) nobody reads them, and ffmpeg
+# sends nothing while it waits for that. All systems allow it.
+REPORTS_BYTES = 1 << 20
 
 # The display's frames bear the time of day. Where that jumps, as when the clock is set, one frame follows the other as
 # before; else ffmpeg drops every frame until the time of day is again what it was, or makes up those in between.
@@ -171,7 +174,8 @@ async def push(
     Secret(push_url.reveal().rstrip("/").rsplit("/", 1)[-1])
     reader = ProgressReader(framerate)
 
-    async def sending(_: Process) -> None:
+    async def sending(process: Process) -> None:
+        process.widen(REPORTS_BYTES)
         await reader.sending.wait()
 
     spec = specification(push_url, display, size, framerate, bitrate, audio)

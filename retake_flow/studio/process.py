@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import signal
@@ -106,6 +107,13 @@ class Process(asyncio.SubprocessProtocol):
         if pipe is not None and not pipe.is_closing():
             cast(asyncio.WriteTransport, pipe).write(data)
             pipe.close()  # what is still to be written is written first
+
+    def widen(self, size: int) -> None:
+        """Let it write so many bytes to standard output that nobody has read; fewer where the system allows no more."""
+        pipe = self._transport.get_pipe_transport(1) if self._transport else None
+        if pipe is not None:
+            with suppress(OSError):  # all pipes of a user together may not hold more
+                fcntl.fcntl(pipe.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, size)
 
     async def exited(self, within: float) -> bool:
         """Wait at most `within` seconds for its end, and say whether it came."""

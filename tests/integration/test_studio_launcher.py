@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from flow_processes import waited
 from studio_leftovers import left
 
 from retake_flow.errors import MissingProgram, NotReady, ProcessFailed
@@ -291,6 +292,24 @@ def test_a_grandchild_that_holds_the_output_open_does_not_hold_us(marker: str) -
         async with asyncio.timeout(20), launcher.process(shell("setsid sleep 300 & exit 5")) as process:
             assert await process.ended() == "sh ended with status 5"
         assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_a_program_goes_on_while_nobody_reads_what_it_writes(marker: str, tmp_path: Path) -> None:
+    """While we are stopped it may write as much as it was allowed; all of that is read afterwards."""
+    heard = bytearray()
+
+    async def run() -> None:
+        written = tmp_path / "written"
+        script = f"read go; head -c 1000000 /dev/zero; touch {written}; read on"
+        async with Launcher(marker, os.environ).process(shell(script, fed=True), stdout=heard.extend) as process:
+            process.widen(1 << 20)
+            process.write(b"go\n")
+            waited(written.exists)  # without the event loop, as if we were stopped
+            process.write(b"and\n")
+            await process.ended()
+        assert len(heard) == 1_000_000
 
     asyncio.run(run())
 

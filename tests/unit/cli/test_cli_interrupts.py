@@ -1,10 +1,12 @@
-"""Ctrl-C and SIGTERM, with real signals to this process."""
+"""Signals, with real ones to this process."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
@@ -26,12 +28,16 @@ class Told:
         self.heard.append(f"stop: {reason}")
         self.arrived.set()
 
-    def suspend(self) -> None:
-        self.heard.append("suspend")
+    def suspend(self, reason: str) -> None:
+        self.heard.append(f"suspend: {reason}")
         self.arrived.set()
 
-    def kill(self) -> None:
-        self.heard.append("kill")
+    def kill(self, reason: str) -> None:
+        self.heard.append(f"kill: {reason}")
+        self.arrived.set()
+
+    def note(self, event: str, message: str) -> None:
+        self.heard.append(f"{event}: {message}")
         self.arrived.set()
 
 
@@ -48,9 +54,21 @@ def interrupted(interrupts: Interrupts, told: Told) -> Interrupts:
     return interrupts
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_first_stops_and_the_second_kills(number: signal.Signals) -> None:
-    """One interruption asks the run to end in order, each one after it ends the run at once."""
+@contextmanager
+def ignored(number: signal.Signals) -> Iterator[None]:
+    """Have a signal ignored, as nohup and a shell's background do."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "SIGINT (Ctrl-C)"), (signal.SIGTERM, "SIGTERM")], ids=["SIGINT", "SIGTERM"]
+)
+def test_the_first_stops_and_the_second_kills(number: signal.Signals, name: str) -> None:
+    """One interruption asks the run to end in order, each one after it ends the run at once; both are named."""
 
     async def scene() -> tuple[list[str], int]:
         told = Told()
@@ -60,7 +78,57 @@ def test_the_first_stops_and_the_second_kills(number: signal.Signals) -> None:
                 await send(told, number)
         return told.heard, interrupts.count
 
-    assert asyncio.run(scene()) == (["stop: interrupted", "kill", "kill"], 3)
+    killed = f"kill: killed by {name}"
+    assert asyncio.run(scene()) == ([f"stop: interrupted by {name}", killed, killed], 3)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "heard"),
+    [
+        ([signal.SIGHUP, signal.SIGHUP], ["stop: interrupted by SIGHUP"]),
+        ([signal.SIGTERM, signal.SIGHUP], ["stop: interrupted by SIGTERM"]),
+        ([signal.SIGHUP, signal.SIGTERM], ["stop: interrupted by SIGHUP"]),
+        ([signal.SIGHUP, signal.SIGINT, signal.SIGINT], ["stop: interrupted by SIGHUP", "kill: killed by SIGINT"]),
+        ([signal.SIGTERM, signal.SIGINT], ["stop: interrupted by SIGTERM", "kill: killed by SIGINT"]),
+        ([signal.SIGQUIT], ["kill: killed by SIGQUIT", "stop: interrupted by SIGQUIT"]),
+        ([signal.SIGUSR1, signal.SIGUSR2], []),
+    ],
+)
+def test_only_who_insists_kills(numbers: list[signal.Signals], heard: list[str]) -> None:
+    """A terminal or a service manager that sends SIGHUP beside another signal does not skip the orderly end."""
+
+    async def scene() -> list[str]:
+        told = Told()
+        with Interrupts() as interrupts:
+            interrupted(interrupts, told)
+            for number in numbers:
+                interrupts._signalled(number)
+        return told.heard
+
+    assert [each.removesuffix(" (Ctrl-C)") for each in asyncio.run(scene())] == heard
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+def test_a_signal_that_was_ignored_stays_so(number: signal.Signals) -> None:
+    """With nohup SIGHUP is ignored, and in a script's background SIGINT and SIGQUIT: that stays so."""
+
+    async def scene() -> list[str]:
+        told = Told()
+        with Interrupts() as interrupts:
+            interrupted(interrupts, told)
+            os.kill(os.getpid(), number)
+            await send(told, _other(number))
+            assert signal.getsignal(number) is signal.SIG_IGN
+        return told.heard
+
+    with ignored(number):
+        [heard] = asyncio.run(scene())
+        assert signal.getsignal(number) is signal.SIG_IGN
+    assert _other(number).name in heard
+
+
+def _other(number: signal.Signals) -> signal.Signals:
+    return signal.SIGINT if number is not signal.SIGINT else signal.SIGTERM
 
 
 def test_a_run_that_is_ending_can_still_be_killed() -> None:
@@ -70,13 +138,13 @@ def test_a_run_that_is_ending_can_still_be_killed() -> None:
         told = Told()
         with Interrupts() as interrupts:
             interrupted(interrupts, told)
-            await send(told, signal.SIGINT)
-            await send(told, signal.SIGINT)
+            await send(told, signal.SIGTERM)
+            await send(told, signal.SIGTERM)
             told.over = True
-            interrupts.interrupt()
+            interrupts._signalled(signal.SIGTERM)
         return told.heard
 
-    assert asyncio.run(scene()) == ["stop: interrupted", "kill"]
+    assert asyncio.run(scene()) == ["stop: interrupted by SIGTERM", "kill: killed by SIGTERM"]
 
 
 def test_a_run_that_waits_for_a_person_is_left_and_not_stopped() -> None:
@@ -87,10 +155,10 @@ def test_a_run_that_waits_for_a_person_is_left_and_not_stopped() -> None:
         told.parked = True
         with Interrupts() as interrupts:
             interrupted(interrupts, told)
-            await send(told, signal.SIGINT)
+            await send(told, signal.SIGTERM)
         return told.heard
 
-    assert asyncio.run(scene()) == ["suspend"]
+    assert asyncio.run(scene()) == ["suspend: interrupted by SIGTERM"]
 
 
 def test_a_run_that_comes_after_the_interruption_hears_of_it() -> None:
@@ -100,11 +168,11 @@ def test_a_run_that_comes_after_the_interruption_hears_of_it() -> None:
         first, second = Told(), Told()
         with Interrupts() as interrupts:
             interrupted(interrupts, first)
-            await send(first, signal.SIGINT)
+            await send(first, signal.SIGTERM)
             interrupted(interrupts, second)
         return first.heard, second.heard
 
-    assert asyncio.run(scene()) == (["stop: interrupted"], ["stop: interrupted"])
+    assert asyncio.run(scene()) == (["stop: interrupted by SIGTERM"], ["stop: interrupted by SIGTERM"])
 
 
 def test_before_there_is_a_run_the_preparation_is_broken_off() -> None:

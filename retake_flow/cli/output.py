@@ -1,0 +1,235 @@
+"""Output that nothing waits for: standard output and standard error behind bounded queues, each with its own thread.
+
+A reader that is slow, stopped or absent, a full disk and a non-blocking pipe cost lines, and never time. The oldest
+lines are dropped first and counted, so that the last ones, which say how it ended, arrive.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import signal
+import stat
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING
+
+from retake_flow.cli import terminal
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+#: What waits to be written, in bytes: some five thousand lines.
+_MOST_WAITING = 1 << 20
+#: What a pipe that can be written takes without making the writer wait.
+_AT_ONCE = select.PIPE_BUF
+#: Seconds between two tries to write what cannot be written now.
+_AGAIN_AFTER = 1.0
+_FILLED = 0.05
+#: At the end: seconds without any progress, and in all, after which what is left is given up.
+_STUCK = 2.0
+_AT_THE_END = 10.0
+_GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
+_HUNG_UP = (errno.EIO, errno.ENXIO, errno.ENODEV)  # of a terminal; a disk may have such an error, and recover
+
+#: Called with what is wrong with standard output, and whether its reader is gone for good.
+Trouble = Callable[[str, bool], object]
+
+
+class QueuedFile(io.FileIO):
+    """File whose writes return at once: a thread writes, behind a bounded queue that drops its oldest entries.
+
+    Attributes:
+        dropped: Gives the text that stands for so many dropped lines.
+        gone: Whether its reader is gone, so that nothing is written any more.
+    """
+
+    def __init__(self, handle: int, title: str, dropped: Callable[[int], str]) -> None:
+        super().__init__(handle, "w", closefd=False)
+        self.dropped = dropped
+        self.gone = False
+        self._handle = handle
+        self._title = title
+        self._terminal = stat.S_ISCHR(os.fstat(handle).st_mode)
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._lost = 0
+        self._busy = False
+        self._taken = 0
+        self._ending = self._given_up = False
+        self._changed = threading.Condition()
+        self._troubles: list[tuple[str, bool]] = []
+        self._told: Trouble | None = None
+        # A daemon: one that hangs in a write does not keep the program from ending.
+        threading.Thread(target=self._work, name=title, daemon=True).start()
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Queue one line, or part of one; counts as a line when it has to be dropped."""
+        entry = bytes(data)
+        with self._changed:
+            if not self.gone:
+                self._waiting.append(entry)
+                self._size += len(entry)
+                while self._size > _MOST_WAITING and len(self._waiting) > 1:
+                    self._size -= len(self._waiting.popleft())
+                    self._lost += 1
+                    self._trouble(f"{self._title} takes no more, so lines are dropped", gone=False)
+                self._changed.notify_all()
+        return len(entry)
+
+    def behind(self) -> bool:
+        """Whether something waits to be written."""
+        return bool(self._waiting)
+
+    def tell_trouble(self, told: Trouble | None) -> None:
+        """Tell somebody what is wrong, also of before: from the writing thread, each trouble once; None for nobody."""
+        with self._changed:
+            self._told = told
+            if told is not None:
+                for reason, gone in self._troubles:
+                    told(reason, gone)
+
+    def finish(self) -> int:
+        """Wait a bounded time for what is left to be written; gives how many lines were not."""
+        deadline = time.monotonic() + _AT_THE_END
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+            while self._unwritten() and (left := deadline - time.monotonic()) > 0:
+                if not self._changed.wait_for(partial(self._came_on, self._taken), min(_STUCK, left)):
+                    break
+            self._given_up = True
+            self._changed.notify_all()
+            return self._unwritten()
+
+    def _came_on(self, taken: int) -> bool:
+        return self._taken > taken or not self._unwritten()
+
+    def _unwritten(self) -> int:
+        return 0 if self.gone else self._lost + len(self._waiting) + self._busy
+
+    def _trouble(self, reason: str, *, gone: bool) -> None:
+        if (reason, gone) not in self._troubles:
+            self._troubles.append((reason, gone))
+            if self._told is not None:
+                self._told(reason, gone)
+
+    # --- in the thread --------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        # Signals are for the main thread. SIGTTOU would stop us all where `stty tostop` keeps the background silent.
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+        poll = select.poll()
+        poll.register(self._handle, select.POLLOUT)
+        while (entry := self._next()) is not None:
+            while entry and not (self.gone or self._given_up):
+                if poll.poll(1000 * _AGAIN_AFTER):
+                    entry = entry[self._put(entry) :]
+
+    def _next(self) -> bytes | None:
+        """The next entry, when there is one; None when there will be none."""
+        with self._changed:
+            self._busy = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._waiting or self._ending)
+            if self.gone or self._given_up or not self._waiting:
+                return None
+            self._busy = True
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                return self.dropped(lost).encode("utf-8", "replace")
+            entry = self._waiting.popleft()
+            self._size -= len(entry)
+            return entry
+
+    def _put(self, entry: bytes) -> int:
+        """Write what can be written now; gives how much that was."""
+        try:
+            written = os.write(self._handle, entry[:_AT_ONCE])
+        except BlockingIOError:  # somebody else has filled what there was room for
+            time.sleep(_FILLED)
+            written = 0
+        except OSError as error:
+            self._failed(error)
+            written = 0
+        with self._changed:
+            self._taken += written
+            self._changed.notify_all()
+        return written
+
+    def _failed(self, error: OSError) -> None:
+        with self._changed:
+            if error.errno in _GONE or (self._terminal and error.errno in _HUNG_UP):
+                self.gone = True
+                self._waiting.clear()
+                self._size = self._lost = 0
+                self._trouble(f"nobody reads {self._title} any more ({error.strerror})", gone=True)
+            else:
+                self._trouble(f"{self._title} cannot be written ({error.strerror})", gone=False)
+                self._changed.wait_for(lambda: self._given_up, _AGAIN_AFTER)
+
+
+_standard: list[QueuedFile] = []
+
+
+@contextmanager
+def queued(as_json: bool) -> Iterator[None]:
+    """Let nothing wait for standard output and standard error; at the end what is left has a bounded time.
+
+    Args:
+        as_json: Whether a program reads standard output, so that dropped lines are told by an object.
+    """
+    try:
+        handles = sys.stdout.fileno(), sys.stderr.fileno()
+    except (OSError, ValueError):
+        handles = None  # they are none of the system's, as in a test
+    with nullcontext() if handles is None else _queues(*handles, _dropped_json if as_json else _dropped):
+        yield
+
+
+@contextmanager
+def _queues(out: int, err: int, dropped: Callable[[int], str]) -> Iterator[None]:
+    before = sys.stdout, sys.stderr
+    first = QueuedFile(out, "standard output", dropped)
+    # One queue where both go to the same place, so that the lines keep their order.
+    second = first if os.path.sameopenfile(out, err) else QueuedFile(err, "standard error", _dropped)
+    try:
+        _standard.append(first)
+        sys.stdout, sys.stderr = (
+            terminal.text(file, old.encoding) for file, old in zip((first, second), before, strict=True)
+        )
+        yield
+        if lost := first.finish():
+            sys.stderr.write(f"retake-flow: {_counted(lost)} could not be written at the end\n")
+        second.finish()
+    finally:
+        sys.stdout, sys.stderr = before
+        _standard.remove(first)
+
+
+def standard() -> QueuedFile | None:
+    """The queue of standard output, where there is one."""
+    return _standard[-1] if _standard else None
+
+
+def _counted(lines: int) -> str:
+    return "1 line" if lines == 1 else f"{lines} lines"
+
+
+def _dropped(lines: int) -> str:
+    return f"… {_counted(lines)} dropped\n"
+
+
+def _dropped_json(lines: int) -> str:
+    import json
+
+    from retake_flow.run.records import record
+
+    return json.dumps(record("output_dropped", time.time(), lines=lines)) + "\n"

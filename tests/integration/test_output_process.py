@@ -1,0 +1,422 @@
+"""Output that is not read, cannot be written or has no reader any more, with real pipes, terminals and full disks."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow_processes import WITHIN, Home, at_home, command, waited
+
+pytestmark = pytest.mark.real
+
+#: Says something twenty times a second; it depends on the message how much that is.
+TALKING = """\
+flow: talking
+initial: talk
+states:
+  talk:
+    initial: tick
+    timeout: 1h
+    transitions: {timeout: over}
+    states:
+      tick: {wait: 50ms, transitions: {done: {to: tock, tell: {kind: told, message: "@"}}}}
+      tock: {wait: 50ms, transitions: {done: {to: tick, tell: {kind: told, message: "@"}}}}
+  over: {final: completed}
+"""
+PIPE = 1 << 16
+DROPS = 3 << 20
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home with a flow that says little at a time, and one that says much."""
+    with at_home(tmp_path / "home") as made:
+        (made.folder / "talking.yaml").write_text(TALKING.replace("@", "w" * 2000))
+        (made.folder / "shouting.yaml").write_text(TALKING.replace("@", "w" * 60000))
+        yield made
+
+
+@contextmanager
+def run(home: Home, *options: str, flow: str = "talking", **more: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A run whose output goes where the test says."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    arguments = command("run", str(home.folder / f"{flow}.yaml"), *options)
+    with subprocess.Popen(arguments, env=home.environment, **{**streams, **more}) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def said(home: Home, event: str) -> list[dict[str, Any]]:
+    """The records of one kind, as far as the journal tells."""
+    try:
+        return [record for record in home.journal() if record["event"] == event]
+    except Exception:  # there is no store yet
+        return []
+
+
+def written(home: Home) -> int:
+    """How much the journal holds."""
+    return sum(len(json.dumps(record)) for record in said(home, "notice"))
+
+
+def goes_on(home: Home) -> None:
+    """Make sure that the run does something from now on."""
+    before = len(said(home, "state_entered"))
+
+    def went_on() -> bool:
+        ended = said(home, "run_ended")
+        assert not ended, ended
+        return len(said(home, "state_entered")) > before + 3
+
+    waited(went_on, "the run to go on")
+
+
+def stopped(home: Home) -> None:
+    """Stop the run from outside, and see that it is the reason of its end."""
+    assert home.call("stop", "last").code == 0
+    (ended,) = said(home, "run_ended")
+    assert (ended["outcome"], ended["reason"]) == ("stopped", "stopped from another process")
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "non-blocking"])
+def test_a_pipe_that_nobody_reads_stalls_nothing(home: Home, blocking: bool) -> None:
+    """Long after the pipe is full the run goes on, hears a stop, and ends in order; how much is lost is told."""
+    with run(home, "--json") as process:
+        os.set_blocking(process.stdout.fileno(), blocking)
+        waited(lambda: written(home) > 3 * PIPE, "more than the pipe holds")
+        goes_on(home)
+        stopped(home)
+        assert process.wait(WITHIN) == 1
+        assert b"could not be written at the end" in process.stderr.read()
+        os.set_blocking(process.stdout.fileno(), True)
+        lines = process.stdout.read().splitlines()
+    assert [json.loads(line)["event"] for line in lines[:2]] == ["run_started", "state_entered"]
+
+
+def test_what_was_dropped_is_counted_when_somebody_reads_again(home: Home) -> None:
+    """Also in a non-blocking pipe: the lines that are there and the count are the journal; the last line is the end."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with run(home, "--json", flow="shouting", stdout=writer) as process, os.fdopen(reader) as lines:
+        os.close(writer)
+        waited(lambda: written(home) > DROPS, "more than is kept")
+        process.send_signal(signal.SIGTERM)
+        records = [json.loads(line) for line in lines]
+        assert process.wait(WITHIN) == 130
+    missing = [record["lines"] for record in records if record["event"] == "output_dropped"]
+    assert missing
+    assert len(records) - len(missing) + sum(missing) == len(home.journal())
+    assert (records[-1]["event"], records[-1]["reason"]) == ("run_ended", "interrupted by SIGTERM")
+
+
+def test_a_person_is_told_of_dropped_lines_too(home: Home) -> None:
+    """In words, between the lines that were written."""
+    with run(home, flow="shouting") as process:
+        waited(lambda: written(home) > DROPS, "more than is kept")
+        process.send_signal(signal.SIGTERM)
+        said = process.stdout.read().decode()
+    assert " lines dropped\n" in said
+    assert "interrupted by SIGTERM" in said.splitlines()[-1]
+
+
+def test_a_slow_reader_gets_every_line(home: Home) -> None:
+    """Who reads a little at a time misses nothing."""
+    with run(home, "--json") as process:
+        records = []
+        for line in process.stdout:
+            records.append(json.loads(line))
+            if len(records) == 30:
+                process.send_signal(signal.SIGTERM)
+            waited(lambda: len(said(home, "state_entered")) > len(records) // 2 or process.poll() is not None)
+    assert len(records) == len(home.journal())
+    assert records[-1]["event"] == "run_ended"
+
+
+@pytest.mark.parametrize("streams", [("stdout",), ("stderr",), ("stdout", "stderr")], ids=" and ".join)
+def test_a_full_disk_behind_a_redirection_ends_nothing(home: Home, streams: tuple[str, ...]) -> None:
+    """The run goes on; the journal says once what is wrong with standard output, and so does standard error."""
+    with open("/dev/full", "wb") as full, run(home, **dict.fromkeys(streams, full)) as process:
+        goes_on(home)
+        stopped(home)
+        assert process.wait(WITHIN) == 1
+        told = b"" if process.stderr is None else process.stderr.read()
+    failed = ["standard output cannot be written (No space left on device)"] if "stdout" in streams else []
+    assert [record["message"] for record in said(home, "output_failed")] == failed
+    assert (b"cannot be written (No space left on device); the run goes on" in told) == (streams == ("stdout",))
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=str)
+def test_output_that_is_closed_from_the_start_ends_nothing(home: Home, closed: tuple[int, ...]) -> None:
+    """Neither standard output nor standard error has to be there."""
+    with run(home, preexec_fn=lambda: [os.close(handle) for handle in closed]) as process:
+        goes_on(home)
+        stopped(home)
+        assert process.wait(WITHIN) == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_a_reader_that_is_gone_ends_the_run_in_order(home: Home, options: tuple[str, ...]) -> None:
+    """The journal and standard error say why."""
+    with run(home, *options) as process:
+        goes_on(home)
+        process.stdout.close()
+        assert process.wait(WITHIN) == 130
+        told = process.stderr.read().decode()
+    why = "nobody reads standard output any more (Broken pipe)"
+    assert told == f"retake-flow: {why}; what is driven ends in order\n"
+    assert [record["reason"] for record in said(home, "stop_requested")] == [why]
+    assert [record["reason"] for record in said(home, "run_ended")] == [why]
+
+
+def test_ctrl_c_that_also_ends_the_reader_does_not_kill(home: Home) -> None:
+    """In `retake-flow run … | tee log` both get it: a reader that is gone is no second Ctrl-C."""
+    with run(home) as process:
+        goes_on(home)
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        assert process.wait(WITHIN) == 130
+    assert [record["outcome"] for record in said(home, "run_ended")] == ["stopped"]
+    assert [record["reason"] for record in said(home, "stop_requested")][:1] != ["killed"]
+
+
+def test_errors_that_nobody_reads_end_nothing(home: Home) -> None:
+    """A reader of standard error alone may go."""
+    with run(home) as process:
+        goes_on(home)
+        process.stderr.close()
+        process.send_signal(signal.SIGUSR1)
+        goes_on(home)
+        stopped(home)
+        assert process.wait(WITHIN) == 1
+
+
+class Screen:
+    """A terminal that shows a run, and that can be held, released and taken away."""
+
+    def __init__(self) -> None:
+        self.handle, self.inside = pty.openpty()
+        termios.tcsetwinsize(self.inside, (40, 200))
+        self.shown = b""
+
+    def press(self, key: bytes) -> None:
+        """Press a key."""
+        os.write(self.handle, key)
+
+    def read(self) -> bytes:
+        """What is shown next; empty when nobody writes any more."""
+        try:
+            data = os.read(self.handle, PIPE)
+        except OSError:
+            return b""
+        self.shown += data
+        return data
+
+    def controls(self) -> None:
+        """Make it the terminal of a new session; in the child."""
+        os.setsid()
+        os.close(os.open(os.ttyname(self.inside), os.O_RDWR))
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    """A terminal."""
+    made = Screen()
+    yield made
+    for handle in (made.handle, made.inside):
+        try:
+            os.close(handle)
+        except OSError:
+            continue
+
+
+def on_screen(home: Home, screen: Screen, **more: Any) -> Any:
+    """A run on a terminal of its own."""
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), screen.inside)
+    return run(home, **{**streams, "preexec_fn": screen.controls, **more})
+
+
+def test_a_terminal_that_is_held_stalls_nothing(home: Home, screen: Screen) -> None:
+    """After Ctrl-S the run goes on and hears a stop; after Ctrl-Q the terminal shows how it ended."""
+    with on_screen(home, screen) as process:
+        while b"talk/tick" not in screen.shown:
+            assert screen.read()
+        screen.press(b"\x13")
+        goes_on(home)
+        goes_on(home)
+        assert home.call("stop", "last").code == 0
+        screen.press(b"\x11")
+        os.close(screen.inside)
+        while screen.read():
+            pass
+        assert process.wait(WITHIN) == 1
+    assert b"stopped in" in screen.shown
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["its own", "another's"])
+def test_a_terminal_that_is_gone_ends_the_run_in_order(home: Home, screen: Screen, controlling: bool) -> None:
+    """By the signal of its own terminal, or since nothing can be written to one that is another's."""
+    with on_screen(home, screen, **({} if controlling else {"preexec_fn": None})) as process:
+        while b"talk/tick" not in screen.shown:
+            assert screen.read()
+        os.close(screen.inside)
+        os.close(screen.handle)
+        assert process.wait(WITHIN) == 130
+    (ended,) = said(home, "run_ended")
+    why = "interrupted by SIGHUP" if controlling else "nobody reads standard output any more (Input/output error)"
+    assert (ended["outcome"], ended["reason"]) == ("stopped", why)
+
+
+def ignores(*numbers: signal.Signals) -> Callable[[], None]:
+    """What a child does so that it is started with signals ignored."""
+
+    def ignore() -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+
+    return ignore
+
+
+def test_a_run_that_outlives_hang_ups_outlives_its_reader(home: Home) -> None:
+    """Where SIGHUP is ignored, a reader that is gone is noted in the journal, and the run goes on."""
+    with run(home, preexec_fn=ignores(signal.SIGHUP)) as process:
+        goes_on(home)
+        process.stdout.close()
+        waited(lambda: said(home, "output_failed"), "the note of it")
+        process.send_signal(signal.SIGHUP)
+        goes_on(home)
+        stopped(home)
+        assert process.wait(WITHIN) == 1
+        assert b"; the run goes on" in process.stderr.read()
+    (failed,) = said(home, "output_failed")
+    assert failed["message"] == "nobody reads standard output any more (Broken pipe)"
+
+
+def test_nohup_outlives_the_terminal(home: Home, screen: Screen) -> None:
+    """As somebody types it: `nohup retake-flow run … &`, and the terminal is closed."""
+    command_line = " ".join(command("run", str(home.folder / "talking.yaml")))
+    shell = ["sh", "-c", f"nohup {command_line} >log 2>&1 & sleep 600"]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), screen.inside)
+    with subprocess.Popen(
+        shell, cwd=home.folder, env=home.environment, preexec_fn=screen.controls, **streams
+    ) as process:
+        goes_on(home)
+        os.close(screen.inside)
+        os.close(screen.handle)
+        assert process.wait(WITHIN) == -signal.SIGHUP
+    goes_on(home)
+    stopped(home)
+    assert "stopped in" in (home.folder / "log").read_text()
+
+
+@pytest.mark.parametrize("background", [True, False], ids=["background", "stty tostop"])
+def test_a_background_of_a_terminal_neither_asks_nor_stops(home: Home, screen: Screen, background: bool) -> None:
+    """A job in the background writes plain lines, also where the terminal wants none of it (`stty tostop`)."""
+    command_line = " ".join(command("run", str(home.folder / "talking.yaml")))
+    held = "" if background else "stty tostop; "
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), screen.inside)
+    with subprocess.Popen(
+        ["sh", "-c", f"set -m; {held}{command_line} & wait"],
+        env=home.environment,
+        preexec_fn=screen.controls,
+        **streams,
+    ) as process:
+        goes_on(home)
+        screen.press(b"x\n")
+        goes_on(home)
+        stopped(home)
+        os.close(screen.inside)
+        while screen.read():
+            pass
+        process.wait(WITHIN)
+    assert b"stopped in" in screen.shown
+    assert b"running" not in screen.shown  # no picture over what is in the foreground
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome", "reason"),
+    [
+        (signal.SIGINT, "stopped", "interrupted by SIGINT (Ctrl-C)"),
+        (signal.SIGTERM, "stopped", "interrupted by SIGTERM"),
+        (signal.SIGHUP, "stopped", "interrupted by SIGHUP"),
+        (signal.SIGQUIT, "killed", "killed by SIGQUIT"),
+    ],
+    ids=lambda value: value.name if isinstance(value, signal.Signals) else "",
+)
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_the_signal_is_the_reason(
+    home: Home, number: signal.Signals, outcome: str, reason: str, options: tuple[str, ...]
+) -> None:
+    """In the journal and in the last line; what means nothing to a run is told, and ends nothing."""
+    with run(home, *options) as process:
+        goes_on(home)
+        process.send_signal(signal.SIGUSR1)
+        goes_on(home)
+        process.send_signal(number)
+        last = process.stdout.read().decode().splitlines()[-1]
+        assert process.wait(WITHIN) == 130
+        assert process.stderr.read() == b"retake-flow: SIGUSR1 means nothing to a run; it goes on\n"
+    (ended,) = said(home, "run_ended")
+    assert (ended["outcome"], ended["reason"]) == (outcome, reason)
+    assert (json.loads(last)["reason"] == reason) if options else last.endswith(f": {reason}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_stays_so(home: Home, number: signal.Signals) -> None:
+    """As nohup, a shell's background or a supervisor start it."""
+    other = signal.SIGTERM if number is not signal.SIGTERM else signal.SIGINT
+    with run(home, preexec_fn=ignores(number), stdout=subprocess.DEVNULL) as process:
+        goes_on(home)
+        process.send_signal(number)
+        goes_on(home)
+        process.send_signal(other)
+        assert process.wait(WITHIN) == 130
+    assert [other.name in record["reason"] for record in said(home, "run_ended")] == [True]
+
+
+def test_watching_waits_for_its_reader_and_loses_nothing(home: Home) -> None:
+    """`watch` drives nothing: through a non-blocking pipe that is read late it gives the whole journal."""
+    with run(home, stdout=subprocess.DEVNULL):
+        waited(lambda: written(home) > 3 * PIPE, "more than a pipe holds")
+        stopped(home)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with subprocess.Popen(
+        command("watch", "last", "--json"), env=home.environment, stdout=writer, stderr=subprocess.PIPE
+    ) as process:
+        waited(lambda: not select.select([], [writer], [], 0)[1], "the pipe to be full")
+        os.close(writer)
+        with os.fdopen(reader) as lines:
+            records = [json.loads(line) for line in lines]
+        assert process.wait(WITHIN) == 1
+        assert process.stderr.read() == b""
+    assert records == home.journal()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_rehearsal_alone_ends_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    """Each ends it with its report written; nobody has to read what it says on standard error."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    os.write(writer, b"x" * PIPE)  # it is full
+    with subprocess.Popen(
+        command("rehearsal", "--folder", str(tmp_path / "files")), stdout=subprocess.PIPE, stderr=writer
+    ) as process:
+        assert "api_url" in json.loads(process.stdout.readline())
+        process.send_signal(number)
+        assert process.wait(WITHIN) == 0
+    os.close(reader)
+    os.close(writer)
+    assert json.loads((tmp_path / "files" / "report.json").read_text())["ended"]
