@@ -12,6 +12,9 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
+
+_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Lock:
@@ -23,6 +26,9 @@ class Lock:
         path: What is there already.
         alone: Whether nobody else may hold it meanwhile. Otherwise only whoever removes it is waited for.
 
+    Attributes:
+        works: Whether the file system knows locks.
+
     Raises:
         BlockingIOError: Another process holds what is to be held alone.
         OSError: It is not there any more, or it is a link.
@@ -30,6 +36,7 @@ class Lock:
 
     def __init__(self, path: Path, *, alone: bool = False) -> None:
         self.path = path
+        self.works = True
         self._handle = _opened(path)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
@@ -37,10 +44,23 @@ class Lock:
             self.release()
             raise
         except OSError:
-            return  # no locks here
+            self.works = False
         if not self.intact:
             self.release()
             raise FileNotFoundError(f"{path} was removed meanwhile")
+
+    @classmethod
+    def on_new(cls, path: Path, *, alone: bool = False) -> Self:
+        """A lock on a file, which is made for its owner alone when it is missing.
+
+        Raises:
+            BlockingIOError: Another process holds what is to be held alone.
+            OSError: It cannot be made.
+        """
+        while True:
+            os.close(os.open(path, os.O_CREAT | _SAFELY, 0o600))
+            with suppress(FileNotFoundError):  # whoever held it has removed it just now
+                return cls(path, alone=alone)
 
     @property
     def intact(self) -> bool:
@@ -92,4 +112,4 @@ def _sole(path: Path) -> Iterator[None]:
 
 
 def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.open(path, _SAFELY)

@@ -37,13 +37,11 @@ def process(holder: Holder | None, ended: bool) -> str:
     """Which process drives a run: `pid 12`, `pid 12@host` on another host, `died`, or `-` for none."""
     if holder is None or ended:
         return "-"
-    import os
-
-    from retake_flow.wiring.storing import alive
+    from retake_flow.wiring.storing import alive, this_process
 
     if not alive(holder):
         return "died"
-    return f"pid {holder.pid}" + ("" if holder.host == os.uname().nodename else f"@{holder.host}")
+    return f"pid {holder.pid}" + ("" if holder.host == this_process().host else f"@{holder.host}")
 
 
 def holder_data(holder: Holder | None) -> dict[str, Any] | None:

@@ -36,7 +36,7 @@ class Holder:
     """The process that drives a run.
 
     Attributes:
-        host: Where it is.
+        host: Where it is: the name of the host, with the PID namespace that it is in.
         pid: Its process id there.
         started: When it was started, since process ids are used again: in seconds since that machine was, or since
             the epoch where it tells no more; good for comparison only.

@@ -1,15 +1,25 @@
-"""Which process drives a run, and whether it still lives."""
+"""Which process drives a run, and whether it still lives.
+
+A process id tells that within one PID namespace only. So a holder also has a lock beside the store: whoever shares the
+store, in whatever container, sees by it whether the process lives.
+"""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retake_flow.locks import Lock, is_held, remove_abandoned
 from retake_flow.ports.runs import Holder
 
 if TYPE_CHECKING:
     import psutil
+
+# The inode of the PID namespace that a machine boots with (PROC_PID_INIT_INO in the kernel's proc_ns.h).
+_FIRST_NAMESPACE = 0xEFFFFFFC
 
 #: How far two readings of one process's start may lie apart, in seconds: two ticks of the kernel's clock.
 TOLERANCE = 0.02
@@ -19,15 +29,66 @@ def this_process() -> Holder:
     """The process we are, as the holder of a run."""
     import psutil
 
-    return Holder(_host(), os.getpid(), _started(psutil.Process()))
+    return Holder(_here(), os.getpid(), _started(psutil.Process()))
 
 
-def alive(holder: Holder) -> bool:
-    """Whether a holder lives, as far as one can know here: of another host's processes nobody knows, so they do."""
+def alive(holder: Holder, locks: Path | None = None) -> bool:
+    """Whether a holder lives, as far as one can know here.
+
+    Of a process elsewhere nobody knows without its lock, so it does.
+
+    Args:
+        holder: A process, here or elsewhere.
+        locks: The folder in which it may have a lock, as `locks_beside` gives it.
+    """
+    if locks is not None and (lock := _lock_file(locks, holder)).exists():
+        return is_held(lock)
+    # Older versions told no namespace.
+    return holder.host not in (_here(), os.uname().nodename) or _runs(holder)
+
+
+def locks_beside(store: str | Path) -> Path | None:
+    """The folder of the holders' locks of a store; None for a server, whose clients share no folder."""
+    if "://" not in str(store):
+        path = Path(store).expanduser()
+        return path.with_name(f"{path.name}-holders")
+    scheme, _, rest = str(store).partition(":///")
+    return locks_beside(rest) if scheme.startswith("sqlite") else None
+
+
+def lock(locks: Path | None, holder: Holder) -> Lock | None:
+    """The lock of this process as the holder of a run; None where there can be none.
+
+    Args:
+        locks: The folder for it; made when it is missing.
+        holder: This process, or else nothing is locked.
+    """
+    if locks is None or holder != this_process():
+        return None
+    with suppress(OSError):  # a full disk, or a folder that is read-only: there are process ids still
+        locks.mkdir(mode=0o700, exist_ok=True)
+        lock = Lock.on_new(_lock_file(locks, holder))
+        if lock.works:
+            return lock
+        lock.path.unlink()
+    return None
+
+
+def forget(locks: Path | None, holder: Holder) -> None:
+    """Remove the lock of a holder that is gone; one that is still held stays."""
+    if locks is not None:
+        remove_abandoned([_lock_file(locks, holder)])
+
+
+def _lock_file(locks: Path, holder: Holder) -> Path:
+    name = f"{holder.host} {holder.pid} {holder.started!r}"
+    return locks / f"{blake2b(name.encode(), digest_size=12).hexdigest()}.lock"
+
+
+def _runs(holder: Holder) -> bool:
+    """Whether a process of this PID namespace lives."""
     import psutil
 
-    if holder.host != _host():
-        return True
     try:
         process = psutil.Process(holder.pid)
         dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
@@ -53,5 +114,11 @@ def _started(process: psutil.Process) -> float:
     return int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
 
 
-def _host() -> str:
-    return os.uname().nodename
+def _here() -> str:
+    """Where process ids mean what they mean here: the host, and the PID namespace if it is not the machine's own."""
+    host = os.uname().nodename
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return host
+    return host if namespace == _FIRST_NAMESPACE else f"{host}/pid-{namespace}"

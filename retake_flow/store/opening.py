@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from retake_flow.errors import SettingsError, StoreError
 from retake_flow.ports.runs import Holder, Runs
 from retake_flow.redact import Secret
-from retake_flow.store.holders import alive as lives
+from retake_flow.store import holders
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
 
 
 def open_runs(
-    place: str | Path, *, alive: Callable[[Holder], bool] = lives, now: Callable[[], float] = time.time
+    place: str | Path, *, alive: Callable[[Holder], bool] | None = None, now: Callable[[], float] = time.time
 ) -> Runs:
     """Open a store; a new one is made where there is none.
 
     Args:
         place: The path of a SQLite file, or a URL: `sqlite:///PATH` or `postgresql://…`.
-        alive: Tells whether the process that holds a run lives, as far as one can know here.
+        alive: Tells whether the process that holds a run lives, as far as one can know here; by default its lock beside
+            the store does, or else its process id.
         now: Seconds since the epoch.
 
     Raises:
@@ -36,7 +38,8 @@ def open_runs(
     # Here, since it takes longer to import than most commands take as a whole.
     from retake_flow.store.sql.runs import SqlRuns
 
-    return SqlRuns(_database(str(place)), alive=alive, now=now)
+    locks = holders.locks_beside(place)
+    return SqlRuns(_database(str(place)), alive=alive or partial(holders.alive, locks=locks), now=now, locks=locks)
 
 
 def _database(place: str) -> Database:

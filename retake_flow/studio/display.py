@@ -145,8 +145,7 @@ def _claimed(number: int) -> Iterator[bool]:
     """
     file = FOLDER / _claim(number)
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
-        lock = Lock(file, alone=True)
+        lock = Lock.on_new(file, alone=True)
     except OSError:
         yield False
         return

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from retake_flow.ports.runs import Holder, Runs, Summary
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
-from retake_flow.store.holders import alive, this_process
+from retake_flow.store import holders
+from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
 
 __all__ = ["alive", "listed", "lives", "opened", "this_process", "this_user"]
@@ -46,8 +47,13 @@ def listed(
         return store.summaries(phases=phases, agent=agent, flow=flow, limit=limit)
 
 
+def alive(holder: Holder) -> bool:
+    """Whether the holder of a run in this process's store lives, as far as one can know here."""
+    return holders.alive(holder, holders.locks_beside(Settings.from_environment().store))
+
+
 def lives(holder: Holder | None) -> bool:
-    """Whether a process drives the run that has this holder, as far as one can know here."""
+    """Whether a process drives the run that has this holder."""
     return holder is not None and alive(holder)
 
 

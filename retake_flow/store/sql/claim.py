@@ -40,8 +40,11 @@ _REQUESTS = (
 class SqlClaim:
     """A claim on a run in a database; has a connection of its own until it is released."""
 
-    def __init__(self, database: Database, run: str, epoch: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, run: str, epoch: int, now: Callable[[], float], released: Callable[[], None]
+    ) -> None:
         self.epoch = epoch
+        self._when_released = released
         self._database = database
         self._now = now
         self._ours: Mapping[str, Any] = {"our_run": run, "our_epoch": epoch}
@@ -127,4 +130,5 @@ class SqlClaim:
         with self._database.writing(self._connection) as connection:
             connection.execute(_LET_GO, self._ours)
         self._released = True
+        self._when_released()
         self._connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
@@ -14,6 +15,7 @@ from retake_flow.run.codec import decode, encode
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
+from retake_flow.store import holders
 from retake_flow.store.names import EXAMPLES, only, unknown
 from retake_flow.store.sql import gates, rows, texts
 from retake_flow.store.sql.claim import SqlClaim
@@ -31,12 +33,20 @@ class SqlRuns:
         database: Where; its tables are made or migrated.
         alive: Tells whether the process that holds a run lives, as far as one can know here.
         now: Seconds since the epoch.
+        locks: The folder of the locks by which others see that a holder lives; None when there is none.
 
     Raises:
         StoreError: The database cannot be used, or is of a newer version.
     """
 
-    def __init__(self, database: Database, *, alive: Callable[[Holder], bool], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        alive: Callable[[Holder], bool],
+        now: Callable[[], float],
+        locks: Path | None = None,
+    ) -> None:
         try:
             make_current(database)
         except BaseException:
@@ -44,6 +54,7 @@ class SqlRuns:
             raise
         self._database = database
         self._alive = alive
+        self._locks = locks
         self._now = now
 
     def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> SqlClaim:
@@ -66,7 +77,7 @@ class SqlRuns:
             except IntegrityError as error:
                 raise StoreError(f"there is already a run {run.id}") from error
             connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
-        return SqlClaim(self._database, run.id, 1, self._now)
+        return self._claim(run.id, 1, holder)
 
     def claim(self, run: str, holder: Holder, *, force: bool = False) -> SqlClaim:
         """Claim a run, under a new epoch; who held it before can write no more."""
@@ -80,7 +91,19 @@ class SqlRuns:
             if held is not None and not force and self._alive(held):
                 raise RunHeld(run, host=held.host, pid=held.pid)
             connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **rows.held_by(holder)))
-        return SqlClaim(self._database, run, epoch + 1, self._now)
+        if held is not None:
+            holders.forget(self._locks, held)
+        return self._claim(run, epoch + 1, holder)
+
+    def _claim(self, run: str, epoch: int, holder: Holder) -> SqlClaim:
+        lock = holders.lock(self._locks, holder)
+
+        def released() -> None:
+            if lock is not None:
+                lock.release()
+                holders.forget(self._locks, holder)
+
+        return SqlClaim(self._database, run, epoch, self._now, released)
 
     def load(self, run: str) -> Stored:
         """A run as it was last written."""

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from store_samples import a_run
 
 from retake_flow.ports.runs import Holder
 from retake_flow.store import holders
 from retake_flow.store.holders import alive, this_process
+from retake_flow.store.opening import open_runs
 
 
 def test_this_process_lives() -> None:
     """We know ourselves by host, process id and start."""
     us = this_process()
-    assert (us.host, us.pid) == (os.uname().nodename, os.getpid())
+    assert us.host.split("/")[0] == os.uname().nodename
+    assert us.pid == os.getpid()
     assert alive(us)
 
 
@@ -78,3 +84,92 @@ def test_a_dead_process_is_dead_at_once() -> None:
 def test_processes_of_another_host_count_as_alive() -> None:
     """Nobody here can know of them, so only force takes their runs."""
     assert alive(Holder("elsewhere", 1, 0.0))
+
+
+# --- locks, for those whose process ids mean nothing here ------------------------------------------------------
+
+_HOLDER = """
+import sys
+from pathlib import Path
+from retake_flow.store.holders import lock, this_process
+us = this_process()
+held = lock(Path(sys.argv[1]), us)
+print(us.host, us.pid, us.started, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def elsewhere(locks: Path) -> Iterator[tuple[Holder, subprocess.Popen[str]]]:
+    """A holder in another PID namespace, with a lock."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-c", _HOLDER, str(locks)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        host, pid, started = process.stdout.readline().split()
+        yield Holder(host, int(pid), float(started)), process
+        process.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
+def test_a_process_of_another_pid_namespace_is_known_by_its_lock(tmp_path: Path) -> None:
+    """It lives as long as it holds the lock; without a folder that both see, it is never taken for dead."""
+    with elsewhere(tmp_path / "locks") as (holder, process):
+        assert holder.host.startswith(f"{os.uname().nodename}/pid-")
+        assert alive(holder, tmp_path / "locks")
+        process.kill()
+        while alive(holder, tmp_path / "locks"):
+            process.wait(60)
+        assert alive(holder)
+        assert alive(holder, tmp_path / "other")
+
+
+def test_a_dead_container_of_another_name_is_known_by_its_lock(tmp_path: Path) -> None:
+    """A container that was made anew has another host name, and sees that the old one's process is gone."""
+    holders.lock(tmp_path / "locks", this_process())
+    (file,) = (tmp_path / "locks").iterdir()
+    other = Holder("a1b2c3", 7, 100.0)
+    file.with_name(holders._lock_file(file.parent, other).name).touch()
+    assert not alive(other, file.parent)
+    assert alive(this_process(), file.parent)
+
+
+def test_a_holder_of_an_older_version_is_known_by_its_process_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It told no namespace, also where there was one."""
+    us = this_process()
+    monkeypatch.setattr(holders, "_FIRST_NAMESPACE", 0)
+    assert this_process().host != us.host
+    assert alive(us)
+    assert not alive(replace(us, started=us.started - 60))
+
+
+@pytest.mark.parametrize(
+    ("store", "folder"),
+    [
+        ("/a/runs.sqlite", "/a/runs.sqlite-holders"),
+        ("sqlite:////a/runs.sqlite", "/a/runs.sqlite-holders"),
+        ("postgresql://server/runs", None),
+    ],
+)
+def test_locks_are_beside_a_store_that_is_a_file(store: str, folder: str | None) -> None:
+    """Clients of a server share no folder."""
+    assert holders.locks_beside(store) == (None if folder is None else Path(folder))
+
+
+def test_a_claim_has_a_lock_until_it_is_released(tmp_path: Path) -> None:
+    """Then nothing is left; a claim on behalf of somebody else has none."""
+    locks = tmp_path / "runs.sqlite-holders"
+    with closing(open_runs(tmp_path / "runs.sqlite")) as runs:
+        claim = runs.create(a_run(), agent="", flow_file="", flow_text="", holder=this_process())
+        assert len(list(locks.iterdir())) == 1
+        assert alive(this_process(), locks)
+        claim.release()
+        assert list(locks.iterdir()) == []
+        runs.claim(a_run().id, Holder("elsewhere", 1, 1.0)).release()
+        assert list(locks.iterdir()) == []
+
+
+def test_where_no_lock_can_be_made_process_ids_tell(tmp_path: Path) -> None:
+    """A folder that cannot be made keeps no run from being driven."""
+    (tmp_path / "locks").touch()
+    assert holders.lock(tmp_path / "locks", this_process()) is None
+    assert alive(this_process(), tmp_path / "locks")
