@@ -61,7 +61,7 @@ class Settings:
         Raises:
             SettingsError: A variable holds something that cannot be used.
         """
-        env = os.environ if environment is None else environment
+        env = _readable(os.environ if environment is None else environment)
         token = env.get("RETAKE_ACCESS_TOKEN", "").strip()
         home = _home(env)
         state_folder = _folder("RETAKE_FLOW_STATE", env, home, "user_state_path", "XDG_STATE_HOME")
@@ -159,6 +159,18 @@ def _boundary(text: str) -> str:
     if text and not (text[:-1].isdecimal() and text[-1] in "-+"):
         raise SettingsError(f"RETAKE_FLOW_DIE_AT is {text!r}; it takes `7-` or `7+`")
     return text
+
+
+def _readable(env: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, when what concerns us in it is text: paths end up in records and messages."""
+    for name, value in env.items():
+        if name.startswith(("RETAKE_", "XDG_", "MOLTBOOK_")) or name in ("HOME", "TMPDIR"):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                shown = os.fsencode(value).decode(errors="replace")
+                raise SettingsError(f"{name} is not UTF-8 text: {shown}", hint=f"set {name} to one that is") from None
+    return env
 
 
 def _home(env: Mapping[str, str]) -> Path | None:

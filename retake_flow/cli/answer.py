@@ -40,21 +40,6 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=answer)
-    _in_any_order(parser)
-
-
-def _in_any_order(parser: argparse.ArgumentParser) -> None:
-    """Let options stand between the words, which argparse offers, but not to the commands of a parser."""
-    plainly = parser.parse_known_args
-
-    def parse(arguments: Any = None, namespace: Any = None) -> Any:
-        parser.__dict__["parse_known_args"] = plainly
-        try:
-            return parser.parse_known_intermixed_args(arguments, namespace)
-        finally:
-            parser.__dict__["parse_known_args"] = parse
-
-    parser.__dict__["parse_known_args"] = parse
 
 
 def answer(args: argparse.Namespace) -> int:

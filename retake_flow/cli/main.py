@@ -35,6 +35,17 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         # No abbreviations: `--for` must not mean `--force` where there is no `--for`.
         super().__init__(**{"formatter_class": _formatter, "allow_abbrev": False, **options})
+        self._plainly = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Let options stand between the words of a command, which argparse offers, but not to commands."""
+        if self._subparsers is not None or self._plainly:
+            return super().parse_known_args(args, namespace)
+        self._plainly = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._plainly = False
 
 
 def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:

@@ -45,6 +45,8 @@ def open_runs(
 def _database(place: str) -> Database:
     from retake_flow.store.sql.database import Database, SQLiteFile
 
+    if place == ":memory:" or place.startswith("file:"):  # SQLite's own words; no other process would find the runs
+        raise SettingsError(f"the store cannot be {place}", hint=_KNOWN)
     if "://" not in place:
         return SQLiteFile(Path(place).expanduser())
     url = _url(place)

@@ -223,3 +223,11 @@ def test_a_voice_that_is_no_command_is_a_mistake() -> None:
     with pytest.raises(SettingsError, match="RETAKE_FLOW_VOICE") as told:
         Settings.from_environment({"HOME": "/home/owl", "RETAKE_FLOW_VOICE": "piper 'x"})
     assert "quotes" in told.value.hint
+
+
+@pytest.mark.parametrize("name", ["HOME", "XDG_STATE_HOME", "RETAKE_CREDENTIALS", "RETAKE_FLOW_STORE", "TMPDIR"])
+def test_a_variable_that_is_not_utf_8_is_named(name: str) -> None:
+    """Paths stand in records and messages, which are text; what does not concern us may be anything."""
+    with pytest.raises(SettingsError, match=f"{name} is not UTF-8 text"):
+        Settings.from_environment({"HOME": "/home/owl", name: "/tmp/\udcff"})
+    assert Settings.from_environment({"HOME": "/home/owl", "PROMPT": "\udcff"})

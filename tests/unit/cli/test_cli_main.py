@@ -85,6 +85,21 @@ def test_each_way_out_has_its_exit_code(command: Command, folder: Path, argument
     assert "Traceback" not in said.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "go-live.yaml", "--json", "verify.yaml"),
+        ("check", "--json", "go-live.yaml", "verify.yaml"),
+        ("actions", "studio", "--json", "chat"),
+        ("graph", "--format", "mermaid", "go-live.yaml", "--folded"),
+    ],
+)
+def test_options_may_stand_between_the_words(command: Command, arguments: tuple[str, ...]) -> None:
+    """As everywhere: before, between and behind what a command is about."""
+    said = command(*arguments)
+    assert (said.code, said.err) == (0, "")
+
+
 def test_a_mistyped_name_is_answered_with_a_hint(command: Command) -> None:
     """The error and its hint go to standard error, each on a line of its own."""
     said = command("actions", "retake.strem_key")

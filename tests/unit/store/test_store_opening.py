@@ -45,7 +45,18 @@ def test_a_postgres_url_may_be_written_as_hosts_write_it(postgres_place: str, op
         assert opened(place).load("go-live-1").run == a_run()
 
 
-@pytest.mark.parametrize("place", ["mysql://root@db/x", "nonsense://x", "sqlite://", "sqlite:///:memory:", "x y://"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "mysql://root@db/x",
+        "nonsense://x",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "x y://",
+        ":memory:",
+        "file:x?mode=memory",
+    ],
+)
 def test_other_places_are_refused(place: str, opened: Opener) -> None:
     """A URL of anything else is a mistake in the settings, told with what can be written."""
     with pytest.raises(SettingsError, match="store") as told:
