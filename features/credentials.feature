@@ -85,6 +85,6 @@ Feature: Credentials
       | call                           | ends             |
       | GET /skill.json                | is failed        |
       | GET /agent/verification-status | is failed        |
-      | POST /agent/rtmp               | is failed        |
+      | POST /agent/rtmp               | waits at trouble |
       | POST /agent/stream/start       | waits at trouble |
       | POST /agent/update-thumbnail   | is completed     |

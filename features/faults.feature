@@ -129,13 +129,6 @@ Feature: What goes wrong at retake.tv
       | GET /agent/verification-status | a delay of 30 s               | no answer in time                          |
       | GET /agent/verification-status | a dropped connection          | the connection broke before an answer came |
       | GET /agent/verification-status | a redirect to another host    | which is not followed                      |
-      | POST /agent/rtmp               | status 500                    | failed on its own side                     |
-      | POST /agent/rtmp               | status 503                    | failed on its own side                     |
-      | POST /agent/rtmp               | status 429 with Retry-After 7 | asks to slow down                          |
-      | POST /agent/rtmp               | an HTML page                  | not JSON                                   |
-      | POST /agent/rtmp               | a delay of 30 s               | no answer in time                          |
-      | POST /agent/rtmp               | a dropped connection          | the connection broke before an answer came |
-      | POST /agent/rtmp               | a redirect to another host    | which is not followed                      |
 
   Scenario Outline: A stream that never comes about is a question in the end
     Given every <call> meets <fault>
@@ -148,6 +141,13 @@ Feature: What goes wrong at retake.tv
 
     Examples:
       | call                           | fault                         | words                                      |
+      | POST /agent/rtmp               | status 500                    | failed on its own side                     |
+      | POST /agent/rtmp               | status 503                    | failed on its own side                     |
+      | POST /agent/rtmp               | status 429 with Retry-After 7 | asks to slow down                          |
+      | POST /agent/rtmp               | an HTML page                  | not JSON                                   |
+      | POST /agent/rtmp               | a delay of 30 s               | no answer in time                          |
+      | POST /agent/rtmp               | a dropped connection          | the connection broke before an answer came |
+      | POST /agent/rtmp               | a redirect to another host    | which is not followed                      |
       | POST /agent/stream/start       | status 500                    | failed on its own side                     |
       | POST /agent/stream/start       | status 503                    | failed on its own side                     |
       | POST /agent/stream/start       | status 429 with Retry-After 7 | asks to slow down                          |

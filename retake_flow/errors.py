@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import ClassVar
 
 
@@ -28,6 +30,27 @@ class RetakeFlowError(Exception):
     def message(self) -> str:
         """The one sentence that says what happened."""
         return str(self.args[0])
+
+
+def family(root: type[RetakeFlowError]) -> Iterator[type[RetakeFlowError]]:
+    """An error class and all that are derived from it."""
+    yield root
+    for each in root.__subclasses__():
+        yield from family(each)
+
+
+@cache
+def kinds() -> Mapping[str, type[RetakeFlowError]]:
+    """Every error class by its kind; of those of one kind the outermost."""
+    found: dict[str, type[RetakeFlowError]] = {}
+    for error in family(RetakeFlowError):
+        found.setdefault(error.kind, error)
+    return found
+
+
+def fault_of(kind: str) -> str:
+    """Who has to act on errors of a kind: `operator`, `platform`, `network` or `program`."""
+    return kinds().get(kind, RetakeFlowError).fault
 
 
 class UsageError(RetakeFlowError):
@@ -319,6 +342,25 @@ class ProcessFailed(StudioError):
     """A program of the studio ended before it was ready."""
 
     kind = "process_failed"
+
+
+class IngestUnreachable(StudioError):
+    """No connection to the platform's ingest comes about."""
+
+    kind, fault = "ingest_unreachable", "network"
+
+
+class PushRefused(StudioError):
+    """The platform's ingest does not take the push."""
+
+    kind, fault = "push_refused", "platform"
+    hint = "it takes only the newest stream key; see whether another program streams with the same account"
+
+
+class PushClosed(StudioError):
+    """The platform's ingest has closed a push that it had taken."""
+
+    kind, fault = "push_closed", "platform"
 
 
 class NotReady(StudioError):

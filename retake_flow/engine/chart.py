@@ -6,6 +6,7 @@ and only compiled callables are passed as conditions, since `transitions` import
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, cast
@@ -60,6 +61,12 @@ class _Machine(HierarchicalMachine):
             if found is not None:
                 return found
         return super().get_state(state, hint)
+
+
+# It warns of every event that a state has no route for, which Python prints when nobody listens.
+_library = logging.getLogger("transitions")
+_library.addHandler(logging.NullHandler())
+_library.propagate = False
 
 
 class Chart:

@@ -12,7 +12,7 @@ from retake_flow.engine import effects, questions, resumption
 from retake_flow.engine.chart import Chart
 from retake_flow.engine.draft import Draft
 from retake_flow.engine.macrostep import Macrostep, group
-from retake_flow.errors import ExpressionError
+from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.events import matches
 from retake_flow.flow.model import Activity, Ask, Flow, State
@@ -310,4 +310,4 @@ class Machine:
 
 def _error(event: events.ActionFailed | events.ActivityFailed) -> dict[str, Any]:
     message = f"{event.message} ({event.hint})" if event.hint else event.message
-    return {"kind": event.kind, "message": message}
+    return {"kind": event.kind, "fault": fault_of(event.kind), "message": message}

@@ -239,7 +239,7 @@ class Macrostep(Moment):
             inputs = self.filled(state.inputs, state.root)
             run.undos = self._undo(state)
         except ExpressionError as error:
-            self.signal({"kind": "expression", "message": error.message}, ("error.expression", ""))
+            self.signal({"kind": error.kind, "fault": error.fault, "message": error.message}, ("error.expression", ""))
             return
         since = attempt.since if attempt.failures else self.now
         run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)

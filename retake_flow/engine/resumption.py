@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from retake_flow.engine import questions
 from retake_flow.engine.macrostep import Macrostep
+from retake_flow.errors import fault_of
 from retake_flow.flow.catalogue import ActionSpec, Catalogue, Idempotency
 from retake_flow.flow.model import Activity, State
 from retake_flow.run.events import Resumed
@@ -125,4 +126,5 @@ def _policy(on_crash: str, spec: ActionSpec | None) -> str:
 def _fail(macrostep: Macrostep, do: str, *events: str, scope: str = "") -> None:
     message = f"the process ended while {do} was under way; whether it was done is not known"
     origins = ["" if number == 0 else scope for number in range(len(events))]
-    macrostep.signal({"kind": "interrupted", "message": message}, *zip(events, origins, strict=True))
+    error = {"kind": "interrupted", "fault": fault_of("interrupted"), "message": message}
+    macrostep.signal(error, *zip(events, origins, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.fields import Declared
@@ -23,6 +23,8 @@ _ANSWERED: Declared = {
     "channel": _TEXT,
 }
 UNKNOWN: Schema = {}
+#: What an event tells of itself, besides its data.
+EVENT: Final = frozenset({"name", "kind", "fault", "message", "reason"})
 
 
 class Declarations:
@@ -54,7 +56,9 @@ class Declarations:
                 return inside(found[0], rest) if len(found) == 1 else UNKNOWN
             case ("now",):
                 return _NUMBER
-            case ("run", "id" | "state") | ("event", "name" | "kind" | "message" | "reason"):
+            case ("run", "id" | "state"):
+                return _TEXT
+            case ("event", name) if name in EVENT:
                 return _TEXT
         return UNKNOWN
 

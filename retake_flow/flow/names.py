@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.declarations import Declarations, fields
+from retake_flow.flow.declarations import EVENT, Declarations, fields
 from retake_flow.flow.effects import raised
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.mentions import Chain, written
@@ -33,7 +33,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
         "vars": _variables(states),
         "run": ("id", "state"),
         "now": (),
-        "event": {"name", "kind", "message", "reason", "result", *_data(flow, states), *declarations.in_events},
+        "event": {*EVENT, "result", *_data(flow, states), *declarations.in_events},
         "in": [state.path.removeprefix(root + SEPARATOR if root else "") for state in states],
     }
     for expression in written(states):

@@ -37,13 +37,13 @@ class News:
             if state.final:
                 return 0, self._facts.these([("result",)]) | self._event("reason", "message")
             error = matches("error", name)
-            return (0, self._event("kind", "message")) if error else self._output(state, occurrence)
+            return (0, self._event("kind", "fault", "message")) if error else self._output(state, occurrence)
         root = self._flow.states[scope].root
         there = self._facts.these([("activities", root, activity)])
         if name == f"{activity}.exited":
             return there, self._event("reason")
         if name.startswith(f"{activity}.error"):
-            return there, self._event("kind", "message")
+            return there, self._event("kind", "fault", "message")
         brought = self._declarations.event(occurrence)
         if brought:
             return 0, self._event(*brought)

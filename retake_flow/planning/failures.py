@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
-from retake_flow.errors import RetakeFlowError
+from retake_flow.errors import kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +23,8 @@ class Failure:
 
 def failure(kind: str) -> Failure:
     """The error of a kind, in the words it has when nothing more is known."""
-    known = _kinds().get(kind)
+    known = kinds().get(kind)
     if known is None:
         return Failure(kind, kind)
     words = (known.__doc__ or kind).partition("\n")[0].rstrip(".")
     return Failure(kind, words, known.fault == "operator")
-
-
-@cache
-def _kinds() -> dict[str, type[RetakeFlowError]]:
-    found: dict[str, type[RetakeFlowError]] = {}
-    families: list[type[RetakeFlowError]] = [RetakeFlowError]
-    for error in families:
-        found.setdefault(error.kind, error)
-        families.extend(error.__subclasses__())
-    return found

@@ -19,5 +19,8 @@ class Service(Protocol):
 
         Returns:
             Why, in words for a person, free of secrets.
+
+        Raises:
+            RetakeFlowError: Why, when a flow can tell that from other reasons by the error's kind.
         """
         ...

@@ -16,7 +16,7 @@ from retake_flow.rehearsal.crowd import read_part
 from retake_flow.rehearsal.faults import read_fault
 from retake_flow.rehearsal.fields import Fields, each
 from retake_flow.rehearsal.gateway import CONTROL_PATH
-from retake_flow.rehearsal.options import CHAT_SHAPES, COMMENTS_WITHOUT_SESSION, REALTIME
+from retake_flow.rehearsal.options import CHAT_SHAPES, COMMENTS_WITHOUT_SESSION, REALTIME, read_ingest
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.script import Cue
 from retake_flow.rehearsal.stream_faults import StreamFault
@@ -98,6 +98,7 @@ class ControlEndpoints:
                 "comments_without_session", COMMENTS_WITHOUT_SESSION, old.comments_without_session
             ),
             realtime=fields.choice("realtime", REALTIME, old.realtime),
+            ingest=read_ingest(fields, old.ingest),
             skill_version=fields.text("skill_version", old.skill_version),
         )
         verified = fields.flag("verified", False)

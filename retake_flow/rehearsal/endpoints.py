@@ -90,7 +90,7 @@ class AgentEndpoints:
         agent = self._agent(request)
         await body(request)
         key = self._platform.issue_key(agent)
-        return JSONResponse({"url": self._platform.ingest_url, "key": key.value.reveal()})
+        return JSONResponse({"url": self._platform.push_address, "key": key.value.reveal()})
 
     async def _start(self, request: Request) -> Response:
         agent = self._agent(request)

@@ -29,6 +29,9 @@ CHAT_NAMES: tuple[ChatNames, ...] = get_args(ChatNames)
 SEARCH_SHAPES: tuple[SearchShape, ...] = get_args(SearchShape)
 REALTIME: tuple[Realtime, ...] = get_args(Realtime)
 
+# What becomes of pushes, where it is not told to push elsewhere.
+OPEN, REFUSES = "open", "refuses"
+
 # platform.md: observed are 409 and 404; 200 is the documented answer, which says nothing of sessions.
 COMMENTS_WITHOUT_SESSION = (409, 404, 200)
 
@@ -106,6 +109,8 @@ class Options:
         date: Whether answers tell the platform's time (`Date`).
         realtime: Whether there are real-time events: none at all, or connections on which nothing is said (`silent`).
         comments_without_session: The status of the comments while no session is active.
+        ingest: Whether the ingest takes video (`open`) or refuses every push (`refuses`); or an address to push to
+            that is told instead of its own.
         skill_version: The version in skill.json.
         seed: Makes ids, tokens and keys the same in each rehearsal; None makes them new.
         tweets: The tweets that can be found, text by address; `{message}` in a text stands for the
@@ -130,6 +135,7 @@ class Options:
     date: bool = True
     realtime: Realtime = True
     comments_without_session: int = 409
+    ingest: str = OPEN
     skill_version: str = "2.1.2"
     seed: int | None = None
     tweets: Mapping[str, str] = field(default_factory=dict)
@@ -178,6 +184,7 @@ class Options:
             date=fields.flag("date", True),
             realtime=fields.choice("realtime", REALTIME, True),
             comments_without_session=fields.choice("comments_without_session", COMMENTS_WITHOUT_SESSION, 409),
+            ingest=read_ingest(fields, OPEN),
             skill_version=fields.text("skill_version", "2.1.2"),
             seed=fields.whole("seed") if fields.anything("seed") is not None else None,
             tweets=_tweets(fields),
@@ -203,6 +210,18 @@ class Options:
             "viewers": [part_as_json(part) for part in self.viewers],
             "faults": [asdict(fault) for fault in self.faults],
         }
+
+
+def read_ingest(fields: Fields, default: str) -> str:
+    """What becomes of pushes.
+
+    Raises:
+        UsageError: It is none of what can be.
+    """
+    found = fields.text("ingest", default)
+    if found not in (OPEN, REFUSES) and not found.startswith(("rtmp://", "rtmps://")):
+        raise fields.wrong("ingest", f"{OPEN}, {REFUSES}, or an address that begins with rtmp:// or rtmps://")
+    return found
 
 
 def _tweets(fields: Fields) -> dict[str, str]:

@@ -16,7 +16,7 @@ from retake_flow.rehearsal.directory import Directory
 from retake_flow.rehearsal.faults import FaultPlan
 from retake_flow.rehearsal.identities import Identities
 from retake_flow.rehearsal.neighbours import Neighbour
-from retake_flow.rehearsal.options import Options
+from retake_flow.rehearsal.options import OPEN, REFUSES, Options
 from retake_flow.rehearsal.rooms import Listener, Rooms
 from retake_flow.rehearsal.script import Cue
 from retake_flow.rehearsal.stream_faults import StreamFault, Strike
@@ -44,7 +44,7 @@ class Platform:
     Attributes:
         options: May be replaced while it runs.
         now: The platform's clock, in epoch seconds.
-        ingest_url: Where video is to be pushed to.
+        ingest_url: Where the ingest is.
         agents: Who is registered.
         publications: All pushes that were accepted.
         breaches: The rules of platform.md that clients broke, the first thousand times.
@@ -98,6 +98,11 @@ class Platform:
         """Give out a new stream key; the one before it is worth nothing from now on."""
         return self._new_key(agent, "a newer stream key was issued")
 
+    @property
+    def push_address(self) -> str:
+        """Where agents are told to push to."""
+        return self.ingest_url if self.options.ingest in (OPEN, REFUSES) else self.options.ingest
+
     def start(self, agent: Agent) -> Session:
         """Start a session; one that is still active ends."""
         now = self.now()
@@ -131,7 +136,7 @@ class Platform:
         """Begin a push of video with a key.
 
         Raises:
-            Rejected: It is not the key that was issued last to any agent.
+            Rejected: It is not the key that was issued last to any agent, or every push is refused.
         """
         agent, issued = self._owner(key)
         issued.pushes += 1
@@ -139,6 +144,9 @@ class Platform:
             self.refused_pushes += 1
             self._broken(rules.at_old_key(agent, issued, self.now()))
             raise Rejected("the stream key is not the one issued last")
+        if self.options.ingest == REFUSES:
+            self.refused_pushes += 1
+            raise Rejected("no push is taken now")
         if agent.publication is not None:
             agent.publication.close("another push took its place")
         push = Publication(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from retake_flow.api.answers import Response, interpret
 from retake_flow.api.protocol import Request
-from retake_flow.errors import CredentialsError, InputError, PlatformError, RetakeFlowError, StudioError
+from retake_flow.errors import CredentialsError, InputError, PlatformError, RetakeFlowError, StudioError, family
 from retake_flow.flow.problems import did_you_mean
 from retake_flow.flow.source import Path
 from retake_flow.simulation.reading import Part, Unfit
@@ -87,19 +87,13 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
 @cache
 def kinds() -> Mapping[str, type[RetakeFlowError]]:
     """The errors that actions raise, by their kind."""
-    families = (*_family(PlatformError), *_family(StudioError))
+    families = (*family(PlatformError), *family(StudioError))
     found: list[type[RetakeFlowError]] = [CredentialsError, InputError, *families, RetakeFlowError]
     return {each.kind: each for each in found}
 
 
 def _types() -> tuple[str, ...]:
     return (HTTP, *kinds())
-
-
-def _family(root: type[RetakeFlowError]) -> Iterator[type[RetakeFlowError]]:
-    yield root
-    for each in root.__subclasses__():
-        yield from _family(each)
 
 
 def _answered(action: str, fault: Fault) -> RetakeFlowError:

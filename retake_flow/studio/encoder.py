@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from retake_flow.errors import InputError, StudioError
@@ -17,6 +18,7 @@ from retake_flow.studio.display import checked_size
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.progress import Progress, ProgressReader
+from retake_flow.studio.push_errors import diagnose
 from retake_flow.studio.sound import SILENCE, AudioInput
 from retake_flow.studio.specification import ProcessSpec
 
@@ -54,9 +56,18 @@ class Encoder:
         return self.reader.latest or Progress()
 
     async def ended(self) -> str:
-        """Wait until it ends, or has sent nothing for `STALL_SECONDS`, and say why."""
+        """Wait until it ends, or has sent nothing for `STALL_SECONDS`, and say why.
+
+        Raises:
+            PushClosed: The ingest has ended the push.
+            IngestUnreachable: The connection to it is lost.
+        """
         stalled = pulse.lost(STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size)
-        return await pulse.ended(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
+        reason = await pulse.ended(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
+        error = diagnose(self.process.lines, sending=True) if (self.process.status or 0) > 0 else None
+        if error is not None:
+            raise error
+        return reason
 
 
 def specification(
@@ -88,6 +99,7 @@ def specification(
         stop_signal=signal.SIGINT,  # it then closes the stream in order
         grace=5.0,
         hint="see whether the ingest can be reached; it takes only the newest stream key",
+        diagnose=partial(diagnose, sending=False),
     )
 
 
@@ -167,7 +179,9 @@ async def push(
         InputError: A setting cannot be used.
         MissingProgram: ffmpeg is not installed, or lacks a part that is needed.
         HostError: This machine does not let it work.
-        ProcessFailed: The ingest refused or could not be reached, or the display is gone.
+        PushRefused: The ingest does not take the push.
+        IngestUnreachable: No connection to it comes about.
+        ProcessFailed: ffmpeg ended for another reason: the display is gone, for example.
         NotReady: No frame was sent in time.
     """
     # ffmpeg and the ingest also name the key alone.

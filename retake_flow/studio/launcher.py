@@ -152,9 +152,9 @@ class Launcher:
             await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
             if not process.alive:
                 await death  # and with it for the last lines
-                raise self._lasting(process) or ProcessFailed(
-                    _with_lines(f"{spec.name} {process.ending} before it was ready", process), hint=spec.hint
-                )
+                said = _with_lines(f"{spec.name} {process.ending} before it was ready", process)
+                known = self._lasting(process) or spec.diagnose(process.lines)
+                raise known or ProcessFailed(said, hint=spec.hint)
             if not probe.done():
                 raise NotReady(
                     _with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s", process), hint=spec.hint

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retake_flow.errors import RetakeFlowError
 from retake_flow.redact import Secret
 
 
@@ -23,6 +24,7 @@ class ProcessSpec:
         stop_signal: What asks it to end.
         grace: How long it may take to end after being asked, in seconds; then it is killed.
         hint: What a person can do when it does not start.
+        diagnose: Tells from its last lines why it ended before it was ready; None when they say nothing special.
     """
 
     argv: tuple[str | Secret, ...]
@@ -33,6 +35,7 @@ class ProcessSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 3.0
     hint: str = ""
+    diagnose: Callable[[Sequence[str]], RetakeFlowError | None] = lambda lines: None
 
     @property
     def name(self) -> str:

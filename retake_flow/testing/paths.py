@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.errors import fault_of
 from retake_flow.flow.model import Flow, Route
 from retake_flow.flow.moves import Move, Moves
 from retake_flow.testing.coverage import Key, key
@@ -66,7 +67,7 @@ class Paths:
         for move in self._moves.of(path.moves[-1].target):
             before, _, kind = move.occurrence.name.rpartition("error.")
             wanted = wishes(move.refused, move.route.when if move.route else None)
-            event = {"name": move.occurrence.name, "kind": kind}
+            event = {"name": move.occurrence.name, "kind": kind, "fault": fault_of(kind)}
             if not kind or before or solve(wanted, "event", {}, {"event": event}) is not None:
                 yield move
 

@@ -188,9 +188,9 @@ class Rehearsal:
         """Have the platform fail."""
         self.options = replace(self.options, faults=(*self.options.faults, fault))
 
-    def intervene(self, state: str, after: float, do: Callable[[Scene], None]) -> None:
-        """Have something happen from outside."""
-        self.interventions.append(Intervention(entering(state), after, do))
+    def intervene(self, state: str, after: float, do: Callable[[Scene], None], times: int = 1) -> None:
+        """Have something happen from outside when a state is entered, the first so many times."""
+        self.interventions.append(Intervention(entering(state), after, do, times))
 
     def play(self) -> Rehearsed:
         """Drive the run to its end.

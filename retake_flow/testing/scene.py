@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retake_flow.engine.runner import Runner
@@ -75,11 +75,13 @@ class Intervention:
 
     Attributes:
         awaits: Tells whether a record is the one.
+        times: How often it happens.
     """
 
     awaits: Callable[[Record], bool]
     after: float
     do: Callable[[Scene], None]
+    times: int = 1
 
 
 def entering(state: str) -> Callable[[Record], bool]:
@@ -114,6 +116,8 @@ class Prompter:
         """Set off what this record was waited for by."""
         for due in [waiting for waiting in self._waiting if waiting.awaits(record)]:
             self._waiting.remove(due)
+            if due.times > 1:
+                self._waiting.append(replace(due, times=due.times - 1))
             asyncio.get_running_loop().call_later(due.after, self._do, due)
 
     def _do(self, due: Intervention) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.errors import fault_of
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.fields import Declared, required
 from retake_flow.flow.model import Activity, Ask, Flow, State
@@ -145,7 +146,7 @@ class Script:
             self._fail(state.path, name.removeprefix("error."), wanted, state.retry.max if state.retry else 0)
 
     def _fail(self, place: str, kind: str, wanted: list[Wish], retries: int) -> None:
-        event = {"name": f"error.{kind}", "kind": kind, "message": kind}
+        event = {"name": f"error.{kind}", "kind": kind, "fault": fault_of(kind), "message": kind}
         if kind not in kinds() or solve(wanted, "event", {}, {"event": event}) is None:
             raise Unknown(kind)
         self._answers.setdefault(place, []).append(_Answer(f"error.{kind}", failures=retries + 1))

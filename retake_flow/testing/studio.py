@@ -13,11 +13,14 @@ from typing import Any, Final, Literal
 from retake_flow import os_errors
 from retake_flow.errors import (
     HostError,
+    IngestUnreachable,
     MissingProgram,
     NoDisplay,
     NotReady,
     NoVoice,
     ProcessFailed,
+    PushClosed,
+    PushRefused,
     Rejected,
     StudioError,
 )
@@ -63,12 +66,14 @@ class Trouble:
         way: How.
         after: Seconds from being ready to the death, where it dies.
         times: How many starts are concerned; None for all.
+        skips: How many starts go well before.
     """
 
     part: str
     way: Way
     after: float = 0.0
     times: int | None = 1
+    skips: int = 0
 
 
 @dataclass(eq=False)
@@ -79,6 +84,7 @@ class Program:
     value: Mapping[str, Any]
     stalled: bool = False
     reason: str = ""
+    error: StudioError | None = None
     ready_at: float | None = None
     _dead: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -98,9 +104,17 @@ class Program:
             self.reason = f"{self.name} {reason}"
             self._dead.set()
 
+    def is_thrown_off(self, reason: str) -> None:
+        """End it because the ingest has closed its push."""
+        if self.alive:
+            self.error = PushClosed(f"the platform's ingest has closed the push: {reason}")
+        self.die("ended with status 1")
+
     async def ended(self) -> str:
         """Wait until it ends, and say why."""
         await self._dead.wait()
+        if self.error is not None:
+            raise self.error
         return self.reason
 
 
@@ -293,19 +307,25 @@ class FakeStage:
 
     def _trouble(self, part: str) -> Trouble | None:
         for trouble in self._troubles:
-            if trouble.part == part and trouble.times != 0:
+            if trouble.part == part and trouble.skips:
+                trouble.skips -= 1
+            elif trouble.part == part and trouble.times != 0:
                 trouble.times = None if trouble.times is None else trouble.times - 1
                 return trouble
         return None
 
     @contextmanager
     def _publishing(self, push_url: Secret, framerate: int, program: Program) -> Iterator[None]:
+        address, _, stream_key = push_url.reveal().rpartition("/")
+        if address != self._platform.ingest_url:
+            program.die("ended")
+            raise IngestUnreachable("the name of the platform's ingest cannot be resolved")
         try:
-            push = self._platform.publish(push_url.reveal().rpartition("/")[2])
+            push = self._platform.publish(stream_key)
         except Rejected as error:
             program.die("ended")
-            raise ProcessFailed(f"{program.name} was refused by the ingest: {error.message}") from None
-        push.on_close = lambda reason: program.die(f"lost its connection: {reason}")
+            raise PushRefused(f"the platform's ingest refuses the push: {error.message}") from None
+        push.on_close = program.is_thrown_off
 
         async def send() -> None:
             while program.alive:

@@ -45,7 +45,7 @@ SPECS: Final = (
             "bitrate": {"type": "string", "format": "bitrate", "default": "1500k"},
         },
         outcomes=SERVICE,
-        errors=STARTED,
+        errors=(*STARTED, "ingest_unreachable", "push_refused", "push_closed"),
         service=True,
         programs=("ffmpeg",),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from retake_flow.errors import fault_of
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
 from retake_flow.flow.moves import Move, Moves, Occurrence
@@ -177,7 +178,7 @@ def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, b
     if not known or move.route is None:
         return True
     kind = move.occurrence.name.rpartition("error.")[2]
-    values = {"event.kind": kind} if kind != move.occurrence.name else {}
+    values = {"event.kind": kind, "event.fault": fault_of(kind)} if kind != move.occurrence.name else {}
     return not any(guards.truth(g.text, entered, values) is (g is not move.route.when) for g in known)
 
 

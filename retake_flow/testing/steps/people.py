@@ -14,7 +14,7 @@ from retake_flow.testing.cells import Table
 from retake_flow.testing.reached import Reached
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.scene import Intervention, Scene, asking
-from retake_flow.testing.steps.reading import ON_AIR, rows
+from retake_flow.testing.steps.reading import ON_AIR, rows, since_start
 from retake_flow.testing.vocabulary import Wording
 
 
@@ -89,6 +89,15 @@ def notices(rehearsal: Rehearsal, audience: str, datatable: Table) -> None:
     assert [notice.kind for notice in heard] == [row["kind"] for row in rows(datatable)], heard
     for notice, row in zip(heard, rows(datatable), strict=True):
         assert row["words"] in f"{notice.title}\n{notice.text}"
+
+
+@then(parsers.parse('{audience} was told "{words}" once, within {seconds:g} s'))
+def told_in_time(rehearsal: Rehearsal, rehearsed: Rehearsed, audience: str, words: str, seconds: float) -> None:
+    """Soon after the start, and not again and again."""
+    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.heard]
+    assert len([notice for notice in heard if words in notice.text]) == 1, heard
+    said = next(record["message"] for record in rehearsed.records("notice") if words in record["message"])
+    assert since_start(rehearsed, "notice", message=said) <= seconds
 
 
 @then(parsers.parse("{count:d} notices are journalled as failed"))

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from pytest_bdd import given, parsers, then
 
+from retake_flow.rehearsal.options import REFUSES
 from retake_flow.rehearsal.stream_faults import StreamFault, StreamTrouble
 from retake_flow.testing.cells import Table
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
@@ -79,11 +80,29 @@ def ended_session(rehearsal: Rehearsal, after: float, state: str) -> None:
 @given(parsers.parse("somebody else fetches a stream key {after:g} s into {state}"))
 def foreign_key(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The run's key is not the newest any more, so the ingest refuses it."""
+    rehearsal.intervene(state, after, _issue_key)
 
-    def issue(scene: Scene) -> None:
-        scene.platform.issue_key(next(iter(scene.platform.agents)))
 
-    rehearsal.intervene(state, after, issue)
+@given(parsers.parse("{times:d} times somebody else fetches a stream key {after:g} s into {state}"))
+def rival(rehearsal: Rehearsal, times: int, after: float, state: str) -> None:
+    """Another machine streams as the same agent, so the ingest ends the run's push."""
+    rehearsal.intervene(state, after, _issue_key, times)
+
+
+def _issue_key(scene: Scene) -> None:
+    scene.platform.issue_key(next(iter(scene.platform.agents)))
+
+
+@given("the platform's ingest refuses every push")
+def refusing_ingest(rehearsal: Rehearsal) -> None:
+    """No video is taken, whatever the key."""
+    rehearsal.options = replace(rehearsal.options, ingest=REFUSES)
+
+
+@given("the platform's ingest cannot be found")
+def lost_ingest(rehearsal: Rehearsal) -> None:
+    """Its name cannot be resolved."""
+    rehearsal.options = replace(rehearsal.options, ingest="rtmp://nowhere.invalid/app")
 
 
 @then("no rule of the platform was broken")

@@ -36,6 +36,18 @@ def exhausted(rehearsal: Rehearsal, part: str, after: float, state: str) -> None
     rehearsal.intervene(state, after, lambda scene: scene.stage.exhaust(part))
 
 
+@given(parsers.parse("{times:d} times the {part} is killed {after:g} s into {state}"))
+def killed_often(rehearsal: Rehearsal, times: int, part: str, after: float, state: str) -> None:
+    """Somebody kills a program, and what replaces it."""
+    rehearsal.intervene(state, after, lambda scene: scene.stage.kill(part), times)
+
+
+@given(parsers.parse("the {part} is missing from its second start on"))
+def uninstalled(rehearsal: Rehearsal, part: str) -> None:
+    """Somebody uninstalls a program while it runs."""
+    rehearsal.troubles.append(Trouble(part, "is missing", times=None, skips=1))
+
+
 @given(parsers.parse("the encoder stalls {after:g} s into {state}"))
 def stalled(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The encoder goes on without sending."""
