@@ -17,7 +17,7 @@ from retake_flow.testing.suite import Suite, UnderTest
 #: The transitions of go-live.yaml that only a person can write a scenario for: they ask how often something happened,
 #: what variables are by then, for what comes only after hundreds of tries, or for something that comes before the run
 #: is where the way leads from.
-_FOR_PEOPLE = 17
+_FOR_PEOPLE = 25
 
 
 def test_every_scenario_of_go_live_takes_its_transition(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ def test_every_scenario_of_go_live_takes_its_transition(tmp_path: Path) -> None:
     assert {outcome for outcome, skeleton in pairs if skeleton.missing} == {"failed"}
     assert missed <= {words(skeleton.route) for skeleton in written if skeleton.missing}
     assert sum(1 for skeleton in written if skeleton.missing) == _FOR_PEOPLE
-    # It takes half a hundred recoveries.
-    assert [state.path for state in suite.coverage.missed_states] == ["trouble"]
+    # It takes many recoveries.
+    assert [state.path for state in suite.coverage.missed_states] == ["broadcast/contested", "trouble"]
 
 
 _FLOW = """

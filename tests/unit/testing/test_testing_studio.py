@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.errors import HostError, MissingProgram, NoDisplay, NotReady, ProcessFailed
+from retake_flow.errors import HostError, MissingProgram, NoDisplay, NotReady, ProcessFailed, PushClosed, PushRefused
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.platform import Platform
@@ -77,7 +77,7 @@ def test_an_old_key_is_refused(play):
         old = push_url(platform)
         push_url(platform)
         async with stage.display("1280x720"):
-            with pytest.raises(ProcessFailed, match="refused by the ingest"):
+            with pytest.raises(PushRefused, match="refuses the push"):
                 async with encoding(stage, old):
                     pass
         return platform.refused_pushes
@@ -94,9 +94,11 @@ def test_the_encoder_dies_when_the_platform_hangs_up(play):
             encoding(stage, push_url(platform)) as encoder,
         ):
             platform.issue_key(platform.agents.with_id("user_owl"))
-            return await encoder.ended()
+            with pytest.raises(PushClosed) as closed:
+                await encoder.ended()
+            return closed.value.message
 
-    assert play(scene) == "ffmpeg lost its connection: a newer stream key was issued"
+    assert play(scene) == "the platform's ingest has closed the push: a newer stream key was issued"
 
 
 def test_a_stalled_encoder_lives_and_sends_nothing(play):
