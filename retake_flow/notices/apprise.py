@@ -23,6 +23,9 @@ WITHIN = 20.0
 
 _ADDRESS = re.compile(r"(?:(?P<who>[\w-]+)=)?(?P<url>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://.+)")
 
+# What calls everybody on Discord, Slack, Mattermost, Matrix and Teams, and the forms in which they write a mention.
+_MENTION = re.compile(r"@(?:everyone|here|channel|all|room|team)\b|<(?=[@!#&])", re.IGNORECASE)
+
 # Addresses hold tokens, and these write addresses, or parts of them, into the log.
 _TALKATIVE = ("apprise", "urllib3.connectionpool")
 
@@ -51,8 +54,8 @@ class AppriseNotifier:
         try:
             async with asyncio.timeout(WITHIN):
                 taken = await self._service.async_notify(
-                    title=notice.title,
-                    body=notice.text or notice.title,
+                    title=without_mentions(notice.title),
+                    body=without_mentions(notice.text or notice.title),
                     notify_type=NotifyType(_LOOKS.get(notice.kind, "info")),
                     body_format=NotifyFormat.TEXT,
                 )
@@ -62,6 +65,14 @@ class AppriseNotifier:
             raise NoticeFailed(f"{self.channel} could not be told: {type(raised).__name__}") from None
         if not taken:
             raise NoticeFailed(f"{self.channel} did not take the notice")
+
+
+def without_mentions(text: str) -> str:
+    """The text, calling nobody: a viewer's words in a notice must not ring every phone of a team.
+
+    Only what calls many, and what services write for one (`<@42>`): a name after an @ may have to be copied as it is.
+    """
+    return _MENTION.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", text)
 
 
 def notifiers(addresses: Sequence[Secret]) -> tuple[AppriseNotifier, ...]:

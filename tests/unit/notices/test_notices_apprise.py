@@ -241,3 +241,28 @@ def test_who_has_no_address_does_not_pay_for_apprise() -> None:
         " assert notifiers([]) == () and 'apprise' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "forbidden"),
+    [
+        ("a tip: @everyone look", "@everyone"),
+        ("@Here and <!channel>", "@Here"),
+        ("<@123456> <@&42> <#7> <!here>", "<@"),
+        ("slack <!channel> too", "<!channel"),
+        ("@room @all @CHANNEL", "@room"),
+    ],
+)
+def test_what_a_viewer_writes_calls_nobody(server: Server, text: str, forbidden: str) -> None:
+    """The words stay readable, and are no mention any more."""
+    (notifier,) = apprise.notifiers([server.address()])
+    asyncio.run(notifier.send(Notice("tip", text, text)))
+    [post] = server.posts
+    assert forbidden not in post["title"] + post["message"]
+    assert post["message"].replace("\u200b", "") == text
+
+
+def test_what_has_to_be_copied_stays_as_it_is() -> None:
+    """A name after an @, an address and a command are not touched."""
+    text = "Claiming my Livestreaming Agent on @retakedottv. Code: K7 <b> a@hereford.example 1 < 2"
+    assert apprise.without_mentions(text) == text
