@@ -39,12 +39,18 @@ class GuideActions(Family):
             with suppress(PlatformError, GuideUnkept):  # it is for a later comparison; nothing depends on it now
                 value["path"] = str(await guides.fetched(client, version))
             return Completion("unchanged", value)
-        with suppress(GuideUnkept):  # that it has changed has to be told all the same
+        where = "in no file"
+        try:  # that it has changed has to be told all the same
             value["path"] = str(await guides.fetched(client, version))
+            where = f"in {value['path']}"
+        except PlatformError as error:
+            where = f"not to be had ({error.message})"
+        except GuideUnkept:
+            pass
         changed = guides.difference(guides.before(version, written_for), version)
         value["summary"] = changed.summary if changed else "No earlier text is kept that it could be compared with."
         message = (
             f"the platform's guide is now version {version}; this flow was written for {written_for}. "
-            f"{value['summary']} `retake-flow guide --diff` shows it; its text is in {value['path'] or 'no file'}"
+            f"{value['summary']} `retake-flow guide --diff` shows it; its text is {where}"
         )
         return Completion("changed", value, notes=[("notice", {"kind": "guide_changed", "message": message})])

@@ -121,3 +121,18 @@ def test_a_redirect_is_not_followed(play):
         return s.network.strays
 
     assert play(scene, faults=(Fault("GET /skill.json", redirect="https://evil.example/skill.json"),)) == []
+
+
+@pytest.mark.parametrize("status", [404, 403, 503])
+def test_a_changed_guide_without_its_text_is_told_all_the_same(play, status):
+    """That the version is another one is what the operator has to know first."""
+
+    async def scene(s):
+        done = await s.perform("retake.check_guide")
+        return done.outcome, done.value["path"], s.notes[0]["message"]
+
+    faults = (Fault("GET /skill.md", status=status, times=None),)
+    outcome, path, message = play(scene, skill_version="3.0", faults=faults)
+    assert (outcome, path) == ("changed", "")
+    assert "is now version 3.0" in message
+    assert "not to be had" in message
