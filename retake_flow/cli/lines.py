@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from retake_flow.cli import printable
+from retake_flow.controls import stripped
 from retake_flow.flow.duration import words
 from retake_flow.run.records import Record
 
@@ -29,7 +30,8 @@ def lines(record: Record, *, prompted: bool = False) -> list[str]:
     if prompted and record["event"] == "gate_opened" and ":" not in record["gate"]:
         return []
     said = _SAID.get(record["event"])
-    return printable.text(said(record)).splitlines() if said else []
+    # Its texts were masked when it was made; a secret that is an ordinary word must not mask the names in it.
+    return stripped(said(record)).splitlines() if said else []
 
 
 def chat_line(author: str, text: str) -> str:

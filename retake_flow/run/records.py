@@ -14,11 +14,18 @@ Record = dict[str, Any]
 
 #: The version of the form of the records; a reader refuses a newer one.
 VERSION = 1
+_NAMES = frozenset({"state", "activity", "gate", "place", "action", "outcome", "purpose", "kind", "phase", "run"})
 
 
 def record(name: str, at: float, /, **fields: Any) -> Record:
     """A record of something that happened at `at` (seconds since the epoch), without any secret in it."""
-    return {"t": timestamp(at), "event": name, **{key: plain(value) for key, value in fields.items()}}
+    plainly = {key: value if _is_name(key, value) else plain(value) for key, value in fields.items()}
+    return {"t": timestamp(at), "event": name, **plainly}
+
+
+def _is_name(field: str, value: Any) -> bool:
+    """Whether a field holds a name of the flow's or of ours, which a secret that is an ordinary word must not mask."""
+    return field in _NAMES and isinstance(value, str) and value.isascii()
 
 
 def timestamp(at: float) -> str:

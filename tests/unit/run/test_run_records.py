@@ -152,3 +152,11 @@ def test_answers_and_resumptions_are_told_by_who_knows_them() -> None:
     given_answer = Answer("", {"code": "open-sesame"}, "ann", "command", AT)
     assert of_event(events.GateAnswered("a.1", given_answer), AT) == []
     assert of_event(events.Resumed(Run("r", "f", "", {})), AT) == []
+
+
+def test_a_secret_that_is_an_ordinary_word_masks_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream key may be any word; states, actions and outcomes are the flow's own and stay readable."""
+    monkeypatch.setattr("retake_flow.redact._seen", set())  # as each process begins
+    Secret("broadcast")
+    made = record("state_entered", 0.0, state="broadcast/pushing", visit=1, reason="the key is broadcast")
+    assert (made["state"], made["reason"]) == ("broadcast/pushing", "the key is •••")
