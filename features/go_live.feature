@@ -16,6 +16,8 @@ Feature: Going live
       | GET /agent/verification-status |
       | POST /agent/rtmp               |
       | POST /agent/stream/start       |
+      | GET /users/live/               |
+      | GET /users/live/               |
       | GET /agent/stream/status       |
       | POST /agent/update-thumbnail   |
       | POST /agent/stream/chat/send   |

@@ -27,7 +27,7 @@ Feature: A plan
       ends ffmpeg
       ends xterm, openbox, pulseaudio, Xvfb
       POST /agent/stream/stop  (undoes broadcast/session)
-      It ends completed after 2h0.4s.
+      It ends completed after 2h.
       Questions  broadcast/pushing/on_air/asking:builder
       """
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import chain, repeat
 from pathlib import Path
 
+from retake_flow.actions.announcements import watched
+from retake_flow.actions.lag import LagFile
+from retake_flow.actions.liveness import Liveness, Push
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.models import StreamStatus
+from retake_flow.api.protocol import STATUS_PACE
 from retake_flow.errors import CredentialsError
+from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.redact import Secret
-
-#: Seconds between an answer about the stream status and the next question (guide, step 5).
-STATUS_PACE = 3.0
 
 #: Seconds before writing is tried again for a token that could not be written anywhere.
 _SAVE_AGAIN = (1.0, 5.0, 30.0)
@@ -35,6 +38,10 @@ class Access:
         make_client: Makes a client for a token and the origin that issued it.
         note: Writes a record: a notice of what could not be kept in the file.
         refuge: A folder of ours where a token goes that is given only once and cannot be written to the file.
+        realtime: Hears what happens as it happens.
+
+    Attributes:
+        liveness: When the platform shows what is pushed.
     """
 
     def __init__(
@@ -45,8 +52,11 @@ class Access:
         make_client: MakeClient,
         note: Callable[..., None] = lambda *_, **__: None,
         refuge: Path | None = None,
+        realtime: OpenRealtime | None = None,
     ) -> None:
         self.origin = origin
+        self.liveness = Liveness(LagFile(path, origin), note)
+        self._realtime = realtime
         self._path = path
         self._note = note
         self._refuge = None if refuge is None else refuge / f"credentials-{blake2b(bytes(path)).hexdigest()[:8]}.json"
@@ -171,12 +181,35 @@ class Access:
         async with self._status_turn:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(self._status_next - loop.time())
+            asked = loop.time()
             try:
                 self._status = status = await self.client().stream_status()
             finally:
-                self._status_next = loop.time() + STATUS_PACE
+                answered = loop.time()
+                self._status_next = answered + STATUS_PACE
+            self.liveness.saw(status.is_live, status.uptime_seconds, asked, answered)
         self.learn(user_db_id=status.user_db_id, token_address=status.token_address)
         return status
+
+    @property
+    def status_next(self) -> float:
+        """When the stream status may be asked for again, in the loop's time."""
+        return self._status_next
+
+    @asynccontextmanager
+    async def push(self) -> AsyncIterator[Push]:
+        """The time of one encoder; while the agent's lag is unknown, whatever tells that it is live is watched for."""
+        user_id = self._credentials.user_db_id if self._credentials else ""
+
+        async def listed() -> bool:
+            return any(user.user_id == user_id for user in await self.client(anonymous=True).public.live_users())
+
+        async with AsyncExitStack() as stack:
+            push = stack.enter_context(self.liveness.push())
+            if user_id and not self.liveness.earlier:
+                look_at = self.liveness.look_at(push)
+                await stack.enter_async_context(watched(push, user_id, listed, look_at, self._realtime))
+            yield push
 
     @property
     def audience(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from retake_flow.actions.access import Access
 from retake_flow.actions.family import Family
+from retake_flow.actions.lag import Lag
 from retake_flow.api.credentials import Credentials, credentials_of
 from retake_flow.api.models import Registration, StopSummary
 from retake_flow.errors import CredentialsError, InDoubt, InputError, NoSession, PlatformError
@@ -16,6 +17,7 @@ from retake_flow.ports.actions import Call, Completion
 
 #: Seconds before the session is asked to be closed again, and once more, after an answer that nobody can read.
 _STOP_AGAIN = (1.0, 3.0)
+_MEASURED = 3  # looks; each halves what the lag may be, of a second at first
 
 
 class RetakeActions(Family):
@@ -31,6 +33,7 @@ class RetakeActions(Family):
         self._now = now
         self.tasks = {
             "credentials.load": self.load_credentials,
+            "retake.measure_lag": self.measure_lag,
             "retake.prepare_verify": self.prepare_verify,
             "retake.register": self.register,
             "retake.start_stream": self.start_stream,
@@ -134,7 +137,9 @@ class RetakeActions(Family):
         return Completion(value=value)
 
     async def stream_status(self, call: Call) -> Completion:
-        """Ask how the stream is doing."""
+        """Ask how the stream is doing, at once or when it is due to be live."""
+        if call.inputs.get("await_live"):
+            await self._access.liveness.due()
         status = await self._access.status()
         return Completion(
             value={
@@ -145,6 +150,17 @@ class RetakeActions(Family):
                 "token_address": self._access.known.token_address,
             }
         )
+
+    async def measure_lag(self, call: Call) -> Completion:
+        """Look a few times more, when the uptime tells most; a look that fails tells nothing."""
+        liveness, looks = self._access.liveness, 0
+        with suppress(PlatformError):
+            while looks < _MEASURED and (at := liveness.telling(self._access.status_next)) is not None:
+                await asyncio.sleep(at - asyncio.get_running_loop().time())
+                looks += 1
+                await self._access.status()
+        lag = liveness.lag or Lag(0.0, 0.0)
+        return Completion(value={"after": round(lag.after, 3), "by": round(lag.by, 3), "looks": looks})
 
     async def stop_stream(self, call: Call) -> Completion:
         """Close the session; asked again where the answer leaves open whether it is closed."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from typing import Any, Final, Protocol
 
@@ -105,11 +105,20 @@ class StudioActions(Family):
         push_url = target.get("push_url") if isinstance(target, dict) else None
         if not isinstance(push_url, Secret):
             raise InputError("`to` of studio.encoder must be the result of retake.stream_key")
-        return self._stage.encoder(
-            push_url,
-            framerate=int(call.inputs.get("framerate", 30)),
-            bitrate=str(call.inputs.get("bitrate", "1500k")),
+        return self._pushing(
+            self._stage.encoder(
+                push_url,
+                framerate=int(call.inputs.get("framerate", 30)),
+                bitrate=str(call.inputs.get("bitrate", "1500k")),
+            )
         )
+
+    @asynccontextmanager
+    async def _pushing(self, encoder: AbstractAsyncContextManager[Service]) -> AsyncIterator[Service]:
+        """The same encoder, while it is known that and since when it sends."""
+        async with self._access.push() as push, encoder as running:
+            self._access.liveness.first_frames(push)
+            yield running
 
     async def thumbnail(self, call: Call) -> Completion:
         """Take a picture and upload it; while nothing can be seen wait for a while, then upload what there is."""

@@ -25,6 +25,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "user_followed": "follow",
     "newtrade": "trade",
 }
+#: In the room of a stream: its session has started; whether that is when it is opened or when it is live, nobody says.
+SESSION_STARTED: Final = "session_started"
 #: Where the one who does it may be told.
 _WHO: Final = ("sender", "user", "follower", "trader", "tipper", "from")
 _WRAPPINGS: Final = ("data", "message", "comment", "payload", "tip", "trade")
@@ -33,7 +35,12 @@ _WRAPPINGS: Final = ("data", "message", "comment", "payload", "tip", "trade")
 def rooms(user_db_id: str, token_address: str) -> list[str]:
     """The rooms of what concerns one agent."""
     trades = [f"trades_{token_address}"] if token_address else []
-    return [user_db_id, f"live_{user_db_id}", *trades]
+    return [user_db_id, live_room(user_db_id), *trades]
+
+
+def live_room(user_db_id: str) -> str:
+    """The room of what happens to an agent's stream."""
+    return f"live_{user_db_id}"
 
 
 def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMessage | None:

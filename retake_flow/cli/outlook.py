@@ -114,15 +114,14 @@ def _told(steps: tuple[Step, ...]) -> Iterator[tuple[Step, list[str]]]:
 def _request(step: Step, before: str) -> list[str]:
     facts = step.facts
     undone = f"  (undoes {facts['undo']})" if "undo" in facts else ""
-    may = [f"{_INDENT}{when}: {call}" for call, when in facts.get("may", {}).items()]
     said = f"{_pace(facts)}{before}{facts['call']}{_name(facts)}{_poll(facts)}{_end(facts)}{undone}"
-    return [said, *_says(facts), *may]
+    return [said, *_says(facts), *_may(facts)]
 
 
 def _process(step: Step, before: str) -> list[str]:
     exits = step.facts["outcome"] == "exited"
     end = " → exits after 1m" if exits else "" if step.facts["outcome"] == "ready" else _end(step.facts)
-    return [f"starts {', '.join(step.facts['programs'])}{_name(step.facts)}{end}"]
+    return [f"starts {', '.join(step.facts['programs'])}{_name(step.facts)}{end}", *_may(step.facts)]
 
 
 def _ended(step: Step, before: str) -> list[str]:
@@ -134,7 +133,8 @@ def _ended(step: Step, before: str) -> list[str]:
 
 def _action(step: Step, before: str) -> list[str]:
     facts = step.facts
-    return [f"{_pace(facts)}{before}{facts['action']}{_name(facts)}{_poll(facts)}{_end(facts)}", *_says(facts)]
+    said = f"{_pace(facts)}{before}{facts['action']}{_name(facts)}{_poll(facts)}{_end(facts)}"
+    return [said, *_says(facts), *_may(facts)]
 
 
 def _tell(step: Step, before: str) -> list[str]:
@@ -219,6 +219,11 @@ def _pace(facts: Mapping[str, Any]) -> str:
     quiet = f", {exact(facts['quiet'])} when idle" if "quiet" in facts else ""
     first = f", first after {exact(delayed)}" if delayed and delayed != facts["every"] else ""
     return f"every {exact(facts['every'])}{quiet}{first}: "
+
+
+def _may(facts: Mapping[str, Any]) -> list[str]:
+    """What is called only on occasion."""
+    return [f"{_INDENT}{when}: {call}" for call, when in facts.get("may", {}).items()]
 
 
 def _poll(facts: Mapping[str, Any]) -> str:

@@ -136,6 +136,7 @@ class Diary:
         spec = self._catalogue[do]
         facts: dict[str, Any] = {"action": do, **more, "attempt": attempt}
         facts |= {**_given(spec, inputs), **_ended(prospect)}
+        facts |= {"may": dict(spec.occasional)} if spec.occasional else {}
         turn = _turn(attempt)
         if not prospect.begun:
             self._add(Kind.ACTION, path, facts, turn)
@@ -144,8 +145,7 @@ class Diary:
             kept = {key: value for key, value in facts.items() if spec.service or key in _OF_A_MOMENT}
             self._add(Kind.PROCESS, path, {"programs": list(spec.programs), "lasts": spec.service, **kept}, turn)
         for call in spec.requests:
-            may = {"may": dict(spec.occasional)} if spec.occasional else {}
-            self._add(Kind.REQUEST, path, {"call": call, **facts, **may}, turn)
+            self._add(Kind.REQUEST, path, {"call": call, **facts}, turn)
         if not (spec.service or spec.requests):
             self._add(Kind.TELL if do == _TELL else Kind.ACTION, path, facts, turn)
 

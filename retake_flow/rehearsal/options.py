@@ -21,6 +21,7 @@ ChatShape = Literal["documented", "observed", "wrapped", "mixed"]
 ChatNames = Literal["registered", "slug"]
 Realtime = Literal[True, False, "silent"]
 SearchShape = Literal["users", "list"]
+Moment = Literal["start", "live"]
 # Seconds. What the real platform's lag is, nobody could establish; the guide allows for thirty.
 LAG = 0.3
 
@@ -28,6 +29,7 @@ CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
 CHAT_NAMES: tuple[ChatNames, ...] = get_args(ChatNames)
 SEARCH_SHAPES: tuple[SearchShape, ...] = get_args(SearchShape)
 REALTIME: tuple[Realtime, ...] = get_args(Realtime)
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
 # What becomes of pushes, where it is not told to push elsewhere.
 OPEN, REFUSES = "open", "refuses"
@@ -108,6 +110,8 @@ class Options:
         clock: How many seconds the platform's clock is ahead of this machine's.
         date: Whether answers tell the platform's time (`Date`).
         realtime: Whether there are real-time events: none at all, or connections on which nothing is said (`silent`).
+        session_started: When the event of that name comes: at the `start` of a session, or once it is `live`.
+        live_users: From when on somebody is among the users who are live; again the `start`, or `live`.
         comments_without_session: The status of the comments while no session is active.
         ingest: Whether the ingest takes video (`open`) or refuses every push (`refuses`); or an address to push to
             that is told instead of its own.
@@ -134,6 +138,8 @@ class Options:
     clock: float = 0.0
     date: bool = True
     realtime: Realtime = True
+    session_started: Moment = "start"
+    live_users: Moment = "live"
     comments_without_session: int = 409
     ingest: str = OPEN
     skill_version: str = "2.1.2"
@@ -183,6 +189,8 @@ class Options:
             clock=fields.offset("clock", 0.0),
             date=fields.flag("date", True),
             realtime=fields.choice("realtime", REALTIME, True),
+            session_started=fields.choice("session_started", MOMENTS, "start"),
+            live_users=fields.choice("live_users", MOMENTS, "live"),
             comments_without_session=fields.choice("comments_without_session", COMMENTS_WITHOUT_SESSION, 409),
             ingest=read_ingest(fields, OPEN),
             skill_version=fields.text("skill_version", "2.1.2"),

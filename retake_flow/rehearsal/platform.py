@@ -114,7 +114,8 @@ class Platform:
             agent.token_address = self._identities.address()
         session = Session(self._identities.id("session"), now, agent.newest_key, viewers=len(agent.audience))
         agent.sessions.append(session)
-        self.attendance.session_started(agent, session)
+        if self.options.session_started == "start":
+            self.attendance.session_started(agent, session)
         self._go_on_air(agent)
         return session
 

@@ -57,7 +57,9 @@ class PublicEndpoints:
         return Response(agent.image, media_type=agent.thumbnails[-1].media_type)
 
     async def _live(self, request: Request) -> Response:
-        return JSONResponse([self._user(agent) for agent in self._platform.agents if self._is_live(agent)])
+        early = self._platform.options.live_users == "start"
+        agents = [agent for agent in self._platform.agents if self._is_live(agent) or (early and agent.session)]
+        return JSONResponse([self._user(agent) for agent in agents])
 
     async def _search(self, request: Request) -> Response:
         query = request.path_params["query"].lower()

@@ -18,12 +18,15 @@ async def attend(platform: Platform, script: Sequence[Part]) -> None:
 
     An agent that goes live anew keeps its viewers: the script goes on and does not begin again. Nobody is there
     while its session is stopped: what the script has for that time does not happen. The same goes for the faults of
-    streams. What else the platform is directed to do is done from then.
+    streams. A session is announced each time, where the options say that this is done when it is live. What else the
+    platform is directed to do is done from then.
     """
     wanted: asyncio.Queue[Coroutine[None, None, None]] = asyncio.Queue()
     seen: list[Agent] = []
 
     def on_air(agent: Agent, at: float) -> None:
+        if platform.options.session_started == "live":
+            wanted.put_nowait(_announce(platform, agent, at))
         if not any(agent is known for known in seen):
             seen.append(agent)
             wanted.put_nowait(_perform(platform, agent, at, script))
@@ -48,6 +51,13 @@ async def attend(platform: Platform, script: Sequence[Part]) -> None:
         platform.on_direction.remove(directed)
         while not wanted.empty():
             wanted.get_nowait().close()
+
+
+async def _announce(platform: Platform, agent: Agent, live_at: float) -> None:
+    """Say that a session has started once it is live, if it comes to that."""
+    await asyncio.sleep(max(0.0, live_at - platform.now()))
+    if agent.session is not None and agent.session.live_at == live_at:
+        platform.attendance.session_started(agent, agent.session)
 
 
 async def _perform(platform: Platform, agent: Agent, live_at: float, script: Sequence[Part]) -> None:

@@ -39,6 +39,7 @@ from retake_flow.flow.load import read_bytes, stored
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import Problems, errors
 from retake_flow.flow.sources import parsed
+from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.redact import Secret
@@ -225,14 +226,14 @@ class Rehearsal:
         writes, refused = tuple(play.writes), tuple(play.refused)
         return Rehearsed(self.flow, run, journal, seen, stage, platform, network, left, writes, refused)
 
-    def access(self, network: Network, note: Callable[..., None]) -> Access:
+    def access(self, network: Network, note: Callable[..., None], realtime: OpenRealtime | None = None) -> Access:
         """The agent's credentials and the client that uses them, for one process."""
         dice = Random(self.options.seed)
 
         def client(token: Secret | None, issued_by: str) -> RetakeClient:
             return RetakeClient(RETAKE, token, issued_by=issued_by, transport=network, rng=dice)
 
-        return Access(self.credentials, self.token, RETAKE, client, note, self.folder / "state")
+        return Access(self.credentials, self.token, RETAKE, client, note, self.folder / "state", realtime)
 
 
 class _Play:
@@ -278,7 +279,8 @@ class _Play:
     async def _sit(self, flow: Flow, run: Run, claim: Claim) -> None:
         """One process drives the run as far as it comes."""
         rehearsal, clock = self._rehearsal, self._clock
-        access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields))
+        realtime = Wire(self._platform).opened
+        access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields), realtime)
         if run.phase is Phase.RUNNING:
             access.keep_pace()
         die_at = rehearsal.die_at if len(self.writes) + 1 == rehearsal.dies else ""
@@ -302,7 +304,7 @@ class _Play:
                     self._stage.say,
                     clock.now,
                     rehearsal.responders,
-                    Wire(self._platform).opened,
+                    realtime,
                     self._stage.speak,
                 ),
             ),

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retake_flow import private_file
+from retake_flow.actions.lag import path_beside
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import CredentialsError, RetakeFlowError, StudioError, UsageError
@@ -80,6 +81,7 @@ def forget(folder: Path) -> None:
     Recordings, thumbnails and reports stay. Credentials that are not a rehearsal's stay too.
     """
     private_file.remove(folder / _KEPT)
+    private_file.remove(path_beside(folder / _OWN))
     for file in (folder / _OWN, *folder.glob(f"{_OWN}.*")):
         if _is_a_rehearsals(file):
             private_file.remove(file)

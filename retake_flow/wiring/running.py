@@ -157,6 +157,7 @@ async def runner(
             _client_at(settings.origin),
             lambda *a, **fields: made.note(*a, **fields),
             settings.state_folder,
+            partial(realtime.opened, settings.origin),
         )
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,14 @@ import psutil
 import pytest
 from pytest_bdd import given, parsers, then, when
 
+from retake_flow.actions.lag import path_beside
 from retake_flow.cli.main import main
+from retake_flow.rehearsal.options import Moment
+from retake_flow.simulation.virtual_time import EPOCH
 from retake_flow.studio.launcher import RUN_VARIABLE
+from retake_flow.testing.observed import Subject
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.studio import PARTS
 
 _ON_AIR = "broadcast/pushing/on_air"
 
@@ -396,3 +402,68 @@ def drawn_at(called: Called, state: str) -> None:
 def drawn_way(called: Called, states: str) -> None:
     """The states along the arrows that are marked."""
     assert json.loads(called.text)["run"]["way"] == states.split(", ")
+
+
+# --- how soon a stream is opened ------------------------------------------------------------------------------
+
+
+@when("the agent goes live once more", target_fixture="rehearsed")
+def goes_live_again(rehearsal: Rehearsal, subject: Subject) -> Rehearsed:
+    """Another run of the same agent, of which the agent knows what it has kept."""
+    subject.of = rehearsed = rehearsal.play()
+    return rehearsed
+
+
+@when(parsers.parse("a stream shows as live {seconds:g} s after its first video"))
+def lag_from_now_on(rehearsal: Rehearsal, seconds: float) -> None:
+    """The platform has changed since the last stream."""
+    rehearsal.options = replace(rehearsal.options, lag=seconds)
+
+
+@given(
+    parsers.re(
+        "the platform tells that a session has started when it is (?P<event>live|opened), "
+        "and lists it when it is (?P<listed>live|opened)"
+    )
+)
+def tells(rehearsal: Rehearsal, event: str, listed: str) -> None:
+    """Nobody knows when the real platform does."""
+    moments: dict[str, Moment] = {"live": "live", "opened": "start"}
+    rehearsal.options = replace(rehearsal.options, session_started=moments[event], live_users=moments[listed])
+
+
+@when(parsers.re("(?P<what>nonsense|an empty file|a folder|the lag of .+) is where the lag was kept"))
+def spoilt(rehearsal: Rehearsal, what: str) -> None:
+    """A crash, a person, or another program has been there."""
+    path = path_beside(rehearsal.credentials)
+    assert json.loads(path.read_text())
+    path.unlink()
+    if what == "a folder":
+        path.mkdir()
+        return
+    lags = {"the lag of NaN s": [[float("nan"), 1.0, "looks"]], "the lag of years": [[-1e300, 1e300, "looks"]]}
+    texts = {"nonsense": "\0{[", "an empty file": ""}
+    path.write_text(texts[what] if what in texts else json.dumps({"retake.tv": lags[what]}))
+
+
+@then(parsers.parse("it was on air {seconds:g} s at most after it was live"))
+@then(parsers.parse("it was back on air {seconds:g} s at most after it was live again"))
+def soon(rehearsed: Rehearsed, seconds: float) -> None:
+    """From the moment the platform shows the last session live, to all that is to be done before the loops."""
+    assert _opened(rehearsed) <= seconds
+
+
+@then("it was on air no later than by the guide done literally")
+def as_by_the_guide(rehearsed: Rehearsed) -> None:
+    """Which asks every 3 s from the start of its encoder, and is allowed the same time for all else."""
+    (push,) = rehearsed.report["recordings"]
+    live = rehearsed.agent["sessions"][-1]["live"]
+    began = push["opened"] - PARTS["encoder"][1]
+    literally = next(began + 3.0 * number for number in range(20) if began + 3.0 * number >= live)
+    assert _opened(rehearsed) <= literally - live + 0.5
+
+
+def _opened(rehearsed: Rehearsed) -> float:
+    """Seconds from the moment the last session was shown live until the run was on air with it."""
+    on_air = datetime.fromisoformat(rehearsed.records("state_entered", state=_ON_AIR)[-1]["t"]).timestamp() - EPOCH
+    return round(on_air - float(rehearsed.agent["sessions"][-1]["live"]), 3)

@@ -88,11 +88,29 @@ SPECS: Final = (
     ActionSpec(
         "retake.stream_status",
         "Ask whether the stream is on air, and who watches.",
+        inputs={
+            "await_live": {
+                **FLAG,
+                "default": False,
+                "description": "Wait first until a push that has just begun is due to be live: as long as it took "
+                "earlier streams of the agent, or until the platform tells in another way.",
+            }
+        },
         result={"is_live": FLAG, "viewers": COUNT, "uptime_seconds": COUNT, "user_db_id": TEXT, "token_address": TEXT},
         pace=(3.0, inf),
         errors=CALLED,
         requests=("GET /agent/stream/status",),
         samples={"viewers": 3},
+    ),
+    ActionSpec(
+        "retake.measure_lag",
+        "Find out how long after its first frames the stream was shown live, so that the next is looked at in time.",
+        result={
+            "after": {**NUMBER, "description": "When it was not live yet, in seconds after the first frames."},
+            "by": {**NUMBER, "description": "When it was live; both are 0 when nothing is known."},
+            "looks": {**COUNT, "description": "How often it had to be asked for."},
+        },
+        occasional={"GET /agent/stream/status": "three times at most, while the lag is not known well"},
     ),
     ActionSpec(
         "retake.stop_stream",

@@ -48,6 +48,7 @@ SPECS: Final = (
         errors=(*STARTED, "ingest_unreachable", "push_refused", "push_closed"),
         service=True,
         programs=("ffmpeg",),
+        occasional={"GET /users/live/": "on an agent's first stream, to see when it is shown live"},
     ),
     ActionSpec(
         "studio.thumbnail",

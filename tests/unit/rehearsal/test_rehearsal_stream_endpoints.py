@@ -1,6 +1,7 @@
 """Streams, chats and people as anybody can look them up; and the neighbours they are mostly about."""
 
 import asyncio
+from dataclasses import replace
 from random import Random
 
 import httpx
@@ -60,6 +61,16 @@ def test_a_neighbour_is_on_air_without_video(town):
     assert [(user["username"], user["viewers"], user["is_live"]) for user in live] == [("Lark", 12, True)]
     assert [user["username"] for user in newest] == ["Quiet", "Lark", "Night Owl"]
     assert (quiet["streamer_id"], quiet["is_live"], quiet["viewers"]) == ("user_quiet", False, 0)
+
+
+def test_who_has_opened_a_session_is_live_where_that_is_wanted(town):
+    """Nobody knows whether the real platform lists somebody before there is video."""
+    town.start(town.agents.with_id("user_owl"))
+    (before,) = get(town, "/users/live/")
+    town.options = replace(town.options, live_users="start")
+    (after,) = get(town, "/users/live/")
+    assert [user["username"] for user in before] == ["Lark"]
+    assert {("Lark", True), ("Night Owl", False)} == {(user["username"], user["is_live"]) for user in after}
 
 
 def test_metadata_tell_more_of_one(town):

@@ -184,3 +184,25 @@ def test_trolls_call_themselves_what_the_agent_is_called(virtually):
     assert len(written) == len(STOCK)
     assert {comment.author.name for comment in written} >= {"Owl ", "Owl\u200b"}
     assert any("I am Owl, and I say" in comment.text for comment in written)
+
+
+def test_a_session_is_announced_when_it_is_live_where_that_is_wanted(virtually):
+    """Each of them, when the lag is over; one that has ended by then is not."""
+
+    async def main(now):
+        platform = Platform(Options(agents=(OWL,), lag=2.0, session_started="live"), now, random.Random(0))
+        heard = []
+        platform.subscribe("live_user_owl", lambda event, data: heard.append((event, now() - platform.began)))
+
+        async def act(platform, owl):
+            await go_live(platform, owl)
+            await asyncio.sleep(1)
+            platform.stop(owl)
+            await asyncio.sleep(9)
+            await go_live(platform, owl)
+            await asyncio.sleep(10)
+            return heard
+
+        return await staged(platform, (), act)
+
+    assert virtually(main) == [("session_started", 12.0)]

@@ -1,0 +1,177 @@
+Feature: On air as soon as the platform shows the stream live
+  Nobody knows how long the platform takes to show a stream live, and it may be asked only every 3 s. So the agent learns
+  it: from its first stream on it looks when the next one is due. The thumbnail, which comes first, takes 0.35 s here.
+
+  Background:
+    Given an agent with credentials
+    And it is to be on air for 20s
+
+  Scenario Outline: The second stream is opened at once
+    Given a stream shows as live <lag> s after its first video
+    When the agent goes live
+    And the agent goes live once more
+    Then it was on air 0.65 s at most after it was live
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | lag |
+      | 0   |
+      | 0.7 |
+      | 1   |
+      | 1.6 |
+      | 2.6 |
+      | 5   |
+      | 0.2 |
+      | 2.2 |
+      | 3.4 |
+      | 9.3 |
+      | 21  |
+
+  Scenario Outline: Whoever was on air for a moment knows it by the second
+    Given it is to be on air for 1s
+    And a stream shows as live <lag> s after its first video
+    When the agent goes live
+    And the agent goes live once more
+    Then it was on air 1.2 s at most after it was live
+    And no rule of the platform was broken
+
+    Examples:
+      | lag |
+      | 0   |
+      | 0.7 |
+      | 1.6 |
+      | 2.5 |
+      | 5   |
+
+  Scenario Outline: The stream comes back at once
+    Given a stream shows as live <lag> s after its first video
+    And it is to be on air for 90s
+    And the <part> is killed 14 s into on_air
+    When the agent goes live
+    Then it has been on air 2 times
+    And it was back on air 0.65 s at most after it was live again
+    And no rule of the platform was broken
+
+    Examples:
+      | lag | part    |
+      | 0   | display |
+      | 0.7 | encoder |
+      | 1   | display |
+      | 1.6 | encoder |
+      | 2.6 | encoder |
+      | 5   | encoder |
+      | 5   | display |
+
+  Scenario Outline: A first stream is opened no later than by the guide done literally
+    Given a stream shows as live <lag> s after its first video
+    When the agent goes live
+    Then it was on air no later than by the guide done literally
+    And no rule of the platform was broken
+
+    Examples:
+      | lag |
+      | 0   |
+      | 0.7 |
+      | 1   |
+      | 1.6 |
+      | 2.3 |
+      | 2.6 |
+      | 5   |
+      | 7.9 |
+
+  Scenario Outline: What else tells that a first stream is live is heard
+    Given a stream shows as live <lag> s after its first video
+    And the platform tells that a session has started when it is <event>, and lists it when it is <list>
+    When the agent goes live
+    Then it was on air <seconds> s at most after it was live
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | lag | event  | list   | seconds |
+      | 0.9 | live   | opened | 0.4     |
+      | 2   | live   | opened | 0.4     |
+      | 0.9 | opened | live   | 0.9     |
+      | 2   | opened | live   | 0.9     |
+      | 0.9 | live   | live   | 0.4     |
+
+  Scenario Outline: Where nothing else tells, and may even mislead, it is the guide's pace
+    Given a stream shows as live <lag> s after its first video
+    And the platform tells that a session has started when it is opened, and lists it when it is opened
+    When the agent goes live
+    Then it was on air no later than by the guide done literally
+    And GET /agent/stream/status was never called closer than 3 s
+    And no rule of the platform was broken
+
+    Examples:
+      | lag |
+      | 0   |
+      | 1   |
+      | 2.6 |
+
+  Scenario: A platform without real-time events and without a list
+    Given the platform tells nothing in real time
+    And every GET /users/live/ meets status 404
+    And a stream shows as live 1 s after its first video
+    When the agent goes live
+    Then it was on air no later than by the guide done literally
+    And no rule of the platform was broken
+
+  Scenario: A list that never answers holds up nothing
+    Given every GET /users/live/ meets a delay of 30 s
+    And a stream shows as live 1 s after its first video
+    When the agent goes live
+    Then it was on air no later than by the guide done literally
+    And it leaves nothing behind
+
+  Scenario: One slow stream changes nothing
+    Given a stream shows as live 1 s after its first video
+    When the agent goes live
+    And a stream shows as live 8 s after its first video
+    And the agent goes live once more
+    And a stream shows as live 1 s after its first video
+    And the agent goes live once more
+    Then it was on air 0.65 s at most after it was live
+
+  Scenario: A platform that is slower for good is learnt anew
+    Given a stream shows as live 1 s after its first video
+    When the agent goes live
+    And a stream shows as live 4 s after its first video
+    And the agent goes live once more
+    And the agent goes live once more
+    And the agent goes live once more
+    Then it was on air 0.65 s at most after it was live
+
+  Scenario: A platform that has become quicker is learnt at once
+    Given a stream shows as live 6 s after its first video
+    When the agent goes live
+    And a stream shows as live 1 s after its first video
+    And the agent goes live once more
+    And the agent goes live once more
+    Then it was on air 0.65 s at most after it was live
+
+  Scenario Outline: What is kept of the lag is no condition of a stream
+    Given a stream shows as live 1 s after its first video
+    When the agent goes live
+    And <what> is where the lag was kept
+    And the agent goes live once more
+    Then the run is completed
+    And it was on air no later than by the guide done literally
+    And no rule of the platform was broken
+
+    Examples:
+      | what             |
+      | nonsense         |
+      | an empty file    |
+      | a folder         |
+      | the lag of NaN s |
+      | the lag of years |
+
+  Scenario: The pace is kept when the stream goes down just after a look
+    Given a stream shows as live 0 s after its first video
+    And the encoder is killed 3.2 s into on_air
+    When the agent goes live
+    Then it has been on air 2 times
+    And GET /agent/stream/status was never called closer than 3 s
+    And no rule of the platform was broken

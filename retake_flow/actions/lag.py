@@ -1,0 +1,144 @@
+"""Lag: how long after its first frames the platform shows a stream live, learnt from earlier streams of the agent.
+
+All times are seconds since the first frames were sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+from urllib.parse import urlsplit
+
+from retake_flow import private_file
+from retake_flow.api.protocol import STATUS_PACE
+from retake_flow.errors import CredentialsError
+
+#: A lag known to this many seconds is known well enough.
+PRECISE: Final = 0.2
+
+_KEPT = 8  # streams
+_FADES = 0.7  # how much less an earlier stream counts than the next one
+_MARGIN = 0.15  # seconds; programs and networks are not equally fast each time
+_LATEST = 24.0  # seconds; the guide's thirty leave room for another look
+_LONGEST = 60.0  # seconds; more is no lag that a stream was confirmed with
+_POINTS = 8  # of an interval, at which the cost of a look is worked out
+
+Source = Literal["looks", "uptime", "contradicted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """What one stream tells of the lag.
+
+    Attributes:
+        after: When the stream was not live yet.
+        by: When it was live.
+        source: What that follows from: `looks` at the status, or also the `uptime` in it. `contradicted`: from looks
+            alone, since the uptime counts from another moment on this platform.
+    """
+
+    after: float
+    by: float
+    source: Source = "looks"
+
+    @property
+    def width(self) -> float:
+        """How uncertain it is."""
+        return self.by - self.after
+
+    def within(self, other: Lag) -> Lag | None:
+        """What both tell together; None when they contradict each other."""
+        after, by = max(self.after, other.after), min(self.by, other.by)
+        sources = (self.source, other.source)
+        return Lag(after, by, max(sources, key=get_args(Source).index)) if after < by else None
+
+    def points(self) -> Iterator[float]:
+        """Lags that it may be, equally likely."""
+        return (self.after + self.width * (number + 0.5) / _POINTS for number in range(_POINTS))
+
+
+def trusted(lags: Sequence[Lag]) -> Sequence[Lag]:
+    """What holds of what was learnt: where the uptime has misled once, only what looks tell."""
+    misled = any(lag.source == "contradicted" for lag in lags)
+    return [lag for lag in lags if lag.source != "uptime"] if misled else lags
+
+
+def first_look(lags: Sequence[Lag]) -> float | None:
+    """When to look first: where earlier streams would have waited least, newer ones counting more.
+
+    A look that misses costs the pause until the next one, so it comes a little later than the lag, and an exception
+    changes nothing.
+
+    Args:
+        lags: Of earlier streams, the newest last.
+
+    Returns:
+        None when nothing is known.
+    """
+    known = trusted(lags)
+    ends = sorted(chain.from_iterable((lag.by, (lag.after + lag.by) / 2) for lag in known))
+    best = min(ends, key=lambda end: _cost(end, known), default=None)
+    return None if best is None else min(max(0.0, best + _MARGIN), _LATEST)
+
+
+def _cost(look: float, lags: Sequence[Lag]) -> float:
+    """How long streams with these lags would have waited, looking then and at the guide's pace."""
+    weighed = ((_FADES**age, lag) for age, lag in enumerate(reversed(lags)))
+    return sum(weight * sum(_wait(look, at) for at in lag.points()) for weight, lag in weighed)
+
+
+def _wait(look: float, lag: float) -> float:
+    return look - lag if lag <= look else (look - lag) % STATUS_PACE
+
+
+class LagFile:
+    """The lags of one agent, in a small file beside its credentials; all of it may fail, and then they are unknown.
+
+    Args:
+        credentials: The credentials file.
+        origin: The platform that the lags are of; a rehearsal teaches nothing about retake.tv.
+    """
+
+    def __init__(self, credentials: Path, origin: str) -> None:
+        self.path = path_beside(credentials)
+        self._platform = urlsplit(origin).hostname or ""
+
+    def load(self) -> tuple[Lag, ...]:
+        """The lags that can be read, the newest last."""
+        entries = self._content().get(self._platform)
+        found = (_parse(entry) for entry in entries[-_KEPT:]) if isinstance(entries, list) else ()
+        return tuple(lag for lag in found if lag is not None)
+
+    def save(self, lags: Sequence[Lag]) -> None:
+        """Keep the newest lags.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        entries = [[round(lag.after, 3), round(lag.by, 3), lag.source] for lag in lags[-_KEPT:]]
+        content = {**self._content(), self._platform: entries}
+        private_file.replace(self.path, json.dumps(content).encode() + b"\n")
+
+    def _content(self) -> Mapping[str, Any]:
+        try:
+            content = json.loads(private_file.read(self.path) or b"{}")
+        except (CredentialsError, OSError, ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+
+def path_beside(credentials: Path) -> Path:
+    """Where the lags of the agent with these credentials are kept."""
+    return credentials.with_name(f"{credentials.name}.lag")
+
+
+def _parse(entry: object) -> Lag | None:
+    match entry:
+        case [int() | float() as after, int() | float() as by, source] if -_LONGEST <= after < by <= _LONGEST:
+            known = (each for each in get_args(Source) if each == source)
+            return next((Lag(float(after), float(by), each) for each in known), None)
+    return None
