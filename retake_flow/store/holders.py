@@ -51,9 +51,9 @@ def locks_beside(store: str | Path) -> Path | None:
     """The folder of the holders' locks of a store; None for a server, whose clients share no folder."""
     if "://" not in str(store):
         path = Path(store).expanduser()
-        return path.with_name(f"{path.name}-holders")
+        return path.with_name(f"{path.name}-holders") if path.name else None
     scheme, _, rest = str(store).partition(":///")
-    return locks_beside(rest) if scheme.startswith("sqlite") else None
+    return locks_beside(rest) if rest and scheme.startswith("sqlite") else None
 
 
 def lock(locks: Path | None, holder: Holder) -> Lock | None:

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from retake_flow.errors import RunHeld, StoreError
+from retake_flow.locks import Lock
 from retake_flow.ports.runs import Holder, OpenGate, Stored, Summary, Wish
 from retake_flow.run.codec import decode, encode
 from retake_flow.run.gates import Answer
@@ -55,6 +56,7 @@ class SqlRuns:
         self._database = database
         self._alive = alive
         self._locks = locks
+        self._held: list[Lock] = []
         self._now = now
 
     def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> SqlClaim:
@@ -97,9 +99,11 @@ class SqlRuns:
 
     def _claim(self, run: str, epoch: int, holder: Holder) -> SqlClaim:
         lock = holders.lock(self._locks, holder)
+        self._held += [lock] if lock else []
 
         def released() -> None:
-            if lock is not None:
+            if lock in self._held:
+                self._held.remove(lock)
                 lock.release()
                 holders.forget(self._locks, holder)
 
@@ -190,5 +194,7 @@ class SqlRuns:
         return sorted(pruned)
 
     def close(self) -> None:
-        """Let go of all connections, also of those of claims, which are not released."""
+        """Let go of all connections and locks, also of those of claims, which are not released."""
+        while self._held:
+            self._held.pop().release()
         self._database.close()
