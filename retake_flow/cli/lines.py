@@ -137,6 +137,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "activity_ended": _ended,
     "notice": _noticed,
     "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
+    "off_air": lambda r: f"! {r['message']}",
     "chat_message": entry,
     "chat_deed": entry,
     "clock_stepped": _stepped,

@@ -137,10 +137,15 @@ class LiveView:
         running = "  ".join(f"{key.rpartition(':')[2]} {doing}" for key, doing in self._activities.items())
         table.add_row(Text("running", "dim"), Text(running or "nothing"))
         now = time.time() + self._ahead
-        table.add_row(Text("viewers", "dim"), Text(self._vitals.viewers))
-        for name, value in (("on air", self._vitals.on_air(now)), ("encoder", self._vitals.encoder(now))):
+        vitals = self._vitals
+        table.add_row(Text("viewers", "dim"), Text(vitals.viewers))
+        for name, value, style in (
+            ("on air", vitals.on_air(now), ""),
+            ("stream", vitals.stream(now), "bold red"),
+            ("encoder", vitals.encoder(now), ""),
+        ):
             if value:
-                table.add_row(Text(name, "dim"), Text(value))
+                table.add_row(Text(name, "dim"), Text(value, style))
         if self._dropped:
             table.add_row(Text("output", "dim"), Text(f"{self._dropped} lines dropped"))
         table.add_row(Text("chat", "dim"), Text("\n".join(self._chat) or "quiet"))

@@ -71,6 +71,7 @@ def _facts(found: Standing) -> list[tuple[str, str]]:
         ("state", state),
         ("ended", ended),
         ("on air", vitals.on_air(found.steady)),
+        ("stream", vitals.stream(found.steady)),
         ("viewers", vitals.viewers if vitals.on_air(found.steady) else ""),
         ("encoder", vitals.encoder(found.steady)),
         ("process", process(stored.holder, run.ended)),

@@ -6,13 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from retake_flow.cli.stored import gate_data, holder_data
+from retake_flow.cli.stored import gate_data, holder_data, not_driven
 from retake_flow.cli.vitals import Vitals
 from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.dates import moment
 from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
 from retake_flow.wiring.children import Child, bearing
+from retake_flow.wiring.storing import lives
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ class Standing:
     @property
     def vitals(self) -> Vitals:
         """How the stream does, or did when the journal was written last."""
-        return Vitals.of(self.journal)
+        vitals = Vitals.of(self.journal)
+        if not (self.run.ended or lives(self.stored.holder)):
+            vitals.note(not_driven(self.run.id, self.stored.holder))
+        return vitals
 
     def data(self, last: int) -> dict[str, Any]:
         """All of it as JSON data, with the last records of the journal."""

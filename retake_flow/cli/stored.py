@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Holder, OpenGate
+    from retake_flow.run.records import Record
 
 _DAY = 86400
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
@@ -49,6 +50,17 @@ def holder_data(holder: Holder | None) -> dict[str, Any] | None:
     from retake_flow.wiring.storing import alive
 
     return None if holder is None else {"host": holder.host, "pid": holder.pid, "alive": alive(holder)}
+
+
+def not_driven(run: str, holder: Holder | None) -> Record:
+    """What there is to say of a run that no process drives, as a record that is not in its journal."""
+    import time
+
+    from retake_flow.run.records import record
+
+    hint = f"go on with `retake-flow resume {run}`"
+    said = "the process that drove it has died" if holder is not None else "no process drives it"
+    return record("error", time.time(), place=run, kind="not_driven", message=said, hint=hint)
 
 
 def gate_data(asked: OpenGate) -> dict[str, Any]:

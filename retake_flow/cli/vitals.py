@@ -1,4 +1,4 @@
-"""How a stream does, as far as its journal tells: who watches, for how long, what the encoder sends."""
+"""How a stream does, as far as its journal tells: whether it is on air and since when, who watches, what is sent."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ class Vitals:
     def __init__(self) -> None:
         self._viewers: int | None = None
         self._uptime: tuple[float, float] | None = None  # seconds on air, and when that was said
+        self._off_since: float | None = None  # when the stream went off air, or was to go on air
+        self._was_live = False
         self._encoder: tuple[Mapping[str, Any], float] | None = None
+        self._encoder_key = ""
         self._recoveries = 0
+        self._last = 0.0
 
     @classmethod
     def of(cls, journal: Iterable[Record]) -> Self:
@@ -33,19 +37,41 @@ class Vitals:
 
     def note(self, record: Record) -> None:
         """Take a record into account."""
+        at = moment(record)
         match record:
-            case {"event": "activity_started", "action": "studio.encoder"} | {"event": "run_ended" | "run_resumed"}:
-                self._encoder = self._uptime = None
+            case {"event": "run_ended"}:
+                self._encoder = self._uptime = self._off_since = None
+            case {"event": "run_resumed"} | {"event": "error", "kind": "not_driven"}:
+                self._lost(self._last)  # what its process had started went with it
+            case {"event": "action_started", "action": "retake.start_stream"} if not self._uptime:
+                self._off_since = self._off_since or at
+            case {"event": "activity_started", "action": "studio.encoder", "activity": key}:
+                self._encoder_key = key
+                self._off_since = self._off_since or at
+                self._lost(at)
+            case {"event": "activity_ended" | "activity_failed", "activity": key} if key == self._encoder_key:
+                self._lost(at)
+            case {"event": "state_left", "state": state} if self._encoder_key.startswith((f"{state}:", f"{state}/")):
+                self._lost(at)
             case {"event": "notice", "kind": "recovered"}:
                 self._recoveries += 1
             case {"result": dict(result)}:
-                self._measured(result, moment(record))
+                self._measured(result, at)
+        self._last = at
+
+    def _lost(self, at: float) -> None:
+        """Take it that nothing is sent any more."""
+        if self._uptime is not None:
+            self._off_since = at
+        self._encoder = self._uptime = None
 
     def _measured(self, result: Mapping[str, Any], at: float) -> None:
         if "viewers" in result:
             self._viewers = result["viewers"]
         if result.get("is_live") is True and "uptime_seconds" in result:
-            self._uptime = result["uptime_seconds"], at
+            self._uptime, self._off_since, self._was_live = (result["uptime_seconds"], at), None, True
+        elif result.get("is_live") is False and self._uptime is not None:
+            self._uptime, self._off_since = None, at
         if all(name in result for name in _ENCODER):
             self._encoder = result, at
 
@@ -53,7 +79,9 @@ class Vitals:
         """All of it, as JSON data; what is not known is left out."""
         data: dict[str, Any] = {} if self._viewers is None else {"viewers": self._viewers}
         if self._uptime is not None:
-            data["uptime_seconds"] = round(self._uptime[0] + now - self._uptime[1])
+            data |= {"on_air": True, "uptime_seconds": round(self._uptime[0] + now - self._uptime[1])}
+        elif self._off_since is not None:
+            data |= {"on_air": False, "off_air_seconds": round(now - self._off_since)}
         if self._encoder is not None:
             data |= {**self._encoder[0], "age_seconds": round(now - self._encoder[1], 1)}
         return {**data, "recoveries": self._recoveries} if data else {}
@@ -69,6 +97,18 @@ class Vitals:
             return ""
         again = f", brought back {self._recoveries}×" if self._recoveries else ""
         return words(self._uptime[0] + now - self._uptime[1]) + again
+
+    def off_air(self, now: float) -> float | None:
+        """For how many seconds the stream has been off air though it is to be on; None when it is not."""
+        return None if self._off_since is None or self._uptime is not None else max(0.0, now - self._off_since)
+
+    def stream(self, now: float) -> str:
+        """That the stream is off air, and for how long; "" when it is on air, or is not to be."""
+        seconds = self.off_air(now)
+        if seconds is None:
+            return ""
+        lasting = f"{seconds:.0f} s" if seconds < 59.5 else words(seconds)
+        return f"off air for {lasting}" if self._was_live else f"not on air yet, for {lasting}"
 
     def encoder(self, now: float) -> str:
         """What the encoder sends; "" when nothing is known."""

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retake_flow.cli.views import View
     from retake_flow.ports.runs import Runs, Stored
+    from retake_flow.run.records import Record
 
 _EVERY = 0.3
 _FIRST = 10
+#: When it is said again first that the stream is off air, in seconds; then whenever that time has doubled.
+_OFF_AIR_AGAIN = 10.0
 
 
 def add_to(commands: Any) -> None:
@@ -47,7 +50,12 @@ class _Watching:
         self._run = run
         self._view = view
         self._number = 0
+        from retake_flow.cli.vitals import Vitals
+
         self._told_of_death = False
+        self._vitals = Vitals()
+        self._ahead = 0.0  # of the wall clock, the run's time is
+        self._off_air_told = 0.0
 
     def follow(self, *, whole: bool) -> Stored:
         """Show what happens until the run has ended or is suspended; gives how it was then.
@@ -61,6 +69,7 @@ class _Watching:
         self._before(whole)
         while not (stored.run.ended or self._suspended(stored)):
             self._note_death(stored)
+            self._note_off_air()
             time.sleep(_EVERY)
             stored = self._load()  # before the journal, so that no record of an end is missed
             self._news()
@@ -76,12 +85,17 @@ class _Watching:
         telling = [number for number, record in journal if lines(record)][-_FIRST:]
         for number, record in journal:
             (self._view.heard if whole or number in telling else self._view.earlier)(record)
-            self._number = number
+            self._take(number, record)
 
     def _news(self) -> None:
         for number, record in self._store.journal(self._run, self._number):
             self._view.heard(record)
-            self._number = number
+            self._take(number, record)
+
+    def _take(self, number: int, record: Record) -> None:
+        self._number = number
+        self._vitals.note(record)
+        self._ahead = record.get("ahead", 0.0)
 
     def _suspended(self, stored: Stored) -> bool:
         from retake_flow.run.run import Phase
@@ -91,14 +105,27 @@ class _Watching:
 
     def _note_death(self, stored: Stored) -> None:
         """Say once that nothing will happen by itself."""
-        import time
-
-        from retake_flow.run.records import record
+        from retake_flow.cli.stored import not_driven
         from retake_flow.wiring.storing import lives
 
         dead = not lives(stored.holder)
         if dead and not self._told_of_death:
-            hint = f"go on with `retake-flow resume {self._run}`"
-            said = "the process that drove it has died" if stored.holder is not None else "no process drives it"
-            self._view.heard(record("error", time.time(), place=self._run, kind="not_driven", message=said, hint=hint))
+            told = not_driven(self._run, stored.holder)
+            self._vitals.note(told)
+            self._view.heard(told)
         self._told_of_death = dead
+
+    def _note_off_air(self) -> None:
+        """Say for how long the stream has been off air, at first and then less and less often."""
+        import time
+
+        from retake_flow.run.records import record
+
+        now = time.time()
+        seconds = self._vitals.off_air(now + self._ahead)
+        if seconds is None:
+            self._off_air_told = 0.0
+        elif seconds >= self._off_air_told:
+            self._off_air_told = max(_OFF_AIR_AGAIN, 2 * seconds)
+            told = {"seconds": round(seconds, 1), "message": self._vitals.stream(now + self._ahead)}
+            self._view.heard(record("off_air", now, **told))

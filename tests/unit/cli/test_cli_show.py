@@ -17,6 +17,7 @@ from stored_runs import AWAY, CHOICE, DEAD, ESCAPES, a_gate, an_answer, ended, s
 from retake_flow.ports.runs import Runs
 from retake_flow.run.records import record
 from retake_flow.run.run import ActivityState, PendingUndo, Work
+from retake_flow.store.holders import this_process
 from retake_flow.studio.launcher import RUN_VARIABLE
 
 
@@ -166,10 +167,30 @@ def test_a_stream_on_air_is_shown_with_its_figures(command: Command, store: Runs
         record("activity_result", now, activity="on/air:status", visit=1, outcome="done", result=status),
         record("activity_result", now, activity="on/air:encoding", visit=1, outcome="done", result=sent),
     ]
-    stored(store, "owl-1", records=records)
+    stored(store, "owl-1", records=records, holder=this_process())
     lines = [line.strip() for line in command("show", "last").out.splitlines()]
     assert any(line.startswith("on air   10m0") for line in lines)
     assert "viewers  12" in lines
     assert "encoder  1480 kbit/s, 30 fps, 18000 frames, 3 dropped, speed 1.00" in lines
     health = json.loads(command("show", "last", "--json").out)["health"]
     assert (health["viewers"], health["dropped"], health["recoveries"]) == (12, 3, 0)
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_stream_that_is_down_is_not_shown_as_on_air(command: Command, store: Runs, died: bool) -> None:
+    """Neither when its encoder failed nor when its process died: for a person, and as JSON."""
+    now = time.time()
+    status = {"viewers": 12, "is_live": True, "uptime_seconds": 600}
+    lost = record("activity_failed", now - 300, activity="on:encoder", visit=1, kind="internal", message="a defect")
+    records = [
+        record("activity_started", now - 400, activity="on:encoder", visit=1, action="studio.encoder", inputs={}),
+        record("activity_result", now - 300, activity="on/air:status", visit=1, outcome="done", result=status),
+        *([] if died else [lost]),
+    ]
+    stored(store, "owl-1", records=records, holder=DEAD if died else this_process())
+    lines = [line.strip() for line in command("show", "last").out.splitlines()]
+    assert any(line.startswith("stream") and "off air for 5m0" in line for line in lines)
+    assert not any(line.startswith(("on air", "viewers")) for line in lines)
+    health = json.loads(command("show", "last", "--json").out)["health"]
+    assert health["on_air"] is False
+    assert 300 <= health["off_air_seconds"] < 330

@@ -141,6 +141,21 @@ def test_the_live_view_shows_how_the_stream_does() -> None:
     assert row(shown, "encoder") == "1480 kbit/s, 30 fps, 22620 frames, 3 dropped, speed 1.00"
 
 
+def test_the_live_view_shows_that_the_stream_is_down() -> None:
+    """In the place of the time on air, with how long it has been."""
+    now = time.time()
+    live_for = {"viewers": 12, "is_live": True, "uptime_seconds": 754}
+    shown = live(
+        [
+            record("activity_started", now - 300, activity="on:encoder", visit=1, action="studio.encoder", inputs={}),
+            record("activity_result", now - 299, activity="on:status", visit=1, outcome="done", result=live_for),
+            record("activity_ended", now - 240, activity="on:encoder", visit=1, outcome="exited", reason="it died"),
+        ]
+    )
+    assert row(shown, "stream").startswith("off air for 4m0")
+    assert "on air  " not in shown.replace("off air", "")
+
+
 def test_the_live_view_shows_how_old_the_run_is() -> None:
     """The title counts from the beginning of the run, not of the looking."""
     assert "owl · 2h00m · " in live([record("run_started", time.time() - 7200.5, run="r", flow="owl")])

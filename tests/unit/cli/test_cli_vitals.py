@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from retake_flow.cli.vitals import Vitals
 from retake_flow.run.records import Record, record
 
@@ -74,3 +76,66 @@ def test_recoveries_are_counted() -> None:
     vitals = Vitals.of([back, result(4, LIVE), back])
     assert vitals.on_air(4) == "1m00s, brought back 2×"
     assert vitals.data(4)["recoveries"] == 2
+
+
+# --- off air --------------------------------------------------------------------------------------------------
+
+KEY = "broadcast/pushing:encoder"
+ENCODER = record("activity_started", 1, activity=KEY, visit=1, action="studio.encoder", inputs={})
+LOST = {
+    "its encoder ended": record("activity_ended", 100, activity=KEY, visit=1, outcome="exited", reason="x"),
+    "its encoder failed": record("activity_failed", 100, activity=KEY, visit=1, kind="internal", message="x"),
+    "its state was left": record("state_left", 100, state="broadcast/pushing", visit=1),
+    "a state around was left": record("state_left", 100, state="broadcast", visit=1),
+    "the platform says so": result(100, {**LIVE, "is_live": False}),
+}
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_a_stream_that_was_lost_is_off_air_from_then_on(lost: Record) -> None:
+    """However it was lost, and also while the next tries fail; until the platform says that it is live."""
+    journal = [ENCODER, result(60, LIVE), lost]
+    again = [record("activity_started", 110, activity=KEY, visit=2, action="studio.encoder", inputs={})]
+    for more in ([], again, [*again, record("state_left", 120, state="broadcast/pushing", visit=2)]):
+        vitals = Vitals.of([*journal, *more])
+        assert (vitals.on_air(142), vitals.stream(142)) == ("", "off air for 42 s")
+        assert vitals.data(142) == {"viewers": 4, "on_air": False, "off_air_seconds": 42, "recoveries": 0}
+        assert vitals.stream(400) == "off air for 5m00s"
+    back = Vitals.of([*journal, *again, result(150, {**LIVE, "uptime_seconds": 5})])
+    assert (back.on_air(160), back.stream(160), back.data(160)["on_air"]) == ("15s", "", True)
+
+
+def test_what_ends_beside_the_stream_takes_it_off_nothing() -> None:
+    """A window, a thumbnail, a state inside."""
+    window = record("activity_failed", 100, activity="broadcast:content", visit=1, kind="internal", message="x")
+    inside = record("state_left", 100, state="broadcast/pushing/on_air", visit=1)
+    vitals = Vitals.of([ENCODER, result(60, LIVE), window, inside])
+    assert (vitals.on_air(100), vitals.stream(100)) == ("1m40s", "")
+
+
+def test_a_stream_that_never_was_on_air_says_since_when_it_is_to_be() -> None:
+    """From its first session or encoder on."""
+    started = record("action_started", 10, state="session", action="retake.start_stream", visit=1, attempt=1)
+    vitals = Vitals.of([started, record("activity_started", 12, activity=KEY, visit=1, action="studio.encoder")])
+    assert vitals.stream(52) == "not on air yet, for 42 s"
+    assert vitals.data(52) == {"on_air": False, "off_air_seconds": 42, "recoveries": 0}
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        record("run_resumed", 142, run="r", state="on", died=True),
+        record("error", 142, place="r", kind="not_driven", message="x", hint=""),
+    ],
+)
+def test_a_stream_whose_process_died_is_off_air_since_its_last_record(lost: Record) -> None:
+    """Nobody was there to write when it was lost."""
+    vitals = Vitals.of([ENCODER, result(60, LIVE), result(100, SENT), lost])
+    assert vitals.stream(142) == "off air for 42 s"
+
+
+def test_a_run_that_has_ended_is_neither_on_air_nor_off() -> None:
+    """There is nothing that should be on air."""
+    over = record("run_ended", 101, run="r", outcome="completed", state="z", reason="")
+    vitals = Vitals.of([ENCODER, result(60, LIVE), LOST["its state was left"], over])
+    assert (vitals.on_air(142), vitals.stream(142), "on_air" in vitals.data(142)) == ("", "", False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -134,3 +135,26 @@ def test_what_viewers_wrote_cannot_reach_into_the_terminal(command: Command, sto
     out = command("watch", "owl-2").out
     assert "ann: red" in out
     assert all(character.isprintable() or character == "\n" for character in out)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_that_the_stream_is_off_air_is_said_with_for_how_long(
+    command: Command, store: Runs, form: tuple[str, ...]
+) -> None:
+    """At once, and not with every look."""
+    now = time.time()
+    live = {"viewers": 1, "is_live": True, "uptime_seconds": 600}
+    records = [
+        record("activity_started", now - 400, activity="on:encoder", visit=1, action="studio.encoder", inputs={}),
+        record("activity_result", now - 301, activity="on:status", visit=1, outcome="done", result=live),
+        record("activity_ended", now - 300, activity="on:encoder", visit=1, outcome="exited", reason="it died"),
+    ]
+    claim = stored(store, "owl-1", records=records, holder=this_process())
+    with meanwhile(ending(claim, "completed")):
+        said = command("watch", "owl-1", *form)
+    if form:
+        (told,) = [one for one in said.records if one["event"] == "off_air"]
+        assert told["seconds"] >= 300
+    else:
+        (line,) = [line for line in said.out.splitlines() if "off air" in line]
+        assert line.split("  ")[1].startswith("! off air for 5m0")
