@@ -291,6 +291,37 @@ Feature: Keeping the stream live
       | window manager |
       | content window |
 
+  Scenario Outline: A defect that repeats becomes a question, not a loop
+    Given the <part> is killed 8 s into on_air
+    And starting the <part> is a defect from its second start on
+    When the agent goes live
+    Then the run waits at trouble
+    And the question of trouble says "LookupError: nobody has foreseen this of <program>, 3 times in a row"
+    And the <part> was started 4 times
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | part    | program    |
+      | encoder | ffmpeg     |
+      | display | Xvfb       |
+      | sound   | pulseaudio |
+
+  Scenario Outline: A window that fails by a defect is told, and the stream goes on without it
+    Given the <part> is killed 8 s into on_air
+    And starting the <part> is a defect from its second start on
+    When the agent goes live
+    Then the run is completed
+    And it has been on air 1 times
+    And the <part> was started 4 times
+    And the operator is told "The stream goes on without <part>: "
+    And the operator is told "3 times in a row"
+
+    Examples:
+      | part           |
+      | window manager |
+      | content window |
+
   Scenario Outline: What only a person can mend is asked at once when the stream was on air
     Given the <part> is killed 8 s into on_air
     And the <part> is missing from its second start on

@@ -53,6 +53,13 @@ def fault_of(kind: str) -> str:
     return kinds().get(kind, RetakeFlowError).fault
 
 
+class LastingDefect(RetakeFlowError):
+    """The program fails by the same defect again and again."""
+
+    kind, fault = "defect", "operator"
+    hint = "`retake-flow doctor` may tell what is wrong; please report it with what RETAKE_FLOW_DEBUG=1 shows"
+
+
 class UsageError(RetakeFlowError):
     """The command was not understood."""
 

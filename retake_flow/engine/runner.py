@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from retake_flow.engine import outside, performance, undoing, word
+from retake_flow.engine.defects import Watched
 from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.macrostep import group
@@ -67,7 +68,7 @@ class Runner:
         self.over = False
         self._machine = machine
         self._catalogue = catalogue
-        self._actions = actions
+        self._actions = Watched(actions, clock)
         self._store = store
         self._clock = clock
         self._ahead = run.ahead

@@ -46,7 +46,7 @@ ENDS_WITHIN = 0.2
 FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder says that it sends
 FRAME_PACE = 1.0  # seconds between two deliveries of frames; far below the platform's idea of a stale stream
 
-Way = Literal["is missing", "gets no memory", "never becomes ready", "fails", "dies"]
+Way = Literal["is missing", "gets no memory", "has a defect", "never becomes ready", "fails", "dies"]
 
 BITRATE = 1500.0  # kbit/s that its encoder sends
 
@@ -285,6 +285,9 @@ class FakeStage:
             raise MissingProgram(f"{program.name} is not installed", hint=hint)
         if trouble is not None and trouble.way == "gets no memory":
             raise HostError(f"{program.name} gets no memory", hint=os_errors.MEMORY)
+        if trouble is not None and trouble.way == "has a defect":
+            self.started[part] += 1
+            raise LookupError(f"nobody has foreseen this of {program.name}")
         self.started[part] += 1
         self.alive.append(program)
         try:

@@ -48,6 +48,12 @@ def uninstalled(rehearsal: Rehearsal, part: str) -> None:
     rehearsal.troubles.append(Trouble(part, "is missing", times=None, skips=1))
 
 
+@given(parsers.parse("starting the {part} is a defect from its second start on"))
+def defective(rehearsal: Rehearsal, part: str) -> None:
+    """Our own program fails as nobody has foreseen."""
+    rehearsal.troubles.append(Trouble(part, "has a defect", times=None, skips=1))
+
+
 @given(parsers.parse("the encoder stalls {after:g} s into {state}"))
 def stalled(rehearsal: Rehearsal, after: float, state: str) -> None:
     """The encoder goes on without sending."""
