@@ -22,6 +22,7 @@ class Vitals:
         self._uptime: tuple[float, float] | None = None  # seconds on air, and when that was said
         self._off_since: float | None = None  # when the stream went off air, or was to go on air
         self._was_live = False
+        self._trouble = ""  # why it is off air, as far as that was told
         self._encoder: tuple[Mapping[str, Any], float] | None = None
         self._encoder_key = ""
         self._recoveries = 0
@@ -38,6 +39,7 @@ class Vitals:
     def note(self, record: Record) -> None:
         """Take a record into account."""
         at = moment(record)
+        self._blame(record)
         match record:
             case {"event": "run_ended"}:
                 self._encoder = self._uptime = self._off_since = None
@@ -59,6 +61,16 @@ class Vitals:
                 self._measured(result, at)
         self._last = at
 
+    def _blame(self, record: Record) -> None:
+        """Remember what a record says of why the stream is off air: its encoder, or what a state was to do, failed."""
+        match record:
+            case {"event": "activity_ended", "activity": place, "reason": str(why)} | {
+                "event": "error",
+                "place": place,
+                "message": str(why),
+            } if place == self._encoder_key or ":" not in place:
+                self._trouble = why
+
     def _lost(self, at: float) -> None:
         """Take it that nothing is sent any more."""
         if self._uptime is not None:
@@ -70,6 +82,7 @@ class Vitals:
             self._viewers = result["viewers"]
         if result.get("is_live") is True and "uptime_seconds" in result:
             self._uptime, self._off_since, self._was_live = (result["uptime_seconds"], at), None, True
+            self._trouble = ""
         elif result.get("is_live") is False and self._uptime is not None:
             self._uptime, self._off_since = None, at
         if all(name in result for name in _ENCODER):
@@ -82,6 +95,7 @@ class Vitals:
             data |= {"on_air": True, "uptime_seconds": round(self._uptime[0] + now - self._uptime[1])}
         elif self._off_since is not None:
             data |= {"on_air": False, "off_air_seconds": round(now - self._off_since)}
+            data |= {"trouble": self._trouble} if self._trouble else {}
         if self._encoder is not None:
             data |= {**self._encoder[0], "age_seconds": round(now - self._encoder[1], 1)}
         return {**data, "recoveries": self._recoveries} if data else {}
@@ -103,12 +117,13 @@ class Vitals:
         return None if self._off_since is None or self._uptime is not None else max(0.0, now - self._off_since)
 
     def stream(self, now: float) -> str:
-        """That the stream is off air, and for how long; "" when it is on air, or is not to be."""
+        """That the stream is off air, for how long and why; "" when it is on air, or is not to be."""
         seconds = self.off_air(now)
         if seconds is None:
             return ""
         lasting = f"{seconds:.0f} s" if seconds < 59.5 else words(seconds)
-        return f"off air for {lasting}" if self._was_live else f"not on air yet, for {lasting}"
+        said = f"off air for {lasting}" if self._was_live else f"not on air yet, for {lasting}"
+        return f"{said}: {self._trouble}" if self._trouble else said
 
     def encoder(self, now: float) -> str:
         """What the encoder sends; "" when nothing is known."""

@@ -98,11 +98,29 @@ def test_a_stream_that_was_lost_is_off_air_from_then_on(lost: Record) -> None:
     again = [record("activity_started", 110, activity=KEY, visit=2, action="studio.encoder", inputs={})]
     for more in ([], again, [*again, record("state_left", 120, state="broadcast/pushing", visit=2)]):
         vitals = Vitals.of([*journal, *more])
-        assert (vitals.on_air(142), vitals.stream(142)) == ("", "off air for 42 s")
-        assert vitals.data(142) == {"viewers": 4, "on_air": False, "off_air_seconds": 42, "recoveries": 0}
-        assert vitals.stream(400) == "off air for 5m00s"
+        why = ": x" if "reason" in lost else ""
+        assert (vitals.on_air(142), vitals.stream(142)) == ("", f"off air for 42 s{why}")
+        told = {
+            "viewers": 4,
+            "on_air": False,
+            "off_air_seconds": 42,
+            "recoveries": 0,
+            **({"trouble": "x"} if why else {}),
+        }
+        assert vitals.data(142) == told
+        assert vitals.stream(400) == f"off air for 5m00s{why}"
     back = Vitals.of([*journal, *again, result(150, {**LIVE, "uptime_seconds": 5})])
     assert (back.on_air(160), back.stream(160), back.data(160)["on_air"]) == ("15s", "", True)
+
+
+def test_why_a_stream_is_off_air_is_said_until_it_is_live() -> None:
+    """The latest of what its encoder or a state said; nothing of what is beside the stream."""
+    push = record("error", 20, place=KEY, kind="push_refused", message="the ingest refuses the push", hint="")
+    beside = record("error", 21, place="broadcast:content", kind="studio", message="no window", hint="")
+    call = record("error", 30, place="broadcast/session", kind="unavailable", message="retake.tv failed", hint="")
+    assert Vitals.of([ENCODER, push, beside]).stream(61) == "not on air yet, for 1m00s: the ingest refuses the push"
+    assert Vitals.of([ENCODER, push, call]).data(60)["trouble"] == "retake.tv failed"
+    assert "trouble" not in Vitals.of([ENCODER, push, call, result(60, LIVE)]).data(60)
 
 
 def test_what_ends_beside_the_stream_takes_it_off_nothing() -> None:
@@ -131,7 +149,7 @@ def test_a_stream_that_never_was_on_air_says_since_when_it_is_to_be() -> None:
 def test_a_stream_whose_process_died_is_off_air_since_its_last_record(lost: Record) -> None:
     """Nobody was there to write when it was lost."""
     vitals = Vitals.of([ENCODER, result(60, LIVE), result(100, SENT), lost])
-    assert vitals.stream(142) == "off air for 42 s"
+    assert vitals.stream(142).startswith("off air for 42 s")
 
 
 def test_a_run_that_has_ended_is_neither_on_air_nor_off() -> None:
