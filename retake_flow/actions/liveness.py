@@ -12,7 +12,7 @@ from retake_flow.actions.measurement import Measurement
 
 #: Seconds from the start of an encoder to the first look while the lag is unknown. Whoever does the guide literally
 #: looks just before: what that look finds, this one finds too (docs/decisions).
-GUIDE_LOOK = 3.15
+GUIDE_LOOK = 3.1
 
 
 class Push:

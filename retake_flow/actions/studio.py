@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict
+from math import inf
 from typing import Any, Final, Protocol
 
 from retake_flow.actions.access import Access
 from retake_flow.actions.family import Family
-from retake_flow.errors import InputError
+from retake_flow.errors import InputError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
 from retake_flow.redact import Secret
@@ -21,6 +22,8 @@ from retake_flow.studio.screenshot import LIMIT, Screenshot
 #: How long a display whose content is still starting may be black before it is pictured all the same, in seconds.
 PATIENCE: Final = 10.0
 _BLACK_AGAIN: Final = 0.5
+#: How long something that was seen on the display counts as being there, in seconds.
+_SEEN_FOR: Final = 30.0
 #: For how long the encoder has to be slow until that is told, in seconds.
 STRUGGLING_SECONDS: Final = 60.0
 
@@ -44,8 +47,8 @@ class Stage(Protocol):
         """An encoder that sends the display to `push_url`."""
         ...
 
-    async def screenshot(self, limit: int) -> Screenshot:
-        """Take a picture of the display, as a PNG or JPEG file of at most `limit` bytes."""
+    async def screenshot(self, limit: int, look: bool) -> Screenshot:
+        """Take a picture of the display, as a PNG or JPEG file of at most `limit` bytes; `look` whether it is black."""
         ...
 
     async def picture(self) -> Picture:
@@ -69,6 +72,7 @@ class StudioActions(Family):
         self._access = access
         self._struggling = False
         self._seen = _Seen()
+        self._visible_at = -inf
         self.tasks = {
             "studio.health": self.health,
             "studio.picture": self.picture,
@@ -84,7 +88,7 @@ class StudioActions(Family):
 
     def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """A virtual display."""
-        self._seen = _Seen()
+        self._seen, self._visible_at = _Seen(), -inf
         return self._stage.display(str(call.inputs.get("size", "1280x720")))
 
     def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:
@@ -118,16 +122,31 @@ class StudioActions(Family):
         """The same encoder, while it is known that and since when it sends."""
         async with self._access.push() as push, encoder as running:
             self._access.liveness.first_frames(push)
-            yield running
+            previewing = asyncio.create_task(self._preview(), name="preview")
+            try:
+                yield running
+            finally:
+                previewing.cancel()
+                await asyncio.gather(previewing, return_exceptions=True)
+
+    async def _preview(self) -> None:
+        """Look at the display while the stream is not live yet, so that the first thumbnail need not wait for that."""
+        latest = _now() + PATIENCE
+        with suppress(RetakeFlowError):
+            while (await self._stage.picture()).black:
+                if _now() >= latest:
+                    return
+                await asyncio.sleep(_BLACK_AGAIN)
+            self._visible_at = _now()
 
     async def thumbnail(self, call: Call) -> Completion:
         """Take a picture and upload it; while nothing can be seen wait for a while, then upload what there is."""
         limit, patience = int(call.inputs.get("limit", LIMIT)), float(call.inputs.get("patience", PATIENCE))
         latest = _now() + patience
-        shot = await self._stage.screenshot(limit)
+        shot = await self._stage.screenshot(limit, _now() - self._visible_at > _SEEN_FOR)
         while shot.black and _now() < latest:
             await asyncio.sleep(_BLACK_AGAIN)
-            shot = await self._stage.screenshot(limit)
+            shot = await self._stage.screenshot(limit, look=True)
         image = shot.path.read_bytes()
         kind = "image/jpeg" if shot.path.suffix in (".jpg", ".jpeg") else "image/png"
         uploaded = await self._access.client().update_thumbnail(image, kind)

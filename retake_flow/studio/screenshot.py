@@ -25,7 +25,7 @@ class Screenshot:
 
     Attributes:
         path: The file, a JPEG.
-        black: Whether nothing can be seen on it.
+        black: Whether nothing can be seen on it; False when nobody has looked.
     """
 
     path: Path
@@ -53,7 +53,7 @@ def smaller(folder: Path, file: str, target: str, width: int, quality: int) -> P
     )
 
 
-async def take(launcher: Launcher, display: str, folder: Path, limit: int = LIMIT) -> Screenshot:
+async def take(launcher: Launcher, display: str, folder: Path, limit: int = LIMIT, look: bool = True) -> Screenshot:
     """Take a screenshot into `folder`; the file is there as a whole or not at all.
 
     Args:
@@ -61,6 +61,7 @@ async def take(launcher: Launcher, display: str, folder: Path, limit: int = LIMI
         display: The display, such as `:99`.
         folder: Where it goes.
         limit: How large it may be, in bytes.
+        look: Whether to look if it is black, which takes longer than the picture.
 
     Raises:
         MissingProgram: scrot or ffmpeg is not installed.
@@ -71,10 +72,10 @@ async def take(launcher: Launcher, display: str, folder: Path, limit: int = LIMI
         taken = Path(work) / FILE
         await _made(launcher, specification(display, taken.parent, FILE), taken, f"screenshot of display {display}")
         taken = await within(launcher, taken, limit)
-        seen = await picture.look(launcher, picture.of_file(taken))
+        black = look and (await picture.look(launcher, picture.of_file(taken))).black
         target = folder / FILE
         os.replace(taken, target)
-    return Screenshot(target, seen.black)
+    return Screenshot(target, black)
 
 
 async def within(launcher: Launcher, taken: Path, limit: int) -> Path:

@@ -142,9 +142,9 @@ class Stage:
             finally:
                 self._encoder = None
 
-    async def screenshot(self, limit: int = LIMIT) -> Screenshot:
-        """Take a picture of the display, as a JPEG file of at most `limit` bytes."""
-        return await screenshot.take(self._launcher, self.current_display.name, self.folder.made(), limit)
+    async def screenshot(self, limit: int = LIMIT, look: bool = True) -> Screenshot:
+        """Take a picture of the display, as a JPEG file of at most `limit` bytes; `look` whether it is black."""
+        return await screenshot.take(self._launcher, self.current_display.name, self.folder.made(), limit, look)
 
     async def picture(self) -> Picture:
         """Look at the display."""

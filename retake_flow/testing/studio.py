@@ -179,13 +179,13 @@ class FakeStage:
                 await asyncio.sleep(FIRST_FRAMES)
                 yield program
 
-    async def screenshot(self, limit: int) -> Screenshot:
+    async def screenshot(self, limit: int, look: bool = True) -> Screenshot:
         """A picture of the display, black until there is a window on it."""
         self._shown()
         async with self._run("screenshot", {}):
             picture = self._folder / "screenshot.png"
             picture.write_bytes(_PNG)
-            return Screenshot(picture, self._dark)
+            return Screenshot(picture, look and self._dark)
 
     async def picture(self) -> Picture:
         """What can be seen on the display: something else each time, unless it is black or frozen."""

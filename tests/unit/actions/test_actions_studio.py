@@ -65,7 +65,7 @@ def test_a_thumbnail_is_sent_as_what_it_is(play, owl, tmp_path, name, media_type
         picture = tmp_path / name
         picture.write_bytes(content)
 
-        async def screenshot(limit):
+        async def screenshot(limit, look):
             return Screenshot(picture, black=False)
 
         s.stage.screenshot = screenshot
@@ -125,13 +125,41 @@ def test_a_black_picture_is_not_uploaded_while_the_content_starts(play, owl, sta
     assert (sent_black, sent) == (black, 1)
 
 
+@pytest.mark.parametrize(
+    ("shows_after", "waits", "looked"), [(0.0, 3.0, False), (2.0, 4.0, False), (0.0, 45.0, True), (9.0, 1.0, True)]
+)
+def test_a_display_that_was_seen_a_moment_ago_is_not_looked_at_again(play, owl, shows_after, waits, looked):
+    """It is looked at while the stream is not live yet, so that its first thumbnail is there at once."""
+
+    async def scene(s):
+        looks, take = [], s.stage.screenshot
+
+        async def screenshot(limit, look):
+            looks.append(look)
+            return await take(limit, look)
+
+        s.stage.screenshot = screenshot
+        key = await s.perform("retake.stream_key")
+        await s.perform("retake.start_stream")
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(s.performer.serve(call("studio.display", size="640x360")))
+            await stack.enter_async_context(s.performer.serve(call("studio.encoder", to=dict(key.value))))
+            await asyncio.sleep(shows_after)
+            await stack.enter_async_context(s.performer.serve(call("studio.content")))
+            await asyncio.sleep(waits - shows_after if waits > shows_after else 0.0)
+            return looks, (await s.performer.perform(call("studio.thumbnail"))).value["black"]
+
+    looks, black = play(scene, saved=owl)
+    assert (looks[0], black) == (looked, False)
+
+
 def test_how_large_a_picture_may_be_is_said_to_the_studio(play, owl):
     """The limit of the flow is the one that the picture is made for; there is one without a word."""
 
     async def scene(s):
         limits = []
 
-        async def screenshot(limit):
+        async def screenshot(limit, look):
             limits.append(limit)
             return await type(s.stage).screenshot(s.stage, limit)
 
