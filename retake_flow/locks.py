@@ -24,22 +24,22 @@ class Lock:
 
     Args:
         path: What is there already.
-        alone: Whether nobody else may hold it meanwhile. Otherwise only whoever removes it is waited for.
+        wait: Whether to wait for whoever holds it, such as one who is about to remove it.
 
     Attributes:
         works: Whether the file system knows locks.
 
     Raises:
-        BlockingIOError: Another process holds what is to be held alone.
+        BlockingIOError: Another process holds it, and is not waited for.
         OSError: It is not there any more, or it is a link.
     """
 
-    def __init__(self, path: Path, *, alone: bool = False) -> None:
+    def __init__(self, path: Path, *, wait: bool = False) -> None:
         self.path = path
         self.works = True
         self._handle = _opened(path)
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             self.release()
             raise
@@ -50,17 +50,17 @@ class Lock:
             raise FileNotFoundError(f"{path} was removed meanwhile")
 
     @classmethod
-    def on_new(cls, path: Path, *, alone: bool = False) -> Self:
+    def on_new(cls, path: Path) -> Self:
         """A lock on a file, which is made for its owner alone when it is missing.
 
         Raises:
-            BlockingIOError: Another process holds what is to be held alone.
+            BlockingIOError: Another process holds it.
             OSError: It cannot be made.
         """
         while True:
             os.close(os.open(path, os.O_CREAT | _SAFELY, 0o600))
             with suppress(FileNotFoundError):  # whoever held it has removed it just now
-                return cls(path, alone=alone)
+                return cls(path)
 
     @property
     def intact(self) -> bool:
@@ -80,7 +80,7 @@ class Lock:
 def is_held(path: Path) -> bool:
     """Whether a process holds a file or folder, as far as one can know; nobody holds what is not there."""
     try:
-        with _sole(path):
+        with _locked(path, fcntl.LOCK_SH):  # shared, so that those who look see the holder, and not each other
             return False
     except FileNotFoundError:
         return False
@@ -92,7 +92,7 @@ def remove_abandoned(paths: Iterable[Path]) -> None:
     """Remove this user's files and folders that no process holds."""
     for path in paths:
         # Held until it is gone: whoever would hold it in between finds that it is not in its place.
-        with suppress(OSError), _sole(path):
+        with suppress(OSError), _locked(path, fcntl.LOCK_EX):
             if path.lstat().st_uid != os.getuid():
                 continue
             if path.is_dir():
@@ -102,10 +102,10 @@ def remove_abandoned(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def _sole(path: Path) -> Iterator[None]:
+def _locked(path: Path, kind: int) -> Iterator[None]:
     handle = _opened(path)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)

@@ -145,7 +145,7 @@ def _claimed(number: int) -> Iterator[bool]:
     """
     file = FOLDER / _claim(number)
     try:
-        lock = Lock.on_new(file, alone=True)
+        lock = Lock.on_new(file)
     except OSError:
         yield False
         return

@@ -61,7 +61,7 @@ class WorkFolder:
         """The lock on the folder, which is made when it is missing; None when it was removed in between."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
-            lock = Lock(self.path)
+            lock = Lock(self.path, wait=True)
             if self.path.stat().st_uid == os.getuid():
                 return lock
             lock.release()

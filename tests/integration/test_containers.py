@@ -15,6 +15,7 @@ from flow_processes import Home, Running, at_home, command, waited
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
 
 _CONTAINED = ("unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc")
+ON_AIR = "broadcast/pushing/on_air"
 RESTING = """
 flow: resting
 version: 1
@@ -36,8 +37,15 @@ def home(tmp_path: Path) -> Iterator[Home]:
 def contained(home: Home, *hostname: str) -> Running:
     """A run of the flow in a PID namespace of its own, and with another host name where one is given."""
     inside = ["sh", "-c", 'hostname "$0"; exec "$@"', *hostname] if hostname else []
+    running = started(home, *inside, *command("run", str(home.folder / "resting.yaml"), "--json"))
+    running.until("state_entered", state="here")
+    return running
+
+
+def started(home: Home, *arguments: str) -> Running:
+    """A command in a PID namespace of its own, which prints records."""
     process = subprocess.Popen(
-        [*_CONTAINED, *inside, *command("run", str(home.folder / "resting.yaml"), "--json")],
+        [*_CONTAINED, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -45,7 +53,6 @@ def contained(home: Home, *hostname: str) -> Running:
         env=home.environment,
     )
     home.started.append(Running(process))
-    home.started[-1].until("state_entered", state="here")
     return home.started[-1]
 
 
@@ -83,3 +90,29 @@ def test_a_run_that_ends_in_order_leaves_no_lock(home: Home) -> None:
     outside.process.send_signal(signal.SIGTERM)
     outside.finish()
     assert not list(home.state.glob("runs.sqlite-holders/*"))
+
+
+@pytest.mark.real
+def test_a_stream_is_left_alone_by_a_stream_in_another_container(tmp_path: Path) -> None:
+    """Both share /tmp: each has its folder, display and sound, and neither loses anything when the other ends."""
+    with at_home(tmp_path / "one") as one, at_home(tmp_path / "two") as two:
+        first = one.start("run", "go-live.yaml", "--rehearse", "--folder", str(one.folder / "rehearsal"))
+        first.on_air()
+        rehearsed = command("run", "go-live.yaml", "--rehearse", "--folder", str(two.folder / "rehearsal"), "--json")
+        second = started(two, *rehearsed)
+        second.on_air()
+        displays = {
+            ready["value"]["display"]
+            for running in (first, second)
+            for ready in [running.until("activity_ready", activity="broadcast:display")]
+        }
+        assert len(displays) == 2
+        one.call("stop", first.run)
+        first.finish()
+        second.until("activity_result", activity="broadcast/pushing/on_air:encoding")
+        two.call("stop", second.run)
+        second.finish()
+        for running in (first, second):
+            visits = [record["visit"] for record in running.records if record.get("state") == ON_AIR]
+            assert set(visits) == {1}
+            assert not [record for record in running.records if record["event"] == "activity_failed"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from retake_flow.locks import Lock, is_held, remove_abandoned
+from retake_flow.locks import Lock, _locked, is_held, remove_abandoned
 
 _HOLDER = """
 import sys
@@ -68,13 +70,23 @@ def test_what_we_hold_we_do_not_remove(place: Path) -> None:
     assert not place.exists()
 
 
-def test_what_is_held_alone_is_held_once(place: Path) -> None:
-    """The second is told, and can have it afterwards."""
-    first = Lock(place, alone=True)
-    with pytest.raises(BlockingIOError):
-        Lock(place, alone=True)
-    first.release()
-    Lock(place, alone=True).release()
+def test_what_is_held_is_held_once(place: Path) -> None:
+    """The second is told, or waits, and can have it afterwards."""
+    with holder(place) as process:
+        with pytest.raises(BlockingIOError):
+            Lock(place)
+        process.kill()
+        Lock(place, wait=True).release()
+
+
+def test_those_who_look_do_not_see_each_other(place: Path) -> None:
+    """Many who watch a dead process all see that it is dead."""
+    with _locked(place, fcntl.LOCK_SH):
+        assert not is_held(place)
+        lock = threading.Thread(target=lambda: Lock(place, wait=True).release())
+        lock.start()
+    lock.join(60)
+    assert not is_held(place)
 
 
 def test_a_child_does_not_inherit_what_we_hold(place: Path) -> None:

@@ -56,7 +56,7 @@ class SqlRuns:
         self._database = database
         self._alive = alive
         self._locks = locks
-        self._held: list[Lock] = []
+        self._held: dict[Holder, tuple[Lock | None, set[str]]] = {}
         self._now = now
 
     def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> SqlClaim:
@@ -98,12 +98,15 @@ class SqlRuns:
         return self._claim(run, epoch + 1, holder)
 
     def _claim(self, run: str, epoch: int, holder: Holder) -> SqlClaim:
-        lock = holders.lock(self._locks, holder)
-        self._held += [lock] if lock else []
+        if holder not in self._held:
+            self._held[holder] = holders.lock(self._locks, holder), set()
+        lock, runs = self._held[holder]
+        runs.add(run)
 
         def released() -> None:
-            if lock in self._held:
-                self._held.remove(lock)
+            runs.discard(run)
+            if lock is not None and not runs:
+                self._held.pop(holder, None)
                 lock.release()
                 holders.forget(self._locks, holder)
 
@@ -196,5 +199,7 @@ class SqlRuns:
     def close(self) -> None:
         """Let go of all connections and locks, also of those of claims, which are not released."""
         while self._held:
-            self._held.pop().release()
+            _, (lock, _) = self._held.popitem()
+            if lock is not None:
+                lock.release()
         self._database.close()

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from store_samples import a_run
 
+from retake_flow.locks import is_held
 from retake_flow.ports.runs import Holder
 from retake_flow.store import holders
 from retake_flow.store.holders import alive, this_process
@@ -166,6 +167,19 @@ def test_a_claim_has_a_lock_until_it_is_released(tmp_path: Path) -> None:
         assert list(locks.iterdir()) == []
         runs.claim(a_run().id, Holder("elsewhere", 1, 1.0)).release()
         assert list(locks.iterdir()) == []
+
+
+def test_a_process_that_drives_several_runs_has_its_lock_until_the_last(tmp_path: Path) -> None:
+    """As by `resume --all`; who looks from elsewhere sees it alive all the time, and dead when the store was closed."""
+    locks = tmp_path / "runs.sqlite-holders"
+    with closing(open_runs(tmp_path / "runs.sqlite")) as runs:
+        claims = [
+            runs.create(a_run(name), agent="", flow_file="", flow_text="", holder=this_process()) for name in "abc"
+        ]
+        for claim in claims[:2]:
+            claim.release()
+            assert is_held(holders._lock_file(locks, this_process()))
+    assert not alive(this_process(), locks)
 
 
 def test_where_no_lock_can_be_made_process_ids_tell(tmp_path: Path) -> None:
