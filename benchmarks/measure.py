@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 
 def alternating(works: Sequence[Callable[[], float]], rounds: int) -> list[float]:
@@ -18,12 +21,20 @@ def alternating(works: Sequence[Callable[[], float]], rounds: int) -> list[float
     return [statistics.median(measured) for measured in figures]
 
 
-def seconds_of(command: Sequence[str]) -> Callable[[], float]:
+@contextmanager
+def installed() -> Iterator[dict[str, str]]:
+    """The environment of programs that keep their bytecode, as installed ones do; this tree stays without any."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        yield {**kept, "PYTHONPYCACHEPREFIX": folder}
+
+
+def seconds_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Callable[[], float]:
     """Measures a command as a whole process."""
 
     def measure() -> float:
         begun = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         return time.perf_counter() - begun
 
     return measure

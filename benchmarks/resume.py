@@ -7,7 +7,6 @@ goes on. Nobody listens where it asks; the clock has stopped by then.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -15,16 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from measure import alternating, seconds_of, show
+from measure import alternating, installed, seconds_of, show
 
 _ROUNDS = 15
 _DIES_AT = "4+"  # guide, credentials, and then the question whether the agent is verified
 
 
-def dead_run(home: Path) -> dict[str, str]:
+def dead_run(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
     """Make a run whose process has died; gives the environment in which it can be resumed."""
     with socket.socket() as listener:  # a port at which nobody listens, once it is closed
         listener.bind(("127.0.0.1", 0))
@@ -32,7 +31,7 @@ def dead_run(home: Path) -> dict[str, str]:
     credentials = home / "credentials.json"
     credentials.touch(0o600)
     credentials.write_text(json.dumps({"access_token": "rtk_bench", "agent_name": "owl", "issued_by": platform}))
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
+    kept = {key: value for key, value in inherited.items() if not key.startswith(("RETAKE_", "XDG_"))}
     settings = {"HOME": str(home), "RETAKE_FLOW_STATE": str(home / "state"), "RETAKE_API_URL": platform}
     environment = {**kept, **settings, "RETAKE_CREDENTIALS": str(credentials)}
     done = subprocess.run(
@@ -72,12 +71,12 @@ def _program() -> list[str]:
 
 def main() -> None:
     """Measure and print; on the disk of the current folder, since /tmp may be none."""
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with tempfile.TemporaryDirectory(dir=".") as name, installed() as inherited:
         home = Path(name).absolute()
-        environment = dead_run(home)
+        environment = dead_run(home, inherited)
         bare, resumed, acted = alternating(
             [
-                seconds_of([sys.executable, "-c", "pass"]),
+                seconds_of([sys.executable, "-c", "pass"], environment),
                 until("run_resumed", home, environment),
                 until("action_started", home, environment),
             ],

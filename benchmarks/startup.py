@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import alternating, seconds_of, show
+from measure import alternating, installed, seconds_of, show
 
 _ROUNDS = 21
 
@@ -18,18 +18,20 @@ _ROUNDS = 21
 def main() -> None:
     """Measure and print."""
     program = shutil.which("retake-flow", path=str(Path(sys.executable).parent)) or "retake-flow"
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as cache, installed() as environment:
+        environment["RETAKE_FLOW_CACHE"] = cache
+        check = seconds_of([program, "check", "go-live.yaml"], environment)
 
         def cold() -> float:
             shutil.rmtree(cache, ignore_errors=True)
-            return seconds_of(["env", f"RETAKE_FLOW_CACHE={cache}", program, "check", "go-live.yaml"])()
+            return check()
 
         bare, usage, first, again = alternating(
             [
-                seconds_of([sys.executable, "-c", "pass"]),
-                seconds_of([program, "--help"]),
+                seconds_of([sys.executable, "-c", "pass"], environment),
+                seconds_of([program, "--help"], environment),
                 cold,
-                seconds_of(["env", f"RETAKE_FLOW_CACHE={cache}", program, "check", "go-live.yaml"]),
+                check,
             ],
             _ROUNDS,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -102,6 +101,8 @@ def is_loopback(host: str | None) -> bool:
     """Whether a host name means this machine and nothing else."""
     if host == "localhost":
         return True
+    from ipaddress import ip_address
+
     try:
         return ip_address(host or "").is_loopback
     except ValueError:

@@ -20,7 +20,8 @@ from retake_flow.errors import InputError, NoSession, NotFound, PlatformError, R
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.ports.responders import Answer, Batch, OpenResponder, Responder
-from retake_flow.responders.greeter import GREETINGS, Greeter
+from retake_flow.responders.forms import GREETINGS
+from retake_flow.responders.greeter import Greeter
 
 _QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
 _PATIENCE = 0.25  # seconds that reading waits for a responder; one that thinks for longer wakes us when it is done

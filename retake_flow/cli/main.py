@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from retake_flow import __version__
-from retake_flow.cli import terminal
+from retake_flow.cli import garbage, terminal
 
 EPILOG = """\
 exit codes:
@@ -128,5 +128,8 @@ def _unforeseen(error: Exception, *, as_json: bool) -> int:
 
 def entry() -> NoReturn:
     """The console script."""
+    garbage.postpone()
     terminal.settle()
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    garbage.settle()  # what goes with the process need not be searched
+    sys.exit(code)

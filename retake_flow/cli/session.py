@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retake_flow.cli import printable, terminal
+from retake_flow.cli import garbage, printable, terminal
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.prompt import Prompter
 from retake_flow.cli.views import View
@@ -188,6 +188,7 @@ class Session:
                 runner.stop(driving.stop)
             beside = [each for each in (prompter, driving.soak) if each is not None]
             attending = [asyncio.create_task(each.attend(runner)) for each in beside]
+            garbage.settle()
             try:
                 ended = await runner.drive()
             finally:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ class Verdicts:
 
     def __init__(self, cache_folder: Path) -> None:
         self._folder = cache_folder / "checked"
+        self._file = cache(lambda content: self._folder / _key(content))
 
     def known_good(self, content: bytes, file: str = "") -> bool:
         """Whether this text, with the sub-flows that it has as a file there, was checked by this program and was good.
@@ -34,7 +36,7 @@ class Verdicts:
             file: Its file, beside which sub-flows are sought.
         """
         try:
-            uses = json.loads((self._folder / _key(content)).read_text(encoding="utf-8") or "[]")
+            uses = json.loads(self._file(content).read_text(encoding="utf-8") or "[]")
             return all(_same(file, (*names, name), digest) for names, name, digest in uses)
         except (OSError, ValueError, TypeError):
             return False
@@ -46,7 +48,7 @@ class Verdicts:
             known = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
             for old in known[:-_MOST]:
                 old.unlink(missing_ok=True)
-            (self._folder / _key(content)).write_text(json.dumps(list(uses)), encoding="utf-8")
+            self._file(content).write_text(json.dumps(list(uses)), encoding="utf-8")
         except OSError:
             return
 

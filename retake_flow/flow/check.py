@@ -34,7 +34,7 @@ def _found(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
 
 
 def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Iterator[Problem]:
-    moves, declarations = Moves(flow, catalogue), Declarations(flow, catalogue)
+    moves, declarations = Moves.shared(flow, catalogue), Declarations(flow, catalogue)
     whole = all(path in flow.states for path in (flow.initial, *(s.initial for s in flow.states.values() if s.initial)))
     misnamed = list(names.problems(flow, declarations))
     yield from misnamed

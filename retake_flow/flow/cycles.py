@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from retake_flow.flow.mentions import mentions
@@ -20,8 +21,12 @@ _Taken = tuple[Move, Route]
 def problems(flow: Flow, moves: Moves) -> Iterator[Problem]:
     """The cycles that nothing that happens on the way could break; guards that cannot change may hold."""
     edges = _eventless(flow, moves)
-    if not edges:
-        return
+    try:
+        TopologicalSorter(_targets(edges)).prepare()
+    except CycleError:
+        pass
+    else:
+        return  # the rule, and to import networkx would take longer than the rest of the check
     import networkx
 
     graph: networkx.DiGraph[str] = networkx.DiGraph(sorted(edges))
@@ -35,6 +40,13 @@ def problems(flow: Flow, moves: Moves) -> Iterator[Problem]:
         cycle = _cycle(graph.subgraph(component))
         if cycle:
             yield _problem(cycle, edges)
+
+
+def _targets(edges: Iterable[_Edge]) -> dict[str, list[str]]:
+    targets: dict[str, list[str]] = {}
+    for source, target in edges:
+        targets.setdefault(source, []).append(target)
+    return targets
 
 
 def _eventless(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:

@@ -7,7 +7,7 @@ sandbox in which it is evaluated (`sandbox`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import TemplateError, UndefinedError, nodes
@@ -142,16 +142,25 @@ def render(value: Any, names: Mapping[str, Any]) -> Any:
     return value
 
 
-def templates(value: Any) -> Iterator[Expression]:
+def templates(value: Any) -> list[Expression]:
     """Every expression within plain data."""
+    found: list[Expression] = []
+    if value:
+        _find(value, found)
+    return found
+
+
+def _find(value: Any, found: list[Expression]) -> None:
+    if value is None or isinstance(value, str | int):
+        return
     if isinstance(value, Expression):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from templates(item)
+        found.append(value)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from templates(item)
+            _find(item, found)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            _find(item, found)
 
 
 def _missing(said: str) -> str:

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.overlay import EXTENDS, laid
 from retake_flow.flow.problems import Problem
-from retake_flow.flow.source import Source, decode, parse
+from retake_flow.flow.source import EXTENDS, Source, decode, parse
 from retake_flow.flow.sources import Find, Sources
 from retake_flow.redact import Secret
 
@@ -106,6 +105,8 @@ class Files:
         base = self._read(found, (*chain, found))
         if base is None or not isinstance(base.data, dict) or not base.data:
             return nothing
+        from retake_flow.flow.overlay import laid
+
         source = laid(over, base)
         self.problems += source.problems
         return source

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 _Check = Callable[[Any], bool]
@@ -21,27 +22,39 @@ class Unsure(Exception):
     """The schema holds what is not known here, or is none."""
 
 
+def checker(schema: Mapping[str, Any]) -> _Check:
+    """What says whether data surely fits a schema; when not, jsonschema has the word."""
+    compiler = _Compiler(schema)
+    check = compiler.later(schema)
+
+    def surely(data: Any) -> bool:
+        try:
+            return check(data)
+        except Unsure:
+            return False
+
+    return surely
+
+
 def fits(schema: Mapping[str, Any], data: Any) -> bool:
-    """Whether data surely fits a schema; when not, jsonschema has the word."""
-    try:
-        return _Compiler(schema).compiled(schema)(data)
-    except Unsure:
-        return False
+    """Whether data surely fits a schema that is asked about once."""
+    return checker(schema)(data)
 
 
 def sound(schema: Mapping[str, Any]) -> bool:
     """Whether a schema surely is one."""
     try:
-        _Compiler(schema).compiled(schema)
+        _Compiler(schema, eager=True).compiled(schema)
     except Unsure:
         return False
     return True
 
 
 class _Compiler:
-    """Makes checks of the pieces of one schema."""
+    """Makes checks of the pieces of one schema; those behind a condition or a reference when they are first needed."""
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Mapping[str, Any], *, eager: bool = False) -> None:
+        self._eager = eager
         self._defs: Mapping[str, Any] = root.get("$defs", {})
         self._made: dict[str, _Check] = {}
 
@@ -55,6 +68,13 @@ class _Compiler:
             raise Unsure
         checks = list(self._checks(schema))
         return lambda data: all(check(data) for check in checks)
+
+    def later(self, schema: Any) -> _Check:
+        """The same, made at once only where all is to be made."""
+        if self._eager:
+            return self.compiled(schema)
+        made = cache(lambda: self.compiled(schema))
+        return lambda data: made()(data)
 
     def _checks(self, schema: Mapping[str, Any]) -> Iterator[_Check]:
         for key, value in schema.items():
@@ -75,7 +95,7 @@ class _Compiler:
             raise Unsure(where)
         if name not in self._made:
             self._made[name] = lambda data: self._made[name](data)  # until it is made: a piece may hold itself
-            self._made[name] = self.compiled(self._defs[name])
+            self._made[name] = self.later(self._defs[name])
         return lambda data: self._made[name](data)
 
     def _properties(self, value: Any) -> _Check:
@@ -110,9 +130,8 @@ class _Compiler:
         return lambda data: not check(data)
 
     def _branches(self, condition: Any, schema: Mapping[str, Any]) -> _Check:
-        holds, then, otherwise = (
-            self.compiled(piece) for piece in (condition, schema.get("then", {}), schema.get("else", {}))
-        )
+        holds = self.compiled(condition)
+        then, otherwise = (self.later(schema.get(key, {})) for key in ("then", "else"))
         return lambda data: then(data) if holds(data) else otherwise(data)
 
 

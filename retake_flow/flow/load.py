@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from retake_flow.errors import StoreError
 from retake_flow.flow.builder import Builder
 from retake_flow.flow.files import Files
-from retake_flow.flow.fit import fits
+from retake_flow.flow.fit import checker
 from retake_flow.flow.inputs import flaws, placed
 from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
 from retake_flow.flow.problems import Position, Problem, Problems
@@ -220,9 +220,7 @@ class _Reading:
             return {}, frozenset()
         if self._known_good:
             return source.data, frozenset()
-        from retake_flow.flow import schema
-
-        if fits(schema.schema(), source.data):
+        if _flow_fits()(source.data):
             self._problems += flaws(source.data, source)
             return source.data, frozenset()
         # Imported here: the schema's validator is slow to import, and most flows fit.
@@ -275,3 +273,11 @@ class _Reading:
 def _state_of(path: Path) -> str:
     names = [str(path[i + 1]) for i in range(0, len(path) - 1, 2) if path[i] == "states"]
     return SEPARATOR.join(names)
+
+
+@cache
+def _flow_fits() -> Callable[[Any], bool]:
+    """What says whether a file fits the schema of flows: made once for a flow and its sub-flows."""
+    from retake_flow.flow import schema
+
+    return checker(schema.schema())

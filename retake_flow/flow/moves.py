@@ -71,6 +71,7 @@ class Moves:
         self.flow = flow
         self._catalogue = catalogue
         self._known: dict[str, tuple[Move, ...]] = {}
+        self._distinct: dict[str, tuple[Move, ...]] = {}
         self._patterns = frozenset(pattern for state in flow.states.values() for pattern in state.routes)
         # Much the same is asked of every state in a composite.
         self._pattern = cache(self._longest)
@@ -80,6 +81,13 @@ class Moves:
         self._from = cache(self._around)
         self._own = cache(lambda path: tuple(self.own(flow.states[path])))
         self._beside = cache(lambda path: tuple(chain(*map(self.of_activity, flow.states[path].activities.values()))))
+
+    @classmethod
+    def shared(cls, flow: Flow, catalogue: Catalogue) -> Moves:
+        """The moves of a flow; while it is the last that was asked about, those that are known already."""
+        if not _last or _last[0].flow is not flow or _last[0]._catalogue is not catalogue:
+            _last[:] = [cls(flow, catalogue)]
+        return _last[0]
 
     def start(self) -> Move:
         """How a run begins."""
@@ -91,8 +99,13 @@ class Moves:
             self._known[active] = tuple(self._moves(active))
         return self._known[active]
 
-    def distinct(self, active: str) -> Iterator[Move]:
+    def distinct(self, active: str) -> tuple[Move, ...]:
         """The same, but of the errors of one place that go the same way only the first, unless a guard looks at it."""
+        if active not in self._distinct:
+            self._distinct[active] = tuple(self._differing(active))
+        return self._distinct[active]
+
+    def _differing(self, active: str) -> Iterator[Move]:
         seen: set[tuple[object, ...]] = set()
         for occurrence in self._occurring(active):
             error = self._error(occurrence)
@@ -269,6 +282,10 @@ class Moves:
             for path, inside in self.flow.states.items():
                 if not inside.children and inside.kind != "history" and path.startswith(state.parent + SEPARATOR):
                     yield {state.parent: path}
+
+
+#: Rules, routes and names are checked one after the other, on the same moves.
+_last: list[Moves] = []
 
 
 def guards(move: Move) -> tuple[Expression, ...]:

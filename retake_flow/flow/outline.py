@@ -179,7 +179,7 @@ def _shadowed(flow: Flow, moves: Moves, dead: dict[int, Route]) -> Iterator[Prob
     """
     yield from _listed_later(flow.states.values(), dead)
     leaves = [state for state in flow.states.values() if not state.children and state.kind != "history"]
-    taken = {id(move.route) for state in leaves for move in moves.of(state.path)}
+    taken = {id(move.route) for state in leaves for move in moves.distinct(state.path)}
     for state in flow.states.values():
         passing = any(route.when is None for around in flow.around(state.path) for route in around.always)
         for routes in (state.always, *state.routes.values()):

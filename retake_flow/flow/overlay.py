@@ -10,12 +10,11 @@ from typing import Any
 
 from retake_flow.flow.insertion import insert
 from retake_flow.flow.problems import Position, Problem, did_you_mean
-from retake_flow.flow.source import Path, Source
+from retake_flow.flow.source import EXTENDS, Path, Source
 from retake_flow.flow.targets import SEPARATOR, joined, path_of, states, targets
 from retake_flow.flow.tree import Node, plain, planted, source_of
 from retake_flow.flow.vocabulary import KINDS
 
-EXTENDS = "extends"
 #: What of a base's state goes away when the overlay makes it one of another kind.
 _OF_KIND = {
     "do": ("with", "needs", "retry", "poll", "undo", "on_crash"),

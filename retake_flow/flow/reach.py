@@ -53,7 +53,7 @@ def _leads(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str
         path = pending.popleft()
         if path in found:
             continue
-        found[path] = {move.target for move in moves.of(path) if move.target}
+        found[path] = {move.target for move in moves.distinct(path) if move.target}
         for around in flow.around(path) if astray else ():
             found[path].update(entered(flow, route.to, "", {})[-1] for route in astray.get(around.path, ()))
         pending.extend(sorted(found[path] - found.keys()))

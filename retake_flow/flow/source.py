@@ -16,6 +16,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from retake_flow.flow.problems import Position, Problem
 
 Path = tuple[str | int, ...]
+#: The key with which a file says which flow it changes.
+EXTENDS = "extends"
 _LARGEST = 1_000_000  # characters
 _MOST_NODES = 50_000  # aliases can make a small text explode
 _DEEPEST = 100

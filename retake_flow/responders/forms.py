@@ -13,6 +13,13 @@ KINDS: Final = ("greeter", "command", "http", "openai", "module")
 #: Those that are not ours: what they do is not known beforehand.
 OUTSIDE: Final = KINDS[1:]
 THINKS: Final = 20.0  # seconds
+#: How the greeter welcomes newcomers by default.
+GREETINGS: Final = (
+    "Welcome, {names}! Good to have you here.",
+    "Hello {names}, glad that you found the way.",
+    "Good to see you, {names}! Ask me anything.",
+    "Hi {names}! Make yourself at home.",
+)
 
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1}
 _TEXTS: Final[Schema] = {"type": "array", "items": _TEXT, "minItems": 1}

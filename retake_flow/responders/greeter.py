@@ -9,13 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from retake_flow.ports.responders import Answer, Batch, Message
+from retake_flow.responders.forms import GREETINGS
 
-GREETINGS = (
-    "Welcome, {names}! Good to have you here.",
-    "Hello {names}, glad that you found the way.",
-    "Good to see you, {names}! Ask me anything.",
-    "Hi {names}! Make yourself at home.",
-)
 THANKS = (
     "Thank you for the {amount}, {name}!",
     "{name} gave {amount}: thank you, that keeps this going.",

@@ -9,8 +9,7 @@ from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, T
 from retake_flow.flow.catalogue import ActionSpec, Idempotency
 from retake_flow.flow.duration import PATTERN
 from retake_flow.flow.forms import Schema, mapping_of
-from retake_flow.responders.forms import RESPONDER
-from retake_flow.responders.greeter import GREETINGS
+from retake_flow.responders.forms import GREETINGS, RESPONDER
 
 _SILENCE: Final = mapping_of(
     "What is said when nobody has said anything for long: the next message of the list, none of them twice in a "

@@ -63,7 +63,7 @@ def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tu
         rule_sets: The rules.
     """
     rules = [rule for each in rule_sets for rule in each.rules if _concerns(flow, rule)]
-    moves = Moves(flow, catalogue)
+    moves = Moves.shared(flow, catalogue)
     facts = Facts(flow, catalogue, Words(rules))
     reader = Reader(flow, moves, catalogue)
     plain = Ways(flow, moves, facts)

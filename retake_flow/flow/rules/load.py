@@ -263,7 +263,7 @@ class _Reading:
     def _event(self, name: str, at: Path) -> None:
         known = set(OUTSIDE)
         if self._flow is not None:
-            moves = Moves(self._flow, self._catalogue)
+            moves = Moves.shared(self._flow, self._catalogue)
             leaves = (state for state in self._flow.states.values() if not state.children and state.kind != "history")
             known |= {move.occurrence.name for state in leaves for move in moves.of(state.path)} - {""}
         if not any(matches(name, event) for event in known):

@@ -9,7 +9,8 @@ import pytest
 
 from retake_flow.ports.responders import Answer, Batch, Message
 from retake_flow.responders import greeter
-from retake_flow.responders.greeter import GREETINGS, THANKS, Greeter
+from retake_flow.responders.forms import GREETINGS
+from retake_flow.responders.greeter import THANKS, Greeter
 
 
 def wrote(name: str, *, newcomer: bool = True, **more: Any) -> Message:

@@ -1,0 +1,43 @@
+"""What a command does not wait for when it starts."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from retake_flow.cli import garbage
+
+IMPORTED = """
+import json, sys
+from retake_flow.cli.main import main
+code = main(["check", "go-live.yaml"])
+print(json.dumps([code, *sys.modules]))
+"""
+
+
+def test_a_first_check_imports_nothing_that_a_good_flow_does_not_need(tmp_path: Path) -> None:
+    """Graph algorithms, the validator with its words, the store and the network are for others."""
+    environment = {**os.environ, "RETAKE_FLOW_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", IMPORTED], env=environment, capture_output=True, text=True, check=True)
+    code, *imported = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0
+    assert {"networkx", "jsonschema", "sqlalchemy", "httpx", "rich", "difflib"}.isdisjoint(imported)
+    assert "retake_flow.flow.overlay" not in imported
+
+
+def test_garbage_is_collected_as_usual_once_a_run_is_driven() -> None:
+    """While a command starts it is postponed; what is there then is never searched again."""
+    before = gc.get_threshold()
+    try:
+        garbage.postpone()
+        assert gc.get_threshold()[0] > 100_000
+        garbage.settle()
+        assert gc.get_threshold() == before
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
