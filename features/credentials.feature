@@ -12,6 +12,23 @@ Feature: Credentials
     And the reason says "chmod 600"
     And the token was not sent at all
 
+  Scenario: Credentials that a group can read are refused with the ways out
+    Given its credentials file has mode 440
+    When the agent goes live
+    Then the run is failed
+    And the reason says "mode 0440"
+    And the reason says "chmod 600"
+    And the reason says "RETAKE_ACCESS_TOKEN"
+    And the token was not sent at all
+
+  Scenario: The environment's token does without a file that is refused
+    Given its credentials file has mode 440
+    And the environment holds the token rtk_rehearsed_night_owl
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And the operator is told "the token of RETAKE_ACCESS_TOKEN is used without it"
+
   Scenario: Credentials that are not JSON are left alone
     Given its credentials file holds
       """
