@@ -324,6 +324,12 @@ class Unreachable(PlatformError):
     kind, fault = "unreachable", "network"
 
 
+class Blocked(Unreachable):
+    """Something between this machine and retake.tv refuses the connection."""
+
+    kind, fault = "blocked", "operator"
+
+
 # --- the studio ---------------------------------------------------------------------------------------------
 
 

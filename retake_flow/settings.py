@@ -14,6 +14,7 @@ from retake_flow.redact import Secret
 RETAKE = "https://retake.tv"
 MOLTBOOK = "https://www.moltbook.com"
 API_PATH = "/api/v1"
+_LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
 # Under no folder, so that what is tried there fails as it does in any place that cannot be written.
 _NOWHERE = Path("/dev/null/no-home")
 
@@ -227,3 +228,18 @@ def variables() -> Mapping[str, str]:
 def inherited() -> dict[str, str]:
     """The environment that programs we start inherit."""
     return dict(os.environ)
+
+
+def equip_libraries() -> None:
+    """Have libraries that read the environment themselves take the ways that we take.
+
+    This machine is reached without a proxy, and what `SSL_CERT_FILE` names is also known to requests.
+    """
+    env = os.environ
+    if any(name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for name in env):
+        name = "NO_PROXY" if "NO_PROXY" in env and "no_proxy" not in env else "no_proxy"
+        spared = [each for each in (env.get(name, ""), *_LOOPBACK) if each]
+        env[name] = ",".join(dict.fromkeys(",".join(spared).split(",")))
+    named = env.get("SSL_CERT_FILE") or env.get("SSL_CERT_DIR")
+    if named and not (env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE")):
+        env["REQUESTS_CA_BUNDLE"] = named

@@ -38,8 +38,8 @@ from retake_flow.redact import Secret
 class RetakeClient:
     """Calls retake.tv. Use as `async with`; safe for concurrent calls.
 
-    The access token goes to the origin that issued it and nowhere else: no redirect is followed, no proxy or netrc of
-    the environment is used.
+    The access token goes to the origin that issued it and nowhere else: no redirect is followed, no netrc of the
+    environment is used, and a proxy is a tunnel that sees nothing of it.
 
     Every call raises `Unreachable` without an answer, and the `PlatformError` that an answer stands for.
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from retake_flow import __version__, settings
+from retake_flow import __version__, network, settings
 from retake_flow.api.origin import normalised
 from retake_flow.errors import SettingsError
 from retake_flow.ports.realtime import Hearer
@@ -44,9 +44,11 @@ async def opened(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer
         hearer: Hears of everything.
 
     Raises:
-        SettingsError: It is neither retake.tv nor this machine.
+        SettingsError: It is neither retake.tv nor this machine, or the environment's proxy or certificates cannot be
+            used.
     """
     origin = _allowed(origin)
+    _way(origin)
     listening = asyncio.create_task(_listen(origin, rooms, hearer), name="realtime")
     try:
         yield
@@ -81,7 +83,7 @@ async def _connection(origin: str, rooms: Callable[[], Sequence[str]], hearer: H
 
     over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with _session() as session:
-        client = _client(session, hearer, over)
+        client = _client(origin, session, hearer, over)
         try:
             async with asyncio.timeout(_OPENS):
                 await client.connect(origin, transports=["websocket"], socketio_path=PATH, wait_timeout=int(_OPENS))
@@ -112,7 +114,7 @@ def _heed_cancellation() -> None:
 
 
 def _session() -> aiohttp.ClientSession:
-    """What a connection is made by: no cookies, no proxy or netrc of the environment, no redirects."""
+    """What a connection is made by: no cookies, no netrc of the environment, no redirects."""
     import aiohttp
 
     async def refuse(*about: Any) -> None:
@@ -128,7 +130,9 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-def _client(session: aiohttp.ClientSession, hearer: Hearer, over: asyncio.Future[str]) -> socketio.AsyncClient:
+def _client(
+    origin: str, session: aiohttp.ClientSession, hearer: Hearer, over: asyncio.Future[str]
+) -> socketio.AsyncClient:
     import socketio
 
     class Client(socketio.AsyncClient):  # type: ignore[misc]
@@ -144,7 +148,7 @@ def _client(session: aiohttp.ClientSession, hearer: Hearer, over: asyncio.Future
         engineio_logger=_SILENT,
         http_session=session,
         request_timeout=int(_ENDS),
-        websocket_extra_options={"max_msg_size": LONGEST_EVENT},
+        websocket_extra_options={"max_msg_size": LONGEST_EVENT, **_way(origin)},
     )
 
     def gone(reason: object = "") -> None:
@@ -157,6 +161,14 @@ def _client(session: aiohttp.ClientSession, hearer: Hearer, over: asyncio.Future
     client.on("disconnect", gone)
     client.on("*", happened)
     return client
+
+
+def _way(origin: str) -> dict[str, Any]:
+    """How the websocket reaches an origin: by which proxy, and by which certificates it is verified."""
+    if not origin.startswith("https:"):
+        return {}
+    proxy = network.proxy_for(origin)
+    return {"ssl": network.certificates(), "proxy": proxy.reveal() if proxy else None}
 
 
 async def _end(client: socketio.AsyncClient) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
 
-from retake_flow import __version__, settings
+from retake_flow import network, settings
 from retake_flow.api.answers import Response, redirected
+from retake_flow.api.pool import Pool
 from retake_flow.api.protocol import Request
-from retake_flow.errors import UnexpectedAnswer, Unreachable
+from retake_flow.errors import Blocked, UnexpectedAnswer, Unreachable
 from retake_flow.redact import scrub
 
 MAX_BODY = 1 << 20  # bytes; the longest documented answer, 100 comments, is far below
@@ -21,36 +21,45 @@ MAX_BODY = 1 << 20  # bytes; the longest documented answer, 100 comments, is far
 # be sent twice goes into a connection that is just being closed.
 _LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=4.0)
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+_PROXY_REFUSES = ("403", "407")
 
 
 class Transport:
-    """Sends calls to one origin over connections that are kept: no redirects, no proxy or netrc of the environment."""
+    """Sends calls to one origin over connections that are kept: no redirects, no netrc of the environment.
+
+    A proxy of the environment is a tunnel: what goes through it is encrypted for the origin.
+
+    Raises:
+        SettingsError: The environment's proxy or certificates cannot be used.
+    """
 
     def __init__(self, origin: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._origin = origin
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            # Loading the certificates takes 50 ms, and plain HTTP, which is loopback, has none to verify.
-            verify=origin.startswith("https:"),
-            follow_redirects=False,
-            trust_env=False,
+        self._answered = False
+        self._pool = Pool(
+            origin,
+            transport,
             timeout=_TIMEOUT,
             limits=_LIMITS,
-            # No cookies: nothing here needs them, and httpx cannot send back every one that it takes.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            headers={"User-Agent": f"retake-flow/{__version__}"},
             event_hooks={"response": [_refuse_redirect]},
         )
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
+        await self._pool.close()
 
     async def send(self, request: Request, headers: dict[str, str]) -> Response:
         """Send a call once.
 
         Raises:
+            Blocked: No connection ever came about, by a certificate or a proxy.
             Unreachable: No answer came; `may_repeat` says whether the call surely was not carried out, or may be twice.
             Redirected: The answer points elsewhere.
             UnexpectedAnswer: The answer is compressed in a broken way.
@@ -59,7 +68,7 @@ class Transport:
         try:
             async with (
                 asyncio.timeout(request.deadline),
-                self._http.stream(request.method, url, headers=headers, **_content(request)) as response,
+                self._pool.stream(request.method, url, headers=headers, **_content(request)) as response,
             ):
                 body, truncated = await _read(response)
         except httpx.DecodingError:
@@ -67,18 +76,30 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # Not chained: httpx keeps the request, and with it the token, in its errors.
             raise self._unreachable(request, error) from None
+        self._answered = True
         return Response(response.status_code, dict(response.headers), body, truncated)
 
     def _unreachable(self, request: Request, error: Exception) -> Unreachable:
         host = self._origin.partition("://")[2]
+        by = f" by the proxy {self._pool.proxy}" if self._pool.proxy else ""
         not_sent = isinstance(error, _NOT_SENT)
         unsure = "" if not_sent or request.repeatable else "; whether it was carried out is not known"
-        failure = Unreachable(
-            f"{host} could not be reached for {request.call}: {_what_happened(error)}{unsure}",
-            hint="check the network, and that this host is up",
-        )
-        failure.may_repeat = request.repeatable or not_sent
+        message = f"{host} could not be reached{by} for {request.call}: {_what_happened(error)}{unsure}"
+        hint = "check the network, and that this host is up"
+        if network.is_untrusted(error):
+            hint = network.UNTRUSTED_HINT
+        elif isinstance(error, httpx.ProxyError):
+            hint = network.PROXY_HINT
+        # What has let one answer through may do so again; what never did is for a person to see to.
+        kind = Blocked if _refused(error) and not self._answered else Unreachable
+        failure = kind(message, hint=hint)
+        failure.may_repeat = kind is Unreachable and (request.repeatable or not_sent)
         return failure
+
+
+def _refused(error: Exception) -> bool:
+    proxy_refused = isinstance(error, httpx.ProxyError) and str(error).startswith(_PROXY_REFUSES)
+    return proxy_refused or network.is_untrusted(error)
 
 
 async def _refuse_redirect(response: httpx.Response) -> None:
@@ -107,12 +128,21 @@ async def _read(response: httpx.Response) -> tuple[bytes, bool]:
     return bytes(body), False
 
 
+def _reason(error: Exception) -> str:
+    """Why a certificate cannot be verified, without OpenSSL's own words around it."""
+    return str(error).partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or str(error)
+
+
 def _what_happened(error: Exception) -> str:
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             return "no connection in time"
         case httpx.TimeoutException() | TimeoutError():
             return "no answer in time"
+        case httpx.ConnectError() if network.is_untrusted(error):
+            return f"its certificate cannot be verified ({_reason(error)})"
+        case httpx.ProxyError():
+            return f"the proxy refuses ({scrub(str(error))})"
         case httpx.ConnectError():
             return f"no connection ({scrub(str(error)) or 'refused'})"
         case httpx.RemoteProtocolError() | httpx.ReadError():

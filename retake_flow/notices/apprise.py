@@ -8,12 +8,15 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from retake_flow import network
 from retake_flow.errors import NoticeFailed, SettingsError
 from retake_flow.ports.notices import OPERATOR, Kind, Notice
 from retake_flow.redact import MASK, Secret
+from retake_flow.settings import equip_libraries
 
 if TYPE_CHECKING:
     import apprise
@@ -83,7 +86,7 @@ def notifiers(addresses: Sequence[Secret]) -> tuple[AppriseNotifier, ...]:
             operator's.
 
     Raises:
-        SettingsError: One of them is not an address that apprise knows.
+        SettingsError: One of them is not an address that apprise knows, or the environment's proxy cannot be used.
     """
     seen: Counter[str] = Counter()
     return tuple(_notifier(number, address.reveal(), seen) for number, address in enumerate(addresses, 1))
@@ -103,6 +106,7 @@ def _notifier(number: int, address: str, seen: Counter[str]) -> AppriseNotifier:
     if parts is None:
         raise _unusable(number, MASK)
     Secret(parts["url"])  # without its WHO= too, nobody may read it
+    _require_way(host(Secret(parts["url"])) or "")
     service = _service(parts["url"])
     if service is None:
         raise _unusable(number, f"{parts['scheme']}://{MASK}")
@@ -112,9 +116,23 @@ def _notifier(number: int, address: str, seen: Counter[str]) -> AppriseNotifier:
     return AppriseNotifier(name if seen[name] == 1 else f"{name} {seen[name]}", audience, service)
 
 
+def _require_way(to: str) -> None:
+    """Make sure that a proxy that is set can be used for a notice.
+
+    Raises:
+        SettingsError: It cannot.
+    """
+    try:
+        network.proxy_for(f"https://{to}")
+    except SettingsError as error:
+        if find_spec("socks") is None:
+            raise SettingsError(error.message, hint="pip install pysocks, so that notices can use it") from None
+
+
 def _service(url: str) -> apprise.Apprise | None:
     import apprise  # slow
 
+    equip_libraries()
     for name in _TALKATIVE:
         logging.getLogger(name).disabled = True
     found = apprise.Apprise.instantiate(url)

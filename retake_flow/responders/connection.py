@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 import httpx
 
-from retake_flow import __version__
+from retake_flow import network
 from retake_flow.api.answers import retry_after
-from retake_flow.errors import ResponderFailed
+from retake_flow.api.pool import Pool
+from retake_flow.errors import ResponderFailed, SettingsError
 from retake_flow.flow import duration
 from retake_flow.redact import scrub
 from retake_flow.responders.replies import LONGEST, shown
 from retake_flow.settings import is_loopback
 
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _PAUSES: Final = (0.5, 1.5)  # seconds before a request that surely was not delivered is sent again
 _BUSY: Final = (429, 503)
 _NOTHING_THERE: Final = (404, 405, 410)  # most likely it is the address that is wrong
@@ -47,7 +47,7 @@ class Reply:
 
 
 class Connection:
-    """Posts JSON to one address, over connections that are kept: no redirects, no proxy, no cookies.
+    """Posts JSON to one address, over connections that are kept: no redirects, no cookies; by a proxy only encrypted.
 
     Attributes:
         host: Where that is, for messages; the rest of the address may be secret.
@@ -62,22 +62,22 @@ class Connection:
             transport: The network; by default the real one.
 
         Raises:
-            ResponderFailed: It is no such address.
+            ResponderFailed: It is no such address, or the environment's proxy or certificates cannot be used.
         """
         self.host = _host(url)
         self._url = url
         self._within = within
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            verify=url.startswith("https:"),
-            follow_redirects=False,
-            trust_env=False,
-            timeout=within,
-            limits=httpx.Limits(max_connections=2, keepalive_expiry=4.0),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # Unpacked it may be larger than anybody says beforehand.
-            headers={"User-Agent": f"retake-flow/{__version__}", "Accept-Encoding": "identity"},
-        )
+        try:
+            self._pool = Pool(
+                url,
+                transport,
+                timeout=within,
+                limits=httpx.Limits(max_connections=2, keepalive_expiry=4.0),
+                # Unpacked it may be larger than anybody says beforehand.
+                headers={"Accept-Encoding": "identity"},
+            )
+        except SettingsError as error:
+            raise ResponderFailed(f"{self.host} cannot be asked: {error.message}", hint=error.hint) from None
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,7 +85,7 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self._pool.close()
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Post JSON, again where it surely was not taken: without a connection, or when asked to come back later.
@@ -113,7 +113,8 @@ class Connection:
         except _NOT_SENT as error:
             if pauses:
                 return pauses.pop(0)
-            raise Refused(f"{self.host} cannot be reached: {_words(error)}") from None
+            hint = network.UNTRUSTED_HINT if network.is_untrusted(error) else ""
+            raise Refused(f"{self.host} cannot be reached: {_words(error)}", hint=hint) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # Not chained: httpx keeps the request, and with it the key, in its errors.
             raise ResponderFailed(f"{self.host} gave no answer: {_words(error)}") from None
@@ -132,7 +133,7 @@ class Connection:
 
     async def _once(self, body: bytes, headers: Mapping[str, str]) -> tuple[Reply, float | None]:
         given = {"Content-Type": "application/json", **headers}
-        async with self._http.stream("POST", self._url, content=body, headers=given) as response:
+        async with self._pool.stream("POST", self._url, content=body, headers=given) as response:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise ResponderFailed(f"{self.host} gave a packed answer, which was not asked for")
             read = bytearray()

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from retake_flow import network
 from retake_flow.errors import RetakeFlowError
 
 Check = Callable[[], object]
@@ -49,6 +50,8 @@ def _texts(said: Mapping[str, Any], folder: Path, environment: Mapping[str, str]
     from retake_flow.responders.playbook import playbook
     from retake_flow.responders.variables import signing_key, variable
 
+    if isinstance(said.get("url"), str):
+        yield partial(network.proxy_for, said["url"])
     headers = said.get("headers_from", {})
     for name in (*(headers.values() if isinstance(headers, dict) else ()), said.get("key_from")):
         if isinstance(name, str):

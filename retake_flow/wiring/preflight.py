@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from retake_flow import __version__, os_errors
+from retake_flow import __version__, network, os_errors
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.errors import HostError, MissingProgram, ResponderMissing
 from retake_flow.flow.model import Flow
@@ -38,15 +38,19 @@ async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
         MissingProgram: A program is not installed, or lacks a part.
         ResponderMissing: What is to answer chat is not there.
         HostError: A place cannot be written, no display is free, or there is no font.
+        SettingsError: The environment's proxy or certificates cannot be used.
     """
     require_programs(flow)
+    local = rehearsed or is_loopback(urlsplit(settings.origin).hostname)
+    if not local:
+        network.proxy_for(settings.origin)
+        network.certificates()
     used = _actions(flow)
     if "studio.display" in used:
         require_folder(display.FOLDER, "no display can be opened")
         display.require_free()
         require_working_folder()
     if "studio.encoder" in used:
-        local = rehearsed or is_loopback(urlsplit(settings.origin).hostname)
         await _require_parts("rtmp" if local else "rtmps", settings.cache_folder / "preflight.json")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 from pathlib import Path
 from typing import NoReturn
@@ -9,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from retake_flow.errors import SettingsError
-from retake_flow.settings import MOLTBOOK, RETAKE, Settings, is_loopback
+from retake_flow.settings import MOLTBOOK, RETAKE, Settings, equip_libraries, is_loopback
 
 
 def settings(**environment: str) -> Settings:
@@ -231,3 +232,29 @@ def test_a_variable_that_is_not_utf_8_is_named(name: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is not UTF-8 text"):
         Settings.from_environment({"HOME": "/home/owl", name: "/tmp/\udcff"})
     assert Settings.from_environment({"HOME": "/home/owl", "PROMPT": "\udcff"})
+
+
+def equipped(**environment: str) -> dict[str, str]:
+    """An environment after libraries were equipped in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", dict(environment))
+        equip_libraries()
+        equip_libraries()
+        return dict(os.environ)
+
+
+def test_libraries_reach_this_machine_without_a_proxy() -> None:
+    """Where there is a proxy, what is excepted from it grows by loopback, once."""
+    loopback = "localhost,127.0.0.0/8,::1"
+    assert equipped() == {}
+    assert equipped(HTTPS_PROXY="http://gate:1")["no_proxy"] == loopback
+    assert equipped(all_proxy="http://gate:1", NO_PROXY="a.example")["NO_PROXY"] == f"a.example,{loopback}"
+    assert equipped(http_proxy="http://gate:1", no_proxy="b", NO_PROXY="a")["no_proxy"] == f"b,{loopback}"
+
+
+def test_libraries_know_ones_own_certificates() -> None:
+    """What requests has a variable of its own for is left to that."""
+    assert equipped(SSL_CERT_FILE="/ca.pem")["REQUESTS_CA_BUNDLE"] == "/ca.pem"
+    assert equipped(SSL_CERT_DIR="/cas")["REQUESTS_CA_BUNDLE"] == "/cas"
+    assert equipped(SSL_CERT_FILE="/ca.pem", REQUESTS_CA_BUNDLE="/own.pem")["REQUESTS_CA_BUNDLE"] == "/own.pem"
+    assert "REQUESTS_CA_BUNDLE" not in equipped(SSL_CERT_FILE="/ca.pem", CURL_CA_BUNDLE="/own.pem")

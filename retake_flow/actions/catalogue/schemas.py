@@ -10,7 +10,7 @@ NUMBER: Final[dict[str, Any]] = {"type": "number"}
 FLAG: Final[dict[str, Any]] = {"type": "boolean"}
 
 #: The errors of whatever calls the platform.
-CALLED: Final = ("unauthorized", "rejected", "rate_limited", "unavailable", "unreachable", "redirected",
+CALLED: Final = ("unauthorized", "rejected", "rate_limited", "unavailable", "unreachable", "blocked", "redirected",
                  "unexpected_answer", "not_found", "no_session", "credentials")  # fmt: skip
 #: The errors of whatever starts a program.
 STARTED: Final = ("missing_program", "host", "process_failed", "not_ready", "no_display")

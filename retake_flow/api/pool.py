@@ -1,0 +1,77 @@
+"""Connections to one origin, kept from call to call: no redirects, cookies or netrc, and a proxy only as a tunnel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+from retake_flow import __version__, network
+
+
+class Pool:
+    """Connections that are opened when they are needed, as the environment says.
+
+    Attributes:
+        proxy: Where the proxy is by which they go, for messages; "" without one.
+    """
+
+    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None, **options: Any) -> None:
+        """Prepare connections.
+
+        Args:
+            url: Where they go.
+            transport: Instead of the network.
+            options: Those of httpx's client that are the caller's own.
+
+        Raises:
+            SettingsError: The environment's proxy or certificates cannot be used.
+        """
+        found = None if transport else network.proxy_for(url)
+        self.proxy = network.proxy_host(found) if found else ""
+        headers = {"User-Agent": f"retake-flow/{__version__}", **options.pop("headers", {})}
+        self._options = {
+            **options,
+            "transport": transport,
+            "proxy": _proxy(found.reveal()) if found else None,
+            # Loading the certificates takes 50 ms, and plain HTTP, which is loopback, has none to verify.
+            "verify": network.certificates() if url.startswith("https:") else False,
+            "follow_redirects": False,
+            "trust_env": False,
+            # No cookies: nothing here needs them, and httpx cannot send back every one that it takes.
+            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            "headers": headers,
+        }
+        self._client = httpx.AsyncClient(**self._options)
+        self._retired: list[httpx.AsyncClient] = []
+        self._calls = 0
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for client in (self._client, *self._retired):
+            await client.aclose()
+
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, **call: Any) -> AsyncIterator[httpx.Response]:
+        """As httpx's client does it."""
+        self._calls += 1
+        try:
+            async with self._client.stream(method, url, **call) as response:
+                yield response
+        except BaseException:
+            # A tunnel whose encryption fails stays in httpx's pool for ever, which it fills in the end.
+            if self.proxy:
+                self._retired.append(self._client)
+                self._client = httpx.AsyncClient(**self._options)
+            raise
+        finally:
+            self._calls -= 1
+            while self._retired and not self._calls:
+                await self._retired.pop().aclose()
+
+
+def _proxy(url: str) -> httpx.Proxy:
+    return httpx.Proxy(url, ssl_context=network.certificates() if url.startswith("https:") else None)

@@ -1,0 +1,142 @@
+"""How connections leave this machine: the proxies and certificates that the environment names."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from ipaddress import ip_address, ip_network
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from retake_flow.errors import SettingsError
+from retake_flow.redact import MASK, Secret
+from retake_flow.settings import is_loopback, variables
+
+#: What is said where a certificate cannot be verified.
+UNTRUSTED_HINT: Final = (
+    "where a proxy of your network opens such connections, name its certificate: export SSL_CERT_FILE=/path/to/ca.pem; "
+    "otherwise see whether this machine's clock is right: date"
+)
+#: What is said where a proxy refuses.
+PROXY_HINT: Final = "give its name and password: export HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
+_PROXIES: Final = ("HTTPS_PROXY", "ALL_PROXY")
+
+
+def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Secret | None:
+    """The proxy by which an address is reached; None where it is reached directly, as this machine always is.
+
+    Only encrypted addresses are reached by a proxy, through a tunnel: it sees the host's name and nothing else.
+
+    Args:
+        url: The address.
+        environment: The variables.
+
+    Raises:
+        SettingsError: The proxy that is set cannot be used.
+    """
+    env = variables() if environment is None else environment
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return None  # what is no address is not reached at all
+    if parts.scheme not in ("https", "wss") or is_loopback(host) or _spared(parts, env):
+        return None
+    for variable in _PROXIES:
+        if text := _value(env, variable):
+            return _proxy(variable, text, host)
+    return None
+
+
+def proxy_host(proxy: Secret) -> str:
+    """Where a proxy is, for messages: without its password."""
+    parts = urlsplit(proxy.reveal())
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def certificates(environment: Mapping[str, str] | None = None) -> ssl.SSLContext:
+    """How the certificates of others are verified.
+
+    By those in `SSL_CERT_FILE` and `SSL_CERT_DIR`, as OpenSSL does; without these by the system's and Mozilla's.
+
+    Raises:
+        SettingsError: What is set cannot be read.
+    """
+    env = variables() if environment is None else environment
+    return _context(env.get("SSL_CERT_FILE", ""), env.get("SSL_CERT_DIR", ""))
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Whether an error means that a certificate could not be verified."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def _spared(parts: SplitResult, env: Mapping[str, str]) -> bool:
+    """Whether a host is not to be reached by a proxy (`NO_PROXY`)."""
+    host, port = str(parts.hostname), str(parts.port or 443)
+    return any(_matches(entry.lower(), host, port) for entry in re.split(r"[,\s]+", _value(env, "NO_PROXY")) if entry)
+
+
+def _matches(entry: str, host: str, port: str) -> bool:
+    """Whether an entry of `NO_PROXY` means a host: `*`, a domain with all below it, an address or a range of them."""
+    if entry == "*":
+        return True
+    with suppress(ValueError):
+        return ip_address(host) in ip_network(entry, strict=False)
+    with_port = re.fullmatch(r"(.+):(\d+)", entry)
+    if with_port and with_port[2] != port:
+        return False
+    name = (with_port[1] if with_port else entry).removeprefix("*").lstrip(".")
+    return host == name or host.endswith(f".{name}")
+
+
+def _value(env: Mapping[str, str], name: str) -> str:
+    # The usual order: the lower-case name counts, also when it is empty.
+    return (env[name.lower()] if name.lower() in env else env.get(name, "")).strip()
+
+
+def _proxy(variable: str, text: str, host: str) -> Secret:
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        parts, port = urlsplit(""), ""
+    for secret in (parts.password, text if parts.password else None):
+        if secret:
+            Secret(secret)  # from now on it is blanked out wherever it is printed
+    ways = f"export HTTPS_PROXY=http://HOST:PORT, or reach {host} directly: export NO_PROXY={host}"
+    if parts.scheme.startswith("socks"):
+        raise SettingsError(
+            f"{variable} names a SOCKS proxy ({parts.scheme}://{parts.hostname}{port}), "
+            f"by which {host} cannot be reached: only HTTP proxies are spoken to",
+            hint=ways,
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        shown = MASK if "@" in text else repr(text)
+        raise SettingsError(f"{variable} is {shown}, which is no address of a proxy", hint=ways)
+    return Secret(f"{parts.scheme}://{parts.netloc}")
+
+
+@cache
+def _context(file: str, folder: str) -> ssl.SSLContext:
+    if not (file or folder):
+        import certifi
+
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        return context
+    if folder and not os.path.isdir(folder):
+        raise SettingsError(f"SSL_CERT_DIR is {folder!r}, which is no folder", hint=f"ls -ld {folder}")
+    try:
+        return ssl.create_default_context(cafile=file or None, capath=folder or None)
+    except ssl.SSLError:
+        raise SettingsError(f"SSL_CERT_FILE is {file!r}, which holds no certificate in PEM", hint=_PEM) from None
+    except OSError as error:
+        raise SettingsError(f"SSL_CERT_FILE is {file!r}, which cannot be read: {error.strerror}", hint=_PEM) from None
+
+
+_PEM = "name a file that begins with -----BEGIN CERTIFICATE-----, or unset SSL_CERT_FILE"
