@@ -36,7 +36,6 @@ from measure import show
 from retake_flow.wiring.findings import findings
 
 ON_AIR_SHARE = 0.97
-_EVERY = 20.0  # seconds between two draws
 _QUIET = 20.0  # seconds at the end in which nothing happens, so that what was begun is brought to its end
 _LOOK = 0.2
 _WAITED = 60.0
@@ -146,6 +145,7 @@ class Scene:
     """All that chaos can get at.
 
     Attributes:
+        every: Seconds between two draws; what lasts for long lasts until the next.
         dice: Decides what is left open.
         temporary: Where the run has its working folder.
         clock: The file that says what time it is.
@@ -159,6 +159,7 @@ class Scene:
     run: str
     temporary: Path
     clock: Path
+    every: float
     dice: random.Random
 
     # --- what can happen: each returns what it did, and when it is over --------------------------------------
@@ -172,9 +173,9 @@ class Scene:
     def leave_output(self) -> str:
         """Nobody reads what the run says."""
         self.reader.reading.clear()
-        time.sleep(_EVERY - 2)
+        time.sleep(self.every * 0.9)
         self.reader.reading.set()
-        return f"for {_EVERY - 2:g} s"
+        return f"for {self.every * 0.9:g} s"
 
     def remove_folder(self) -> str:
         """Something removes the run's working folder."""
@@ -185,7 +186,7 @@ class Scene:
 
     def answer_by_cdn(self) -> str:
         """A page of the CDN comes in place of the API's answers."""
-        seconds = self.dice.uniform(3, 12)
+        seconds = self.dice.uniform(0.15, 0.6) * self.every
         headers = {"server": "cloudflare", "cf-mitigated": "challenge"}
         fault = {"call": "* /agent/*", "status": 403, "body": _CDN, "headers": headers, "times": None}
         self.watch.there = False
@@ -203,9 +204,9 @@ class Scene:
     def stop_runner(self) -> str:
         """The runner is stopped, and goes on later."""
         self.process.send_signal(signal.SIGSTOP)
-        time.sleep(_EVERY)
+        time.sleep(self.every)
         self.process.send_signal(signal.SIGCONT)
-        return f"for {_EVERY:g} s"
+        return f"for {self.every:g} s"
 
     def kill_program(self) -> str:
         """One of the run's programs is killed."""
@@ -220,7 +221,7 @@ class Scene:
 
     def cut_network(self) -> str:
         """The network is cut between the run and the platform."""
-        how, seconds = self.dice.choice(CUTS), self.dice.uniform(2, 12)
+        how, seconds = self.dice.choice(CUTS), self.dice.uniform(0.1, 0.6) * self.every
         self.watch.there = False
         self.network.cut(how)
         time.sleep(seconds)
@@ -308,7 +309,7 @@ def start(folder: Path, network: Network, clock: Path, token: str) -> subprocess
 
 
 def wreck(scene: Scene, seconds: float, kinds: Sequence[str]) -> tuple[Counter[str], list[tuple[float, str, str]]]:
-    """Have something happen every twenty seconds; how often what did, and each with its time."""
+    """Have something happen again and again; how often what did, and each with its time."""
     happened: list[tuple[float, str, str]] = []
     began = time.monotonic()
     while (now := time.monotonic() - began) < seconds - _QUIET and scene.process.poll() is None:
@@ -316,12 +317,12 @@ def wreck(scene: Scene, seconds: float, kinds: Sequence[str]) -> tuple[Counter[s
         did = KINDS[kind](scene)
         happened.append((round(now, 1), kind, did))
         print(f"{now:7.1f} s  {kind:<8} {did}", file=sys.stderr, flush=True)
-        time.sleep(max(0.0, began + now + _EVERY - time.monotonic()))
+        time.sleep(max(0.0, began + now + scene.every - time.monotonic()))
     time.sleep(max(0.0, began + seconds - time.monotonic()))
     return Counter(kind for _, kind, _ in happened), happened
 
 
-def measure(seconds: float, seed: int, kinds: Sequence[str], kept: Path | None) -> dict[str, Any]:
+def measure(seconds: float, every: float, seed: int, kinds: Sequence[str], kept: Path | None) -> dict[str, Any]:
     """Go live, have chaos, sign off, and see what is left."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         folder, network, token = Path(name), Network(2), f"rtk_{secrets.token_hex(12)}"
@@ -336,7 +337,9 @@ def measure(seconds: float, seed: int, kinds: Sequence[str], kept: Path | None) 
                 watch = Watch(there)
                 looking = threading.Thread(target=watch.run, daemon=True)
                 looking.start()
-                scene = Scene(process, reader, network, there, watch, run, folder / "tmp", clock, random.Random(seed))
+                scene = Scene(
+                    process, reader, network, there, watch, run, folder / "tmp", clock, every, random.Random(seed)
+                )
                 counted, happened = wreck(scene, seconds, kinds)
                 watch.ended.set()
                 looking.join(_WAITED)
@@ -404,6 +407,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600.0, help="how long the stream is to last")
+    parser.add_argument("--every", type=float, default=20.0, help="how often something happens, in seconds")
     parser.add_argument("--seed", type=int, default=1, help="of what happens")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), help="only these")
     parser.add_argument("--keep", type=Path, help="a folder for the journal, the platform's report and standard error")
@@ -412,7 +416,7 @@ def main(arguments: Sequence[str]) -> int:
     if not _LIBFAKETIME and "clock" in kinds:
         print("libfaketime is not installed, so the clock is left alone: sudo apt install faketime", file=sys.stderr)
         kinds = [kind for kind in kinds if kind != "clock"]
-    found = measure(args.seconds, args.seed, kinds, args.keep)
+    found = measure(args.seconds, args.every, args.seed, kinds, args.keep)
     faults = broken(found)
     messages, keys = found["messages"], found["keys"]
     rows = [

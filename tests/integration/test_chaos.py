@@ -1,0 +1,29 @@
+"""A minute of chaos on air: what the stream owes to others holds, whatever happens; how long it is on air is measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from wall_clock import needed
+
+pytestmark = [pytest.mark.real, needed]
+
+_CHAOS = Path(__file__).resolve().parents[2] / "benchmarks" / "chaos.py"
+
+
+def test_chaos_costs_no_key_and_no_message_and_leaves_nothing() -> None:
+    """Seven draws in a minute: no key and no message twice, none lost, nothing left, and nobody is asked."""
+    command = [sys.executable, str(_CHAOS), "--seconds", "70", "--every", "7", "--seed", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert sum(found["happened"].values()) >= 5, found
+    assert found["keys"]["reused"] == 0
+    assert (found["messages"]["missed"], found["messages"]["twice"], found["said_twice"]) == (0, 0, [])
+    assert (found["left"], found["broken_rules"], found["questions"]) == ([], [], [])
+    assert found["exit"] == 130
+    assert found["on_air"] > 0
