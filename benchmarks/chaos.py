@@ -345,11 +345,7 @@ def measure(seconds: float, every: float, seed: int, kinds: Sequence[str], kept:
                 looking.join(_WAITED)
             finally:
                 network.mend()
-                if process.poll() is None:
-                    process.send_signal(signal.SIGCONT)
-                    process.send_signal(signal.SIGINT)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_WAITED)
+                sign_off(process)
             report = there.ask("GET", "/_rehearsal/report")
             journal = read_journal(folder, run)
         network.close()
@@ -377,6 +373,17 @@ def measure(seconds: float, every: float, seed: int, kinds: Sequence[str], kept:
         "questions": [r["message"] for r in journal if r["event"] == "gate_opened" and ":" not in r["gate"]],
         "notices": sum(r["event"] == "notice" for r in journal),
     }
+
+
+def sign_off(process: subprocess.Popen[bytes]) -> None:
+    """End the run in order; one that does not is killed, which its exit code tells."""
+    process.send_signal(signal.SIGCONT)
+    process.send_signal(signal.SIGTERM)  # SIGINT is ignored where this was started in the background
+    try:
+        process.wait(_WAITED)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def read_journal(folder: Path, run: str) -> list[Record]:
