@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -68,6 +69,8 @@ async def _listen(origin: str, rooms: Callable[[], Sequence[str]], hearer: Heare
     """Connect again and again, less and less often as long as that fails."""
     loop = asyncio.get_running_loop()
     failures = 0
+    # It takes a quarter of a second, and much longer on a busy machine, while an encoder is about to send.
+    await asyncio.to_thread(import_module, "socketio")
     while True:
         began = loop.time()
         reason = await _connection(origin, rooms, hearer)

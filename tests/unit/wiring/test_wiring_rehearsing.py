@@ -114,11 +114,18 @@ def test_a_folder_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
 
 
 def test_what_is_forgotten_holds_no_token(tmp_path: Path) -> None:
-    """Credentials, those that were put aside, the platform's options and half-written copies go; results stay."""
+    """Credentials, those put aside, lags, the platform's options and half-written copies go; results stay."""
     own = tmp_path / "credentials.json"
     give(own, LOCAL)
     give(own, LOCAL, "rtk_another_token_2")  # the first one is put aside
-    for name in (".rehearsal.json", "..rehearsal.json.ab12", ".credentials.json.cd34", "report.json", "report-1.json"):
+    for name in (
+        ".rehearsal.json",
+        "..rehearsal.json.ab12",
+        ".credentials.json.cd34",
+        "report.json",
+        "report-1.json",
+        "credentials.json.lag",
+    ):
         (tmp_path / name).touch()
     assert (tmp_path / "credentials.json.1").exists()
     for _ in range(2):
