@@ -29,6 +29,7 @@ class Measurement:
         self._began = began
         self._known = trusted(known)
         self._looks = Lag(began, inf)
+        self._trip = 0.0  # seconds from a question to its answer
         self._counts = not any(lag.source == "contradicted" for lag in known)
 
     def missed(self, asked: float) -> None:
@@ -38,7 +39,7 @@ class Measurement:
 
     def found(self, asked: float, answered: float, uptime: int) -> None:
         """Take note of a look that has found the stream live, for so many whole seconds."""
-        first = self.lag is None
+        first, self._trip = self.lag is None, answered - asked
         if first:
             self.lag = self._looks = Lag(self._looks.after, answered)
         if self._counts and answered - self._looks.by < _CLOCKS_AGREE:
@@ -52,7 +53,7 @@ class Measurement:
         Args:
             earliest: When it may be looked again.
         """
-        if self.lag is None or not self._counts or self.lag.width <= PRECISE:
+        if self.lag is None or not self._counts or self.lag.width <= PRECISE + self._trip:
             return None
         # Just then another second of uptime is full or not yet, so the lag is in one half of what it may be.
         middle = (self.lag.after + self.lag.by) / 2

@@ -132,6 +132,22 @@ def test_a_stream_like_the_last_need_not_be_measured_again():
     assert stream.measure() == 0
 
 
+def test_a_platform_far_away_is_not_measured_again_and_again():
+    """What is between a question and its answer cannot be told, and no further look is taken for that."""
+    measurement = Measurement(-0.5, [])
+    measurement.found(2.6, 3.0, 1)
+    looks = 0
+    while (at := measurement.telling(10.0 + 3 * looks)) is not None:
+        measurement.found(at, at + 0.4, floor(at + 0.2 - 1.5))
+        looks += 1
+        assert looks <= 3
+    assert measurement.lag is not None
+    assert measurement.lag.after < 1.5 <= measurement.lag.by
+    again = Measurement(-0.5, [measurement.lag])
+    again.found(1.8, 2.2, 0)
+    assert again.telling(10.0) is None
+
+
 def test_a_stream_unlike_the_last_is_measured():
     """It tells of itself."""
     stream = Stream(2.3, Lag(0.95, 1.05, "uptime"))
