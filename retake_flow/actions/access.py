@@ -9,12 +9,12 @@ from dataclasses import replace
 from hashlib import blake2b
 from itertools import chain, repeat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retake_flow.actions.announcements import watched
 from retake_flow.actions.lag import LagFile
 from retake_flow.actions.liveness import Liveness, Push
 from retake_flow.api import credentials
-from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.models import StreamStatus
 from retake_flow.api.protocol import STATUS_PACE
@@ -25,7 +25,10 @@ from retake_flow.redact import Secret
 #: Seconds before writing is tried again for a token that could not be written anywhere.
 _SAVE_AGAIN = (1.0, 5.0, 30.0)
 
-MakeClient = Callable[[Secret | None, str], RetakeClient]
+if TYPE_CHECKING:  # HTTP takes long to import, and is needed with the first call
+    from retake_flow.api.client import RetakeClient
+
+    MakeClient = Callable[[Secret | None, str], RetakeClient]
 
 
 class Access:

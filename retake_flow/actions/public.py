@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retake_flow.actions.access import Access
 from retake_flow.actions.comments import as_data, spoken
 from retake_flow.actions.family import Family
-from retake_flow.api.credentials import Credentials
-from retake_flow.api.listings import Session, Tipper, Token, TokenStats, Trade, User
-from retake_flow.api.public import Public
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.actions import Call, Completion
+
+if TYPE_CHECKING:
+    from retake_flow.api.credentials import Credentials
+    from retake_flow.api.listings import Session, Tipper, Token, TokenStats, Trade, User
+    from retake_flow.api.public import Public
 
 _NAMED = 5  # entries that a summary names
 #: What is compared of a token's stats, and what it is called.

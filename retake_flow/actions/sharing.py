@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from retake_flow.actions.catalogue.sharing import SUBMOLT
 from retake_flow.actions.family import Family
-from retake_flow.api.moltbook import MoltbookClient
 from retake_flow.errors import ShareFailed
 from retake_flow.ports.actions import Call, Completion
+
+if TYPE_CHECKING:
+    from retake_flow.api.moltbook import MoltbookClient
 
 
 class OpenMoltbook(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retake_flow.cli import garbage, printable, terminal
 from retake_flow.cli.interrupts import Interrupts
@@ -22,9 +22,11 @@ from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
-from retake_flow.wiring import preflight, rehearsing, running
+from retake_flow.wiring import preflight, running
 from retake_flow.wiring.children import sweep
-from retake_flow.wiring.soak import Soak
+
+if TYPE_CHECKING:
+    from retake_flow.wiring.soak import Soak
 
 
 def somebody_is_there(as_json: bool) -> bool:
@@ -111,6 +113,8 @@ class Session:
                 claim = running.begun(self.runs, flow, run, settings)
             except RetakeFlowError:
                 if folder:
+                    from retake_flow.wiring import rehearsing
+
                     rehearsing.forget(Path(folder))
                 raise
             with _let_go(claim):
@@ -145,6 +149,8 @@ class Session:
         if not run.rehearsal:
             yield self.settings
             return
+        from retake_flow.wiring import rehearsing
+
         folder, launcher = self._folder(run), running.launcher(run.id)
         resumed = options is None
         async with rehearsing.rehearsal(launcher, self.settings, folder, options or {}, resumed) as settings:

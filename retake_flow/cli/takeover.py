@@ -16,7 +16,6 @@ from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.run.restoring import restored
 from retake_flow.run.run import Run
 from retake_flow.settings import variables
-from retake_flow.wiring import rehearsing
 from retake_flow.wiring.storing import this_process
 
 
@@ -43,6 +42,8 @@ async def taken_up(session: Session, run: str, claim: Claim, view: View, interru
         last = record["event"] if not record["event"].startswith("notice_") else last
     if last == "run_ended":  # its process died when nothing was left to do
         if stored.run.rehearsal:
+            from retake_flow.wiring import rehearsing
+
             rehearsing.forget(Path(stored.run.rehearsal))
         claim.release()
         return stored.run

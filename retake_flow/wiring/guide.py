@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from retake_flow.api.client import RetakeClient
 from retake_flow.api.guides import Guides
 from retake_flow.settings import RETAKE, Settings
 
@@ -48,6 +47,8 @@ def looked(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str
 
 
 async def _fetched(settings: Settings, guides: Guides, now: float) -> str:
+    from retake_flow.api.client import RetakeClient
+
     async with RetakeClient(settings.origin) as client:
         version = await guides.published(client, now)
         await guides.fetched(client, version)

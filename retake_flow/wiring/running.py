@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from retake_flow.actions.access import Access, MakeClient
+from retake_flow.actions.access import Access
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
 from retake_flow.actions.comments import CommentActions
@@ -25,8 +25,6 @@ from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio import StudioActions
 from retake_flow.actions.voice import VoiceActions
 from retake_flow.api import credentials, realtime
-from retake_flow.api.client import RetakeClient
-from retake_flow.api.moltbook import MoltbookClient
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
@@ -51,6 +49,10 @@ from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring import guide
+
+if TYPE_CHECKING:
+    from retake_flow.actions.access import MakeClient
+    from retake_flow.api.client import RetakeClient
 
 
 def new_id(flow: Flow) -> str:
@@ -220,7 +222,11 @@ def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
     if rehearsed and not is_loopback(urlsplit(settings.moltbook).hostname):
         return SharingActions(None, "a rehearsal tells nobody beyond this machine")
     key = settings.moltbook_key
-    return SharingActions(None) if key is None else SharingActions(partial(MoltbookClient, key, settings.moltbook))
+    if key is None:
+        return SharingActions(None)
+    from retake_flow.api.moltbook import MoltbookClient
+
+    return SharingActions(partial(MoltbookClient, key, settings.moltbook))
 
 
 def _answering(
@@ -233,6 +239,8 @@ def _answering(
 
 def _client_at(origin: str) -> MakeClient:
     def make(token: Secret | None, issued_by: str) -> RetakeClient:
+        from retake_flow.api.client import RetakeClient
+
         return RetakeClient(origin, token, issued_by=issued_by)
 
     return make

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cli_command import Command
 
+from retake_flow.api import client
 from retake_flow.errors import Unreachable
-from retake_flow.wiring import guide as wired
 from retake_flow.wiring.guide import FRESH
 
 
@@ -49,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             calls.append(self.origin)
             raise Unreachable("retake.tv could not be reached")
 
-    monkeypatch.setattr(wired, "RetakeClient", Silent)
+    monkeypatch.setattr(client, "RetakeClient", Silent)
     return calls
 
 

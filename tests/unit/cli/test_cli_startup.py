@@ -29,6 +29,14 @@ def test_a_first_check_imports_nothing_that_a_good_flow_does_not_need(tmp_path: 
     assert "retake_flow.flow.overlay" not in imported
 
 
+def test_driving_a_run_imports_what_its_first_action_needs_when_it_begins() -> None:
+    """HTTP comes with the first call, and what a rehearsal needs with a rehearsal."""
+    program = "import sys, retake_flow.cli.takeover; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = done.stdout.split()
+    assert {"httpx", "apprise", "rich", "starlette", "retake_flow.rehearsal.options"}.isdisjoint(imported)
+
+
 def test_garbage_is_collected_as_usual_once_a_run_is_driven() -> None:
     """While a command starts it is postponed; what is there then is never searched again."""
     before = gc.get_threshold()
