@@ -383,6 +383,22 @@ Feature: Chat
       And each message of a viewer is in the journal once, in order
       And no token and no stream key is in the journal
 
+    Scenario: Another agent's token is not taken for a new one
+      Given it is to be on air for 60s
+      And an agent named "wren" is registered by somebody else
+      And the platform tells nothing in real time
+      And the platform takes another token only from 8 s into on_air on
+      And the operator has put wren's credentials where the old ones were 3 s into locked_out
+      And ann answers locked_out after 5s
+        | decision | again |
+      When the agent goes live
+      Then locked_out was asked 2 times
+      And it was on air for 60 s
+      And the error of new_token says "acts as night-owl, and the token in"
+      And the error of new_token says "is that of wren"
+      And the agent wrote
+        | I'm live. What should we explore today? |
+
   Rule: What is said is said once, also where nobody knows whether it arrived
 
     Scenario: A process that dies while it greets a crowd, on a line that swallows answers

@@ -108,6 +108,26 @@ class CredentialsError(RetakeFlowError):
     kind, fault, exit_code = "credentials", "operator", 6
 
 
+class WrongAccount(CredentialsError):
+    """The credentials belong to another agent than the run."""
+
+
+class AccountInUse(CredentialsError):
+    """Another run on this machine streams as the same agent.
+
+    Attributes:
+        run: The id of that run; "" when it is not known.
+        host: Where its process is.
+        pid: Its process id there.
+    """
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, run: str, host: str, pid: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.run, self.host, self.pid = run, host, pid
+
+
 class EventRefused(RetakeFlowError):
     """Nobody expects this event now."""
 
@@ -136,13 +156,20 @@ class RunHeld(RetakeFlowError):
     Attributes:
         host: Where that process is.
         pid: Its process id there.
+
+    Args:
+        certain: Whether that process is known to live.
     """
 
     kind, fault, exit_code = "held", "operator", 5
     hint = "end it with `retake-flow stop`, or let it go on and watch it"
 
-    def __init__(self, run: str, *, host: str, pid: int, hint: str = "") -> None:
-        super().__init__(f"{run} is driven by process {pid} on {host}", hint=hint)
+    def __init__(self, run: str, *, host: str, pid: int, certain: bool = True, hint: str = "") -> None:
+        message = f"{run} is driven by process {pid} on {host}"
+        if not certain:
+            message += ", of which nobody knows here whether it lives"
+            hint = hint or f"when that host or container is gone: `retake-flow resume {run} --force`"
+        super().__init__(message, hint=hint)
         self.host = host
         self.pid = pid
 

@@ -14,6 +14,8 @@ from retake_flow.redact import Secret
 RETAKE = "https://retake.tv"
 MOLTBOOK = "https://www.moltbook.com"
 API_PATH = "/api/v1"
+#: The variable that holds the agent's token.
+TOKEN_VARIABLE = "RETAKE_ACCESS_TOKEN"
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
 # Under no folder, so that what is tried there fails as it does in any place that cannot be written.
 _NOWHERE = Path("/dev/null/no-home")
@@ -54,6 +56,15 @@ class Settings:
     die_at: str = ""
     homeless: bool = False
 
+    @property
+    def lock_folders(self) -> tuple[Path, ...]:
+        """Where processes lock the account that they stream as: one folder for all of this user, one for its state.
+
+        The first is the same whatever TMPDIR and HOME say; the second may be shared by containers that each have
+        their own /tmp.
+        """
+        return Path("/tmp") / f".retake-flow-{os.getuid()}", self.state_folder / "locks"
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read the settings.
@@ -62,7 +73,7 @@ class Settings:
             SettingsError: A variable holds something that cannot be used.
         """
         env = _readable(os.environ if environment is None else environment)
-        token = env.get("RETAKE_ACCESS_TOKEN", "").strip()
+        token = env.get(TOKEN_VARIABLE, "").strip()
         home = _home(env)
         state_folder = _folder("RETAKE_FLOW_STATE", env, home, "user_state_path", "XDG_STATE_HOME")
         config = Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else home and home / ".config"

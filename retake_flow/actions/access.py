@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retake_flow.actions.accounts import identity_of, recognised, wrong_account
 from retake_flow.actions.announcements import watched
 from retake_flow.actions.lag import LagFile
 from retake_flow.actions.liveness import Liveness, Push
@@ -21,6 +23,7 @@ from retake_flow.api.protocol import STATUS_PACE
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.redact import Secret
+from retake_flow.run.identity import NOBODY, Identity, Match, confirmed, match, merged
 
 #: Seconds before writing is tried again for a token that could not be written anywhere.
 _SAVE_AGAIN = (1.0, 5.0, 30.0)
@@ -42,6 +45,8 @@ class Access:
         note: Writes a record: a notice of what could not be kept in the file.
         refuge: A folder of ours where a token goes that is given only once and cannot be written to the file.
         realtime: Hears what happens as it happens.
+        identity: The account that the run acts as, as far as it is known.
+        learnt: Is told when more of it is known; may refuse it by raising a CredentialsError.
 
     Attributes:
         liveness: When the platform shows what is pushed.
@@ -56,10 +61,15 @@ class Access:
         note: Callable[..., None] = lambda *_, **__: None,
         refuge: Path | None = None,
         realtime: OpenRealtime | None = None,
+        identity: Identity = NOBODY,
+        learnt: Callable[[Identity], None] = lambda identity: None,
     ) -> None:
         self.origin = origin
         self.liveness = Liveness(LagFile(path, origin), note)
         self._realtime = realtime
+        self._identity = identity
+        self._learnt = learnt
+        self._refused: Secret | None = None
         self._path = path
         self._note = note
         self._refuge = None if refuge is None else refuge / f"credentials-{blake2b(bytes(path)).hexdigest()[:8]}.json"
@@ -74,16 +84,64 @@ class Access:
         self._status: StreamStatus | None = None
 
     def load(self) -> Credentials | None:
-        """Read the credentials again; None when there are none. What was learnt and could not be kept is not lost."""
+        """Read the credentials; None when there are none. What was learnt and could not be kept is not lost.
+
+        Raises:
+            WrongAccount: They are not those of the run's account.
+        """
+        found = self._read()
+        if found is not None:
+            account = self._identity_of(found)
+            verdict = match(self._identity, account)
+            if verdict in (Match.OTHER, Match.UNKNOWN) or found.access_token == self._refused:
+                raise wrong_account(self._identity, account)
+            if verdict is Match.SAME:
+                self._become(merged(self._identity, account))
+        self._credentials = found
+        return found
+
+    async def reload(self) -> Credentials | None:
+        """Read the credentials again, and ask the platform whose they are where they do not tell.
+
+        Raises:
+            WrongAccount: They are not those of the run's account; the ones that were read before stay.
+        """
+        found = self._read()
+        if found is not None:
+            self._become(await self._recognised(self._identity, found))
+        self._credentials = found
+        return found
+
+    async def recognise(self, kept: Identity, subject: str) -> Identity:
+        """The account of the credentials that are there, when it is the one that a run acts as.
+
+        Raises:
+            WrongAccount: It is not.
+        """
+        return await self._recognised(kept, self._read(), subject)
+
+    def identity_here(self) -> Identity:
+        """The account of the credentials that are there."""
+        return self._identity_of(self._read())
+
+    async def _recognised(self, kept: Identity, found: Credentials | None, subject: str = "this run") -> Identity:
+        return await recognised(kept, self._identity_of(found), partial(self._user_id_of, found), subject)
+
+    def _read(self) -> Credentials | None:
         before, found = self._credentials, credentials.load(self._path, self._token)
         if found is None and self._refuge is not None:
             found = credentials.load(self._refuge)
-        if found is not None and found.unusable:
+        if found is None:
+            return None
+        if found.unusable:
             self._tell("credentials_unused", f"{found.unusable}; the token of RETAKE_ACCESS_TOKEN is used without it")
-        if found is not None and before is not None and found.access_token == before.access_token:
+        found = credentials.believed(found)
+        if before is not None and found.access_token == before.access_token:
             found = credentials.merge(found, before)
-        self._credentials = found
         return found
+
+    def _identity_of(self, found: Credentials | None) -> Identity:
+        return identity_of(found, self._path, self.origin)
 
     @property
     def known(self) -> Credentials:
@@ -112,6 +170,10 @@ class Access:
         either, it is tried until one can.
         """
         self._credentials = new
+        await self._kept(new)
+        self._become(self._identity_of(new))
+
+    async def _kept(self, new: Credentials) -> None:
         for pause in chain(_SAVE_AGAIN, repeat(_SAVE_AGAIN[-1])):
             if self._saved(new):
                 return
@@ -141,18 +203,38 @@ class Access:
         """Keep what the platform told of the agent, where it told anything; a token alone makes no file.
 
         What cannot be written stays in memory, which is told once, and is tried again when more is told.
+
+        Raises:
+            WrongAccount: The token is not that of the run's account.
         """
         known = self.known
+        if known.of_file is not None and user_db_id and known.of_file.user_db_id == user_db_id:
+            known = known.of_file  # the same agent with a new token
         changed = replace(
             known,
             user_db_id=user_db_id or known.user_db_id,
             token_address=token_address or known.token_address,
             token_ticker=token_ticker or known.token_ticker,
         )
+        if user_db_id:
+            self._confirm(changed)
         self._unkept = self._unkept or changed != known
         self._credentials = changed
         if self._unkept:
             self._keep(changed)
+
+    def _confirm(self, told: Credentials) -> None:
+        """Take the account that the platform has told, if it is the run's."""
+        account = self._identity_of(told)
+        if not confirmed(self._identity, account):
+            self._credentials, self._refused = None, told.access_token
+            raise wrong_account(self._identity, account)
+        self._become(merged(self._identity, account))
+
+    def _become(self, identity: Identity) -> None:
+        if identity != self._identity:
+            self._learnt(identity)
+            self._identity = identity
 
     def _keep(self, learnt: Credentials) -> None:
         try:
@@ -175,24 +257,39 @@ class Access:
         """
         token = None if anonymous else self.known.access_token
         issued_by = self.origin if anonymous else self.known.issued_by
+        return self._client_for(token, issued_by)
+
+    def _client_for(self, token: Secret | None, issued_by: str) -> RetakeClient:
         if token not in self._clients:
             self._clients[token] = self._make_client(token, issued_by)
         return self._clients[token]
 
     async def status(self) -> StreamStatus:
         """The stream status, asked for no more often than the guide says, whoever wants to know it."""
+        self._status, asked, answered = await self._ask_status(self.client)
+        status = self._status
+        self.liveness.saw(status.is_live, status.uptime_seconds, asked, answered)
+        self.learn(user_db_id=status.user_db_id, token_address=status.token_address)
+        return status
+
+    async def _user_id_of(self, found: Credentials | None) -> str:
+        if found is None:
+            return ""
+        status, _, _ = await self._ask_status(lambda: self._client_for(found.access_token, found.issued_by))
+        return status.user_db_id
+
+    async def _ask_status(self, client: Callable[[], RetakeClient]) -> tuple[StreamStatus, float, float]:
+        """The stream status of a client's token, and when it was asked for and answered, in the loop's time."""
         async with self._status_turn:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(self._status_next - loop.time())
             asked = loop.time()
             try:
-                self._status = status = await self.client().stream_status()
+                status = await client().stream_status()
             finally:
                 answered = loop.time()
                 self._status_next = answered + STATUS_PACE
-            self.liveness.saw(status.is_live, status.uptime_seconds, asked, answered)
-        self.learn(user_db_id=status.user_db_id, token_address=status.token_address)
-        return status
+            return status, asked, answered
 
     @property
     def status_next(self) -> float:

@@ -47,7 +47,7 @@ class RetakeActions(Family):
 
     async def load_credentials(self, call: Call) -> Completion:
         """Read the credentials."""
-        found = self._access.load()
+        found = await self._access.reload()
         if found is None:
             return Completion("missing")
         value = {"agent_name": found.agent_name, "user_db_id": found.user_db_id, "issued_by": found.issued_by}

@@ -46,6 +46,7 @@ class Credentials:
         token_in_file: The token that the file keeps when `access_token` comes from the environment; None when the
             file has none. Saving never writes a token of the environment into the file.
         from_environment: Whether `access_token` comes from the environment.
+        of_file: What the file says, where it is not `believed`: it may be another agent's.
         unknown: Fields of the file that this program does not know; they are kept.
         unusable: Why the file is left alone when `access_token` comes from the environment; "" when it is not.
     """
@@ -61,6 +62,7 @@ class Credentials:
     issued_by: str = RETAKE
     from_environment: bool = False
     token_in_file: Secret | None = None
+    of_file: Credentials | None = field(default=None, repr=False)
     unknown: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unusable: str = ""
 
@@ -124,9 +126,17 @@ def _from_file(path: Path, token_from_environment: Secret | None = None) -> Cred
         issued_by=normalised(_text(data, "issued_by", path) or RETAKE),
         from_environment=bool(token_from_environment),
         token_in_file=stored if token_from_environment else None,
+        of_file=None,
         unknown={name: value for name, value in data.items() if name not in {*_TEXTS, "access_token", "issued_by"}},
         **{attribute: _text(data, name, path) for name, attribute in _TEXTS.items()},
     )
+
+
+def believed(found: Credentials) -> Credentials:
+    """What may be taken for true of the token's agent: of a file with another token, only where it was issued."""
+    if found.token_in_file in (None, found.access_token):
+        return found
+    return Credentials(found.access_token, issued_by=found.issued_by, from_environment=True, of_file=found)
 
 
 def save(path: Path, credentials: Credentials) -> None:

@@ -16,7 +16,7 @@ from retake_flow.cli import garbage, terminal
 EPILOG = """\
 exit codes:
   0  completed                       4  waiting for a person
-  1  failed                          5  another process drives the run
+  1  failed                          5  another process drives the run, or it was left alone
   2  the command was not understood  6  something needed is missing
   3  the flow is invalid             130  interrupted, after an orderly stop
 """

@@ -68,17 +68,14 @@ def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> No
     """
     import asyncio
 
-    from retake_flow.cli.takeover import claimed
-
-    asyncio.run(_stopped(runs, run, claimed(runs, run), settings, silent=silent))
+    asyncio.run(_stopped(runs, run, settings, silent=silent))
 
 
 def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str) -> int:
     import asyncio
 
     from retake_flow.cli import printable, terminal
-    from retake_flow.cli.takeover import claimed
-    from retake_flow.errors import RunHeld
+    from retake_flow.errors import CredentialsError, RunHeld
 
     stored = runs.load(run)
     if stored.run.ended and stored.holder is None:
@@ -89,37 +86,37 @@ def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, ans
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.succeeded else 1
     try:
-        claim = claimed(runs, run, force=args.force)
-    except RunHeld:
+        count, ended = asyncio.run(_interruptible(runs, run, settings, args))
+    except (RunHeld, CredentialsError) as error:
         if answered:  # the answer counts all the same
-            terminal.advise(f"answered {printable.line(answered)}; the process that drives the run takes it")
+            taker = "the process that drives the run" if isinstance(error, RunHeld) else "whoever goes on with the run"
+            terminal.advise(f"answered {printable.line(answered)}; {taker} takes it")
         raise
-    if args.upgrade:
-        from retake_flow.cli.upgrade import upgrade
-
-        upgrade(runs, run, claim, settings)
-    count, ended = asyncio.run(_interruptible(runs, run, claim, settings, args))
     from retake_flow.cli.session import exit_code
 
     return exit_code(ended, bool(count))
 
 
-async def _interruptible(
-    runs: Runs, run: str, claim: Claim, settings: Settings, args: argparse.Namespace
-) -> tuple[int, Run]:
+async def _interruptible(runs: Runs, run: str, settings: Settings, args: argparse.Namespace) -> tuple[int, Run]:
     from retake_flow.cli.interrupts import Interrupts
     from retake_flow.cli.session import Session, somebody_is_there
     from retake_flow.cli.takeover import taken_up
     from retake_flow.cli.views import view_for
 
+    def upgraded(claim: Claim) -> None:
+        if args.upgrade:
+            from retake_flow.cli.upgrade import upgrade
+
+            upgrade(runs, run, claim, settings)
+
     session = Session(runs, settings, as_json=args.json, wait=args.wait)
     name, prompted = runs.load(run).run.flow, somebody_is_there(args.json)
     with view_for(args.json, name, prompted=prompted) as view, Interrupts() as interrupts:
-        ended = await taken_up(session, run, claim, view, interrupts)
+        ended = await taken_up(session, run, view, interrupts, force=args.force, prepare=upgraded)
     return interrupts.count, ended
 
 
-async def _stopped(runs: Runs, run: str, claim: Claim, settings: Settings, *, silent: bool) -> None:
+async def _stopped(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
     from retake_flow.cli.interrupts import Interrupts
     from retake_flow.cli.session import Session
     from retake_flow.cli.takeover import taken_up
@@ -127,4 +124,4 @@ async def _stopped(runs: Runs, run: str, claim: Claim, settings: Settings, *, si
 
     session = Session(runs, settings, as_json=silent, wait=False, asks=False)
     with Interrupts() as interrupts:
-        await taken_up(session, run, claim, NoView() if silent else PlainView(), interrupts, "stopped")
+        await taken_up(session, run, NoView() if silent else PlainView(), interrupts, stop="stopped")

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
-from retake_flow.cli import terminal
+from retake_flow.cli import printable, terminal
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.lines import clock, lines
 from retake_flow.cli.reports import report_lines
 from retake_flow.cli.session import Session
-from retake_flow.cli.takeover import claimed, taken_up
+from retake_flow.cli.takeover import taken_up
 from retake_flow.engine.performance import known
-from retake_flow.errors import RetakeFlowError, RunHeld
+from retake_flow.errors import AccountInUse, RetakeFlowError, RunHeld, WrongAccount
 from retake_flow.ports.runs import Runs, Summary
-from retake_flow.run.records import Record, plain
+from retake_flow.run.records import Record, plain, record
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
-from retake_flow.wiring.storing import alive
+from retake_flow.wiring.storing import alive, certain
 
 #: How often to look for more runs while some are driven, in seconds.
 LOOK_AGAIN = 15.0
@@ -31,17 +30,29 @@ def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> 
     While any is driven, those that come to wait for a process meanwhile are taken up too.
 
     Returns:
-        The exit code: 0 when all went well or wait for a person, 1 when one failed, 130 after an interruption.
+        The exit code: 0 when all went well or wait for a person, 1 when one failed, 5 when one that may wait for a
+        process was left alone, 130 after an interruption.
     """
     return asyncio.run(_Together(runs, settings, as_json=as_json, wait=wait).drive())
 
 
-def _waiting(runs: Runs) -> Iterator[str]:
+def _look(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
+    """The runs that wait for a process, and those that may: they were taken up on another host.
+
+    A container that was made anew is another host, too.
+    """
     now = time.time()
+    waiting, elsewhere = list[str](), dict[str, RetakeFlowError]()
     for summary in runs.summaries():
-        died = summary.holder is not None and not alive(summary.holder)
-        if died or (summary.phase is Phase.SUSPENDED and summary.holder is None and _due(runs, summary, now)):
-            yield summary.id
+        holder = summary.holder
+        if holder is None:
+            if summary.phase is Phase.SUSPENDED and _due(runs, summary, now):
+                waiting.append(summary.id)
+        elif not alive(holder):
+            waiting.append(summary.id)
+        elif not certain(holder) and summary.outcome is None:
+            elsewhere[summary.id] = RunHeld(summary.id, host=holder.host, pid=holder.pid, certain=False)
+    return waiting, elsewhere
 
 
 def _due(runs: Runs, summary: Summary, now: float) -> bool:
@@ -60,14 +71,15 @@ class _Together:
         self._runs = runs
         self._session = Session(runs, settings, as_json=as_json, wait=wait, asks=False)
         self._as_json = as_json
-        self._driven: dict[str, asyncio.Task[bool]] = {}
+        self._driven: dict[str, asyncio.Task[None]] = {}
         self._failed: set[str] = set()
+        self._left: dict[str, str] = {}
 
     async def drive(self) -> int:
-        """Drive until none is left; gives the exit code."""
+        """Drive until none is left to drive; gives the exit code."""
         with Interrupts() as interrupts:
             self._take_up(interrupts)
-            if not self._driven and not self._as_json:
+            if not self._driven and not self._left and not self._as_json:
                 terminal.say("no run waits for a process")
             while self._driven:
                 deadline = time.monotonic() + LOOK_AGAIN
@@ -75,41 +87,58 @@ class _Together:
                     done, _ = await asyncio.wait(
                         self._driven.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED
                     )
-                    self._failed |= {task.get_name() for task in done if not task.result()}
                     self._driven = {run: task for run, task in self._driven.items() if task not in done}
                 if self._driven and not interrupts.count:
                     self._take_up(interrupts)
-        return 130 if interrupts.count else 1 if self._failed else 0
+        if interrupts.count:
+            return 130
+        return 1 if self._failed else 5 if self._left else 0
 
     def _take_up(self, interrupts: Interrupts) -> None:
         try:
-            waiting = list(_waiting(self._runs))
+            waiting, elsewhere = _look(self._runs)
         except RetakeFlowError:
             if not self._driven:
                 raise
             return  # those that are driven go on; what is missed now is seen the next time
+        self._left = {run: said for run, said in self._left.items() if run in elsewhere or run in waiting}
+        for run, held in elsewhere.items():
+            self._leave(run, held)
         for run in waiting:
             if run not in self._driven and run not in self._failed:
-                work = _one(self._session, run, self._as_json, interrupts)
-                self._driven[run] = asyncio.create_task(work, name=run)
+                self._driven[run] = asyncio.create_task(self._one(run, interrupts), name=run)
 
+    async def _one(self, run: str, interrupts: Interrupts) -> None:
+        """Drive one run, if it is to be driven by us."""
+        view = _Named(run, self._as_json)
+        try:
+            ended = await taken_up(self._session, run, view, interrupts)
+        except RunHeld:
+            return  # somebody else was quicker
+        except (WrongAccount, AccountInUse) as error:
+            self._leave(run, error)
+            return
+        except Exception as raised:  # also a defect of ours with one run must not take the others down
+            view.heard(_failure(known(raised, f"going on with {run}")))
+            self._failed.add(run)
+            return
+        self._left.pop(run, None)
+        if ended.phase is not Phase.SUSPENDED and not ended.succeeded:
+            self._failed.add(run)
 
-async def _one(session: Session, run: str, as_json: bool, interrupts: Interrupts) -> bool:
-    """Drive one run; tells whether all is well with it."""
-    view = _Named(run, as_json)
-    try:
-        ended = await taken_up(session, run, claimed(session.runs, run), view, interrupts)
-    except RunHeld:
-        return True  # somebody else was quicker
-    except Exception as raised:  # also a defect of ours with one run must not take the others down
-        view.heard(_failure(known(raised, f"going on with {run}")))
-        return False
-    return ended.phase is Phase.SUSPENDED or ended.succeeded
+    def _leave(self, run: str, error: RetakeFlowError) -> None:
+        """Say once that a run is left alone, why, and what goes on with it."""
+        if self._left.get(run) == error.message:
+            return
+        self._left[run] = error.message
+        if self._as_json:
+            about = {"kind": error.kind, "message": error.message, "hint": error.hint}
+            terminal.emit({"run": run, **record("run_left", time.time(), **about)})
+        else:
+            terminal.say(printable.line(f"[{run}] is left alone: {error.message}; {error.hint}"))
 
 
 def _failure(error: RetakeFlowError) -> Record:
-    from retake_flow.run.records import record
-
     return record("error", time.time(), place="resume", kind=error.kind, message=error.message, hint=error.hint)
 
 

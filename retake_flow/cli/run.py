@@ -73,11 +73,17 @@ async def _driven(
     from retake_flow.cli.interrupts import Interrupts
     from retake_flow.cli.session import Session, exit_code, somebody_is_there
     from retake_flow.cli.views import view_for
-    from retake_flow.wiring import running
+    from retake_flow.wiring import accounts, running
     from retake_flow.wiring.soak import Soak
 
     session = Session(runs, settings, as_json=args.json, wait=args.wait)
-    run = running.new_id(flow)
+    if options is None:
+        agent = accounts.identity_here(settings, inputs).name
+    else:
+        from retake_flow.wiring import rehearsing
+
+        agent = rehearsing.agent_in(options) or str(inputs.get("agent_name") or "")
+    run = running.new_id(flow, agent, rehearsal=options is not None)
     folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / run
     with view_for(args.json, flow.name, prompted=somebody_is_there(args.json)) as view, Interrupts() as interrupts:
         rehearsal = None if options is None else (folder, options)

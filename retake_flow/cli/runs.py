@@ -76,6 +76,7 @@ def _found(args: argparse.Namespace) -> list[Summary]:
 def _rows(found: Iterable[Summary]) -> list[list[str]]:
     import time
     from functools import cache
+    from pathlib import Path
 
     from retake_flow.cli import printable
     from retake_flow.cli.stored import process, since
@@ -86,7 +87,7 @@ def _rows(found: Iterable[Summary]) -> list[list[str]]:
     return [
         [
             line(summary.id),
-            line(summary.flow),
+            line(Path(summary.flow_file).name or summary.flow) + (" (rehearsal)" if summary.rehearsal else ""),
             line(summary.agent) or "-",
             summary.phase.value,
             line(summary.state) or "-",
@@ -106,6 +107,8 @@ def _described(summary: Summary) -> dict[str, Any]:
         {
             "run": summary.id,
             "flow": summary.flow,
+            "flow_file": summary.flow_file,
+            "rehearsal": summary.rehearsal or None,
             "agent": summary.agent,
             "phase": summary.phase.value,
             "state": summary.state,

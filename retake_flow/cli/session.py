@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
-from retake_flow.wiring import preflight, running
+from retake_flow.wiring import accounts, preflight, running
+from retake_flow.wiring.accounts import AccountLock
 from retake_flow.wiring.children import sweep
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class Session:
             view: Shows it.
             interrupts: May interrupt it.
             soak: Ends it after its time and measures it; None for a run that ends by itself.
+
+        Raises:
+            AccountInUse: Another run streams as its agent; nothing has begun.
         """
         await preflight.require(flow, self.settings, rehearsed=rehearsal is not None)
         folder = "" if rehearsal is None else str(rehearsal[0].resolve())
@@ -109,19 +113,29 @@ class Session:
         told = running.channels(flow, self.settings, run)
         driving = _Driving(flow, run, view, interrupts, told, soak=soak)
         async with self._platform(run, {} if rehearsal is None else rehearsal[1], view, soak) as settings:
-            try:
-                claim = running.begun(self.runs, flow, run, settings)
-            except RetakeFlowError:
-                if folder:
-                    from retake_flow.wiring import rehearsing
+            run = replace(run, identity=accounts.identity_here(settings, inputs))
+            with accounts.lock_of(run, settings) as lock:
+                try:
+                    accounts.hold(lock, flow, run.identity)
+                    claim = running.begun(self.runs, flow, run)
+                except RetakeFlowError:
+                    if folder:
+                        from retake_flow.wiring import rehearsing
 
-                    rehearsing.forget(Path(folder))
-                raise
-            with _let_go(claim):
-                return await self._drive(driving, claim, settings)
+                        rehearsing.forget(Path(folder))
+                    raise
+                with _let_go(claim):
+                    return await self._drive(replace(driving, run=run), claim, lock, settings)
 
     async def go_on(
-        self, flow: Flow, run: Run, claim: Claim, view: View, interrupts: Interrupts, stop: str = ""
+        self,
+        flow: Flow,
+        run: Run,
+        claim: Claim,
+        lock: AccountLock,
+        view: View,
+        interrupts: Interrupts,
+        stop: str = "",
     ) -> Run:
         """Go on with a run that was claimed.
 
@@ -129,6 +143,7 @@ class Session:
             flow: As it was when the run began.
             run: As it was last written.
             claim: The right to write it.
+            lock: Of the account that it acts as.
             view: Shows it.
             interrupts: May interrupt it.
             stop: Why it is to end at once, in order; "" when it is not.
@@ -139,7 +154,7 @@ class Session:
                 await preflight.require(flow, self.settings, rehearsed=bool(run.rehearsal))
             sweep(run.id)
             async with self._platform(run, None, view) as settings:
-                return await self._drive(driving, claim, settings)
+                return await self._drive(driving, claim, lock, settings)
 
     @asynccontextmanager
     async def _platform(
@@ -170,7 +185,7 @@ class Session:
     def _ended(self, run: Run) -> bool:
         return self.runs.load(run.id).run.ended
 
-    async def _drive(self, driving: _Driving, claim: Claim, settings: Settings) -> Run:
+    async def _drive(self, driving: _Driving, claim: Claim, lock: AccountLock, settings: Settings) -> Run:
         prompter = Prompter(self.runs, driving.view) if self._asks else None
         seen = _Seen(driving.view)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
@@ -181,6 +196,7 @@ class Session:
             driving.flow,
             driving.run,
             claim,
+            lock,
             settings,
             listeners,
             driving.told,

@@ -48,9 +48,22 @@ def _lines(found: Standing) -> list[str]:
     """What a person wants to know of a run."""
     from retake_flow.cli import columns, printable
 
-    head = [f"{found.run.id} of {found.run.flow}" + (f" for {found.stored.agent}" if found.stored.agent else "")]
+    head = [_head(found)]
     head += columns.table([("  " + name, value) for name, value in _facts(found)])
     return [printable.line(head[0]), *map(printable.text, head[1:]), *_asked(found), *_belongings(found), *_last(found)]
+
+
+def _head(found: Standing) -> str:
+    from pathlib import Path
+
+    agent, file = found.stored.agent, Path(found.stored.flow_file).name or found.run.flow
+    return f"{found.run.id} of {file}{f' for {agent}' if agent else ''}{', a rehearsal' if found.run.rehearsal else ''}"
+
+
+def _account(found: Standing) -> str:
+    identity = found.run.identity
+    known = [identity.user_db_id, f"token from {identity.source}" if identity.fingerprint else "", identity.platform]
+    return ", ".join(filter(None, known))
 
 
 def _facts(found: Standing) -> list[tuple[str, str]]:
@@ -77,6 +90,7 @@ def _facts(found: Standing) -> list[tuple[str, str]]:
         ("process", process(stored.holder, run.ended)),
         ("began", f"{moment(stored.created)} ({since(found.now - stored.created)} ago)"),
         ("written", f"{moment(stored.updated)} ({since(found.now - stored.updated)} ago)"),
+        ("account", _account(found)),
         ("flow", f"{stored.flow_file or '-'} ({run.digest[:12]})"),
         ("epoch", str(stored.epoch)),
         ("rehearsal", run.rehearsal),

@@ -82,6 +82,11 @@ class Standing:
                 "flow_file": stored.flow_file,
                 "digest": run.digest,
                 "agent": stored.agent,
+                "account": {
+                    "user_db_id": run.identity.user_db_id,
+                    "source": run.identity.source,
+                    "platform": run.identity.platform,
+                },
                 "phase": run.phase.value,
                 "state": run.state,
                 "since": None if self.entered is None else self.entered["t"],

@@ -135,8 +135,12 @@ def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
 def _next(stored: Stored, what: Wish) -> str:
     """What a person can do about a run that does not end."""
     from retake_flow.cli import printable
+    from retake_flow.wiring.storing import certain
 
     run, holder = printable.line(stored.run.id), stored.holder
+    if holder is not None and not certain(holder):
+        gone = f"when {printable.line(holder.host)} is gone, take it over with `retake-flow resume {run} --force`"
+        return f"    hint: {gone}, and {what} it then"
     if what == "stop" or holder is None:
         return f"    hint: wait for it with `retake-flow watch {run}`, or end it with `retake-flow kill {run}`"
     where = f"process {holder.pid} on {printable.line(holder.host)}"

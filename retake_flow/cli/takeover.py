@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.session import Session
 from retake_flow.cli.views import View
-from retake_flow.errors import InputError, RetakeFlowError
+from retake_flow.errors import AccountInUse, CredentialsError, InputError, RetakeFlowError, RunHeld
 from retake_flow.flow.inputs import provided
 from retake_flow.flow.load import stored as flow_of
 from retake_flow.flow.model import Flow
 from retake_flow.flow.sources import parsed
 from retake_flow.ports.runs import Claim, Runs, Stored
+from retake_flow.run.identity import Identity
 from retake_flow.run.restoring import restored
 from retake_flow.run.run import Run
-from retake_flow.settings import variables
+from retake_flow.settings import Settings, variables
+from retake_flow.wiring import accounts
+from retake_flow.wiring.accounts import AccountLock
 from retake_flow.wiring.storing import this_process
 
 
@@ -28,26 +33,91 @@ def claimed(runs: Runs, run: str, *, force: bool = False) -> Claim:
     return runs.claim(run, this_process(), force=force)
 
 
-async def taken_up(session: Session, run: str, claim: Claim, view: View, interrupts: Interrupts, stop: str = "") -> Run:
-    """Go on with a run that was claimed, with the flow that it began with."""
-    try:
-        stored = session.runs.load(run)  # anew: its last process may have written until it was claimed
-        flow, kept = _with_secrets(flow_of(parsed(stored.flow_text)), stored, ending=bool(stop))
-    except RetakeFlowError:
-        claim.release()
-        raise
-    last = ""
-    for _, record in session.runs.journal(run):
-        view.earlier(record)
-        last = record["event"] if not record["event"].startswith("notice_") else last
-    if last == "run_ended":  # its process died when nothing was left to do
-        if stored.run.rehearsal:
-            from retake_flow.wiring import rehearsing
+async def taken_up(
+    session: Session,
+    run: str,
+    view: View,
+    interrupts: Interrupts,
+    *,
+    force: bool = False,
+    stop: str = "",
+    prepare: Callable[[Claim], None] = lambda claim: None,
+) -> Run:
+    """Claim a run for this process and go on with it, as the account that it acts as.
 
-            rehearsing.forget(Path(stored.run.rehearsal))
-        claim.release()
-        return stored.run
-    return await session.go_on(flow, kept, claim, view, interrupts, stop)
+    Args:
+        session: Drives it.
+        run: Its id.
+        view: Shows it.
+        interrupts: May interrupt it.
+        force: Take it from a process that is, or may be, alive.
+        stop: Why it is to end at once, in order; "" when it is not.
+        prepare: What is done with the claim before anything else; whoever fails in it lets go of the claim.
+
+    Raises:
+        RunHeld: Another process has it.
+        WrongAccount: The credentials of this process are another agent's; the run is left as it was.
+        AccountInUse: Another run streams as its agent; the run is left as it was.
+    """
+    before = session.runs.load(run)
+    flow = _readable(before)
+    with accounts.lock_of(before.run, session.settings) as lock:
+        identity = await _account(before, session.settings, stop)
+        if flow is not None:
+            _hold(lock, flow, identity, run, force=force)
+        claim = claimed(session.runs, run, force=force)
+        prepare(claim)
+        try:
+            stored = session.runs.load(run)  # anew: its last process may have written until it was claimed
+            if flow is None or stored.flow_text != before.flow_text:
+                flow = flow_of(parsed(stored.flow_text))
+            flow, kept = _with_secrets(flow, stored, ending=bool(stop))
+            if force:
+                await accounts.take_over(lock, flow, identity, run)
+        except RetakeFlowError:
+            claim.release()
+            raise
+        last = ""
+        for _, record in session.runs.journal(run):
+            view.earlier(record)
+            last = record["event"] if not record["event"].startswith("notice_") else last
+        if last == "run_ended":  # its process died when nothing was left to do
+            if stored.run.rehearsal:
+                from retake_flow.wiring import rehearsing
+
+                rehearsing.forget(Path(stored.run.rehearsal))
+            claim.release()
+            return stored.run
+        return await session.go_on(flow, replace(kept, identity=identity), claim, lock, view, interrupts, stop)
+
+
+async def _account(stored: Stored, settings: Settings, stop: str) -> Identity:
+    """The account with which a run goes on. One that ends and owes nothing needs none."""
+    try:
+        return await accounts.recognise(stored, settings)
+    except CredentialsError:
+        if stop and not (stored.run.undos or stored.run.undoing):
+            return stored.run.identity
+        raise
+
+
+def _readable(stored: Stored) -> Flow | None:
+    """The flow of a run; one that cannot be read is told once the run is claimed."""
+    try:
+        return flow_of(parsed(stored.flow_text))
+    except RetakeFlowError:
+        return None
+
+
+def _hold(lock: AccountLock, flow: Flow, identity: Identity, run: str, *, force: bool) -> None:
+    """Hold the account of a run before it is claimed: a claim would fence a process that lives."""
+    try:
+        accounts.hold(lock, flow, identity)
+    except AccountInUse as error:
+        if error.run != run:
+            raise
+        if not force:
+            raise RunHeld(run, host=error.host, pid=error.pid) from None
 
 
 def _with_secrets(flow: Flow, stored: Stored, *, ending: bool) -> tuple[Flow, Run]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retake_flow.run.gates import Gate
+from retake_flow.run.identity import Identity
 from retake_flow.run.run import ActivityState, Attempt, Delayed, Local, PendingUndo, Phase, Run
 
 
@@ -40,6 +41,7 @@ class Draft:
     history: Mapping[str, str]
     delayed: Mapping[tuple[str, str], Delayed]
     ahead: float
+    identity: Identity
 
     def __init__(self, run: Run) -> None:
         for name in self.__slots__:

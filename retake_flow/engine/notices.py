@@ -43,10 +43,19 @@ _KINDS: Final[dict[str, Kind]] = {
 
 
 class Notices:
-    """Hears the records of a run and tells people of some of them; to be closed before its event loop ends."""
+    """Hears the records of a run and tells people of some of them; to be closed before its event loop ends.
+
+    Attributes:
+        title: What people know the run by; every notice begins with it.
+    """
 
     def __init__(
-        self, notifiers: Sequence[Notifier], *, clock: Clock, note: Callable[..., None], title: str = "retake-flow"
+        self,
+        notifiers: Sequence[Notifier],
+        *,
+        clock: Clock,
+        note: Callable[..., None],
+        title: str = "retake-flow",
     ) -> None:
         """Prepare to tell.
 
@@ -58,7 +67,7 @@ class Notices:
         """
         self._channels = [_Channel(notifier, clock, note) for notifier in notifiers]
         self._clock = clock
-        self._title = title
+        self.title = title
         self._quiet_until = 0.0
         self._held_back = 0
         self._floods = Floods(clock, self._put)
@@ -164,7 +173,7 @@ class Notices:
         kind, title = _GATES[record["event"]]
         match record:
             case {"gate": gate, "message": message, "audience": audience, "answer_with": command}:
-                return Notice(kind, f"{self._title}: {title}", f"{message}\n\nTo answer:\n{command}", audience, gate)
+                return Notice(kind, f"{self.title}: {title}", f"{message}\n\nTo answer:\n{command}", audience, gate)
         return None
 
     def _trouble(self, place: str, text: str) -> Notice | None:
@@ -179,7 +188,7 @@ class Notices:
         return self._about("trouble", f"trouble in {place}", text)
 
     def _about(self, kind: Kind, title: str, text: str) -> Notice:
-        return Notice(kind, f"{self._title}: {title}" if title else self._title, text)
+        return Notice(kind, f"{self.title}: {title}" if title else self.title, text)
 
 
 def _of(gate: str) -> str:

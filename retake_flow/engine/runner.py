@@ -25,6 +25,7 @@ from retake_flow.run import dates, events, records
 from retake_flow.run.asking import told
 from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
 from retake_flow.run.gates import Answer
+from retake_flow.run.identity import Identity
 from retake_flow.run.run import PendingUndo, Phase, Run
 
 _OWN = "the runner's own"
@@ -306,6 +307,11 @@ class Runner:
         """Write what an activity wants to know the next time, and records with it."""
         become = replace(self.run, memory={**self.run.memory, whose: memory})
         self._write(records.noted(notes, self._clock.now()), become)
+
+    def learn(self, identity: Identity) -> None:
+        """Write which account the run acts as, when more of it is known."""
+        about = {"agent": identity.name, "user_db_id": identity.user_db_id, "source": identity.source}
+        self._write([self._record("account", **about)], replace(self.run, identity=identity))
 
     # --- leaving ------------------------------------------------------------------------------------------
 

@@ -79,6 +79,8 @@ class Summary:
     Attributes:
         gates: How many of its questions are open and not answered.
         holder: Who drives it, or drove it when it died; None when it was let go.
+        flow_file: Where the flow was read from.
+        rehearsal: The folder of the rehearsal that it is for; "" when it is for the real platform.
     """
 
     id: str
@@ -92,6 +94,8 @@ class Summary:
     holder: Holder | None
     created: float
     updated: float
+    flow_file: str
+    rehearsal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ class Runs(Protocol):
     """All runs. Every call raises `StoreError` when the store cannot be read or written."""
 
     def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> Claim:
-        """Keep a new run and claim it.
+        """Keep a new run and claim it; `agent` is what it is listed for until its account has a name.
 
         Raises:
             StoreError: There is one of this id.

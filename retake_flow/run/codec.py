@@ -19,8 +19,9 @@ from retake_flow.redact import Secret
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run
 
-#: The version of the form of a snapshot; raised when an older program could not read what is written.
-VERSION = 1
+#: The version of the form of a snapshot; raised when an older program could not read what is written. All from 1 on
+#: can be read.
+VERSION = 2
 
 # Nearly all values are of these types, and a run is encoded at every step.
 _PLAIN = frozenset({str, int, bool, NoneType})
@@ -40,7 +41,7 @@ def decode(data: Any) -> Run:
     if not isinstance(data, Mapping):
         raise StoreError("this is no run: it is no JSON object")
     version = data.get("version")
-    if version != VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise StoreError(
             f"this run was written in form {version!r}; this program knows {VERSION}", hint="update retake-flow"
         )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from retake_flow.run.gates import Gate
+from retake_flow.run.identity import Identity
 
 
 class Phase(StrEnum):
@@ -115,6 +116,7 @@ class Run:
         history: The path of the innermost state that was active last in each state left to which a way leads back.
         delayed: The events that are raised and have not come yet, by their timers.
         ahead: How many seconds its time was ahead of the wall clock when it was written; see `dates`.
+        identity: Which account it acts as.
     """
 
     id: str
@@ -140,6 +142,7 @@ class Run:
     history: Mapping[str, str] = field(default_factory=dict)
     delayed: Mapping[tuple[str, str], Delayed] = field(default_factory=dict)
     ahead: float = 0.0
+    identity: Identity = field(default_factory=Identity)
 
     @property
     def ended(self) -> bool:

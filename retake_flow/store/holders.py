@@ -43,8 +43,12 @@ def alive(holder: Holder, locks: Path | None = None) -> bool:
     """
     if locks is not None and (lock := _lock_file(locks, holder)).exists():
         return is_held(lock)
-    # Older versions told no namespace.
-    return holder.host not in (_here(), os.uname().nodename) or _runs(holder)
+    return not _is_near(holder) or _runs(holder)
+
+
+def certain(holder: Holder, locks: Path | None = None) -> bool:
+    """Whether one can know here whether a holder lives; arguments as those of `alive`."""
+    return _is_near(holder) or (locks is not None and _lock_file(locks, holder).exists())
 
 
 def locks_beside(store: str | Path) -> Path | None:
@@ -83,6 +87,11 @@ def forget(locks: Path | None, holder: Holder) -> None:
 def _lock_file(locks: Path, holder: Holder) -> Path:
     name = f"{holder.host} {holder.pid} {holder.started!r}"
     return locks / f"{blake2b(name.encode(), digest_size=12).hexdigest()}.lock"
+
+
+def _is_near(holder: Holder) -> bool:
+    """Whether the process id of a holder means something here."""
+    return holder.host in (_here(), os.uname().nodename)  # older versions told no namespace
 
 
 def _runs(holder: Holder) -> bool:

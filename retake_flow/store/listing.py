@@ -15,10 +15,11 @@ from retake_flow.ports.runs import Holder, Summary
 from retake_flow.run.run import Phase
 
 #: The version of the tables that is known here; `migrations.STEPS` leads to it.
-VERSION = 2
+VERSION = 3
 
 _COLUMNS = (
     "id, flow, agent, phase, state, outcome, reason, holder_host, holder_pid, holder_started, created, updated,"
+    " flow_file, rehearsal,"
     " (SELECT count(*) FROM gates WHERE run = runs.id AND closed IS NULL AND answered IS NULL)"
 )
 
@@ -66,6 +67,8 @@ def _query(phases: Sequence[Phase], agent: str, flow: str, limit: int | None) ->
 
 
 def _summary(row: Sequence[Any]) -> Summary:
-    run, flow, agent, phase, state, outcome, reason, host, pid, started, created, updated, gates = row
+    run, flow, agent, phase, state, outcome, reason, host, pid, started, created, updated, file, rehearsal, gates = row
     holder = None if host is None else Holder(host, pid, started)
-    return Summary(run, flow, agent, Phase(phase), state, outcome, reason, gates, holder, created, updated)
+    return Summary(
+        run, flow, agent, Phase(phase), state, outcome, reason, gates, holder, created, updated, file, rehearsal
+    )

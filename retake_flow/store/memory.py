@@ -173,7 +173,8 @@ class MemoryClaim:
             gates[key] = replace(asked, gate=gate) if asked is not None and asked.open else _Asked(gate)
         if run.ended:
             self._kept.requests.clear()
-        self._kept.stored = replace(self._kept.stored, run=_surviving(run), updated=self._now())
+        agent = run.identity.name or self._kept.stored.agent
+        self._kept.stored = replace(self._kept.stored, run=_surviving(run), agent=agent, updated=self._now())
         self._kept.journal.extend(records)
         stopped = any(record["event"] == "stop_requested" for record in records)
         done = {record["request"] for record in records if "request" in record}
@@ -249,4 +250,6 @@ def _summary(kept: _Kept) -> Summary:
         holder=stored.holder,
         created=stored.created,
         updated=stored.updated,
+        flow_file=stored.flow_file,
+        rehearsal=run.rehearsal,
     )

@@ -75,6 +75,16 @@ async def rehearsal(
         raise
 
 
+def agent_in(options: Mapping[str, Any]) -> str:
+    """The name of the agent that a rehearsal with these options gives its run; "" when the run registers one."""
+    match options.get("agents"):
+        case None:
+            return AGENT
+        case [{"name": str(name)}, *_]:
+            return name
+    return ""
+
+
 def forget(folder: Path) -> None:
     """Remove what a rehearsal that is over for good has kept to go on: its credentials and its platform's tokens.
 

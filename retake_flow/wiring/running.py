@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from retake_flow.actions.access import Access
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
 from retake_flow.actions.comments import CommentActions
@@ -24,22 +25,22 @@ from retake_flow.actions.retake import RetakeActions
 from retake_flow.actions.sharing import SharingActions
 from retake_flow.actions.studio import StudioActions
 from retake_flow.actions.voice import VoiceActions
-from retake_flow.api import credentials, realtime
+from retake_flow.api import realtime
 from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import CredentialsError, StudioError
+from retake_flow.errors import StudioError
 from retake_flow.flow.model import Flow
 from retake_flow.notices.apprise import host, notifiers
 from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Runs, Stored
-from retake_flow.redact import Secret
 from retake_flow.responders import opening
 from retake_flow.responders.ledger import Ledger
 from retake_flow.responders.opening import Surroundings
+from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings, inherited, is_loopback, variables
@@ -48,16 +49,29 @@ from retake_flow.store.holders import this_process
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.stage import Stage
 from retake_flow.studio.work_folder import work_folder
-from retake_flow.wiring import guide
+from retake_flow.wiring import accounts, guide
+from retake_flow.wiring.accounts import AccountLock
 
-if TYPE_CHECKING:
-    from retake_flow.actions.access import MakeClient
-    from retake_flow.api.client import RetakeClient
+_LONGEST_WORD = 40  # of an id, in characters
 
 
-def new_id(flow: Flow) -> str:
-    """A name for a run that sorts by time."""
-    return f"{flow.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
+    """A name for a run: the flow's file, the agent, whether it is a rehearsal, and when it begins.
+
+    Args:
+        flow: The flow.
+        agent: The agent's name; "" when nobody knows.
+        rehearsal: Whether it is one.
+    """
+    file, name = _word(Path(flow.file).stem) or flow.name, _word(agent)
+    named = [file, "" if name == file else name, "rehearsal" if rehearsal and "rehearsal" not in name else ""]
+    return f"{'-'.join(filter(None, named))}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _word(text: str) -> str:
+    """A text as it may stand in a run's id."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-").lower()[:_LONGEST_WORD]
 
 
 def launcher(run: str) -> Launcher:
@@ -77,25 +91,22 @@ def new_run(run_id: str, flow: Flow, inputs: Mapping[str, Any], rehearsal: str =
     return Run(id=run_id, flow=flow.name, digest=flow.digest, inputs=inputs, rehearsal=rehearsal)
 
 
-def begun(runs: Runs, flow: Flow, run: Run, settings: Settings) -> Claim:
+def begun(runs: Runs, flow: Flow, run: Run) -> Claim:
     """Store a run that is to begin, and claim it.
 
     Raises:
         StoreError: It cannot be written.
     """
-    agent = agent_of(settings) or str(run.inputs.get("agent_name") or "")
+    agent = run.identity.name or str(run.inputs.get("agent_name") or "")
     file = str(Path(flow.file).resolve())
     text = flow.sources.dumped()
     return runs.create(run, agent=agent, flow_file=file, flow_text=text, holder=this_process())
 
 
-def agent_of(settings: Settings) -> str:
-    """The name of the agent that the credentials are for; "" when there are none that can be read."""
-    try:
-        found = credentials.load(settings.credentials, settings.access_token)
-    except CredentialsError:
-        return ""
-    return found.agent_name if found else ""
+def title(run: Run, file: str) -> str:
+    """What people know a run by: its agent, the flow's file, whether it is a rehearsal, and its id."""
+    parts = [run.identity.name, Path(file).name, "rehearsal" if run.rehearsal else ""]
+    return f"{', '.join(filter(None, parts))} ({run.id})"
 
 
 def channels(flow: Flow, settings: Settings, run: Run) -> tuple[Notifier, ...]:
@@ -126,6 +137,7 @@ async def runner(
     flow: Flow,
     run: Run,
     claim: Claim,
+    lock: AccountLock,
     settings: Settings,
     listeners: Sequence[Listener],
     told: Sequence[Notifier],
@@ -141,6 +153,7 @@ async def runner(
         flow: As it was when the run began.
         run: As it was last written.
         claim: The right to write it.
+        lock: Of the account that it acts as.
         settings: Of this process, or of its rehearsal.
         listeners: Hear every record.
         told: Whom the run tells what it has to say.
@@ -152,15 +165,17 @@ async def runner(
     async with AsyncExitStack() as stack:
         starts = launcher(run.id)
         stage = Stage(starts, stack.enter_context(work_folder()), settings.voice, folder)
-        access = Access(
-            settings.credentials,
-            settings.access_token,
-            settings.origin,
-            _client_at(settings.origin),
-            lambda *a, **fields: made.note(*a, **fields),
-            settings.state_folder,
-            partial(realtime.opened, settings.origin),
-        )
+
+        def learnt(identity: Identity) -> None:
+            accounts.hold(lock, flow, identity)
+            made.learn(identity)
+            notices.title = title(made.run, flow.file)
+
+        def note(event: str, **fields: Any) -> None:
+            made.note(event, **fields)
+
+        hears = partial(realtime.opened, settings.origin)
+        access = accounts.access(settings, run.identity, learnt, note, hears)
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
             access.keep_pace()
@@ -175,14 +190,14 @@ async def runner(
             PublicActions(access),
             ChatActions(
                 access,
-                _beside(stage.say, lambda *a, **fields: made.note(*a, **fields)),
+                _beside(stage.say, note),
                 clock.now,
                 _answering(starts, folder, settings, run, clock),
-                partial(realtime.opened, settings.origin),
+                hears,
                 stage.speak,
             ),
         )
-        notices = Notices(told, clock=clock, note=lambda *a, **fields: made.note(*a, **fields), title=run.id)
+        notices = Notices(told, clock=clock, note=note, title=title(run, flow.file))
         stack.push_async_callback(notices.close)
         made = Runner(
             Machine(flow, CATALOGUE),
@@ -235,12 +250,3 @@ def _answering(
     """Who may answer chat."""
     ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json", clock.now)
     return opening.responders(Surroundings(starts, folder, variables(), ledger, clock.now))
-
-
-def _client_at(origin: str) -> MakeClient:
-    def make(token: Secret | None, issued_by: str) -> RetakeClient:
-        from retake_flow.api.client import RetakeClient
-
-        return RetakeClient(origin, token, issued_by=issued_by)
-
-    return make

@@ -12,7 +12,7 @@ from retake_flow.store import holders
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
 
-__all__ = ["alive", "listed", "lives", "opened", "this_process", "this_user"]
+__all__ = ["alive", "certain", "listed", "lives", "opened", "this_process", "this_user"]
 
 
 def opened(settings: Settings) -> Runs:
@@ -50,6 +50,11 @@ def listed(
 def alive(holder: Holder) -> bool:
     """Whether the holder of a run in this process's store lives, as far as one can know here."""
     return holders.alive(holder, holders.locks_beside(Settings.from_environment().store))
+
+
+def certain(holder: Holder) -> bool:
+    """Whether one can know here whether the holder of a run in this process's store lives."""
+    return holders.certain(holder, holders.locks_beside(Settings.from_environment().store))
 
 
 def lives(holder: Holder | None) -> bool:

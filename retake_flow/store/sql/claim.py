@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Text, bindparam, case, delete, func, insert, select, update
 
 from retake_flow.errors import Fenced
 from retake_flow.ports.runs import Request
@@ -20,7 +20,13 @@ from retake_flow.store.sql.tables import RECORDS, REQUESTS, RUNS, SNAPSHOTS
 
 # Built once: with the same statement object, SQLAlchemy finds the compiled text at once.
 _OURS = (RUNS.c.id == bindparam("our_run")) & (RUNS.c.epoch == bindparam("our_epoch"))
-_PROGRESS = update(RUNS).where(_OURS).values({name: bindparam(name) for name in rows.PROGRESS})
+_AGENT = bindparam("agent", type_=Text)
+_PROGRESS = (
+    update(RUNS)
+    .where(_OURS)
+    .values({name: bindparam(name) for name in rows.PROGRESS})
+    .values(agent=case((_AGENT == "", RUNS.c.agent), else_=_AGENT))
+)
 _SNAPSHOT = update(SNAPSHOTS).where(SNAPSHOTS.c.run == bindparam("our_run")).values(data=bindparam("data"))
 _RECORDS = insert(RECORDS)
 _LET_GO = update(RUNS).where(_OURS).values(rows.held_by(None))
@@ -84,7 +90,8 @@ class SqlClaim:
             self._database.erase(self._connection)
 
     def _keep(self, connection: Connection, run: Run, now: float) -> None:
-        if connection.execute(_PROGRESS, {**self._ours, **rows.progress(run, now)}).rowcount == 0:
+        told = {**self._ours, **rows.progress(run, now), "agent": rows.words(run.identity.name)}
+        if connection.execute(_PROGRESS, told).rowcount == 0:
             raise Fenced(f"another process has taken {run.id} over")
         if run is not self._last:  # a record outside a macrostep leaves it as it was
             connection.execute(_SNAPSHOT, {"our_run": run.id, "data": rows.dumped(encode(run))})

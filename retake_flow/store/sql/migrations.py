@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import (
     Column,
     Connection,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -22,14 +24,32 @@ from sqlalchemy import (
 
 from retake_flow.errors import StoreError
 from retake_flow.store.sql.database import Database
-from retake_flow.store.sql.tables import METADATA, REQUESTS, SCHEMA_VERSION
+from retake_flow.store.sql.rows import parsed
+from retake_flow.store.sql.tables import METADATA, REQUESTS, RUNS, SCHEMA_VERSION
 
 
 def _first_tables(connection: Connection) -> None:
     first = MetaData()
     for table in METADATA.sorted_tables:
-        if table is not REQUESTS:
+        if table not in (REQUESTS, RUNS):
             table.to_metadata(first)
+    Table(
+        "runs",
+        first,
+        Column("id", Text, primary_key=True),
+        *(Column(name, Text, nullable=False) for name in ("flow", "agent", "phase", "state")),
+        Column("outcome", Text),
+        Column("reason", Text, nullable=False),
+        Column("epoch", Integer, nullable=False),
+        Column("holder_host", Text),
+        Column("holder_pid", Integer),
+        Column("holder_started", Double),
+        *(Column(name, Double, nullable=False) for name in ("created", "updated")),
+        Column("flow_file", Text, nullable=False),
+        Column("flow_text", Text, ForeignKey("flows.digest"), nullable=False),
+        Index("runs_by_age", "created", "id"),
+        Index("runs_by_text", "flow_text"),
+    )
     Table(
         "requests",
         first,
@@ -46,9 +66,18 @@ def _requests_with_data(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE requests ADD COLUMN data TEXT NOT NULL DEFAULT '{}'"))
 
 
+def _runs_with_rehearsal(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN rehearsal TEXT NOT NULL DEFAULT ''"))
+    for run, data in connection.execute(text("SELECT run, data FROM snapshots")).all():
+        with suppress(StoreError, AttributeError):  # whoever goes on with one that is damaged is told
+            if folder := parsed(data).get("rehearsal"):
+                values = {"folder": folder, "run": run}
+                connection.execute(text("UPDATE runs SET rehearsal = :folder WHERE id = :run"), values)
+
+
 #: Step n leads from version n to n + 1. A released step is never changed: the first one names in their first form the
 #: tables that later steps change; those in `tables` are of the newest version.
-STEPS: list[Callable[[Connection], None]] = [_first_tables, _requests_with_data]
+STEPS: list[Callable[[Connection], None]] = [_first_tables, _requests_with_data, _runs_with_rehearsal]
 
 
 def make_current(database: Database) -> None:

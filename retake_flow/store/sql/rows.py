@@ -29,6 +29,7 @@ PROGRESS = ("phase", "state", "outcome", "reason", "updated")
 SUMMARY = select(
     *(RUNS.c.id, RUNS.c.flow, RUNS.c.agent, RUNS.c.phase, RUNS.c.state, RUNS.c.outcome, RUNS.c.reason),
     *(RUNS.c.holder_host, RUNS.c.holder_pid, RUNS.c.holder_started, RUNS.c.created, RUNS.c.updated),
+    *(RUNS.c.flow_file, RUNS.c.rehearsal),
 )
 
 
@@ -81,9 +82,9 @@ def holder(host: str | None, pid: int, started: float) -> Holder | None:
 
 def summary(row: Sequence[Any], gates: int) -> Summary:
     """A run in one line; `row` is of `SUMMARY`."""
-    run, flow, agent, phase, state, outcome, why, host, pid, started, created, updated = row
+    run, flow, agent, phase, state, outcome, why, host, pid, started, created, updated, file, rehearsal = row
     held = holder(host, pid, started)
-    return Summary(run, flow, agent, Phase(phase), state, outcome, why, gates, held, created, updated)
+    return Summary(run, flow, agent, Phase(phase), state, outcome, why, gates, held, created, updated, file, rehearsal)
 
 
 def answered(gate: Gate, answer: Answer) -> Columns:

@@ -71,6 +71,7 @@ class SqlRuns:
             "created": now,
             **rows.held_by(holder),
             **rows.progress(run, now),
+            **({"rehearsal": rows.words(run.rehearsal)} if run.rehearsal else {}),
         }
         with self._database.writing() as connection:
             columns["flow_text"] = texts.keep(self._database, connection, flow_text)
@@ -91,7 +92,7 @@ class SqlRuns:
             epoch, *columns = row
             held = rows.holder(*columns)
             if held is not None and not force and self._alive(held):
-                raise RunHeld(run, host=held.host, pid=held.pid)
+                raise RunHeld(run, host=held.host, pid=held.pid, certain=holders.certain(held, self._locks))
             connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **rows.held_by(holder)))
         if held is not None:
             holders.forget(self._locks, held)

@@ -36,6 +36,7 @@ RUNS = Table(
     Column("updated", Double, nullable=False),
     Column("flow_file", Text, nullable=False),
     Column("flow_text", Text, ForeignKey("flows.digest"), nullable=False),
+    Column("rehearsal", Text, nullable=False, server_default=""),
     Index("runs_by_age", "created", "id"),
     Index("runs_by_text", "flow_text"),
 )

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from pytest_bdd import given, parsers, then
 
+from retake_flow.api import credentials
+from retake_flow.api.credentials import Credentials
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import PreparedAgent
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
@@ -93,6 +95,14 @@ def another_token(rehearsal: Rehearsal, after: float, state: str) -> None:
 def put_token(rehearsal: Rehearsal, after: float, state: str) -> None:
     """In the credentials file."""
     rehearsal.intervene(state, after, lambda _: rehearsal.give_credentials(token=_NEW_TOKEN))
+
+
+@given(parsers.parse("the operator has put {other}'s credentials where the old ones were {after:g} s into {state}"))
+def put_others(rehearsal: Rehearsal, other: str, after: float, state: str) -> None:
+    """By mistake: they are those of an agent that somebody else has registered."""
+    token = next(agent.token for agent in rehearsal.options.agents if agent.name == other)
+    wrong = Credentials(token, agent_name=other)
+    rehearsal.intervene(state, after, lambda _: credentials.save(rehearsal.credentials, wrong))
 
 
 @then("the credentials are saved, readable by their owner alone")

@@ -120,6 +120,17 @@ def asked(rehearsed: Rehearsed, place: str, times: int) -> None:
     assert len([record for record in rehearsed.records("gate_opened") if asking(place)(record)]) == times
 
 
+@then(parsers.parse('the error of {place} says "{words}"'))
+def error_says(rehearsed: Rehearsed, place: str, words: str) -> None:
+    """In its message or in what a person can do about it."""
+    said = [
+        f"{record['message']} {record['hint']}"
+        for record in rehearsed.records("error")
+        if record["place"].endswith(place)
+    ]
+    assert [text for text in said if words in text], said
+
+
 @then(parsers.parse('the question of {place} says "{words}"'))
 def question(rehearsed: Rehearsed, place: str, words: str) -> None:
     """What the person reads, the last time."""

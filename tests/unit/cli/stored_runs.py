@@ -47,7 +47,7 @@ def stored(
 ) -> Claim:
     """A run that is kept, as it was last written; nobody drives it unless a holder is named."""
     claim = store.create(
-        Run(name, flow, "d" * 64, {"agent_name": agent}),
+        Run(name, flow, "d" * 64, {"agent_name": agent}, rehearsal=str(changes.get("rehearsal", ""))),
         agent=agent,
         flow_file="/x/go-live.yaml",
         flow_text="flow: x",

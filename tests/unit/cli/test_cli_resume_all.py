@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from retake_flow.cli.session import Session
 from retake_flow.errors import StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.ports.runs import Runs, Stored
+from retake_flow.redact import Secret
 from retake_flow.run.gates import Answer
+from retake_flow.run.identity import Identity, fingerprint
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
 from retake_flow.store.sql.runs import SqlRuns
 
 FAR = 4e9
+WREN = fingerprint(Secret("rtk_wren_wren_1"))
 
 
 def resumed(said_records: list[dict[str, object]]) -> set[object]:
@@ -127,3 +131,52 @@ def test_a_run_that_cannot_be_read_keeps_no_other_from_going_on(
     assert failures.keys() == {"newer-1", "odd-1"}
     assert "form 2" in failures["newer-1"]
     assert store.load("good-1").run.outcome == "completed"
+
+
+def test_a_run_of_another_host_is_named_with_the_command(command: Command, store: Runs, folder: Path) -> None:
+    """As in a container that was made anew: it is left alone, which is told once, and the exit code says so."""
+    begun(store, folder, "away-1", holder=AWAY)
+    begun(store, folder, "away-2", holder=AWAY, outcome="completed", phase=Phase.COMPLETED)
+    said = command("resume", "--all")
+    [line] = said.out.splitlines()
+    assert said.code == 5
+    assert line.startswith("[away-1] is left alone: away-1 is driven by process 77 on studio-2, of which nobody knows")
+    assert line.endswith("`retake-flow resume away-1 --force`")
+    [record] = command("resume", "--all", "--json").records
+    assert (record["run"], record["event"], record["kind"]) == ("away-1", "run_left", "held")
+    assert "resume away-1 --force" in record["hint"]
+    begun(store, folder, "died-1")
+    said = command("resume", "--all")
+    assert (said.code, store.load("died-1").run.outcome) == (5, "completed")
+    assert said.out.count("away-1 is driven") == 1
+    assert command("resume", "away-1", "--force").code == 0
+    assert command("resume", "--all").code == 0
+
+
+def test_a_failure_goes_before_what_is_left(command: Command, store: Runs, folder: Path) -> None:
+    """The exit code tells the worst of it."""
+    begun(store, folder, "away-1", holder=AWAY)
+    begun(store, folder, "late-1", ASKING)
+    assert command("resume", "--all").code == 1
+
+
+def test_runs_of_other_agents_are_left_alone(
+    command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line for each names both agents and what to do; those of the agent that is here go on."""
+    key = folder / "wren.json"
+    key.write_text('{"access_token": "rtk_wren_wren_1", "agent_name": "wren"}')
+    key.chmod(0o600)
+    owl = Identity("owl", "user_owl", "f0", "/keys/owl.json", "https://retake.tv")
+    begun(store, folder, "owl-1", identity=owl)
+    begun(store, folder, "old-1")  # of 0.1, which told the agent's name and nothing else
+    begun(store, folder, "wren-1", identity=replace(owl, name="wren", user_db_id="", source=str(key), fingerprint=WREN))
+    monkeypatch.setenv("RETAKE_CREDENTIALS", str(key))
+    said = command("resume", "--all")
+    left = [line for line in said.out.splitlines() if "left alone" in line]
+    assert said.code == 5
+    assert sorted(line.split("]")[0] for line in left) == ["[old-1", "[owl-1"]
+    assert all(f"acts as owl, and the token in {key} is that of wren" in line for line in left)
+    assert any("RETAKE_CREDENTIALS=/keys/owl.json" in line for line in left)
+    assert store.load("wren-1").run.outcome == "completed"
+    assert [(store.load(run).holder, store.load(run).epoch) for run in ("owl-1", "old-1")] == [(DEAD, 1)] * 2

@@ -30,9 +30,11 @@ def test_a_run_is_a_line_the_newest_first(command: Command, store: Runs) -> None
     head, *lines = command("runs").out.splitlines()
     assert head.split() == ["RUN", "FLOW", "AGENT", "PHASE", "STATE", "GATES", "AGE", "PROCESS"]
     assert [line.split() for line in lines] == [
-        ["owl-2", "go-live", "-", "completed", "done", "-", "0s", "-"],
-        ["owl-1", "go-live", "owl", "suspended", "on/air", "2", "0s", "-"],
+        ["owl-2", "go-live.yaml", "-", "completed", "done", "-", "0s", "-"],
+        ["owl-1", "go-live.yaml", "owl", "suspended", "on/air", "2", "0s", "-"],
     ]
+    ended(store, "owl-3", rehearsal="/r")
+    assert command("runs").out.splitlines()[1].split()[:4] == ["owl-3", "go-live.yaml", "(rehearsal)", "owl"]
 
 
 def test_the_process_is_alive_dead_or_elsewhere(command: Command, store: Runs) -> None:
@@ -90,7 +92,7 @@ def test_json_tells_all_of_a_summary(command: Command, store: Runs) -> None:
     assert one.pop("holder")["pid"] == os.getpid()
     assert one == {
         "run": "owl-1", "flow": "go-live", "agent": "owl", "phase": "waiting", "state": "on/air", "outcome": None,
-        "reason": "", "gates": 1,
+        "reason": "", "gates": 1, "flow_file": "/x/go-live.yaml", "rehearsal": None,
     }  # fmt: skip
 
 

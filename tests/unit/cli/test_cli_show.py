@@ -52,7 +52,7 @@ def test_a_person_sees_where_a_run_is_and_what_it_waits_for(command: Command, st
     store.answer("owl-1", "trouble.1", an_answer())
     out = command("show", "last").out
     lines = [line.strip() for line in out.splitlines()]
-    assert lines[0] == "owl-1 of go-live for owl"
+    assert lines[0] == "owl-1 of go-live.yaml for owl"
     for beginning in (
         "phase    suspended",
         "state    on/air, since ",

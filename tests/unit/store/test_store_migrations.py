@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from store_samples import US, a_run, created, said
 
 from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Runs
+from retake_flow.run.identity import NOBODY
 from retake_flow.store.sql import migrations
 
 Opener = Callable[[str], Runs]
@@ -100,3 +102,22 @@ def test_two_may_open_a_new_store_at_once(place: str, opened: Opener) -> None:
         thread.join()
     assert failed == []
     assert sorted(each.id for each in opened(place).summaries()) == ["r0", "r1", "r2", "r3"]
+
+
+def test_a_store_of_0_1_tells_which_runs_are_rehearsals(
+    place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only the snapshots told is in the list of runs; a snapshot that is damaged keeps nobody from it."""
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "STEPS", migrations.STEPS[:2])
+        runs = opened(place)
+        for name in ("real", "rehearsed", "damaged"):
+            created(runs, a_run(name))
+        with runs._database.writing() as connection:
+            change = text("UPDATE snapshots SET data = :data WHERE run = :run")
+            old = {"version": 1, "id": "rehearsed", "flow": "f", "digest": "d", "inputs": {}, "rehearsal": "/r"}
+            connection.execute(change, {"data": json.dumps(old), "run": "rehearsed"})
+            connection.execute(change, {"data": "[{", "run": "damaged"})
+    runs = opened(place)
+    assert {each.id: each.rehearsal for each in runs.summaries()} == {"real": "", "rehearsed": "/r", "damaged": ""}
+    assert runs.load("rehearsed").run.identity == NOBODY

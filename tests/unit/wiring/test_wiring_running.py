@@ -25,7 +25,7 @@ states:
   a: {do: credentials.load, transitions: {found: b, missing: b}}
   b: {final: ok}
 """,
-    "f",
+    "/x/Plain one.yaml",
 )
 
 
@@ -47,10 +47,29 @@ def go_live() -> Flow:
 
 
 def test_a_run_has_a_name_of_its_own_that_sorts_by_time() -> None:
-    """The id of a run tells its flow and when it began, and no two are alike."""
+    """The id of a run tells its flow's file and when it began, and no two are alike."""
     names = {running.new_id(PLAIN) for _ in range(20)}
     assert len(names) == 20
-    assert all(re.fullmatch(r"plain-\d{8}-\d{6}-[0-9a-f]{4}", name) for name in names)
+    assert all(re.fullmatch(r"plain-one-\d{8}-\d{6}-[0-9a-f]{4}", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("agent", "rehearsal", "begins"),
+    [
+        ("Night Owl", False, "plain-one-night-owl-2"),
+        ("Night Owl", True, "plain-one-night-owl-rehearsal-2"),
+        ("rehearsal-agent", True, "plain-one-rehearsal-agent-2"),
+        ("Plain one", False, "plain-one-2"),
+        ("Über/../Owl\n", False, "plain-one-uber-owl-2"),
+        ("梟", False, "plain-one-2"),
+        ("x" * 500, False, f"plain-one-{'x' * 40}-2"),
+    ],
+)
+def test_the_name_of_a_run_tells_its_agent_and_whether_it_is_a_rehearsal(
+    agent: str, rehearsal: bool, begins: str
+) -> None:
+    """Whatever an agent is called, the id can be written in a shell and be the name of a folder."""
+    assert running.new_id(PLAIN, agent, rehearsal=rehearsal).startswith(begins)
 
 
 def test_the_programs_of_a_flow_are_required_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,89 @@
+"""Recognising the account that a run acts as in the credentials that are there now."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from retake_flow.api.credentials import Credentials
+from retake_flow.errors import PlatformError, WrongAccount
+from retake_flow.run.identity import Identity, Match, fingerprint, match, merged, same_platform
+from retake_flow.settings import RETAKE, TOKEN_VARIABLE
+
+
+def identity_of(found: Credentials | None, path: Path, origin: str) -> Identity:
+    """The account that credentials are for.
+
+    Args:
+        found: The credentials; None when there are none.
+        path: The credentials file.
+        origin: Where the platform is.
+    """
+    file = str(path.absolute())
+    if found is None:
+        return Identity(source=file, platform=origin)
+    source = TOKEN_VARIABLE if found.from_environment else file
+    return Identity(found.agent_name, found.user_db_id, fingerprint(found.access_token), source, origin)
+
+
+async def recognised(
+    kept: Identity, found: Identity, ask: Callable[[], Awaitable[str]], subject: str = "this run"
+) -> Identity:
+    """The account with which a run may go on, with what is known of it by now.
+
+    Args:
+        kept: The account that the run acts as.
+        found: What the credentials say.
+        ask: Has the platform tell the userDbId of the token that was found.
+        subject: What to call the run.
+
+    Raises:
+        WrongAccount: The credentials are another agent's, or nothing shows that they are not.
+    """
+    verdict = match(kept, found)
+    if verdict is Match.SAME:
+        return merged(kept, found)
+    if verdict is Match.OTHER or (verdict is Match.UNKNOWN and not kept.user_db_id):
+        raise wrong_account(kept, found, subject)
+    if not kept.user_db_id:
+        return merged(kept, found)
+    told, trouble = "", ""
+    try:
+        told = await ask()
+    except PlatformError as error:
+        trouble = f" ({error.message})"
+    if told and told != kept.user_db_id:
+        raise wrong_account(kept, replace(found, user_db_id=told), subject)
+    if not told and verdict is Match.UNKNOWN:
+        raise wrong_account(kept, found, subject, trouble)
+    # A name alone is no proof: until the platform tells, the token that is known to be the account's stays.
+    return merged(kept, replace(found, user_db_id=told)) if told else kept
+
+
+def wrong_account(kept: Identity, found: Identity, subject: str = "this run", trouble: str = "") -> WrongAccount:
+    """That credentials are not a run's own, with the way to set the right ones."""
+    acts = f"{subject} acts as {kept.label}"
+    if not same_platform(kept, found):
+        way = "unset RETAKE_API_URL" if kept.platform == RETAKE else f"set RETAKE_API_URL={kept.platform}"
+        return WrongAccount(f"{acts} on {kept.platform}, and the platform here is {found.platform}", hint=way)
+    if not found.fingerprint:
+        why = f"there are no credentials of that agent in {found.source}"
+    elif (found.name or found.user_db_id) and found.label != kept.label:
+        why = f"the token in {found.source} is that of {found.label}"
+    else:
+        why = f"nothing shows that the token in {found.source} is that of the same agent{trouble}"
+    return WrongAccount(f"{acts}, and {why}", hint=_way_back(kept, found))
+
+
+def _way_back(kept: Identity, found: Identity) -> str:
+    if kept.source == TOKEN_VARIABLE:
+        way = f"set {TOKEN_VARIABLE} to the token that it began with"
+    elif kept.source:
+        way = f"set RETAKE_CREDENTIALS={shlex.quote(kept.source)}"
+    else:
+        way = f"name the credentials file of {kept.label} with RETAKE_CREDENTIALS"
+    if found.source == TOKEN_VARIABLE != kept.source:
+        way = f"unset {TOKEN_VARIABLE} and {way}"
+    return f"{way}; for another agent begin a run of its own"

@@ -1,0 +1,110 @@
+"""Identity: which account on retake.tv a run acts as, and whether credentials belong to it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from urllib.parse import urlsplit
+
+from retake_flow.redact import Secret
+from retake_flow.settings import is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An account, as far as it is known; "" stands for what is not.
+
+    Attributes:
+        name: The agent's name; before it is registered, the name that it asks for.
+        user_db_id: The platform's id of it.
+        fingerprint: Of the access token; the token cannot be found from it. "" before there is a token.
+        source: Where the token comes from, or will be kept: a file's path or the name of a variable.
+        platform: The origin where the account is.
+    """
+
+    name: str = ""
+    user_db_id: str = ""
+    fingerprint: str = ""
+    source: str = ""
+    platform: str = ""
+
+    @property
+    def label(self) -> str:
+        """What to call the agent to a person."""
+        if self.name or self.user_db_id:
+            return self.name or f"the agent {self.user_db_id}"
+        return f"the agent of {self.source}" if self.source else "an agent without a known name"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What only this account has on this machine: two accounts that share a key are one."""
+        told = {"user": self.user_db_id, "name": self.name.casefold(), "token": self.fingerprint}
+        if not self.fingerprint:
+            told["file"] = self.source
+        return tuple(f"{self.platform} {kind} {value}" for kind, value in told.items() if value)
+
+
+#: Nothing is known yet.
+NOBODY = Identity()
+
+
+class Match(Enum):
+    """Whether an account that was found is the one that a run acts as."""
+
+    SAME = auto()
+    CLAIMED = auto()  # it has the name or the id, and another token
+    UNKNOWN = auto()  # only the platform can tell
+    OTHER = auto()
+
+
+def fingerprint(token: Secret | None) -> str:
+    """What tells one access token from another and does not reveal it."""
+    if not token:
+        return ""
+    return hashlib.sha256(b"retake-flow account\0" + token.reveal().encode()).hexdigest()[:16]
+
+
+def match(kept: Identity, found: Identity) -> Match:
+    """Whether an account that was found is the one that a run acts as.
+
+    Args:
+        kept: What the run knows of its account.
+        found: What the credentials say.
+    """
+    if not same_platform(kept, found):
+        return Match.OTHER
+    if not kept.fingerprint and kept.source and kept.source == found.source:
+        return Match.SAME  # it had no token yet, and this is where its token was to be kept
+    if kept.fingerprint == found.fingerprint:
+        return Match.SAME if kept.fingerprint or not kept.source else Match.OTHER
+    if not found.fingerprint:
+        return Match.OTHER
+    for mine, theirs in ((kept.user_db_id, found.user_db_id), (kept.name.casefold(), found.name.casefold())):
+        if mine and theirs:
+            return Match.CLAIMED if mine == theirs else Match.OTHER
+    if kept.fingerprint:
+        return Match.UNKNOWN
+    return Match.OTHER if kept.source else Match.SAME
+
+
+def confirmed(kept: Identity, told: Identity) -> bool:
+    """Whether an account is a run's now that the platform has told its `user_db_id`."""
+    return kept.fingerprint in ("", told.fingerprint) or kept.user_db_id in ("", told.user_db_id)
+
+
+def merged(kept: Identity, found: Identity) -> Identity:
+    """An account with what was found of it by now."""
+    return replace(
+        found,
+        name=found.name or kept.name,
+        user_db_id=found.user_db_id or kept.user_db_id,
+        fingerprint=found.fingerprint or kept.fingerprint,
+        platform=kept.platform or found.platform,
+    )
+
+
+def same_platform(one: Identity, other: Identity) -> bool:
+    """Whether two accounts may be on one platform; one on this machine may have another port each time."""
+    local = all(is_loopback(urlsplit(each.platform).hostname) for each in (one, other))
+    return one.platform == other.platform or local or "" in (one.platform, other.platform)

@@ -1,0 +1,152 @@
+"""Account lock: keeps a second process of this user on this machine from streaming as the same account.
+
+Each thing that only one account has stands for a file, which the process of its run holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from retake_flow.errors import AccountInUse
+from retake_flow.locks import Lock
+from retake_flow.redact import scrub
+from retake_flow.run.identity import Identity
+
+_LONGEST = 4096  # bytes of what a holder says of itself
+_TRIES = 100  # to open a file that others remove as often
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Who holds a lock: a run, its process, and the store in which it is kept."""
+
+    run: str
+    pid: int
+    host: str
+    store: str
+
+
+class AccountLock:
+    """The lock that one run has on its account; as a context, it is let go at the end.
+
+    A folder that cannot be used is passed over: without locks a stream is better than none.
+
+    Args:
+        folders: Where the locks are; one that is held in any of them is held.
+        run: The id of the run that streams.
+        store: Where that run is kept: a path, or the URL of a database.
+    """
+
+    def __init__(self, folders: Sequence[Path], run: str, store: str) -> None:
+        self._folders = folders
+        self._run = run
+        self._store = scrub(store) if "://" in store else str(Path(store).absolute())
+        self._held: dict[Path, Lock] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release(list(self._held))
+
+    def hold(self, identity: Identity) -> None:
+        """Hold an account, as far as it is known; what is held already stays so.
+
+        Raises:
+            AccountInUse: Another run holds it; nothing more is held than before.
+        """
+        before = set(self._held)
+        try:
+            for path in self._paths(identity.keys):
+                if path not in self._held:
+                    self._acquire(path, identity)
+        except AccountInUse:
+            self._release(self._held.keys() - before)
+            raise
+
+    def _paths(self, keys: Iterable[str]) -> list[Path]:
+        names = [hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:24] for key in keys]
+        return [folder / f"account-{name}.lock" for folder in self._folders for name in names]
+
+    def _acquire(self, path: Path, identity: Identity) -> None:
+        try:
+            lock = _locked(path)
+        except BlockingIOError:
+            raise self._in_use(path, identity) from None
+        except OSError:
+            return
+        us = _Said(self._run, os.getpid(), os.uname().nodename, self._store)
+        with suppress(OSError):  # a full disk does not make the lock any weaker
+            path.write_text(json.dumps(asdict(us)), encoding="utf-8")
+        self._held[path] = lock
+
+    def _in_use(self, path: Path, identity: Identity) -> AccountInUse:
+        holder = _said(path)
+        if holder is None:
+            return AccountInUse(f"{identity.label} is in use by another run", run="", host="", pid=0)
+        elsewhere = holder.store != self._store
+        command = f"RETAKE_FLOW_STORE={shlex.quote(holder.store)} retake-flow" if elsewhere else "retake-flow"
+        return AccountInUse(
+            f"{identity.label} is in use by {holder.run} (process {holder.pid} on {holder.host})",
+            run=holder.run,
+            host=holder.host,
+            pid=holder.pid,
+            hint=f"end it with `{command} stop {holder.run}`, or watch it with `{command} watch {holder.run}`",
+        )
+
+    def _release(self, paths: Iterable[Path]) -> None:
+        for path in list(paths):
+            with suppress(OSError):  # removed while it is held, so that nobody holds a file that is removed then
+                path.unlink()
+            self._held.pop(path).release()
+        for folder in self._folders:
+            with suppress(OSError):  # others may have locks in it
+                folder.rmdir()
+
+
+def _locked(path: Path) -> Lock:
+    """A lock on a file that is there.
+
+    Raises:
+        BlockingIOError: Another has it.
+        OSError: There can be none.
+    """
+    for _ in range(_TRIES):
+        _make_private(path.parent)
+        with suppress(FileNotFoundError):  # the last one in the folder has removed it just now
+            lock = Lock.on_new(path)
+            if lock.works:
+                return lock
+            path.unlink()
+            lock.release()
+            break
+    raise OSError(f"{path} cannot be locked")
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise PermissionError(f"{folder} is another user's")
+
+
+def _said(path: Path) -> _Said | None:
+    """What the holder of a lock says of itself; None when it has not said it yet."""
+    try:
+        with path.open("rb") as file:
+            said = json.loads(file.read(_LONGEST))
+        return _Said(str(said["run"]), int(said["pid"]), str(said["host"]), str(said["store"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

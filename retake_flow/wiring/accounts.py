@@ -1,0 +1,128 @@
+"""Which account a run acts as: found when it begins, recognised when it goes on, locked while it streams."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.actions.access import Access
+from retake_flow.actions.accounts import identity_of
+from retake_flow.errors import AccountInUse, CredentialsError, WrongAccount
+from retake_flow.flow.model import Flow
+from retake_flow.ports.realtime import OpenRealtime
+from retake_flow.ports.runs import Stored
+from retake_flow.redact import Secret
+from retake_flow.run.identity import NOBODY, Identity
+from retake_flow.run.run import Run
+from retake_flow.settings import Settings
+from retake_flow.store.account_lock import AccountLock
+
+if TYPE_CHECKING:
+    from retake_flow.api.client import RetakeClient
+
+__all__ = ["AccountLock", "access", "hold", "identity_here", "lock_of", "recognise", "streams", "take_over"]
+
+#: Each of these takes the stream away from whoever else pushes for the account.
+_STREAMING = frozenset({"retake.stream_key", "retake.start_stream"})
+#: How long a process that a run was taken from has to let go of its account, in seconds.
+_LETTING_GO = 10.0
+
+
+def access(
+    settings: Settings,
+    identity: Identity = NOBODY,
+    learnt: Callable[[Identity], None] = lambda identity: None,
+    note: Callable[..., None] = lambda *_, **__: None,
+    realtime: OpenRealtime | None = None,
+) -> Access:
+    """The credentials of these settings, and the client that uses them; arguments as those of `Access`."""
+
+    def client(token: Secret | None, issued_by: str) -> RetakeClient:
+        from retake_flow.api.client import RetakeClient
+
+        return RetakeClient(settings.origin, token, issued_by=issued_by)
+
+    where = (settings.credentials, settings.access_token, settings.origin)
+    return Access(*where, client, note, settings.state_folder, realtime, identity, learnt)
+
+
+def identity_here(settings: Settings, inputs: Mapping[str, Any]) -> Identity:
+    """The account that a run which begins now acts as; of credentials that cannot be read, only where they are.
+
+    Args:
+        settings: Of the run.
+        inputs: Of its flow, which may name the agent that is to be registered.
+    """
+    try:
+        found = access(settings).identity_here()
+    except CredentialsError:
+        found = identity_of(None, settings.credentials, settings.origin)
+    return found if found.fingerprint else replace(found, name=str(inputs.get("agent_name") or ""))
+
+
+async def recognise(stored: Stored, settings: Settings) -> Identity:
+    """The account with which a run goes on, when the credentials of this process are its own.
+
+    A rehearsal has its credentials with it.
+
+    Raises:
+        WrongAccount: They are another agent's.
+        CredentialsError: They cannot be read, and the run has an account.
+    """
+    run = stored.run
+    if run.rehearsal:
+        return run.identity
+    kept = Identity(name=stored.agent) if run.identity == NOBODY else run.identity
+    here = access(settings)
+    try:
+        return await here.recognise(kept, run.id)
+    except WrongAccount:
+        raise
+    except CredentialsError:
+        if kept.fingerprint:
+            raise
+        return run.identity
+    finally:
+        await here.close()
+
+
+def lock_of(run: Run, settings: Settings) -> AccountLock:
+    """The lock of a run's account, which is not held yet; a rehearsal has a platform to itself and needs none."""
+    return AccountLock(() if run.rehearsal else settings.lock_folders, run.id, settings.store)
+
+
+def hold(lock: AccountLock, flow: Flow, identity: Identity) -> None:
+    """Hold the account of a run that streams; others may act as it beside one.
+
+    Raises:
+        AccountInUse: Another run streams as it.
+    """
+    if streams(flow):
+        lock.hold(identity)
+
+
+async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str) -> None:
+    """Hold the account of a run that was taken from a process, which gets a moment to let go of it.
+
+    Raises:
+        AccountInUse: Another run streams as it.
+    """
+    deadline = time.monotonic() + _LETTING_GO
+    while True:
+        try:
+            return hold(lock, flow, identity)
+        except AccountInUse as error:
+            if error.run != run:
+                raise
+            if time.monotonic() >= deadline:
+                return None  # it hangs, and keeps others from the account in our place
+        await asyncio.sleep(0.1)
+
+
+def streams(flow: Flow) -> bool:
+    """Whether a flow may put its agent on air."""
+    used = {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
+    return not used.isdisjoint(_STREAMING)
