@@ -80,3 +80,32 @@ Feature: What viewers write is data
       | documented |
       | observed   |
       | mixed      |
+
+  Scenario Outline: Words where a flow expects a number end no stream
+    Given this flow
+      """
+      extends: go-live.yaml
+      states:
+        broadcast/pushing/on_air:
+          transitions:
+            tip:
+              - {when: "<guard>", set: {tipped: "{{ event.text|float|round }}"}}
+              - {set: {tipped: "other"}}
+      """
+    And it is to be on air for 30s
+    And these viewers
+      | at | name  | type | text   | amount |
+      | 5  | troll | tip  | <text> | 5      |
+    When the agent goes live
+    Then the run is completed
+    And it was on air for 30 s
+
+    Examples:
+      | text                            | guard                           |
+      | nan                             | event.text\|float > 1           |
+      | -inf                            | event.text\|float * 2 > 1       |
+      | 1e400                           | event.text\|float\|round > 1    |
+      | 99999999999999999999999999999   | event.text\|int * 2 > 1         |
+      | ffffffffffffffffffffffffffffff  | event.text\|int(base=16) * 2 > 1 |
+      | much                            | event.text\|seconds > 1          |
+      |                                 | event.text\|first == 'a'         |

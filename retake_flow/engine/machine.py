@@ -11,7 +11,7 @@ from typing import Any
 from retake_flow.engine import effects, questions, resumption
 from retake_flow.engine.chart import Chart
 from retake_flow.engine.draft import Draft
-from retake_flow.engine.macrostep import Macrostep, group
+from retake_flow.engine.macrostep import Macrostep, group, in_words
 from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.events import matches
@@ -20,6 +20,17 @@ from retake_flow.run import events
 from retake_flow.run.commands import Command, Note
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import ActivityState, Phase, Run, Work
+
+#: What a state waits for, so that it would not go on if this were passed over.
+_AWAITED = (
+    events.ActionFinished,
+    events.ActionFailed,
+    events.GateAnswered,
+    events.TimerFired,
+    events.ActivityReady,
+    events.ActivityExited,
+    events.ActivityFailed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +66,34 @@ class Machine:
             now: The time, in seconds since the epoch.
 
         Returns:
-            The run after, and what is to be done, in this order. An expression that cannot be evaluated ends the
-            run as faulted.
+            The run after, and what is to be done, in this order. Where an expression cannot be evaluated, an event
+            from outside is passed over; what a state waits for becomes `error.expression`; and what nobody routes
+            ends the run as faulted.
         """
         macrostep = Macrostep(self.flow, self._chart, run, now)
         try:
             self._react(macrostep, event)
             macrostep.settle()
-        except ExpressionError as error:
-            # The step is done anew as a fault: half a step never shows.
-            macrostep = Macrostep(self.flow, self._chart, run, now)
-            macrostep.end("failed", error.message, Phase.FAULTED)
+        except Exception as raised:  # also a defect of ours has to end in order what the run has begun
+            return self._anew(run, event, now, in_words(raised))
+        return Step(macrostep.run.run(), tuple(macrostep.commands))
+
+    def _anew(self, run: Run, event: events.Event, now: float, error: ExpressionError) -> Step:
+        """A step that has failed, done anew as a fault: half a step never shows."""
+        if isinstance(event, _AWAITED):
+            with suppress(Exception):
+                macrostep = Macrostep(self.flow, self._chart, run, now)
+                self._react(macrostep, event)
+                macrostep.fail(error)
+                macrostep.settle()
+                return Step(macrostep.run.run(), tuple(macrostep.commands))
+        stops = isinstance(event, events.StopRequested)
+        return self.end(run, error.message, now, outcome="stopped" if stops else "failed")
+
+    def end(self, run: Run, why: str, now: float, *, outcome: str = "failed") -> Step:
+        """End a run that cannot go on: everything is left in order, and nothing of the flow is evaluated any more."""
+        macrostep = Macrostep(self.flow, self._chart, run, now)
+        macrostep.end(outcome, why, Phase.CANCELLED if outcome == "stopped" else Phase.FAULTED)
         return Step(macrostep.run.run(), tuple(macrostep.commands))
 
     def refilled(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
@@ -128,7 +156,7 @@ class Machine:
             case events.StopRequested():
                 macrostep.signal({"reason": event.reason}, ("stop", ""))
             case events.Raised():
-                macrostep.signal(event.data, (event.name, ""))
+                macrostep.guest(event.data, (event.name, ""))
             case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
                 self._react_to_action(macrostep, event)
             case _:
@@ -189,8 +217,13 @@ class Machine:
         if run.attempt is not None:
             run.attempt = replace(run.attempt, failures=0, open=False)
         names = {**macrostep.names(state.root), "result": event.value}
-        if state.poll is not None and not state.poll.until.holds(names):
-            macrostep.timer(state.path, "again", macrostep.seconds(state.poll.every, state.root))
+        try:
+            again = state.poll if state.poll is not None and not state.poll.until.holds(names) else None
+        except ExpressionError as error:
+            macrostep.fail(error)
+            return
+        if again is not None:
+            macrostep.timer(state.path, "again", macrostep.seconds(again.every, state.root))
         else:
             macrostep.signal({"result": event.value}, (event.outcome, ""))
 
@@ -279,12 +312,15 @@ class Machine:
             self._over(macrostep, event.activity)
         names = {**macrostep.names(activity.root), "result": event.value}
         for raised, condition in activity.raises:
-            if condition.holds(names):
-                macrostep.signal({"result": event.value}, (raised, ""))
+            try:
+                if condition.holds(names):
+                    macrostep.guest({"result": event.value}, (raised, ""))
+            except ExpressionError as error:
+                macrostep.pass_over(raised, error)
         for name, data in event.raised:
             own = self._named(event.activity, name)
             if self._chart.expects(own) or self._chart.expects(name):
-                macrostep.signal(data, (own, ""), (name, ""))
+                macrostep.guest(data, (own, ""), (name, ""))
 
     def _activity_failed(self, macrostep: Macrostep, event: events.ActivityFailed) -> None:
         activity = self._activities[event.activity]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
 from typing import Any
 
 from retake_flow.engine import effects, questions
+from retake_flow.engine.draft import Draft
 from retake_flow.engine.moment import Moment
 from retake_flow.errors import ExpressionError
 from retake_flow.flow import crossing
@@ -27,6 +29,13 @@ def group(action: str) -> str:
     return action.partition(".")[0]
 
 
+def in_words(raised: Exception) -> ExpressionError:
+    """What went wrong in a step, as an error of the flow's; a defect of ours says that it is one."""
+    if isinstance(raised, ExpressionError):
+        return raised
+    return ExpressionError(f"a defect of retake-flow: {type(raised).__name__}: {raised}")
+
+
 class Macrostep(Moment):
     """Takes signals through the flow, one after the other, until none is left."""
 
@@ -37,6 +46,44 @@ class Macrostep(Moment):
 
     def settle(self) -> None:
         """Take all signals through the flow; then begin what the state is for in which it has come to rest."""
+        self._rest()
+        while self._guests and not self.run.ended:
+            event, candidates = self._guests.pop(0)
+            with self._whole_or_not_at_all(candidates[-1][0]):
+                self._dispatch(event, candidates)
+                self._rest()
+
+    @contextmanager
+    def _whole_or_not_at_all(self, event: str) -> Iterator[None]:
+        before, arrived, count = self.run.run(), self._arrived, len(self.commands)
+        try:
+            yield
+        except Exception as raised:  # whatever a viewer has written, it does not end the stream
+            self.run, self._arrived, self._active = Draft(before), arrived, None
+            self._signals.clear()
+            del self.commands[count:]
+            self.pass_over(event, in_words(raised))
+
+    def pass_over(self, event: str, error: ExpressionError) -> None:
+        """Tell that an event from outside changes nothing, since the flow cannot evaluate what it makes of it."""
+        message = f"the event {event!r} is passed over: {error.message}"
+        about = {"place": self.run.state, "kind": error.kind, "message": message, "hint": "mend that expression"}
+        self.commands.append(Note("error", about))
+
+    def fail(self, error: ExpressionError, *own: tuple[str, str]) -> None:
+        """Let an expression that cannot be evaluated be an error that the flow may route, instead of what was to come.
+
+        Args:
+            error: Why it cannot be.
+            own: More specific names of that error, as for `signal`.
+        """
+        self._signals.clear()
+        self._guests.clear()
+        about = {"kind": error.kind, "fault": error.fault, "message": error.message}
+        self.signal(about, *own, ("error.expression", own[-1][1] if own else ""))
+
+    def _rest(self) -> None:
+        """Go on until nothing is signalled and the innermost state does what it is for."""
         chain: list[str] = []
         known, fruitless = self._known(), 0
         while not self.run.ended:
@@ -239,7 +286,7 @@ class Macrostep(Moment):
             inputs = self.filled(state.inputs, state.root)
             run.undos = self._undo(state)
         except ExpressionError as error:
-            self.signal({"kind": error.kind, "fault": error.fault, "message": error.message}, ("error.expression", ""))
+            self.fail(error)
             return
         since = attempt.since if attempt.failures else self.now
         run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)
@@ -275,6 +322,13 @@ class Macrostep(Moment):
                     self._begin_activity(activity)
 
     def _begin_activity(self, activity: Activity) -> None:
+        try:
+            self._start_activity(activity)
+        except ExpressionError as error:
+            self.activity(activity.key, ActivityState(self.run.visits[activity.scope], Work.ENDED))
+            self.fail(error, (f"{activity.name}.error.expression", activity.scope))
+
+    def _start_activity(self, activity: Activity) -> None:
         visit, root = self.run.visits[activity.scope], activity.root
         if activity.ask is not None:
             self.activity(activity.key, ActivityState(visit, Work.STARTING))

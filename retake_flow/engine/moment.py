@@ -15,6 +15,9 @@ from retake_flow.flow.model import Flow
 from retake_flow.run.commands import Command, SetTimer
 from retake_flow.run.run import ActivityState, Local, Phase, Run
 
+#: What belongs to something that happened, and its names with the states whose own event each is.
+Signal = tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]
+
 
 class Moment:
     """The run being changed, and the commands that come of it.
@@ -34,7 +37,8 @@ class Moment:
         self.run = Draft(run)
         self.now = now
         self.commands: list[Command] = []
-        self._signals: list[tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]] = []
+        self._signals: list[Signal] = []
+        self._guests: list[Signal] = []
         self._event: Mapping[str, Any] = {}
         self._active: str | None = None
 
@@ -47,6 +51,13 @@ class Moment:
                 own event it is, "" when every active state may take it.
         """
         self._signals.append((event, candidates))
+
+    def guest(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
+        """Take something that came from outside through the flow, once all else has been; arguments as for `signal`.
+
+        When the flow cannot evaluate what it makes of it, the run stays as it was before, and that is told.
+        """
+        self._guests.append((event, candidates))
 
     def names(self, root: str) -> Mapping[str, Any]:
         """What expressions of the flow itself ("") or of a sub-flow can use now."""

@@ -12,10 +12,10 @@ from retake_flow.engine import outside, performance, undoing, word
 from retake_flow.engine.defects import Watched
 from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.machine import Machine
-from retake_flow.engine.macrostep import group
+from retake_flow.engine.macrostep import group, in_words
 from retake_flow.engine.mailbox import Mailbox
 from retake_flow.engine.scope import Scope
-from retake_flow.errors import AnswerWaiting, EventRefused, StoreError
+from retake_flow.errors import AnswerWaiting, EventRefused, Fenced, StoreError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.clock import Clock
@@ -80,6 +80,7 @@ class Runner:
         self._driving: asyncio.Task[Run] | None = None
         self._killed = ""  # why, once it was
         self._suspended = ""  # why it does not stay any more
+        self._broken: BaseException | None = None  # what ended something of ours that nobody foresaw
         self._inbox: InboxWatch | None = None
         if inbox is not None:
             self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed)
@@ -106,8 +107,13 @@ class Runner:
         except asyncio.CancelledError:
             if not self._killed:
                 raise
+        except Fenced:
+            raise
         except StoreError:
             await self._give_up()
+            raise
+        except Exception as raised:
+            await self._break_off(raised)
             raise
         finally:
             await self._abandon()
@@ -209,6 +215,8 @@ class Runner:
         return None
 
     def _stays(self) -> bool:
+        if self._broken is not None:
+            raise self._broken
         if self._inbox is not None and self._inbox.failure is not None:
             raise self._inbox.failure
         now = self._clock.now()
@@ -222,6 +230,20 @@ class Runner:
         why = {"reason": self._suspended} if self._suspended else {}
         record = self._record("run_suspended", run=self.run.id, state=self.run.state, gates=asked, **why)
         self._write([record], replace(self.run, phase=Phase.SUSPENDED))
+
+    async def _break_off(self, raised: Exception) -> None:
+        """End in order what cannot go on by a defect of ours, and write it down as far as that can be done."""
+        if self.run.ended:
+            return await self._give_up()
+        now = self._clock.now()
+        step = self._machine.end(self.run, in_words(raised).message, now)
+        try:
+            wished = (records.of_command(command, now) for command in step.commands)
+            self._write([record for record in wished if record is not None], step.run)
+            for command in step.commands:
+                await self._perform(command)
+        except Exception:
+            await self._give_up()
 
     async def _give_up(self) -> None:
         """End everything in order, though it cannot be written down any more."""
@@ -316,7 +338,11 @@ class Runner:
     # --- leaving ------------------------------------------------------------------------------------------
 
     def _scope(self, state: str) -> Scope:
-        return self._scopes.setdefault(state, Scope())
+        return self._scopes.setdefault(state, Scope(self._break))
+
+    def _break(self, error: BaseException) -> None:
+        self._broken = self._broken or error
+        self._mailbox.wake()
 
     async def _leave(self, command: Leave) -> None:
         scope = self._scopes.pop(command.state, None)

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
 class Scope:
-    """Owns the tasks of one state."""
+    """Owns the tasks of one state.
 
-    def __init__(self) -> None:
+    Args:
+        broken: Is told what ended a task that nobody foresaw.
+    """
+
+    def __init__(self, broken: Callable[[BaseException], None]) -> None:
+        self._broken = broken
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something until it ends or the scope is closed."""
         self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.get_running_loop().create_task(work, name=name))
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(self._done)
+        self._tasks.append(task)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._broken(error)
 
     async def close(self) -> None:
         """Cancel and await every task, the youngest first, so that what was built on another goes before it.
@@ -27,6 +39,7 @@ class Scope:
         interrupted = False
         while self._tasks:
             task = self._tasks[-1]
+            task.remove_done_callback(self._done)  # what goes wrong while it ends keeps nothing from going on
             task.cancel()
             try:
                 await asyncio.wait([task])

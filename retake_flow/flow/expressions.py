@@ -10,16 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jinja2 import TemplateError, UndefinedError, nodes
+from jinja2 import UndefinedError, nodes
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow import allowlist
 from retake_flow.flow.allowlist import Names, Trees
 from retake_flow.flow.problems import Position
 from retake_flow.flow.sandbox import ENVIRONMENT, bounded
-
-#: What evaluating can raise: Jinja2's filters also assert, and its compiler also meets Python's limits.
-_FAILURES = (TemplateError, ArithmeticError, AssertionError, RecursionError, SyntaxError, TypeError, ValueError)
 
 
 class Expression:
@@ -77,7 +74,11 @@ class Expression:
             return bounded(self._compiled(names))
         except UndefinedError as error:
             raise ExpressionError(f"`{self.text}`: {_missing(str(error.message))}") from None
-        except _FAILURES as error:
+        except ExpressionError:
+            raise
+        except (
+            Exception
+        ) as error:  # Jinja2's filters assert, its compiler folds constants, and both meet Python's limits
             raise ExpressionError(f"`{self.text}` cannot be evaluated: {error}") from None
 
     def holds(self, names: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from retake_flow.flow.fit import fits, sound
@@ -92,13 +93,18 @@ def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
     if not isinstance(value, str) or schema.get("type") == "string":
         return value
     try:
-        return json.loads(value, parse_constant=_no_number)
+        return json.loads(value, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         return value
 
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number")
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    return number if isfinite(number) else _no_number(word)
 
 
 def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
@@ -110,6 +116,8 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
         except ValueError as error:
             return f"does not fit: {error}"
         return ""
+    if not _countable(value):
+        return "does not fit: a number in it is infinite, or none at all"
     said = flaw(schema)
     if said or fits(_plain(schema), value):
         return said
@@ -125,6 +133,15 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
     except (Unresolvable, RecursionError):
         return "has a schema with a `$ref` that leads nowhere"
     return f"does not fit: {_worded(worst)}" if worst is not None else ""
+
+
+def _countable(value: Any) -> bool:
+    """Whether all numbers in plain data are finite."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_countable, value.values()))
+    return all(map(_countable, value)) if isinstance(value, list | tuple) else True
 
 
 def _worded(worst: ValidationError) -> str:

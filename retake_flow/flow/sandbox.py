@@ -18,6 +18,8 @@ from retake_flow.flow import duration
 LARGEST_RESULT = 65_536
 _DEEPEST_RESULT = 50
 _MOST_DIGITS = 12
+_GREATEST = 1e18
+_LONGEST_NUMBER = 400  # characters
 
 FILTERS = ("above", "abs", "default", "first", "float", "int", "join", "last", "length", "lower", "max", "min", "round",
            "seconds", "string", "sum", "title", "tojson", "trim", "truncate", "unique", "upper")  # fmt: skip
@@ -53,7 +55,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             return _short(left + right)
         if not (_is_number(left) and _is_number(right)):
             raise ExpressionError(f"{operator} works on numbers, not on {_kind(left)} and {_kind(right)}")
-        if max(abs(left), abs(right)) > 1e18:
+        if not max(abs(left), abs(right)) <= _GREATEST:
             raise ExpressionError("a number grows past what a flow can need")
         return super().call_binop(context, operator, left, right)
 
@@ -125,6 +127,20 @@ def _round(value: Any, precision: Any = 0, method: Any = "common") -> float:
     return filters.do_round(value, precision, method)
 
 
+def _float(value: Any, default: Any = 0.0) -> Any:
+    # Jinja2's own one takes `nan`, `inf` and 1e400, which are no numbers that a flow can count with.
+    number: Any = filters.do_float(value, default)
+    return number if not isinstance(number, float) or math.isfinite(number) else default
+
+
+def _int(value: Any, default: Any = 0, base: Any = 10) -> Any:
+    # Jinja2's own one takes a number of any length.
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+        return default
+    number: Any = filters.do_int(value, default, base)
+    return number if not _is_number(number) or abs(number) <= _GREATEST else default
+
+
 def _tojson(value: Any) -> str:
     # Jinja2's own one escapes for web pages, and indents as far as it is told to.
     return json.dumps(value, ensure_ascii=False, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it))
@@ -150,7 +166,14 @@ def _above(values: Any, least: Any) -> list[Any]:
 
 def _environment() -> _Environment:
     environment = _Environment(undefined=StrictUndefined, autoescape=False, cache_size=0)
-    environment.filters |= {"join": _join, "round": _round, "tojson": _tojson, "unique": _unique}
+    environment.filters |= {
+        "float": _float,
+        "int": _int,
+        "join": _join,
+        "round": _round,
+        "tojson": _tojson,
+        "unique": _unique,
+    }
     environment.filters |= {"seconds": _seconds, "above": _above}
     environment.filters = {name: environment.filters[name] for name in FILTERS}
     environment.tests = {name: environment.tests[name] for name in TESTS}

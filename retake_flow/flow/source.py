@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -212,9 +213,9 @@ def _integer(text: str) -> int:
 
 
 def _number(text: str) -> float | str:
-    lowered = text.replace("_", "").lower()
+    number = float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
     # Infinity and not-a-number have no JSON form, and nothing in a flow can mean them.
-    return text if "inf" in lowered or "nan" in lowered else float(lowered)
+    return number if math.isfinite(number) else text
 
 
 _SCALARS: dict[str, Any] = {

@@ -48,10 +48,10 @@ def test_entering_and_leaving_tell_in_the_order_of_effects() -> None:
     assert told(talk.tell(events.Raised("go", {}))) == [("told", "out")]
 
 
-def test_what_cannot_be_filled_in_ends_the_run_and_tells_nothing_by_half() -> None:
-    """An expression that fails in what is told is as one that fails in a guard."""
-    talk = Talk('a: {transitions: {go: {tell: "{{ event.missing }}"}}}').tell(events.Raised("go", {}))
-    assert (talk.run.phase, told(talk)) == (Phase.FAULTED, [])
+def test_what_cannot_be_filled_in_tells_nothing_by_half() -> None:
+    """An expression that fails in what is told is as one that fails in a guard: the event is passed over."""
+    talk = Talk('a: {transitions: {go: {set: {x: 1}, tell: "{{ event.missing }}"}}}').tell(events.Raised("go", {}))
+    assert (talk.run.phase, talk.run.vars, told(talk)) == (Phase.RUNNING, {}, [])
 
 
 def test_what_is_told_is_written_with_the_transition_or_not_at_all() -> None:

@@ -34,12 +34,16 @@ class Log:
         return go_on()
 
 
+def _unforeseen(error: BaseException) -> None:
+    raise AssertionError(f"nothing should break here: {error!r}")
+
+
 def test_the_youngest_ends_first_and_is_waited_for() -> None:
     """What was started last may stand on what was started before, so it has ended before that begins to end."""
     log = Log()
 
     async def scene() -> None:
-        scope = Scope()
+        scope = Scope(_unforeseen)
         for name in ("display", "encoder"):
             scope.start(log.work(name, cleanup=5), name)
         await asyncio.sleep(1)
@@ -58,7 +62,7 @@ def test_a_cancellation_while_closing_ends_all_at_once_and_waits_for_all() -> No
         await scope.close()
 
     async def scene() -> None:
-        scope = Scope()
+        scope = Scope(_unforeseen)
         for name in ("a", "b"):
             scope.start(log.work(name, cleanup=100), name)
         await asyncio.sleep(1)
@@ -78,11 +82,11 @@ def test_a_work_that_ended_by_itself_is_not_in_the_way() -> None:
     """Closing a scope whose works are done, or that never had one, is nothing."""
 
     async def scene() -> None:
-        scope = Scope()
+        scope = Scope(_unforeseen)
         scope.start(asyncio.sleep(1), "short")
         await asyncio.sleep(2)
         await scope.close()
-        await Scope().close()
+        await Scope(_unforeseen).close()
 
     run(scene())
 
@@ -99,7 +103,7 @@ def test_a_work_that_breaks_while_ending_keeps_no_other_from_ending() -> None:
 
     async def scene() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        scope = Scope()
+        scope = Scope(_unforeseen)
         scope.start(log.work("a"), "a")
         scope.start(broken(), "b")
         await asyncio.sleep(1)
@@ -107,3 +111,20 @@ def test_a_work_that_breaks_while_ending_keeps_no_other_from_ending() -> None:
 
     run(scene())
     assert log.said == ["a ends", "a ended"]
+
+
+def test_what_breaks_by_itself_is_reported() -> None:
+    """A work that nobody awaits must not be gone without a word."""
+    seen: list[BaseException] = []
+
+    async def breaks() -> None:
+        raise RuntimeError("unforeseen")
+
+    async def scene() -> None:
+        scope = Scope(seen.append)
+        scope.start(breaks(), "b")
+        await asyncio.sleep(1)
+        await scope.close()
+
+    run(scene())
+    assert [str(error) for error in seen] == ["unforeseen"]

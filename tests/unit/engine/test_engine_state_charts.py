@@ -166,11 +166,12 @@ a:
     assert (talk.run.outcome, talk.run.vars) == ("stopped", {"said": "b a"})
 
 
-def test_an_effect_that_cannot_be_evaluated_ends_the_run_as_failed() -> None:
+@pytest.mark.parametrize("flow", ["a: {wait: 1s, %s}", "a: {wait: 1s, %s, transitions: {other: b}}"])
+def test_an_effect_that_cannot_be_evaluated_ends_a_run_that_cannot_go_on(flow: str) -> None:
     """Also when it is met on the way out: half a step never shows."""
-    talk = Talk("a: {exit: {set: {x: '{{ vars.nothing }}'}}, transitions: {go: b}}\nb: {}")
-    raised(talk, "go")
-    assert (talk.run.phase, talk.run.state, talk.run.vars) == (Phase.FAULTED, "a", {})
+    talk = Talk(flow % "exit: {set: {x: '{{ vars.nothing }}'}}, always: [{when: 'visits.a > 5', to: b}]" + "\nb: {}")
+    talk.tell(events.StopRequested("enough"))
+    assert (talk.run.phase, talk.run.state, talk.run.vars) == (Phase.CANCELLED, "a", {})
     assert "there is no 'nothing' here" in talk.run.reason
 
 
