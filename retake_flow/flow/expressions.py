@@ -18,6 +18,9 @@ from retake_flow.flow.allowlist import Names, Trees
 from retake_flow.flow.problems import Position
 from retake_flow.flow.sandbox import ENVIRONMENT, bounded
 
+_PLAIN = (str, int, float, type(None))
+_LISTS = (list, tuple)
+
 
 class Expression:
     """A bare expression, as in `when:` and `until:`.
@@ -152,11 +155,11 @@ def templates(value: Any) -> list[Expression]:
 
 
 def _find(value: Any, found: list[Expression]) -> None:
-    if value is None or isinstance(value, str | int):
+    if isinstance(value, _PLAIN):
         return
     if isinstance(value, Expression):
         found.append(value)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, _LISTS):
         for item in value:
             _find(item, found)
     elif isinstance(value, Mapping):

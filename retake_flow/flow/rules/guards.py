@@ -61,8 +61,13 @@ def truth(text: str, entered: Mapping[str, bool], known: Mapping[str, str]) -> b
         entered: Which states were entered before, by the names that it uses for them.
         known: The values of other names, written with dots.
     """
+    return _truth_of(text, tuple(entered.items()), tuple(known.items()))
+
+
+@lru_cache(maxsize=4096)
+def _truth_of(text: str, entered: tuple[tuple[str, bool], ...], known: tuple[tuple[str, str], ...]) -> bool | None:
     tree = _tree(text)
-    return None if tree is None else _truth(tree, entered, known)
+    return None if tree is None else _truth(tree, dict(entered), dict(known))
 
 
 @lru_cache(maxsize=4096)
