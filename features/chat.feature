@@ -163,6 +163,63 @@ Feature: Chat
     Then the run is completed
     And it was on air for 30 s
 
+  Rule: The agent does not talk with itself
+
+    Background:
+      Given this flow
+        """
+        extends: go-live.yaml
+        states:
+          broadcast/pushing/on_air:
+            activities:
+              chat: {with: {responder: {command: [python3, brain.py]}}}
+        """
+      And a brain that says
+        | to       | reply    |
+        | hi       | hi there |
+        | hi there | hi there |
+      And these viewers
+        | at | name | text     |
+        | 2  | mira | hi       |
+        | 40 | ade  | hi there |
+      And it is to be on air for 60s
+
+    Scenario Outline: Its own words are known in every shape, by whatever name the chat shows it
+      Given chat comes in the <shape> shape
+      And its credentials call it "<name>"
+      And the answer to a message tells no id
+      When the agent goes live
+      Then the brain was asked about
+        | name | text     |
+        | mira | hi       |
+        | ade  | hi there |
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | hi there                                |
+        | hi there                                |
+
+      Examples:
+        | shape      | name      |
+        | documented | Night Owl |
+        | documented | NightOwl_ |
+        | documented | Somebody  |
+        | observed   | Somebody  |
+        | mixed      | Night Owl |
+        | mixed      | Somebody  |
+
+    Scenario: What an operator has said in chat is its own, too
+      Given chat comes in the documented shape
+      And its credentials call it "Somebody"
+      And the answer to a message tells no id
+      And somebody has "hi there" said by chat 10 s into on_air
+      And the process is killed 10.5 s into on_air
+      And the run is resumed 2s after its process has gone
+      When the agent goes live
+      Then the brain was asked about
+        | name | text     |
+        | mira | hi       |
+        | ade  | hi there |
+
   Rule: A lively chat is handled whole, whatever happens
 
     Background:

@@ -318,6 +318,12 @@ class Access:
             return {}
         return {"viewers": self._status.viewers, "uptime_seconds": self._status.uptime_seconds}
 
+    @property
+    def server_time(self) -> float | None:
+        """The time by the platform's clock, at least; None when no answer has told it."""
+        ahead = self.client().clock.ahead
+        return None if ahead is None else asyncio.get_running_loop().time() + ahead
+
     def keep_pace(self) -> None:
         """Take it that the stream status was asked for just now: by another process, which has died since."""
         self._status_next = asyncio.get_running_loop().time() + STATUS_PACE

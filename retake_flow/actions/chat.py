@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Literal
 
@@ -11,6 +11,8 @@ from retake_flow.actions.access import Access
 from retake_flow.actions.aloud import Aloud, Speak
 from retake_flow.actions.asking import Asking
 from retake_flow.actions.family import Family
+from retake_flow.actions.ledger import Way
+from retake_flow.actions.oneself import Oneself
 from retake_flow.actions.reading import Reading
 from retake_flow.actions.round import Round
 from retake_flow.actions.saying import Saying
@@ -22,6 +24,7 @@ from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.ports.responders import Answer, Batch, OpenResponder, Responder
 from retake_flow.responders.forms import GREETINGS
 from retake_flow.responders.greeter import Greeter
+from retake_flow.run.records import Record
 
 _QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
 _PATIENCE = 0.25  # seconds that reading waits for a responder; one that thinks for longer wakes us when it is done
@@ -38,6 +41,7 @@ class ChatActions(Family):
         responders: Who may answer beside the greeter, by the key that names them under `responder` in a flow.
         realtime: Hears what happens as it happens; without it chat is only asked for.
         speak: Says a text on stream, and returns when it was heard; None where there is no voice.
+        journal: The records of the run so far, which tell what processes before this one have said.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class ChatActions(Family):
         responders: Mapping[str, OpenResponder] | None = None,
         realtime: OpenRealtime | None = None,
         speak: Speak | None = None,
+        journal: Callable[[], Iterable[Record]] = tuple,
     ) -> None:
         self._access = access
         self._show = show
@@ -55,7 +60,9 @@ class ChatActions(Family):
         self._responders = responders or {}
         self._realtime = realtime
         self._speak = speak
-        self._saying = Saying(access, show, now)
+        self._journal = journal
+        self._oneself = Oneself(access, now)
+        self._saying = Saying(access, self._oneself.sayings, show, now)
         self._talks: dict[str, _Talk] = {}
         self.tasks = {"chat.respond": self.respond, "chat.send": self.send}
 
@@ -64,7 +71,8 @@ class ChatActions(Family):
         message = str(call.inputs["message"])
         to = str(call.inputs.get("to") or await self._access.user_id())
         key = await self._saying.send(message, to)
-        call.note("chat_sent", text=message)
+        own = to == self._access.known.user_db_id
+        call.note("chat_sent", text=message, **({} if own else {"to": to}), **({"id": key} if key else {}))
         self._show(f"> {message}")
         return Completion(value={"id": key})
 
@@ -77,6 +85,7 @@ class ChatActions(Family):
         async with AsyncExitStack() as alone:
             talk = await self._talk(call, alone)
             now = Round(call, talk.aloud)
+            self._recollect(now)
             if await self._read(now, talk):
                 await self._saying.go_on(now)
                 await self._answer(now, talk)
@@ -99,7 +108,7 @@ class ChatActions(Family):
         if call.key in self._talks and call.scope is not None:
             return self._talks[call.key]
         scope = call.scope or alone
-        talk = _Talk(Reading(self._access, self._now, call.hurry), scope)
+        talk = _Talk(Reading(self._access, self._oneself, self._now, call.hurry), scope)
         scope.push_async_callback(talk.reading.close)
         if self._speak is not None:
             talk.aloud = Aloud(self._speak, call.note)
@@ -134,10 +143,10 @@ class ChatActions(Family):
         chat = now.chat
         silence = Silence.of(now.call.inputs)
         quiet = silence is not None and self._now() - chat.spoken >= silence.after
-        news, error = await talk.reading.news(chat.ledger, chat.since, fresh=quiet or bool(chat.speech.doubt))
+        news, error = await talk.reading.news(chat.ledger, chat.history, fresh=quiet or bool(chat.speech.doubt))
         for event, fields in talk.reading.told():
             now.note(event, **fields)
-        self._heard(now, news)
+        self._heard(now, news, talk.reading.ahead([message for _, message in news]))
         self._look_up(now, talk)
         # A stream that has just begun is not quiet: its first viewer waits no longer than those in a lively chat.
         if now.fresh or not chat.last:
@@ -167,11 +176,23 @@ class ChatActions(Family):
         now.trouble(error)
         return True
 
-    def _heard(self, now: Round, news: Sequence[ChatMessage]) -> None:
+    def _recollect(self, now: Round) -> None:
+        """Take up what processes before this one have said."""
+        speech = now.chat.speech
+        self._oneself.restore(now.chat.own, self._journal)
+        if speech.doubt:
+            self._oneself.sayings.doubted(speech.doubt, speech.doubted)
+
+    def _heard(self, now: Round, news: Sequence[tuple[Way, ChatMessage]], ahead: float | None) -> None:
         """Take note of what is new."""
         chat = now.chat
-        for message in filter(deeds.counts, news):
-            if self._saying.is_own(message, chat.own_name):
+        told = [(way, message) for way, message in news if deeds.counts(message)]
+        own = self._oneself.sift(told, ahead)
+        chat.own = self._oneself.kept()
+        for name in self._oneself.learnt():
+            now.note("chat_oneself", name=name)
+        for mine, (_, message) in zip(own, told, strict=True):
+            if mine:
                 self._hear_oneself(now, message)
                 continue
             newcomer = message.is_message and chat.hear(message, own=False)
@@ -186,7 +207,6 @@ class ChatActions(Family):
 
     def _hear_oneself(self, now: Round, message: ChatMessage) -> None:
         chat = now.chat
-        chat.own_name = chat.own_name or message.author_name
         if not message.is_message:
             return
         chat.spoken = self._now()
@@ -196,8 +216,10 @@ class ChatActions(Family):
 
     def _look_up(self, now: Round, talk: _Talk) -> None:
         """Say again what may have arrived and is not in the chat."""
-        if now.chat.speech.missing(talk.reading.asked):
-            now.chat.speech.withdraw()
+        speech = now.chat.speech
+        if speech.missing(talk.reading.asked):
+            self._oneself.sayings.missing(speech.doubt)
+            speech.withdraw()
 
     # --- answering ------------------------------------------------------------------------------------------
 

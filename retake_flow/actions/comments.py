@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -25,10 +25,12 @@ class CommentActions(Family):
 
     Args:
         access: The agent's credentials and client.
+        now: Seconds since the epoch.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, now: Callable[[], float]) -> None:
         self._access = access
+        self._now = now
         self.tasks = {"retake.comments": self.comments}
 
     async def comments(self, call: Call) -> Completion:
@@ -37,7 +39,8 @@ class CommentActions(Family):
         cursor = Cursor.of(str(call.inputs.get("after") or ""))
         since = call.inputs.get("since")
         found = await self._read(str(call.inputs.get("of") or own_id), cursor, since)
-        own = [is_own(message, own_id, self._access.known.agent_name) for message in found]
+        known = self._access.known
+        own = [is_own(message, own_id, known.agent_name, known.wallet_address) for message in found]
         answered = len(own) - own[::-1].index(True) if True in own else 0
         others = [message for message, mine in zip(found, own, strict=True) if not mine]
         last_own = max((_at(message) for message, mine in zip(found, own, strict=True) if mine), default=0.0)
@@ -61,13 +64,20 @@ class CommentActions(Family):
         before = ""
         for _ in range(_MOST_PAGES):
             page = await self._page(of, before)
-            fresh = [message for message in cursor.newer(page) if since is None or _at(message, since) >= since]
+            start = None if since is None else since + self._ahead
+            fresh = [message for message in cursor.newer(page) if start is None or _at(message, start) >= start]
             found = [*fresh, *found]
             known = bool(cursor.text) or since is not None
             if not (page and known) or len(fresh) < len(page):
                 break
             before = page[0].id
         return [message for message in found if message.is_message]
+
+    @property
+    def _ahead(self) -> float:
+        """How many seconds the platform's clock, which dates messages, is ahead of ours."""
+        server = self._access.server_time
+        return 0.0 if server is None else server - self._now()
 
     async def _page(self, of: str, before: str) -> list[ChatMessage]:
         """A page of chat; of one without a session what the platform tells anybody of it."""

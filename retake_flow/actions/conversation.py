@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from retake_flow.actions.deeds import LONGEST_TEXT, name_of, shown_id
 from retake_flow.actions.digests import Digests
+from retake_flow.actions.history import CLOCKS_DIFFER, History
 from retake_flow.actions.ledger import Ledger
 from retake_flow.actions.speech import Speech
 from retake_flow.api.chat import ChatMessage
@@ -26,7 +27,7 @@ _MOST_CHARACTERS = 250_000  # of what waits for an answer
 _MOST_AFTER_FAILURE = 200
 _TRIES = 3  # after so many failures a responder is not asked about a message again: it may be the message
 _SLOWEST = 60.0  # seconds between two questions to a responder that keeps failing
-_PLAIN = ("tries", "failures", "hold", "last", "spoken", "since", "own_name")
+_PLAIN = ("tries", "failures", "hold", "last", "spoken", "own")
 
 
 @dataclass(slots=True)
@@ -45,8 +46,8 @@ class Conversation:
         hold: Until when nobody is asked and nothing is said.
         last: When there was news.
         spoken: When anybody said something, the agent included, or was asked to.
-        since: What is older is history.
-        own_name: The agent's name as the chat has it, where the credentials do not tell it.
+        history: What is older than the stream.
+        own: By what the agent's own words are known.
     """
 
     ledger: Ledger
@@ -60,8 +61,8 @@ class Conversation:
     hold: float = 0.0
     last: float = 0.0
     spoken: float = 0.0
-    since: float | None = None
-    own_name: str = ""
+    history: History = field(default_factory=History)
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, call: Call) -> Conversation:
@@ -75,6 +76,7 @@ class Conversation:
             [Message(**message) for message in kept.get("unanswered", ())],
             Speech.of(kept.get("speech") or kept),
             [(name, data) for name, data in kept.get("due", ())],
+            history=_history(kept),
             **{name: kept[name] for name in _PLAIN if name in kept},
         )
 
@@ -87,6 +89,8 @@ class Conversation:
             "unanswered": [asdict(message) for message in self.unanswered],
             "speech": self.speech.kept(),
             "due": [[name, dict(data)] for name, data in self.due],
+            "since": self.history.since,
+            "before": self.history.before,
             **{name: getattr(self, name) for name in _PLAIN},
         }
 
@@ -172,6 +176,12 @@ class Conversation:
         self.unanswered = again
         self.tries = {message.id: asked[message.id] for message in again if message.id in asked}
         return given_up
+
+
+def _history(kept: Mapping[str, Any]) -> History:
+    since = kept["since"]
+    read_before = "before" not in kept and ("ledger" in kept or "seen" in kept)  # by a version that knew no other clock
+    return History(since, since - CLOCKS_DIFFER if read_before and since is not None else kept.get("before"))
 
 
 def _plain(message: ChatMessage, newcomer: bool) -> Message:

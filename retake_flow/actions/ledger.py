@@ -53,6 +53,11 @@ class Ledger:
         """Whether a message was there when the chat was asked for: then all that is older was, too."""
         return message.id in self._polled
 
+    def skip(self, messages: Sequence[ChatMessage]) -> None:
+        """Take it that messages were read that are nobody's business, such as history."""
+        self._seen.add(key for message in messages for key in message.ids)
+        self._polled.add(message.id for message in messages)
+
     def read(self, messages: Sequence[ChatMessage], way: Way, now: float, *, both: bool) -> list[ChatMessage]:
         """Take it that messages have come by one way, oldest first; gives those that are news.
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from retake_flow.actions.access import Access
-from retake_flow.actions.ledger import Ledger
+from retake_flow.actions.history import History, older
+from retake_flow.actions.ledger import Ledger, Way
+from retake_flow.actions.oneself import Oneself
 from retake_flow.api.chat import ChatMessage
 from retake_flow.api.happenings import read_happening, rooms
 from retake_flow.errors import PlatformError
@@ -32,7 +34,6 @@ _LATER = 0.02  # seconds; two clocks need not agree to the last of them
 _TOGETHER = 0.05  # seconds; what comes so close together is read at once
 _MOST_HEARD = 5_000
 _SLOWEST = 60.0  # seconds between two questions that fail
-_CLOCKS_DIFFER = 60.0  # seconds between the platform's clock and ours; a late answer to history harms less than none
 
 
 class Reading:
@@ -40,6 +41,7 @@ class Reading:
 
     Args:
         access: The agent's credentials and client.
+        oneself: Knows the agent's own messages, by whose dates it is known what is history.
         now: Seconds since the epoch.
         wake: Has the chat read at once.
 
@@ -47,8 +49,11 @@ class Reading:
         asked: When the chat was asked for last with success, in seconds since the epoch.
     """
 
-    def __init__(self, access: Access, now: Callable[[], float], wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, access: Access, oneself: Oneself, now: Callable[[], float], wake: Callable[[], None] = lambda: None
+    ) -> None:
         self._access = access
+        self._oneself = oneself
         self._now = now
         self._wake = wake
         self._heard: deque[ChatMessage] = deque(maxlen=_MOST_HEARD)
@@ -92,27 +97,48 @@ class Reading:
         return told
 
     async def news(
-        self, ledger: Ledger, since: float | None, *, fresh: bool
-    ) -> tuple[list[ChatMessage], PlatformError | None]:
+        self, ledger: Ledger, history: History, *, fresh: bool
+    ) -> tuple[list[tuple[Way, ChatMessage]], PlatformError | None]:
         """What is new, in order.
 
         Args:
             ledger: What was read; what is given out is added to it.
-            since: What is older is history.
+            history: What is older than the stream.
             fresh: Ask for the chat though it need not be.
 
         Returns:
-            Messages; and why the chat could not be asked for, if so: what was heard is given out all the same.
+            Messages and the way by which each came; and why the chat could not be asked for, if so: what was heard is
+            given out all the same.
         """
         now = self._now()
         if self._asking is None and self._due(now, fresh):
             self._begun = now
-            self._asking = asyncio.create_task(self._ask(ledger, since), name="chat")
+            self._asking = asyncio.create_task(self._ask(ledger, history), name="chat")
         asked, error = await self._found()
-        heard = self._taken(since)
+        asked = self._newer(asked, ledger, history)
         both = self._state in ("connected", "lost")
-        news = [*ledger.read(asked, "poll", now, both=both), *ledger.read(heard, "socket", now, both=both)]
-        return news, error
+        polled = ledger.read(asked, "poll", now, both=both)
+        heard = ledger.read(self._taken(history), "socket", now, both=both)
+        return [*(("poll", message) for message in polled), *(("socket", message) for message in heard)], error
+
+    def ahead(self, messages: Sequence[ChatMessage] = ()) -> float | None:
+        """How many seconds the clock that dates the chat is ahead of ours at least; None when nothing tells."""
+        server = self._access.server_time
+        told = None if server is None else server - self._now()
+        return self._oneself.sayings.ahead(messages, self._oneself.is_author, told)
+
+    def _newer(self, asked: list[ChatMessage], ledger: Ledger, history: History) -> list[ChatMessage]:
+        """What of it is no history; by what comes first it is decided what is."""
+        if history.since is None or not asked:
+            return asked
+        if history.before is not None:
+            return history.later(asked, ledger.polled)
+        ahead = self.ahead(asked)
+        first = self._oneself.sayings.first(asked, history.cutoff(ahead))
+        old = history.begin(asked, ahead, first)
+        ledger.skip(old)
+        gone = {message.id for message in old}
+        return [message for message in asked if message.id not in gone]
 
     # --- heard ----------------------------------------------------------------------------------------------
 
@@ -132,7 +158,7 @@ class Reading:
 
     def happened(self, event: str, payload: Sequence[object]) -> None:
         """Something has happened."""
-        message = read_happening(event, payload, self._now())
+        message = read_happening(event, payload, self._now() + (self.ahead() or 0.0))
         if message is not None:
             self._missed = self._missed or len(self._heard) == _MOST_HEARD
             self._heard.append(message)
@@ -159,11 +185,12 @@ class Reading:
         known = self._access.known
         return rooms(known.user_db_id, known.token_address)
 
-    def _taken(self, since: float | None) -> list[ChatMessage]:
+    def _taken(self, history: History) -> list[ChatMessage]:
         """What was heard, unless something may be missing before it that is still to be asked for."""
         if self._settled is not None and not self._caught_up and self._failures < 2:
             return []
-        heard = [message for message in self._heard if not _older(message, since)]
+        before = history.cutoff(self.ahead())
+        heard = [message for message in self._heard if not older(message, before)]
         self._heard.clear()
         return heard
 
@@ -195,7 +222,7 @@ class Reading:
     def _answered(self, _: asyncio.Task[list[ChatMessage]]) -> None:
         self._wake()
 
-    async def _ask(self, ledger: Ledger, since: float | None) -> list[ChatMessage]:
+    async def _ask(self, ledger: Ledger, history: History) -> list[ChatMessage]:
         """Everything since it was asked for last, oldest first; pages back until it meets what was there then."""
         user_id = await self._access.user_id()
         client = self._access.client()
@@ -203,10 +230,10 @@ class Reading:
         before: str | None = None
         for _ in range(MOST_PAGES):
             page = await client.comments(user_id, PAGE if before else 50, before)
-            recent = [message for message in page if not _older(message, since)]
-            unknown = {message.id: message for message in recent if message.id not in found}
+            unknown = {message.id: message for message in page if message.id not in found}
             found = {**unknown, **found}
-            if not unknown or _reaches_back([_older(each, since) or ledger.polled(each) for each in page]):
+            cutoff = history.cutoff(self.ahead(list(found.values())))
+            if not unknown or _reaches_back([older(each, cutoff) or ledger.polled(each) for each in page]):
                 break
             before = page[0].id
         else:
@@ -230,9 +257,3 @@ class Reading:
 def _reaches_back(known: Sequence[bool]) -> bool:
     """Whether a page goes back to what was known; one message that stands out of place (a pinned one) says nothing."""
     return known[0] or sum(known) > 1
-
-
-def _older(message: ChatMessage, since: float | None) -> bool:
-    if since is None or message.sent_at is None:
-        return False
-    return message.sent_at.timestamp() < since - _CLOCKS_DIFFER

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from retake_flow.actions.access import Access
 from retake_flow.actions.round import Round
-from retake_flow.api.chat import ChatMessage, is_own
-from retake_flow.errors import PlatformError, Unauthorized, Unavailable, UnexpectedAnswer, Unreachable
-
-_REMEMBERED = 50
+from retake_flow.actions.said import Sayings
+from retake_flow.errors import PlatformError, RetakeFlowError, Unauthorized, Unavailable, UnexpectedAnswer, Unreachable
 
 
 class Saying:
@@ -21,32 +18,30 @@ class Saying:
 
     Args:
         access: The agent's credentials and client.
+        sayings: Keep what was said.
         show: Puts a line on the stream.
         now: Seconds since the epoch.
     """
 
-    def __init__(self, access: Access, show: Callable[[str], None], now: Callable[[], float]) -> None:
+    def __init__(self, access: Access, sayings: Sayings, show: Callable[[str], None], now: Callable[[], float]) -> None:
         self._access = access
+        self._sayings = sayings
         self._show = show
         self._now = now
-        self._ids: deque[str] = deque(maxlen=_REMEMBERED)
-        self._texts: deque[str] = deque(maxlen=_REMEMBERED)
 
     async def send(self, text: str, to: str) -> str | None:
-        """Send a message, and remember it as one's own."""
-        key = await self._access.client().send_chat(text, to)
-        if key:
-            self._ids.append(key)
-        self._texts.append(text)
+        """Send a message, and remember it as one's own: before it is sent, since it may be in the chat at once."""
+        said = self._sayings.begin(text, "" if to == self._access.known.user_db_id else to)
+        try:
+            key = await self._access.client().send_chat(text, to)
+        except RetakeFlowError as error:
+            if _may_have_arrived(error):
+                self._sayings.arrived(said)
+            else:
+                self._sayings.withdraw(said)
+            raise
+        self._sayings.arrived(said, key)
         return key
-
-    def is_own(self, message: ChatMessage, own_name: str) -> bool:
-        """Whether the agent wrote a message: by its ids or its name, or where neither is known by what it has said."""
-        known = self._access.known
-        name = known.agent_name or own_name
-        if is_own(message, known.user_db_id, name) or message.id in self._ids:
-            return True
-        return not (name or message.author_user_id) and message.text in self._texts
 
     async def go_on(self, now: Round) -> None:
         """Say what waits, as far as that is possible now.
@@ -83,13 +78,12 @@ class Saying:
     def _undelivered(self, now: Round, text: str, error: PlatformError) -> bool:
         """See to a message that was not sent, or may not have been; says whether the next one can be."""
         speech = now.chat.speech
-        unsure = isinstance(error, Unreachable | Unavailable | UnexpectedAnswer) and not error.may_repeat
         now.note("chat_undelivered", text=text, message=error.message)
         if isinstance(error, Unauthorized):
             speech.withdraw()
             now.fail()
             raise error
-        if unsure:
+        if _may_have_arrived(error):
             return False
         if error.may_repeat:
             speech.withdraw()
@@ -97,3 +91,8 @@ class Saying:
             return False
         speech.end()
         return True
+
+
+def _may_have_arrived(error: RetakeFlowError) -> bool:
+    unclear = isinstance(error, Unreachable | Unavailable | UnexpectedAnswer)
+    return unclear and isinstance(error, PlatformError) and not error.may_repeat

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retake_flow.actions.digests import Digests
+from retake_flow.api.spelling import same_words
 from retake_flow.controls import stripped
 
 #: What a flow says of them by default.
@@ -16,7 +17,6 @@ MOST_WAITING = 30  # replies
 SETTLES = 2.0  # seconds after which a message that was sent can be read in the chat
 _MINUTE = 60.0
 _MOST_TOLD = 500
-_CUT = 100  # a message that the chat shows shorter than it was is recognised by so many characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,7 @@ class Speech:
 
     def found(self, text: str) -> bool:
         """Whether a message of one's own in the chat is the one that may have arrived."""
-        sent, seen = " ".join(self.doubt.split()), " ".join(text.split())
-        return bool(self.doubt) and (sent == seen or (len(seen) >= _CUT and sent.startswith(seen)))
+        return bool(self.doubt) and same_words(self.doubt, text)
 
     def missing(self, asked: float) -> bool:
         """Whether what was sent should have been in the chat when that was asked for, in seconds since the epoch."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -16,6 +17,7 @@ from typing import Any
 
 from retake_flow.api.amounts import read_amount, read_currency
 from retake_flow.api.fields import JsonObject, identifier, member, number, text
+from retake_flow.api.spelling import same_name
 from retake_flow.controls import stripped
 from retake_flow.errors import UnexpectedAnswer
 
@@ -23,7 +25,9 @@ _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
 #: What people can do beside writing.
 DEEDS = frozenset({"follow", "trade"})
 _LONGEST_KIND = 40
-_SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one milliseconds
+_SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one thousandths of them, or of those
+_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+_TIMES = ("timestamp", "createdAt", "created_at", "sent_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +142,16 @@ def deed_ids(*told: JsonObject) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(key) for data in told for name in names if (key := identifier(data, name))))
 
 
-def is_own(message: ChatMessage, user_db_id: str, agent_name: str) -> bool:
+def is_own(message: ChatMessage, user_db_id: str, agent_name: str, wallet: str = "") -> bool:
     """Whether the agent wrote the message itself.
 
-    By id where the message has one, because a name can be imitated; else by name, in any case.
+    By user id where the message has one, because a name can be imitated; else by wallet, or by name in any spelling.
     """
     if message.author_user_id and user_db_id:
         return message.author_user_id == user_db_id
-    return bool(agent_name) and message.author_name.strip().casefold() == agent_name.strip().casefold()
+    if wallet and message.wallet == wallet:
+        return True
+    return any(same_name(agent_name, name) for name in (message.author_name, message.author_display_name))
 
 
 def _entries(answer: object) -> Sequence[object]:
@@ -166,12 +172,21 @@ def _oldest_first(messages: Sequence[ChatMessage]) -> bool:
 
 
 def read_moment(data: JsonObject) -> datetime | None:
-    """When an entry was sent, in UTC, however that is written; None when nobody can tell."""
-    try:
-        epoch = number(data, "timestamp")
-        if epoch is not None:
-            return datetime.fromtimestamp(epoch if abs(epoch) < _SECONDS_END else epoch / 1000, UTC)
-        moment = datetime.fromisoformat(text(data, "timestamp"))
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    """When an entry was sent, in UTC, however that is written; None when nobody can tell.
+
+    Epochs may be seconds or any thousandth of them. What is older than the platform is no time of an entry.
+    """
+    for name in _TIMES:
+        told = {"$date": data.get(name), **member(data, name)}  # as MongoDB writes it, or plainly
+        with suppress(ValueError, OverflowError, OSError):
+            epoch = number(told, "$date")
+            if epoch is None:
+                moment = datetime.fromisoformat(text(told, "$date"))
+                moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            else:
+                while abs(epoch) >= _SECONDS_END:
+                    epoch /= 1000
+                moment = datetime.fromtimestamp(epoch, UTC)
+            if moment >= _EARLIEST:
+                return moment
+    return None

@@ -30,6 +30,7 @@ from retake_flow.api.origin import normalised
 from retake_flow.api.protocol import Answer, Request
 from retake_flow.api.public import Public
 from retake_flow.api.retry import RetryPolicy
+from retake_flow.api.server_clock import ServerClock
 from retake_flow.api.transport import Transport
 from retake_flow.errors import CredentialsError, NotFound, PlatformError
 from retake_flow.redact import Secret
@@ -52,6 +53,7 @@ class RetakeClient:
 
     Attributes:
         public: What anybody can look up, without a token.
+        clock: The platform's, beside the event loop's.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class RetakeClient:
         self._policy = RetryPolicy()
         self._transport = Transport(self._origin, transport)
         self.public = Public(self._call)
+        self.clock = ServerClock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -164,7 +167,9 @@ class RetakeClient:
         retry, waited = 0, 0.0
         while True:
             try:
-                return interpret(request, await self._transport.send(request, headers))
+                response = await self._transport.send(request, headers)
+                self.clock.heard(response.headers, asyncio.get_running_loop().time())
+                return interpret(request, response)
             except PlatformError as error:
                 wait = self._policy.wait(error, retry=retry, waited=waited, pace=request.pace, rng=self._rng)
                 if wait is None:

@@ -145,6 +145,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "said": _was_said,
     "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",
     "event_refused": lambda r: f"! {r['by']} sent {r['name']}: {r['message']}",
+    "chat_oneself": lambda r: f"! the chat shows this agent as {r['name'] or 'somebody else each time'}",
     "chat_unanswered": lambda r: f"! {len(r['messages'])} in chat got no answer",
     "responder_said": lambda r: f"  brain: {r['text']}",
     "stop_requested": lambda r: f"stopping: {r['reason']}" + "; once more to kill" * r["reason"].endswith("(Ctrl-C)"),

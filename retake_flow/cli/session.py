@@ -190,7 +190,6 @@ class Session:
         seen = _Seen(driving.view)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
-        journal = (record for _, record in self.runs.journal(driving.run.id)) if driving.told else ()
         stored = self.runs.load(driving.run.id)
         async with running.runner(
             driving.flow,
@@ -203,7 +202,7 @@ class Session:
             clock=running.clock_of(stored),
             folder=Path(stored.flow_file).parent,
             wait=wait,
-            journal=journal,
+            journal=lambda: (record for _, record in self.runs.journal(driving.run.id)),
         ) as runner:
             driving.interrupts.of(runner)
             if driving.stop:

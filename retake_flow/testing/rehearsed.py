@@ -297,7 +297,7 @@ class _Play:
                 SharingActions(rehearsal.moltbook.opened if rehearsal.moltbook else None),
                 StudioActions(self._stage, access),
                 VoiceActions(self._stage),
-                CommentActions(access),
+                CommentActions(access, clock.now),
                 PublicActions(access),
                 ChatActions(
                     access,
@@ -306,6 +306,7 @@ class _Play:
                     rehearsal.responders,
                     realtime,
                     self._stage.speak,
+                    lambda: (record for _, record in self._runs.journal(RUN)),
                 ),
             ),
             store=store,

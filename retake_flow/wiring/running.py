@@ -145,7 +145,7 @@ async def runner(
     clock: SystemClock,
     folder: Path,
     wait: bool,
-    journal: Iterable[Record] = (),
+    journal: Callable[[], Iterable[Record]] = tuple,
 ) -> AsyncIterator[Runner]:
     """A runner with everything it needs; connections and temporary files are gone when it is left.
 
@@ -160,7 +160,7 @@ async def runner(
         clock: Of the run; see `clock_of`.
         folder: Where the operator's own programs run.
         wait: Whether to stay when the run does nothing but wait for a person.
-        journal: What happened so far, to tell of what nobody was told of.
+        journal: Gives what happened so far: what nobody was told of is told, and the agent knows its own words again.
     """
     async with AsyncExitStack() as stack:
         starts = launcher(run.id)
@@ -186,7 +186,7 @@ async def runner(
             GuideActions(access, flow.guide, guide.kept(settings, run.rehearsal), clock.now),
             StudioActions(stage, access),
             VoiceActions(stage),
-            CommentActions(access),
+            CommentActions(access, clock.now),
             PublicActions(access),
             ChatActions(
                 access,
@@ -195,6 +195,7 @@ async def runner(
                 _answering(starts, folder, settings, run, clock),
                 hears,
                 stage.speak,
+                journal,
             ),
         )
         notices = Notices(told, clock=clock, note=note, title=title(run, flow.file))
@@ -210,7 +211,7 @@ async def runner(
             inbox=claim,
             wait=wait,
         )
-        notices.missed(journal, run.gates)
+        notices.missed(journal() if told else (), run.gates)
         yield made
 
 

@@ -59,7 +59,10 @@ SPECS: Final = (
         "chat.respond",
         "Read what is new in the agent's chat and have it answered; by default newcomers are greeted, once.",
         inputs={
-            "since": {"type": "number", "description": "What is older than this is history (epoch seconds)."},
+            "since": {
+                "type": "number",
+                "description": "What is older than this is history: a time of the run, such as `now` (epoch seconds).",
+            },
             "greeting": {
                 **TEXT,
                 "default": GREETINGS[0],

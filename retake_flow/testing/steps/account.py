@@ -56,6 +56,14 @@ def issued_by(rehearsal: Rehearsal, origin: str) -> None:
     rehearsal.give_credentials(issued_by=origin)
 
 
+@given(parsers.parse('its credentials call it "{name}"'))
+def called(rehearsal: Rehearsal, name: str) -> None:
+    """Whatever the platform calls it."""
+    known = credentials.load(rehearsal.credentials)
+    assert known is not None
+    credentials.save(rehearsal.credentials, replace(known, agent_name=name))
+
+
 @given(parsers.parse("its credentials file has mode {mode}"))
 def open_credentials(rehearsal: Rehearsal, mode: str) -> None:
     """Somebody changed who may read the file."""

@@ -25,6 +25,12 @@ def shape(rehearsal: Rehearsal, shape: str) -> None:
     rehearsal.options = replace(rehearsal.options, chat_shape=cast(ChatShape, shape))
 
 
+@given("the answer to a message tells no id")
+def no_message_ids(rehearsal: Rehearsal) -> None:
+    """No document says that it does."""
+    rehearsal.options = replace(rehearsal.options, message_ids=False)
+
+
 @given("the platform tells nothing in real time")
 def no_realtime(rehearsal: Rehearsal) -> None:
     """It has no such connection, so that chat has to be asked for."""

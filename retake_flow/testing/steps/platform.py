@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from pytest_bdd import given, parsers, then
 
+from retake_flow.flow import duration
 from retake_flow.rehearsal.options import REFUSES
 from retake_flow.rehearsal.stream_faults import StreamFault, StreamTrouble
 from retake_flow.testing.cells import Table
@@ -53,6 +54,24 @@ def stream_fault(rehearsal: Rehearsal, after: str, does: str) -> None:
 def latency(rehearsal: Rehearsal, seconds: float) -> None:
     """The platform is far away."""
     rehearsal.options = replace(rehearsal.options, latency=seconds)
+
+
+@given(parsers.parse("the platform's clock is {time} ahead of ours"))
+def clock_ahead(rehearsal: Rehearsal, time: str) -> None:
+    """What it dates lies in our future."""
+    rehearsal.options = replace(rehearsal.options, clock=duration.seconds(time))
+
+
+@given(parsers.parse("the platform's clock is {time} behind ours"))
+def clock_behind(rehearsal: Rehearsal, time: str) -> None:
+    """What it dates lies in our past."""
+    rehearsal.options = replace(rehearsal.options, clock=-duration.seconds(time))
+
+
+@given("its answers do not tell the time")
+def undated(rehearsal: Rehearsal) -> None:
+    """They have no `Date`."""
+    rehearsal.options = replace(rehearsal.options, date=False)
 
 
 @given(parsers.parse("a stream shows as live {seconds:g} s after its first video"))

@@ -59,7 +59,7 @@ def test_a_message_goes_into_ones_own_chat(play, owl):
     assert key
     assert texts == ["hello all"]
     assert said == ["> hello all"]
-    assert notes == [{"event": "chat_sent", "text": "hello all"}]
+    assert notes == [{"event": "chat_sent", "text": "hello all", "id": key}]
 
 
 def test_a_message_goes_to_another_agent(play, owl):

@@ -94,4 +94,4 @@ def test_an_old_memory_is_taken_up():
     chat = conversation(old)
     assert chat.ledger.seen(message(1))
     assert not chat.hear(message(2, name="mira"), own=False)
-    assert (chat.speech.unsaid, chat.last, chat.since) == (["a"], 3.0, 1.0)
+    assert (chat.speech.unsaid, chat.last, chat.history.since) == (["a"], 3.0, 1.0)

@@ -7,7 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from retake_flow.actions.history import History
 from retake_flow.actions.ledger import Ledger
+from retake_flow.actions.oneself import Oneself
 from retake_flow.actions.reading import CALM, Reading
 from retake_flow.errors import Unavailable
 from retake_flow.rehearsal.faults import Fault
@@ -23,12 +25,12 @@ class Reader:
     def __init__(self, s):
         self.s, self.ledger, self.texts, self.told, self.errors = s, Ledger({}), [], [], []
         self.woken = asyncio.Event()
-        self.reading = Reading(s.access, s.now, self.woken.set)
+        self.reading = Reading(s.access, Oneself(s.access, s.now), s.now, self.woken.set)
 
     async def read(self, *, fresh=False):
         """Read once."""
-        news, error = await self.reading.news(self.ledger, None, fresh=fresh)
-        self.texts += [message.text for message in news]
+        news, error = await self.reading.news(self.ledger, History(), fresh=fresh)
+        self.texts += [message.text for _, message in news]
         self.told += [(event, fields.get("state")) for event, fields in self.reading.told()]
         if error is not None:
             self.errors.append(error)

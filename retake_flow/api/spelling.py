@@ -1,0 +1,38 @@
+"""Spelling: when two names, or two texts, are the same though they are written differently."""
+
+from __future__ import annotations
+
+import unicodedata
+from html import unescape
+
+#: A text that is shown shorter or longer than it was said is still known by so many letters and digits.
+CUT = 40
+#: A shorter one is known where only so many are put before it, and it has as many itself.
+BEFORE = 12
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are spellings of one: `Night Owl`, `night-owl`, `@NIGHT_OWL` and `nightowl` are."""
+    return bool(one) and bool(other) and name_key(one) == name_key(other)
+
+
+def name_key(name: str) -> str:
+    """What is the same in all spellings of a name: its letters and digits, without case, width or accents' form."""
+    return _letters(name) or name.strip().casefold()
+
+
+def same_words(said: str, seen: str) -> bool:
+    """Whether a text that is seen is one that was said: escaped, cut off, or with something put around it too."""
+    if " ".join(said.split()) == " ".join(seen.split()):
+        return bool(said.strip())
+    one, other = _letters(unescape(said)), _letters(unescape(seen))
+    if one == other:
+        return bool(one)
+    if len(other) < len(one):
+        return len(other) >= CUT and one.startswith(other)
+    tagged = other.endswith(one) and len(other) - len(one) <= BEFORE <= len(one)
+    return tagged or (len(one) >= CUT and one in other)
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
