@@ -86,7 +86,6 @@ class Network:
             return
         self._writers.add(writer)
         try:
-            await self._open.wait()
             there, back = await asyncio.open_connection("127.0.0.1", target)
             self._writers.add(back)
             try:
@@ -102,7 +101,10 @@ class Network:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):
-            await self._open.wait()
+            if not self._open.is_set():
+                await self._open.wait()
+                if reader.at_eof():
+                    return  # what nobody waits for any more got lost
             writer.write(data)
             await writer.drain()
         with suppress(OSError):

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -71,6 +71,7 @@ class Sound:
         environment: What a program needs to be heard on stream.
         reason: Why it is silent, in words for a person; "" when it is not.
         speaks: Whether there is a program that can speak.
+        renew: Has PulseAudio make its socket again.
     """
 
     process: Process | None = None
@@ -78,6 +79,7 @@ class Sound:
     environment: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     speaks: bool = False
+    renew: Callable[[], None] = lambda: None
 
     @property
     def value(self) -> Mapping[str, Any]:
@@ -112,7 +114,15 @@ class Sound:
             await asyncio.Event().wait()
             return ""
         address = self.server.removeprefix("unix:")
-        unanswered = pulse.unanswered(SILENCE_SECONDS, lambda: _greets(address))
+
+        async def greeted() -> bool:
+            if await _greets(address):
+                return True
+            if not os.path.lexists(address):  # its folder was removed; whoever listens already goes on listening
+                self.renew()
+            return False
+
+        unanswered = pulse.unanswered(SILENCE_SECONDS, greeted)
         return await pulse.ended(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
 
 
@@ -135,8 +145,10 @@ def specification(folder: Path, address: str) -> ProcessSpec:
             # Without rewinds it renders 50 ms ahead at most, else up to 2 s, which the encoder would have to wait for.
             *("-L", f"module-null-sink sink_name={SINK} rate={RATE} channels=2 norewinds=1"),
             # Last, so that the sink is there when the socket is. Who may connect is told by the folder and the user.
-            *("-L", f"module-native-protocol-unix socket={address} auth-cookie-enabled=0"),
+            *("-L", _listening(address)),
+            "-C",  # takes commands from its standard input, and ends with it
         ),
+        fed=True,
         environment={
             **dict.fromkeys(("HOME", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"), own),
             **dict.fromkeys(("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME"), own),
@@ -151,16 +163,16 @@ def specification(folder: Path, address: str) -> ProcessSpec:
 
 
 @asynccontextmanager
-async def open_sound(launcher: Launcher, folder: Path) -> AsyncIterator[Sound]:
+async def open_sound(launcher: Launcher, make_folder: Callable[[], Path]) -> AsyncIterator[Sound]:
     """A sound of its own, silent where PulseAudio cannot be had, or ffmpeg cannot listen to it.
 
     Args:
         launcher: Starts PulseAudio.
-        folder: Is for it alone.
+        make_folder: Gives the folder that is for it alone, made again when it is gone.
     """
     async with AsyncExitStack() as stack:
         try:
-            sound = await stack.enter_async_context(_audible(launcher, folder))
+            sound = await stack.enter_async_context(_audible(launcher, make_folder))
         except StudioError as error:
             sound = Sound(reason=error.message)
         except OSError as error:
@@ -172,19 +184,35 @@ async def open_sound(launcher: Launcher, folder: Path) -> AsyncIterator[Sound]:
 
 
 @asynccontextmanager
-async def _audible(launcher: Launcher, folder: Path) -> AsyncIterator[Sound]:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    # For its clients: they start none when this one is gone.
-    (folder / "client.conf").write_text("autospawn = no\nenable-shm = no\n", encoding="utf-8")
+async def _audible(launcher: Launcher, make_folder: Callable[[], Path]) -> AsyncIterator[Sound]:
+    folder = _furnished(make_folder())
     with _address(folder) as address:
         hearing = asyncio.ensure_future(_require_hearing(launcher))
         try:
             async with launcher.process(specification(folder, address), partial(_answers, address)) as process:
                 await hearing
-                yield Sound(process, f"unix:{address}", _environment(folder, address))
+
+                def renew() -> None:
+                    with suppress(OSError, StudioError):  # it is tried again soon
+                        _furnished(make_folder())
+                        process.write(f"load-module {_listening(address)}\n".encode())
+
+                yield Sound(process, f"unix:{address}", _environment(folder, address), renew=renew)
         finally:
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
+
+
+def _furnished(folder: Path) -> Path:
+    """The folder with what clients look for in it: they start no PulseAudio when this one is gone."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / "client.conf").write_text("autospawn = no\nenable-shm = no\n", encoding="utf-8")
+    return folder
+
+
+def _listening(address: str) -> str:
+    """The module that takes clients, with its arguments."""
+    return f"module-native-protocol-unix socket={address} auth-cookie-enabled=0"
 
 
 @contextmanager

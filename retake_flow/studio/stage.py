@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from retake_flow.errors import NoDisplay, NoVoice
@@ -116,7 +117,7 @@ class Stage:
             voice: The program that speaks; by default the one of this studio.
         """
         self._voice = Voice(self._launcher, self._home, tuple(voice) or self._default)
-        async with open_sound(self._launcher, self.folder.made("sound")) as opened:
+        async with open_sound(self._launcher, partial(self.folder.made, "sound")) as opened:
             sound = replace(opened, speaks=opened.audible and self._voice.found)
             self._sound = sound
             self._restored.set()

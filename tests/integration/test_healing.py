@@ -115,20 +115,25 @@ def remove(folder: Path) -> None:
     shutil.rmtree(gone)
 
 
-def test_whatever_folder_is_removed_the_stream_is_back(tmp_path: Path) -> None:
-    """The working folder, that of the rehearsal and the whole of /tmp: all is made again, and nothing is a defect."""
+def test_whatever_folder_is_removed_the_stream_goes_on(tmp_path: Path) -> None:
+    """The working folder, that of the rehearsal and the whole of /tmp: all is made again, nothing is interrupted."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     with at_home(tmp_path / "home", TMPDIR=str(temporary)) as home:
         running = rehearsing(home)
         (work,) = temporary.glob("retake-flow-*")
         rehearsal = home.folder / "rehearsal"
-        for times, folder in enumerate((work, temporary), start=2):
+        for folder in (work, temporary):
             remove(folder)
-            remove(rehearsal)
-            on_air(running, times)  # the sound's socket was in it
+            waited((work / "sound" / "native").exists, "the sound's socket")
             assert is_held(work)
-            waited(lambda: list((rehearsal / "thumbnails").iterdir()) if rehearsal.exists() else [], "a thumbnail")
+        remove(rehearsal)
+        assert [
+            r["visit"] for r in running.records if r["event"] == "state_entered" and r["state"].endswith("on_air")
+        ] == [1]
+        hit(running, "ffmpeg", signal.SIGKILL, "-progress")  # another encoder hears it too
+        on_air(running, 2)
+        waited(lambda: list((rehearsal / "thumbnails").iterdir()) if rehearsal.exists() else [], "a thumbnail")
         assert home.call("say", running.run, "Still here.", "--screen").code == 0
         assert "Still here." in waited((work / "stream.log").read_text)
         running.process.send_signal(signal.SIGINT)

@@ -166,7 +166,7 @@ def never_called(rehearsed: Rehearsed, call: str) -> None:
 def spaced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
     """The platform's wish to wait was heard."""
     first, second, *_ = calls(rehearsed, call)
-    assert second["t"] - first["t"] >= seconds
+    assert round(second["t"] - first["t"], 6) >= seconds
 
 
 @then(parsers.parse("{call} was never called closer than {seconds:g} s"))
@@ -174,7 +174,7 @@ def paced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
     """The guide's pace is kept, whoever wants to know."""
     times = [made["t"] for made in calls(rehearsed, call)]
     assert len(times) > 1
-    assert min(later - sooner for sooner, later in pairwise(times)) >= seconds
+    assert min(round(later - sooner, 6) for sooner, later in pairwise(times)) >= seconds
 
 
 @then("nothing was sent to anybody but retake.tv")

@@ -55,7 +55,7 @@ def test_a_place_that_cannot_be_written_makes_it_silent(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     async def opened() -> Sound:
-        async with open_sound(Launcher("run", {"PATH": ""}), tmp_path / "file" / "sound") as sound:
+        async with open_sound(Launcher("run", {"PATH": ""}), lambda: tmp_path / "file" / "sound") as sound:
             return sound
 
     sound = asyncio.run(opened())
