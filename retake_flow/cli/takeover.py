@@ -62,7 +62,7 @@ async def taken_up(
     before = session.runs.load(run)
     flow = _readable(before)
     with accounts.lock_of(before.run, session.settings) as lock:
-        identity = await _account(before, session.settings, stop)
+        identity = await _account(before, flow, session.settings, stop)
         if flow is not None:
             _hold(lock, flow, identity, run, force=force)
         claim = claimed(session.runs, run, force=force)
@@ -91,10 +91,10 @@ async def taken_up(
         return await session.go_on(flow, replace(kept, identity=identity), claim, lock, view, interrupts, stop)
 
 
-async def _account(stored: Stored, settings: Settings, stop: str) -> Identity:
+async def _account(stored: Stored, flow: Flow | None, settings: Settings, stop: str) -> Identity:
     """The account with which a run goes on. One that ends and owes nothing needs none."""
     try:
-        return await accounts.recognise(stored, settings)
+        return await accounts.recognise(stored, flow, settings)
     except CredentialsError:
         if stop and not (stored.run.undos or stored.run.undoing):
             return stored.run.identity

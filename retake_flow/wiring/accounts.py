@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ __all__ = ["AccountLock", "access", "hold", "identity_here", "lock_of", "recogni
 
 #: Each of these takes the stream away from whoever else pushes for the account.
 _STREAMING = frozenset({"retake.stream_key", "retake.start_stream"})
+_REGISTERING = frozenset({"retake.register"})
 #: How long a process that a run was taken from has to let go of its account, in seconds.
 _LETTING_GO = 10.0
 
@@ -63,10 +64,15 @@ def identity_here(settings: Settings, inputs: Mapping[str, Any]) -> Identity:
     return found if found.fingerprint else replace(found, name=str(inputs.get("agent_name") or ""))
 
 
-async def recognise(stored: Stored, settings: Settings) -> Identity:
+async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Identity:
     """The account with which a run goes on, when the credentials of this process are its own.
 
-    A rehearsal has its credentials with it.
+    A rehearsal has its credentials with it. A run that never had any and cannot get any by itself needs none.
+
+    Args:
+        stored: The run.
+        flow: Its flow, when that can be read.
+        settings: Of this process.
 
     Raises:
         WrongAccount: They are another agent's.
@@ -78,6 +84,8 @@ async def recognise(stored: Stored, settings: Settings) -> Identity:
     kept = Identity(name=stored.agent) if run.identity == NOBODY else run.identity
     here = access(settings)
     try:
+        if not (kept.fingerprint or here.identity_here().fingerprint or (flow and _uses(flow, _REGISTERING))):
+            return run.identity
         return await here.recognise(kept, run.id)
     except WrongAccount:
         raise
@@ -124,5 +132,9 @@ async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str)
 
 def streams(flow: Flow) -> bool:
     """Whether a flow may put its agent on air."""
-    used = {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
-    return not used.isdisjoint(_STREAMING)
+    return _uses(flow, _STREAMING)
+
+
+def _uses(flow: Flow, actions: Collection[str]) -> bool:
+    performed = {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
+    return not performed.isdisjoint(actions)

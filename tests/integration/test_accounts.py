@@ -150,12 +150,19 @@ def test_an_answer_counts_and_the_run_waits_for_its_own_agent(home: Home) -> Non
 
 def test_a_run_that_waits_for_its_registration_is_nobody_elses(home: Home) -> None:
     """What is known is the file in which its token is going to be: with another agent's file it does not go on."""
+    flow = home.folder / "asking.yaml"
+    given = "agent_name: kite, agent_description: d, image_url: '', wallet_address: '', ticker: ''"  # so it is refused
+    register = f"register: {{do: retake.register, with: {{{given}}}, transitions: {{done: over, error: over}}}}"
+    flow.write_text(ASKING.replace("  over:", f"  {register}\n  over:").replace("missing: over", "missing: register"))
     run = asked(home, **own(home, "kite"))
     assert home.call("answer", run, "word=yes").code == 0
-    assert home.call("resume", run, **own(home, "owl")).code == 6
+    for other in ("owl", "jay"):
+        refused = home.call("resume", run, **own(home, other))
+        assert (refused.code, f"set RETAKE_CREDENTIALS={home.folder}/kite.json" in refused.err) == (6, True), refused
     assert home.call("resume", "--all", **own(home, "owl")).code == 5
     assert home.call("resume", "--all", **own(home, "kite")).code == 0
-    assert home.row(run)["reason"] == "nobody"
+    assert home.row(run)["outcome"] == "completed"
+    assert not (home.folder / "jay.json").exists()
 
 
 def test_a_token_without_a_name_guards_its_run(home: Home) -> None:
