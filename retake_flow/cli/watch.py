@@ -119,13 +119,14 @@ class _Watching:
         """Say for how long the stream has been off air, at first and then less and less often."""
         import time
 
+        from retake_flow.run.dates import dated
         from retake_flow.run.records import record
 
-        now = time.time()
-        seconds = self._vitals.off_air(now + self._ahead)
+        now = time.time() + self._ahead
+        seconds = self._vitals.off_air(now)
         if seconds is None:
             self._off_air_told = 0.0
         elif seconds >= self._off_air_told:
             self._off_air_told = max(_OFF_AIR_AGAIN, 2 * seconds)
-            told = {"seconds": round(seconds, 1), "message": self._vitals.stream(now + self._ahead)}
-            self._view.heard(record("off_air", now, **told))
+            told = record("off_air", now, seconds=round(seconds, 1), message=self._vitals.stream(now))
+            self._view.heard(dated(told, self._ahead))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
@@ -53,11 +54,9 @@ class Fields:
     def offset(self, name: str, default: float) -> float:
         """Seconds more or less: a number, or a duration with its sign, such as `+75s` or `-10m`."""
         value = self._get(name, default)
-        sign = -1.0 if isinstance(value, str) and value.strip().startswith("-") else 1.0
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value, sign = abs(value), -1.0 if value < 0 else 1.0
+        text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
         try:
-            return sign * duration.seconds(value.strip().lstrip("+-") if isinstance(value, str) else value)
+            return (-1.0 if text.startswith("-") else 1.0) * duration.seconds(re.sub(r"^[+-]", "", text))
         except ValueError:
             raise self.wrong(name, "a number of seconds, or a duration as in +75s or -10m") from None
 

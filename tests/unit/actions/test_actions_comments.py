@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from retake_flow.actions.comments import Cursor
 from retake_flow.errors import CredentialsError, Unavailable
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.options import PreparedAgent
 from retake_flow.rehearsal.script import Cue
 
@@ -208,3 +210,34 @@ def test_an_agent_known_by_its_token_alone_finds_itself(play: Any, owl: Any) -> 
         return int(value["count"])
 
     assert play(scene, saved=replace(owl, user_db_id="", agent_name=""), **OPEN) == 0
+
+
+@pytest.mark.parametrize("clock", [0.0, 75.0, -75.0, 86400.0])
+def test_what_is_new_since_a_time_of_the_run(play: Any, owl: Any, clock: float) -> None:
+    """The platform's clock, which dates messages, may be far from the one by which a flow says `now`."""
+
+    async def scene(s: Any) -> list[str]:
+        written(s, "long before")
+        await asyncio.sleep(30.0)
+        written(s, "before")
+        await asyncio.sleep(5.0)
+        since = s.now()
+        written(s, "after")
+        value = (await s.perform("retake.comments", since=since)).value
+        return [message["text"] for message in value["messages"]]
+
+    assert play(scene, saved=owl, clock=clock, **OPEN) == ["after"]
+
+
+@pytest.mark.parametrize("shape", ["documented", "observed"])
+def test_the_agent_is_known_by_its_wallet_and_any_spelling_of_its_name(play: Any, owl: Any, shape: str) -> None:
+    """In another agent's chat, too: it finds that it was there."""
+
+    async def scene(s: Any) -> float:
+        bat = s.platform.agents.named("bat")
+        await s.perform("chat.send", message="Hello!", to=bat.user_id)
+        value = (await s.perform("retake.comments", of=bat.user_id)).value
+        return float(value["own_at"])
+
+    options = {"chat_shape": shape, "chat_names": "slug", "neighbours": (Neighbour("bat"),), **OPEN}
+    assert play(scene, saved=owl, **options) > 0

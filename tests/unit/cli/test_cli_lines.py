@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from retake_flow.cli.lines import chat_line, clock, lines
+from retake_flow.run.records import record
 
 T = "2026-01-01T12:34:56.789Z"
 
@@ -103,3 +104,10 @@ def test_the_clock_shows_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(("by", "said"), [(-600.0, "back by 10m00s"), (172800.0, "forward by 48h00m")])
+def test_a_clock_that_is_set_is_told(by: float, said: str) -> None:
+    """By how much, and that the run does not mind."""
+    told = f"! the clock of this machine was set {said}; the run goes on by its own time"
+    assert lines(record("clock_stepped", 1.0, by=by)) == [told]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from retake_flow.cli.vitals import Vitals
+from retake_flow.run.dates import dated
 from retake_flow.run.records import Record, record
 
 SENT = {"bitrate": 1499.6, "fps": 29.97, "frames": 900, "dropped": 0, "speed": 0.99, "seconds": 30.0, "slow_for": 0.0}
@@ -157,3 +158,11 @@ def test_a_run_that_has_ended_is_neither_on_air_nor_off() -> None:
     over = record("run_ended", 101, run="r", outcome="completed", state="z", reason="")
     vitals = Vitals.of([ENCODER, result(60, LIVE), LOST["its state was left"], over])
     assert (vitals.on_air(142), vitals.stream(142), "on_air" in vitals.data(142)) == ("", "", False)
+
+
+@pytest.mark.parametrize("ahead", [600.0, -172800.0])
+def test_a_clock_that_was_set_changes_no_figure(ahead: float) -> None:
+    """Records that bear dates of a wall clock that was set tell the run's time all the same."""
+    journal = [result(100, LIVE), dated(result(130, {**LIVE, "uptime_seconds": 90}), ahead)]
+    assert journal[1]["t"] != result(130, LIVE)["t"]
+    assert Vitals.of(journal).on_air(160) == "2m00s"

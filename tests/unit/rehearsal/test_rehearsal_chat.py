@@ -148,3 +148,14 @@ def test_an_agent_writes_in_another_ones_chat(make):
     platform.say(guest, "user_owl", "hi neighbour")
     assert listed(platform)[0]["sender_username"] == "Guest"
     assert guest.chat.comments == []
+
+
+def test_names_may_be_slugs(make):
+    """Whoever writes, and in either shape."""
+    platform = make(chat_shape="mixed", chat_names="slug", comments_without_session=200)
+    owl = platform.agents.with_id("user_owl")
+    platform.perform(owl, Cue(0, "Mira The Great", text="one"))
+    platform.perform(owl, Cue(0, "Mira The Great", text="two"))
+    flat, nested = as_answer(platform.comments("user_owl", 50, None), "mixed", "slug")["comments"]
+    assert (flat["sender_username"], flat["sender_display_name"]) == ("mira-the-great", "mira-the-great")
+    assert nested["author"]["fusername"] == "mira-the-great"

@@ -87,3 +87,19 @@ def test_all_options_are_read():
     assert options.viewers == ()
     assert options.history[0].text == "earlier"
     assert options.faults[0].drop
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [(75, 75.0), (-75.5, -75.5), ("+75s", 75.0), ("-10m", -600.0), ("2d", 172800.0), (" -75 ", -75.0), (0, 0.0)],
+)
+def test_a_clock_may_be_off_either_way(written, seconds):
+    """In seconds, or as a duration with its sign."""
+    assert Options.from_mapping({"clock": written}).clock == seconds
+
+
+@pytest.mark.parametrize("written", ["soon", "+-5s", "--5s", None, [75], True, "+", "1e3", 1e12])
+def test_what_is_no_offset_is_refused(written):
+    """It says what was expected."""
+    with pytest.raises(UsageError, match=r"options\.clock: expected a number of seconds, or a duration as in"):
+        Options.from_mapping({"clock": written})

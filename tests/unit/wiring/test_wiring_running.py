@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from retake_flow.flow import library
 from retake_flow.flow.load import loaded
 from retake_flow.flow.model import Flow
 from retake_flow.ports.actions import Call
+from retake_flow.ports.runs import Stored
 from retake_flow.run.run import Run
 from retake_flow.settings import Settings
 from retake_flow.simulation import virtual_time
@@ -168,3 +171,21 @@ def test_all_that_answers_chat_is_required_before_the_flow_runs(
     monkeypatch.setenv("OWL_KEY", "key-of-the-owl")
     (tmp_path / "owl.md").write_text("Be kind.")
     preflight.require_programs(flow)
+
+
+def stored_at(updated: float, ahead: float = 0.0) -> Stored:
+    """A run that was written last at a time of the wall clock."""
+    return Stored(replace(Run("r", "f", "d", {}), ahead=ahead), "", "", "", 1, None, updated, updated)
+
+
+@pytest.mark.parametrize("ahead", [0.0, 600.0, -172800.0])
+def test_the_time_of_a_run_goes_on_where_it_was(ahead: float) -> None:
+    """It is as far ahead of the wall clock as it was, whatever the process that drives it."""
+    assert running.clock_of(stored_at(time.time() - 5.0, ahead)).ahead == pytest.approx(ahead, abs=0.5)
+
+
+@pytest.mark.parametrize("back", [10.0, 600.0, 172800.0])
+def test_the_time_of_a_run_never_goes_back(back: float) -> None:
+    """When the wall clock is behind what was written last, the run goes on from there."""
+    clock = running.clock_of(stored_at(time.time() + back, 60.0))
+    assert clock.now() == pytest.approx(time.time() + back + 60.0, abs=5.0)
