@@ -28,6 +28,7 @@ _PLACES: Final = {
     errno.EROFS: "mount it so that it can be written (docker run -v FOLDER:{place}), or name another place",
     errno.ENOSPC: "make room there: df -h {place}",
     errno.EDQUOT: "make room there: df -h {place}",
+    errno.EEXIST: "name a folder instead: ls -ld {place}",
     errno.ENOTDIR: "name a folder instead: ls -ld {place}",
     errno.ENAMETOOLONG: "name a shorter place",
     errno.ELOOP: "name a place that is no circle of links: ls -l {place}",

@@ -51,6 +51,11 @@ class Transport:
             event_hooks={"response": [_refuse_redirect]},
         )
 
+    @property
+    def proxy(self) -> str:
+        """By which proxy calls go, for messages; "" for none."""
+        return self._pool.proxy
+
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close()
@@ -81,7 +86,7 @@ class Transport:
 
     def _unreachable(self, request: Request, error: Exception) -> Unreachable:
         host = self._origin.partition("://")[2]
-        by = f" by the proxy {self._pool.proxy}" if self._pool.proxy else ""
+        by = f" by the proxy {self.proxy}" if self.proxy else ""
         not_sent = isinstance(error, _NOT_SENT)
         unsure = "" if not_sent or request.repeatable else "; whether it was carried out is not known"
         message = f"{host} could not be reached{by} for {request.call}: {_what_happened(error)}{unsure}"

@@ -1,37 +1,65 @@
-"""`retake-flow doctor`: whether everything is there that going live needs."""
+"""`retake-flow doctor`: whether this machine can do what going live needs, by doing it in small."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.settings import Settings
+
+_MARKS = {"ok": "ok", "warning": "warning", "missing": "MISSING", "skipped": "skipped"}
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("doctor", help="show what is installed and set, and what is missing")
+    parser = commands.add_parser("doctor", help="try on this machine what going live needs, and say what to do")
+    parser.add_argument("--offline", action="store_true", help="leave the network alone")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=doctor)
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Look at programs, credentials and settings; 6 when something needed is missing."""
+    """Try everything; 6 when something needed is missing."""
+    import asyncio
+
     from retake_flow.cli import terminal
     from retake_flow.settings import Settings
-    from retake_flow.wiring.diagnosis import diagnose
 
-    found = diagnose(Settings.from_environment())
+    try:
+        found = asyncio.run(_examined(Settings.from_environment(), offline=args.offline))
+    except asyncio.CancelledError:  # as by SIGTERM
+        return 130
     if args.json:
         terminal.emit(found)
-        return 0 if found["ready"] else 6
-    for program in found["programs"]:
-        mark = "ok" if program["path"] else "MISSING" if program["required"] else "none"
-        terminal.say(f"{mark:<7}  {program['name']:<10} {program['purpose']:<45} {program['path'] or ''}".rstrip())
-    if found["install"]:
-        terminal.say(f"\nInstall what is missing:\n    {found['install']}\n")
-    if found["install_optional"]:
-        terminal.say(f"\nTo speak on a stream, which is silent without, install:\n    {found['install_optional']}\n")
-    account = found["credentials"]
-    terminal.say(f"{'ok     ' if account['ok'] else 'PROBLEM'}  credentials: {account['message']}")
-    terminal.say(f"ok       platform: {found['platform']}")
-    terminal.say(f"ok       runs are kept in {found['state_folder']}")
+    else:
+        _say(found)
     return 0 if found["ready"] else 6
+
+
+async def _examined(settings: Settings, *, offline: bool) -> dict[str, Any]:
+    import asyncio
+    import signal
+
+    from retake_flow.wiring.diagnosis.examination import examined
+
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await examined(settings, offline=offline)
+
+
+def _say(found: dict[str, Any]) -> None:
+    from retake_flow.cli import printable, terminal
+
+    for each in found["checks"]:
+        terminal.say(f"{_MARKS[each['status']]:<7}  {each['check']:<15} {printable.line(each['message'])}")
+        if each["hint"]:
+            terminal.say(f"{'':<24} → {printable.line(each['hint'])}")
+    if found["install"]:
+        terminal.say(f"\nInstall what is missing:\n    {found['install']}")
+    number, warnings = found["missing"], found["warnings"]
+    told = "This machine is ready" if found["ready"] else f"{number} of what a stream needs is missing"
+    beside = f"; a stream goes on without what is warned of ({warnings})" if warnings else ""
+    terminal.say(f"\n{told}{beside}. It took {found['seconds']} s.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,8 +43,20 @@ def open_runs(
     return SqlRuns(_database(str(place)), alive=alive or partial(holders.alive, locks=locks), now=now, locks=locks)
 
 
+def reached(place: str) -> str:
+    """The database server of a store, in words, after it has answered; nothing in it is changed.
+
+    Raises:
+        StoreError: It does not answer.
+        SettingsError: The place is not the URL of a database that we know.
+    """
+    database = _server(_url(place).update_query_dict({"connect_timeout": "5"}))
+    with closing(database), database.reading():
+        return database.place
+
+
 def _database(place: str) -> Database:
-    from retake_flow.store.sql.database import Database, SQLiteFile
+    from retake_flow.store.sql.database import SQLiteFile
 
     if place == ":memory:" or place.startswith("file:"):  # SQLite's own words; no other process would find the runs
         raise SettingsError(f"the store cannot be {place}", hint=_KNOWN)
@@ -52,6 +65,12 @@ def _database(place: str) -> Database:
     url = _url(place)
     if url.get_backend_name() == "sqlite":
         return SQLiteFile(Path(url.database or "").expanduser())
+    return _server(url)
+
+
+def _server(url: URL) -> Database:
+    from retake_flow.store.sql.database import Database
+
     if find_spec("psycopg") is None:
         raise StoreError("a store on PostgreSQL needs psycopg", hint="pip install 'retake-flow[postgres]'")
     # A server may have closed a connection that nobody used for a while.

@@ -24,6 +24,7 @@ from retake_flow.os_errors import host_error
         (errno.EROFS, "/tmp/x", "mount it so that it can be written"),
         (errno.EACCES, "/tmp/a b/c", f"sudo chown {os.geteuid()}:{os.getegid()} /tmp"),
         (errno.ENOTDIR, "/dev/null/x", "ls -ld /dev/null"),
+        (errno.EEXIST, "/dev/null", "ls -ld /dev/null"),
     ],
 )
 def test_what_only_the_operator_can_mend_says_how(number: int, place: str, hint: str) -> None:

@@ -1,0 +1,64 @@
+"""Whether retake.tv can be reached, asked without a token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, replace
+
+import httpx
+
+from retake_flow.api import protocol
+from retake_flow.api.server_clock import ServerClock
+from retake_flow.api.transport import Transport
+
+WITHIN = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An answer.
+
+    Attributes:
+        status: Its HTTP status.
+        seconds: How long it took.
+        version: That of the platform's guide; "" when it was not told.
+        ahead: By how much this machine's clock is ahead of the platform's, in seconds, to half a second; None when
+            the platform does not tell the time.
+        proxy: By which proxy it came; "" for none.
+    """
+
+    status: int
+    seconds: float
+    version: str
+    ahead: float | None
+    proxy: str
+
+
+async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) -> Reached:
+    """Ask for the version of the platform's guide, once.
+
+    Raises:
+        PlatformError: There was no answer, or one that points elsewhere.
+        SettingsError: The environment's proxy or certificates cannot be used.
+    """
+    way = Transport(origin, transport)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        answer = await way.send(replace(protocol.skill(), deadline=WITHIN), {"Accept": "application/json"})
+    finally:
+        await way.close()
+    took, clock = loop.time() - began, ServerClock()
+    clock.heard(answer.headers, loop.time())
+    # `Date` tells whole seconds, without the part that had passed; it was written somewhere on the way.
+    ahead = None if clock.ahead is None else time.time() - loop.time() - (clock.ahead + 0.5 + took / 2)
+    return Reached(answer.status, took, _version(answer.body), ahead, way.proxy)
+
+
+def _version(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["version"])
+    except (ValueError, KeyError, TypeError):
+        return ""

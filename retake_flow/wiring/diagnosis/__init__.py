@@ -1,0 +1,1 @@
+"""What `doctor` tries on this machine, and what it finds."""

@@ -1,0 +1,74 @@
+"""Everything that `doctor` tries, side by side, and what it comes to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from retake_flow import __version__
+from retake_flow.settings import Settings, inherited, is_loopback
+from retake_flow.studio import programs
+from retake_flow.studio.launcher import Launcher
+from retake_flow.wiring.diagnosis import host, places, reach, stream
+from retake_flow.wiring.diagnosis.finding import Finding, tried
+
+_WITHIN: Final = 60.0  # seconds, on the slowest machine
+
+
+async def examined(settings: Settings, *, offline: bool) -> dict[str, Any]:
+    """What was found, as plain data without secrets.
+
+    It has always the same checks in the same order, whatever was found.
+
+    Args:
+        settings: Of this process.
+        offline: Whether to leave the network alone.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    starts = Launcher(f"doctor-{os.getpid()}", inherited())
+    scheme = "rtmp" if is_loopback(urlsplit(settings.origin).hostname) else "rtmps"
+    async with asyncio.timeout(_WITHIN), asyncio.TaskGroup() as group:
+        shown = group.create_task(stream.examined(starts, settings.voice, scheme))
+        found = group.create_task(asyncio.to_thread(lambda: [*places.examined(settings)]))
+        beyond = group.create_task(reach.examined(settings, offline=offline))
+        init = group.create_task(tried("init", lambda: host.init(starts), "warning"))
+    own = (host.orphan_killer(starts.environment), host.limits(), host.memory(), host.shared_memory(), init.result())
+    findings = [*host.found_programs(starts.environment), *shown.result(), *found.result(), *own, *beyond.result()]
+    return {**_summary(findings), "seconds": round(loop.time() - began, 1), **_known(settings, starts)}
+
+
+def _summary(findings: Sequence[Finding]) -> dict[str, Any]:
+    counted = {status: sum(each.status == status for each in findings) for status in ("missing", "warning")}
+    return {
+        "ready": not counted["missing"],
+        "missing": counted["missing"],
+        "warnings": counted["warning"],
+        "checks": [asdict(each) for each in findings],
+    }
+
+
+def _known(settings: Settings, starts: Launcher) -> dict[str, Any]:
+    """What is told beside the findings."""
+    missing, optional = (programs.missing(starts.environment, required=required) for required in (True, False))
+    return {
+        "version": __version__,
+        "programs": [
+            {
+                "name": program.name,
+                "purpose": program.purpose,
+                "package": program.package,
+                "required": program.required,
+                "path": str(programs.found(program.name, starts.environment) or "") or None,
+            }
+            for program in programs.PROGRAMS
+        ],
+        "install": programs.install_command(missing) if missing else None,
+        "install_optional": programs.install_command(optional) if optional else None,
+        "platform": settings.origin,
+        "state_folder": str(settings.state_folder),
+    }

@@ -1,0 +1,57 @@
+"""What lies beyond this machine: retake.tv, its clock, the way there, and those who are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from retake_flow.api.reachability import Reached, reach
+from retake_flow.errors import RetakeFlowError, SettingsError
+from retake_flow.notices.apprise import notifiers
+from retake_flow.settings import Settings
+from retake_flow.wiring.diagnosis.finding import Finding, failed
+
+#: The clock of this machine may differ by so much, in seconds.
+DIFFERENCE = 2.0
+
+
+async def examined(settings: Settings, *, offline: bool) -> Sequence[Finding]:
+    """Whether retake.tv answers, without a token, and what time it has."""
+    if offline:
+        said = "not tried, since --offline is given"
+        return [Finding("platform", "skipped", said), Finding("clock", "skipped", said), _notices(settings)]
+    try:
+        reached = await reach(settings.origin)
+    except RetakeFlowError as error:
+        # A network comes and goes; what a person set up stays wrong.
+        first = failed("platform", error, "missing" if error.fault == "operator" else "warning")
+        return [first, Finding("clock", "skipped", "not tried, since nobody told the time"), _notices(settings)]
+    by = f" by the proxy {reached.proxy}; the video goes to the ingest directly" if reached.proxy else ""
+    version = f"; its guide is version {reached.version}" if reached.version else ""
+    said = f"{settings.origin} answers within {reached.seconds:.1f} s{by}{version}"
+    if reached.status >= 400:
+        hint = "see whether a browser on this machine can open it"
+        first = Finding("platform", "warning", f"{settings.origin} answers with status {reached.status}{by}", hint)
+    else:
+        first = Finding("platform", "ok", said)
+    return [first, clock(reached), _notices(settings)]
+
+
+def clock(reached: Reached) -> Finding:
+    """How far the clock of this machine is from the platform's."""
+    if reached.ahead is None:
+        return Finding("clock", "skipped", "retake.tv does not tell the time")
+    seconds = abs(reached.ahead)
+    if seconds <= DIFFERENCE:
+        return Finding("clock", "ok", f"as retake.tv's, as exactly as can be told ({reached.ahead:+.1f} s)")
+    way = "ahead of" if reached.ahead > 0 else "behind"
+    return Finding("clock", "warning", f"{seconds:.0f} s {way} retake.tv's", "run: sudo timedatectl set-ntp true")
+
+
+def _notices(settings: Settings) -> Finding:
+    if not settings.notify:
+        return Finding("notices", "ok", "nobody is told beside the terminal; RETAKE_FLOW_NOTIFY names who is")
+    try:
+        channels = notifiers(settings.notify)
+    except SettingsError as error:
+        return failed("notices", error)
+    return Finding("notices", "ok", f"told are: {', '.join(each.channel for each in channels)}")

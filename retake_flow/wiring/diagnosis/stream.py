@@ -1,0 +1,194 @@
+"""A stream in small: a display with letters, a second of it encoded, and a tone that is heard in it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+import re
+import wave
+from array import array
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
+from retake_flow.studio import encoder, failures, preflight, programs, recording
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.sound import SILENCE, SINK, Sound
+from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.stage import Stage
+from retake_flow.studio.work_folder import work_folder
+from retake_flow.wiring.diagnosis.finding import Finding, failed, tried
+
+#: What is tried here, in the order in which it is told.
+CHECKS: Final = ("display", "letters", "scripts", "encoder", "sending", "sound", "thumbnail")
+
+SECONDS: Final = 1.0
+_WITHIN: Final = 20.0  # seconds
+#: A screen full of text is brighter than this, one with nothing but a cursor darker.
+_WRITTEN: Final = 0.01
+_TEXT: Final = "\n".join(["retake-flow doctor " * 6] * 25)
+#: What is louder than this, in dB, is heard.
+_HEARD: Final = -50.0
+_RATE: Final = 22050
+
+#: Languages in which viewers write, as fontconfig calls them, and the package whose letters they need.
+_SCRIPTS: Final = (
+    ("Cyrillic", "ru", "fonts-dejavu-core"),
+    ("Greek", "el", "fonts-dejavu-core"),
+    ("Arabic", "ar", "fonts-noto-core"),
+    ("Hebrew", "he", "fonts-noto-core"),
+    ("Devanagari", "hi", "fonts-noto-core"),
+    ("Thai", "th", "fonts-noto-core"),
+    ("Chinese", "zh-cn", "fonts-noto-cjk"),
+    ("Japanese", "ja", "fonts-noto-cjk"),
+    ("Korean", "ko", "fonts-noto-cjk"),
+)
+
+
+async def examined(starts: Launcher, voice: Sequence[str], scheme: str) -> Sequence[Finding]:
+    """Everything about picture and sound, in the order of `CHECKS`.
+
+    Args:
+        starts: Starts the programs.
+        voice: The program that speaks.
+        scheme: Of the platform's ingest.
+    """
+    # Groups, since they wait for all when they are cancelled: no program outlives its context.
+    async with asyncio.TaskGroup() as group:
+        shown = group.create_task(_shown(starts, voice))
+        scripts = group.create_task(tried("scripts", partial(_scripts, starts), "warning"))
+        sending = group.create_task(tried("sending", partial(_sending, starts, scheme)))
+    found = {each.check: each for each in (*shown.result(), scripts.result(), sending.result())}
+    return [found.get(check, Finding(check, "skipped", "not tried, since there is no display")) for check in CHECKS]
+
+
+async def _shown(starts: Launcher, voice: Sequence[str]) -> Sequence[Finding]:
+    try:
+        with work_folder() as folder:
+            stage = Stage(starts, folder, voice)
+            async with stage.display() as display:
+                about = Finding("display", "ok", f"{display.size} on {display.name}")
+                return [about, *await _on_display(starts, stage)]
+    except RetakeFlowError as error:
+        return [failed("display", error)]
+
+
+async def _on_display(starts: Launcher, stage: Stage) -> Sequence[Finding]:
+    async with AsyncExitStack() as stack:
+        async with asyncio.TaskGroup() as group:
+            letters = group.create_task(tried("letters", partial(_letters, stage, stack)))
+            sound = group.create_task(stack.enter_async_context(stage.sound()))
+        async with asyncio.TaskGroup() as group:
+            thumbnail = group.create_task(tried("thumbnail", partial(_thumbnail, stage)))
+            second = group.create_task(_encoded(starts, stage, sound.result()))
+        return [letters.result(), thumbnail.result(), *second.result()]
+
+
+async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
+    """Write on the display and look whether it can be seen."""
+    await stack.enter_async_context(stage.window_manager())
+    await stack.enter_async_context(stage.content())
+    stage.say(_TEXT)
+    late = asyncio.get_running_loop().time() + 5.0
+    while (seen := (await stage.picture()).brightness) < _WRITTEN:
+        if asyncio.get_running_loop().time() > late:
+            raise HostError("what is written on the display cannot be seen", hint=failures.no_font().hint)
+    return Finding("letters", "ok", f"what is written can be seen (brightness {seen:.2f})")
+
+
+async def _scripts(starts: Launcher) -> Finding:
+    """See which scripts there are letters for; the rest shows as boxes."""
+    await preflight.require_fonts(starts)
+    if programs.found("fc-list", starts.environment) is None:
+        return Finding("scripts", "skipped", "not tried, since fc-list is not installed",
+                       f"run: {programs.install_command(())} fontconfig")  # fmt: skip
+    listed = await starts.run(ProcessSpec(("fc-list", "--format", "%{lang}|")), timeout=10.0)
+    known = set(listed.stdout.decode(errors="replace").split("|"))
+    lacking = [(name, package) for name, language, package in _SCRIPTS if language not in known]
+    if not lacking:
+        return Finding("scripts", "ok", f"there are letters for Latin, {', '.join(name for name, *_ in _SCRIPTS)}")
+    names = ", ".join(name for name, _ in lacking)
+    packages = " ".join(dict.fromkeys(package for _, package in lacking))
+    return Finding("scripts", "warning", f"there are no letters for {names}: they show as boxes",
+                   f"run: {programs.install_command(())} {packages}")  # fmt: skip
+
+
+async def _sending(starts: Launcher, scheme: str) -> Finding:
+    await preflight.require_sending(starts, scheme)
+    return Finding("sending", "ok", f"ffmpeg can send to {scheme}:// addresses")
+
+
+async def _thumbnail(stage: Stage) -> Finding:
+    shot = await stage.screenshot()
+    return Finding("thumbnail", "ok", f"a picture of {shot.path.stat().st_size // 1024} KiB")
+
+
+async def _encoded(starts: Launcher, stage: Stage, sound: Sound) -> tuple[Finding, Finding]:
+    """Encode a second of the display with a tone in it, and see what the file holds."""
+    file = stage.folder.made() / "second.flv"
+    encoded = await tried("encoder", partial(_encoder, starts, stage, sound, file))
+    if encoded.status == "missing":
+        return encoded, Finding("sound", "skipped", "not tried, since nothing can be encoded")
+    return encoded, await tried("sound", partial(_sound, starts, sound, file), "warning")
+
+
+async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> Finding:
+    display = stage.current_display
+    audio = sound.input if sound.audible else SILENCE
+    picture = encoder.grabbed(display.name, display.size)
+    argv = (*encoder.command(picture, audio=audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)
+    spec = ProcessSpec(argv, environment=audio.environment, folder=file.parent)
+    async with AsyncExitStack() as stack:
+        if sound.audible and programs.found("paplay", starts.environment):
+            player = ProcessSpec(("paplay", f"--device={SINK}"), environment=sound.environment, fed=True, grace=1.0)
+            (await stack.enter_async_context(starts.process(player))).finish(_tone())
+        began = asyncio.get_running_loop().time()
+        done = await starts.run(spec, timeout=_WITHIN)
+        took = asyncio.get_running_loop().time() - began
+    if done.status != 0:
+        raise done.lasting or ProcessFailed(
+            f"nothing was encoded: ffmpeg {done.ending}", hint="/".join(done.lines[-1:])
+        )
+    held = await recording.probe(starts, file)
+    message = (
+        f"{held.frames} frames of {held.codec} {held.width}x{held.height} with {held.audio_codec}, in {took:.1f} s"
+    )
+    if not held.frames or not held.audio_codec:
+        raise ProcessFailed(f"what was encoded cannot be shown: {message}")
+    if took > 3 * SECONDS + 2:
+        return Finding("encoder", "warning", f"{message}, which is slow", "a smaller picture: --set size=640x360")
+    return Finding("encoder", "ok", message)
+
+
+async def _sound(starts: Launcher, sound: Sound, file: Path) -> Finding:
+    if not sound.audible:
+        return Finding("sound", "warning", f"streams are silent: {sound.reason}", _sound_hint(starts))
+    if programs.found("paplay", starts.environment) is None:
+        return Finding("sound", "warning", "nobody can play a tone, so nobody can speak", _sound_hint(starts))
+    argv = ("ffmpeg", "-hide_banner", "-nostats", "-nostdin", "-i", file.name, "-vn", "-af", "volumedetect")
+    done = await starts.run(ProcessSpec((*argv, "-f", "null", "-"), folder=file.parent), timeout=_WITHIN)
+    loudest = next((found[1] for line in done.lines if (found := re.search(r"max_volume: (\S+) dB", line))), "-inf")
+    if float(loudest) < _HEARD:
+        raise HostError(f"a tone that was played is not heard on stream ({loudest} dB)", hint=_sound_hint(starts))
+    return Finding("sound", "ok", f"a tone that was played is heard in what was encoded ({loudest} dB)")
+
+
+def _sound_hint(starts: Launcher) -> str:
+    lacking = programs.missing(starts.environment, required=False)
+    return f"run: {programs.install_command(lacking)}" if lacking else ""
+
+
+def _tone() -> bytes:
+    """Five seconds of a tone, as a WAV file."""
+    samples = array("h", (int(12000 * math.sin(math.tau * 440 * number / _RATE)) for number in range(5 * _RATE)))
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(_RATE)
+        written.writeframes(samples.tobytes())
+    return file.getvalue()
