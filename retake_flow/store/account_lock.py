@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import stat
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -18,12 +19,12 @@ from types import TracebackType
 from typing import Self
 
 from retake_flow.errors import AccountInUse
-from retake_flow.locks import Lock
+from retake_flow.locks import Lock, remove_abandoned
 from retake_flow.redact import scrub
 from retake_flow.run.identity import Identity
 
 _LONGEST = 4096  # bytes of what a holder says of itself
-_TRIES = 100  # to open a file that others remove as often
+_PASSING = 0.1  # seconds that a lock is held at most by one who only looks whether it was abandoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class AccountLock:
                 path.unlink()
             self._held.pop(path).release()
         for folder in self._folders:
+            remove_abandoned(folder.glob("account-*.lock"))  # of processes that were killed
             with suppress(OSError):  # others may have locks in it
                 folder.rmdir()
 
@@ -123,16 +125,21 @@ def _locked(path: Path) -> Lock:
         BlockingIOError: Another has it.
         OSError: There can be none.
     """
-    for _ in range(_TRIES):
+    deadline = time.monotonic() + _PASSING
+    while True:
         _make_private(path.parent)
-        with suppress(FileNotFoundError):  # the last one in the folder has removed it just now
+        try:
             lock = Lock.on_new(path)
-            if lock.works:
-                return lock
-            path.unlink()
-            lock.release()
-            break
-    raise OSError(f"{path} cannot be locked")
+        except (FileNotFoundError, BlockingIOError):  # maybe only of one who removes what was abandoned
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PASSING / 10)
+            continue
+        if lock.works:
+            return lock
+        path.unlink()
+        lock.release()
+        raise OSError(f"{path} cannot be locked")
 
 
 def _make_private(folder: Path) -> None:

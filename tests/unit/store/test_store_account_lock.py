@@ -132,6 +132,20 @@ def test_nothing_is_left_behind(folders: list[Path]) -> None:
     assert [folder for folder in folders if folder.exists()] == []
 
 
+def test_what_a_killed_process_has_left_is_removed_by_the_next(
+    folders: list[Path], elsewhere: subprocess.Popen[str]
+) -> None:
+    """Of whatever agent it was; what a living one holds stays."""
+    with AccountLock(folders, "wren-1", "/x") as lock:
+        lock.hold(WREN)
+        elsewhere.kill()
+        elsewhere.wait()
+        with AccountLock(folders, "lark-1", "/x") as other:
+            other.hold(Identity("lark", platform=OWL.platform))
+        assert {json.loads(file.read_text())["run"] for file in folders[0].iterdir()} == {"wren-1"}
+    assert not folders[0].exists()
+
+
 def test_without_a_place_for_locks_a_run_goes_on(tmp_path: Path) -> None:
     """A folder that is a file, a link or cannot be made is passed over."""
     (tmp_path / "file").touch()
