@@ -202,7 +202,7 @@ class Session:
             clock=running.clock_of(stored),
             folder=Path(stored.flow_file).parent,
             wait=wait,
-            journal=lambda: (record for _, record in self.runs.journal(driving.run.id)),
+            journal=lambda last: (record for _, record in self.runs.journal(driving.run.id, last=last)),
         ) as runner:
             driving.interrupts.of(runner)
             if driving.stop:

@@ -209,8 +209,8 @@ class Runs(Protocol):
         """Runs, the newest first; only those in some phases, of an agent or a flow when named."""
         ...
 
-    def journal(self, run: str, after: int = 0) -> list[tuple[int, Record]]:
-        """The records of a run with their numbers (from 1), those after a number.
+    def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
+        """The records of a run with their numbers (from 1), those after a number; only the last few where it is said.
 
         Raises:
             RunUnknown: There is none of this id.

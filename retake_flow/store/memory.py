@@ -94,9 +94,10 @@ class MemoryRuns:
         ]
         return sorted(wanted, key=lambda summary: (summary.created, summary.id), reverse=True)[:limit]
 
-    def journal(self, run: str, after: int = 0) -> list[tuple[int, Record]]:
-        """The records of a run with their numbers (from 1), those after a number."""
-        return list(enumerate(self._of(run).journal, 1))[after:]
+    def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
+        """The records of a run with their numbers (from 1), those after a number; only the `last` ones where said."""
+        found = list(enumerate(self._of(run).journal, 1))[after:]
+        return found if last is None else found[max(0, len(found) - last) :]
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
         """Ask something of whoever drives a run."""

@@ -53,6 +53,7 @@ from retake_flow.wiring import accounts, guide
 from retake_flow.wiring.accounts import AccountLock
 
 _LONGEST_WORD = 40  # of an id, in characters
+_REMEMBERED = 5_000  # records of the journal, from which the agent knows again what it has said in chat
 
 
 def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
@@ -145,7 +146,7 @@ async def runner(
     clock: SystemClock,
     folder: Path,
     wait: bool,
-    journal: Callable[[], Iterable[Record]] = tuple,
+    journal: Callable[[int | None], Iterable[Record]] = lambda last: (),
 ) -> AsyncIterator[Runner]:
     """A runner with everything it needs; connections and temporary files are gone when it is left.
 
@@ -160,7 +161,8 @@ async def runner(
         clock: Of the run; see `clock_of`.
         folder: Where the operator's own programs run.
         wait: Whether to stay when the run does nothing but wait for a person.
-        journal: Gives what happened so far: what nobody was told of is told, and the agent knows its own words again.
+        journal: Gives what happened so far, or the last so many records of it: what nobody was told of is told, and the
+            agent knows its own words again.
     """
     async with AsyncExitStack() as stack:
         starts = launcher(run.id)
@@ -195,7 +197,7 @@ async def runner(
                 _answering(starts, folder, settings, run, clock),
                 hears,
                 stage.speak,
-                journal,
+                partial(journal, _REMEMBERED),
             ),
         )
         notices = Notices(told, clock=clock, note=note, title=title(run, flow.file))
@@ -211,7 +213,7 @@ async def runner(
             inbox=claim,
             wait=wait,
         )
-        notices.missed(journal() if told else (), run.gates)
+        notices.missed(journal(None) if told else (), run.gates)
         yield made
 
 

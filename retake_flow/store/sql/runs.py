@@ -159,15 +159,15 @@ class SqlRuns:
             waiting = gates.counted(connection)
             return [rows.summary(row, waiting.get(row[0], 0)) for row in connection.execute(query).all()]
 
-    def journal(self, run: str, after: int = 0) -> list[tuple[int, Record]]:
-        """The records of a run with their numbers (from 1), those after a number."""
+    def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
+        """The records of a run with their numbers (from 1), those after a number; only the `last` ones where said."""
         later = (RECORDS.c.run == run) & (RECORDS.c.number > after)
-        query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number)
+        query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number.desc()).limit(last)
         with self._database.reading() as connection:
             found = connection.execute(query).all()
             if not found and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
                 raise unknown(run, self._database.place)
-        return [(row.number, rows.parsed(row.data)) for row in found]
+        return [(row.number, rows.parsed(row.data)) for row in reversed(found)]
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
         """Ask something of the process that drives a run."""

@@ -61,6 +61,13 @@ class TestKeeping:
         assert [record["event"] for _, record in runs.journal("go-live-1", after=2)] == ["three"]
         assert runs.journal("go-live-1", after=3) == []
 
+    def test_the_last_records_of_a_journal_can_be_read(self, runs: Runs) -> None:
+        """In their order, with their numbers; fewer when there are no more."""
+        created(runs).write(a_run(), [said("one"), said("two"), said("three")])
+        for last, numbers in ((2, [2, 3]), (3, [1, 2, 3]), (9, [1, 2, 3]), (0, [])):
+            assert [number for number, _ in runs.journal("go-live-1", last=last)] == numbers
+        assert [record["event"] for _, record in runs.journal("go-live-1", after=1, last=1)] == ["three"]
+
     def test_no_secret_is_kept(self, runs: Runs) -> None:
         """A secret in a run is gone from its snapshot, and the reason that lists show has none."""
         key = Secret("sk_live_9f8e7d6c")
