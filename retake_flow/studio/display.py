@@ -1,16 +1,20 @@
-"""The display: Xvfb on a number nobody else uses."""
+"""The display: Xvfb on a number nobody else uses, open to this run alone."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
+import re
 import socket
+import stat
 import struct
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
 
@@ -18,17 +22,23 @@ from retake_flow.errors import HostError, InputError, ProcessFailed
 from retake_flow.flow import formats
 from retake_flow.locks import Lock, remove_abandoned
 from retake_flow.studio import pulse
+from retake_flow.studio.authority import Authority, authority_in
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
 
 SIZE = "1280x720"  # the guide's, section 4
 NUMBERS = range(99, 163)  # the guide's :99 first
+# Where those are taken: so many that nobody can take them all, and nobody foresees which one comes.
+_BEYOND = range(100_000, 2_000_000_000)
+_MOST_BEYOND = 16
 FOLDER = Path("/tmp")  # fixed by X for all programs, whatever TMPDIR says
 
-# Set-up request of the X protocol: little-endian, version 11.0, no authorization.
-_HELLO = struct.pack("<BxHHHHxx", ord("l"), 11, 0, 0, 0)
-_WELCOME = 1
+_WELCOME: Final = 1
+_LOCK_SIZE: Final = 11  # bytes
+_LOCK_TEXT: Final = re.compile(rb" *([1-9][0-9]{0,8})\n")  # ten digits would be no process id
+
+_UNMAPPED: Final = 65534  # how a user namespace calls everybody whom it does not know
 
 # A server that lives but does not answer for so long is given up.
 SILENCE_SECONDS = 4.0
@@ -42,11 +52,22 @@ class Display:
         name: Its name for X programs, such as `:99`.
         size: Width and height in pixels, such as `1280x720`.
         process: Its server.
+        authority: Lets its programs in.
     """
 
     name: str
     size: str
     process: Process
+    authority: Authority
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a program needs to be let in.
+
+        Raises:
+            HostError, StudioError: The key cannot be kept.
+        """
+        return {"DISPLAY": self.name, "XAUTHORITY": str(self.authority.kept())}
 
     @property
     def value(self) -> Mapping[str, Any]:
@@ -56,12 +77,12 @@ class Display:
     async def ended(self) -> str:
         """Wait until the server ends, or has not answered for `SILENCE_SECONDS`, and say why."""
         number = int(self.name.removeprefix(":"))
-        unanswered = pulse.unanswered(SILENCE_SECONDS, lambda: _greets(number, self.process.pid))
+        unanswered = pulse.unanswered(SILENCE_SECONDS, lambda: _greets(number, self.process.pid, self.authority))
         return await pulse.ended(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
 
 
-def specification(number: int, size: str) -> ProcessSpec:
-    """How the server of display `:number` is started.
+def specification(number: int, size: str, authority: Path) -> ProcessSpec:
+    """How the server of display `:number` is started, for who knows the cookie in the file `authority`.
 
     Raises:
         InputError: `size` is not a size.
@@ -71,9 +92,11 @@ def specification(number: int, size: str) -> ProcessSpec:
             "Xvfb",
             f":{number}",
             *("-screen", "0", f"{checked_size(size)}x24"),
-            "-ac",  # required for X programs to connect (guide)
+            # Instead of the guide's -ac, which lets every user of this machine see the screen and type.
+            *("-auth", str(authority)),
             "-noreset",  # it would start over whenever the last program leaves, while the next one comes
-            *("-nolisten", "tcp"),  # with -ac nobody from outside may reach it
+            *("-nolisten", "tcp"),
+            *("-nolisten", "local"),  # the abstract socket, which is open to every container on the same network
         ),
         hint="see whether /tmp is writable and has room",
     )
@@ -92,49 +115,87 @@ def checked_size(size: str) -> str:
 
 
 @asynccontextmanager
-async def open_display(launcher: Launcher, size: str = SIZE) -> AsyncIterator[Display]:
+async def open_display(launcher: Launcher, folder: Path, size: str = SIZE) -> AsyncIterator[Display]:
     """A display of its own: `:99`, or the next number that is free.
 
     Which of two runs gets a number is settled by a lock; a server of somebody else's by its own lock file.
 
+    Args:
+        launcher: Starts it.
+        folder: Where its key is kept; nobody else may write there.
+        size: Width and height in pixels.
+
     Raises:
         MissingProgram: Xvfb is not installed.
-        HostError: All numbers are taken, or this machine lets it not start.
+        HostError: Another user could take its place, or this machine lets it not start.
         ProcessFailed, NotReady: It does not start.
     """
+    require_sockets()
     remove_abandoned(FOLDER.glob(_claim("*")))
-    for number in NUMBERS:
+    for number in _numbers():
         async with AsyncExitStack() as stack:
             if not stack.enter_context(_claimed(number)) or taken(number):
                 continue
+            authority = stack.enter_context(authority_in(folder))
             try:
-                process = await stack.enter_async_context(_server(launcher, number, size))
+                process = await stack.enter_async_context(_server(launcher, number, size, authority))
             except (ProcessFailed, HostError):
-                if _lock(number).exists() or _socket(number).exists():
+                if any(map(os.path.lexists, _traces(number))):
                     continue  # somebody was faster
                 raise
-            yield Display(f":{number}", size, process)
+            require_sockets()  # the server has made the folder, or somebody else meanwhile
+            yield Display(f":{number}", size, process, authority)
             return
-    require_free()
-    raise ProcessFailed("other programs took each display first")
+    raise ProcessFailed("other programs took each display first", hint=f"see what is in {FOLDER}: ls -la {FOLDER}/.X*")
 
 
-def require_free() -> None:
-    """Make sure that a display is free.
+def require_sockets() -> None:
+    """Make sure that nobody else can put a socket in the place of a server's, to be taken for it.
 
     Raises:
-        HostError: All numbers are taken.
+        HostError: Another user can.
     """
-    if all(taken(number) for number in NUMBERS):
+    folder = _socket(0).parent
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return  # the server makes it
+    anyones = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in _trusted() or anyones:
         raise HostError(
-            f"the displays :{NUMBERS[0]} to :{NUMBERS[-1]} are all taken",
-            hint="end X servers that nobody needs: pgrep -a Xvfb",
+            f"no display can be opened: {folder} is in another user's hands, who could take the place of the display",
+            hint=f"let root own it: sudo rm -r {folder} && sudo install -d -m 1777 {folder}",
         )
 
 
 def taken(number: int) -> bool:
-    """Whether a server holds or listens on a display number, also one in another PID namespace."""
-    return _held_here(number) or _is_listened_on(number)
+    """Whether a server holds or listens on a display number, also one in another PID namespace.
+
+    What another user has put in the place of its files takes it too: a server could not remove that.
+    """
+    return any(map(_is_foreign, _traces(number))) or _held_here(number) or _is_listened_on(number)
+
+
+def _trusted() -> set[int]:
+    """The users who may own the folder: we, root, and root of the machine as it is called in a container without it."""
+    try:
+        contained = Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+    except OSError:
+        contained = False
+    return {0, os.getuid()} | ({_UNMAPPED} if contained else set())
+
+
+def _numbers() -> Iterable[int]:
+    return chain(NUMBERS, (random.SystemRandom().choice(_BEYOND) for _ in range(_MOST_BEYOND)))
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether something is in a place that is another user's, or neither a file nor a socket."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return found.st_uid != os.getuid() or not (stat.S_ISREG(found.st_mode) or stat.S_ISSOCK(found.st_mode))
 
 
 @contextmanager
@@ -149,11 +210,18 @@ def _claimed(number: int) -> Iterator[bool]:
     except OSError:
         yield False
         return
-    try:
-        yield True
-    finally:
-        file.unlink(missing_ok=True)
-        lock.release()
+    with socket.socket(socket.AF_UNIX) as unheard:
+        try:
+            # Clients try the abstract address first. Bound by us, and not listened on, it is nobody's to catch them at.
+            unheard.bind(_abstract(number))
+            free = True
+        except OSError:
+            free = False
+        try:
+            yield free
+        finally:
+            file.unlink(missing_ok=True)
+            lock.release()
 
 
 def _claim(number: int | str) -> str:
@@ -161,38 +229,35 @@ def _claim(number: int | str) -> str:
 
 
 @asynccontextmanager
-async def _server(launcher: Launcher, number: int, size: str) -> AsyncIterator[Process]:
+async def _server(launcher: Launcher, number: int, size: str, authority: Authority) -> AsyncIterator[Process]:
     async def answers(process: Process) -> None:
         while True:
-            if await _greets(number, process.pid):
+            if await _greets(number, process.pid, authority):
                 return
             await asyncio.sleep(0.01)
 
     try:
-        async with launcher.process(specification(number, size), answers) as process:
+        async with launcher.process(specification(number, size, authority.kept()), answers) as process:
             yield process
     finally:
         _remove_leftovers(number)
 
 
-async def _greets(number: int, pid: int) -> bool:
+async def _greets(number: int, pid: int, authority: Authority) -> bool:
     """Whether the server `pid`, and no other, completes the X handshake on this display."""
     loop = asyncio.get_running_loop()
-    for address in _addresses(number):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.setblocking(False)
-            try:
-                await loop.sock_connect(connection, address)
-                credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-                if struct.unpack("3i", credentials)[0] != pid:
-                    continue
-                await loop.sock_sendall(connection, _HELLO)
-                answer = await loop.sock_recv(connection, 8)
-            except OSError:
-                continue
-            if answer[:1] == bytes([_WELCOME]):
-                return True
-    return False
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.setblocking(False)
+        try:
+            await loop.sock_connect(connection, str(_socket(number)))
+            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+            if struct.unpack("3i", credentials)[0] != pid:
+                return False
+            await loop.sock_sendall(connection, authority.greeting)
+            answer = await loop.sock_recv(connection, 8)
+        except OSError:
+            return False
+    return answer[:1] == bytes([_WELCOME])
 
 
 def _held_here(number: int) -> bool:
@@ -201,7 +266,8 @@ def _held_here(number: int) -> bool:
 
 
 def _is_listened_on(number: int) -> bool:
-    return any(_listens(address) for address in _addresses(number))
+    # Other servers also listen on an abstract address, and on nothing else when they may not create the folder.
+    return any(map(_listens, (str(_socket(number)), _abstract(number))))
 
 
 def _listens(address: str) -> bool:
@@ -219,15 +285,27 @@ def _remove_leftovers(number: int) -> None:
 
 
 def _holder(number: int) -> int | None:
+    """The process that a lock names; None when there is no lock, or none as servers write it."""
     try:
-        return int(_lock(number).read_text())
-    except (OSError, ValueError):
+        handle = os.open(_lock(number), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return None
+    try:
+        # Never from a pipe or a device, which may give nothing for ever.
+        text = os.read(handle, _LOCK_SIZE + 1) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+    finally:
+        os.close(handle)
+    named = _LOCK_TEXT.fullmatch(text)
+    return int(named[1]) if named else None
 
 
-def _addresses(number: int) -> tuple[str, str]:
-    # Linux servers also listen on an abstract address, and on nothing else when they may not create the folder.
-    return (str(_socket(number)), f"\0{_socket(number)}")
+def _traces(number: int) -> tuple[Path, Path, Path]:
+    """The files of a server, which it makes in this order."""
+    return (FOLDER / f".tX{number}-lock", _lock(number), _socket(number))
+
+
+def _abstract(number: int) -> str:
+    return f"\0{_socket(number)}"
 
 
 def _lock(number: int) -> Path:

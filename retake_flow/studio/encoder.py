@@ -14,7 +14,7 @@ from retake_flow.errors import InputError, StudioError
 from retake_flow.flow import formats
 from retake_flow.redact import Secret
 from retake_flow.studio import pulse
-from retake_flow.studio.display import checked_size
+from retake_flow.studio.display import Display, checked_size
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.progress import Progress, ProgressReader
@@ -33,6 +33,10 @@ STALL_SECONDS = 5.0
 # The reports of seven minutes: while we are stopped (SIGSTOP, a suspended container) nobody reads them, and ffmpeg
 # sends nothing while it waits for that. All systems allow it.
 REPORTS_BYTES = 1 << 20
+
+# The key is all behind the last slash, as in `rtmps://host:443/app/key`.
+_PUSH_URL = re.compile(r"(?P<server>rtmps?://[^\s/]+)/(?P<app>\S+)/(?P<key>[^\s/]+)/*")
+_LONGEST_OPTION = 900  # characters; ffmpeg cuts the lines of a preset
 
 # The display's frames bear the time of day. Where that jumps, as when the clock is set, one frame follows the other as
 # before; else ffmpeg drops every frame until the time of day is again what it was, or makes up those in between.
@@ -70,9 +74,44 @@ class Encoder:
         return reason
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an encoder sends.
+
+    Attributes:
+        address: The ingest's address, up to the key.
+        app: The RTMP application there.
+        key: The stream key.
+    """
+
+    address: str
+    app: str
+    key: Secret
+
+    @classmethod
+    def of(cls, push_url: Secret) -> Target:
+        """The parts of the address that a platform tells, a slash, and the key.
+
+        Raises:
+            StudioError: It is not an RTMP address, or too long for ffmpeg.
+        """
+        parts = _PUSH_URL.fullmatch(push_url.reveal())
+        if parts is None:
+            raise StudioError("the platform's push address is not an rtmp:// or rtmps:// address with a key")
+        if max(map(len, parts.groups())) > _LONGEST_OPTION:
+            raise StudioError(f"the platform's push address is longer than {_LONGEST_OPTION} characters")
+        # ffmpeg and the ingest also name the key alone.
+        return cls(f"{parts['server']}/{parts['app']}", parts["app"], Secret(parts["key"]))
+
+    @property
+    def preset(self) -> bytes:
+        """Options of ffmpeg, as a file of presets has them, that make it push with the key."""
+        return f"rtmp_app={self.app}\nrtmp_playpath={self.key.reveal()}\n".encode()
+
+
 def specification(
-    push_url: Secret,
-    display: str,
+    target: Target,
+    display: Mapping[str, str],
     size: str,
     framerate: int = FRAMERATE,
     bitrate: str = BITRATE,
@@ -80,21 +119,27 @@ def specification(
 ) -> ProcessSpec:
     """How the encoder is started: the guide's command line (section 4), with the marked additions.
 
+    Args:
+        target: Where it sends; the key has to be written to its standard input (`Target.preset`).
+        display: What a program needs to be let in to the display.
+        size: How much of it, in pixels.
+        framerate: Frames per second.
+        bitrate: Of the video, such as `1500k`.
+        audio: What is heard.
+
     Raises:
         InputError: A setting cannot be used.
-        StudioError: `push_url` is not an RTMP address.
     """
-    if not re.fullmatch(r"rtmps?://\S+", push_url.reveal()):
-        raise StudioError("the platform's push address is not an rtmp:// or rtmps:// address")
     return ProcessSpec(
         argv=(
-            *command(grabbed(display, size, framerate), framerate, bitrate, audio),
+            *command(grabbed(display["DISPLAY"], size, framerate), framerate, bitrate, audio),
             *("-rw_timeout", str(WRITE_TIMEOUT_SECONDS * 1_000_000)),  # added, in microseconds
-            # ffmpeg takes an address as an argument only, so other users of this machine can read the stream key
-            # in the process list while it runs. It is in none of our texts.
-            *("-f", "flv", push_url),
+            # Every user of this machine can read arguments, so the stream key is in none.
+            *("-fpre", "/dev/stdin"),
+            *("-f", "flv", target.address),
         ),
-        environment=audio.environment,
+        environment={**display, **audio.environment},
+        fed=True,
         ready_within=20.0,
         stop_signal=signal.SIGINT,  # it then closes the stream in order
         grace=5.0,
@@ -158,8 +203,8 @@ def command(
 async def push(
     launcher: Launcher,
     push_url: Secret,
-    display: str,
-    size: str,
+    display: Display,
+    size: str | None = None,
     framerate: int = FRAMERATE,
     bitrate: str = BITRATE,
     audio: AudioInput = SILENCE,
@@ -169,14 +214,15 @@ async def push(
     Args:
         launcher: Starts it.
         push_url: The ingest's address with the stream key.
-        display: The display to send, such as `:99`.
-        size: How much of it, in pixels, such as `1280x720`.
+        display: The display to send.
+        size: How much of it, in pixels, such as `1280x720`; all by default.
         framerate: Frames per second.
         bitrate: Of the video, such as `1500k`.
         audio: What is heard.
 
     Raises:
         InputError: A setting cannot be used.
+        StudioError: `push_url` is not an RTMP address.
         MissingProgram: ffmpeg is not installed, or lacks a part that is needed.
         HostError: This machine does not let it work.
         PushRefused: The ingest does not take the push.
@@ -184,18 +230,19 @@ async def push(
         ProcessFailed: ffmpeg ended for another reason: the display is gone, for example.
         NotReady: No frame was sent in time.
     """
-    # ffmpeg and the ingest also name the key alone.
-    Secret(push_url.reveal().rstrip("/").rsplit("/", 1)[-1])
+    target = Target.of(push_url)
     reader = ProgressReader(framerate)
 
     async def sending(process: Process) -> None:
         process.widen(REPORTS_BYTES)
+        process.finish(target.preset)
         await reader.sending.wait()
 
-    spec = specification(push_url, display, size, framerate, bitrate, audio)
+    size = size or display.size
+    spec = specification(target, display.environment, size, framerate, bitrate, audio)
     async with launcher.process(spec, sending, stdout=reader.feed) as process:
         frames = reader.latest.frame if reader.latest else 0
-        yield Encoder(process, reader, {"display": display, "size": size, "frames": frames})
+        yield Encoder(process, reader, {"display": display.name, "size": size, "frames": frames})
 
 
 def _rate(bitrate: str) -> tuple[str, ...]:

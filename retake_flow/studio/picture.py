@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +38,16 @@ class Picture:
         return round(sum(self.dots) / len(self.dots) / 255, 3)
 
 
-def of_display(display: str, size: str) -> ProcessSpec:
-    """How a display is looked at."""
+def of_display(display: Mapping[str, str], size: str) -> ProcessSpec:
+    """How a display is looked at.
+
+    Args:
+        display: What a program needs to be let in.
+        size: How much of it, in pixels.
+    """
     # Without the mouse's pointer, which a bare display shows too.
-    source = ("-f", "x11grab", "-draw_mouse", "0", "-video_size", checked_size(size), "-i", display)
-    return _specification(source)
+    pictured = ("-draw_mouse", "0", "-video_size", checked_size(size))
+    return _specification(("-f", "x11grab", *pictured, "-i", display["DISPLAY"]), environment=display)
 
 
 def of_file(file: Path) -> ProcessSpec:
@@ -65,7 +70,9 @@ async def look(launcher: Launcher, spec: ProcessSpec) -> Picture:
     return Picture(completed.stdout)
 
 
-def _specification(source: Sequence[str], folder: Path | None = None) -> ProcessSpec:
+def _specification(
+    source: Sequence[str], folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> ProcessSpec:
     # The mean of each field of dots, so that whatever changes anywhere changes something here.
     small = f"scale={WIDTH}:{HEIGHT}:flags=area,format=gray"
     return ProcessSpec(
@@ -74,5 +81,6 @@ def _specification(source: Sequence[str], folder: Path | None = None) -> Process
             *source,
             *("-frames:v", "1", "-vf", small, "-f", "rawvideo", "pipe:1"),
         ),
+        environment=environment or {},
         folder=folder,
     )

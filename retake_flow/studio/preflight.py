@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,7 +43,7 @@ async def require_sending(launcher: Launcher, scheme: str) -> None:
     """
     with _closed_port() as port:
         target = f"{scheme}://127.0.0.1:{port}/app/preflight"
-        await _tried(launcher, (*encoder.command(_TEST_PICTURE), "-t", "1", "-f", "flv", target))
+        await _tried(launcher, (*encoder.command(_TEST_PICTURE), "-t", "1", "-fpre", os.devnull, "-f", "flv", target))
 
 
 async def require_fonts(launcher: Launcher) -> None:

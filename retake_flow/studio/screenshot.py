@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from retake_flow.errors import ProcessFailed
 from retake_flow.studio import picture
+from retake_flow.studio.display import Display
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
 
@@ -32,12 +34,12 @@ class Screenshot:
     black: bool
 
 
-def specification(display: str, folder: Path, file: str) -> ProcessSpec:
-    """How a screenshot is taken."""
+def specification(display: Mapping[str, str], folder: Path, file: str) -> ProcessSpec:
+    """How a screenshot is taken; `display` is what a program needs to be let in."""
     # A plain name in the working folder: scrot would expand % and $ in a longer path.
     return ProcessSpec(
         argv=("scrot", "--overwrite", "--silent", "--quality", "85", file),
-        environment={"DISPLAY": display},
+        environment=display,
         folder=folder,
     )
 
@@ -53,12 +55,12 @@ def smaller(folder: Path, file: str, target: str, width: int, quality: int) -> P
     )
 
 
-async def take(launcher: Launcher, display: str, folder: Path, limit: int = LIMIT, look: bool = True) -> Screenshot:
+async def take(launcher: Launcher, display: Display, folder: Path, limit: int = LIMIT, look: bool = True) -> Screenshot:
     """Take a screenshot into `folder`; the file is there as a whole or not at all.
 
     Args:
         launcher: Starts the programs.
-        display: The display, such as `:99`.
+        display: The display.
         folder: Where it goes.
         limit: How large it may be, in bytes.
         look: Whether to look if it is black, which takes longer than the picture.
@@ -70,7 +72,8 @@ async def take(launcher: Launcher, display: str, folder: Path, limit: int = LIMI
     """
     with tempfile.TemporaryDirectory(prefix="shot", dir=folder) as work:
         taken = Path(work) / FILE
-        await _made(launcher, specification(display, taken.parent, FILE), taken, f"screenshot of display {display}")
+        spec = specification(display.environment, taken.parent, FILE)
+        await _made(launcher, spec, taken, f"screenshot of display {display.name}")
         taken = await within(launcher, taken, limit)
         black = look and (await picture.look(launcher, picture.of_file(taken))).black
         target = folder / FILE

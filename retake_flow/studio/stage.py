@@ -82,7 +82,7 @@ class Stage:
     @asynccontextmanager
     async def display(self, size: str = SIZE) -> AsyncIterator[Display]:
         """A virtual display. Its value is `{display, size}`."""
-        async with open_display(self._launcher, size) as display:
+        async with open_display(self._launcher, self.folder.made(), size) as display:
             self._display = display
             try:
                 yield display
@@ -91,12 +91,12 @@ class Stage:
 
     def window_manager(self) -> AbstractAsyncContextManager[Window]:
         """A window manager on the display. Its value is `{display}`."""
-        display = self.current_display.name
-        return self._alone(window.open_window_manager(self._launcher, display, self.folder.made("openbox")))
+        display, folder = self.current_display, self.folder.made("openbox")
+        return self._alone(window.open_window_manager(self._launcher, display, folder))
 
     def content(self) -> AbstractAsyncContextManager[Window]:
         """The window that shows the stream log. Its value is `{display, log}`."""
-        display = self.current_display.name
+        display = self.current_display
         self.folder.made()
         self.log.touch()
         return self._alone(window.open_content(self._launcher, display, self.log.path))
@@ -133,9 +133,9 @@ class Stage:
         self, push_url: Secret, size: str | None = None, framerate: int = FRAMERATE, bitrate: str = BITRATE
     ) -> AsyncIterator[Encoder]:
         """The encoder, sending the display to `push_url`. Its value is `{display, size, frames}`."""
-        display = self.current_display
+        audio = await self._audio()
         async with encoder.push(
-            self._launcher, push_url, display.name, size or display.size, framerate, bitrate, await self._audio()
+            self._launcher, push_url, self.current_display, size, framerate, bitrate, audio
         ) as running:
             self._encoder = running
             try:
@@ -145,12 +145,12 @@ class Stage:
 
     async def screenshot(self, limit: int = LIMIT, look: bool = True) -> Screenshot:
         """Take a picture of the display, as a JPEG file of at most `limit` bytes; `look` whether it is black."""
-        return await screenshot.take(self._launcher, self.current_display.name, self.folder.made(), limit, look)
+        return await screenshot.take(self._launcher, self.current_display, self.folder.made(), limit, look)
 
     async def picture(self) -> Picture:
         """Look at the display."""
         display = self.current_display
-        return await picture.look(self._launcher, picture.of_display(display.name, display.size))
+        return await picture.look(self._launcher, picture.of_display(display.environment, display.size))
 
     def say(self, text: str) -> None:
         """Show a text on stream, in the content window.

@@ -7,15 +7,38 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
 
+from retake_flow.studio.display import Display
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
 
 _READY = "managing"
+
+#: Openbox without keys, mouse and menus: windows cannot be moved, and no program can be started from the desktop.
+_OPENBOX: Final = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<openbox_config xmlns="http://openbox.org/3.4/rc">
+  <theme><name>Clearlooks</name></theme>
+  <desktops><number>1</number><popupTime>0</popupTime></desktops>
+  <keyboard/>
+  <mouse/>
+  <menu/>
+</openbox_config>
+"""
+
+#: Resources of an xterm that takes no input, opens no menu, and is commanded by nothing that it shows.
+_DEAF: Final = (
+    "translations: <KeyPress>: ignore()",  # instead of all that it has for keys and for the mouse
+    "ttyModes: intr undef quit undef susp undef",
+    "openIm: false",  # no input method either
+    *(f"allow{what}: false" for what in ("SendEvents", "WindowOps", "TitleOps", "FontOps", "ColorOps", "TcapOps")),
+    *(f"allow{what}: false" for what in ("MouseOps", "PasteControls")),
+    "printerCommand:",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +58,27 @@ class Window:
         return await self.process.ended()
 
 
-def openbox(display: str, folder: Path) -> ProcessSpec:
-    """How the window manager is started; it keeps what it writes in `folder`, which exists."""
+def openbox(display: Mapping[str, str], folder: Path) -> ProcessSpec:
+    """How the window manager is started.
+
+    Args:
+        display: What a program needs to be let in.
+        folder: Exists; everything that it writes is kept there.
+    """
     own = str(folder)
     return ProcessSpec(
         argv=(
             "openbox",
             "--sm-disable",  # no session manager: there is no desktop session
+            *("--config-file", str(folder / "rc.xml")),
             *("--startup", f"echo {_READY}"),  # it runs this once it manages the display
         ),
         # The operator's own openbox settings are neither read nor written.
-        environment={"DISPLAY": display, "XDG_CONFIG_HOME": own, "XDG_CACHE_HOME": own, "XDG_DATA_HOME": own},
+        environment={**display, "XDG_CONFIG_HOME": own, "XDG_CACHE_HOME": own, "XDG_DATA_HOME": own},
     )
 
 
-def xterm(display: str, log: Path) -> ProcessSpec:
+def xterm(display: Mapping[str, str], log: Path) -> ProcessSpec:
     """How the content window is started: the guide's command line (section 4), with the marked additions."""
     return ProcessSpec(
         argv=(
@@ -64,15 +93,17 @@ def xterm(display: str, log: Path) -> ProcessSpec:
             "-maximized",
             # Added: its program starts when the window is mapped, which makes the window's readiness visible.
             *("-xrm", "XTerm*waitForMap: true"),
+            # Added: it is to be seen, and nothing else.
+            *(word for resource in _DEAF for word in ("-xrm", f"XTerm*{resource}")),
             # From the first line on, and by name, so that a log written anew is picked up.
             *("-e", "tail", "-n", "+1", "-F", str(log)),
         ),
-        environment={"DISPLAY": display, "LC_ALL": "C.UTF-8"},  # or it would take the log for Latin-1
+        environment={**display, "LC_ALL": "C.UTF-8"},  # or it would take the log for Latin-1
     )
 
 
 @asynccontextmanager
-async def open_window_manager(launcher: Launcher, display: str, folder: Path) -> AsyncIterator[Window]:
+async def open_window_manager(launcher: Launcher, display: Display, folder: Path) -> AsyncIterator[Window]:
     """Openbox, managing the display.
 
     Raises:
@@ -87,19 +118,20 @@ async def open_window_manager(launcher: Launcher, display: str, folder: Path) ->
     async def manages(_: Process) -> None:
         await managing.wait()
 
-    async with launcher.process(openbox(display, folder), manages, stdout=hear) as process:
-        yield Window(process, {"display": display})
+    (folder / "rc.xml").write_text(_OPENBOX, encoding="utf-8")
+    async with launcher.process(openbox(display.environment, folder), manages, stdout=hear) as process:
+        yield Window(process, {"display": display.name})
 
 
 @asynccontextmanager
-async def open_content(launcher: Launcher, display: str, log: Path) -> AsyncIterator[Window]:
+async def open_content(launcher: Launcher, display: Display, log: Path) -> AsyncIterator[Window]:
     """The content window, mapped and showing the log.
 
     Raises:
         MissingProgram, ProcessFailed, NotReady: It does not start.
     """
-    async with launcher.process(xterm(display, log), _shows) as process:
-        yield Window(process, {"display": display, "log": str(log)})
+    async with launcher.process(xterm(display.environment, log), _shows) as process:
+        yield Window(process, {"display": display.name, "log": str(log)})
 
 
 async def _shows(process: Process) -> None:

@@ -37,7 +37,7 @@ async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
     Raises:
         MissingProgram: A program is not installed, or lacks a part.
         ResponderMissing: What is to answer chat is not there.
-        HostError: A place cannot be written, no display is free, or there is no font.
+        HostError: A place cannot be written, a display is open to other users, or there is no font.
         SettingsError: The environment's proxy or certificates cannot be used.
     """
     require_programs(flow)
@@ -48,7 +48,7 @@ async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
     used = _actions(flow)
     if "studio.display" in used:
         require_folder(display.FOLDER, "no display can be opened")
-        display.require_free()
+        display.require_sockets()
         require_working_folder()
     if "studio.encoder" in used:
         await _require_parts("rtmp" if local else "rtmps", settings.cache_folder / "preflight.json")

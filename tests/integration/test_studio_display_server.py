@@ -57,15 +57,16 @@ async def widest_green(launcher: Launcher, file: Path, size: str = "1280x720") -
     return max(green[row * width : (row + 1) * width].count(1) for row in range(height))
 
 
-def test_a_display_answers_and_leaves_no_trace(launcher: Launcher, marker: str) -> None:
+def test_a_display_answers_and_leaves_no_trace(launcher: Launcher, marker: str, tmp_path: Path) -> None:
     """An open display has the asked size; once closed, server, lock and socket are gone."""
 
     async def run() -> None:
-        async with displays.open_display(launcher, "640x360") as display:
+        async with displays.open_display(launcher, tmp_path, "640x360") as display:
             number = int(display.name[1:])
             assert number in displays.NUMBERS
             assert displays.taken(number)
-            described = await launcher.run(ProcessSpec(("xdpyinfo", "-display", display.name)), timeout=10)
+            spec = ProcessSpec(("xdpyinfo",), environment=display.environment)
+            described = await launcher.run(spec, timeout=10)
             assert b"640x360 pixels" in described.stdout
         assert left(marker) == []
         assert traces(display.name) == []
@@ -75,14 +76,14 @@ def test_a_display_answers_and_leaves_no_trace(launcher: Launcher, marker: str) 
 
 
 def test_displays_opened_at_the_same_moment_never_collide(
-    launcher: Launcher, marker: str, monkeypatch: pytest.MonkeyPatch
+    launcher: Launcher, marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Runs that all go for the same number each get a display of their own, with their own server behind it."""
     # All believe that every number is free, which is what two runs see that start at the same moment.
     monkeypatch.setattr(displays, "taken", lambda number: False)
 
     async def open_one(opened: asyncio.Barrier) -> tuple[str, int]:
-        async with displays.open_display(launcher, "64x64") as display:
+        async with displays.open_display(launcher, tmp_path, "64x64") as display:
             await opened.wait()
             return display.name, display.process.pid
 
@@ -97,32 +98,35 @@ def test_displays_opened_at_the_same_moment_never_collide(
 
 
 _ELSEWHERE = """
-import asyncio, os, sys
+import asyncio, os, sys, tempfile
+from pathlib import Path
 from retake_flow.studio.display import open_display
 from retake_flow.studio.launcher import Launcher
 
 async def main():
-    async with open_display(Launcher(sys.argv[1], os.environ), "64x64") as display:
+    folder = Path(tempfile.mkdtemp())
+    async with open_display(Launcher(sys.argv[1], os.environ), folder, "64x64") as display:
         print(display.name, flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        answers = await Launcher(sys.argv[1], os.environ).run(_spec(display.name), 10)
+        answers = await Launcher(sys.argv[1], os.environ).run(_spec(display), 10)
         print(answers.status, flush=True)
+    folder.rmdir()
 
-def _spec(name):
+def _spec(display):
     from retake_flow.studio.specification import ProcessSpec
-    return ProcessSpec(("xdpyinfo", "-display", name))
+    return ProcessSpec(("xdpyinfo",), environment=display.environment)
 
 asyncio.run(main())
 """
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
-def test_a_display_of_another_pid_namespace_is_left_alone(launcher: Launcher, marker: str) -> None:
+def test_a_display_of_another_pid_namespace_is_left_alone(launcher: Launcher, marker: str, tmp_path: Path) -> None:
     """Two containers that share /tmp: neither takes the other's number, nor removes its lock and socket."""
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-c", _ELSEWHERE, marker]
 
     async def here(other: subprocess.Popen[str]) -> str:
-        async with displays.open_display(launcher, "64x64") as display:
+        async with displays.open_display(launcher, tmp_path, "64x64") as display:
             assert other.stdout is not None
             theirs = other.stdout.readline().rstrip("\n")  # also while both start
             assert theirs != display.name
@@ -140,11 +144,11 @@ def test_a_display_of_another_pid_namespace_is_left_alone(launcher: Launcher, ma
     assert traces(theirs) == []
 
 
-def test_a_killed_display_is_noticed_and_cleaned_up(launcher: Launcher, marker: str) -> None:
+def test_a_killed_display_is_noticed_and_cleaned_up(launcher: Launcher, marker: str, tmp_path: Path) -> None:
     """After kill -9 of the server its end is told, and neither lock nor socket stays."""
 
     async def run() -> None:
-        async with displays.open_display(launcher) as display:
+        async with displays.open_display(launcher, tmp_path) as display:
             os.kill(display.process.pid, signal.SIGKILL)
             assert await display.ended() == "Xvfb was killed by signal 9"
         assert traces(display.name) == []
@@ -161,7 +165,9 @@ def test_a_server_that_cannot_start_is_a_failure_and_not_a_taken_number(marker: 
 
     async def run() -> None:
         with pytest.raises(ProcessFailed, match="Xvfb ended with status 1 before it was ready; its last lines: no mem"):
-            async with displays.open_display(Launcher(marker, {"PATH": f"{tmp_path}:/usr/bin:/bin"}), "64x64"):
+            async with displays.open_display(
+                Launcher(marker, {"PATH": f"{tmp_path}:/usr/bin:/bin"}), tmp_path, "64x64"
+            ):
                 raise AssertionError("there is no such display")
         assert left(marker) == []
 
@@ -271,14 +277,17 @@ def test_windows_that_are_started_beside_each_other_are_both_there(
 
 def test_a_screenshot_has_the_size_of_the_display(launcher: Launcher, marker: str, tmp_path: Path) -> None:
     """It is a JPEG of the whole display, and the folder holds nothing but the picture."""
+    work = tmp_path / "work"
+    work.mkdir()
 
     async def run() -> None:
-        async with displays.open_display(launcher, "320x240") as display:
-            shot = await screenshot.take(launcher, display.name, tmp_path)
+        async with displays.open_display(launcher, work, "320x240") as display:
+            shot = await screenshot.take(launcher, display, tmp_path)
         assert shot.path == tmp_path / "screenshot.jpg"
         assert shot.path.read_bytes()[:2] == b"\xff\xd8"
         assert await widest_green(launcher, shot.path, "320x240") == 0
-        assert list(tmp_path.iterdir()) == [shot.path]
+        assert sorted(tmp_path.iterdir()) == [shot.path, work]
+        assert list(work.iterdir()) == []
 
     asyncio.run(run())
 

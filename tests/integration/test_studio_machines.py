@@ -102,9 +102,9 @@ def test_a_machine_without_fonts_shows_no_black_stream(marker: str, tmp_path: Pa
     launcher = Launcher(marker, {**os.environ, **no_fonts(tmp_path)})
 
     async def run() -> None:
-        async with open_display(launcher, "640x360") as display:
+        async with open_display(launcher, tmp_path, "640x360") as display:
             with pytest.raises(HostError, match="no font is installed"):
-                async with open_content(launcher, display.name, tmp_path / "log"):
+                async with open_content(launcher, display, tmp_path / "log"):
                     raise AssertionError("it can write nothing")
 
     asyncio.run(run())
@@ -133,7 +133,7 @@ def test_a_program_that_this_machine_cannot_run(
     stage = Stage(Launcher(marker, environment), WorkFolder(tmp_path / "studio"))
 
     async def run() -> None:
-        async with open_display(Launcher(marker, os.environ), "640x360") as display:
+        async with open_display(Launcher(marker, os.environ), tmp_path, "640x360") as display:
             stage._display = display
             with pytest.raises((HostError, MissingProgram), match=message) as raised:
                 async with stage.window_manager():

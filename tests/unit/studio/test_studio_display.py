@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import socket
+import stat
 from pathlib import Path
 
 import pytest
 
 from retake_flow.errors import HostError, InputError
 from retake_flow.studio import display
-from retake_flow.studio.launcher import Launcher
 
 NOBODY = 2**31 - 1  # larger than any process id
 
@@ -26,11 +25,12 @@ def x_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_server_is_started_as_the_guide_says() -> None:
-    """The command begins with the guide's; what is added only keeps the display steady and private."""
-    command = display.specification(99, "1280x720").command()
-    guide = shlex.split("Xvfb :99 -screen 0 1280x720x24 -ac")
+    """The command begins with the guide's; its -ac, which lets everybody in, is replaced by a key."""
+    command = display.specification(99, "1280x720", Path("/work/authority")).command()
+    guide = shlex.split("Xvfb :99 -screen 0 1280x720x24")
     assert command[: len(guide)] == guide
-    assert command[len(guide) :] == ["-noreset", "-nolisten", "tcp"]
+    keys = ["-auth", "/work/authority", "-noreset", "-nolisten", "tcp", "-nolisten", "local"]
+    assert command[len(guide) :] == keys
 
 
 def test_the_guides_display_comes_first() -> None:
@@ -81,15 +81,64 @@ def test_a_size_that_cannot_be_encoded_is_refused(size: str) -> None:
     assert "1280x720" in raised.value.hint
 
 
-def test_when_all_numbers_are_taken_the_operator_is_asked_to_end_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trying again would find them taken again."""
-    monkeypatch.setattr(display, "NUMBERS", range(99, 101))
-    monkeypatch.setattr(display, "taken", lambda number: True)
+@pytest.mark.parametrize("file", [".X99-lock", ".tX99-lock", ".X11-unix/X99"])
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_lock_takes_a_number_and_holds_nobody_up(x_folder: Path, file: str, kind: str) -> None:
+    """A pipe that nobody writes to is not waited for, and a link is not followed."""
+    place = x_folder / file
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "link":
+            place.symlink_to("/dev/zero")
+        case _:
+            place.mkdir()
+    assert display.taken(99)
+    display._remove_leftovers(99)
+    assert os.path.lexists(place)
 
-    async def opened() -> None:
-        async with display.open_display(Launcher("run", {"PATH": ""})):
-            raise AssertionError("there is no number")
 
-    with pytest.raises(HostError, match="the displays :99 to :100 are all taken") as raised:
-        asyncio.run(opened())
-    assert "pgrep -a Xvfb" in raised.value.hint
+@pytest.mark.parametrize("text", [f"{9999999999}\n", "9" * 4000, "-1", "0", "\u0661\u0662", "1" * 11 + "\n"])
+def test_a_lock_with_an_odd_number_names_nobody(x_folder: Path, text: str) -> None:
+    """What is no process id is none, however long it is."""
+    (x_folder / ".X99-lock").write_text(text)
+    assert not display.taken(99)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("file", [".X99-lock", ".tX99-lock", ".X11-unix/X99"])
+def test_what_another_user_has_left_takes_a_number(x_folder: Path, file: str) -> None:
+    """A server could not remove it."""
+    (x_folder / file).touch()
+    assert not display.taken(99)
+    os.chown(x_folder / file, 65534, 65534)
+    assert display.taken(99)
+
+
+def test_beyond_the_first_numbers_there_are_more_than_anybody_can_take() -> None:
+    """When :99 to :162 are taken, the next ones are nobody's to foresee."""
+    first, *rest = (list(display._numbers()) for _ in range(3))
+    assert first[: len(display.NUMBERS)] == list(display.NUMBERS)
+    beyond = [number for numbers in (first, *rest) for number in numbers[len(display.NUMBERS) :]]
+    assert len(set(beyond)) == len(beyond) >= 3 * 8
+    assert min(beyond) > max(display.NUMBERS)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+def test_a_folder_of_sockets_that_others_can_change_is_refused(x_folder: Path, mode: int) -> None:
+    """Whoever can replace a socket there would be sent the key of the display."""
+    (x_folder / ".X11-unix").chmod(mode | stat.S_ISVTX)
+    display.require_sockets()
+    (x_folder / ".X11-unix").chmod(mode)
+    with pytest.raises(HostError, match=r"\.X11-unix is in another user's hands") as raised:
+        display.require_sockets()
+    assert "install -d -m 1777" in raised.value.hint
+
+
+def test_a_link_in_place_of_the_folder_of_sockets_is_refused(x_folder: Path, tmp_path: Path) -> None:
+    """It leads wherever somebody wants."""
+    (x_folder / ".X11-unix").rmdir()
+    display.require_sockets()  # the server makes it
+    (x_folder / ".X11-unix").symlink_to(tmp_path)
+    with pytest.raises(HostError):
+        display.require_sockets()

@@ -34,4 +34,4 @@ def test_a_file_is_named_plainly() -> None:
 def test_a_size_that_cannot_be_looked_at_is_refused() -> None:
     """It goes into a command line, so only sizes do."""
     with pytest.raises(InputError):
-        picture.of_display(":99", "1280x720; rm")
+        picture.of_display({"DISPLAY": ":99"}, "1280x720; rm")

@@ -10,7 +10,7 @@ from retake_flow.studio import screenshot
 
 def test_the_path_is_not_part_of_the_command() -> None:
     """The command holds a plain name, since scrot would expand % and $ in a longer path."""
-    spec = screenshot.specification(":99", Path("/runs/100%d $a"), "screenshot.jpg")
+    spec = screenshot.specification({"DISPLAY": ":99"}, Path("/runs/100%d $a"), "screenshot.jpg")
     assert spec.command()[-1] == "screenshot.jpg"
     assert spec.folder == Path("/runs/100%d $a")
     assert spec.environment["DISPLAY"] == ":99"

@@ -10,6 +10,7 @@ import pytest
 
 from retake_flow.redact import Secret
 from retake_flow.studio import encoder
+from retake_flow.studio.encoder import Target
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.sound import SILENCE, Sound, _address, open_sound, specification
 
@@ -31,11 +32,11 @@ def test_an_encoder_opens_a_slow_input_before_the_picture() -> None:
     sound = Sound(server="unix:/x/native", environment={"PULSE_COOKIE": "/x/cookie"})
     assert sound.input is SILENCE
     monitor = encoder.AudioInput(("-f", "pulse", "-i", "stream.monitor"), ("-af", "aresample"), {"A": "b"}, slow=True)
-    spec = encoder.specification(URL, ":99", "1280x720", audio=monitor)
+    spec = encoder.specification(Target.of(URL), {"DISPLAY": ":99"}, "1280x720", audio=monitor)
     command = spec.command()
     assert command.index("pulse") < command.index("x11grab") < command.index("aresample") < command.index("libx264")
     assert "anullsrc=channel_layout=stereo:sample_rate=44100" not in command
-    assert spec.environment == {"A": "b"}
+    assert spec.environment == {"DISPLAY": ":99", "A": "b"}
 
 
 @pytest.mark.parametrize("name", ["plain", "a blank", "o'wl", '"quoted"', "Eulé-ö", "a,b;c=d", "x" * 120, "new\nline"])

@@ -1,0 +1,70 @@
+"""The key of a display: who knows its cookie is let in, and nobody else (Xsecurity(7))."""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from retake_flow import os_errors, private_file
+from retake_flow.errors import StudioError
+
+_METHOD: Final = b"MIT-MAGIC-COOKIE-1"
+_WILD: Final = 0xFFFF  # an entry for whatever address and display it is
+_LITTLE_ENDIAN: Final = ord("l")
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A cookie, and the file in which the server and its clients find it.
+
+    Attributes:
+        path: The file, in a folder of ours.
+        cookie: 16 random bytes.
+    """
+
+    path: Path
+    cookie: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
+
+    def kept(self) -> Path:
+        """The file, which is there now and which its owner alone can read.
+
+        Raises:
+            HostError, StudioError: It cannot be written.
+        """
+        if not self.path.exists():  # it may have been removed with its folder
+            entry = struct.pack(">H", _WILD) + b"".join(map(_counted, (b"", b"", _METHOD, self.cookie)))
+            try:
+                private_file.replace(self.path, entry)
+            except OSError as error:
+                said = "the key of the display cannot be kept"
+                raise os_errors.host_error(error, said) or StudioError(f"{said}: {error.strerror}") from None
+        return self.path
+
+    @property
+    def greeting(self) -> bytes:
+        """The set-up request of the X protocol, version 11.0, with the cookie."""
+        lengths = struct.pack("<BxHHHHxx", _LITTLE_ENDIAN, 11, 0, len(_METHOD), len(self.cookie))
+        return lengths + _padded(_METHOD) + _padded(self.cookie)
+
+
+@contextmanager
+def authority_in(folder: Path) -> Iterator[Authority]:
+    """A new key, whose file in the folder is gone afterwards."""
+    authority = Authority(folder / f"authority-{secrets.token_hex(4)}")
+    try:
+        yield authority
+    finally:
+        private_file.remove(authority.path)
+
+
+def _counted(text: bytes) -> bytes:
+    return struct.pack(">H", len(text)) + text
+
+
+def _padded(text: bytes) -> bytes:
+    return text + bytes(-len(text) % 4)

@@ -1,0 +1,212 @@
+"""What another user of the machine can do to a run: nothing. A real second user tries it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from studio_leftovers import left
+
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.options import Options
+from retake_flow.rehearsal.server import serve
+from retake_flow.studio import display as displays
+from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.stage import Stage
+from retake_flow.studio.work_folder import WorkFolder, work_folder
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user"),
+]
+
+OTHER = 65534
+
+
+@pytest.fixture
+def marker(request: pytest.FixtureRequest) -> str:
+    """A run's id that nothing else on this machine uses."""
+    return f"test-{os.getpid()}-{request.node.name}"
+
+
+def as_other(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Have the other user run a command."""
+    return subprocess.run(
+        ("setpriv", "--reuid", str(OTHER), "--regid", str(OTHER), "--clear-groups", *command),
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def other_says(script: str, *arguments: str) -> str:
+    """What the other user's Python script prints."""
+    ran = as_other(sys.executable, "-I", "-c", script, *arguments)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+@asynccontextmanager
+async def on_air(marker: str, work: WorkFolder, folder: Path) -> AsyncIterator[tuple[Stage, str]]:
+    """A studio with all that it can have, pushing to a rehearsal; and its stream key."""
+    agent = {"name": "owl", "token": "rtk_" + secrets.token_hex(16), "user_id": "user_1", "verified": True}
+    stage = Stage(Launcher(marker, os.environ), work)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serve(Options.from_mapping({"agents": [agent]}), folder))
+        owl = next(iter(server.platform.agents))
+        key = server.platform.issue_key(owl).value.reveal()
+        server.platform.start(owl)
+        for opening in (stage.sound, stage.display, stage.window_manager, stage.content):
+            await stack.enter_async_context(opening())
+        await stack.enter_async_context(stage.encoder(Secret(f"{server.rtmp_address}/{key}")))
+        yield stage, key
+
+
+# Reads whatever can be read in folders and of processes, and connects to whatever can be connected to.
+_INTRUDER = """
+import json, os, socket, stat, sys
+needles, (*folders,), pids = json.loads(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+got = []
+
+def read(path):
+    try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISSOCK(mode):
+            socket.socket(socket.AF_UNIX).connect(path)
+            got.append(["connected", path])
+        elif stat.S_ISREG(mode):
+            content = open(path, "rb").read(1 << 22)
+            got.append(["read", path])
+            got.extend(["secret", path] for needle in needles if needle.encode() in content)
+    except OSError:
+        pass
+
+for folder in folders:
+    for place, _, files in os.walk(folder):
+        got.append(["listed", place])
+        for name in files:
+            read(os.path.join(place, name))
+for pid in pids:
+    for name in ("cmdline", "environ", "maps", "fd/0", "comm", "status"):
+        read(f"/proc/{pid}/{name}")
+print(json.dumps(got))
+"""
+
+
+def test_nothing_of_a_stream_on_air_is_another_users(marker: str, tmp_path: Path) -> None:
+    """No file or socket can be opened, and the key, which ffmpeg pushes with, is in no command line."""
+
+    async def run() -> None:
+        with work_folder() as work:
+            async with on_air(marker, work, tmp_path / "rehearsal") as (stage, key):
+                assert stage.current_display.process.alive
+                pids = [int(program.split()[0]) for program in left(marker)]
+                names = {psutil.Process(pid).name() for pid in pids}
+                assert {"Xvfb", "openbox", "xterm", "tail", "pulseaudio", "ffmpeg"} <= names
+                cookie = stage.current_display.authority.cookie
+                assert cookie in stage.current_display.authority.kept().read_bytes()
+                asked = json.dumps([key]), json.dumps([str(work.path)]), json.dumps(pids)
+                got = json.loads(await asyncio.to_thread(other_says, _INTRUDER, *asked))
+            read = {place for how, place in got if how == "read"}
+            assert {f"/proc/{pid}/cmdline" for pid in pids} <= read  # or the test would prove nothing
+            assert [found for found in got if found[0] in ("secret", "connected")] == []
+            assert [place for _, place in got if place.startswith(str(work.path))] == []
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+def test_another_user_sees_no_screen(marker: str) -> None:
+    """Neither without a key, nor with one of its own, nor by the abstract address."""
+    bare = "import socket, sys; socket.socket(socket.AF_UNIX).connect(chr(0) + sys.argv[1])"
+
+    async def run() -> None:
+        with work_folder() as work:
+            launcher = Launcher(marker, os.environ)
+            async with displays.open_display(launcher, work.path, "320x240") as display:
+                ours = await launcher.run(ProcessSpec(("xdpyinfo",), environment=display.environment), 30)
+                assert ours.status == 0
+                forged = "/tmp/" + secrets.token_hex(8)
+                entry = ("xauth", "-f", forged, "add", display.name, "MIT-MAGIC-COOKIE-1", secrets.token_hex(16))
+                grab = (
+                    "ffmpeg",
+                    "-v",
+                    "error",
+                    "-f",
+                    "x11grab",
+                    "-i",
+                    display.name,
+                    "-frames:v",
+                    "1",
+                    "-f",
+                    "null",
+                    "-",
+                )
+                try:
+                    as_other(*entry)
+                    assert Path(forged).stat().st_uid == OTHER
+                    for authority in ("/nonexistent", str(display.authority.kept()), forged):
+                        for command in (("xdpyinfo",), grab):
+                            seen = as_other(*command, DISPLAY=display.name, XAUTHORITY=authority)
+                            assert seen.returncode != 0, command
+                finally:
+                    Path(forged).unlink(missing_ok=True)
+                name = f"/tmp/.X11-unix/X{display.name[1:]}"
+                refused = as_other(sys.executable, "-I", "-c", bare, name)
+                assert "ConnectionRefusedError" in refused.stderr
+                taken = as_other(sys.executable, "-I", "-c", bare.replace("connect", "bind"), name)
+                assert "Address already in use" in taken.stderr
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
+_PLANT = """
+import os, sys
+for number in map(int, sys.argv[1:]):
+    lock = f"/tmp/.X{number}-lock"
+    try:
+        if number % 3 == 0:
+            os.mkfifo(lock)
+        elif number % 3 == 1:
+            open(f"/tmp/.tX{number}-lock", "x")
+        else:
+            os.symlink("/dev/zero", lock)
+        print(number)
+    except FileExistsError:
+        pass
+"""
+
+
+def test_what_another_user_plants_keeps_no_display_from_opening(marker: str) -> None:
+    """Pipes, links and files in the place of locks: their numbers are left alone, and another one is taken at once."""
+    planted = [int(line) for line in other_says(_PLANT, *map(str, displays.NUMBERS)).split()]
+    try:
+        assert planted
+
+        async def run() -> None:
+            with work_folder() as work:
+                launcher = Launcher(marker, os.environ)
+                async with asyncio.timeout(60), displays.open_display(launcher, work.path, "64x64") as display:
+                    assert int(display.name[1:]) not in planted
+
+        asyncio.run(run())
+    finally:
+        for number in planted:
+            for file in (Path(f"/tmp/.X{number}-lock"), Path(f"/tmp/.tX{number}-lock")):
+                if os.path.lexists(file) and file.lstat().st_uid == OTHER:
+                    file.unlink()
+    assert left(marker) == []
