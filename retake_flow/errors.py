@@ -90,6 +90,13 @@ class ExpressionError(RetakeFlowError):
     kind, fault = "expression", "operator"
 
 
+class SecretRefused(RetakeFlowError):
+    """What was to be sent bears a secret."""
+
+    kind, fault = "secret", "operator"
+    hint = "leave it out of what people read; an input from a variable or file is secret unless it says `secret: false`"
+
+
 class OutputError(RetakeFlowError):
     """What the program says cannot be written."""
 

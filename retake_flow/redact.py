@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from base64 import b32encode, b64encode
+from functools import lru_cache
+from unicodedata import normalize
+from urllib.parse import unquote_plus
 
 MASK = "•••"
 
@@ -12,6 +16,12 @@ _seen: set[str] = set()
 
 # What retake.tv's secrets look like, for texts that hold one we never wrapped (a foreign program's output).
 _LOOKS_SECRET = re.compile(r"\b(?:rtk|sk)_[A-Za-z0-9_\-]{6,}")
+
+
+#: From so many characters on a secret is looked for as it is, and in other shapes: shorter ones are ordinary words.
+_SHORTEST, _SHORTEST_SQUEEZED = 6, 8
+_BETWEEN = re.compile(r"[\W_]+")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u\{?([0-9a-fA-F]{4,6})\}?)")
 
 
 class Secret:
@@ -48,6 +58,52 @@ class Secret:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a secret is not pickled")
+
+
+def bears_secret(text: str) -> bool:
+    """Whether a text has a secret in it that was ever wrapped: as it is, split by blanks or signs, or encoded.
+
+    Known are percent signs, character references, escapes with a backslash, base64, base32, hexadecimal digits and
+    the reading from behind; one of them, also within percent signs.
+    """
+    if not _seen:
+        return False
+    from html import unescape  # most commands send nothing
+
+    shapes = {text, unquote_plus(unquote_plus(text)), unescape(text), _unescaped(text)}
+    squeezed = {_squeezed(shape) for shape in shapes}
+    return any(
+        any(needle in shape for shape in shapes if len(value) >= _SHORTEST)
+        or any(code in shape for code in _codes(value) for shape in squeezed)
+        for value in _seen
+        for needle in (value,)
+    )
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+
+
+def _squeezed(text: str) -> str:
+    """The text without what can stand between the characters of a code, in small letters."""
+    return _BETWEEN.sub("", normalize("NFKC", text)).casefold()
+
+
+@lru_cache(maxsize=1_000)
+def _codes(value: str) -> tuple[str, ...]:
+    """How a secret looks squeezed, as it is and encoded; without its ends where those depend on what is around it."""
+    raw = value.encode("utf-8", "surrogatepass")
+    plain = _squeezed(value)
+    codes = [plain, plain[::-1]] if len(plain) >= _SHORTEST_SQUEEZED else []
+    if len(raw) >= _SHORTEST_SQUEEZED:
+        codes.append(raw.hex())
+        for shift in range(5):
+            # Both take bytes in groups: the first characters depend on what is before, the last on what follows.
+            shifted = b"\0" * shift + raw
+            if shift < 3:
+                codes.append(_squeezed(b64encode(shifted).decode().rstrip("=")[(8 * shift + 5) // 6 : -1]))
+            codes.append(_squeezed(b32encode(shifted).decode().rstrip("=")[(8 * shift + 4) // 5 : -1]))
+    return tuple(codes)
 
 
 def scrub(text: str) -> str:

@@ -109,6 +109,14 @@ class Settings:
             )
 
 
+def is_credentials(path: str, environment: Mapping[str, str]) -> bool:
+    """Whether a path leads to the credentials file of this environment, by whatever name."""
+    try:
+        return os.path.samefile(path, Settings.from_environment(environment).credentials)
+    except (OSError, ValueError):
+        return False
+
+
 def is_loopback(host: str | None) -> bool:
     """Whether a host name means this machine and nothing else."""
     if host == "localhost":

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from retake_flow.actions.access import Access
 from retake_flow.actions.round import Round
 from retake_flow.actions.said import Sayings
-from retake_flow.errors import PlatformError, RetakeFlowError, Unauthorized, Unavailable, UnexpectedAnswer, Unreachable
+from retake_flow.errors import (
+    PlatformError,
+    RetakeFlowError,
+    SecretRefused,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from retake_flow.redact import MASK
 
 
 class Saying:
@@ -58,6 +67,10 @@ class Saying:
             now.keep()
             try:
                 await self.send(text, await self._access.user_id())
+            except SecretRefused as error:
+                speech.end()
+                now.note("chat_undelivered", text=MASK, message=error.message)
+                now.trouble(error)
             except PlatformError as error:
                 if not self._undelivered(now, text, error):
                     return

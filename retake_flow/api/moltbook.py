@@ -20,6 +20,7 @@ from retake_flow.api.protocol import Request
 from retake_flow.api.transport import Transport
 from retake_flow.controls import stripped
 from retake_flow.errors import PlatformError, Redirected, ShareFailed
+from retake_flow.outgoing import require_no_secret
 from retake_flow.redact import Secret, scrub
 from retake_flow.settings import API_PATH, MOLTBOOK
 
@@ -95,7 +96,9 @@ class MoltbookClient:
 
         Raises:
             ShareFailed: It was not posted, or nobody knows whether it was.
+            SecretRefused: It bears a secret.
         """
+        require_no_secret("the post", title, content)
         # The community's field was renamed; each generation of the API ignores the name that it does not know.
         form = {
             "title": " ".join(title.split())[:LONGEST_TITLE],

@@ -12,6 +12,7 @@ from retake_flow.api.fields import well_formed
 from retake_flow.api.models import Registration
 from retake_flow.errors import InputError, NoSession, NotPrepared, PlatformError, PostRefused, Rejected
 from retake_flow.flow import formats
+from retake_flow.outgoing import require_no_secret
 from retake_flow.settings import API_PATH
 
 STATUS_PACE = 3.0  # platform.md: stream/status every 3 s
@@ -93,6 +94,7 @@ def register(registration: Registration) -> Request:
     problems = registration.problems()
     if problems:
         raise InputError(f"the agent cannot be registered like this: {'; '.join(problems)}")
+    require_no_secret("the registration", *map(str, asdict(registration).values()))
     return _agent(
         "register", json=asdict(registration), authenticated=False, repeatable=False, meanings={409: Rejected}
     )
@@ -165,6 +167,7 @@ def send_chat(message: str, destination_user_id: str) -> Request:
     """
     if not message.strip() or not destination_user_id:
         raise InputError("a chat message needs a text and the user id of the one in whose chat it goes")
+    require_no_secret("the chat message", message)
     # The guide's example repeats the access token in the body; the header is enough, so it stays out.
     body = {"message": well_formed(message), "destination_user_id": well_formed(destination_user_id)}
     return _agent("stream/chat/send", json=body, repeatable=False, answer=Answer.JSON_OR_NOTHING)

@@ -50,6 +50,12 @@ def required(schema: Mapping[str, Any]) -> bool:
     return "default" not in schema and "value" not in schema and not schema.get("optional", False)
 
 
+def is_secret(schema: Mapping[str, Any]) -> bool:
+    """Whether only the run may read a property: as it says, and else when it comes from a variable or a file."""
+    outside = not {"env", "file"}.isdisjoint(schema) and schema.get("type", "string") == "string"
+    return bool(schema.get("secret", outside))
+
+
 def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
     """Read values; texts are read as the declared type (`tries=3`), and secret ones stay as they are."""
     reading = Reading()

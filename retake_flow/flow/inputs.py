@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from retake_flow.errors import InputError
-from retake_flow.flow.fields import mismatch, read
+from retake_flow.flow.fields import is_secret, mismatch, read
 from retake_flow.flow.model import Flow, Input, State
 from retake_flow.flow.problems import Problem
 from retake_flow.flow.source import Source
 from retake_flow.redact import Secret
+from retake_flow.settings import is_credentials
 
 _LARGEST = 64 * 1024  # bytes of a file that holds an input
 
@@ -141,7 +142,7 @@ class _Provision:
         if text is None:
             return declared
         name, schema = declared.name, declared.schema
-        given = Secret(text) if schema.get("secret") else text
+        given = Secret(text) if is_secret(schema) else text
         found = read({name: schema}, {name: given})
         self._problems += [f"the input {name!r}, from {origin}, {said}" for said in found.unfit.values()]
         return replace(declared, schema={**schema, "default": found.values[name]})
@@ -175,6 +176,9 @@ class _Provision:
         return os.path.join(os.path.dirname(self._now), os.path.relpath(file, os.path.dirname(self._loaded) or "."))
 
     def _content(self, declared: Input, path: str) -> str | None:
+        if is_credentials(path, self._environment):
+            self._problems.append(f"the input {declared.name!r} cannot be the credentials file {path}")
+            return None
         try:
             with open(path, "rb") as opened:
                 content = opened.read(_LARGEST + 1)

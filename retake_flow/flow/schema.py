@@ -60,7 +60,8 @@ _INPUT: Schema = {
                 "examples": ["opening.txt"],
             },
             "secret": {
-                "description": "Nobody but the run may read it; it comes from `env` or `file` only.",
+                "description": "Nobody but the run may read it; so it is with a string from `env` or `file`, "
+                "unless this is false.",
                 "type": "boolean",
             },
         },

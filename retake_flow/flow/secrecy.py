@@ -9,12 +9,14 @@ from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.declarations import Declarations
 from retake_flow.flow.effects import raised, told
 from retake_flow.flow.expressions import Expression, templates
-from retake_flow.flow.fields import Declared
+from retake_flow.flow.fields import Declared, is_secret
 from retake_flow.flow.mentions import Chain, mentions
 from retake_flow.flow.model import Activity, Ask, Flow, State
 from retake_flow.flow.problems import Problem
 from retake_flow.flow.sights import Sight
 
+#: Of whoever answers in chat, what viewers read or a service of others is told.
+_SAID_BY_RESPONDERS = {"greeter", "openai"}
 _HINT = "secrets are for actions that need them, such as `studio.encoder`; leave it out here"
 
 
@@ -48,6 +50,10 @@ def _performed(
     spec = catalogue.get(do)
     for name in {spec.says, *spec.public} & inputs.keys() if spec is not None else ():
         yield from _told(inputs[name], f"the input {name!r} of {do}", who, secrets)
+    responder = inputs.get("responder")
+    said = responder if isinstance(responder, Mapping) else {}
+    for name in sorted(_SAID_BY_RESPONDERS & said.keys()):
+        yield from _told(said[name], f"{name!r} of the input 'responder' of {do}", who, secrets)
 
 
 def _told(value: Any, where: str, who: State | Activity, secrets: Secrets) -> Iterator[Problem]:
@@ -72,10 +78,10 @@ class Secrets:
         self._seen = seen
         self._catalogue = catalogue
         self._declarations = declarations
-        self._inputs = {("", name) for name, given in flow.inputs.items() if given.schema.get("secret")}
+        self._inputs = {("", name) for name, given in flow.inputs.items() if is_secret(given.schema)}
         for state in flow.states.values():
             named = state.sub.inputs.items() if state.sub else ()
-            self._inputs |= {(state.path, name) for name, given in named if given.schema.get("secret")}
+            self._inputs |= {(state.path, name) for name, given in named if is_secret(given.schema)}
         self._fields = {s.path: found for s in flow.states.values() if (found := self._of_result(s))}
         self._fields |= {a.key: found for a in flow.activities() if (found := self._of_result(a))}
         self._vars: set[tuple[str, str]] = set()

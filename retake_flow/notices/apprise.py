@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from retake_flow import network
 from retake_flow.errors import NoticeFailed, SettingsError
 from retake_flow.ports.notices import OPERATOR, Kind, Notice
-from retake_flow.redact import MASK, Secret
+from retake_flow.redact import MASK, Secret, bears_secret
 from retake_flow.settings import equip_libraries
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ WITHIN = 20.0
 
 _ADDRESS = re.compile(r"(?:(?P<who>[\w-]+)=)?(?P<url>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://.+)")
 
+_HIDDEN = "(left out, since it bears a secret)"
 # What calls everybody on Discord, Slack, Mattermost, Matrix and Teams, and the forms in which they write a mention.
 _MENTION = re.compile(r"@(?:everyone|here|channel|all|room|team)\b|<(?=[@!#&])", re.IGNORECASE)
 
@@ -57,8 +58,8 @@ class AppriseNotifier:
         try:
             async with asyncio.timeout(WITHIN):
                 taken = await self._service.async_notify(
-                    title=without_mentions(notice.title),
-                    body=without_mentions(notice.text or notice.title),
+                    title=_sayable(notice.title),
+                    body=_sayable(notice.text or notice.title),
                     notify_type=NotifyType(_LOOKS.get(notice.kind, "info")),
                     body_format=NotifyFormat.TEXT,
                 )
@@ -68,6 +69,11 @@ class AppriseNotifier:
             raise NoticeFailed(f"{self.channel} could not be told: {type(raised).__name__}") from None
         if not taken:
             raise NoticeFailed(f"{self.channel} did not take the notice")
+
+
+def _sayable(text: str) -> str:
+    """The text, calling nobody; one with a secret in it is left out, and the notice comes all the same."""
+    return without_mentions(_HIDDEN if bears_secret(text) else text)
 
 
 def without_mentions(text: str) -> str:

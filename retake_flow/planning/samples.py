@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from retake_flow.flow.catalogue import ActionSpec
-from retake_flow.flow.fields import Declared, required
+from retake_flow.flow.fields import Declared, is_secret, required
 from retake_flow.flow.model import Flow, Input
 from retake_flow.redact import Secret
 
@@ -38,7 +38,7 @@ def _with_sample(declared: Input) -> Input:
     if not required(schema) or not {"env", "file", "secret"} & schema.keys():
         return declared
     value = sample(declared.name, schema)
-    return replace(declared, schema={**schema, "default": _hidden(value) if schema.get("secret") else value})
+    return replace(declared, schema={**schema, "default": _hidden(value) if is_secret(schema) else value})
 
 
 def result(spec: ActionSpec, given: Mapping[str, Any]) -> dict[str, Any]:

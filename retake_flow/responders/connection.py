@@ -16,6 +16,7 @@ from retake_flow.api.answers import retry_after
 from retake_flow.api.pool import Pool
 from retake_flow.errors import ResponderFailed, SettingsError
 from retake_flow.flow import duration
+from retake_flow.outgoing import require_no_secret
 from retake_flow.redact import scrub
 from retake_flow.responders.replies import LONGEST, shown
 from retake_flow.settings import is_loopback
@@ -93,7 +94,9 @@ class Connection:
         Raises:
             Refused: It surely was not taken: there is no connection, or the answer is no success.
             ResponderFailed: No answer came in time, or none that can be read.
+            SecretRefused: It would tell a secret.
         """
+        require_no_secret(f"what was to be posted to {self.host}", body.decode(errors="replace"))
         late = asyncio.get_running_loop().time() + self._within
         pauses = list(_PAUSES)
         try:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from retake_flow.errors import ResponderFailed, RetakeFlowError
 from retake_flow.flow.fields import mismatch
-from retake_flow.ports.responders import Answer, Batch, OpenResponder, Responder
-from retake_flow.redact import Secret
+from retake_flow.ports.responders import Answer, Batch, Message, OpenResponder, Responder
+from retake_flow.redact import MASK, Secret, bears_secret
 from retake_flow.responders.forms import KINDS, RESPONDER
 from retake_flow.responders.ledger import Ledger
 from retake_flow.studio.launcher import Launcher
@@ -79,11 +79,21 @@ class _WhenAsked:
             if self._responder is None:
                 require_form(self._settings)
                 self._responder = await self._scope.enter_async_context(self._opens())
-            return await self._responder.respond(batch)
+            return await self._responder.respond(_without_secrets(batch))
         except RetakeFlowError:
             raise
         except Exception as error:
             raise ResponderFailed(f"the responder has a defect: {type(error).__name__}: {error}") from None
+
+
+def _without_secrets(batch: Batch) -> Batch:
+    """A batch whose texts bear no secret, whoever has written it into the chat: services of others read it."""
+
+    def clean(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        return tuple(replace(each, text=MASK) if bears_secret(each.text) else each for each in messages)
+
+    direction = MASK if bears_secret(batch.direction) else batch.direction
+    return replace(batch, messages=clean(batch.messages), recent=clean(batch.recent), direction=direction)
 
 
 def require_form(settings: Mapping[str, Any]) -> None:

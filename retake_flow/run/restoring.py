@@ -8,6 +8,7 @@ from typing import Any
 
 from retake_flow.errors import ExpressionError, InputError
 from retake_flow.flow.expressions import render
+from retake_flow.flow.fields import is_secret
 from retake_flow.flow.model import Flow, Input, State
 from retake_flow.redact import Secret
 from retake_flow.run.run import Local, Run
@@ -25,7 +26,7 @@ def restored(run: Run, flow: Flow) -> Run:
     """
     inputs = {**run.inputs, **_again(flow.inputs, run.inputs)}
     for name, declared in flow.inputs.items():
-        if declared.schema.get("secret") and name not in inputs:
+        if is_secret(declared.schema) and name not in inputs:
             ways = " or ".join(f"{key} {declared.schema[key]}" for key in ("env", "file") if key in declared.schema)
             raise InputError(
                 f"the secret input {name!r} is never written down, and it is not there any more",
@@ -39,7 +40,7 @@ def restored(run: Run, flow: Flow) -> Run:
 
 def _again(declared: Mapping[str, Input], kept: Mapping[str, Any]) -> dict[str, Any]:
     """The secret ones that were not kept; those that may be left out are none."""
-    secret = {name: given.schema for name, given in declared.items() if given.schema.get("secret") and name not in kept}
+    secret = {name: given.schema for name, given in declared.items() if is_secret(given.schema) and name not in kept}
     return {
         name: schema.get("default") for name, schema in secret.items() if "default" in schema or schema.get("optional")
     }
@@ -51,7 +52,7 @@ def _local(state: State | None, local: Local, known: Mapping[str, Local]) -> Loc
     outer = known.get(state.root, Local())
     found: dict[str, Any] = {}
     for name, declared in state.sub.inputs.items():
-        if declared.schema.get("secret") and name not in local.inputs and name in state.inputs:
+        if is_secret(declared.schema) and name not in local.inputs and name in state.inputs:
             try:
                 value = render(state.inputs[name], {"inputs": outer.inputs})
             except ExpressionError:

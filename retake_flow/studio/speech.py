@@ -9,6 +9,7 @@ from typing import Final
 
 from retake_flow.controls import stripped
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
+from retake_flow.outgoing import require_no_secret
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.sound import SINK, Sound
@@ -54,6 +55,7 @@ class Voice:
             sound: Where it is heard.
 
         Raises:
+            SecretRefused: It bears a secret.
             NoVoice: So many texts wait already that this one would come too late.
             MissingProgram: The program is not there.
             ProcessFailed: It failed, or the sound has gone.
@@ -62,6 +64,7 @@ class Voice:
         words = spoken(text)
         if not words:
             return
+        require_no_secret("what was to be spoken", text)
         if self._waiting >= MOST_WAITING:
             raise NoVoice(f"{self._waiting} texts wait to be spoken already")
         self._waiting += 1

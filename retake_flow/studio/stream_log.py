@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 from retake_flow.errors import StudioError
+from retake_flow.outgoing import require_no_secret
 
 COLUMNS = 120  # what fits beside each other at 1280 pixels
 # Of one text, so that nobody fills more than the picture at once.
@@ -47,7 +48,9 @@ class StreamLog:
 
         Raises:
             StudioError: It cannot be written.
+            SecretRefused: It bears a secret.
         """
+        require_no_secret("what was to be shown on stream", text)
         lines = displayed(text)
         if lines:
             self._write("".join(f"{line}\n" for line in lines))

@@ -30,7 +30,7 @@ from retake_flow.clock import STEP, SystemClock
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import StudioError
+from retake_flow.errors import SecretRefused, StudioError
 from retake_flow.flow.model import Flow
 from retake_flow.notices.apprise import host, notifiers
 from retake_flow.ports.journal import Listener
@@ -225,7 +225,7 @@ def _beside(say: Callable[[str], None], note: Callable[..., None]) -> Callable[[
         nonlocal told
         try:
             say(text)
-        except StudioError as error:
+        except (StudioError, SecretRefused) as error:
             if error.message != told:
                 told = error.message
                 note("notice", kind="screen", message=told)

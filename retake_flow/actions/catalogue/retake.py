@@ -39,7 +39,7 @@ SPECS: Final = (
         },
         public=frozenset({"agent_name", "agent_description", "image_url", "wallet_address", "ticker"}),
         result={"agent_name": TEXT, "agent_id": TEXT, "user_db_id": TEXT},
-        errors=(*CALLED, "input"),
+        errors=(*CALLED, "input", "secret"),
         idempotency=Idempotency.VERIFY,
         requests=("POST /agent/register",),
     ),

@@ -21,7 +21,7 @@ SPECS: Final = (
         },
         outcomes=("done", "held", "skipped"),
         result={"id": TEXT, "url": TEXT, "code": TEXT, "challenge": TEXT, "why": TEXT},
-        errors=("share",),
+        errors=("share", "secret"),
         idempotency=Idempotency.ONCE,
         public=frozenset({"title"}),
         says="message",
@@ -31,7 +31,7 @@ SPECS: Final = (
         "share.verify",
         "Answer the challenge with which Moltbook holds a post back.",
         inputs={"code": {**TEXT, "minLength": 1}, "answer": {**TEXT, "minLength": 1}},
-        errors=("share",),
+        errors=("share", "secret"),
         idempotency=Idempotency.ONCE,
     ),
 )

@@ -105,7 +105,7 @@ SPECS: Final = (
         "studio.show",
         "Write a line on the stream.",
         inputs={"text": TEXT},
-        errors=("no_display",),
+        errors=("no_display", "secret"),
         says="text",
     ),
 )

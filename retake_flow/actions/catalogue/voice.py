@@ -44,7 +44,7 @@ SPECS: Final = (
         "studio.speak",
         "Speak a text on the stream; one at a time, and done when it was heard.",
         inputs={"text": {**TEXT, "description": "Anybody's; what is longer than 500 characters is cut."}},
-        errors=("no_voice", "missing_program", "host", "process_failed", "not_ready"),
+        errors=("no_voice", "missing_program", "host", "process_failed", "not_ready", "secret"),
         idempotency=Idempotency.ONCE,
         programs=("paplay", "espeak-ng"),
         says="text",

@@ -13,7 +13,7 @@ FLOW = """\
 flow: keyed
 inputs:
   key: {type: string, secret: true, env: OWL_KEY, file: key.txt}
-  word: {type: string, env: OWL_WORD, default: none}
+  word: {type: string, env: OWL_WORD, default: none, secret: false}
 initial: question
 states:
   question:

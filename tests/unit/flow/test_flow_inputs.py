@@ -116,7 +116,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 OUTSIDE = """inputs:
   name:  {type: string, value: owl}
   tries: {type: integer, env: OWL_TRIES, default: 3}
-  line:  {type: string, file: line.txt, env: OWL_LINE, default: hello}
+  line:  {type: string, file: line.txt, env: OWL_LINE, default: hello, secret: false}
   key:   {type: string, secret: true, env: OWL_KEY, file: keys/owl}
 """
 
@@ -182,7 +182,7 @@ def test_what_is_missing_is_told_with_every_way_to_give_it(tmp_path: Path) -> No
         values(outside(tmp_path))
     assert str(tmp_path / "keys" / "owl") in one.value.message
     assert "--set" not in one.value.message
-    plain = outside(tmp_path, "inputs: {word: {type: string, env: WORD}}\n")
+    plain = outside(tmp_path, "inputs: {word: {type: string, env: WORD, secret: false}}\n")
     with pytest.raises(InputError, match="'word' is missing; set the variable WORD, or give it with --set word=…"):
         values(plain)
 
@@ -210,12 +210,14 @@ def test_a_file_that_cannot_be_read_is_told_whether_it_is_needed_or_not(tmp_path
 def test_a_file_is_sought_beside_the_file_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a flow that is extended beside that, from wherever it is run, and also when it was loaded by another name."""
     (tmp_path / "base").mkdir()
-    base = written("a: {final: ok}", head="inputs: {line: {type: string, file: line.txt}, word: {type: string}}\n")
+    base = written(
+        "a: {final: ok}", head="inputs: {line: {type: string, file: line.txt, secret: false}, word: {type: string}}\n"
+    )
     (tmp_path / "base" / "base.yaml").write_text(base, encoding="utf-8")
     (tmp_path / "base" / "line.txt").write_text("base", encoding="utf-8")
     (tmp_path / "word.txt").write_text("over", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    flow = loaded("extends: base/base.yaml\ninputs: {word: {file: word.txt}}", "over.yaml")
+    flow = loaded("extends: base/base.yaml\ninputs: {word: {file: word.txt, secret: false}}", "over.yaml")
     assert values(flow) == {"line": "base", "word": "over"}
     monkeypatch.chdir("/")
     again = provided(stored(flow.sources), {}, str(tmp_path / "over.yaml"))
@@ -225,13 +227,13 @@ def test_a_file_is_sought_beside_the_file_that_names_it(tmp_path: Path, monkeypa
 def test_home_is_that_of_the_environment(tmp_path: Path) -> None:
     """`~/` begins there."""
     (tmp_path / "word").write_text("at home", encoding="utf-8")
-    flow = outside(tmp_path / "elsewhere", "inputs: {word: {type: string, file: ~/word}}\n")
+    flow = outside(tmp_path / "elsewhere", "inputs: {word: {type: string, file: ~/word, secret: false}}\n")
     assert values(flow, HOME=str(tmp_path)) == {"word": "at home"}
 
 
 def test_a_sub_flow_has_its_inputs_from_elsewhere_too(tmp_path: Path) -> None:
     """Where `with` does not give them; what it lacks is told before anything runs."""
-    inner = written("x: {final: ok}", "x", "inputs: {word: {type: string, env: WORD}}\n")
+    inner = written("x: {final: ok}", "x", "inputs: {word: {type: string, env: WORD, secret: false}}\n")
     outer = "a: {flow: inner.yaml, transitions: {ok: z}}\nz: {final: ok}"
     flow = with_sub(outer, inner=inner)
     sub = provided(flow, {"WORD": "hi"}).states["a"].sub
@@ -267,3 +269,23 @@ def test_a_secret_in_a_file_is_shown_nowhere() -> None:
     found = problems("a: {final: ok}", head=head)
     assert found
     assert not [problem for problem in found if "hush" in str(problem)]
+
+
+def test_a_text_from_outside_is_secret_unless_it_says_that_it_is_not(tmp_path: Path) -> None:
+    """What somebody keeps in a variable or a file is more often a key than not."""
+    flow = outside(
+        tmp_path,
+        "inputs: {a: {type: string, env: A}, b: {type: string, env: B, secret: false}, n: {type: integer, env: N}}\n",
+    )
+    values = resolve(provided(flow, {"A": "hush hush", "B": "hello", "N": "3"}), {})
+    assert (values["a"], values["b"], values["n"]) == (Secret("hush hush"), "hello", 3)
+
+
+def test_the_credentials_file_is_no_input(tmp_path: Path) -> None:
+    """By whatever name: its token goes to retake.tv and nowhere else."""
+    kept = tmp_path / "credentials.json"
+    kept.write_text("{}", encoding="utf-8")
+    (tmp_path / "other").symlink_to(kept)
+    flow = outside(tmp_path, "inputs: {a: {type: string, file: other}}\n")
+    with pytest.raises(InputError, match="cannot be the credentials file"):
+        provided(flow, {"HOME": str(tmp_path), "RETAKE_CREDENTIALS": str(kept)})

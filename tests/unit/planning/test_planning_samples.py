@@ -57,9 +57,9 @@ def test_a_plan_needs_no_secrets() -> None:
     flow = samples.supplied(flow_of("a: {final: completed}", head="""\
 inputs:
   key:   {type: string, secret: true, env: KEY}
-  room:  {type: string, env: ROOM}
+  room:  {type: string, env: ROOM, secret: false}
   topic: {type: string}
-  mood:  {type: string, env: MOOD, default: calm}
+  mood:  {type: string, env: MOOD, default: calm, secret: false}
 """))  # fmt: skip
     defaults = {name: declared.schema.get("default") for name, declared in flow.inputs.items()}
     assert defaults == {"key": Secret("‹key›"), "room": "‹room›", "topic": None, "mood": "calm"}

@@ -20,7 +20,7 @@ flow: outer
 inputs:
   key: {type: string, secret: true, env: OUTER_KEY}
   more: {type: string, secret: true, env: OUTER_MORE, optional: true}
-  word: {type: string, env: OUTER_WORD, default: hello}
+  word: {type: string, env: OUTER_WORD, default: hello, secret: false}
 initial: a
 states:
   a: {flow: inner.yaml, with: {given: "{{ inputs.key }}"}, transitions: {ok: z}}
