@@ -25,7 +25,7 @@ LOOK_AGAIN = 15.0
 
 
 def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> int:
-    """Go on with every run whose process died, and with every suspended one that has something to do.
+    """Go on with every run whose process died or had to let go of it, and every suspended one with something to do.
 
     While any is driven, those that come to wait for a process meanwhile are taken up too.
 
@@ -46,7 +46,7 @@ def _look(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
     for summary in runs.summaries():
         holder = summary.holder
         if holder is None:
-            if summary.phase is Phase.SUSPENDED and _due(runs, summary, now):
+            if summary.outcome is None and (summary.phase is not Phase.SUSPENDED or _due(runs, summary, now)):
                 waiting.append(summary.id)
         elif not alive(holder):
             waiting.append(summary.id)

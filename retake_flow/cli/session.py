@@ -124,7 +124,7 @@ class Session:
 
                         rehearsing.forget(Path(folder))
                     raise
-                with _let_go(claim):
+                with let_go(claim):
                     return await self._drive(replace(driving, run=run), claim, lock, settings)
 
     async def go_on(
@@ -142,19 +142,18 @@ class Session:
         Args:
             flow: As it was when the run began.
             run: As it was last written.
-            claim: The right to write it.
+            claim: The right to write it; whoever has it lets go of it when this fails.
             lock: Of the account that it acts as.
             view: Shows it.
             interrupts: May interrupt it.
             stop: Why it is to end at once, in order; "" when it is not.
         """
-        with _let_go(claim):
-            driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)
-            if not stop:
-                await preflight.require(flow, self.settings, rehearsed=bool(run.rehearsal))
-            sweep(run.id)
-            async with self._platform(run, None, view) as settings:
-                return await self._drive(driving, claim, lock, settings)
+        driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)
+        if not stop:
+            await preflight.require(flow, self.settings, rehearsed=bool(run.rehearsal))
+        sweep(run.id)
+        async with self._platform(run, None, view) as settings:
+            return await self._drive(driving, claim, lock, settings)
 
     @asynccontextmanager
     async def _platform(
@@ -222,11 +221,11 @@ class Session:
 
 
 @contextmanager
-def _let_go(claim: Claim) -> Iterator[None]:
-    """Let go of a run that could not be driven, so that it is not taken for one whose process died."""
+def let_go(claim: Claim) -> Iterator[None]:
+    """Let go of a run that could not be driven, for whatever reason, so that anybody may go on with it at once."""
     try:
         yield
-    except RetakeFlowError:
+    except Exception:
         with suppress(RetakeFlowError):
             claim.release()
         raise

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from retake_flow.cli.interrupts import Interrupts
-from retake_flow.cli.session import Session
+from retake_flow.cli.session import Session, let_go
 from retake_flow.cli.views import View
 from retake_flow.errors import AccountInUse, CredentialsError, InputError, RetakeFlowError, RunHeld
 from retake_flow.flow.inputs import provided
@@ -52,7 +52,7 @@ async def taken_up(
         interrupts: May interrupt it.
         force: Take it from a process that is, or may be, alive.
         stop: Why it is to end at once, in order; "" when it is not.
-        prepare: What is done with the claim before anything else; whoever fails in it lets go of the claim.
+        prepare: What is done with the claim before anything else.
 
     Raises:
         RunHeld: Another process has it.
@@ -66,29 +66,31 @@ async def taken_up(
         if flow is not None:
             _hold(lock, flow, identity, run, force=force)
         claim = claimed(session.runs, run, force=force)
-        prepare(claim)
-        try:
+        with let_go(claim):
+            prepare(claim)
             stored = session.runs.load(run)  # anew: its last process may have written until it was claimed
             if flow is None or stored.flow_text != before.flow_text:
                 flow = flow_of(parsed(stored.flow_text))
             flow, kept = _with_secrets(flow, stored, ending=bool(stop))
             if force:
                 await accounts.take_over(lock, flow, identity, run)
-        except RetakeFlowError:
-            claim.release()
-            raise
-        last = ""
-        for _, record in session.runs.journal(run):
-            view.earlier(record)
-            last = record["event"] if not record["event"].startswith("notice_") else last
-        if last == "run_ended":  # its process died when nothing was left to do
-            if stored.run.rehearsal:
-                from retake_flow.wiring import rehearsing
+            if _told_its_end(session.runs, run, view):  # its process died when nothing was left to do
+                if stored.run.rehearsal:
+                    from retake_flow.wiring import rehearsing
 
-                rehearsing.forget(Path(stored.run.rehearsal))
-            claim.release()
-            return stored.run
-        return await session.go_on(flow, replace(kept, identity=identity), claim, lock, view, interrupts, stop)
+                    rehearsing.forget(Path(stored.run.rehearsal))
+                claim.release()
+                return stored.run
+            return await session.go_on(flow, replace(kept, identity=identity), claim, lock, view, interrupts, stop)
+
+
+def _told_its_end(runs: Runs, run: str, view: View) -> bool:
+    """Let a view take note of what was; tells whether the end of the run is written down."""
+    last = ""
+    for _, record in runs.journal(run):
+        view.earlier(record)
+        last = record["event"] if not record["event"].startswith("notice_") else last
+    return last == "run_ended"
 
 
 async def _account(stored: Stored, flow: Flow | None, settings: Settings, stop: str) -> Identity:

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from retake_flow.cli import flows, printable, terminal
-from retake_flow.errors import FlowInvalid, RetakeFlowError
+from retake_flow.errors import FlowInvalid
 from retake_flow.flow.sources import Sources, parsed
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.records import record
@@ -19,27 +19,23 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings) -> None:
     """Give a run the flow's file as it is now, when the run can go on in it.
 
     Raises:
-        FlowInvalid: It cannot, or the file has mistakes; the run keeps the flow that it has, and is let go.
+        FlowInvalid: It cannot, or the file has mistakes; the run keeps the flow that it has.
     """
     stored = runs.load(run)
     old = parsed(stored.flow_text)
-    try:
-        flow = flows.opened(stored.flow_file, settings)
-        if _same(old, flow.sources):
-            terminal.advise("the flow is the one that the run has already")
-            return
-        against = obstacles(stored.run, flow)
-        if against:
-            _show_difference(old.text, flow.text, stored.flow_file)
-            raise FlowInvalid(
-                f"{run} cannot go on in the flow as it is now: {'; '.join(against)}",
-                hint="resume without --upgrade to go on with the flow that it began with",
-            )
-        said = record("run_upgraded", time.time(), run=run, version=flow.version, digest=flow.digest)
-        claim.upgrade(replace(stored.run, digest=flow.digest), [said], flow.sources.dumped())
-    except RetakeFlowError:
-        claim.release()
-        raise
+    flow = flows.opened(stored.flow_file, settings)
+    if _same(old, flow.sources):
+        terminal.advise("the flow is the one that the run has already")
+        return
+    against = obstacles(stored.run, flow)
+    if against:
+        _show_difference(old.text, flow.text, stored.flow_file)
+        raise FlowInvalid(
+            f"{run} cannot go on in the flow as it is now: {'; '.join(against)}",
+            hint="resume without --upgrade to go on with the flow that it began with",
+        )
+    said = record("run_upgraded", time.time(), run=run, version=flow.version, digest=flow.digest)
+    claim.upgrade(replace(stored.run, digest=flow.digest), [said], flow.sources.dumped())
 
 
 def _same(old: Sources, new: Sources) -> bool:

@@ -180,3 +180,33 @@ def test_runs_of_other_agents_are_left_alone(
     assert any("RETAKE_CREDENTIALS=/keys/owl.json" in line for line in left)
     assert store.load("wren-1").run.outcome == "completed"
     assert [(store.load(run).holder, store.load(run).epoch) for run in ("owl-1", "old-1")] == [(DEAD, 1)] * 2
+
+
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.RUNNING, Phase.WAITING])
+def test_a_run_that_was_let_go_without_an_end_is_taken_up(
+    command: Command, store: Runs, folder: Path, phase: Phase
+) -> None:
+    """Whoever let go of it could not go on; only one that has ended, or waits for a person, needs no process."""
+    begun(store, folder, "let-go-1", holder=None, phase=phase)
+    ended(store, "ended-1")
+    said = command("resume", "--all", "--json")
+    assert (said.code, resumed(said.records) <= {"let-go-1"}) == (0, True)
+    assert store.load("let-go-1").run.outcome == "completed"
+
+
+@pytest.mark.parametrize("raised", [StoreError("the disk is full"), KeyError("max"), RecursionError("too deep")])
+def test_a_run_that_failed_under_way_is_taken_up_the_next_time(
+    command: Command, store: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception
+) -> None:
+    """By an error of ours, or by one that nobody foresaw: it is let go at once, and does not count as driven."""
+    begun(store, folder, "odd-1")
+
+    async def failing(*_arguments: object) -> Run:
+        raise raised
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Session, "_drive", failing)
+        assert command("resume", "--all").code == 1
+    assert (store.load("odd-1").holder, store.load("odd-1").run.phase) == (None, Phase.RUNNING)
+    assert command("resume", "--all").code == 0
+    assert store.load("odd-1").run.outcome == "completed"
