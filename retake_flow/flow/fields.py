@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from retake_flow.flow.fit import fits, sound
 from retake_flow.flow.formats import FORMATS
+from retake_flow.flow.patterns import PatternError
 from retake_flow.flow.problems import did_you_mean
 from retake_flow.redact import Secret
 
@@ -127,17 +128,16 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
     said = flaw(schema)
     if said or fits(_plain(schema), value):
         return said
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
+    from retake_flow.flow import json_schema
 
-    # With a registry of its own the validator fetches nothing, wherever a `$ref` may point.
-    validator = Draft202012Validator(_plain(schema), registry=Registry())
     try:
-        worst = best_match(validator.iter_errors(value))
-    except (Unresolvable, RecursionError):
+        worst = json_schema.worst(value, _plain(schema))
+    except (json_schema.Unresolvable, RecursionError):
         return "has a schema with a `$ref` that leads nowhere"
+    except json_schema.TooMuch:
+        return "has a schema that takes too long to be held against it: make it simpler"
+    except PatternError as error:
+        return f"does not fit: {error}"
     return f"does not fit: {_worded(worst)}" if worst is not None else ""
 
 
@@ -183,14 +183,10 @@ def flaw(schema: Mapping[str, Any]) -> str:
     """Why a JSON Schema property is none, or nothing."""
     if sound(_plain(schema)):
         return ""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
+    from retake_flow.flow import json_schema
 
-    try:
-        Draft202012Validator.check_schema(_plain(schema))
-    except SchemaError as error:
-        return f"has a schema that is none: {error.message}"
-    return ""
+    said = json_schema.flaw(_plain(schema))
+    return f"has a schema that is none: {said}" if said else ""
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:

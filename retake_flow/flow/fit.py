@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from retake_flow.flow.patterns import PatternError, matches, require
+
 _Check = Callable[[Any], bool]
 
 #: What is said of a value and means nothing for whether it fits.
 _ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "examples", "default", "errorMessage"})
+#: How many keywords of an author's schema are held against data here.
+_MOST_STEPS = 50_000
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -23,28 +27,30 @@ class Unsure(Exception):
 
 
 def checker(schema: Mapping[str, Any]) -> _Check:
-    """What says whether data surely fits a schema; when not, jsonschema has the word."""
-    compiler = _Compiler(schema)
-    check = compiler.later(schema)
+    """What says whether data surely fits a schema of ours; when not, jsonschema has the word."""
+    return _surely(_Compiler(schema).later(schema))
+
+
+def _surely(check: _Check) -> _Check:
 
     def surely(data: Any) -> bool:
         try:
             return check(data)
-        except Unsure:
+        except (Unsure, RecursionError):
             return False
 
     return surely
 
 
 def fits(schema: Mapping[str, Any], data: Any) -> bool:
-    """Whether data surely fits a schema that is asked about once."""
-    return checker(schema)(data)
+    """Whether data surely fits a schema of an author's."""
+    return _surely(_Authors(schema).later(schema))(data)
 
 
 def sound(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema surely is one."""
+    """Whether a schema of an author's surely is one."""
     try:
-        _Compiler(schema, eager=True).compiled(schema)
+        _Authors(schema, eager=True).compiled(schema)
     except Unsure:
         return False
     return True
@@ -135,6 +141,32 @@ class _Compiler:
         return lambda data: then(data) if holds(data) else otherwise(data)
 
 
+class _Authors(_Compiler):
+    """The same for what an author has written: patterns in linear time, and not more work than a flow can need."""
+
+    def __init__(self, root: Mapping[str, Any], *, eager: bool = False) -> None:
+        super().__init__(root, eager=eager)
+        self._left = _MOST_STEPS
+
+    def compiled(self, schema: Any) -> _Check:
+        check = super().compiled(schema)
+
+        def counted(data: Any) -> bool:
+            self._left -= len(schema)
+            if self._left < 0:
+                raise Unsure
+            return check(data)
+
+        return counted
+
+    def _checks(self, schema: Mapping[str, Any]) -> Iterator[_Check]:
+        if "$schema" in schema:  # another draft has other keywords
+            raise Unsure
+        if "pattern" in schema:
+            yield _made(_linear, schema["pattern"])
+        yield from super()._checks({key: value for key, value in schema.items() if key != "pattern"})
+
+
 _NESTED: Mapping[str, Callable[[_Compiler, Any], _Check]] = {
     "$ref": _Compiler._referred,
     "properties": _Compiler._properties,
@@ -177,6 +209,18 @@ def _enum(value: Any) -> _Check:
 def _pattern(value: Any) -> _Check:
     found = re.compile(value).search
     return lambda data: not isinstance(data, str) or found(data) is not None
+
+
+def _linear(value: Any) -> _Check:
+    require(value)
+    return lambda data: not isinstance(data, str) or _found(value, data)
+
+
+def _found(pattern: str, text: str) -> bool:
+    try:
+        return matches(pattern, text)
+    except PatternError:
+        raise Unsure from None
 
 
 def _limit(

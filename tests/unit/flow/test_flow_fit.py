@@ -26,7 +26,7 @@ def _data(path: Path) -> Any:
 @pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.name)
 def test_what_ships_fits(path: Path) -> None:
     """For good flows the quick answer is enough."""
-    assert fit.fits(SCHEMA, _data(path))
+    assert fit.checker(SCHEMA)(_data(path))
 
 
 def _places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -62,7 +62,7 @@ def test_it_says_what_jsonschema_says(data: st.DataObject) -> None:
                 owner[data.draw(st.sampled_from(["do", "to", "final", "when", "x", "Y", "initial"]))] = data.draw(
                     _VALUES
                 )
-    assert fit.fits(SCHEMA, flow) == VALIDATOR.is_valid(flow)
+    assert fit.checker(SCHEMA)(flow) == VALIDATOR.is_valid(flow)
 
 
 _PIECES = st.fixed_dictionaries(
