@@ -17,6 +17,11 @@ need ffmpeg ffmpeg
 need scrot scrot
 need dot graphviz
 need curl curl
+# Some font for the letters on stream: fontconfig brings one along, unless its package was held back.
+if command -v fc-list >/dev/null 2>&1 && [ -z "$(fc-list : family)" ]; then
+    packages="$packages fonts-dejavu-core"
+fi
+[ "$purpose" != tests ] || need openssl openssl
 if command -v python3 >/dev/null 2>&1; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
 else
