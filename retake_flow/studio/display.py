@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import psutil
 
+from retake_flow import os_errors
 from retake_flow.errors import HostError, InputError, ProcessFailed
 from retake_flow.flow import formats
 from retake_flow.locks import Lock, remove_abandoned
@@ -207,7 +208,13 @@ def _claimed(number: int) -> Iterator[bool]:
     file = FOLDER / _claim(number)
     try:
         lock = Lock.on_new(file)
-    except OSError:
+    except (FileExistsError, BlockingIOError):
+        yield False
+        return
+    except OSError as error:
+        refused = os_errors.host_error(error, "no display can be opened")
+        if refused is not None:
+            raise refused from None
         yield False
         return
     with socket.socket(socket.AF_UNIX) as unheard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -37,7 +38,7 @@ async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
     Raises:
         MissingProgram: A program is not installed, or lacks a part.
         ResponderMissing: What is to answer chat is not there.
-        HostError: A place cannot be written, a display is open to other users, or there is no font.
+        HostError: A place cannot be written, a display is open to other users, or there is no terminal or font.
         SettingsError: The environment's proxy or certificates cannot be used.
     """
     require_programs(flow)
@@ -50,6 +51,8 @@ async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
         require_folder(display.FOLDER, "no display can be opened")
         display.require_sockets()
         require_working_folder()
+    if "studio.content" in used:
+        require_terminal()
     if "studio.encoder" in used:
         await _require_parts("rtmp" if local else "rtmps", settings.cache_folder / "preflight.json")
 
@@ -81,6 +84,22 @@ def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:
         match inputs:
             case {"responder": dict(said)}:
                 yield said
+
+
+def require_terminal() -> None:
+    """Make sure that there is a pseudo terminal for the content window.
+
+    Raises:
+        HostError: There is none.
+    """
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError as error:
+        raise os_errors.host_error(error, "no pseudo terminal can be opened") or HostError(
+            f"there is no pseudo terminal for the content window: {error.strerror}",
+            hint="run: mount -t devpts devpts /dev/pts",
+        ) from None
 
 
 def require_working_folder() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,27 @@ def test_without_a_home_what_keeps_something_says_what_to_set(tmp_path: Path, ar
 def test_without_a_home_what_keeps_nothing_works(tmp_path: Path, arguments: str) -> None:
     """Reading a flow needs no place of one's own."""
     assert as_nobody(tmp_path, *arguments.split()).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        ("mount -t tmpfs -o ro tmpfs /tmp", "no display can be opened: Read-only file system"),
+        ("mount -t tmpfs tmpfs /dev/pts", "no pseudo terminal"),
+    ],
+)
+def test_a_host_without_a_place_for_the_display_or_its_window(mount: str, words: str) -> None:
+    """It is found before a run begins, and the doctor finds it too."""
+    inside = ["unshare", "--mount", "sh", "-c", f'{mount} && cd / && exec "$@"', "sh"]
+    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mount namespaces here")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        environment = {**os.environ, "HOME": folder}
+        rehearsed = command("run", "go-live.yaml", "--rehearse", "--for", "1s")
+        for asked in (rehearsed, command("doctor", "--offline")):
+            done = subprocess.run(
+                [*inside, *asked], capture_output=True, text=True, check=False, env=environment, timeout=180
+            )
+            assert done.returncode == 6, done
+            assert words in done.stdout + done.stderr
+        assert not list(Path(folder).rglob("rehearsals/*"))

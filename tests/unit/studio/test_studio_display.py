@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 from retake_flow.errors import HostError, InputError
 from retake_flow.studio import display
+from retake_flow.studio.launcher import Launcher
 
 NOBODY = 2**31 - 1  # larger than any process id
 
@@ -142,3 +144,18 @@ def test_a_link_in_place_of_the_folder_of_sockets_is_refused(x_folder: Path, tmp
     (x_folder / ".X11-unix").symlink_to(tmp_path)
     with pytest.raises(HostError):
         display.require_sockets()
+
+
+def test_a_place_that_cannot_be_written_is_no_matter_of_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where X cannot have its locks no other number helps: that is told, and not that all are taken."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(display, "FOLDER", tmp_path / "file")
+
+    async def opened() -> None:
+        async with display.open_display(Launcher("run", {"PATH": ""}), tmp_path):
+            raise AssertionError("there is no place for it")
+
+    with pytest.raises(HostError, match="no display can be opened: Not a directory"):
+        asyncio.run(opened())
