@@ -141,7 +141,7 @@ async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> 
     audio = sound.input if sound.audible else SILENCE
     picture = encoder.grabbed(display.name, display.size)
     argv = (*encoder.command(picture, audio=audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)
-    spec = ProcessSpec(argv, environment=audio.environment, folder=file.parent)
+    spec = ProcessSpec(argv, environment={**display.environment, **audio.environment}, folder=file.parent)
     async with AsyncExitStack() as stack:
         if sound.audible and programs.found("paplay", starts.environment):
             player = ProcessSpec(("paplay", f"--device={SINK}"), environment=sound.environment, fed=True, grace=1.0)

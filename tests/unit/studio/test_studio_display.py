@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shlex
 import socket
 import stat
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -147,15 +149,18 @@ def test_a_link_in_place_of_the_folder_of_sockets_is_refused(x_folder: Path, tmp
 
 
 def test_a_place_that_cannot_be_written_is_no_matter_of_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    x_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where X cannot have its locks no other number helps: that is told, and not that all are taken."""
-    (tmp_path / "file").write_text("")
-    monkeypatch.setattr(display, "FOLDER", tmp_path / "file")
+    """Where nothing can be written no other number helps: that is told, and not that all are taken."""
+
+    def refused(file: Path) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system", str(file))
+
+    monkeypatch.setattr(display.Lock, "on_new", refused)
 
     async def opened() -> None:
-        async with display.open_display(Launcher("run", {"PATH": ""}), tmp_path):
+        async with display.open_display(Launcher("run", {"PATH": ""}), x_folder):
             raise AssertionError("there is no place for it")
 
-    with pytest.raises(HostError, match="no display can be opened: Not a directory"):
+    with pytest.raises(HostError, match="no display can be opened: Read-only file system"):
         asyncio.run(opened())
