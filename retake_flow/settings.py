@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from retake_flow.errors import SettingsError
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
 RETAKE = "https://retake.tv"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -12,6 +11,7 @@ from retake_flow.actions.family import Family
 from retake_flow.api.chat import ChatMessage, is_own
 from retake_flow.errors import NoSession, NotFound
 from retake_flow.ports.actions import Call, Completion
+from retake_flow.quick_dataclasses import dataclass
 
 _PAGE = 100
 _MOST_PAGES = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from retake_flow.actions.speech import Speech
 from retake_flow.api.chat import ChatMessage
 from retake_flow.ports.actions import Call, Noted
 from retake_flow.ports.responders import Batch, Message
+from retake_flow.quick_dataclasses import dataclass, field
 
 #: What a responder is asked about at once.
 MOST_ASKED = 100

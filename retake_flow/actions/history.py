@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from retake_flow.api.chat import ChatMessage
+from retake_flow.quick_dataclasses import dataclass
 
 #: How far two clocks may differ where nothing tells, in seconds; a late answer to history harms less than none.
 CLOCKS_DIFFER = 60.0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from retake_flow import private_file
 from retake_flow.api.protocol import STATUS_PACE
 from retake_flow.errors import CredentialsError
+from retake_flow.quick_dataclasses import dataclass
 
 #: A lag known to this many seconds is known well enough.
 PRECISE: Final = 0.2

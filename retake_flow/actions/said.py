@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from retake_flow.actions.digests import short
@@ -12,6 +11,7 @@ from retake_flow.actions.history import older
 from retake_flow.actions.ledger import Way
 from retake_flow.api.chat import ChatMessage
 from retake_flow.api.spelling import name_key, same_words
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 

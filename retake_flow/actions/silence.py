@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from retake_flow.actions.digests import Digests
 from retake_flow.flow import duration
+from retake_flow.quick_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from retake_flow.actions.digests import Digests
 from retake_flow.api.spelling import same_words
 from retake_flow.controls import stripped
+from retake_flow.quick_dataclasses import dataclass, field
 
 #: What a flow says of them by default.
 LIMITS = {"per_minute": 20, "length": 500, "replies": 5}

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -25,6 +24,7 @@ from retake_flow.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
 
 MAX_WORDS = 200

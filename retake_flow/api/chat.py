@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -20,6 +19,7 @@ from retake_flow.api.fields import JsonObject, identifier, member, number, text
 from retake_flow.api.spelling import same_name
 from retake_flow.controls import stripped
 from retake_flow.errors import UnexpectedAnswer
+from retake_flow.quick_dataclasses import dataclass
 
 _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
 #: What people can do beside writing.

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from retake_flow import private_file
 from retake_flow.api.models import Account, Registration, is_plain
 from retake_flow.api.origin import normalised
 from retake_flow.errors import CredentialsError
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 from retake_flow.settings import RETAKE
 

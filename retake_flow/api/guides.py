@@ -9,7 +9,6 @@ import difflib
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,6 +18,7 @@ from retake_flow import private_file
 from retake_flow.api.models import Skill
 from retake_flow.controls import stripped
 from retake_flow.errors import GuideUnkept
+from retake_flow.quick_dataclasses import dataclass
 
 #: So many versions are kept, the newest ones.
 MOST_KEPT: Final = 10

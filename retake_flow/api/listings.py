@@ -7,12 +7,12 @@ be bare or under a name, a field may be missing, null or called otherwise. What 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from retake_flow.api.fields import JsonObject, as_object, count, epoch, figure, identifier, line, member
 from retake_flow.api.users import NAMES
 from retake_flow.errors import UnexpectedAnswer
+from retake_flow.quick_dataclasses import dataclass
 
 _NAME, _KEY, _SENTENCE = 64, 128, 280  # characters that are kept of a name, of an id or address, and of a text
 #: Under which names a list may stand in an answer.

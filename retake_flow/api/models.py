@@ -7,12 +7,12 @@ retake.tv does not give is "".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
 from retake_flow.api.fields import as_object, count, identifier, member, required_flag, required_text, text
 from retake_flow.errors import UnexpectedAnswer
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
 MAX_TICKER = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from enum import Enum
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from retake_flow.api.models import Registration
 from retake_flow.errors import InputError, NoSession, NotPrepared, PlatformError, PostRefused, Rejected
 from retake_flow.flow import formats
 from retake_flow.outgoing import require_no_secret
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.settings import API_PATH
 
 STATUS_PACE = 3.0  # platform.md: stream/status every 3 s

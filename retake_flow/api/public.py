@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from retake_flow.api.chat import ChatMessage, read_comments
@@ -11,6 +10,7 @@ from retake_flow.api.fields import line, well_formed
 from retake_flow.api.listings import Session, Tipper, Token, TokenStats, Trade, User, listed, single
 from retake_flow.api.protocol import CHAT_PACE, Request
 from retake_flow.errors import InputError, NotFound, UnexpectedAnswer
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import API_PATH
 
 MOST = 100  # platform.md: the longest list that can be asked for

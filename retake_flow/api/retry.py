@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 from retake_flow.errors import PlatformError
+from retake_flow.quick_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

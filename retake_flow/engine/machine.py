@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from retake_flow.engine import effects, questions, resumption
@@ -16,6 +16,7 @@ from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.events import matches
 from retake_flow.flow.model import Activity, Ask, Flow, State
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note
 from retake_flow.run.gates import Answer, Gate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from retake_flow.engine.performance import known
@@ -12,6 +12,7 @@ from retake_flow.errors import StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.runs import Request
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run.run import Run, Work
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +14,7 @@ from retake_flow.flow.fit import fits, sound
 from retake_flow.flow.formats import FORMATS
 from retake_flow.flow.patterns import PatternError
 from retake_flow.flow.problems import did_you_mean
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
 from retake_flow.flow.problems import Position, Problem, Problems
 from retake_flow.flow.source import Path, Source, decode
 from retake_flow.flow.sources import Find, Sources, on_disk
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
 #: How many flows may run inside each other, and how many states they may have together.

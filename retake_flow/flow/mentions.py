@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from jinja2 import nodes
@@ -13,6 +13,7 @@ from retake_flow.flow.allowlist import chain
 from retake_flow.flow.effects import raised, told
 from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.model import Ask, Flow, State
+from retake_flow.quick_dataclasses import dataclass
 
 Chain = tuple[str, ...]
 

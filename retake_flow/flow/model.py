@@ -7,13 +7,13 @@ expression has to give them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.fields import Declared, required
 from retake_flow.flow.problems import Position
 from retake_flow.flow.sources import Sources
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 
 SEPARATOR = "/"

@@ -7,7 +7,6 @@ is one that a run can go.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from itertools import chain
 
@@ -17,6 +16,7 @@ from retake_flow.flow.effects import raised
 from retake_flow.flow.events import ERRORS, OUTSIDE, matches
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
+from retake_flow.quick_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from retake_flow.errors import FlowInvalid
+from retake_flow.quick_dataclasses import dataclass, field
 
 # Finding the nearest word is slow; a generated file with thousands of mistakes is still to be answered at once.
 _LONGEST_WORD = 60

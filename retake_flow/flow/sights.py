@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from retake_flow.flow.declarations import Declarations, Schema, fields, inside
@@ -12,6 +11,7 @@ from retake_flow.flow.mentions import Chain, mentions
 from retake_flow.flow.moves import Occurrence
 from retake_flow.flow.problems import Problem, did_you_mean
 from retake_flow.flow.walk import Walk
+from retake_flow.quick_dataclasses import dataclass, field
 
 #: How many paths are sought for one flow; a search goes through all its moves.
 _MOST_SEARCHED = 2_000

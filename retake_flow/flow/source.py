@@ -6,7 +6,6 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -15,6 +14,7 @@ from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEv
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from retake_flow.flow.problems import Position, Problem
+from retake_flow.quick_dataclasses import dataclass, field
 
 Path = tuple[str | int, ...]
 #: The key with which a file says which flow it changes.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from retake_flow.errors import StoreError
 from retake_flow.flow import library
+from retake_flow.quick_dataclasses import dataclass, field
 
 #: Finds a sub-flow: by the name that is written, and the file it is written in. Gives its file and content.
 Find = Callable[[str, str], tuple[str, bytes]]

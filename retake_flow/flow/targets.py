@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 
 from retake_flow.flow.tree import Node
+from retake_flow.quick_dataclasses import dataclass
 
 SEPARATOR = "/"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from retake_flow.flow.problems import Position
 from retake_flow.flow.source import Path, Source
+from retake_flow.quick_dataclasses import dataclass
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from operator import and_, or_
 from typing import Any
@@ -19,6 +18,7 @@ from retake_flow.flow.mentions import assured
 from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Flow, Route, State
 from retake_flow.flow.moves import Move, Moves, Occurrence
 from retake_flow.flow.news import News
+from retake_flow.quick_dataclasses import dataclass
 
 #: Takes what is evaluated, the path of the sub-flow whose names it uses, the facts by then, and what has just happened;
 #: None when that may be anything.

@@ -7,7 +7,6 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from retake_flow import network
 from retake_flow.errors import NoticeFailed, SettingsError
 from retake_flow.ports.notices import OPERATOR, Kind, Notice
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import MASK, Secret, bears_secret
 from retake_flow.settings import equip_libraries
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from retake_flow.ports.services import Service
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.events import Noted as Noted
 
 

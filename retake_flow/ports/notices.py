@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from retake_flow.quick_dataclasses import dataclass
 
 Kind = Literal["gate", "reminder", "escalation", "live", "told", "trouble", "recovered", "tip", "milestone", "warning",
                "shared", "ended"]  # fmt: skip

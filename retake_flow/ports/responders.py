@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from retake_flow.quick_dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from retake_flow.ports.journal import RunStore
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from retake_flow import private_file
 from retake_flow.errors import CredentialsError, ResponderFailed
+from retake_flow.quick_dataclasses import dataclass, field
 
 _HOUR: Final = 3600.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from retake_flow.errors import ResponderFailed, RetakeFlowError
 from retake_flow.flow.fields import mismatch
 from retake_flow.ports.responders import Answer, Batch, Message, OpenResponder, Responder
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import MASK, Secret, bears_secret
 from retake_flow.responders.forms import KINDS, RESPONDER
 from retake_flow.responders.ledger import Ledger

@@ -7,7 +7,7 @@ were written before it can still be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from math import isfinite
@@ -15,6 +15,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from retake_flow.errors import StoreError
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.run import PendingUndo
 
 if TYPE_CHECKING:  # it brings Jinja2 in, which who only reads runs does not need

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Run
 

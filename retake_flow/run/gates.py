@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from retake_flow.quick_dataclasses import dataclass, field
 
 #: The properties of one answer, as JSON Schema by name.
 Fields = Mapping[str, Mapping[str, Any]]

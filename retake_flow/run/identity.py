@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 from retake_flow.settings import is_loopback
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Gate
 from retake_flow.run.identity import Identity
 

@@ -13,13 +13,14 @@ import stat
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from retake_flow.errors import AccountInUse
 from retake_flow.locks import Lock, remove_abandoned
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import scrub
 from retake_flow.run.identity import Identity
 

@@ -11,7 +11,6 @@ import stat
 import struct
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from retake_flow import os_errors
 from retake_flow.errors import HostError, InputError, ProcessFailed
 from retake_flow.flow import formats
 from retake_flow.locks import Lock, remove_abandoned
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio import pulse
 from retake_flow.studio.authority import Authority, authority_in
 from retake_flow.studio.launcher import Launcher

@@ -6,12 +6,12 @@ import re
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from retake_flow.errors import InputError, StudioError
 from retake_flow.flow import formats
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 from retake_flow.studio import pulse
 from retake_flow.studio.display import Display, checked_size

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from retake_flow import os_errors
 from retake_flow.errors import HostError, MissingProgram
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio import programs
 
 

@@ -14,13 +14,13 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psutil
 
 from retake_flow import os_errors
 from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio import failures, programs, stragglers
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec

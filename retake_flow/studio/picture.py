@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from retake_flow.errors import ProcessFailed
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import checked_size
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from retake_flow.errors import MissingProgram
+from retake_flow.quick_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

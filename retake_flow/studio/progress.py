@@ -7,7 +7,8 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from retake_flow.quick_dataclasses import dataclass
 
 #: Over how many seconds the pace is measured; what ffmpeg itself calls pace is that since its start.
 PACE_SECONDS = 10.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from retake_flow.errors import ProcessFailed
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio import picture
 from retake_flow.studio.display import Display
 from retake_flow.studio.launcher import Launcher

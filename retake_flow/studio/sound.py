@@ -12,13 +12,13 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from retake_flow import os_errors
 from retake_flow.errors import NotReady, StudioError
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.studio import pulse
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process

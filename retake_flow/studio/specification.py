@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from retake_flow.errors import RetakeFlowError
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import Display
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process

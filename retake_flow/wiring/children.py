@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import psutil
 
+from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio import stragglers
 from retake_flow.studio.launcher import RUN_VARIABLE, sweep
 

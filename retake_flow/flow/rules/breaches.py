@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow
@@ -14,6 +13,7 @@ from retake_flow.flow.rules.facts import Fact, Facts, Words
 from retake_flow.flow.rules.model import RUN, Rule, RuleSet, Term
 from retake_flow.flow.rules.terms import Reader
 from retake_flow.flow.rules.ways import Node, Way, Ways
+from retake_flow.quick_dataclasses import dataclass
 
 #: How often a path may turn out to pretend something of what was entered before, until it is believed.
 _DOUBTS = 12

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from retake_flow.flow.problems import Position
 from retake_flow.flow.rules import guards
 from retake_flow.flow.rules.guards import Literal
 from retake_flow.flow.rules.model import RUN, Rule
+from retake_flow.quick_dataclasses import dataclass
 
 #: How an action ended of which nothing is known, and how a service ends with its state.
 SOMEHOW, STOPPED = "?", "stopped"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path as File
 from typing import Any
@@ -22,6 +22,7 @@ from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
 from retake_flow.flow.rules.terms import is_called
 from retake_flow.flow.source import Path, Source, decode, parse
 from retake_flow.flow.sources import Use
+from retake_flow.quick_dataclasses import dataclass
 
 _TOP = ("rules", "version", "guide", "description", "every_path")
 _KEYS = tuple(dict.fromkeys(key for needed, may in FORMS.values() for key in (*needed, *may)))
