@@ -344,6 +344,20 @@ def file_holds(rehearsal: Rehearsal, name: str, docstring: str) -> None:
     (rehearsal.folder / name).write_text(docstring + "\n", encoding="utf-8")
 
 
+@given("a machine on which nothing is installed")
+def bare_machine(called: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program can be found."""
+    monkeypatch.setenv("PATH", "/nowhere")
+
+
+@given(parsers.re(r"(?P<variable>[A-Z_]+) is set to (?P<value>\S+)"))
+def setting(called: Called, variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the environment, and no other that says the same."""
+    for name in ("https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+
+
 @when(parsers.parse('"{line}" is called'))
 def call(called: Called, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """As `retake-flow` followed by these words."""

@@ -1,0 +1,36 @@
+Feature: A machine is tried before it streams
+  The doctor does in small what a stream does, says what is missing and what to do about it, and leaves nothing behind.
+
+  Scenario: Nothing is installed
+    Given a machine on which nothing is installed
+    When "doctor --offline" is called
+    Then it exits with 6 and says "MISSING  Xvfb            the virtual display: not installed"
+    And it says in this order
+      """
+      MISSING  display         Xvfb is not installed
+      skipped  letters         not tried
+      ok       state
+      Install what is missing:
+      apt install xvfb openbox xterm ffmpeg scrot
+      """
+
+  Scenario Outline: A place that cannot be used is named with what to do
+    Given <variable> is set to <place>
+    When "doctor --offline" is called
+    Then it exits with 6 and says "<words>"
+
+    Examples:
+      | variable           | place         | words                                                       |
+      | RETAKE_FLOW_STATE  | /dev/null/owl | the folder /dev/null/owl cannot be made: Not a directory    |
+      | RETAKE_FLOW_STORE  | /dev/null/owl | the folder /dev/null cannot be made: File exists            |
+      | RETAKE_FLOW_NOTIFY | owl://nest    | address 1 for notices (owl://•••) is not one that apprise knows |
+
+  Scenario Outline: What a run cannot use is refused before it begins
+    Given <variable> is set to <value>
+    When "run heartbeat.yaml" is called
+    Then it exits with 2 and says "<words>"
+
+    Examples:
+      | variable      | value                  | words                                                |
+      | HTTPS_PROXY   | socks5://127.0.0.1:1080 | HTTPS_PROXY names a SOCKS proxy                     |
+      | SSL_CERT_FILE | /nowhere/ca.pem        | SSL_CERT_FILE is '/nowhere/ca.pem', which cannot be read |
