@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from retake_flow.errors import NotFound, UsageError
-from retake_flow.rehearsal import report
+from retake_flow.rehearsal import json_bodies, report
 from retake_flow.rehearsal.agents import Agent
 from retake_flow.rehearsal.crowd import read_part
 from retake_flow.rehearsal.faults import read_fault
@@ -127,7 +126,6 @@ def _started(agent: Agent) -> float:
 
 async def _json(request: Request) -> object:
     try:
-        value: object = json.loads(await request.body())
-    except ValueError:
-        raise UsageError("the body is not JSON") from None
-    return value
+        return json_bodies.parse(await request.body())
+    except ValueError as error:
+        raise UsageError(f"the body is not JSON: {error}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from retake_flow.errors import Rejected, Unauthorized
+from retake_flow.rehearsal import json_bodies
 from retake_flow.rehearsal.agents import Agent
 from retake_flow.rehearsal.chat import as_answer, slug
 from retake_flow.rehearsal.platform import Platform
@@ -172,9 +172,9 @@ async def body(request: Request) -> dict[str, Any]:
     """
     content = await request.body()
     try:
-        value = json.loads(content) if content.strip() else {}
-    except ValueError:
-        raise Rejected("Invalid JSON") from None
+        value = json_bodies.parse(content) if content.strip() else {}
+    except ValueError as error:
+        raise Rejected(f"Invalid JSON: {error}") from None
     if not isinstance(value, dict):
         raise Rejected("The body must be a JSON object")
     return value

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal.fields import Fields
+from retake_flow.rehearsal.pages import PAGE_KINDS, PAGES, PageKind
 from retake_flow.rehearsal.socket_faults import SocketFault, SocketTrouble
 from retake_flow.rehearsal.stream_faults import StreamFault
 from retake_flow.settings import API_PATH
@@ -19,8 +20,10 @@ class Fault:
 
     Attributes:
         call: Which calls fail: method and path as in `POST /agent/rtmp`; `*` and `?` match anything.
+        page: Somebody on the way answers in the platform's place, such as a CDN or a login page.
         status: The status to answer with.
-        body: The body to answer with: a text, or anything else as JSON.
+        body: The body to answer with: a text, or anything else as JSON; by default what the API says with such
+            a status.
         headers: Headers of the answer.
         delay: Seconds to wait before the answer.
         drop: Close the connection without an answer.
@@ -32,6 +35,7 @@ class Fault:
     """
 
     call: str
+    page: PageKind | None = None
     status: int | None = None
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -45,12 +49,28 @@ class Fault:
     @property
     def replaces_answer(self) -> bool:
         """Whether the client gets this fault's answer and not the platform's."""
-        return bool(self.status or self.redirect or self.headers or self.body is not None)
+        return bool(self.page or self.status or self.redirect or self.headers or self.body is not None)
 
     @property
     def answer_status(self) -> int:
         """The status of this fault's own answer."""
-        return self.status or (302 if self.redirect else 200)
+        usual = PAGES[self.page].status if self.page else 302 if self.redirect else 200
+        return self.status or usual
+
+    @property
+    def answer_headers(self) -> dict[str, str]:
+        """The headers of this fault's own answer, their names in lower case."""
+        usual = PAGES[self.page].headers if self.page else {"location": self.redirect} if self.redirect else {}
+        return {**usual, **{name.lower(): value for name, value in self.headers.items()}}
+
+    @property
+    def answer_body(self) -> object:
+        """The body of this fault's own answer: a text, or anything else as JSON."""
+        if self.body is not None:
+            return self.body
+        if self.page:
+            return PAGES[self.page].body
+        return {"error": "it was told to fail"} if self.answer_status >= 400 else ""
 
     @classmethod
     def read(cls, fields: Fields) -> Fault:
@@ -61,6 +81,7 @@ class Fault:
         """
         fault = cls(
             call=_call(fields.text("call"), fields.where),
+            page=fields.choice("page", PAGE_KINDS, PAGE_KINDS[0]) if fields.anything("page") is not None else None,
             status=_status(fields) if fields.anything("status") is not None else None,
             body=fields.anything("body"),
             headers=fields.texts("headers"),
@@ -73,10 +94,10 @@ class Fault:
         )
         fields.end()
         if fault.drop and fault.replaces_answer:
-            raise UsageError(f"{fields.where}: a dropped connection has no status, body, headers or redirect")
+            raise UsageError(f"{fields.where}: a dropped connection has no status, body, headers, page or redirect")
         if not (fault.drop or fault.delay or fault.replaces_answer):
             raise UsageError(
-                f"{fields.where}: the fault does nothing", hint="set status, body, delay, drop or redirect"
+                f"{fields.where}: the fault does nothing", hint="set page, status, body, delay, drop or redirect"
             )
         return fault
 

@@ -35,8 +35,11 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"].startswith(CONTROL_PATH):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["path"].startswith(CONTROL_PATH):
+            await self._control(scope, receive, send)
             return
         call = Call(self._platform.now(), scope["method"], scrub(scope["path"]), self._agent(scope))
         self._platform.calls.add(call)
@@ -47,7 +50,11 @@ class Gateway:
                 message = self._dated(message)
             await send(message)
 
-        body = await _whole_body(receive)
+        try:
+            body = await _whole_body(receive)
+        except _TooLarge:
+            await _refuse(answer, 413, f"The body is larger than {LARGEST_BODY >> 20} MiB")
+            return
         if body is None or await _goes_away(receive, self._platform.options.latency):
             return
         fault = self._platform.faults.take(scope["method"], scope["path"])
@@ -56,6 +63,16 @@ class Gateway:
         else:
             call.fault = True
             await self._misbehave(fault, scope, body, receive, answer)
+
+    async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one of the rehearsal's own calls, which is in no log and meets no fault."""
+        try:
+            body = await _whole_body(receive)
+        except _TooLarge:
+            await _refuse(send, 413, f"The body is larger than {LARGEST_BODY >> 20} MiB")
+            return
+        if body is not None:
+            await self._app(scope, _replayed(body, receive), send)
 
     async def _misbehave(self, fault: Fault, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         kept: list[Message] = []
@@ -91,17 +108,25 @@ class Gateway:
         return "" if agent is None else agent.name
 
 
+async def _refuse(send: Send, status: int, words: str) -> None:
+    content = json.dumps({"error": words}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
 def _own_answer(fault: Fault) -> list[Message]:
-    if fault.body is None or isinstance(fault.body, str):
-        text = fault.body or ""
-        kind = "text/html" if text.lstrip().startswith("<") else "text/plain"
+    body = fault.answer_body
+    if isinstance(body, str):
+        text, kind = body, "text/html" if body.lstrip().startswith("<") else "text/plain"
     else:
-        text, kind = json.dumps(fault.body), "application/json"
+        text, kind = json.dumps(body), "application/json"
     content = text.encode()
-    headers = {"content-type": f"{kind}; charset=utf-8", "content-length": str(len(content))}
-    if fault.redirect:
-        headers["location"] = fault.redirect
-    headers |= {name.lower(): value for name, value in fault.headers.items()}
+    headers = {"content-type": f"{kind}; charset=utf-8", "content-length": str(len(content)), **fault.answer_headers}
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     return [
         {"type": "http.response.start", "status": fault.answer_status, "headers": encoded},
@@ -109,8 +134,16 @@ def _own_answer(fault: Fault) -> list[Message]:
     ]
 
 
+class _TooLarge(Exception):
+    """A body is larger than any call needs."""
+
+
 async def _whole_body(receive: Receive) -> bytes | None:
-    """The body of the request; None when the client went away or sends without end."""
+    """The body of the request; None when the client went away.
+
+    Raises:
+        _TooLarge: It is.
+    """
     body = bytearray()
     while True:
         message = await receive()
@@ -118,7 +151,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
             return None
         body += message.get("body", b"")
         if len(body) > LARGEST_BODY:
-            return None
+            raise _TooLarge
         if not message.get("more_body", False):
             return bytes(body)
 

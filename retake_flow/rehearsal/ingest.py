@@ -18,6 +18,9 @@ from retake_flow.rehearsal.streams import Publication
 # Seconds in which a client has to come to the point; a port scan never does.
 PATIENCE = 10.0
 
+#: The one that there is; an address with another path leads nowhere.
+APPLICATION = "app"
+
 _BUFFER = 1 << 20
 
 
@@ -57,7 +60,7 @@ class Ingest:
     @property
     def address(self) -> str:
         """Where to push to, without the key."""
-        return f"rtmp://127.0.0.1:{self._port}/app"
+        return f"rtmp://127.0.0.1:{self._port}/{APPLICATION}"
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         push = asyncio.create_task(_Push(self._platform, self._recordings, reader, writer).run())
@@ -97,19 +100,30 @@ class _Push:
             self._writer.transport.abort()
 
     async def _negotiate(self) -> Publication | None:
-        """Answer commands until the client publishes; None when its key is refused."""
+        """Answer commands until the client publishes; None when its application or its key is refused."""
+        connected = False
         while True:
             message = await self._messages.read()
             if message.kind != rtmp.COMMAND:
                 continue
             command = rtmp.command(message)
             if isinstance(command, NCConnect):
+                connected = rtmp.application(command) == APPLICATION
+                if not connected:
+                    await self._reject(command)
+                    return None
                 self._writer.write(rtmp.welcome(command))
             elif isinstance(command, NCCreateStream):
                 self._writer.write(rtmp.created(command))
             elif isinstance(command, NSPublish):
-                return await self._publish(command)
+                return await self._publish(command) if connected else None
             await self._writer.drain()
+
+    async def _reject(self, command: NCConnect) -> None:
+        self._platform.refused_pushes += 1
+        reason = f"there is no application {rtmp.application(command)[:50]!r} here"
+        self._writer.write(rtmp.rejected(command, reason))
+        await self._writer.drain()
 
     async def _publish(self, command: NSPublish) -> Publication | None:
         key = str(command.publishing_name).partition("?")[0]

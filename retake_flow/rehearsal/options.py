@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from random import Random
@@ -11,6 +10,7 @@ from typing import Any, Literal, get_args
 from retake_flow.errors import UsageError
 from retake_flow.flow import formats
 from retake_flow.redact import Secret
+from retake_flow.rehearsal import json_bodies
 from retake_flow.rehearsal.crowd import Part, part_as_json, read_part
 from retake_flow.rehearsal.faults import AnyFault, read_fault
 from retake_flow.rehearsal.fields import Fields
@@ -21,6 +21,7 @@ ChatShape = Literal["documented", "observed", "wrapped", "mixed"]
 ChatNames = Literal["registered", "slug"]
 Realtime = Literal[True, False, "silent"]
 SearchShape = Literal["users", "list"]
+SessionShape = Literal["sessions", "list"]
 Moment = Literal["start", "live"]
 # Seconds. What the real platform's lag is, nobody could establish; the guide allows for thirty.
 LAG = 0.3
@@ -28,6 +29,7 @@ LAG = 0.3
 CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
 CHAT_NAMES: tuple[ChatNames, ...] = get_args(ChatNames)
 SEARCH_SHAPES: tuple[SearchShape, ...] = get_args(SearchShape)
+SESSION_SHAPES: tuple[SessionShape, ...] = get_args(SessionShape)
 REALTIME: tuple[Realtime, ...] = get_args(Realtime)
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
@@ -148,6 +150,7 @@ class Options:
     agents: tuple[PreparedAgent, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     search_shape: SearchShape = "users"
+    session_shape: SessionShape = "sessions"
     history: tuple[Cue, ...] = ()
     viewers: tuple[Part, ...] = DEFAULT_SCRIPT
     faults: tuple[AnyFault, ...] = ()
@@ -166,7 +169,7 @@ class Options:
             UsageError: The text is not JSON, or a field is not what it should be.
         """
         try:
-            value = json.loads(text)
+            value = json_bodies.parse(text)
         except ValueError as error:
             raise UsageError(f"the rehearsal's options are not JSON: {error}") from None
         return cls.from_mapping(value)
@@ -199,6 +202,7 @@ class Options:
             agents=tuple(PreparedAgent.read(item) for item in fields.objects("agents")),
             neighbours=tuple(Neighbour.read(item) for item in fields.objects("neighbours")),
             search_shape=fields.choice("search_shape", SEARCH_SHAPES, "users"),
+            session_shape=fields.choice("session_shape", SESSION_SHAPES, "sessions"),
             history=tuple(Cue.read(item) for item in fields.objects("history")),
             viewers=_viewers(fields),
             faults=tuple(read_fault(item) for item in fields.objects("faults")),

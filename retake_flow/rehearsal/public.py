@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from retake_flow.errors import NotFound
@@ -14,6 +15,7 @@ from retake_flow.rehearsal.platform import Platform
 from retake_flow.settings import API_PATH
 
 _NEWEST = 20
+_SHOWN = 50  # messages of chat on a page
 
 
 class PublicEndpoints:
@@ -37,6 +39,7 @@ class PublicEndpoints:
             Route(f"{API_PATH}/users/metadata/{{user_id}}", self._metadata),
             Route(f"{API_PATH}/users/search/{{query}}", self._search),
             Route(f"{API_PATH}/users/streamer/{{name_or_id}}", self._streamer),
+            Route("/{agent_name}", self._page),
         ]
 
     async def _skill_json(self, request: Request) -> Response:
@@ -55,6 +58,23 @@ class PublicEndpoints:
         if not agent.image:
             raise NotFound("No thumbnail")
         return Response(agent.image, media_type=agent.thumbnails[-1].media_type)
+
+    async def _page(self, request: Request) -> Response:
+        """What a viewer's browser shows of a stream, as far as a rehearsal has it."""
+        agent = self._platform.agents.named(request.path_params["agent_name"])
+        if agent is None:
+            raise NotFound("Nobody has this name")
+        live = self._is_live(agent)
+        state = f"live, {len(agent.audience)} watching" if live else "not live"
+        picture = f'<p><img src="/thumbnails/{agent.user_id}" alt="The newest thumbnail" width="640"></p>'
+        chat = "".join(
+            f"<li>{escape(each.author.name)}: {escape(each.text)}</li>" for each in agent.chat.comments[-_SHOWN:]
+        )
+        name = escape(agent.name)
+        return HTMLResponse(
+            f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name} on a rehearsed retake.tv</title>'
+            f"</head><body><h1>{name}</h1><p>{state}</p>{picture if agent.image else ''}<ul>{chat}</ul></body></html>"
+        )
 
     async def _live(self, request: Request) -> Response:
         early = self._platform.options.live_users == "start"

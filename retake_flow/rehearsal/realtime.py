@@ -110,6 +110,7 @@ class Realtime:
             )
         self._members[room].add(sid)
         await self._server.enter_room(sid, room)
+        await self._server.emit("joinedRoom", {"roomId": room}, to=sid)
 
     async def _leave(self, sid: str, data: object = None) -> None:
         room = _room(data)

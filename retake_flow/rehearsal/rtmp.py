@@ -185,6 +185,23 @@ def welcome(connect: Any) -> bytes:
     )
 
 
+def rejected(connect: Any, reason: str) -> bytes:
+    """The answer to `connect` that makes the client give up."""
+    data = BitStream()
+    status = {"level": "error", "code": "NetConnection.Connect.Rejected", "description": reason}
+    for value in ("_error", connect.transaction_id, None, status):
+        AMF0Serializer.create_object(data, value)
+    answer = connect.create_response()
+    answer.payload, answer.msg_length = data.bytes, len(data.bytes)
+    return _encoded([answer])
+
+
+def application(connect: Any) -> str:
+    """The application that a client wants to connect to: the path of its address, without the key."""
+    wanted = connect.command_object.get("app") if isinstance(connect.command_object, dict) else None
+    return str(wanted or "").partition("?")[0].strip("/")
+
+
 def created(create_stream: Any) -> bytes:
     """The answer to `createStream`."""
     return _encoded([create_stream.create_response()])

@@ -36,7 +36,7 @@ def at_start(agent: Agent, now: float) -> list[Breach]:
     key = agent.newest_key
     if key is None:
         found.append(_breach(agent, now, "key-before-start", "stream/start before a stream key was asked for"))
-    elif key.pushes or any(session.key is key for session in agent.sessions):
+    elif key.pushes:
         found.append(_breach(agent, now, "fresh-key", f"stream/start on key {key.number}, which is not fresh"))
     return found
 

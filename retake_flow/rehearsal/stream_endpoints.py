@@ -45,7 +45,7 @@ class StreamEndpoints:
 
     async def _active(self, request: Request) -> Response:
         active = [(agent, agent.session) for agent in self._asked_for(request)]
-        return JSONResponse({"sessions": [_session(request, agent, at) for agent, at in active if at is not None]})
+        return self._sessions([_session(request, agent, at) for agent, at in active if at is not None])
 
     async def _recorded(self, request: Request) -> Response:
         ended = [
@@ -55,7 +55,7 @@ class StreamEndpoints:
             if session.ended_at is not None and session.live_at is not None
         ]
         ended.sort(key=lambda each: each[1].started_at, reverse=True)
-        return JSONResponse({"sessions": [_session(request, agent, session) for agent, session in ended]})
+        return self._sessions([_session(request, agent, session) for agent, session in ended])
 
     async def _scheduled(self, request: Request) -> Response:
         now = self._platform.now()
@@ -72,7 +72,11 @@ class StreamEndpoints:
             for number, (title, at) in enumerate(agent.scheduled)
             if at > now
         ]
-        return JSONResponse({"sessions": announced})
+        return self._sessions(announced)
+
+    def _sessions(self, told: list[dict[str, Any]]) -> Response:
+        """Sessions in the shape that the options want: both are known of the platform."""
+        return JSONResponse(told if self._platform.options.session_shape == "list" else {"sessions": told})
 
     async def _chat(self, request: Request) -> Response:
         chat = self._streamer(request).chat

@@ -10,6 +10,7 @@ from retake_flow.flow import formats
 from retake_flow.rehearsal.agents import Agent
 from retake_flow.rehearsal.identities import Identities
 
+_LIKE_A_TWEET = re.compile(r"\b(?:x|twitter)\.com/", re.IGNORECASE)
 _NUMBER = re.compile(r"/status/([0-9]+)", re.IGNORECASE)
 
 
@@ -63,18 +64,22 @@ class Verification:
 
 
 def is_placeholder(url: str) -> bool:
-    """Whether an address is no tweet's, or is copied from an example."""
+    """Whether an address is written like a tweet's and is none's; any other word is wrong, and pretends nothing."""
+    return _LIKE_A_TWEET.search(url) is not None and not _is_tweet(url)
+
+
+def _is_tweet(url: str) -> bool:
     try:
         formats.post(url)
     except ValueError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _number(url: str) -> str:
     # A tweet is known by its number; the name before it is decoration.
     found = _NUMBER.search(url)
-    if found is None or is_placeholder(url):
+    if found is None or not _is_tweet(url):
         raise Rejected("Invalid tweet URL")
     return found[1]
 

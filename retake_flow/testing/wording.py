@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.pages import PAGE_KINDS
 
 ELSEWHERE: Final = "https://elsewhere.example/api/v1"
 
@@ -17,8 +18,11 @@ _WORDS: Final[Mapping[str, Callable[..., Mapping[str, Any]]]] = {
         "status": int(status),
         "headers": {"Retry-After": wait},
     },
+    rf"an? ({'|'.join(PAGE_KINDS)}) page": lambda page: {"page": page},
+    r"an? (empty|truncated) answer": lambda page: {"page": page},
     r"a forgotten message": lambda: {"status": 400, "body": {"error": "No verification message found"}},
     r"an HTML page": lambda: {"body": _HTML},
+    r"an HTML page of status (\d+)": lambda status: {"status": int(status), "body": _HTML},
     r"a delay of (\d+) s": lambda seconds: {"delay": float(seconds)},
     r"a dropped connection": lambda: {"drop": True},
     r"a dropped connection after its work was done": lambda: {"drop": True, "effect": True},

@@ -129,6 +129,26 @@ def test_a_recording_goes_on_past_24_bits_of_time(tmp_path):
     assert all(0 < later - earlier < 0.1 for earlier, later in pairwise(times))
 
 
+@pytest.mark.parametrize("application", ["live", "app/other", "apps"])
+def test_there_is_one_application(tmp_path, application):
+    """An address with another path leads nowhere, though the key is good: a wrong address is noticed in a rehearsal."""
+
+    async def scene(server):
+        _, key = begin(server)
+        server.rtmp_address = server.rtmp_address.replace("/app", f"/{application}")
+        async with ffmpeg(server, key, "-t", "3") as process:
+            async with asyncio.timeout(30):
+                _, said = await process.communicate()
+            return process.returncode, said, server.report()
+
+    code, said, report = run(tmp_path, scene)
+    assert code != 0
+    assert said
+    assert report["recordings"] == []
+    assert report["keys"]["used"] == 0
+    assert report["keys"]["refused_pushes"] == 1
+
+
 @pytest.mark.parametrize("which", ["made up", "old"])
 def test_a_push_with_a_wrong_key_fails_at_once(tmp_path, which):
     """Ffmpeg ends with an error within a moment when its key is unknown or not the newest, and nothing is recorded."""

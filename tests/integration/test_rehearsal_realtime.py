@@ -33,6 +33,7 @@ class Client:
 
     def __init__(self, session, transport):
         self.heard = asyncio.Queue()
+        self.joined = []
         self.gone = asyncio.Event()
         self.transport = transport
         self.sio = socketio.AsyncClient(reconnection=False, http_session=session)
@@ -40,7 +41,10 @@ class Client:
         self.sio.on("disconnect", self._gone)
 
     async def _hear(self, event, data):
-        self.heard.put_nowait((event, data))
+        if event == "joinedRoom":
+            self.joined.append(data)
+        else:
+            self.heard.put_nowait((event, data))
 
     async def _gone(self, reason):
         self.gone.set()
@@ -81,6 +85,25 @@ async def client_of(transport="websocket"):
 def act(server, **cue):
     """Have mira do something in the owl's stream."""
     server.platform.perform(server.platform.agents.with_id("user_owl"), Cue(0.0, "mira", **cue))
+
+
+@TRANSPORTS
+def test_whoever_joins_a_room_is_told_so(tmp_path, transport):
+    """Once it hears what is said there, and nobody else is; a room that is none is not joined."""
+
+    async def scene(server, client):
+        async with client_of() as other:
+            await client.join(server, "user_owl", "trades_TOKEN")
+            await other.join(server, "user_owl")
+            for nonsense in ({}, {"roomId": 5}, {"roomId": ""}, "user_owl", None):
+                await client.sio.emit("joinRoom", nonsense)
+            await client.sio.emit("joinRoom", {"roomId": "last"})
+            await eventually(lambda: len(client.joined) > 2 and other.joined)
+            return client.joined, other.joined
+
+    joined, others = run(tmp_path, scene, transport)
+    assert joined == [{"roomId": room} for room in ("user_owl", "trades_TOKEN", "last")]
+    assert others == [{"roomId": "user_owl"}]
 
 
 @TRANSPORTS

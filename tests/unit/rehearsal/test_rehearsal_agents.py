@@ -115,7 +115,15 @@ def test_a_tweet_is_known_by_its_number(make, url):
     assert owl.verified
 
 
-@pytest.mark.parametrize("url", ["https://x.com/username/status/123...", "https://x.com/ada/status/1234567890", "TODO"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://x.com/username/status/123...",
+        "https://x.com/ada/status/1234567890",
+        "twitter.com/ada/status/",
+        "see https://X.com/<your handle>/status/<id>",
+    ],
+)
 def test_a_placeholder_is_noticed(platform, url):
     """A verify call with an example's address is a broken rule, whatever its answer."""
     owl = platform.agents.with_id("user_owl")
@@ -123,3 +131,13 @@ def test_a_placeholder_is_noticed(platform, url):
     with pytest.raises(Rejected):
         platform.verify(owl, url)
     assert [breach.rule for breach in platform.breaches] == ["no-placeholder"]
+
+
+@pytest.mark.parametrize("word", ["TODO", "later", "https://example.com/status/5000", "x", "xx.com/status/5000"])
+def test_a_plain_word_is_refused_and_breaks_no_rule(platform, word):
+    """It pretends to be nobody's post."""
+    owl = platform.agents.with_id("user_owl")
+    platform.verification.prepare(owl)
+    with pytest.raises(Rejected, match="Invalid tweet URL"):
+        platform.verify(owl, word)
+    assert platform.breaches == []

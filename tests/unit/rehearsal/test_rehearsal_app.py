@@ -9,6 +9,7 @@ import pytest
 from retake_flow.rehearsal.app import create_app
 from retake_flow.rehearsal.crowd import Crowd
 from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.gateway import LARGEST_BODY
 from retake_flow.rehearsal.neighbours import Neighbour
 from retake_flow.rehearsal.script import Cue
 from retake_flow.rehearsal.socket_faults import SocketFault
@@ -53,7 +54,8 @@ def calls(platform, *requests, **options):
             for request in requests:
                 call, arguments = request if isinstance(request, tuple) else (request, {})
                 method, path = call.split(" ")
-                base = "" if path.startswith(("/skill", "/_rehearsal", "/thumbnails", "/api")) else "/api/v1"
+                apart = ("/skill", "/_rehearsal", "/thumbnails", "/api", "/Night", "/nobody")
+                base = "" if path.startswith(apart) else "/api/v1"
                 answers.append(await client.request(method, base + path, **arguments))
         return answers
 
@@ -462,3 +464,119 @@ def test_the_report_tells_the_story_without_secrets(make, clock):
     assert report["recordings"][0]["frames"] == 30
     assert report["broken_rules"] == []
     assert report["calls"] == 8
+
+
+# --- what is sent to it without sense -----------------------------------------------------------------------
+
+SEND = "POST /agent/stream/chat/send"
+
+
+def said(platform, text):
+    """A message as JSON with escapes, which may be halves of characters."""
+    body = json.dumps({"message": text, "destination_user_id": "user_owl"}).encode()
+    return (SEND, {"content": body})
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("\ud83e", "\ufffd"),
+        ("an owl: \ud83e\udd89 and half of one: \udd89!", "an owl: 🦉 and half of one: \ufffd!"),
+        ("\udfff\ud800", "\ufffd\ufffd"),
+        ("🦉", "🦉"),
+    ],
+)
+@pytest.mark.parametrize("shape", ["observed", "documented", "mixed"])
+def test_half_a_character_breaks_nothing(make, text, kept, shape):
+    """Neither the chat nor the report nor anything that is told in rooms."""
+    platform = make(chat_shape=shape)
+    heard = []
+    platform.subscribe("user_owl", lambda event, data: heard.append(json.dumps(data, ensure_ascii=False).encode()))
+    platform.start(platform.agents.with_id("user_owl"))
+    sent, read, report = calls(
+        platform, said(platform, text), "GET /agent/stream/comments?userDbId=user_owl", "GET /_rehearsal/report"
+    )
+    assert (sent.status_code, read.status_code, report.status_code) == (200, 200, 200)
+    assert kept in read.text
+    assert kept in [comment["text"] for comment in report.json()["agents"][0]["chat"]]
+    assert heard
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ("POST /agent/register", {"content": json.dumps({**REGISTRATION, "agent_description": "\ud83e"}).encode()}),
+        ("POST /_rehearsal/comments", {"content": b'{"name": "mira\\ud83e", "text": "\\udd89"}'}),
+        ("GET /agent/stream/comments?userDbId=%ED%A0%BE", {}),
+        ("GET /users/search/%ED%A0%BE", {}),
+    ],
+)
+def test_half_a_character_is_nowhere_a_failure_of_the_platform(make, request_):
+    """Wherever it comes in."""
+    platform = make()
+    answer, report = calls(platform, request_, "GET /_rehearsal/report")
+    assert answer.status_code < 500
+    assert report.status_code == 200
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (DEEP, "nested too deeply"),
+        (b'{"message": ' + b'{"a":' * 50_000 + b"1" + b"}" * 50_001, "nested too deeply"),
+        (b'{"message": 1e400}', "too large"),
+        (b'{"message": NaN}', "NaN is no JSON"),
+        (b'{"message": ' + b"9" * 5_000 + b"}", "Invalid JSON"),
+        (b'{"message": "hi"', "Invalid JSON"),
+        (b"\xff\xfe\x00", "Invalid JSON"),
+    ],
+    ids=["deep", "deep object", "endless", "NaN", "long number", "half", "no UTF-8"],
+)
+@pytest.mark.parametrize("call_", [SEND, "POST /agent/register", "POST /agent/rtmp"])
+def test_a_body_that_is_no_json_is_refused_in_words(make, body, words, call_):
+    """With status 400, as the platform does, and not as a failure of its own."""
+    answer = call(make(), (call_, {"content": body}))
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["faults", "comments", "tweets", "viewers", "options"])
+def test_the_directors_calls_refuse_in_words_too(make, path):
+    """Whoever writes a script for a rehearsal is told what is wrong with it."""
+    for body in (DEEP, b"{", b'{"at": 1e999}'):
+        answer = call(make(), (f"POST /_rehearsal/{path}", {"content": body}))
+        assert answer.status_code == 400
+        assert "the body is not JSON" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("call_", [SEND, "POST /agent/update-thumbnail", "POST /_rehearsal/faults", "GET /skill.json"])
+def test_a_body_without_measure_is_refused_in_words(make, call_):
+    """With status 413, whatever is called."""
+    answer = call(make(), (call_, {"content": bytes(LARGEST_BODY + 1)}))
+    assert answer.status_code == 413
+    assert "larger than 16 MiB" in answer.json()["error"]
+
+
+def test_the_page_that_is_told_is_there(make):
+    """What viewers are sent to shows the stream's name, whether it is live, and what is said, as text."""
+    platform = make(history=(Cue(0.0, "<b>mira</b>", text="<script>alert(1)</script>"),))
+    page, nobody, file = calls(platform, "GET /Night%20Owl", "GET /nobody", "GET /skill.md")
+    assert (page.status_code, nobody.status_code, file.status_code) == (200, 404, 200)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<h1>Night Owl</h1>" in page.text
+    assert "not live" in page.text
+    assert "<script>" not in page.text
+    assert "&lt;b&gt;mira&lt;/b&gt;: &lt;script&gt;" in page.text
+
+
+@pytest.mark.parametrize("path", ["/sessions/active/", "/sessions/active/user_owl/", "/sessions/recorded/"])
+def test_sessions_come_in_both_shapes(make, path):
+    """Under a name or bare: a client has to read both."""
+    for shape, kind in (("sessions", dict), ("list", list)):
+        platform = make(session_shape=shape)
+        platform.start(platform.agents.with_id("user_owl"))
+        answer = call(platform, f"GET {path}").json()
+        assert type(answer) is kind

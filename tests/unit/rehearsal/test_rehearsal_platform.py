@@ -146,6 +146,17 @@ def test_start_wants_a_fresh_key(platform, owl, clock):
     assert broken(platform) == ["key-before-start", "fresh-key"]
 
 
+def test_a_key_that_nobody_has_pushed_with_is_fresh(platform, owl, clock):
+    """Whoever starts again before any video needs no other key, and whoever fetches one more may."""
+    platform.issue_key(owl)
+    platform.start(owl)
+    platform.start(owl)
+    platform.issue_key(owl)
+    platform.start(owl)
+    push(platform, owl.newest_key)
+    assert broken(platform) == []
+
+
 def test_a_second_start_takes_the_place_of_the_first(platform, owl, clock):
     """After a crash the new session ends the old one; both are kept for the report."""
     on_air(platform, owl, clock)
