@@ -194,6 +194,31 @@ Feature: Who answers chat
       And the service was asked 3 times
       And the operator was told 1 time that tokens are used up
 
+    Scenario Outline: A model that says nothing says why, once, and what it was asked is answered when it speaks
+      Given the language model says nothing <times> times, with finish_reason "<reason>"
+      And these viewers
+        | at | name | text  |
+        | 3  | mira | one   |
+        | 7  | kim  | two   |
+        | 11 | ade  | three |
+      When the agent goes live
+      Then the run is completed
+      And the operator is told of 1 failure of the brain
+      And the journal tells of <times> failures of the brain
+      And each of them says "owl-7b said nothing: <why>"
+      And the chat's reading has not failed once
+      And the agent wrote
+        | I'm live. What should we explore today? |
+        | First.                                  |
+        | Second.                                 |
+        | Third.                                  |
+
+      Examples:
+        | times | reason         | why                                                    |
+        | 2     | length         | its `max_tokens` were used up before it came to an answer |
+        | 2     | content_filter | its provider's filter has withheld the answer          |
+        | 2     | stop           | its answer is empty (finish_reason: stop)              |
+
     Scenario: What viewers write is data for the model too
       Given these viewers
         | at | name   | text                                                      |

@@ -108,7 +108,7 @@ class ChatActions(Family):
         if call.key in self._talks and call.scope is not None:
             return self._talks[call.key]
         scope = call.scope or alone
-        talk = _Talk(Reading(self._access, self._oneself, self._now, call.hurry), scope)
+        talk = _Talk(Reading(self._access, self._oneself, self._now, call.hurry, call.place), scope)
         scope.push_async_callback(talk.reading.close)
         if self._speak is not None:
             talk.aloud = Aloud(self._speak, call.note)
@@ -269,7 +269,10 @@ class ChatActions(Family):
         return True
 
     def _failed(self, now: Round, asked: Batch, error: RetakeFlowError) -> None:
-        now.trouble(error)
+        if now.chat.tells(error.message, self._now()):
+            now.trouble(error)
+        else:
+            now.note("responder_failed", kind=error.kind, message=error.message)
         given_up = now.chat.failed(asked, self._now(), error.retry_after or 0.0)
         if given_up:
             now.note("chat_unanswered", messages=given_up)

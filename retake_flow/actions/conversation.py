@@ -28,7 +28,8 @@ _MOST_CHARACTERS = 250_000  # of what waits for an answer
 _MOST_AFTER_FAILURE = 200
 _TRIES = 3  # after so many failures a responder is not asked about a message again: it may be the message
 _SLOWEST = 60.0  # seconds between two questions to a responder that keeps failing
-_PLAIN = ("tries", "failures", "hold", "last", "spoken", "own")
+_TOLD_AGAIN = 600.0  # seconds after which the same trouble is told once more
+_PLAIN = ("tries", "failures", "hold", "last", "spoken", "own", "trouble", "troubled")
 
 
 @dataclass(slots=True)
@@ -49,6 +50,8 @@ class Conversation:
         spoken: When anybody said something, the agent included, or was asked to.
         history: What is older than the stream.
         own: By what the agent's own words are known.
+        trouble: What was told last of why a responder has no answer; "" once it had one.
+        troubled: When that was told.
     """
 
     ledger: Ledger
@@ -64,6 +67,8 @@ class Conversation:
     spoken: float = 0.0
     history: History = field(default_factory=History)
     own: Mapping[str, Any] = field(default_factory=dict)
+    trouble: str = ""
+    troubled: float = 0.0
 
     @classmethod
     def of(cls, call: Call) -> Conversation:
@@ -151,7 +156,14 @@ class Conversation:
         """Take it that the messages of a batch were answered."""
         done = {message.id for message in batch.messages}
         self.unanswered = [message for message in self.unanswered if message.id not in done]
-        self.tries, self.failures = {}, 0
+        self.tries, self.failures, self.trouble = {}, 0, ""
+
+    def tells(self, trouble: str, now: float) -> bool:
+        """Whether it is news why a responder has no answer: it was not told last, or long ago."""
+        if trouble == self.trouble and now - self.troubled < _TOLD_AGAIN:
+            return False
+        self.trouble, self.troubled = trouble, now
+        return True
 
     def reopened(self, batch: Batch) -> None:
         """Take it that the messages of a batch are not answered after all."""

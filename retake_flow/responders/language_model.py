@@ -26,6 +26,10 @@ from retake_flow.responders.prompt import messages
 from retake_flow.responders.variables import variable
 
 MAX_TOKENS = 400
+#: More than any answer has used; whoever tells more is not believed.
+_MOST_TOKENS: Final = 100_000_000
+#: Where models put what they think.
+_THINKING: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 #: Bytes of text that are one token at least; most are longer.
 _BYTES_A_TOKEN: Final = 3
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S)
@@ -122,7 +126,11 @@ class LanguageModel:
         if self._model.limits.any and self._over(most):
             return await self._instead.respond(batch) if self._instead else Answer()
         value = await self._counted(asked, most)
-        return self._answer(_text(value), value)
+        text = _text(value)
+        silent = _why_silent(value, text)
+        if silent:
+            raise ResponderFailed(f"{self._model.name} said nothing: {silent}", hint=_HINT)
+        return self._answer(text, value)
 
     def _over(self, most: Use) -> bool:
         """Whether a limit is reached, of which the operator is told once."""
@@ -170,11 +178,14 @@ class LanguageModel:
         if not isinstance(value, dict):
             said = f"{self._connection.host} answered {replies.shown(reply.body)}, which is no completion"
             raise ResponderFailed(said, hint="`url` is what comes before /chat/completions, often ending in /v1")
+        if value.get("error") and not _choice(value):
+            # Some gateways answer so, with status 200, when whoever is behind them has not.
+            raise Refused(f"{self._connection.host} answered with an error: {_words(value['error'])}")
         return value
 
     def _answer(self, text: str, value: Mapping[str, Any]) -> Answer:
         """Replies as they were asked for, or a text that is one; never the half of a JSON object."""
-        bare = _THOUGHTS.sub("", text).strip()
+        bare = _spoken(text)
         for candidate in (bare, *_FENCE.findall(bare), bare[bare.find("{") : bare.rfind("}") + 1]):
             answer = replies.of(replies.parsed(candidate.encode("utf-8", "replace")))
             if answer is not None:
@@ -183,7 +194,7 @@ class LanguageModel:
             cut = " (it was cut off at `max_tokens`)" if _choice(value).get("finish_reason") == "length" else ""
             said = replies.shown(bare.encode("utf-8", "replace"))
             raise ResponderFailed(f"{self._model.name} said {said}, which is no {replies.FORM}{cut}", hint=_HINT)
-        return Answer((scrub(bare),)) if bare else Answer()
+        return Answer((scrub(bare),))
 
 
 def _choice(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -193,22 +204,69 @@ def _choice(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def _message(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    message = _choice(value).get("message")
+    return message if isinstance(message, dict) else {}
+
+
 def _text(value: Mapping[str, Any]) -> str:
     """What the model said; "" when that is nothing."""
-    match _choice(value):
-        case {"message": {"content": str(text)}}:
+    match _message(value).get("content"):
+        case str(text):
             return text
-        case {"message": {"content": [*parts]}}:
-            return "".join(str(part["text"]) for part in parts if isinstance(part, dict) and "text" in part)
+        case [*parts]:
+            return "".join(_part(part) for part in parts if isinstance(part, dict))
     return ""
 
 
+def _part(part: Mapping[str, Any]) -> str:
+    text = part.get("text")
+    return text if isinstance(text, str) and part.get("type", "text") in ("text", "output_text") else ""
+
+
+def _spoken(text: str) -> str:
+    """A text without what was thought aloud."""
+    return _THOUGHTS.sub("", text).strip()
+
+
+def _why_silent(value: Mapping[str, Any], text: str) -> str:
+    """Why a model said nothing that could be said in chat; "" when it did."""
+    choice, message = _choice(value), _message(value)
+    reason = choice.get("finish_reason")
+    if reason == "content_filter":
+        return "its provider's filter has withheld the answer (finish_reason: content_filter)"
+    if _spoken(text):
+        return ""
+    if not message:
+        return f"the answer has no message ({replies.shown(json.dumps(value).encode())})"
+    if message.get("refusal"):
+        return f"it refuses to answer: {_words(message['refusal'])}"
+    if reason == "length":
+        return "its `max_tokens` were used up before it came to an answer (finish_reason: length)"
+    if message.get("tool_calls") or message.get("function_call"):
+        return "it wanted to call a tool, and has none"
+    if any(message.get(name) for name in _THINKING) or _THOUGHTS.search(text):
+        return "it only thought about it"
+    return f"its answer is empty (finish_reason: {_words(reason)})"
+
+
+def _words(said: object) -> str:
+    """What somebody says of an error or a reason, in short."""
+    if isinstance(said, dict):
+        said = next((said[name] for name in ("message", "code", "type") if said.get(name)), said)
+    return replies.shown((said if isinstance(said, str) else json.dumps(said)).encode("utf-8", "replace"))
+
+
 def _use(value: Mapping[str, Any]) -> Use | None:
-    """What it has used, where that is told."""
+    """What it has used, where that is told in a way that can be so."""
     match value.get("usage"):
-        case {"prompt_tokens": int(question), "completion_tokens": int(answer)} if question >= 0 and answer >= 0:
+        case {"prompt_tokens": question, "completion_tokens": answer} if _is_count(question) and _is_count(answer):
             return Use(question, answer)
     return None
+
+
+def _is_count(said: object) -> bool:
+    return type(said) is int and 0 <= said <= _MOST_TOKENS
 
 
 def _estimate(*texts: str) -> int:

@@ -122,7 +122,14 @@ def brain_ended(brain: Brain) -> None:
 
 @then(Wording("the journal tells of {count} failure(s) of the brain"))
 def brain_failed(rehearsed: Rehearsed, count: int) -> None:
-    """Each is an error of the activity."""
+    """One after the other with the same reason is one error, and after that only written down."""
+    told = rehearsed.records("error", place=f"{ON_AIR}:chat", kind="responder")
+    assert len(told + rehearsed.records("responder_failed", kind="responder")) == count
+
+
+@then(Wording("the operator is told of {count} failure(s) of the brain"))
+def brain_failures_told(rehearsed: Rehearsed, count: int) -> None:
+    """Each with its reason, and no reason twice in a row."""
     assert len(rehearsed.records("error", place=f"{ON_AIR}:chat", kind="responder")) == count
 
 

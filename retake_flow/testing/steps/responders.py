@@ -71,6 +71,13 @@ def service_refuses(service: Service, count: int, status: int) -> None:
     service.refusals = [httpx.Response(status, html="<html>sorry</html>") for _ in range(count)]
 
 
+@given(parsers.parse('the language model says nothing {count:d} times, with finish_reason "{reason}"'))
+def model_is_silent(service: Service, count: int, reason: str) -> None:
+    """Before it answers for the first time."""
+    choice = {"message": {"role": "assistant", "content": None}, "finish_reason": reason}
+    service.refusals = [httpx.Response(200, json={"choices": [choice]}) for _ in range(count)]
+
+
 @given(parsers.parse("the service asks to wait {seconds:d} s"))
 def service_waits(service: Service, seconds: int) -> None:
     """Once, by status 429 with Retry-After."""
@@ -115,6 +122,6 @@ def told_of_tokens(rehearsed: Rehearsed, count: int) -> None:
 @then(parsers.parse('each of them says "{words}"'))
 def failures_say(rehearsed: Rehearsed, words: str) -> None:
     """The failures of who answers chat, in the journal."""
-    errors = rehearsed.records("error", kind="responder")
+    errors = [*rehearsed.records("error", kind="responder"), *rehearsed.records("responder_failed")]
     assert errors
     assert all(words in error["message"] for error in errors)

@@ -156,13 +156,15 @@ def test_a_brain_that_fails_is_asked_again_later(chatting):
         results = [await chat.read()]
         chat.says("mira", "b")
         results += [await chat.read() for _ in range(4)]
-        return [(r["messages"], r["unanswered"]) for r in results], chat.written, chat.notes("error")
+        told = chat.notes("error"), chat.notes("responder_failed")
+        return [(r["messages"], r["unanswered"]) for r in results], chat.written, told
 
-    results, written, errors = chatting(scene, brain)
+    results, written, (errors, again) = chatting(scene, brain)
     assert results[:2] == [(1, 1), (1, 2)]
     assert results[-1] == (0, 0)
     assert written == ["to a", "to b"]
-    assert [(e["kind"], e["place"]) for e in errors] == [("responder", "place")] * 2
+    assert [(e["kind"], e["place"]) for e in errors] == [("responder", "place")]
+    assert [(e["kind"], e["message"]) for e in again] == [("responder", errors[0]["message"])]
     assert "before it answered" in errors[0]["message"]
 
 

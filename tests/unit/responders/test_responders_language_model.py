@@ -103,9 +103,8 @@ def test_a_key_that_is_not_set_is_missing() -> None:
         ('<think>They say {"replies": ["b"]}.</think>\n{"replies": ["a"]}', ("a",)),
         ("<think>hm</think> Hello mira!", ("Hello mira!",)),
         ("Hello mira!", ("Hello mira!",)),
-        ("", ()),
-        (None, ()),
         ([{"type": "text", "text": '{"replies": '}, {"type": "text", "text": '["a"]}'}], ("a",)),
+        ([{"type": "thinking", "text": "hm"}, {"text": "a"}, {"type": "image_url"}, "b"], ("a",)),
     ],
 )
 def test_replies_are_found_in_what_a_model_says(text: Any, replies: tuple[str, ...]) -> None:
@@ -144,10 +143,83 @@ def test_what_is_no_completion_has_failed(answer: httpx.Response) -> None:
     assert "/v1" in raised.value.hint
 
 
-@pytest.mark.parametrize("choices", [None, [], [3], {}, [{}], [{"message": {}}], [{"message": {"content": None}}]])
-def test_a_completion_without_words_says_nothing(choices: Any) -> None:
-    """A refusal or a call of a tool is no reply."""
-    assert said(httpx.Response(200, json={"choices": choices})) == ()
+@pytest.mark.parametrize(
+    "choices", [None, [], [3], {}, "yes", 7, [{}], [None], [{"message": {}}], [{"message": None}], [{"message": "hi"}],
+                [{"text": "hi"}], [{"delta": {"content": "hi"}}], {"0": {"message": {"content": "hi"}}}]
+)  # fmt: skip
+def test_a_completion_without_a_message_has_failed(choices: Any) -> None:
+    """What has no message in the place where it belongs is told as it is."""
+    with pytest.raises(ResponderFailed, match="owl-7b said nothing: the answer has no message"):
+        said(httpx.Response(200, json={"choices": choices}))
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "why"),
+    [
+        ({"content": ""}, "length", "its `max_tokens` were used up before it came to an answer"),
+        ({"content": None}, "length", "its `max_tokens` were used up"),
+        ({"content": "", "reasoning_content": "hm, hm"}, "length", "its `max_tokens` were used up"),
+        ({"content": "<think>hm, hm</think>"}, "length", "its `max_tokens` were used up"),
+        ({"content": ""}, "content_filter", "filter has withheld the answer"),
+        ({"content": "You are a "}, "content_filter", "filter has withheld the answer"),
+        ({"content": None, "refusal": "I'm sorry, I can't."}, "stop", "it refuses to answer: I'm sorry, I can't."),
+        ({"content": None, "tool_calls": [{"function": {"name": "f"}}]}, "tool_calls", "it wanted to call a tool"),
+        ({"content": "", "function_call": {"name": "f"}}, "function_call", "it wanted to call a tool"),
+        ({"content": "", "reasoning": "hm, hm"}, "stop", "it only thought about it"),
+        ({"content": "<think>hm, hm</think>\n"}, "stop", "it only thought about it"),
+        ({"content": ""}, "stop", "its answer is empty (finish_reason: stop)"),
+        ({"content": " \n\t"}, None, "its answer is empty"),
+        ({"content": None}, None, "its answer is empty (finish_reason: null)"),
+        ({"content": []}, "stop", "its answer is empty"),
+        ({"content": [{"type": "text", "text": None}]}, "stop", "its answer is empty"),
+        ({"content": [{"type": "refusal", "refusal": "no"}]}, "stop", "its answer is empty"),
+        ({"content": [{"type": "thinking", "text": "hm, hm"}]}, "stop", "its answer is empty"),
+        ({"content": 3}, {"odd": 1}, "its answer is empty"),
+        ({"content": {"text": "hi"}}, "stop", "its answer is empty"),
+        ({"role": "assistant"}, "stop", "its answer is empty"),
+    ],
+)  # fmt: skip
+def test_a_model_that_says_nothing_says_why(message: dict[str, Any], finish: Any, why: str) -> None:
+    """Silence is an error with its reason, and never a reply."""
+    answer = {"choices": [{"message": message, "finish_reason": finish}], "usage": USED}
+    model = Asked(Service(httpx.Response(200, json=answer)))
+    with pytest.raises(ResponderFailed, match=r"^owl-7b said nothing: ") as raised:
+        model()
+    assert why in raised.value.message
+    assert [note["tokens"] for note in model.notes] == [120]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ({"message": "Provider returned error", "code": 502}, "Provider returned error"),
+        ({"code": 502}, "502"),
+        ("overloaded", "overloaded"),
+        ([1], "[1]"),
+    ],
+)
+def test_an_error_with_status_200_is_an_error(error: Any, told: str) -> None:
+    """Gateways answer so; what was not answered costs nothing."""
+    ledger = Ledger()
+    model = Asked(Service(httpx.Response(200, json={"error": error})), ledger, limits={"tokens": 10_000})
+    with pytest.raises(ResponderFailed) as raised:
+        model()
+    assert raised.value.message == f"models.example answered with an error: {told}"
+    assert ledger.reached(Limits(tokens=0), Use(1, 0))[1].startswith("0 of")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\ndata: [DONE]\n\n',
+        b'{"choices": [{"message": {"content": "hel',
+        b"null",
+    ],
+)
+def test_a_stream_that_nobody_asked_for_is_no_completion(body: bytes) -> None:
+    """Nor is one that breaks off."""
+    with pytest.raises(ResponderFailed, match="which is no completion"):
+        said(httpx.Response(200, content=body))
 
 
 def test_models_that_know_another_name_for_the_longest_answer_are_asked_by_it() -> None:
@@ -205,7 +277,13 @@ def test_what_it_costs_is_counted() -> None:
     assert told["message"].endswith(f"{sum(costs):.2f} of 8.00 in this run are spent")
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None, "completion_tokens": "x"}, "much"])
+@pytest.mark.parametrize(
+    "usage",
+    [None, {}, {"prompt_tokens": None, "completion_tokens": "x"}, "much", [1, 2], {"prompt_tokens": 5},
+     {"prompt_tokens": True, "completion_tokens": True}, {"prompt_tokens": 1.5, "completion_tokens": 2.0},
+     {"prompt_tokens": -1, "completion_tokens": 3}, {"prompt_tokens": 10**400, "completion_tokens": 1},
+     {"prompt_tokens": 10**12, "completion_tokens": 1}],
+)  # fmt: skip
 def test_what_nobody_tells_is_estimated(usage: Any) -> None:
     """A server that counts nothing does not make the limits mean nothing."""
     model = Asked(Service(completion('{"replies": ["yes"]}', usage)))
