@@ -100,8 +100,7 @@ Feature: Credentials
 
     Examples:
       | call                           | ends             |
-      | GET /skill.json                | is failed        |
-      | GET /agent/verification-status | is failed        |
+      | GET /skill.json                | is completed     |
       | POST /agent/rtmp               | waits at trouble |
       | POST /agent/stream/start       | waits at trouble |
       | POST /agent/update-thumbnail   | is completed     |

@@ -166,13 +166,55 @@ Feature: Going live for the first time
       | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
       | ticker            | OWL                                         |
     When the agent goes live
-    Then the run is failed
+    Then the run waits at in_doubt
     And POST /agent/register was called 1 time
-    And the reason says "<words>"
+    And the question of in_doubt says "<words>"
 
     Examples:
-      | fault                                        | words                                |
+      | fault                                        | words                                   |
       | a dropped connection after its work was done | whether it was carried out is not known |
       | a delay of 30 s                              | whether it was carried out is not known |
-      | status 503                                   | retake.tv failed on its own side     |
-      | an HTML page                                 | not JSON                             |
+      | status 503                                   | retake.tv failed on its own side        |
+      | a gateway page                               | 502 Bad Gateway                         |
+
+  Scenario Outline: A registration that surely was not carried out is tried again
+    Given the next 5 POST /agent/register meet <fault>
+    And the inputs
+      | name              | value                                       |
+      | agent_name        | Day Owl                                     |
+      | agent_description | Watches and tells                           |
+      | image_url         | https://example.com/owl.png                 |
+      | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
+      | ticker            | OWL                                         |
+    When the agent goes live
+    Then the run is completed
+    And it has been on air
+    And POST /agent/register was called 6 times
+    And no rule of the platform was broken
+
+    Examples:
+      | fault                      |
+      | a challenge page           |
+      | a blocked page             |
+      | a limited page             |
+      | an empty answer            |
+      | a portal page              |
+      | a truncated answer         |
+      | a login page               |
+      | an HTML page of status 401 |
+
+  Scenario: Whoever knows better says that the agent is to be registered all the same
+    Given the next POST /agent/register meets a gateway page
+    And the inputs
+      | name              | value                                       |
+      | agent_name        | Day Owl                                     |
+      | agent_description | Watches and tells                           |
+      | image_url         | https://example.com/owl.png                 |
+      | wallet_address    | 7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV |
+      | ticker            | OWL                                         |
+    And ann answers in_doubt after 2h
+      | decision | again |
+    And the run is resumed 3h after its process has gone
+    When the agent goes live
+    Then the run is completed
+    And POST /agent/register was called 2 times

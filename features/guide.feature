@@ -51,12 +51,25 @@ Feature: The platform's guide
     And read_guide was asked 0 times
 
   Scenario Outline: Whether it has changed cannot be seen
-    Given the input strict_guide is <strict>
-    And every GET /skill.json meets status 503
+    Given the input strict_guide is false
+    And every GET /skill.json meets <fault>
     When the agent goes live
-    Then the run is <end>
+    Then the run is completed
 
     Examples:
-      | strict | end       |
-      | true   | failed    |
-      | false  | completed |
+      | fault            |
+      | status 503       |
+      | a challenge page |
+
+  Scenario Outline: Who wants to know it first waits until it can be seen
+    Given the input strict_guide is true
+    And the next 20 GET /skill.json meet <fault>
+    When the agent goes live
+    Then the run is completed
+    And GET /skill.json was called 21 times
+
+    Examples:
+      | fault            |
+      | status 503       |
+      | a challenge page |
+      | a login page     |

@@ -54,6 +54,7 @@ Feature: Flows of one's own
       states:
         look:
           do: retake.stream_status
+          retry: {max: 0}
           transitions:
             done: [{when: result.is_live, to: live, set: {seen: "{{ result.viewers }}"}}, {to: rest}]
             error: rest

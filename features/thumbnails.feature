@@ -33,13 +33,14 @@ Feature: Thumbnails
     When the agent goes live
     Then the run is completed
     And it has been on air 1 times
-    And thumbnail was performed 7 times
+    And thumbnail was performed 9 times
 
     Examples:
-      | trouble                                                 |
-      | the screenshot fails                                    |
-      | every POST /agent/update-thumbnail meets status 500     |
-      | every POST /agent/update-thumbnail meets an HTML page   |
+      | trouble                                                   |
+      | the screenshot fails                                      |
+      | every POST /agent/update-thumbnail meets status 500       |
+      | every POST /agent/update-thumbnail meets an HTML page     |
+      | every POST /agent/update-thumbnail meets a challenge page |
 
   Scenario: One failure more or less is not noticed by anybody who watches
     Given the screenshot fails once

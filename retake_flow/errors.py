@@ -2,6 +2,8 @@
 
 `kind` is the word a flow routes on: an action that raises an error of kind `unauthorized` yields the event
 `error.unauthorized`. `fault` says who has to act: the `operator`, the `platform`, the `network` or we (`program`).
+`passing` says whether trying again may help. An error of a `doubtful` kind leaves it open whether the work was done;
+`unsure` says that this one does, and that doing the work a second time would be once too often.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class RetakeFlowError(Exception):
@@ -18,13 +20,26 @@ class RetakeFlowError(Exception):
     kind: ClassVar[str] = "internal"
     fault: ClassVar[str] = "program"
     exit_code: ClassVar[int] = 1
+    passing: ClassVar[bool] = True
+    doubtful: ClassVar[bool] = False
     hint: str = ""
     retry_after: float | None = None
+    unsure: bool = False
 
     def __init__(self, message: str = "", *, hint: str = "") -> None:
         super().__init__(message or (type(self).__doc__ or "").split("\n", 1)[0])
         if hint:
             self.hint = hint
+
+    def prefixed(self, words: str) -> Self:
+        """The same error, with words before its own that say what it means here."""
+        self.args = (f"{words}: {self.message}",)
+        return self
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether trying again may help and cannot do anything twice."""
+        return self.passing and self.fault != "operator" and not self.unsure
 
     @property
     def message(self) -> str:
@@ -282,12 +297,12 @@ class PlatformError(RetakeFlowError):
     """retake.tv did not do what was asked.
 
     Attributes:
-        may_repeat: The failure may pass, and sending the call again cannot do anything twice.
+        status: That of the answer; 0 when none came.
         retry_after: Seconds that retake.tv asks to wait before the next try, when it says so.
     """
 
     kind, fault = "platform", "platform"
-    may_repeat: bool = False
+    status: int = 0
 
 
 class Rejected(PlatformError):
@@ -319,13 +334,13 @@ class Unauthorized(PlatformError):
 class NotFound(PlatformError):
     """retake.tv does not know this id (404)."""
 
-    kind = "not_found"
+    kind, passing = "not_found", False
 
 
 class NoSession(PlatformError):
     """No stream session is active (409)."""
 
-    kind = "no_session"
+    kind, passing = "no_session", False
 
 
 class RateLimited(PlatformError):
@@ -337,31 +352,38 @@ class RateLimited(PlatformError):
 class Unavailable(PlatformError):
     """retake.tv fails on its own side (5xx)."""
 
-    kind = "unavailable"
+    kind, doubtful = "unavailable", True
 
 
 class UnexpectedAnswer(PlatformError):
     """retake.tv answered in a form nobody documented."""
 
-    kind = "unexpected_answer"
+    kind, doubtful = "unexpected_answer", True
+
+
+class Intercepted(UnexpectedAnswer):
+    """Something on the way answered, such as a firewall or a login page, and not retake.tv's API."""
+
+    kind, fault, doubtful = "intercepted", "network", False
+    hint = "it is tried again; if it lasts, open the address in a browser on this network and see what stands before it"
 
 
 class Redirected(PlatformError):
     """The answer points elsewhere; redirects are not followed, so the token stays with retake.tv."""
 
-    kind = "redirected"
+    kind, doubtful = "redirected", True
 
 
 class Unreachable(PlatformError):
     """retake.tv could not be reached."""
 
-    kind, fault = "unreachable", "network"
+    kind, fault, doubtful = "unreachable", "network", True
 
 
 class Blocked(Unreachable):
     """Something between this machine and retake.tv refuses the connection."""
 
-    kind, fault = "blocked", "operator"
+    kind, fault, doubtful = "blocked", "operator", False
 
 
 # --- the studio ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import count
 
 from retake_flow.actions.access import Access
 from retake_flow.actions.history import History, older
@@ -18,9 +19,12 @@ from retake_flow.actions.oneself import Oneself
 from retake_flow.api.chat import ChatMessage
 from retake_flow.api.happenings import read_happening, rooms
 from retake_flow.errors import PlatformError
+from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import Noted
 from retake_flow.ports.realtime import OpenRealtime
 
+#: How one page is asked for again: there may be many, and all are needed.
+AGAIN = Retry(max=2, interval=2.0, rate=1.0)
 PAGE = 100
 MOST_PAGES = 50
 #: Seconds between two questions for the chat while all is told in real time.
@@ -44,16 +48,23 @@ class Reading:
         oneself: Knows the agent's own messages, by whose dates it is known what is history.
         now: Seconds since the epoch.
         wake: Has the chat read at once.
+        place: Who reads, for records.
 
     Attributes:
         asked: When the chat was asked for last with success, in seconds since the epoch.
     """
 
     def __init__(
-        self, access: Access, oneself: Oneself, now: Callable[[], float], wake: Callable[[], None] = lambda: None
+        self,
+        access: Access,
+        oneself: Oneself,
+        now: Callable[[], float],
+        wake: Callable[[], None] = lambda: None,
+        place: str = "",
     ) -> None:
         self._access = access
         self._oneself = oneself
+        self._place = place
         self._now = now
         self._wake = wake
         self._heard: deque[ChatMessage] = deque(maxlen=_MOST_HEARD)
@@ -225,11 +236,10 @@ class Reading:
     async def _ask(self, ledger: Ledger, history: History) -> list[ChatMessage]:
         """Everything since it was asked for last, oldest first; pages back until it meets what was there then."""
         user_id = await self._access.user_id()
-        client = self._access.client()
         found: dict[str, ChatMessage] = {}
         before: str | None = None
         for _ in range(MOST_PAGES):
-            page = await client.comments(user_id, PAGE if before else 50, before)
+            page = await self._page(user_id, before)
             unknown = {message.id: message for message in page if message.id not in found}
             found = {**unknown, **found}
             cutoff = history.cutoff(self.ahead(list(found.values())))
@@ -239,6 +249,20 @@ class Reading:
         else:
             self._told.append(("chat_gap", {"pages": MOST_PAGES}))
         return list(found.values())
+
+    async def _page(self, user_id: str, before: str | None) -> list[ChatMessage]:
+        """One page; after an error again, so that a long way back is not begun anew with each of them."""
+        for failures in count(1):
+            try:
+                return await self._access.client().comments(user_id, PAGE if before else 50, before)
+            except PlatformError as error:
+                wait = AGAIN.wait(failures, 0.0, error.retry_after or 0.0)
+                if not error.may_repeat or failures > AGAIN.max or wait > _SLOWEST:
+                    raise
+                about = {"place": self._place, "kind": error.kind, "message": error.message, "hint": error.hint}
+                self._told.append(("error", {**about, "failures": failures}))
+            await asyncio.sleep(wait)
+        raise AssertionError
 
     def _succeeded(self) -> None:
         self.asked, self._failures, self._next, self._missed = self._begun, 0, 0.0, False

@@ -15,8 +15,6 @@ from retake_flow.api.models import Registration, StopSummary
 from retake_flow.errors import CredentialsError, InDoubt, InputError, NoSession, PlatformError
 from retake_flow.ports.actions import Call, Completion
 
-#: Seconds before the session is asked to be closed again, and once more, after an answer that nobody can read.
-_STOP_AGAIN = (1.0, 3.0)
 _MEASURED = 3  # looks; each halves what the lag may be, of a second at first
 
 
@@ -64,16 +62,29 @@ class RetakeActions(Family):
                 "the agent cannot be registered: " + "; ".join(problems), hint="set them with --set NAME=…"
             )
         self._access.require_place()
-        account = await self._access.client(anonymous=True).register(wanted)
+        try:
+            account = await self._access.client(anonymous=True).register(wanted)
+        except PlatformError as error:
+            # A gateway that gave up may leave a server at work behind it; after any other answer it is at rest.
+            if error.unsure and 200 <= error.status < 500:
+                error.unsure = await self._exists(wanted.agent_name) is not False
+            raise
         new = credentials_of(account, wanted, self._access.origin)
         await self._access.save(new)
         return Completion(value=_identity(new))
+
+    async def _exists(self, name: str) -> bool | None:
+        """Whether anybody bears a name; None when that cannot be found out."""
+        with suppress(PlatformError):
+            return await self._access.client(anonymous=True).user_exists(name)
+        return None
 
     async def was_registered(self, call: Call) -> Completion | None:
         """Find out whether a registration was carried out whose process died meanwhile.
 
         Raises:
-            InDoubt: The name is taken now and the token is not here, or that cannot be found out.
+            InDoubt: The name is taken now and the token is not here.
+            PlatformError: That cannot be found out.
         """
         name = str(call.inputs.get("agent_name") or "").strip()
         try:
@@ -83,7 +94,7 @@ class RetakeActions(Family):
             if not name or not await self._access.client(anonymous=True).user_exists(name):
                 return None
         except (PlatformError, CredentialsError) as error:
-            raise InDoubt(f"whether {name!r} was registered is not known: {error.message}", hint=error.hint) from error
+            raise error.prefixed(f"whether {name!r} was registered is not known") from None
         raise InDoubt(
             f"an agent named {name!r} is registered, and its token is not here",
             hint="if its credentials are kept elsewhere, put them back; a token is never issued twice, so that without "
@@ -109,12 +120,12 @@ class RetakeActions(Family):
         """Find out whether the agent is verified after a process died that was handing in a post.
 
         Raises:
-            InDoubt: That cannot be found out.
+            PlatformError: That cannot be found out.
         """
         try:
             verified = await self._access.client().verification_status()
         except (PlatformError, CredentialsError) as error:
-            raise InDoubt(f"whether the agent is verified is not known: {error.message}", hint=error.hint) from error
+            raise error.prefixed("whether the agent is verified is not known") from None
         return Completion(value={"verified": True}) if verified else None
 
     async def verification_status(self, call: Call) -> Completion:
@@ -163,21 +174,13 @@ class RetakeActions(Family):
         return Completion(value={"after": round(lag.after, 3), "by": round(lag.by, 3), "looks": looks})
 
     async def stop_stream(self, call: Call) -> Completion:
-        """Close the session; asked again where the answer leaves open whether it is closed."""
-        pauses = iter(_STOP_AGAIN)
-        while True:
-            try:
-                return Completion(value=_summary(await self._access.client().stop_stream()))
-            except NoSession:
-                return Completion(value=_summary(StopSummary("stopped", 0, 0)))
-            except PlatformError as error:
-                # What may be repeated was repeated by the client.
-                pause = None if error.may_repeat else next(pauses, None)
-                if pause is None:
-                    message = "the stream session could not be closed and may still be open; no video is sent any more"
-                    call.note("notice", kind="session_open", message=message)
-                    raise
-            await asyncio.sleep(pause)
+        """Close the session; one that is not there is closed."""
+        try:
+            return Completion(value=_summary(await self._access.client().stop_stream()))
+        except NoSession:
+            return Completion(value=_summary(StopSummary("stopped", 0, 0)))
+        except PlatformError as error:
+            raise error.prefixed("the stream session could not be closed and may still be open") from None
 
 
 def _identity(agent: Credentials) -> dict[str, str]:

@@ -7,15 +7,7 @@ from collections.abc import Callable
 from retake_flow.actions.access import Access
 from retake_flow.actions.round import Round
 from retake_flow.actions.said import Sayings
-from retake_flow.errors import (
-    PlatformError,
-    RetakeFlowError,
-    SecretRefused,
-    Unauthorized,
-    Unavailable,
-    UnexpectedAnswer,
-    Unreachable,
-)
+from retake_flow.errors import PlatformError, RetakeFlowError, SecretRefused, Unauthorized
 from retake_flow.redact import MASK
 
 
@@ -44,7 +36,7 @@ class Saying:
         try:
             key = await self._access.client().send_chat(text, to)
         except RetakeFlowError as error:
-            if _may_have_arrived(error):
+            if error.unsure:
                 self._sayings.arrived(said)
             else:
                 self._sayings.withdraw(said)
@@ -96,7 +88,7 @@ class Saying:
             speech.withdraw()
             now.fail()
             raise error
-        if _may_have_arrived(error):
+        if error.unsure:
             return False
         if error.may_repeat:
             speech.withdraw()
@@ -104,8 +96,3 @@ class Saying:
             return False
         speech.end()
         return True
-
-
-def _may_have_arrived(error: RetakeFlowError) -> bool:
-    unclear = isinstance(error, Unreachable | Unavailable | UnexpectedAnswer)
-    return unclear and isinstance(error, PlatformError) and not error.may_repeat

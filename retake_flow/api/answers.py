@@ -1,4 +1,8 @@
-"""Read what retake.tv answered: parsed JSON, or the error that says whose fault it is. No I/O."""
+"""Read what retake.tv answered: parsed JSON, or the error that says whose fault it is. No I/O.
+
+Between here and the API stand firewalls, proxies and login pages that answer in its place, with any status. The API
+speaks JSON, so an answer that is none says nothing about the call, whatever its status is.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from email.utils import parsedate_to_datetime
 from html import unescape
 
 from retake_flow.api.protocol import Answer, Request
+from retake_flow.controls import stripped
 from retake_flow.errors import (
+    Intercepted,
     NoSession,
     NotFound,
     NotPrepared,
@@ -28,7 +34,8 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
 
 MAX_WORDS = 200
-_DAY = 86400.0
+#: The longest that a `Retry-After` is waited for, in seconds: one that asks for a day does not end a stream.
+LONGEST_WAIT = 300.0
 
 _SENTENCES: dict[type[PlatformError], str] = {
     Rejected: "retake.tv refused the request as wrong",
@@ -40,6 +47,7 @@ _SENTENCES: dict[type[PlatformError], str] = {
     RateLimited: "retake.tv asks to slow down",
     Unavailable: "retake.tv failed on its own side",
     UnexpectedAnswer: "retake.tv answered in a form nobody documented",
+    Intercepted: "what answered is not retake.tv's API",
 }
 _MEANINGS: dict[int, type[PlatformError]] = {
     401: Unauthorized,
@@ -50,6 +58,14 @@ _MEANINGS: dict[int, type[PlatformError]] = {
     429: RateLimited,
 }
 _REFUSED = (Rejected, NotFound, NoSession)
+_PASSING = (RateLimited, Unavailable, UnexpectedAnswer)
+#: By these headers an edge says that it has dealt with the request itself, which has not come any further.
+_MITIGATED = ("cf-mitigated", "x-vercel-mitigated", "x-amzn-waf-action")
+_NO_JSON = object()
+# A server that lost patience, or its client, may have begun.
+_MAYBE_BEGUN = frozenset({408, 425, 460, 499})
+# A redirect that has the call made again elsewhere; a portal's login; a CDN that got no connection to the server.
+_NOT_BEGUN = frozenset({301, 307, 308, 511, 521, 523, 525, 526, 530})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +86,60 @@ def interpret(request: Request, response: Response) -> object:
         that asks for text; None for an empty answer where that is allowed.
 
     Raises:
-        PlatformError: The one of its kinds that the answer stands for.
+        PlatformError: The one of its kinds that the answer stands for. It is `unsure` when the call must not be made
+            twice and may have been carried out.
     """
+    try:
+        return _value(request, response)
+    except PlatformError as error:
+        error.status, error.retry_after = response.status, retry_after(response.headers)
+        in_doubt = error.doubtful or isinstance(error, Intercepted)
+        error.unsure = in_doubt and not request.repeatable and not _not_begun(response)
+        raise
+
+
+def _value(request: Request, response: Response) -> object:
     if 300 <= response.status < 400:
-        raise redirected(request.call, response.headers.get("location", ""))
+        raise _redirected(request, response)
+    value = _json(response)
+    if not _is_the_apis(request, response, value):
+        raise _no_answer(request, response)
     if not 200 <= response.status < 300:
         raise _refusal(request, response)
     if response.truncated:
         raise _failure(UnexpectedAnswer, request, response, "it is longer than any answer should be")
     if request.answer is Answer.TEXT:
-        return _guide_text(request, response)
-    if request.answer is Answer.JSON_OR_NOTHING and not response.body.strip():
-        return None
-    try:
-        value = parse_json(response.body)
-    except ValueError:
-        raise _failure(UnexpectedAnswer, request, response, f"not JSON: {_words(response)}") from None
+        return response.body.decode("utf-8", "replace")
     if isinstance(value, Mapping) and (value.get("success") is False or (request.refusals and value.get("error"))):
-        raise _failure(_by_words(request, response), request, response, _words(response))
-    return value
+        raise _refused(_by_words(request, response), request, response)
+    return None if value is _NO_JSON else value
+
+
+def _is_the_apis(request: Request, response: Response, value: object) -> bool:
+    """Whether an answer is the API's own, or says nothing but that it passes; what the API refuses, it does in JSON."""
+    if any(name in response.headers for name in _MITIGATED) or _is_cloudflares(value):
+        return False
+    if not 200 <= response.status < 300:
+        return isinstance(value, Mapping) or _meaning(request, response) in _PASSING
+    if response.truncated:
+        return not _is_html(response)
+    if request.answer is Answer.TEXT:
+        # A site that does not know the file may still answer 200, with its start page.
+        return bool(response.body.strip()) and not _is_html(response)
+    return value is not _NO_JSON or (request.answer is Answer.JSON_OR_NOTHING and not response.body.strip())
+
+
+def _is_cloudflares(value: object) -> bool:
+    """Whether it is an error page of Cloudflare, which it gives as JSON to those who ask for JSON."""
+    return isinstance(value, Mapping) and (value.get("cloudflare_error") is True or {"ray_id", "zone"} <= value.keys())
+
+
+def _not_begun(response: Response) -> bool:
+    """Whether a call surely was not carried out that was answered by somebody else than the API, or not well."""
+    if any(name in response.headers for name in _MITIGATED):
+        return True
+    refused = 400 <= response.status < 500 and response.status not in _MAYBE_BEGUN
+    return refused or response.status in _NOT_BEGUN
 
 
 def parse_json(body: bytes) -> object:
@@ -106,37 +157,44 @@ def parse_json(body: bytes) -> object:
     return value
 
 
-def redirected(call: str, location: str) -> Redirected:
-    """The error for an answer that points elsewhere."""
-    where = _shortened(location) or "nowhere"
-    return Redirected(
-        f"retake.tv answered {call} with a redirect to {where}, which is not followed",
-        hint="nothing was sent there; if retake.tv has moved for good, this program needs an update",
-    )
-
-
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that `Retry-After` asks to wait, at most a day; None when it says nothing readable.
+    """The seconds that `Retry-After` asks to wait, at most `LONGEST_WAIT`; None when it says nothing readable.
 
     A date is taken against the sender's own clock where the answer tells it.
     """
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value, re.ASCII):
-        return min(float(value), _DAY)
+        return min(float(value), LONGEST_WAIT)
     until = http_date(value)
     if until is None:
         return None
     now = http_date(headers.get("date", "")) or datetime.now(UTC)
-    return min(max((until - now).total_seconds(), 0.0), _DAY)
+    return min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def _redirected(request: Request, response: Response) -> Redirected:
+    where = _shortened(response.headers.get("location", "")) or "nowhere"
+    return Redirected(
+        f"{request.call} was answered with a redirect to {where}, which is not followed",
+        hint="nothing was sent there; on a network with a login page, log in; if retake.tv has moved for good, this "
+        "program needs an update",
+    )
+
+
+def _meaning(request: Request, response: Response) -> type[PlatformError]:
+    return request.meanings.get(response.status) or _MEANINGS.get(response.status) or _by_class(response.status)
 
 
 def _refusal(request: Request, response: Response) -> PlatformError:
-    kind = request.meanings.get(response.status) or _MEANINGS.get(response.status) or _by_class(response.status)
+    kind = _meaning(request, response)
     if kind in _REFUSED:
         kind = _by_words(request, response, kind)
+    return _refused(kind, request, response)
+
+
+def _refused(kind: type[PlatformError], request: Request, response: Response) -> PlatformError:
     error = _failure(kind, request, response, _words(response))
-    error.retry_after = retry_after(response.headers)
-    error.may_repeat = kind is RateLimited or (kind is Unavailable and request.repeatable)
+    error.hint = _hint(response) or error.hint
     return error
 
 
@@ -156,23 +214,41 @@ def _failure(kind: type[PlatformError], request: Request, response: Response, wo
     return kind(f"{message}: {words}" if words else message)
 
 
-def _guide_text(request: Request, response: Response) -> str:
-    # A site that does not know the file may still answer 200, with its start page.
-    if not response.body.strip() or _is_html(response):
-        raise _failure(UnexpectedAnswer, request, response, f"not a text: {_words(response)}")
-    return response.body.decode("utf-8", "replace")
+def _json(response: Response) -> object:
+    """The body as JSON, or `_NO_JSON`."""
+    try:
+        return parse_json(response.body)
+    except ValueError:
+        return _NO_JSON
+
+
+def _no_answer(request: Request, response: Response) -> PlatformError:
+    """The error for what came in the place of an answer."""
+    words = _words(response)
+    if not response.body.strip():
+        return _failure(Intercepted, request, response, "an empty answer")
+    if _is_html(response) or _json(response) is not _NO_JSON:
+        return _failure(Intercepted, request, response, f"a page: {words}" if words else "a page")
+    broken = 200 <= response.status < 300 and response.body.lstrip()[:1] in (b"{", b"[")
+    return _failure(UnexpectedAnswer if broken else Intercepted, request, response, f"not JSON: {words}")
 
 
 def _words(response: Response) -> str:
     """The platform's own words: from its JSON, else the text of its page."""
-    try:
-        value = parse_json(response.body)
-    except ValueError:
+    value = _json(response)
+    if value is _NO_JSON:
         page = response.body[:16384].decode("utf-8", "replace")
         return _shortened(_page_text(page) if _is_html(response) else page)
     while isinstance(value, Mapping):
         value = next((value[name] for name in ("error", "message", "detail") if value.get(name)), None)
     return _shortened(value) if isinstance(value, str) else ""
+
+
+def _hint(response: Response) -> str:
+    """What the platform itself says can be done."""
+    value = _json(response)
+    hint = value.get("hint") if isinstance(value, Mapping) else None
+    return _shortened(hint) if isinstance(hint, str) else ""
 
 
 def _is_html(response: Response) -> bool:
@@ -185,7 +261,7 @@ def _page_text(page: str) -> str:
 
 
 def _shortened(words: str) -> str:
-    printable = "".join(c if c.isprintable() else " " for c in scrub(words))
+    printable = "".join(c if c.isprintable() else " " for c in stripped(scrub(words)))
     line = " ".join(printable.split())
     return line if len(line) <= MAX_WORDS else line[: MAX_WORDS - 1] + "…"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import httpx
 
@@ -29,11 +29,19 @@ from retake_flow.api.models import (
 from retake_flow.api.origin import normalised
 from retake_flow.api.protocol import Answer, Request
 from retake_flow.api.public import Public
-from retake_flow.api.retry import RetryPolicy
 from retake_flow.api.server_clock import ServerClock
 from retake_flow.api.transport import Transport
-from retake_flow.errors import CredentialsError, NotFound, PlatformError
+from retake_flow.errors import (
+    CredentialsError,
+    Intercepted,
+    NotFound,
+    PlatformError,
+    Redirected,
+    UnexpectedAnswer,
+)
 from retake_flow.redact import Secret
+
+T = TypeVar("T")
 
 
 class RetakeClient:
@@ -42,14 +50,14 @@ class RetakeClient:
     The access token goes to the origin that issued it and nowhere else: no redirect is followed, no netrc of the
     environment is used, and a proxy is a tunnel that sees nothing of it.
 
-    Every call raises `Unreachable` without an answer, and the `PlatformError` that an answer stands for.
+    Every call is one request: whether and when it is made again is for whoever makes it. It raises `Unreachable`
+    without an answer, and the `PlatformError` that an answer stands for.
 
     Args:
         origin: Where retake.tv is, without a path.
         token: The agent's access token.
         issued_by: The origin that issued the token.
         transport: Instead of the network.
-        rng: Where the jitter of retries comes from.
 
     Attributes:
         public: What anybody can look up, without a token.
@@ -63,13 +71,10 @@ class RetakeClient:
         *,
         issued_by: str = settings.RETAKE,
         transport: httpx.AsyncBaseTransport | None = None,
-        rng: random.Random | None = None,
     ) -> None:
         self._origin = normalised(origin)
         self._issued_by = normalised(issued_by)
         self._token = token
-        self._rng = rng or random.Random()
-        self._policy = RetryPolicy()
         self._transport = Transport(self._origin, transport)
         self.public = Public(self._call)
         self.clock = ServerClock()
@@ -93,7 +98,7 @@ class RetakeClient:
 
     async def register(self, registration: Registration) -> Account:
         """Create the agent, once. Never sent twice: a lost answer would leave an agent without its token."""
-        return Account.parse(await self._call(protocol.register(registration)))
+        return await self._read(protocol.register(registration), Account.parse)
 
     async def verification_status(self) -> bool:
         """Whether a person has vouched for the agent."""
@@ -119,7 +124,7 @@ class RetakeClient:
 
     async def start_stream(self) -> StreamToken | None:
         """Open the session, and say which token the agent has, if it has one."""
-        return StreamToken.parse(await self._call(protocol.start_stream()))
+        return await self._read(protocol.start_stream(), StreamToken.parse)
 
     async def stream_status(self) -> StreamStatus:
         """Whether the stream is on air, and who watches."""
@@ -135,8 +140,7 @@ class RetakeClient:
 
     async def send_chat(self, message: str, destination_user_id: str) -> str | None:
         """Write into a chat, once, and give the id of the message where the platform tells it."""
-        answer = await self._call(protocol.send_chat(message, destination_user_id))
-        return _message_id(answer)
+        return await self._read(protocol.send_chat(message, destination_user_id), _message_id)
 
     async def comments(self, user_db_id: str, limit: int = 50, before_id: str | None = None) -> list[ChatMessage]:
         """A page of chat, oldest first: the newest, or what came before `before_id`."""
@@ -162,20 +166,26 @@ class RetakeClient:
         """The platform's guide, a text for people."""
         return str(await self._call(protocol.guide()))
 
+    async def _read(self, request: Request, read: Callable[[object], T]) -> T:
+        """Make a call that must not be made twice, and read its answer."""
+        answer = await self._call(request)
+        try:
+            return read(answer)
+        except UnexpectedAnswer as error:
+            error.unsure = True
+            raise
+
     async def _call(self, request: Request) -> object:
-        headers = self._headers(request)
-        retry, waited = 0, 0.0
-        while True:
-            try:
-                response = await self._transport.send(request, headers)
-                self.clock.heard(response.headers, asyncio.get_running_loop().time())
-                return interpret(request, response)
-            except PlatformError as error:
-                wait = self._policy.wait(error, retry=retry, waited=waited, pace=request.pace, rng=self._rng)
-                if wait is None:
-                    raise
-            await asyncio.sleep(wait)
-            retry, waited = retry + 1, waited + wait
+        response = await self._transport.send(request, self._headers(request))
+        now = asyncio.get_running_loop().time()
+        try:
+            value = interpret(request, response)
+        except PlatformError as error:
+            if not isinstance(error, Intercepted | Redirected):  # whose clock is not the platform's
+                self.clock.heard(response.headers, now)
+            raise
+        self.clock.heard(response.headers, now)
+        return value
 
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {"Accept": "*/*" if request.answer is Answer.TEXT else "application/json"}

@@ -13,22 +13,23 @@ from typing import Any, Final, Self
 
 import httpx
 
-from retake_flow.api.answers import Response, parse_json, retry_after
+from retake_flow.api.answers import interpret
 from retake_flow.api.fields import identifier, member
 from retake_flow.api.models import is_plain
 from retake_flow.api.protocol import Request
 from retake_flow.api.transport import Transport
 from retake_flow.controls import stripped
-from retake_flow.errors import PlatformError, Redirected, ShareFailed
+from retake_flow.errors import PlatformError, RateLimited, Rejected, ShareFailed, Unavailable
 from retake_flow.outgoing import require_no_secret
-from retake_flow.redact import Secret, scrub
+from retake_flow.redact import Secret
 from retake_flow.settings import API_PATH, MOLTBOOK
 
 #: The longest title that Moltbook takes.
 LONGEST_TITLE: Final = 300
 #: How long one call may take, in seconds; nothing waits for it but the next word to people.
 _WITHIN = 10.0
-_MOST_WORDS = 200
+#: What retake.tv means by these statuses, Moltbook does not.
+_REFUSALS: Final = dict.fromkeys((401, 404, 409), Rejected)
 _LONGEST_CHALLENGE = 2000
 
 
@@ -117,7 +118,7 @@ class MoltbookClient:
         await self._call("/verify", {"verification_code": code, "answer": answer})
 
     async def _call(self, path: str, form: Mapping[str, str]) -> Mapping[str, Any]:
-        request = Request("POST", API_PATH + path, json=form, repeatable=False, deadline=_WITHIN)
+        request = Request("POST", API_PATH + path, json=form, repeatable=False, deadline=_WITHIN, meanings=_REFUSALS)
         if not is_plain(self._key.reveal()):
             raise ShareFailed("MOLTBOOK_API_KEY has blanks or signs in it that no key has", hint="check that setting")
         headers = {
@@ -126,29 +127,25 @@ class MoltbookClient:
             "Authorization": f"Bearer {self._key.reveal()}",
         }
         try:
-            response = await self._transport.send(request, headers)
-        except Redirected:
-            raise ShareFailed("Moltbook answered with a redirect, which is not followed") from None
+            value = interpret(request, await self._transport.send(request, headers))
         except PlatformError as error:
-            raise ShareFailed(error.message.replace("retake.tv", "Moltbook")) from None
-        return _read(request, response)
+            raise _failed(error) from None
+        if not (isinstance(value, Mapping) and value):
+            failure = ShareFailed(f"Moltbook's answer to {request.call} tells nothing of it")
+            failure.unsure = True
+            raise failure
+        return value
 
 
-def _read(request: Request, response: Response) -> Mapping[str, Any]:
-    try:
-        value = parse_json(response.body)
-    except ValueError:
-        value = None
-    data: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    if 200 <= response.status < 300 and data and data.get("success") is not False:
-        return data
-    said = " ".join(stripped(scrub(identifier(data, "error", "message", "hint"))).split())[:_MOST_WORDS]
-    words = f": {said}" if said else ""
-    failure = ShareFailed(f"Moltbook did not take it ({request.call}, status {response.status}){words}")
-    if response.status in (401, 403):
-        failure.hint = "check MOLTBOOK_API_KEY, and that a person has claimed the agent on Moltbook"
-    failure.retry_after = retry_after(response.headers)
-    raise failure
+def _failed(error: PlatformError) -> ShareFailed:
+    """What Moltbook, or whoever answered in its place, has said; its own hint goes before ours."""
+    ours = "check MOLTBOOK_API_KEY, and that a person has claimed the agent on Moltbook"
+    refused = isinstance(error, Rejected)
+    hint = error.hint if isinstance(error, Rejected | RateLimited | Unavailable) else ""
+    failure = ShareFailed(error.message.replace("retake.tv", "Moltbook"))
+    failure.hint = "; ".join(filter(None, (hint, ours if refused and error.status in (401, 403) else "")))
+    failure.retry_after, failure.unsure = error.retry_after, error.unsure
+    return failure
 
 
 def _first(places: tuple[Mapping[str, Any], ...], *names: str) -> str:

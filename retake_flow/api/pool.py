@@ -32,7 +32,8 @@ class Pool:
         """
         found = None if transport else network.proxy_for(url)
         self.proxy = network.proxy_host(found) if found else ""
-        headers = {"User-Agent": f"retake-flow/{__version__}", **options.pop("headers", {})}
+        # Nothing here is long, and packed it may be larger than anybody says beforehand.
+        headers = {"User-Agent": f"retake-flow/{__version__}", "Accept-Encoding": "identity"}
         self._options = {
             **options,
             "transport": transport,

@@ -17,7 +17,6 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.settings import API_PATH
 
 STATUS_PACE = 3.0  # platform.md: stream/status every 3 s
-CHAT_PACE = 2.0  # platform.md: comments every 2-3 s
 MAX_COMMENTS = 100
 
 Refusals = tuple[tuple[str, type[PlatformError]], ...]
@@ -60,7 +59,6 @@ class Request:
         path: From the origin on, so it begins with /api/v1 for all but the guide.
         authenticated: Whether the access token goes with it.
         repeatable: Whether a second one does nothing twice.
-        pace: Shortest time between two of them, in seconds.
         deadline: The whole exchange may take so long, in seconds.
         meanings: What a status means for this call, where it differs from the usual.
         refusals: What a refusal means by the platform's words, where its status does not tell: the first entry whose
@@ -75,7 +73,6 @@ class Request:
     authenticated: bool = True
     repeatable: bool = True
     answer: Answer = Answer.JSON
-    pace: float = 0.0
     deadline: float = 20.0
     meanings: Mapping[int, type[PlatformError]] = field(default_factory=dict)
     refusals: Refusals = ()
@@ -124,7 +121,7 @@ def verify(tweet_url: str) -> Request:
             str(error),
             hint="open the post that a person has published, and copy its address: https://x.com/NAME/status/NUMBER",
         ) from None
-    return _agent("verify", json={"tweet_url": url}, repeatable=False, refusals=_POST_REFUSALS)
+    return _agent("verify", json={"tweet_url": url}, refusals=_POST_REFUSALS)
 
 
 def rtmp() -> Request:
@@ -139,7 +136,7 @@ def start_stream() -> Request:
 
 def stream_status() -> Request:
     """Ask whether the stream is on air."""
-    return _agent("stream/status", "GET", pace=STATUS_PACE)
+    return _agent("stream/status", "GET")
 
 
 def update_thumbnail(image: bytes, content_type: str) -> Request:
@@ -186,7 +183,7 @@ def comments(user_db_id: str, limit: int = 50, before_id: str | None = None) -> 
     if before_id:
         params["beforeId"] = well_formed(before_id)
     # Observed: 404 as well as 409 when no session is active.
-    return _agent("stream/comments", "GET", params=params, pace=CHAT_PACE, meanings={404: NoSession})
+    return _agent("stream/comments", "GET", params=params, meanings={404: NoSession})
 
 
 def streamer(name: str) -> Request:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from retake_flow.api.chat import ChatMessage, read_comments
 from retake_flow.api.fields import line, well_formed
 from retake_flow.api.listings import Session, Tipper, Token, TokenStats, Trade, User, listed, single
-from retake_flow.api.protocol import CHAT_PACE, Request
+from retake_flow.api.protocol import Request
 from retake_flow.errors import InputError, NotFound, UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import API_PATH
@@ -135,7 +135,7 @@ class Public:
         return [Token.read(entry) for entry in listed(await self._get(path, **params), "tokens")]
 
     async def _get(self, path: str, **params: str) -> object:
-        return await self._ask(Request("GET", f"{API_PATH}/{path}", params=params, authenticated=False, pace=CHAT_PACE))
+        return await self._ask(Request("GET", f"{API_PATH}/{path}", params=params, authenticated=False))
 
 
 def _named(wanted: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import httpx
 
 from retake_flow.api import protocol
+from retake_flow.api.answers import interpret, parse_json
+from retake_flow.api.fields import text
 from retake_flow.api.server_clock import ServerClock
 from retake_flow.api.transport import Transport
 
@@ -46,10 +48,13 @@ async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) 
     way = Transport(origin, transport)
     loop = asyncio.get_running_loop()
     began = loop.time()
+    request = replace(protocol.skill(), deadline=WITHIN)
     try:
-        answer = await way.send(replace(protocol.skill(), deadline=WITHIN), {"Accept": "application/json"})
+        answer = await way.send(request, {"Accept": "application/json"})
     finally:
         await way.close()
+    if 300 <= answer.status < 400:
+        interpret(request, answer)
     took, clock = loop.time() - began, ServerClock()
     clock.heard(answer.headers, loop.time())
     # `Date` tells whole seconds, without the part that had passed; it was written somewhere on the way.
@@ -59,6 +64,7 @@ async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) 
 
 def _version(body: bytes) -> str:
     try:
-        return str(json.loads(body)["version"])
-    except (ValueError, KeyError, TypeError):
+        value = parse_json(body)
+    except ValueError:
         return ""
+    return text(value, "version") if isinstance(value, Mapping) else ""

@@ -120,7 +120,8 @@ def _session() -> aiohttp.ClientSession:
     """What a connection is made by: no cookies, no netrc of the environment, no redirects."""
     import aiohttp
 
-    async def refuse(*about: Any) -> None:
+    async def refuse(_: object, __: object, about: aiohttp.TraceRequestRedirectParams) -> None:
+        about.response.close()
         raise aiohttp.ClientConnectionError("it points elsewhere, which is not followed")
 
     tracing = aiohttp.TraceConfig()
@@ -129,7 +130,9 @@ def _session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         trace_configs=[tracing],
-        headers={"User-Agent": f"retake-flow/{__version__}"},
+        # Packed it may be larger than anybody says beforehand; nothing is unpacked, whatever it is called.
+        headers={"User-Agent": f"retake-flow/{__version__}", "Accept-Encoding": "identity"},
+        auto_decompress=False,
     )
 
 
@@ -183,3 +186,7 @@ async def _end(client: socketio.AsyncClient) -> None:
         if isinstance(task, asyncio.Task):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+    if client.eio.ws is not None:  # after words that it does not understand the library forgets it open
+        with suppress(Exception):
+            async with asyncio.timeout(_ENDS):
+                await client.eio.ws.close()

@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 
-from retake_flow import network, settings
-from retake_flow.api.answers import Response, redirected
+from retake_flow import network
+from retake_flow.api.answers import Response
 from retake_flow.api.pool import Pool
 from retake_flow.api.protocol import Request
-from retake_flow.errors import Blocked, UnexpectedAnswer, Unreachable
+from retake_flow.api.unpacking import CannotUnpack, unpacked
+from retake_flow.errors import Blocked, PlatformError, UnexpectedAnswer, Unreachable
 from retake_flow.redact import scrub
 
 MAX_BODY = 1 << 20  # bytes; the longest documented answer, 100 comments, is far below
@@ -48,7 +49,7 @@ class Transport:
             transport,
             timeout=_TIMEOUT,
             limits=_LIMITS,
-            event_hooks={"response": [_refuse_redirect]},
+            event_hooks={"response": [_put_location_aside]},
         )
 
     @property
@@ -65,9 +66,9 @@ class Transport:
 
         Raises:
             Blocked: No connection ever came about, by a certificate or a proxy.
-            Unreachable: No answer came; `may_repeat` says whether the call surely was not carried out, or may be twice.
-            Redirected: The answer points elsewhere.
-            UnexpectedAnswer: The answer is compressed in a broken way.
+            Unreachable: No answer came; it is `unsure` when the call must not be made twice and may have been carried
+                out.
+            UnexpectedAnswer: The answer is compressed, and cannot be unpacked.
         """
         url = self._origin + request.path
         try:
@@ -75,14 +76,19 @@ class Transport:
                 asyncio.timeout(request.deadline),
                 self._pool.stream(request.method, url, headers=headers, **_content(request)) as response,
             ):
-                body, truncated = await _read(response)
-        except httpx.DecodingError:
-            raise UnexpectedAnswer(f"retake.tv's answer to {request.call} cannot be unpacked") from None
+                packed, truncated = await _read(response)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # Not chained: httpx keeps the request, and with it the token, in its errors.
             raise self._unreachable(request, error) from None
         self._answered = True
-        return Response(response.status_code, dict(response.headers), body, truncated)
+        try:
+            body, longer = unpacked(packed, response.headers.get("content-encoding", ""), MAX_BODY)
+        except CannotUnpack as error:
+            failure: PlatformError = UnexpectedAnswer(f"the answer to {request.call} cannot be unpacked: {error}")
+            failure.unsure = not request.repeatable
+            raise failure from None
+        headers_told = {**response.headers, **response.extensions.get("location", {})}
+        return Response(response.status_code, headers_told, body, truncated or longer)
 
     def _unreachable(self, request: Request, error: Exception) -> Unreachable:
         host = self._origin.partition("://")[2]
@@ -98,7 +104,7 @@ class Transport:
         # What has let one answer through may do so again; what never did is for a person to see to.
         kind = Blocked if _refused(error) and not self._answered else Unreachable
         failure = kind(message, hint=hint)
-        failure.may_repeat = kind is Unreachable and (request.repeatable or not_sent)
+        failure.unsure = kind is Unreachable and not (request.repeatable or not_sent)
         return failure
 
 
@@ -107,11 +113,10 @@ def _refused(error: Exception) -> bool:
     return proxy_refused or network.is_untrusted(error)
 
 
-async def _refuse_redirect(response: httpx.Response) -> None:
-    # Before httpx looks at the place it points to, which may be no address at all.
-    if response.has_redirect_location:
-        path = response.request.url.path.removeprefix(settings.API_PATH)
-        raise redirected(f"{response.request.method} {path}", response.headers.get("location", ""))
+async def _put_location_aside(response: httpx.Response) -> None:
+    # Else httpx looks at the place that a redirect points to, which may be no address at all.
+    if "location" in response.headers:
+        response.extensions["location"] = {"location": response.headers.pop("location")}
 
 
 def _content(request: Request) -> dict[str, Any]:
@@ -125,8 +130,10 @@ def _content(request: Request) -> dict[str, Any]:
 
 
 async def _read(response: httpx.Response) -> tuple[bytes, bool]:
+    """The body as it comes over the wire, and whether it was longer than any should be."""
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for chunk in response.stream:
         body += chunk
         if len(body) > MAX_BODY:
             return bytes(body[:MAX_BODY]), True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _described(spec: ActionSpec) -> dict[str, Any]:
         "result": {name: dict(schema) for name, schema in spec.result.items()},
         "secrets": sorted(spec.secrets),
         "idempotency": str(spec.idempotency),
+        "retry": None if spec.retry is None else asdict(spec.retry),
         "programs": list(spec.programs),
         "requests": list(spec.requests),
         "occasional": dict(spec.occasional),
@@ -70,7 +72,17 @@ def _shown(spec: ActionSpec) -> str:
         f"{events}    errors: {', '.join(f'error.{kind}' for kind in spec.errors) or 'none'}\n"
         f"    calls: {'; '.join(calls) or 'none'}\n"
         f"    idempotency: {spec.idempotency}\n"
+        f"    retry: {_retry(spec)}\n"
     )
+
+
+def _retry(spec: ActionSpec) -> str:
+    from retake_flow.flow.duration import exact
+
+    if spec.retry is None:
+        return "none, unless the flow says so"
+    waits = ", ".join(exact(spec.retry.wait(number, 0.0)) for number in range(1, spec.retry.max + 1))
+    return f"{spec.retry.max} times, after {waits}, unless the flow says otherwise"
 
 
 def _input(spec: ActionSpec, name: str) -> str:

@@ -273,3 +273,16 @@ def _summary(plan: Plan) -> Iterator[str]:
     questions = [step.facts.get("activity", step.state) for step in plan.of(Kind.QUESTION)]
     for what, named in (("Calls", calls), ("Programs", programs), ("Questions", questions)):
         yield f"{what:<11}{', '.join(dict.fromkeys(named)) or 'none'}"
+    yield from _retries(plan)
+
+
+def _retries(plan: Plan) -> Iterator[str]:
+    """How often what fails is tried again; programs that are started anew are told where they are."""
+    often: dict[int, dict[str, None]] = {}
+    for step in plan.steps:
+        if "retry" in step.facts and not step.facts.get("lasts"):
+            name = step.facts.get("activity", step.state).rpartition(":")[2].rpartition("/")[2]
+            often.setdefault(step.facts["retry"]["max"], {})[name] = None
+    said = [f"{', '.join(names)} {count}" for count, names in sorted(often.items()) if count]
+    if said:
+        yield f"{'Retries':<11}{'; '.join(said)}"

@@ -13,7 +13,7 @@ from retake_flow.engine.chart import Chart
 from retake_flow.engine.draft import Draft
 from retake_flow.engine.macrostep import Macrostep, group, in_words
 from retake_flow.errors import ExpressionError, fault_of
-from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.catalogue import Catalogue, with_retries
 from retake_flow.flow.events import matches
 from retake_flow.flow.model import Activity, Ask, Flow, State
 from retake_flow.quick_dataclasses import dataclass
@@ -50,13 +50,14 @@ class Machine:
 
         Args:
             flow: What it runs.
-            catalogue: What its actions are; needed to go on with a run whose process died.
+            catalogue: What its actions are; says how they are tried again where the flow does not, and what to do about
+                one that was under way when its process died.
             chart: Finds its routes; made anew when it is left out.
         """
-        self.flow = flow
-        self._chart = chart or Chart(flow)
         self._catalogue: Catalogue = catalogue or {}
-        self._activities: Mapping[str, Activity] = {activity.key: activity for activity in flow.activities()}
+        self.flow = with_retries(flow, self._catalogue)
+        self._chart = chart or Chart(flow)
+        self._activities: Mapping[str, Activity] = {activity.key: activity for activity in self.flow.activities()}
 
     def step(self, run: Run, event: events.Event, now: float) -> Step:
         """Take one event through the flow, to completion.
@@ -245,7 +246,7 @@ class Machine:
     def _wait(self, macrostep: Macrostep, state: State, event: events.ActionFailed) -> float | None:
         """Seconds until the next try, or None when there is none."""
         retry, attempt = state.retry, macrostep.run.attempt
-        if retry is None or attempt is None or attempt.failures >= retry.max:
+        if retry is None or attempt is None or attempt.failures >= retry.max or not macrostep.fillable(state):
             return None
         # The spread follows from what is known of the run, so that a step is a function of its arguments.
         spread = random.Random(f"{macrostep.run.id}/{state.path}/{event.visit}/{event.attempt}").random()

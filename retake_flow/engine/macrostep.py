@@ -292,12 +292,21 @@ class Macrostep(Moment):
         run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)
         self.commands.append(self._started(state, visit, attempt.number + 1, inputs))
 
+    def fillable(self, state: State) -> bool:
+        """Whether the action of a state can be begun again; not so where it needs the event that led there."""
+        try:
+            self.filled(state.inputs, state.root)
+            self._undo(state)
+        except ExpressionError:
+            return False
+        return True
+
     def look_up(self, state: State) -> None:
         """Find out whether the action that was under way when the process died was done."""
         if self.run.attempt is not None:
             inputs = self.filled(state.inputs, state.root)
             wish = self._started(state, self.run.visits[state.path], self.run.attempt.number, inputs)
-            self.commands.append(replace(wish, look_up=True))
+            self.commands.append(replace(wish, look_up=True, retry=state.retry))
 
     def _started(self, state: State, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
         memory = self.run.memory.get(group(state.do), {})

@@ -22,6 +22,8 @@ from retake_flow.run.records import Record
 AGAIN_AFTER = (5.0, 30.0, 120.0, 600.0, 1800.0)
 #: How long nothing more is said of errors after one was told, in seconds.
 QUIET = 600.0
+#: What is soon tried again is told from so many failures in a row on.
+TROUBLE_FROM = 3
 #: How soon a question beside the states that was taken back is put again to count as the same one, in seconds.
 SAME_WITHIN = 600.0
 
@@ -77,7 +79,7 @@ class Notices:
     def heard(self, record: Record) -> None:
         """Tell whom a record concerns, in the background."""
         self._tally.heard(record)
-        notice = None if self._asked_before(record) else self._notice(record)
+        notice = None if self._asked_before(record) or _may_pass(record) else self._notice(record)
         if notice is not None and self._channels:
             if notice.kind == "ended":
                 self._floods.release()
@@ -140,10 +142,6 @@ class Notices:
                 return self._about("told", "", message)
             case {"event": "notice", "kind": kind, "message": message}:
                 return self._about(_KINDS.get(kind, "trouble"), str(kind).replace("_", " "), message)
-            case {"event": "error", "place": place, "message": message}:
-                return self._trouble(place, f"{message}\n{record.get('hint') or ''}".strip())
-            case {"event": "activity_ended", "outcome": "exited", "activity": activity, "reason": reason}:
-                return self._trouble(activity, f"it ended: {reason}")
             case {"event": "run_resumed", "died": True}:
                 return self._about("trouble", "resumed", "The process that drove it had died; the run goes on.")
             case {"event": "stop_requested", "reason": reason} if self._tally.on_air:
@@ -151,6 +149,19 @@ class Notices:
             case {"event": "run_ended", "outcome": outcome, "state": state, "reason": reason}:
                 said = [f"It ended in {state or 'no state'}.", reason or "", self._tally.text]
                 return self._about("ended", outcome, "\n".join(filter(None, said)))
+        return self._failure(record)
+
+    def _failure(self, record: Record) -> Notice | None:
+        """The notice of something that has failed or is gone."""
+        match record:
+            case {"event": "error", "place": place, "message": message}:
+                return self._trouble(place, f"{message}\n{record.get('hint') or ''}".strip())
+            case {"event": "activity_ended", "outcome": "exited", "activity": activity, "reason": reason}:
+                return self._trouble(activity, f"it ended: {reason}")
+            case {"event": "undo_finished", "outcome": str(outcome), "message": message} if outcome.startswith(
+                "error."
+            ):
+                return self._about("trouble", "not taken back", message)
         return None
 
     def _asked_before(self, record: Record) -> bool:
@@ -189,6 +200,11 @@ class Notices:
 
     def _about(self, kind: Kind, title: str, text: str) -> Notice:
         return Notice(kind, f"{self.title}: {title}" if title else self.title, text)
+
+
+def _may_pass(record: Record) -> bool:
+    """Whether it is an error of what is soon tried again, and has not failed often: what passes is no trouble."""
+    return record["event"] == "error" and int(record.get("failures", 0)) in range(1, TROUBLE_FROM)
 
 
 def _of(gate: str) -> str:

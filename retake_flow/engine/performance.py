@@ -25,28 +25,40 @@ Refill = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 STEADY = 60.0
 #: A repeated task that keeps failing is repeated less and less often, but at least this often (seconds).
 SLOWEST = 60.0
+#: What is tried again within this time (seconds) may yet pass unnoticed.
+SOON = 60.0
 _MOST_DOUBLINGS = 16
 
 
 async def action(command: StartAction, call: Call, actions: ActionRunner, post: Post) -> None:
     """Perform the action of a state once."""
     state, visit, attempt = command.state, command.visit, command.attempt
-    done = await _performed(call, actions)
+    done = await performed(call, actions)
     if isinstance(done, Completion):
         post(events.ActionFinished(state, visit, attempt, done.outcome, done.value, done.memory, done.notes))
         return
-    after, permanent = done.retry_after or 0.0, _permanent(done)
+    after, permanent = done.retry_after or 0.0, not done.may_repeat
     post(events.ActionFailed(state, visit, attempt, done.kind, done.message, done.hint, after, permanent))
 
 
-async def look_up(command: StartAction, call: Call, actions: ActionRunner, post: Post) -> None:
-    """Find out whether the action of a state was done before the process died."""
+async def look_up(command: StartAction, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
+    """Find out whether the action of a state was done before the process died; what may pass is waited out."""
     state, visit, attempt = command.state, command.visit, command.attempt
-    try:
-        done = await actions.happened(call)
-    except Exception as raised:
-        post(events.ActionInDoubt(state, visit, attempt, known(raised, command.do).message))
-        return
+    patience = _Patience(command.retry)
+    while True:
+        began = clock.now()
+        try:
+            done = await actions.happened(call)
+            break
+        except Exception as raised:
+            error = known(raised, command.do)
+        wait = patience.after(error, began, clock.now())
+        if wait is None:
+            post(events.ActionInDoubt(state, visit, attempt, error.message))
+            return
+        about = {"kind": error.kind, "message": error.message, "hint": error.hint}
+        call.note("error", place=state, **about, failures=patience.failures)
+        await _pause(clock, wait)
     if done is None:
         post(events.ActionNotDone(state, visit, attempt))
     else:
@@ -101,12 +113,12 @@ async def _once(
     patience = _Patience(command.retry)
     while True:
         began = clock.now()
-        done = await _performed(call, actions)
+        done = await performed(call, actions)
         if isinstance(done, Completion):
             post(_resulted(command, done))
             return
         wait = patience.after(done, began, clock.now())
-        post(_failed(command, done, again=wait is not None))
+        post(_failed(command, done, again=wait is not None, failures=_soon(patience.failures, wait)))
         if wait is None:
             return
         call = replace(call, attempt=call.attempt + 1, memory=memory.latest)
@@ -123,14 +135,17 @@ async def _repeatedly(
     post: Post,
     refill: Refill,
 ) -> None:
-    """A failure does not end the repeating; it only makes it slower, and then nothing makes it hurry."""
+    """A failure does not end the repeating: the next rounds come as `retry` says, and then less and less often.
+
+    As long as they fail, nothing makes them hurry.
+    """
     failures = 0
     between = _Pause()
     call = replace(call, hurry=between.break_off)
     while True:
         between.begin_round()
-        done = await _performed(call, actions)
-        pause, at_least = every, 0.0
+        done = await performed(call, actions)
+        pause = every
         if isinstance(done, Completion):
             failures = 0
             post(_resulted(command, done))
@@ -138,13 +153,19 @@ async def _repeatedly(
             memory.latest = memory.latest if done.memory is None else done.memory
         else:
             failures += 1
-            post(_failed(command, done, again=True))
-            at_least = done.retry_after or 0.0
-        slower = min(pause * 2.0 ** min(failures, _MOST_DOUBLINGS), max(pause, SLOWEST))
-        pause = max(at_least, slower)
+            pause = _after_failure(command.retry, done, failures, every)
+            post(_failed(command, done, again=True, failures=_soon(failures, pause)))
         await (_pause(clock, pause) if failures else between.wait(clock, pause))
         inputs = await refill(call.inputs)
         call = replace(call, attempt=call.attempt + 1, memory=memory.latest, inputs=inputs)
+
+
+def _after_failure(retry: Retry | None, error: RetakeFlowError, failures: int, every: float) -> float:
+    """Seconds until the next round of a repeated task that has failed so often in a row."""
+    slower = min(every * 2.0 ** min(failures, _MOST_DOUBLINGS), max(every, SLOWEST))
+    soon = retry is not None and error.may_repeat and failures <= retry.max
+    wait = min(slower, retry.wait(failures, 0.0)) if soon and retry is not None else slower
+    return max(wait, error.retry_after or 0.0)
 
 
 async def service(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
@@ -183,21 +204,21 @@ class _Exited(RetakeFlowError):
 
 
 class _Patience:
-    """Counts the failures of an activity and says how long to wait after each."""
+    """Counts failures and says how long to wait after each."""
 
     def __init__(self, retry: Retry | None) -> None:
         self._retry = retry
-        self._failures = 0
+        self.failures = 0
         self._began: float | None = None
 
     def after(self, error: RetakeFlowError, began: float, now: float) -> float | None:
         """Seconds from `now` until the next try after one that `began` then, or None when there is none."""
-        self._failures += 1
+        self.failures += 1
         self._began = began if self._began is None else self._began
         retry = self._retry
-        if retry is None or _permanent(error) or self._failures > retry.max:
+        if retry is None or not error.may_repeat or self.failures > retry.max:
             return None
-        wait = retry.wait(self._failures, 0.0, error.retry_after or 0.0)
+        wait = retry.wait(self.failures, 0.0, error.retry_after or 0.0)
         late = retry.within is not None and now + wait > self._began + retry.within
         return None if late else wait
 
@@ -211,7 +232,8 @@ def known(error: Exception, do: str) -> RetakeFlowError:
     return RetakeFlowError(f"{do} has a defect: {type(error).__name__}: {error}")
 
 
-async def _performed(call: Call, actions: ActionRunner) -> Completion | RetakeFlowError:
+async def performed(call: Call, actions: ActionRunner) -> Completion | RetakeFlowError:
+    """What comes of performing an action; whatever it raises is an error of ours."""
     try:
         return await actions.perform(call)
     except Exception as raised:
@@ -223,12 +245,16 @@ def _resulted(command: StartActivity, done: Completion) -> events.ActivityResult
     return events.ActivityResulted(key, visit, done.outcome, done.value, done.memory, done.notes, done.raised)
 
 
-def _failed(command: StartActivity, error: RetakeFlowError, *, again: bool) -> events.ActivityFailed:
-    return events.ActivityFailed(command.activity, command.visit, error.kind, error.message, error.hint, again)
+def _failed(command: StartActivity, error: RetakeFlowError, *, again: bool, failures: int = 0) -> events.ActivityFailed:
+    """What is brought back of a failure; `failures` counts those of a task that is soon tried again."""
+    passing = failures if error.may_repeat else 0
+    key, visit = command.activity, command.visit
+    return events.ActivityFailed(key, visit, error.kind, error.message, error.hint, again, passing)
 
 
-def _permanent(error: RetakeFlowError) -> bool:
-    return error.fault == "operator"
+def _soon(failures: int, wait: float | None) -> int:
+    """The failures of what is tried again within a minute; else 0, so that nobody waits for hours to hear of it."""
+    return failures if wait is not None and wait <= SOON else 0
 
 
 async def _pause(clock: Clock, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from retake_flow.ports.journal import Listener, RunStore
 from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run import dates, events, records
 from retake_flow.run.asking import told
-from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
+from retake_flow.run.commands import Command, EndRun, Leave, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import PendingUndo, Phase, Run
@@ -249,7 +249,7 @@ class Runner:
         """End everything in order, though it cannot be written down any more."""
         await self._abandon()
         for undo in (*self.run.undoing, *reversed(self.run.undos)):
-            await undoing.perform(undo, self.run.id, self._actions, lambda event, **fields: None)
+            await self._undone(undo, lambda event, **fields: None)
 
     # --- events in, commands out --------------------------------------------------------------------------
 
@@ -266,8 +266,9 @@ class Runner:
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
         wished = (records.of_command(command, now) for command in step.commands)
+        happened = records.of_event(event, now, _failures(step.commands))
         try:
-            self._write([*records.of_event(event, now), *(record for record in wished if record is not None)], step.run)
+            self._write([*happened, *(record for record in wished if record is not None)], step.run)
         except AnswerWaiting:
             if not self._answers():
                 raise
@@ -285,8 +286,10 @@ class Runner:
                 await self._leave(command)
             case StartAction():
                 call = self._call(command, command.state, command.attempt, command.key)
-                way = performance.look_up if command.look_up else performance.action
-                work = way(command, call, self._actions, self._post)
+                if command.look_up:
+                    work = performance.look_up(command, call, self._actions, self._clock, self._post)
+                else:
+                    work = performance.action(command, call, self._actions, self._post)
                 self._scope(command.state).start(work, command.do)
             case SetTimer():
                 scope = self._scope(command.state.partition(":")[0])
@@ -354,11 +357,17 @@ class Runner:
     async def _undo(self, undo: PendingUndo) -> None:
         about = {"state": undo.state, "action": undo.do}
         self.note("undo_started", **about)
-        ending = await undoing.perform(undo, self.run.id, self._actions, self.note)
+        ending = await self._undone(undo, self.note)
         owed = list(self.run.undoing)
         if undo in owed:
             owed.remove(undo)
         self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
+
+    async def _undone(self, undo: PendingUndo, note: Callable[..., None]) -> dict[str, Any]:
+        """Take back what a state did, and say how that ended."""
+        spec = self._catalogue.get(undo.do)
+        retry = None if spec is None else spec.retry
+        return await undoing.perform(undo, self.run.id, self._actions, note, retry=retry, clock=self._clock)
 
     async def _abandon(self) -> None:
         """End whatever still runs, innermost first; after an orderly end there is nothing."""
@@ -401,3 +410,9 @@ class Runner:
         for record in written:
             for listener in self._listeners:
                 listener.heard(record)
+
+
+def _failures(commands: Sequence[Command]) -> int:
+    """How often in a row an action has failed that is soon tried again; 0 when there is none."""
+    notes = (command.fields for command in commands if isinstance(command, Note) and command.event == "retry_scheduled")
+    return next((int(note["failures"]) for note in notes if note["after"] <= performance.SOON), 0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from retake_flow.flow.model import Activity, Flow, Retry, State
 from retake_flow.quick_dataclasses import dataclass, field
 
 
@@ -29,6 +31,7 @@ class ActionSpec:
         result: JSON Schema properties of its result.
         errors: The kinds of error it is known to raise (`error.KIND`).
         idempotency: Whether it may be repeated after a crash.
+        retry: How it is tried again after an error where a flow says nothing of that.
         service: It goes on until it is stopped or dies.
         optional: The inputs that may be left out without having a default.
         secrets: The fields of the result that are secret.
@@ -49,6 +52,7 @@ class ActionSpec:
     result: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     idempotency: Idempotency = Idempotency.SAFE
+    retry: Retry | None = None
     service: bool = False
     optional: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
@@ -68,3 +72,23 @@ class ActionSpec:
 
 
 Catalogue = Mapping[str, ActionSpec]
+
+
+def retry_of(doing: State | Activity, catalogue: Catalogue) -> Retry | None:
+    """How the action of a state or an activity is tried again: as the flow says, else as the action declares."""
+    spec = catalogue.get(doing.do)
+    return spec.retry if doing.retry is None and spec is not None else doing.retry
+
+
+def with_retries(flow: Flow, catalogue: Catalogue) -> Flow:
+    """A flow in which each state and each activity says how its action is tried again."""
+    return replace(flow, states={path: _with_retries(state, catalogue) for path, state in flow.states.items()})
+
+
+def _with_retries(state: State, catalogue: Catalogue) -> State:
+    changed = {
+        name: replace(activity, retry=retry_of(activity, catalogue)) for name, activity in state.activities.items()
+    }
+    if changed == state.activities and retry_of(state, catalogue) is state.retry:
+        return state
+    return replace(state, retry=retry_of(state, catalogue), activities=changed)

@@ -83,9 +83,9 @@ ONE_EFFECT: Schema = {
     "additionalProperties": False,
 }
 RETRY: Schema = mapping_of(
-    "How often and how fast to try again after an error, before the error is routed.",
+    "How often and how fast to try again after an error, before it is routed; by default as the action declares.",
     {
-        "max": {"description": "How many times to try again.", "type": "integer", "minimum": 1, "maximum": 1000},
+        "max": {"description": "How many times to try again.", "type": "integer", "minimum": 0, "maximum": 1000},
         "interval": duration("The wait before the first new try. Default 1s.", "1s"),
         "rate": {
             "description": "What each wait is multiplied by. Default 2.",

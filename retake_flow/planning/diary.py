@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from retake_flow.flow.catalogue import ActionSpec, Catalogue
+from retake_flow.flow.catalogue import ActionSpec, Catalogue, retry_of
 from retake_flow.flow.duration import seconds
 from retake_flow.flow.expressions import Expression
-from retake_flow.flow.model import Flow, Poll
+from retake_flow.flow.model import Flow, Poll, Retry
 from retake_flow.planning.plan import MOST_TURNS, Kind, Step
 from retake_flow.planning.prospects import Prospect
 from retake_flow.redact import Secret, scrub
@@ -57,8 +57,9 @@ class Diary:
 
     def action(self, command: StartAction, prospect: Prospect) -> None:
         """The action of a state is performed."""
-        poll = self._flow.states[command.state].poll
-        more = {"poll": _poll(poll)} if poll else {}
+        state = self._flow.states[command.state]
+        more = {"poll": _poll(state.poll)} if state.poll else {}
+        more |= _retry(retry_of(state, self._catalogue))
         self._performed(command.state, command.do, command.inputs, prospect, command.attempt, more)
 
     def activity(self, command: StartActivity, prospect: Prospect, attempt: int) -> None:
@@ -66,6 +67,7 @@ class Diary:
         scope, _, _ = command.activity.rpartition(":")
         pace = {"every": command.every, "quiet": command.quiet, "delay": command.delay or None}
         more = {"activity": command.activity, **{name: value for name, value in pace.items() if value is not None}}
+        more |= _retry(command.retry)
         self._performed(scope, command.do, command.inputs, prospect, attempt, more)
         if self._catalogue[command.do].service:
             self._programs[command.activity] = self._catalogue[command.do].programs
@@ -219,6 +221,12 @@ def _ended(prospect: Prospect) -> dict[str, Any]:
 def _poll(poll: Poll) -> dict[str, Any]:
     times = {"every": poll.every, "timeout": poll.timeout}
     return {"until": poll.until.text, **{name: _time(value) for name, value in times.items() if value is not None}}
+
+
+def _retry(retry: Retry | None) -> dict[str, Any]:
+    return (
+        {"retry": {"max": retry.max, "interval": retry.interval, "rate": retry.rate, "cap": retry.cap}} if retry else {}
+    )
 
 
 def _time(value: Any) -> Any:

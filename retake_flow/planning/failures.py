@@ -13,7 +13,7 @@ class Failure:
 
     Attributes:
         message: What it says to people.
-        permanent: Trying again cannot help, a person has to act.
+        permanent: Trying again cannot help, or would be once too often.
     """
 
     kind: str
@@ -21,10 +21,16 @@ class Failure:
     permanent: bool = False
 
 
-def failure(kind: str) -> Failure:
-    """The error of a kind, in the words it has when nothing more is known."""
+def failure(kind: str, *, once: bool = False) -> Failure:
+    """The error of a kind, in the words it has when nothing more is known.
+
+    Args:
+        kind: Which.
+        once: Of an action that is not done again when nobody knows whether it was done.
+    """
     known = kinds().get(kind)
     if known is None:
         return Failure(kind, kind)
     words = (known.__doc__ or kind).partition("\n")[0].rstrip(".")
-    return Failure(kind, words, known.fault == "operator")
+    permanent = known.fault == "operator" or not known.passing or (once and known.doubtful)
+    return Failure(kind, words, permanent)

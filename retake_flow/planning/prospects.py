@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.catalogue import Catalogue, Idempotency
 from retake_flow.planning import samples
 from retake_flow.planning.assumptions import Assumptions
 from retake_flow.planning.failures import Failure, failure
@@ -50,7 +50,8 @@ class Prospects:
             needs = f"it needs {', '.join(missing)}, not set"
             return Prospect("error.input", failure=Failure("input", needs, permanent=True), begun=False)
         if end.startswith(_ERROR):
-            return Prospect(end, failure=failure(end.removeprefix(_ERROR)))
+            once = spec.idempotency is Idempotency.ONCE
+            return Prospect(end, failure=failure(end.removeprefix(_ERROR), once=once))
         if end and end not in spec.outcomes:
             return Prospect()
         assumed = self._assumptions.values(path)

@@ -88,7 +88,7 @@ class ActionRunner(Protocol):
             How it ended, if it was done; None if it surely was not.
 
         Raises:
-            InDoubt: That cannot be found out.
+            RetakeFlowError: That cannot be found out; `InDoubt` when no second look can tell either.
         """
         ...
 

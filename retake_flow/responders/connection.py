@@ -74,8 +74,6 @@ class Connection:
                 transport,
                 timeout=within,
                 limits=httpx.Limits(max_connections=2, keepalive_expiry=4.0),
-                # Unpacked it may be larger than anybody says beforehand.
-                headers={"Accept-Encoding": "identity"},
             )
         except SettingsError as error:
             raise ResponderFailed(f"{self.host} cannot be asked: {error.message}", hint=error.hint) from None

@@ -36,6 +36,7 @@ class StartAction:
     Attributes:
         key: The same for every attempt of one visit, for the platform or the action to recognise a repetition.
         look_up: Do not perform it: find out whether it was done before the process died.
+        retry: How looking that up is tried again after an error.
     """
 
     state: str
@@ -46,6 +47,7 @@ class StartAction:
     memory: Mapping[str, Any]
     key: str
     look_up: bool = False
+    retry: Retry | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ class ActivityFailed:
 
     Attributes:
         again: It goes on by itself (a repeated task, or a service that is tried again).
+        failures: How many in a row, of a task that is soon tried again; 0 for all else.
     """
 
     activity: str
@@ -119,6 +120,7 @@ class ActivityFailed:
     message: str
     hint: str = ""
     again: bool = False
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

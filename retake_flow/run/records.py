@@ -53,8 +53,14 @@ def _text(text: str) -> str:
     return scrub(text if text.isascii() else text.encode("utf-8", "replace").decode())
 
 
-def of_event(event: events.Event, at: float) -> list[Record]:
-    """The records of a fact; none for those that their consequences tell."""
+def of_event(event: events.Event, at: float, failures: int = 0) -> list[Record]:
+    """The records of a fact; none for those that their consequences tell.
+
+    Args:
+        event: The fact.
+        at: When it was taken, in seconds since the epoch.
+        failures: Of an action that is soon tried again, how often it has failed in a row.
+    """
     match event:
         case events.ActionFinished():
             common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
@@ -63,7 +69,7 @@ def of_event(event: events.Event, at: float) -> list[Record]:
         case events.ActionFailed():
             common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
             outcome = record("action_finished", at, **common, outcome=f"error.{event.kind}")
-            return [outcome, _error(event.state, event, at)]
+            return [outcome, _error(event.state, event, at, failures)]
         case events.StopRequested():
             return [record("stop_requested", at, reason=event.reason)]
         case events.Raised():
@@ -96,7 +102,7 @@ def _of_activity(event: events.Event, at: float) -> list[Record]:
         case events.ActivityFailed():
             name = "activity_failed" if event.again else "activity_ended"
             ended = record(name, at, activity=event.activity, visit=event.visit, outcome=f"error.{event.kind}")
-            return [ended, _error(event.activity, event, at)]
+            return [ended, _error(event.activity, event, at, event.failures)]
     return []
 
 
@@ -105,8 +111,9 @@ def noted(notes: Iterable[events.Noted], at: float) -> list[Record]:
     return [record(name, at, **fields) for name, fields in notes]
 
 
-def _error(place: str, event: events.ActionFailed | events.ActivityFailed, at: float) -> Record:
-    return record("error", at, place=place, kind=event.kind, message=event.message, hint=event.hint)
+def _error(place: str, event: events.ActionFailed | events.ActivityFailed, at: float, failures: int) -> Record:
+    passing = {"failures": failures} if failures else {}
+    return record("error", at, place=place, kind=event.kind, message=event.message, hint=event.hint, **passing)
 
 
 def of_command(command: commands.Command, at: float) -> Record | None:

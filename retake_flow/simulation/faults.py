@@ -10,7 +10,16 @@ from typing import Any, Final
 
 from retake_flow.api.answers import Response, interpret
 from retake_flow.api.protocol import Request
-from retake_flow.errors import CredentialsError, InputError, PlatformError, RetakeFlowError, StudioError, family
+from retake_flow.errors import (
+    CredentialsError,
+    InDoubt,
+    InputError,
+    PlatformError,
+    RetakeFlowError,
+    StudioError,
+    family,
+)
+from retake_flow.flow.catalogue import ActionSpec, Idempotency
 from retake_flow.flow.problems import did_you_mean
 from retake_flow.flow.source import Path
 from retake_flow.simulation.reading import Part, Unfit
@@ -48,12 +57,13 @@ class Fault:
     hint: str = ""
     retry_after: float | None = None
 
-    def error(self, action: str) -> RetakeFlowError:
+    def error(self, spec: ActionSpec) -> RetakeFlowError:
         """The error as the action would raise it."""
+        once = spec.idempotency is Idempotency.ONCE
         if self.type == HTTP:
-            return _answered(action, self)
+            return _answered(_Performance("GET", spec.name, repeatable=not once), self)
         error = kinds()[self.type](self.message, hint=self.hint)
-        error.retry_after = self.retry_after
+        error.retry_after, error.unsure = self.retry_after, once and error.doubtful
         return error
 
 
@@ -88,7 +98,7 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
 def kinds() -> Mapping[str, type[RetakeFlowError]]:
     """The errors that actions raise, by their kind."""
     families = (*family(PlatformError), *family(StudioError))
-    found: list[type[RetakeFlowError]] = [CredentialsError, InputError, *families, RetakeFlowError]
+    found: list[type[RetakeFlowError]] = [CredentialsError, InputError, InDoubt, *families, RetakeFlowError]
     return {each.kind: each for each in found}
 
 
@@ -96,11 +106,11 @@ def _types() -> tuple[str, ...]:
     return (HTTP, *kinds())
 
 
-def _answered(action: str, fault: Fault) -> RetakeFlowError:
+def _answered(performance: _Performance, fault: Fault) -> RetakeFlowError:
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
-    body = json.dumps({"error": fault.message}).encode() if fault.message else b""
+    body = json.dumps({"error": fault.message}).encode()
     try:
-        interpret(_Performance("GET", action), Response(fault.status, headers, body))
+        interpret(performance, Response(fault.status, headers, body))
     except PlatformError as error:
         error.hint = fault.hint or error.hint
         return error

@@ -44,7 +44,7 @@ class Reply:
             RetakeFlowError: It fails.
         """
         if self.fault is not None:
-            raise self.fault.error(spec.name)
+            raise self.fault.error(spec)
         shown = {name: _hidden(value) if name in spec.secrets else value for name, value in self.value.items()}
         return Completion(self.outcome, shown)
 

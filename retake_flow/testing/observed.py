@@ -107,5 +107,6 @@ def _performed(observed: Observed) -> Iterator[Record]:
 def told(observed: Observed) -> list[str]:
     """What the operator was told, in order."""
     notices = [record["message"] for record in records(observed, "notice")]
+    notices += [record["message"] for record in records(observed, "undo_finished") if "message" in record]
     spoken = [record["inputs"]["message"] for record in records(observed, "action_started", action="operator.tell")]
     return notices + [text for text in spoken if text not in notices]

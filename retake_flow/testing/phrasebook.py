@@ -50,6 +50,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "part": "encoder",
     "place": "credentials",
     "question": "approve",
+    "reason": "length",
     "seconds": "2",
     "service": "encoder",
     "shape": "new",

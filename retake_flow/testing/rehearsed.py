@@ -228,10 +228,9 @@ class Rehearsal:
 
     def access(self, network: Network, note: Callable[..., None], realtime: OpenRealtime | None = None) -> Access:
         """The agent's credentials and the client that uses them, for one process."""
-        dice = Random(self.options.seed)
 
         def client(token: Secret | None, issued_by: str) -> RetakeClient:
-            return RetakeClient(RETAKE, token, issued_by=issued_by, transport=network, rng=dice)
+            return RetakeClient(RETAKE, token, issued_by=issued_by, transport=network)
 
         return Access(self.credentials, self.token, RETAKE, client, note, self.folder / "state", realtime)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.errors import fault_of
+from retake_flow.flow.catalogue import retry_of
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.fields import Declared, required
 from retake_flow.flow.model import Activity, Ask, Flow, State
@@ -143,7 +144,7 @@ class Script:
             values = solve(wanted, "result", spec.result, self._known)
             self._say(state.path, name, _found(values))
         else:
-            self._fail(state.path, name.removeprefix("error."), wanted, state.retry.max if state.retry else 0)
+            self._fail(state.path, name.removeprefix("error."), wanted, _retries(state))
 
     def _fail(self, place: str, kind: str, wanted: list[Wish], retries: int) -> None:
         event = {"name": f"error.{kind}", "kind": kind, "fault": fault_of(kind), "message": kind}
@@ -168,7 +169,7 @@ class Script:
             self._say(activity.key, _outcome(raised[name], spec.outcomes), values)
         elif "error." in end:
             kind = end.rpartition(".")[2]
-            self._fail(activity.key, kind, wanted, activity.retry.max if activity.retry else 0)
+            self._fail(activity.key, kind, wanted, _retries(activity))
         elif end == "exited" and activity.retry is not None:
             key = activity.key
             self.given.append(Line(f"Given {key} exits after 1s", lambda trial: trial.answers.exits(key, 1.0)))
@@ -222,6 +223,11 @@ class Script:
             return self._flow.states[place].do
         scope, _, own = place.rpartition(":")
         return self._flow.states[scope].activities[own].do
+
+
+def _retries(doing: State | Activity) -> int:
+    retry = retry_of(doing, CATALOGUE)
+    return 0 if retry is None else retry.max
 
 
 def _first(place: str, answer: _Answer) -> Line:

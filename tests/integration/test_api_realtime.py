@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 from contextlib import asynccontextmanager
 
@@ -36,7 +37,8 @@ class Ear:
         self._hear("lost", reason)
 
     def happened(self, event, payload):
-        self._hear(event, *payload)
+        if event != "joinedRoom":
+            self._hear(event, *payload)
 
     def _hear(self, *what):
         self.heard.append(what)
@@ -232,6 +234,51 @@ def test_no_redirect_is_followed():
     ear = play(scene)
     assert ear.names()[:1] == ["lost"]
     assert asked == []
+
+
+CHALLENGE = {"status": 403, "text": "<title>Just a moment...</title>", "headers": {"cf-mitigated": "challenge"}}
+BOMB = gzip.compress(gzip.compress(bytes(64 << 20)))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        CHALLENGE,
+        {"status": 200, "text": "<title>Log in</title>"},
+        {"status": 503, "text": ""},
+        {"status": 403, "body": BOMB, "headers": {"Content-Encoding": "gzip, gzip"}},
+    ],
+    ids=["challenge", "portal", "empty", "bomb"],
+)
+def test_a_page_in_the_place_of_the_socket_passes(page):
+    """It is asked for again and again."""
+
+    async def scene(ear):
+        async def edge(request):
+            return web.Response(**{**page, "content_type": "text/html"} if "text" in page else page)
+
+        async with serving(edge) as origin, realtime.opened(origin, lambda: ROOMS, ear):
+            await ear.until(lambda heard: len(heard) > 2)
+        return ear
+
+    assert play(scene).names() == ["lost", "lost", "lost"]
+
+
+def test_packed_messages_are_not_offered():
+    """What comes over the socket has the size that it says."""
+    seen = []
+
+    async def curious(request):
+        seen.append(dict(request.headers))
+        return web.Response(status=404)
+
+    async def scene(ear):
+        async with serving(curious) as origin, realtime.opened(origin, lambda: ROOMS, ear):
+            await ear.until(lambda heard: heard)
+
+    play(scene)
+    assert "Sec-WebSocket-Extensions" not in seen[0]
+    assert seen[0]["Accept-Encoding"] == "identity"
 
 
 def test_no_token_and_no_cookie_goes_over_it():

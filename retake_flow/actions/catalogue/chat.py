@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
+from retake_flow.actions.catalogue.schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
 from retake_flow.flow.catalogue import ActionSpec, Idempotency
 from retake_flow.flow.duration import PATTERN
 from retake_flow.flow.forms import Schema, mapping_of
@@ -50,6 +50,7 @@ SPECS: Final = (
         optional=frozenset({"to"}),
         result={"id": {"type": ["string", "null"]}},
         errors=(*CALLED, "secret"),
+        retry=AGAIN,
         idempotency=Idempotency.ONCE,
         requests=("POST /agent/stream/chat/send",),
         occasional=WHO_AM_I,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from retake_flow.actions.catalogue.schemas import COUNT, FLAG, NUMBER, TEXT
+from retake_flow.actions.catalogue.schemas import AGAIN_SLOWLY, COUNT, FLAG, NUMBER, TEXT
 from retake_flow.flow.catalogue import ActionSpec
 
 #: The errors of whatever asks the platform without a token.
-ASKED: Final = ("rejected", "rate_limited", "unavailable", "unreachable", "redirected", "unexpected_answer",
-                "not_found", "input")  # fmt: skip
+ASKED: Final = ("rejected", "rate_limited", "unavailable", "unreachable", "intercepted", "redirected",
+                "unexpected_answer", "not_found", "input")  # fmt: skip
 
 _Schema = Mapping[str, Any]
 _LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": 50, "default": 20, "description": "How many at most."}
@@ -50,6 +50,7 @@ def _list(
         result={of: listed, "count": COUNT, "first": {"type": "object", "properties": fields}, "summary": TEXT,
                 **(result or {})},
         errors=ASKED,
+        retry=AGAIN_SLOWLY,
         optional=optional,
         requests=(f"GET {call}",),
         samples={of: [sample], "count": 1, "first": sample},
@@ -77,6 +78,7 @@ SPECS: Final = (
         inputs={"user": _WHO},
         result=_PROFILE,
         errors=ASKED,
+        retry=AGAIN_SLOWLY,
         requests=("GET /users/metadata/:user_id",),
     ),
     ActionSpec(
@@ -85,6 +87,7 @@ SPECS: Final = (
         inputs={"name": {**TEXT, "minLength": 1, "description": "A name, or a userDbId."}},
         result={**_PROFILE, "own": FLAG},
         errors=ASKED,
+        retry=AGAIN_SLOWLY,
         requests=("GET /users/streamer/:name_or_id",),
     ),
     _list("active_sessions", "Look which streams are on.", "/sessions/active/[:streamer_id/]", _SESSIONS,
@@ -113,6 +116,7 @@ SPECS: Final = (
             "summary": TEXT,
         },
         errors=ASKED,
+        retry=AGAIN_SLOWLY,
         requests=("GET /tokens/:address/stats",),
     ),
     _list("recent_trades", "Look who has bought and sold, the newest first.", "/trades/recent/[:token/]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
+from retake_flow.actions.catalogue.schemas import AGAIN, AGAIN_SLOWLY, CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
 from retake_flow.flow.catalogue import ActionSpec, Idempotency
 
 SPECS: Final = (
@@ -17,6 +17,7 @@ SPECS: Final = (
         outcomes=("unchanged", "changed"),
         result={"version": TEXT, "written_for": TEXT, "path": TEXT, "summary": TEXT},
         errors=CALLED,
+        retry=AGAIN,
         requests=("GET /skill.json",),
         occasional={"GET /skill.md": "when the text of that version is not kept yet"},
     ),
@@ -39,7 +40,8 @@ SPECS: Final = (
         },
         public=frozenset({"agent_name", "agent_description", "image_url", "wallet_address", "ticker"}),
         result={"agent_name": TEXT, "agent_id": TEXT, "user_db_id": TEXT},
-        errors=(*CALLED, "input", "secret"),
+        errors=(*CALLED, "input", "in_doubt", "secret"),
+        retry=AGAIN,
         idempotency=Idempotency.VERIFY,
         requests=("POST /agent/register",),
     ),
@@ -48,6 +50,7 @@ SPECS: Final = (
         "Ask whether a person has vouched for the agent.",
         result={"verified": FLAG},
         errors=CALLED,
+        retry=AGAIN,
         requests=("GET /agent/verification-status",),
     ),
     ActionSpec(
@@ -55,6 +58,7 @@ SPECS: Final = (
         "Ask for the text that a person has to post, word for word, to vouch for the agent.",
         result={"message": TEXT},
         errors=CALLED,
+        retry=AGAIN,
         requests=("POST /agent/prepare-verify",),
         samples={"message": "Claiming my Livestreaming Agent on @retakedottv. Code: ‹code›"},
     ),
@@ -64,6 +68,7 @@ SPECS: Final = (
         inputs={"tweet_url": {**TEXT, "format": "post", "description": "The address of the post on X."}},
         result={"verified": FLAG},
         errors=(*CALLED, "input", "not_prepared", "post_refused"),
+        retry=AGAIN,
         idempotency=Idempotency.VERIFY,
         requests=("POST /agent/verify",),
         occasional={"GET /agent/verification-status": "after an error"},
@@ -74,6 +79,7 @@ SPECS: Final = (
         result={"url": TEXT, "key": TEXT, "push_url": TEXT},
         secrets=frozenset({"key", "push_url"}),
         errors=CALLED,
+        retry=AGAIN,
         requests=("POST /agent/rtmp",),
     ),
     ActionSpec(
@@ -81,6 +87,7 @@ SPECS: Final = (
         "Open the stream session, and save the agent's token on the chain when it is told for the first time.",
         result={"started_at": NUMBER, "page": TEXT, "token_address": TEXT, "ticker": TEXT},
         errors=CALLED,
+        retry=AGAIN,
         idempotency=Idempotency.ONCE,
         requests=("POST /agent/stream/start",),
         samples={"page": "https://retake.tv/‹agent_name›"},
@@ -99,6 +106,7 @@ SPECS: Final = (
         result={"is_live": FLAG, "viewers": COUNT, "uptime_seconds": COUNT, "user_db_id": TEXT, "token_address": TEXT},
         pace=(3.0, inf),
         errors=CALLED,
+        retry=AGAIN_SLOWLY,
         requests=("GET /agent/stream/status",),
         samples={"viewers": 3},
     ),
@@ -117,6 +125,7 @@ SPECS: Final = (
         "Close the stream session; one that is closed already counts as closed.",
         result={"status": TEXT, "duration_seconds": COUNT, "viewers": COUNT},
         errors=CALLED,
+        retry=AGAIN,
         requests=("POST /agent/stream/stop",),
         samples={"status": "stopped"},
     ),
@@ -141,6 +150,7 @@ SPECS: Final = (
             "summary": {**TEXT, "description": "The last of those with one of the `words`, or else of all."},
         },
         errors=CALLED,
+        retry=AGAIN_SLOWLY,
         requests=("GET /agent/stream/comments",),
         occasional={"GET /chat/": "when no session is active", **WHO_AM_I},
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retake_flow.actions.catalogue.schemas import CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
+from retake_flow.actions.catalogue.schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
 from retake_flow.flow.catalogue import ActionSpec
 
 _SIZE: Final[dict[str, Any]] = {"type": "string", "format": "size", "default": "1280x720"}
@@ -71,6 +71,7 @@ SPECS: Final = (
         result={"thumbnail_url": TEXT, "bytes": COUNT, "black": FLAG},
         pace=(120.0, 300.0),
         errors=(*CALLED, *STARTED),
+        retry=AGAIN,
         programs=("scrot", "ffmpeg"),
         requests=("POST /agent/update-thumbnail",),
         samples={"black": False},

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.catalogue import Catalogue, retry_of
 from retake_flow.flow.model import Activity, Flow, State
 from retake_flow.flow.moves import Move
 from retake_flow.flow.problems import Position
@@ -211,7 +211,7 @@ class Facts:
         """Each way in which an action can end without an event, and what follows: `again`, or nothing (`done`)."""
         spec = self._catalogue.get(who.do)
         service = spec is not None and spec.service
-        if who.retry is not None or (isinstance(who, Activity) and who.every is not None):
+        if retry_of(who, self._catalogue) is not None or (isinstance(who, Activity) and who.every is not None):
             yield "again", self._of(who, "ends", leaf, "exited" if service else "error")
         if isinstance(who, State):
             if who.poll is not None:

@@ -100,6 +100,13 @@ def told_in_time(rehearsal: Rehearsal, rehearsed: Rehearsed, audience: str, word
     assert since_start(rehearsed, "notice", message=said) <= seconds
 
 
+@then(parsers.parse('{audience} hears of {kind}: "{words}"'))
+def hears(rehearsal: Rehearsal, audience: str, kind: str, words: str) -> None:
+    """One of the notices is of this kind, with these words in its title or its text."""
+    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.heard]
+    assert any(notice.kind == kind and words in f"{notice.title}\n{notice.text}" for notice in heard), heard
+
+
 @then(parsers.parse("{count:d} notices are journalled as failed"))
 def failed(rehearsed: Rehearsed, count: int) -> None:
     """With when they are sent again."""

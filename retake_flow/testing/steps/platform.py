@@ -32,6 +32,12 @@ def one_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
     rehearsal.fault(fault(call, words))
 
 
+@given(parsers.re(r"the next (?P<times>\d+) (?P<call>[A-Z]+ /\S+) meet (?P<words>.+)"))
+def several_faults(rehearsal: Rehearsal, times: str, call: str, words: str) -> None:
+    """So many calls fail, one after the other."""
+    rehearsal.fault(fault(call, words, times=int(times)))
+
+
 @given(parsers.re(r"every (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
 def lasting_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
     """All calls fail."""

@@ -120,7 +120,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
             network = Network(platform)
 
             def client(token: Secret | None, issued_by: str) -> RetakeClient:
-                return RetakeClient(RETAKE, token, issued_by=issued_by, transport=network, rng=Random(1))
+                return RetakeClient(RETAKE, token, issued_by=issued_by, transport=network)
 
             path = tmp_path / "credentials.json"
             if saved is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -67,7 +66,6 @@ class Platform:
             Secret(token) if token else None,
             issued_by=issued_by,
             transport=httpx.MockTransport(self._handle),
-            rng=random.Random(1),
         )
 
     def call(self, work: Callable[[RetakeClient], Coroutine[Any, Any, Any]], **options: Any) -> Any:

@@ -53,8 +53,8 @@ def test_each_status_has_its_error(status: int, kind: type[PlatformError], fault
 
 def test_a_status_may_mean_more_for_one_call() -> None:
     """What was observed of single calls goes before the general table."""
-    assert isinstance(failure(404, request=protocol.comments("user_a")), errors.NoSession)
-    assert isinstance(failure(409, request=protocol.verify("https://x.com/a/status/1")), errors.Rejected)
+    assert isinstance(failure(404, b"{}", protocol.comments("user_a")), errors.NoSession)
+    assert isinstance(failure(409, b"{}", protocol.verify("https://x.com/a/status/1")), errors.Rejected)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 200])
@@ -131,6 +131,53 @@ def test_nothing_is_enough_where_nothing_is_needed() -> None:
     assert interpret(protocol.send_chat("hi", "user_a"), Response(200, {}, b"\n")) is None
 
 
+@pytest.mark.parametrize(
+    "call", [protocol.rtmp(), protocol.stop_stream(), protocol.comments("user_a"), protocol.guide()]
+)
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 409, 451])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<!DOCTYPE html><title>Just a moment...</title>", "a page: Just a moment..."),
+        (b"\n <html><body>Please log in to the hotel's network", "a page: Please log in"),
+        (b'{"cloudflare_error": true, "detail": "You are being rate limited"}', "a page: You are being rate limited"),
+        (b'{"type": "about:blank", "detail": "Denied", "ray_id": "8a", "zone": "retake.tv"}', "a page: Denied"),
+    ],
+)
+def test_what_is_not_the_apis_own_answer_says_nothing_of_the_call(
+    call: protocol.Request, status: int, body: bytes, words: str
+) -> None:
+    """A firewall's challenge, a login page: whatever its status, it passes, and is told as what it is."""
+    error = failure(status, body, call)
+    assert isinstance(error, errors.Intercepted)
+    assert error.may_repeat
+    assert words in error.message
+    assert "not retake.tv's API" in error.message
+
+
+@pytest.mark.parametrize("header", ["cf_mitigated", "x_vercel_mitigated", "x_amzn_waf_action"])
+@pytest.mark.parametrize("status", [200, 202, 403, 429, 503])
+def test_an_edge_that_says_so_has_answered_itself(header: str, status: int) -> None:
+    """Its header goes before the status and before what the body looks like."""
+    error = failure(status, b'{"error": "no"}', protocol.start_stream(), **{header: "challenge"})
+    assert isinstance(error, errors.Intercepted)
+    assert error.may_repeat
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+@pytest.mark.parametrize("body", [b"", b"Forbidden", b"null", b'"no"', b"[]", b'{"error": "no'])
+def test_a_verdict_is_an_object(status: int, body: bytes) -> None:
+    """The API gives its reasons in a JSON object; what gives none is not the API."""
+    assert isinstance(failure(status, body), errors.Intercepted)
+
+
+def test_an_answer_that_breaks_off_passes() -> None:
+    """Half of a good answer is none, and the next one may be whole."""
+    error = failure(200, b'{"is_live": tr')
+    assert type(error) is errors.UnexpectedAnswer
+    assert error.may_repeat
+
+
 def test_success_false_is_a_refusal() -> None:
     """A 200 that says `success: false` is the refusal it is, with its words."""
     error = failure(200, b'{"success": false, "error": "not verified"}', protocol.start_stream())
@@ -155,7 +202,7 @@ def test_only_passing_failures_may_be_repeated() -> None:
     assert failure(429, request=protocol.start_stream()).may_repeat
     assert failure(503).may_repeat
     assert not failure(503, request=protocol.start_stream()).may_repeat
-    assert not failure(400).may_repeat
+    assert not failure(400, b"{}").may_repeat
 
 
 @pytest.mark.parametrize(
@@ -166,7 +213,7 @@ def test_only_passing_failures_may_be_repeated() -> None:
         ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 30.0),
         ({"retry-after": "Wed, 21 Oct 2015 07:27:00 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
-        ({"retry-after": "9" * 400}, 86400.0),
+        ({"retry-after": "9" * 400}, 300.0),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": ""}, None),

@@ -120,10 +120,52 @@ def test_a_key_that_is_refused_is_a_matter_for_the_operator(status: int, hint: b
     assert ("MOLTBOOK_API_KEY" in error.hint) == hint
 
 
+def test_the_hint_of_moltbook_is_told() -> None:
+    """What it says can be done goes before what we say, and is as tame as its other words."""
+    said = {"success": False, "error": "Agent not claimed", "hint": "Ask your human\x1b[2J to open /claim/x"}
+    error, _ = called(posting, httpx.Response(403, json=said))
+    assert "Agent not claimed" in error.message
+    assert error.hint.startswith("Ask your human to open /claim/x; check MOLTBOOK_API_KEY")
+    error, _ = called(posting, httpx.Response(400, json={"error": "Missing field", "hint": "Send `submolt`"}))
+    assert error.hint == "Send `submolt`"
+
+
+def test_a_hint_without_an_error_is_told() -> None:
+    """Also where nothing else is said, and never as anything but a text."""
+    error, _ = called(posting, httpx.Response(429, json={"success": False, "hint": "Wait 30 minutes"}))
+    assert error.hint == "Wait 30 minutes"
+    error, _ = called(posting, httpx.Response(400, json={"error": "no", "hint": {"a": 1}}))
+    assert error.hint == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "unsure"),
+    [
+        (httpx.Response(403, html="<title>Just a moment...</title>", headers={"cf-mitigated": "challenge"}), False),
+        (httpx.Response(401, html="<title>Log in</title>"), False),
+        (httpx.Response(502, html="<title>Bad gateway</title>"), True),
+        (httpx.Response(200, html="<title>Log in</title>"), True),
+        (httpx.Response(200, json=[]), True),
+        (httpx.Response(200, json={}), True),
+        (httpx.Response(201, content=b'{"success": tr'), True),
+        (httpx.ReadTimeout("late"), True),
+        (httpx.ConnectError("refused"), False),
+    ],
+)
+def test_what_stands_before_moltbook_is_not_its_answer(answer: httpx.Response | Exception, unsure: bool) -> None:
+    """It says nothing of the key; a flow that tries again does so only where the post surely is not there."""
+    error, sent = called(posting, answer)
+    assert isinstance(error, ShareFailed)
+    assert "MOLTBOOK_API_KEY" not in error.hint
+    assert "retake.tv" not in error.message
+    assert error.unsure is unsure
+    assert len(sent) == 1
+
+
 def test_who_is_too_fast_is_told_how_long_to_wait() -> None:
     """As Moltbook says it."""
-    error, _ = called(posting, httpx.Response(429, headers={"Retry-After": "1800"}, json={"error": "slow down"}))
-    assert error.retry_after == 1800
+    error, _ = called(posting, httpx.Response(429, headers={"Retry-After": "180"}, json={"error": "slow down"}))
+    assert error.retry_after == 180
 
 
 @pytest.mark.parametrize("key", ["two words", "moltbook_\n", "schlüssel_0123"])

@@ -35,9 +35,9 @@ def test_each_call_is_the_guides(request_: Request, call: str) -> None:
 
 
 def test_only_what_happens_once_is_not_repeatable() -> None:
-    """Registering, verifying, starting and chatting would happen twice; all else may be asked again."""
+    """Registering, starting and chatting would happen twice; all else may be asked again."""
     once = {request.call.split("/")[-1] for request, _ in CALLS if not request.repeatable}
-    assert once == {"register", "verify", "start", "send"}
+    assert once == {"register", "start", "send"}
 
 
 def test_only_public_calls_go_without_the_token() -> None:

@@ -62,6 +62,12 @@ def test_a_page_that_is_no_guide_has_no_version(body: bytes) -> None:
     assert (found.status, found.version) == (403, "")
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[]", b"null", b'{"version": {"a": 1}}', b"\xff"])
+def test_a_version_that_cannot_be_read_is_none(body: bytes) -> None:
+    """Whatever comes in its place."""
+    assert reached(httpx.Response(200, content=body)).version == ""
+
+
 def test_no_answer_is_an_error_with_its_reason() -> None:
     """As for every other call."""
     with pytest.raises(Unreachable, match="could not be reached"):

@@ -73,10 +73,11 @@ def test_a_search_that_cannot_be_read_is_no_answer(platform: Any, users: object)
         exists(platform, "owl", NOBODY, httpx.Response(200, json=users))
 
 
-def test_a_lookup_is_repeated(platform: Any) -> None:
-    """Looking changes nothing, so a failure that passes is tried again."""
-    assert exists(platform, "owl", httpx.Response(503), NOBODY) is False
-    assert len(platform.requests) == 3
+def test_a_lookup_that_fails_is_no_answer(platform: Any) -> None:
+    """Whoever asks decides whether to ask again."""
+    with pytest.raises(errors.Unavailable):
+        exists(platform, "owl", httpx.Response(503), NOBODY)
+    assert len(platform.requests) == 1
 
 
 def test_nothing_is_looked_up_without_a_name(platform: Any) -> None:

@@ -153,6 +153,18 @@ def test_a_question_says_what_is_asked_and_how_to_answer(event: str, kind: str) 
         ("error", {"place": "p", "kind": "k", "message": "m", "hint": ""}, "trouble", "owl: trouble in p|m"),
         ("error", {"place": "p", "kind": "k", "message": "m", "hint": "h"}, "trouble", "owl: trouble in p|m\nh"),
         (
+            "error",
+            {"place": "p", "kind": "k", "message": "m", "hint": "", "failures": 3},
+            "trouble",
+            "owl: trouble in p|m",
+        ),
+        (
+            "undo_finished",
+            {"state": "s", "action": "a.b", "outcome": "error.unavailable", "message": "it may still be open"},
+            "trouble",
+            "owl: not taken back|it may still be open",
+        ),
+        (
             "activity_ended",
             {"activity": "air:encoder", "visit": 1, "outcome": "exited", "reason": "ffmpeg ended"},
             "trouble",
@@ -193,6 +205,9 @@ def test_what_concerns_people_is_told(event: str, fields: dict[str, Any], kind: 
         ("activity_ended", {"activity": "a", "visit": 1, "outcome": "error.network"}),
         ("run_resumed", {"run": "r", "state": "air", "died": False}),
         ("gate_opened", {"gate": "of another form"}),
+        ("error", {"place": "p", "kind": "k", "message": "m", "hint": "", "failures": 1}),
+        ("error", {"place": "p", "kind": "k", "message": "m", "hint": "", "failures": 2}),
+        ("undo_finished", {"state": "s", "action": "a.b", "outcome": "done", "result": {}}),
         ("notice_sent", {"kind": "told", "about": "", "channel": "json"}),
         ("notice_failed", {"kind": "told", "about": "", "channel": "json", "message": "no", "again_in": 5.0}),
     ],

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.errors import NotFound, ProcessFailed, RateLimited, Unavailable, Unreachable
+from retake_flow.flow.catalogue import ActionSpec
 from retake_flow.simulation.faults import Fault, fault, kinds
 from retake_flow.simulation.reading import Unfit
+
+
+def spec(name):
+    """The declaration of an action; one that nobody has declared may be repeated."""
+    return CATALOGUE.get(name) or ActionSpec(name, "Do something.")
 
 
 @pytest.mark.parametrize(
@@ -18,30 +25,32 @@ from retake_flow.simulation.reading import Unfit
 )
 def test_a_status_is_read_as_the_client_reads_it(status, kind):
     """The table of the API client says what a status means, and whose fault it is."""
-    error = fault({"type": "http", "status": status}, ()).error("retake.stream_key")
+    error = fault({"type": "http", "status": status}, ()).error(spec("retake.stream_key"))
     assert error.kind == kind
     assert type(error) is kinds()[kind]
 
 
 def test_the_words_of_the_platform_are_kept():
     """The message is what the platform said, beside the client's own words and the action."""
-    error = fault({"status": 404, "message": "no such agent"}, ()).error("retake.stream_key")
+    error = fault({"status": 404, "message": "no such agent"}, ()).error(spec("retake.stream_key"))
     assert isinstance(error, NotFound)
     assert error.message == "retake.tv does not know what was asked for (retake.stream_key, status 404): no such agent"
 
 
 def test_the_time_to_wait_is_kept():
     """`retry_after` comes with an error of HTTP as a header would bring it, and with every other."""
-    limited = fault({"status": 429, "retry_after": "90s"}, ()).error("chat.send")
+    limited = fault({"status": 429, "retry_after": "90s"}, ()).error(spec("chat.send"))
     assert (type(limited), limited.retry_after) == (RateLimited, 90.0)
-    assert fault({"type": "unavailable", "retry_after": 5}, ()).error("chat.send").retry_after == 5.0
+    assert fault({"type": "unavailable", "retry_after": 5}, ()).error(spec("chat.send")).retry_after == 5.0
 
 
 def test_an_error_by_its_kind():
     """A kind stands for the error of that kind, with its usual words and hint where no others are given."""
-    assert type(fault("unreachable", ()).error("x")) is Unreachable
-    assert fault("unavailable", ()).error("x").message == Unavailable().message
-    failed = fault({"type": "process_failed", "message": "Xvfb ended", "hint": "look"}, ()).error("studio.display")
+    assert type(fault("unreachable", ()).error(spec("x"))) is Unreachable
+    assert fault("unavailable", ()).error(spec("x")).message == Unavailable().message
+    failed = fault({"type": "process_failed", "message": "Xvfb ended", "hint": "look"}, ()).error(
+        spec("studio.display")
+    )
     assert (type(failed), failed.message, failed.hint) == (ProcessFailed, "Xvfb ended", "look")
 
 
@@ -64,6 +73,13 @@ def test_what_is_wrong_with_an_error(written, path, message):
     assert (raised.value.path, raised.value.message) == (path, message)
 
 
+@pytest.mark.parametrize("kind", ["unavailable", "unreachable", "unexpected_answer", {"status": 503}])
+def test_what_may_have_been_done_once_is_in_doubt(kind):
+    """As in a run: a start that fails like this is not repeated, a fresh key is."""
+    assert not fault(kind, ()).error(spec("retake.start_stream")).may_repeat
+    assert fault(kind, ()).error(spec("retake.stream_key")).may_repeat
+
+
 def test_every_kind_can_be_made():
     """No error needs more than its words."""
-    assert {Fault(kind).error("x").kind for kind in kinds()} == set(kinds())
+    assert {Fault(kind).error(spec("x")).kind for kind in kinds()} == set(kinds())

@@ -50,7 +50,7 @@ def test_answers_come_in_the_order_that_they_are_said_for(trial: Trial) -> None:
     """Those that come so many times come first; of several the last repeats; a later word replaces a former one."""
     trial.answers.gives("look", [{"is_live": True}])
     trial.answers.gives("retake.stream_status", [{"is_live": False}])
-    trial.answers.fails("look", "unavailable", times=1)
+    trial.answers.fails("look", "unavailable", times=3)
     trial.answers.gives("look", [{"is_live": False}, {"is_live": True}])
     trial.begin()
     trial.to_the_end()
