@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from retake_flow.errors import SettingsError
@@ -16,6 +18,18 @@ MOLTBOOK = "https://www.moltbook.com"
 API_PATH = "/api/v1"
 #: The variable that holds the agent's token.
 TOKEN_VARIABLE = "RETAKE_ACCESS_TOKEN"
+_INHERITED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_\w+|FONTCONFIG_\w+|ESPEAK_DATA_PATH"
+    r"|LANG|LANGUAGE|LC_\w+|LOCPATH|LOCALE_ARCHIVE|TZ|TZDIR|FAKETIME\w*"
+    r"|LD_\w+"  # where libraries are
+)
+#: How the network and its certificates are reached.
+NETWORK: Final = (
+    *(form for name in ("HTTP", "HTTPS", "ALL", "NO") for form in (f"{name}_PROXY", f"{name.lower()}_proxy")),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
+)
+#: How Python finds modules and writes.
+PYTHON: Final = ("PYTHONPATH", "PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONIOENCODING", "VIRTUAL_ENV")
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
 # Under no folder, so that what is tried there fails as it does in any place that cannot be written.
 _NOWHERE = Path("/dev/null/no-home")
@@ -38,6 +52,7 @@ class Settings:
         moltbook_key: The agent's key there (`MOLTBOOK_API_KEY`).
         voice: The program that speaks on stream, with its arguments (`RETAKE_FLOW_VOICE`, written as in a shell); the
             embedded one when empty.
+        voice_variables: The variables that it needs (`RETAKE_FLOW_VOICE_VARIABLES`, names apart by white space).
         die_at: At which boundary of the journal to kill ourselves, for tests (`RETAKE_FLOW_DIE_AT`).
         cache_folder: What may be deleted at any time.
         homeless: Whether there is neither a home folder nor a setting that says where runs are kept.
@@ -53,6 +68,7 @@ class Settings:
     moltbook: str = MOLTBOOK
     moltbook_key: Secret | None = None
     voice: tuple[str, ...] = ()
+    voice_variables: tuple[str, ...] = ()
     die_at: str = ""
     homeless: bool = False
 
@@ -93,6 +109,7 @@ class Settings:
             moltbook=_moltbook(env.get("RETAKE_FLOW_MOLTBOOK_URL") or MOLTBOOK),
             moltbook_key=Secret(key) if (key := env.get("MOLTBOOK_API_KEY", "").strip()) else None,
             voice=_command("RETAKE_FLOW_VOICE", env.get("RETAKE_FLOW_VOICE", "")),
+            voice_variables=_names("RETAKE_FLOW_VOICE_VARIABLES", env.get("RETAKE_FLOW_VOICE_VARIABLES", "")),
             die_at=_boundary(env.get("RETAKE_FLOW_DIE_AT", "").strip()),
         )
 
@@ -219,6 +236,18 @@ def _store(env: Mapping[str, str]) -> str:
     return text if "://" in text else str(_named("RETAKE_FLOW_STORE", {"RETAKE_FLOW_STORE": text}) or "")
 
 
+def _names(variable: str, text: str) -> tuple[str, ...]:
+    """Names of variables, apart by white space; none of ours."""
+    names = tuple(text.split())
+    for name in names:
+        if name.startswith("RETAKE_") or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            raise SettingsError(
+                f"{variable} names {name!r}, which no program can be given",
+                hint="name variables of the environment, apart by blanks; what begins with RETAKE_ stays here",
+            )
+    return names
+
+
 def _folder(variable: str, env: Mapping[str, str], home: Path | None, name: str, standard: str) -> Path | None:
     """A folder of ours: as its variable says, else as the standard says; None without either and without a home."""
     if named := _named(variable, env):
@@ -244,9 +273,14 @@ def variables() -> Mapping[str, str]:
     return os.environ
 
 
-def inherited() -> dict[str, str]:
-    """The environment that programs we start inherit."""
-    return dict(os.environ)
+def inherited(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What every program that we start has of the environment: where things are, the language, the time, and no secret.
+
+    Args:
+        environment: All variables; those of this process by default.
+    """
+    env = os.environ if environment is None else environment
+    return {name: value for name, value in env.items() if _INHERITED.fullmatch(name)}
 
 
 def equip_libraries() -> None:

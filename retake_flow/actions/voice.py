@@ -14,8 +14,13 @@ from retake_flow.ports.services import Service
 class Speaker(Protocol):
     """The sound of one run's studio; `retake_flow.studio.stage.Stage` has a real one."""
 
-    def sound(self, voice: Sequence[str]) -> AbstractAsyncContextManager[Service]:
-        """The sound, silent where it cannot be had; `voice` is the program that speaks, if it is another than usual."""
+    def sound(self, voice: Sequence[str], variables: Sequence[str]) -> AbstractAsyncContextManager[Service]:
+        """The sound, silent where it cannot be had.
+
+        Args:
+            voice: The program that speaks, if it is another than usual.
+            variables: Names of variables that it needs.
+        """
         ...
 
     async def speak(self, text: str) -> None:
@@ -35,8 +40,9 @@ class VoiceActions(Family):
     @asynccontextmanager
     async def sound(self, call: Call) -> AsyncIterator[Service]:
         """The sound; where it is silent, that is told once."""
-        voice = (call.inputs.get("voice") or {}).get("command", ())
-        async with self._speaker.sound([str(word) for word in voice]) as sound:
+        voice = call.inputs.get("voice") or {}
+        command, names = ([str(word) for word in voice.get(key, ())] for key in ("command", "variables"))
+        async with self._speaker.sound(command, names) as sound:
             reason = str(sound.value.get("reason", ""))
             if reason not in ("", self._told):
                 self._told = reason

@@ -21,8 +21,9 @@ from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.responders import replies
 from retake_flow.responders.forms import THINKS
+from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs
-from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.launcher import Launcher, lacking_hint
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
 
@@ -53,7 +54,14 @@ async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], 
         settings: The `command`, and how long it may think about an answer (`timeout`).
         note: Writes into the journal.
     """
-    spec = ProcessSpec(argv=tuple(map(str, settings["command"])), folder=folder, fed=True, hint=_HINT)
+    named = map(str, settings.get("variables", ()))
+    spec = ProcessSpec(
+        argv=tuple(map(str, settings["command"])),
+        variables=(*NETWORK, *PYTHON, *named),
+        folder=folder,
+        fed=True,
+        hint=_HINT,
+    )
     brain = Brain(launcher, spec, duration.seconds(settings.get("timeout", THINKS)), note)
     try:
         yield brain
@@ -123,7 +131,8 @@ class Brain:
             await self.end()
             message = f"{self._spec.name} gave no answer within {duration.exact(self._within)}"
             raise ResponderFailed(message, hint=_HINT) from None
-        except RetakeFlowError:
+        except RetakeFlowError as error:
+            error.hint = self._lacking() or error.hint
             await self.end()
             raise
         finally:
@@ -154,6 +163,10 @@ class Brain:
         if not folder.is_dir():
             raise ResponderFailed(f"the folder {folder}, where {name} is to run, is not there any more")
         return replace(self._spec, argv=(program(name, folder, self._launcher.environment), *arguments))
+
+    def _lacking(self) -> str:
+        lines = self._process.lines if self._process else ()
+        return lacking_hint(self._launcher.withheld(self._spec, lines))
 
     def _hear(self, line: str) -> None:
         """Keep what the program said beside its answers, as far as it will be written down."""

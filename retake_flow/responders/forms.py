@@ -37,6 +37,14 @@ def _variable(description: str) -> Schema:
     }
 
 
+#: The variables of the environment that a program of the operator's needs.
+VARIABLES: Final[Schema] = {
+    "type": "array",
+    "items": _variable("A variable of the environment that the program needs."),
+    "description": "Variables of the environment that the program needs, such as its keys; it has no others of yours.",
+}
+
+
 def _url(description: str) -> Schema:
     return {
         "type": "string",
@@ -116,7 +124,12 @@ def _one_of_them() -> list[Schema]:
         "not": {"allOf": [{"not": {"required": [kind]}} for kind in KINDS]},
         "errorMessage": f"it names nobody who answers; it takes one of {', '.join(KINDS)}",
     }
-    return [nobody, *(_not_both(*pair) for pair in combinations(KINDS, 2))]
+    alone: Schema = {
+        "type": "object",
+        "not": {"allOf": [{"required": ["variables"]}, {"not": {"required": ["command"]}}]},
+        "errorMessage": "`variables` are those of a program, and it names none; they go with `command`",
+    }
+    return [nobody, alone, *(_not_both(*pair) for pair in combinations(KINDS, 2))]
 
 
 def _not_both(one: str, other: str) -> Schema:
@@ -135,6 +148,7 @@ RESPONDER: Final[Schema] = {
     "properties": {
         "greeter": _GREETER,
         "command": _COMMAND,
+        "variables": VARIABLES,
         "http": _HTTP,
         "openai": _OPENAI,
         "module": _MODULE,

@@ -34,7 +34,12 @@ def _checks(settings: Mapping[str, Any], folder: Path, environment: Mapping[str,
     match settings:
         case {"command": [str(name), *arguments]}:
             from retake_flow.responders.brain import program, script
+            from retake_flow.responders.variables import variable
 
+            named = settings.get("variables", ())
+            for each in named if isinstance(named, list | tuple) else ():
+                if isinstance(each, str):
+                    yield partial(variable, environment, each, header=False)
             yield partial(program, name, folder, environment)
             yield partial(script, arguments, folder)
         case {"module": str(name)}:

@@ -12,8 +12,13 @@ from retake_flow.redact import Secret
 _TOKEN = "rtk_"  # how an access token of retake.tv begins
 
 
-def variable(environment: Mapping[str, str], name: str) -> Secret:
+def variable(environment: Mapping[str, str], name: str, *, header: bool = True) -> Secret:
     """The value of a variable that a responder needs.
+
+    Args:
+        environment: The variables.
+        name: Its name.
+        header: Whether it is to be sent as a header.
 
     Raises:
         ResponderMissing: It is not set, cannot be sent, or holds an access token of retake.tv.
@@ -27,7 +32,7 @@ def variable(environment: Mapping[str, str], name: str) -> Secret:
             f"the variable {name} holds an access token of retake.tv, which goes to retake.tv only",
             hint="give whoever answers chat a key of its own",
         )
-    if not (value.isascii() and value.isprintable()):
+    if header and not (value.isascii() and value.isprintable()):
         raise ResponderMissing(f"the variable {name} holds characters that no header can have")
     return secret
 

@@ -13,6 +13,7 @@ from retake_flow.errors import InputError, StudioError
 from retake_flow.flow import formats
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
+from retake_flow.settings import NETWORK
 from retake_flow.studio import pulse
 from retake_flow.studio.display import Display, checked_size
 from retake_flow.studio.launcher import Launcher
@@ -139,6 +140,7 @@ def specification(
             *("-f", "flv", target.address),
         ),
         environment={**display, **audio.environment},
+        variables=NETWORK,  # with TLS ffmpeg goes by them
         fed=True,
         ready_within=20.0,
         stop_signal=signal.SIGINT,  # it then closes the stream in order

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
+import re
 import secrets
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ import psutil
 from retake_flow import os_errors
 from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed
 from retake_flow.quick_dataclasses import dataclass
+from retake_flow.settings import inherited
 from retake_flow.studio import failures, programs, stragglers
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
@@ -63,9 +65,14 @@ class Launcher:
 
         Args:
             marker: The run's id, put into each child's environment.
-            environment: What the children inherit. Our own settings, and with them the access token, stay here.
+            environment: All variables. A child has those that every program has, and those that it is started with;
+                our own settings, keys and tokens stay here.
+
+        Attributes:
+            environment: What every child has.
         """
-        self.environment = {k: v for k, v in environment.items() if not k.startswith("RETAKE_")}
+        self.environment = inherited(environment)
+        self._variables = environment
         self._marker = marker
         self._prefix = _die_with_parent(self.environment)
 
@@ -133,7 +140,7 @@ class Launcher:
                 stdin=asyncio.subprocess.PIPE if spec.fed else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env={**self.environment, **spec.environment, **marks},
+                env={**self._environment(spec), **marks},
                 cwd=spec.folder,
                 start_new_session=True,  # its own process group, and no Ctrl-C from our terminal
             )
@@ -144,6 +151,20 @@ class Launcher:
             raise os_errors.host_error(error, doing) or ProcessFailed(
                 f"{doing}: {error.strerror}", hint=spec.hint
             ) from None
+
+    def _environment(self, spec: ProcessSpec) -> dict[str, str]:
+        named = {name: self._variables[name] for name in spec.variables if name in self._variables}
+        ours = [name for name in named if name.startswith("RETAKE_")]
+        assert not ours, f"{spec.name} is to get {ours}"
+        return {**self.environment, **named, **spec.environment}
+
+    def withheld(self, spec: ProcessSpec, lines: Iterable[str]) -> list[str]:
+        """The variables that a program speaks of in its last lines, and that are set here, but not for it."""
+        words = dict.fromkeys(word for line in lines for word in re.findall(r"\b[A-Z][A-Z0-9_]{2,}\b", line))
+        given = self._environment(spec)
+        return [
+            word for word in words if word in self._variables and word not in given and not word.startswith("RETAKE_")
+        ]
 
     async def _until_ready(self, process: Process, spec: ProcessSpec, ready: Probe) -> None:
         probe = asyncio.ensure_future(ready(process))
@@ -164,6 +185,14 @@ class Launcher:
             probe.cancel()
             death.cancel()
             await asyncio.gather(probe, death, return_exceptions=True)
+
+
+def lacking_hint(names: Sequence[str]) -> str:
+    """What a person can do when a program of theirs asks for variables that it does not have; "" for no names."""
+    if not names:
+        return ""
+    said = ", ".join(names)
+    return f"a program has only the variables that are named for it; write beside its command: variables: [{said}]"
 
 
 def sweep(marker: str) -> int:

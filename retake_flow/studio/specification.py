@@ -17,7 +17,8 @@ class ProcessSpec:
 
     Attributes:
         argv: The command line; a secret in it is revealed to the program only.
-        environment: Variables on top of the launcher's own.
+        environment: Variables on top of those that every program has.
+        variables: Names of variables that it has as well, as they are set for us.
         folder: The working folder, or None for the current one.
         fed: Whether it reads what is written to it; otherwise its standard input is empty.
         ready_within: How long it may take until it is ready, in seconds.
@@ -29,6 +30,7 @@ class ProcessSpec:
 
     argv: tuple[str | Secret, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    variables: Sequence[str] = ()
     folder: Path | None = None
     fed: bool = False
     ready_within: float = 10.0

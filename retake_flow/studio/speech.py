@@ -10,8 +10,9 @@ from typing import Final
 from retake_flow.controls import stripped
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
 from retake_flow.outgoing import require_no_secret
+from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs
-from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.launcher import Launcher, lacking_hint
 from retake_flow.studio.sound import SINK, Sound
 from retake_flow.studio.specification import ProcessSpec
 
@@ -33,12 +34,16 @@ class Voice:
         launcher: Starts the programs.
         folder: Where a program of the operator's runs, and is sought when there is a `/` in its name.
         command: The program that speaks.
+        variables: Names of variables that it needs.
     """
 
-    def __init__(self, launcher: Launcher, folder: Path, command: Sequence[str] = EMBEDDED) -> None:
+    def __init__(
+        self, launcher: Launcher, folder: Path, command: Sequence[str] = EMBEDDED, variables: Sequence[str] = ()
+    ) -> None:
         self._launcher = launcher
         self._folder = folder
         self._command = tuple(command)
+        self._variables = (*NETWORK, *PYTHON, *variables)
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -78,7 +83,13 @@ class Voice:
 
     async def _spoken(self, words: str, sound: Sound) -> bytes:
         spec = ProcessSpec(
-            argv=self._argv, environment=sound.environment, folder=self._folder, fed=True, hint=_HINT, grace=1.0
+            argv=self._argv,
+            environment=sound.environment,
+            variables=self._variables,
+            folder=self._folder,
+            fed=True,
+            hint=_HINT,
+            grace=1.0,
         )
         return await _fed(self._launcher, spec, words.encode() + b"\n", THINKS_WITHIN)
 
@@ -125,7 +136,8 @@ async def _fed(launcher: Launcher, spec: ProcessSpec, data: bytes, within: float
             if not ended.done():
                 raise NotReady(f"{spec.name} did not finish within {within:g} s", hint=spec.hint)
             if process.status:
-                raise ProcessFailed(ended.result(), hint=spec.hint)
+                lacking = launcher.withheld(spec, process.lines)
+                raise ProcessFailed(ended.result(), hint=lacking_hint(lacking) or spec.hint)
         finally:
             ended.cancel()
             too_much.cancel()

@@ -36,7 +36,12 @@ class Stage:
     """
 
     def __init__(
-        self, launcher: Launcher, folder: WorkFolder, voice: Sequence[str] = (), home: Path | None = None
+        self,
+        launcher: Launcher,
+        folder: WorkFolder,
+        voice: Sequence[str] = (),
+        home: Path | None = None,
+        voice_variables: Sequence[str] = (),
     ) -> None:
         """Set up a studio.
 
@@ -45,6 +50,7 @@ class Stage:
             folder: Where the stream log and the screenshots go; made again whenever it is needed and gone.
             voice: The program that speaks; the embedded one by default.
             home: Where the operator's own programs run; `folder` by default.
+            voice_variables: Names of variables that the program that speaks needs.
         """
         self.folder = folder
         self.log = StreamLog(folder.made() / "stream.log")
@@ -54,7 +60,8 @@ class Stage:
         self._starting = asyncio.Lock()
         self._home = home or folder.path
         self._default = tuple(voice) or EMBEDDED
-        self._voice = Voice(launcher, self._home, self._default)
+        self._default_variables = tuple(voice_variables)
+        self._voice = Voice(launcher, self._home, self._default, self._default_variables)
         self._sound: Sound | None = None
         self._restored = asyncio.Event()  # whether no sound has died that is to be there again
         self._restored.set()
@@ -110,13 +117,15 @@ class Stage:
             yield opened
 
     @asynccontextmanager
-    async def sound(self, voice: Sequence[str] = ()) -> AsyncIterator[Sound]:
+    async def sound(self, voice: Sequence[str] = (), variables: Sequence[str] = ()) -> AsyncIterator[Sound]:
         """The sound of the stream, silent where it cannot be had. Its value is `{sound, server, sink, speaks}`.
 
         Args:
             voice: The program that speaks; by default the one of this studio.
+            variables: Names of variables that it needs.
         """
-        self._voice = Voice(self._launcher, self._home, tuple(voice) or self._default)
+        command, names = (voice, variables) if voice else (self._default, self._default_variables)
+        self._voice = Voice(self._launcher, self._home, command, names)
         async with open_sound(self._launcher, partial(self.folder.made, "sound")) as opened:
             sound = replace(opened, speaks=opened.audible and self._voice.found)
             self._sound = sound

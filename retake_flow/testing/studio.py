@@ -151,7 +151,7 @@ class FakeStage:
         return self._run("display", {"display": ":99", "size": size})
 
     @asynccontextmanager
-    async def sound(self, voice: Sequence[str]) -> AsyncIterator[Program]:
+    async def sound(self, voice: Sequence[str], variables: Sequence[str] = ()) -> AsyncIterator[Program]:
         """A sound, silent where it cannot be had."""
         value = {"sound": "pulseaudio", "server": "unix:native", "sink": "stream", "speaks": True, "reason": ""}
         async with AsyncExitStack() as stack:

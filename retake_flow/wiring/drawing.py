@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retake_flow.errors import MissingProgram, StudioError
-from retake_flow.settings import inherited
+from retake_flow.settings import variables
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
@@ -25,7 +25,7 @@ async def draw(graph: str, form: str) -> bytes:
         source.write_text(graph, encoding="utf-8")
         command = ("dot", f"-T{form}", *(("-Gdpi=96",) if form == "png" else ()), str(source))
         try:
-            done = await Launcher("graph", inherited()).run(ProcessSpec(argv=command), _WITHIN)
+            done = await Launcher("graph", variables()).run(ProcessSpec(argv=command), _WITHIN)
         except MissingProgram:
             raise MissingProgram("Graphviz is not installed", hint=f"{_HINT}; Mermaid and dot need nothing") from None
     if done.status != 0:

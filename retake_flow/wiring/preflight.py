@@ -138,7 +138,7 @@ def require_folder(folder: Path, doing: str) -> None:
 
 async def _require_parts(scheme: str, kept: Path) -> None:
     """Make sure that ffmpeg has its parts, and that there are letters, unless it is known to be so."""
-    starts = Launcher("preflight", inherited())
+    starts = Launcher("preflight", variables())
     now = _identity(scheme, starts)
     known = _known(kept)
     if now in known:

@@ -20,7 +20,7 @@ from retake_flow.api.credentials import Credentials
 from retake_flow.errors import CredentialsError, RetakeFlowError, StudioError, UsageError
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.options import Options
-from retake_flow.settings import Settings, is_loopback
+from retake_flow.settings import PYTHON, Settings, is_loopback
 from retake_flow.studio import recording
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
@@ -184,7 +184,7 @@ def _platform(folder: Path) -> ProcessSpec:
         "--keep",
         kept,
     )
-    return ProcessSpec(argv=command, ready_within=20.0, grace=10.0)
+    return ProcessSpec(argv=command, variables=PYTHON, ready_within=20.0, grace=10.0)
 
 
 def _origin(line: bytes) -> str:

@@ -43,7 +43,7 @@ from retake_flow.responders.opening import Surroundings
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
-from retake_flow.settings import Settings, inherited, is_loopback, variables
+from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio.launcher import Launcher
@@ -77,7 +77,7 @@ def _word(text: str) -> str:
 
 def launcher(run: str) -> Launcher:
     """A launcher whose children bear the run's id."""
-    return Launcher(run, inherited())
+    return Launcher(run, variables())
 
 
 def new_run(run_id: str, flow: Flow, inputs: Mapping[str, Any], rehearsal: str = "") -> Run:
@@ -166,7 +166,7 @@ async def runner(
     """
     async with AsyncExitStack() as stack:
         starts = launcher(run.id)
-        stage = Stage(starts, stack.enter_context(work_folder()), settings.voice, folder)
+        stage = Stage(starts, stack.enter_context(work_folder()), settings.voice, folder, settings.voice_variables)
 
         def learnt(identity: Identity) -> None:
             accounts.hold(lock, flow, identity)

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -56,9 +56,15 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path, notes: Notes) -> Callabl
     """Asks a brain that is a Python program; nothing of it is left afterwards."""
     marker = f"test-{os.getpid()}-{request.node.name}"
 
-    def ask(program: str, asking: Asking, timeout: str = "20s", environment: dict[str, str] | None = None) -> Any:
+    def ask(
+        program: str,
+        asking: Asking,
+        timeout: str = "20s",
+        environment: dict[str, str] | None = None,
+        variables: Sequence[str] = (),
+    ) -> Any:
         (tmp_path / "brain.py").write_text(dedent(program))
-        settings = {"command": [sys.executable, "brain.py"], "timeout": timeout}
+        settings = {"command": [sys.executable, "brain.py"], "timeout": timeout, "variables": variables}
 
         async def main() -> Any:
             launcher = Launcher(marker, {**os.environ, **(environment or {})})
@@ -134,11 +140,22 @@ def test_a_brain_gets_no_secret_of_ours(ask: Any) -> None:
         for line in sys.stdin:
             print(json.dumps({"replies": [json.dumps([dict(os.environ), sys.argv])]}), flush=True)
     """
-    given = {"RETAKE_ACCESS_TOKEN": "rtk_token_of_ours", "RETAKE_FLOW_NOTIFY": "json://secret", "OWN": "stays"}
-    environment, arguments = json.loads(ask(program, once, environment=given).replies[0])
-    assert environment["OWN"] == "stays"
+    given = {"RETAKE_ACCESS_TOKEN": "rtk_token_of_ours", "RETAKE_FLOW_NOTIFY": "json://secret", "OWN": "comes",
+             "OTHER_API_KEY": "stays", "HTTPS_PROXY": "http://gate:1"}  # fmt: skip
+    environment, arguments = json.loads(ask(program, once, environment=given, variables=("OWN",)).replies[0])
+    assert (environment["OWN"], environment["HTTPS_PROXY"]) == ("comes", "http://gate:1")
+    assert "OTHER_API_KEY" not in environment
     assert {name for name in environment if name.startswith("RETAKE_")} == {"RETAKE_FLOW_RUN", "RETAKE_FLOW_PROCESS"}
     assert arguments == ["brain.py"]
+
+
+def test_a_brain_that_asks_for_what_it_was_not_given_is_told_of_it(ask: Any) -> None:
+    """The hint says what to write into the flow; the value itself is nowhere."""
+    given = {"OWL_API_KEY": "owl-secret-value"}
+    with pytest.raises(ResponderFailed, match="before it answered") as raised:
+        ask('import os; input(); os.environ["OWL_API_KEY"]', once, environment=given)
+    assert raised.value.hint.endswith("variables: [OWL_API_KEY]")
+    assert "owl-secret-value" not in f"{raised.value.message} {raised.value.hint}"
 
 
 def test_a_brain_that_dies_is_started_again(ask: Any, notes: Notes) -> None:

@@ -380,11 +380,11 @@ def test_no_secret_is_kept_or_said(home: Home) -> None:
     """Of a run that was killed and went on neither token nor key is in any file or output; the end removes the rest."""
     first = rehearse(home, "--for", "1s", seed=11)
     first.on_air()
-    keys = _stream_keys(first.run)
+    keys = _stream_keys(home, first.run)
     first.kill()
     second = home.start("resume", "last")
     second.on_air()
-    keys += _stream_keys(second.run)
+    keys += _stream_keys(home, second.run)
     outputs = [home.call(*words).out for words in (["show", "last", "--journal"], ["show", "last"], ["runs", "--json"])]
     assert second.finish() == 0
     assert len(set(keys)) == 2
@@ -394,10 +394,13 @@ def test_no_secret_is_kept_or_said(home: Home) -> None:
         assert [text[:300] for text in texts if secret in text] == []
 
 
-def _stream_keys(run: str) -> list[str]:
-    """The key that the encoder of a run pushes with."""
+def _stream_keys(home: Home, run: str) -> list[str]:
+    """The keys that the encoders of a run have pushed with, which are in no list of processes."""
+    kept = json.loads((home.folder / "rehearsed" / ".rehearsal.json").read_text())
+    keys: list[str] = kept["agents"][0]["spent_keys"]
     (encoder,) = ours(run, "ffmpeg")
-    return [word.rsplit("/", 1)[-1] for word in encoder.cmdline() if word.startswith("rtmp://")]
+    assert [word for word in encoder.cmdline() for key in keys if key in word] == []
+    return keys
 
 
 def test_all_crashed_runs_go_on_at_once(home: Home) -> None:

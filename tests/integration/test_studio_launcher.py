@@ -243,17 +243,20 @@ def test_a_secret_argument_reaches_the_program_and_no_text_of_ours(marker: str) 
 
 
 def test_children_know_their_run_and_not_our_token(marker: str) -> None:
-    """A child's environment has the run's marker and its own variables, but none of our settings."""
+    """A child's environment has the run's marker and its own variables, but none of our settings and no keys."""
 
     async def run() -> None:
-        environment = {**os.environ, "RETAKE_ACCESS_TOKEN": "rtk_123456", "KEPT": "yes"}
-        spec = ProcessSpec(("env",), environment={"DISPLAY": ":7"})
+        ours = {"RETAKE_ACCESS_TOKEN": "rtk_123456", "MOLTBOOK_API_KEY": "m", "OPENAI_API_KEY": "o", "OTHER": "x"}
+        theirs = {"PATH": os.environ["PATH"], "HOME": "/h", "LC_TIME": "C", "TZ": "UTC", "XDG_DATA_HOME": "/d"}
+        environment = {**ours, **theirs, "KEPT": "yes"}
+        spec = ProcessSpec(("env",), environment={"DISPLAY": ":7"}, variables=("KEPT", "MISSING"))
         completed = await Launcher(marker, environment).run(spec, timeout=10)
         told = dict(line.split("=", 1) for line in completed.stdout.decode().splitlines() if "=" in line)
         assert told[RUN_VARIABLE] == marker
         assert told[PROCESS_VARIABLE]
         assert (told["KEPT"], told["DISPLAY"]) == ("yes", ":7")
-        assert "RETAKE_ACCESS_TOKEN" not in told
+        assert told.items() >= theirs.items()
+        assert set(told) <= {RUN_VARIABLE, PROCESS_VARIABLE, "KEPT", "DISPLAY", "_", "PWD", "SHLVL", *theirs}
 
     asyncio.run(run())
 

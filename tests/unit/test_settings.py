@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from retake_flow.errors import SettingsError
-from retake_flow.settings import MOLTBOOK, RETAKE, Settings, equip_libraries, is_loopback
+from retake_flow.settings import MOLTBOOK, RETAKE, Settings, equip_libraries, inherited, is_loopback
 
 
 def settings(**environment: str) -> Settings:
@@ -258,3 +258,38 @@ def test_libraries_know_ones_own_certificates() -> None:
     assert equipped(SSL_CERT_DIR="/cas")["REQUESTS_CA_BUNDLE"] == "/cas"
     assert equipped(SSL_CERT_FILE="/ca.pem", REQUESTS_CA_BUNDLE="/own.pem")["REQUESTS_CA_BUNDLE"] == "/own.pem"
     assert "REQUESTS_CA_BUNDLE" not in equipped(SSL_CERT_FILE="/ca.pem", CURL_CA_BUNDLE="/own.pem")
+
+
+SECRETS = ("RETAKE_ACCESS_TOKEN", "MOLTBOOK_API_KEY", "OPENAI_API_KEY", "AWS_SECRET_KEY", "PGPASSWORD", "HTTPS_PROXY")
+OTHERS = (
+    "XENVIRONMENT",
+    "FFREPORT",
+    "PULSE_SERVER",
+    "DISPLAY",
+    "XAUTHORITY",
+    "PATHS",
+    "MY_PATH",
+    "lang",
+    "LC",
+    "TOKEN",
+)
+
+
+def test_programs_inherit_what_they_need_and_no_secret() -> None:
+    """The list says what they have; everything else stays, whatever it is called."""
+    places = {"PATH": "/bin", "HOME": "/h", "XDG_RUNTIME_DIR": "/r", "TMPDIR": "/t"}
+    needed = {**places, "LANG": "C", "LC_ALL": "C", "TZ": "UTC"}
+    assert inherited({**needed, **dict.fromkeys((*SECRETS, *OTHERS), "x")}) == needed
+
+
+def test_variables_of_the_voice_are_named() -> None:
+    """Apart by blanks; none by default."""
+    assert settings().voice_variables == ()
+    assert settings(RETAKE_FLOW_VOICE_VARIABLES=" SPEECH_KEY  b2 ").voice_variables == ("SPEECH_KEY", "b2")
+
+
+@pytest.mark.parametrize("name", ["RETAKE_ACCESS_TOKEN", "A=b", "$KEY", "1A", "ÄB"])
+def test_what_no_program_can_be_given_is_refused(name: str) -> None:
+    """Neither a token of ours nor what is no name."""
+    with pytest.raises(SettingsError, match="RETAKE_FLOW_VOICE_VARIABLES"):
+        settings(RETAKE_FLOW_VOICE_VARIABLES=f"KEY {name}")

@@ -6,6 +6,7 @@ from typing import Final
 
 from retake_flow.actions.catalogue.schemas import FLAG, SERVICE, TEXT
 from retake_flow.flow.catalogue import ActionSpec, Idempotency
+from retake_flow.responders.forms import VARIABLES
 
 SPECS: Final = (
     ActionSpec(
@@ -22,6 +23,7 @@ SPECS: Final = (
                         "minItems": 1,
                         "description": "A program and its arguments; it reads the text, and writes WAV or plays it.",
                     },
+                    "variables": VARIABLES,
                 },
                 "required": ["command"],
                 "additionalProperties": False,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import __version__
-from retake_flow.settings import Settings, inherited, is_loopback
+from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.studio import programs
 from retake_flow.studio.launcher import Launcher
 from retake_flow.wiring.diagnosis import host, places, reach, stream
@@ -30,7 +30,7 @@ async def examined(settings: Settings, *, offline: bool) -> dict[str, Any]:
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    starts = Launcher(f"doctor-{os.getpid()}", inherited())
+    starts = Launcher(f"doctor-{os.getpid()}", variables())
     scheme = "rtmp" if is_loopback(urlsplit(settings.origin).hostname) else "rtmps"
     async with asyncio.timeout(_WITHIN), asyncio.TaskGroup() as group:
         shown = group.create_task(stream.examined(starts, settings.voice, scheme))

@@ -52,6 +52,11 @@ def test_each_kind_has_a_form_that_is_known_quickly(kind: str) -> None:
     assert sound(RESPONDER)
 
 
+def test_a_program_names_its_variables() -> None:
+    """As many as it needs."""
+    assert fits(RESPONDER, {"command": ["x"], "variables": ["OPENAI_API_KEY", "b"]})
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
@@ -67,6 +72,9 @@ def test_each_kind_has_a_form_that_is_known_quickly(kind: str) -> None:
         ({"openai": GOOD["openai"] | {"key_from": "sk-live-key"}}, "a variable of the environment is named by letters"),
         ({"openai": {"url": "https://owl.example/v1"}}, "'model' is a required property"),
         ({"openai": GOOD["openai"] | {"limits": {"cost": 2}}}, "'price' is a dependency of 'cost'"),
+        ({"module": "owl:reply", "variables": ["KEY"]}, "`variables` are those of a program, and it names none"),
+        ({"command": ["x"], "variables": ["RETAKE_ACCESS_TOKEN"]}, "is for retake.tv and goes nowhere else"),
+        ({"command": ["x"], "variables": ["A=b"]}, "a variable of the environment is named by letters"),
         ({"module": "owl.py"}, "a function is named as MODULE:FUNCTION"),
     ],
 )

@@ -25,6 +25,10 @@ MODEL = {"url": "https://owl.example/v1", "model": "m"}
         ({"openai": MODEL}, []),
         ({"greeter": {}}, []),
         ({"command": ["sh"]}, []),
+        ({"command": ["sh"], "variables": ["SET", "WORD"]}, []),
+        ({"command": ["sh"], "variables": ["SET", "UNSET"]}, ["the variable UNSET, needed to answer chat, is not set"]),
+        ({"command": ["sh"], "variables": ["OURS"]}, ["the variable OURS holds an access token of retake.tv"]),
+        ({"command": ["sh"], "variables": [None, 7]}, []),
         ({"command": ["sh", "nobrain.sh"]}, ["nobrain.sh, which is to answer chat, is not there"]),
         ({"command": ["sh", "-u", "nobrain.py", "x"]}, ["nobrain.py, which is to answer chat, is not there"]),
         ({"command": ["sh", "./nobrain"]}, ["nobrain, which is to answer chat, is not there"]),
@@ -38,7 +42,8 @@ MODEL = {"url": "https://owl.example/v1", "model": "m"}
 def test_all_that_is_not_there_is_told(tmp_path: Path, said: dict[str, Any], told: list[str]) -> None:
     """Each in a sentence of its own, all with the exit code for what is missing."""
     (tmp_path / "owl.sh").touch()
-    found = list(missing(said, tmp_path, {"SET": "a-key", "PATH": "/bin:/usr/bin"}))
+    environment = {"SET": "a-key", "WORD": "Käuzchen", "OURS": "rtk_123456", "PATH": "/bin:/usr/bin"}
+    found = list(missing(said, tmp_path, environment))
     assert [part in error.message for part, error in zip(told, found, strict=True)] == [True] * len(told)
     assert {error.exit_code for error in found} <= {6}
 
