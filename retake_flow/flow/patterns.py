@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 from retake_flow.flow.forms import VARIABLE
+from retake_flow.quick_dataclasses import dataclass
 
 _LONGEST = 2_000  # characters of a pattern
 _LARGEST = 10_000  # instructions of RE2; `\S{1,500}` has about 500

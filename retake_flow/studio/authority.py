@@ -6,12 +6,12 @@ import secrets
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from retake_flow import os_errors, private_file
 from retake_flow.errors import StudioError
+from retake_flow.quick_dataclasses import dataclass, field
 
 _METHOD: Final = b"MIT-MAGIC-COOKIE-1"
 _WILD: Final = 0xFFFF  # an entry for whatever address and display it is
