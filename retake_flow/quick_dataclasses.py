@@ -16,13 +16,13 @@ else:
     import dataclasses
 
     def dataclass(cls=None, /, *, frozen=False, slots=False, **others):
-        """Make a dataclass; with any other options, as the standard library does it."""
-        if others:
+        """Make a dataclass; one without slots or with any other options as the standard library does it."""
+        if others or not slots:
             return dataclasses.dataclass(cls, frozen=frozen, slots=slots, **others)
 
         def make(cls):
             written = frozenset(cls.__dict__)
-            made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=slots)
+            made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True)
 
             def initialize_first(self, *args, **named):
                 _add(_compiled(made, frozen), made, written)
@@ -57,14 +57,16 @@ def _add(functions: dict[str, Any], made: type, written: Container[str]) -> None
 
 def _compiled(cls: type, frozen: bool) -> dict[str, Any]:
     """The functions that depend on the fields; only what is frozen has a hash."""
-    names: dict[str, Any] = {"_set": object.__setattr__, "_missing": MISSING}
+    names: dict[str, Any] = {"_missing": MISSING}
     parameters, lines = ["self"], []
     for each in fields(cls):
         if not each.init or each.kw_only:
             raise TypeError(f"{cls.__qualname__}.{each.name}: only dataclasses.dataclass knows init=False and kw_only")
         parameter, value = _parameter(each, names)
         parameters.append(parameter)
-        lines.append(f"_set(self, {each.name!r}, {value})" if frozen else f"self.{each.name} = {value}")
+        if frozen:  # the slot itself asks nobody
+            names[f"_set_{each.name}"] = getattr(cls, each.name).__set__
+        lines.append(f"_set_{each.name}(self, {value})" if frozen else f"self.{each.name} = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
     compared = [each.name for each in fields(cls) if each.compare]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -32,8 +33,9 @@ _SPOKEN = {"Call": "calling something but in('STATE')", "Pow": "a power"}
 ACTIVE = "in"
 
 
+@lru_cache(maxsize=4096)
 def condition(text: str) -> Trees:
-    """The syntax tree of a bare expression.
+    """The syntax tree of a bare expression; nobody may change it, since rules look at it too.
 
     Raises:
         ExpressionError: The text is not an expression.

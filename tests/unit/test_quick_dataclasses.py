@@ -33,7 +33,7 @@ class Kept(Note):
     """Made by inheritance."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Doubled:
     """Something that finishes itself, and says so in its own words."""
 
@@ -131,7 +131,7 @@ def test_what_it_does_not_know_is_left_to_the_standard_library_or_refused() -> N
     class Ordered:
         value: int
 
-    @dataclass(frozen=True)
+    @dataclass(frozen=True, slots=True)
     class Strange:
         value: int = field(default=0, kw_only=True)
 

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
-from jinja2 import TemplateError, nodes
-from jinja2.parser import Parser
+from jinja2 import nodes
 
+from retake_flow.errors import ExpressionError
+from retake_flow.flow.allowlist import condition
 from retake_flow.flow.sandbox import ENVIRONMENT
 
 #: A condition, spelled so that the same one is always spelled alike, and whether it holds.
@@ -73,8 +74,8 @@ def _truth_of(text: str, entered: tuple[tuple[str, bool], ...], known: tuple[tup
 @lru_cache(maxsize=4096)
 def _tree(text: str) -> nodes.Node | None:
     try:
-        return Parser(ENVIRONMENT, text, state="variable").parse_expression().set_environment(ENVIRONMENT)
-    except (TemplateError, RecursionError, ValueError):
+        return condition(text)[0].set_environment(ENVIRONMENT)
+    except ExpressionError:
         return None  # the check of expressions says so
 
 

@@ -112,10 +112,13 @@ class Ways:
         if key not in self._told:
             told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...]]] = {}
             for move in self._moves.of(leaf) if self._facts.tells_errors else self._moves.distinct(leaf):
-                first = begun or not move.occurrence.name or move.occurrence.name in self._moves.raised
-                if first and _possible(self._guards(move), move, {}):
+                name = move.occurrence.name
+                first = begun or not name or name in self._moves.raised
+                known = self._guards(move)
+                if first and (not known or _possible(known, move, {})):
                     facts = self._facts.taken(move, begun=begun)
-                    asked: object = (move.refused, id(move.route)) if self._asked(move) else move.route is None
+                    asks = known and self._asked(move)
+                    asked: object = (move.refused, id(move.route)) if asks else move.route is None
                     told.setdefault((facts, move.left, move.entered, asked), (move, facts))
             self._told[key] = list(told.values())
         return self._told[key]
