@@ -17,8 +17,12 @@ def same_name(one: str, other: str) -> bool:
 
 
 def name_key(name: str) -> str:
-    """What is the same in all spellings of a name: its letters and digits, without case, width or accents' form."""
-    return _letters(name) or name.strip().casefold()
+    """What is the same in all spellings of a name: its letters and digits, without case, width or accents' form.
+
+    What cannot be seen is kept: nobody spells a name with it but who imitates one.
+    """
+    unseen = "".join(sign for sign in name if unicodedata.category(sign) == "Cf")
+    return (_letters(name) or name.strip().casefold()) + unseen
 
 
 def same_words(said: str, seen: str) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from statistics import median, quantiles
 from typing import Any
 
+from retake_flow.api.spelling import same_name
 from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
@@ -67,7 +68,7 @@ def _written(seen: Mapping[str, Any]) -> dict[str, float]:
     for agent in seen["agents"]:
         starts = [session["started"] for session in agent["sessions"]]
         for comment in agent["chat"]:
-            of_viewer = not comment["agent"] and comment["name"].strip().casefold() != agent["name"].casefold()
+            of_viewer = not comment["agent"] and not same_name(comment["name"], agent["name"])
             if of_viewer and starts and comment["t"] >= starts[0] and comment["type"] in _HANDLED:
                 found[comment["id"]] = began + comment["t"]
     return found

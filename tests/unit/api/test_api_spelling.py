@@ -13,7 +13,7 @@ LONG = "I'm live & well. What should we explore today, and whom should we ask ab
     "name",
     [
         *("Night Owl", "night owl", "night-owl", "night_owl", "NightOwl", "@nightowl", "  Night  Owl "),
-        *("Ｎｉｇｈｔ Ｏｗｌ", "night.owl 🦉", "night\u200bowl"),
+        *("Ｎｉｇｈｔ Ｏｗｌ", "night.owl 🦉"),
     ],
 )
 def test_spellings_of_a_name(name: str) -> None:
@@ -21,9 +21,11 @@ def test_spellings_of_a_name(name: str) -> None:
     assert same_name("Night Owl", name)
 
 
-@pytest.mark.parametrize("name", ["", "Night", "Night Owl 2", "Nacht Owl", "Nіght Owl", "Owl Night"])
+@pytest.mark.parametrize(
+    "name", ["", "Night", "Night Owl 2", "Nacht Owl", "Nіght Owl", "Owl Night", "Night Owl\u200b", "night\u2060owl"]
+)
 def test_other_names(name: str) -> None:
-    """Letters and digits do, also those that only look alike."""
+    """Letters and digits do, also those that only look alike, and signs that nobody sees."""
     assert not same_name("Night Owl", name)
 
 
