@@ -8,6 +8,7 @@ import shlex
 import stat
 import tempfile
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from retake_flow.errors import CredentialsError
@@ -65,6 +66,32 @@ def replace(path: Path, content: bytes) -> None:
             _overwrite(path, content)
         except FileNotFoundError:
             raise error from None
+
+
+def create(path: Path) -> FileIO:
+    """A new file to write to, in the place of whatever is there: a link is not followed, and a pipe not waited for.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return FileIO(handle, "wb")
+
+
+def own_folder(path: Path) -> Path:
+    """A folder of ours, made with mode 0700 when it is missing; its place with all links resolved.
+
+    Raises:
+        OSError: It cannot be made; or another user owns it or a link on the way there, and could lead us elsewhere.
+    """
+    absolute = path.absolute()
+    links = [each for each in (absolute, *absolute.parents) if each.is_symlink()]
+    if all(link.lstat().st_uid in (0, os.getuid()) for link in links):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_uid == os.getuid():
+            return path.resolve()
+    raise PermissionError(errno.EPERM, "it is another user's", str(path))
 
 
 def remove(path: Path) -> None:

@@ -29,6 +29,10 @@ COMMANDS = (
 )
 
 
+#: Commands whose files may be for others too.
+_FOR_OTHERS = (["init"], ["graph"])
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose help keeps our line breaks, as do those of the commands in it."""
 
@@ -130,6 +134,8 @@ def entry() -> NoReturn:
     """The console script."""
     garbage.postpone()
     terminal.settle()
+    if sys.argv[1:2] not in _FOR_OTHERS:
+        os.umask(0o077)  # what is kept is for its owner alone, whatever the machine's habit
     code = main(sys.argv[1:])
     garbage.settle()  # what goes with the process need not be searched
     sys.exit(code)

@@ -8,6 +8,7 @@ import struct
 from io import FileIO
 from pathlib import Path
 
+from retake_flow import private_file
 from retake_flow.rehearsal.rtmp import AUDIO, DATA, VIDEO, Message
 
 _HEADER = b"FLV\x01\x05" + struct.pack(">II", 9, 0)  # with audio and video
@@ -51,8 +52,8 @@ class Recording:
 
     def _begin(self) -> None:
         self.close()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(self.path, "wb", buffering=0)  # noqa: SIM115
+        private_file.own_folder(self.path.parent)
+        self._file = private_file.create(self.path)
         # A player needs the settings of the codecs, which are sent once.
         self._append(_HEADER + b"".join(self._settings.values()))
 

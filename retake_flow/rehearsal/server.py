@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from retake_flow import private_file
 from retake_flow.clock import SystemClock
 from retake_flow.errors import UsageError
 from retake_flow.rehearsal import report
@@ -21,6 +22,7 @@ from retake_flow.rehearsal.app import create_app
 from retake_flow.rehearsal.ingest import Ingest
 from retake_flow.rehearsal.keeper import Keeper
 from retake_flow.rehearsal.options import Options
+from retake_flow.rehearsal.origins import OnlyLocal
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.realtime import Realtime
 from retake_flow.rehearsal.viewers import attend
@@ -78,7 +80,7 @@ async def serve(
         async with Ingest(platform, folder, prefix=files.prefix) as ingest:
             platform.ingest_url = ingest.address
             async with (
-                _http(realtime, port) as address,
+                _http(OnlyLocal(realtime), port) as address,
                 _meanwhile(realtime.serve()),
                 _meanwhile(attend(platform, options.viewers)),
             ):
@@ -117,18 +119,16 @@ class _Files:
         path = self._folder / name
         path = path.with_name(self.prefix + path.name)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            private_file.own_folder(path.parent)
+            with private_file.create(path) as file:
+                file.write(content)
         except OSError:
             return ""  # the platform has it all the same
         return str(path)
 
     def report(self, platform: Platform, *, ended: bool) -> None:
         written = json.dumps({"ended": ended, **report.build(platform)}, indent=1)
-        unfinished = self._folder / ".report.json"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(written, encoding="utf-8")
-        unfinished.replace(self._folder / "report.json")
+        private_file.replace(self._folder / "report.json", written.encode())
 
 
 def _begin(keeper: Keeper) -> None:
@@ -140,10 +140,11 @@ def _begin(keeper: Keeper) -> None:
 
 def _prepared(folder: Path) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        return private_file.own_folder(folder)
     except OSError as error:
-        raise UsageError(f"the rehearsal cannot use the folder {folder}: {error.strerror}") from None
-    return folder.resolve()
+        raise UsageError(
+            f"the rehearsal cannot use the folder {folder}: {error.strerror}", hint="name a folder of your own"
+        ) from None
 
 
 @asynccontextmanager

@@ -135,11 +135,13 @@ def _prepare(folder: Path, options: Mapping[str, Any]) -> Mapping[str, str] | No
             hint="resume, stop or kill that run (`retake-flow runs` lists it), or name another folder with --folder",
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_file.own_folder(folder)
         forget(folder)
         private_file.replace(folder / _KEPT, json.dumps({**options, "agents": agents}).encode())
     except OSError as error:
-        raise UsageError(f"the rehearsal cannot use the folder {folder}: {error.strerror}") from None
+        raise UsageError(
+            f"the rehearsal cannot use the folder {folder}: {error.strerror}", hint="name a folder of your own"
+        ) from None
     return agents[0] if agents else None
 
 

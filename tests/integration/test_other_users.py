@@ -8,12 +8,14 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from flow_processes import at_home
 from studio_leftovers import left
 
 from retake_flow.redact import Secret
@@ -210,3 +212,64 @@ def test_what_another_user_plants_keeps_no_display_from_opening(marker: str) -> 
                 if os.path.lexists(file) and file.lstat().st_uid == OTHER:
                     file.unlink()
     assert left(marker) == []
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the other user may look into, as a home often is."""
+    with tempfile.TemporaryDirectory(prefix="test-open-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_run_keeps_nothing_that_another_user_can_read(open_folder: Path) -> None:
+    """Store, locks, credentials, recordings, pictures, reports, whatever umask and home are."""
+    token = "rtk_" + secrets.token_hex(16)
+    options = open_folder / "options.json"
+    options.write_text(json.dumps({"agents": [{"name": "owl", "token": token, "user_id": "user_owl"}]}))
+    options.chmod(0o600)
+    before = os.umask(0)
+    try:
+        with at_home(
+            open_folder / "home", MOLTBOOK_API_KEY="moltbook-key-1234", OPENAI_API_KEY="openai-key-1234"
+        ) as home:
+            where = ["--rehearsal-options", str(options), "--folder", str(home.folder / "rehearsed")]
+            running = home.start("run", "go-live.yaml", "--rehearse", *where, "--set", "size=320x240", "--for", "2s")
+            running.on_air()
+            pids = [int(program.split()[0]) for program in left(running.run)]
+            with_keys = [pid for pid in pids if b"-key-1234" in Path(f"/proc/{pid}/environ").read_bytes()]
+            needles, folders = json.dumps([token, "-key-1234"]), json.dumps([str(open_folder)])
+            during = json.loads(other_says(_INTRUDER, needles, folders, json.dumps([running.pid, *pids])))
+            assert running.finish() == 0
+            after = json.loads(other_says(_INTRUDER, needles, folders, "[]"))
+    finally:
+        os.umask(before)
+    assert with_keys == []
+    kept = {file.relative_to(home.folder).parts[0] for file in home.folder.rglob("*") if file.is_file()}
+    assert {"state", "rehearsed"} <= kept
+    for got in (during, after):
+        assert [found for found in got if found[0] in ("secret", "connected")] == []
+        readable = {place for _, place in got if place.startswith(str(home.folder))}
+        assert readable == {str(home.folder)}
+
+
+def test_what_another_user_plants_is_not_written_through(open_folder: Path) -> None:
+    """A rehearsal refuses a folder that is theirs, and a link of theirs that leads into ours."""
+    victim, trap, link = open_folder / "victim", open_folder / "trap", open_folder / "link"
+    victim.mkdir()
+    (victim / "report.json").write_text("precious")
+    trap.mkdir()
+    (trap / "report.json").symlink_to(victim / "report.json")
+    (trap / "recordings").symlink_to(victim)
+    link.symlink_to(victim)
+    for path in (trap, link):
+        os.chown(path, OTHER, OTHER, follow_symlinks=False)
+    with at_home(open_folder / "home") as home:
+        for folder in (trap, link, link / "deeper"):
+            alone = home.call("rehearsal", "--json", "--folder", str(folder))
+            assert (alone.code, "it is another user's" in alone.out + alone.err) == (2, True), str(alone)
+            driven = home.call("run", "go-live.yaml", "--rehearse", "--folder", str(folder), "--json")
+            assert driven.code == 2, str(driven)
+    assert [path.name for path in victim.iterdir()] == ["report.json"]
+    assert (victim / "report.json").read_text() == "precious"
+    assert {path.name for path in trap.iterdir()} == {"report.json", "recordings"}

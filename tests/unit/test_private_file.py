@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,3 +189,49 @@ def test_removing_takes_what_killed_writers_left(tmp_path: Path) -> None:
     for _ in range(2):
         private_file.remove(tmp_path / "kept.json")
         assert {found.name for found in tmp_path.iterdir()} == {"kept.json.bak", "other"}
+
+
+@pytest.mark.parametrize("planted", ["link", "pipe", "file", "dangling"])
+def test_a_new_file_takes_the_place_of_whatever_is_there(tmp_path: Path, planted: str) -> None:
+    """Nothing is written through a link or into a pipe, and whoever had the old file open reads nothing new."""
+    victim, place = tmp_path / "victim", tmp_path / "place"
+    victim.write_text("precious")
+    match planted:
+        case "link":
+            place.symlink_to(victim)
+        case "dangling":
+            place.symlink_to(tmp_path / "elsewhere")
+        case "pipe":
+            os.mkfifo(place)
+        case _:
+            os.link(victim, place)
+    before = os.umask(0)
+    try:
+        with private_file.create(place) as file:
+            file.write(b"ours")
+    finally:
+        os.umask(before)
+    assert (victim.read_text(), place.read_text()) == ("precious", "ours")
+    assert stat.S_IMODE(place.lstat().st_mode) == 0o600
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_is_missing_is_made_for_us_alone(tmp_path: Path) -> None:
+    """A link of one's own may lead there."""
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    assert private_file.own_folder(tmp_path / "link" / "new") == tmp_path / "real" / "new"
+    assert stat.S_IMODE((tmp_path / "real" / "new").stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("given", ["folder", "link"])
+def test_a_folder_in_another_users_hands_is_refused(tmp_path: Path, given: str) -> None:
+    """Whoever owns it, or a link on the way, decides where things are written."""
+    (tmp_path / "real" / "folder").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    place = tmp_path / "link" / "folder"
+    private_file.own_folder(place)
+    os.chown({"folder": place, "link": tmp_path / "link"}[given], 65534, 65534, follow_symlinks=False)
+    with pytest.raises(PermissionError, match="another user's"):
+        private_file.own_folder(place)
