@@ -124,6 +124,15 @@ class StoreError(RetakeFlowError):
     kind, fault, exit_code = "store", "operator", 6
 
 
+class Damaged(StoreError):
+    """Something that is kept cannot be read any more."""
+
+    kind = "damaged"
+    hint = (
+        "nothing else is touched by it: all other runs can be used; a copy of the store from before may still have it"
+    )
+
+
 class CredentialsError(RetakeFlowError):
     """The credentials cannot be used."""
 

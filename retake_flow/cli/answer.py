@@ -73,16 +73,19 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
     import time
 
     from retake_flow.cli.requests import ending
-    from retake_flow.errors import RunEnded
+    from retake_flow.errors import Damaged, RunEnded
     from retake_flow.run import answers
     from retake_flow.run.gates import Answer
 
     before = store.load(run).run  # first, so that a gate that has gone since is known to be answered
     if before.ended:
         raise RunEnded(ending(before))
-    waiting = {one.gate.id: one.gate for one in store.open_gates(run)}
+    asked = {one.gate.id: one for one in store.open_gates(run)}
+    waiting = {name: one.gate for name, one in asked.items()}
     name, now = _meant(run, said.gate, waiting, before.gates) or _past(store, run, said.gate), time.time()
     gate = waiting.get(name)
+    if gate is not None and (damage := asked[name].damage):
+        raise Damaged(damage, hint=f"`retake-flow resume {run}` writes it anew, as the run knows it")
     if gate is None:
         gate = _put_again(store, run, name, Answer("", {}, by, said.channel, now), waiting)
     chosen, fields = said.answer_to(gate, decision)
@@ -116,7 +119,11 @@ def _past(store: Runs, run: str, name: str) -> str:
     """The id of the gate that was asked last of those that a name means; the name itself for none of them."""
     from retake_flow.cli.gate_names import Past, matching
 
-    asked = [Past(record["gate"]) for _, record in store.journal(run) if record["event"] == "gate_opened"]
+    asked = [
+        Past(record["gate"])
+        for _, record in store.journal(run)
+        if record["event"] == "gate_opened" and "gate" in record
+    ]
     found = matching(name, asked)
     return found[-1].id if found else name
 

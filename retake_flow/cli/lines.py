@@ -30,8 +30,11 @@ def lines(record: Record, *, prompted: bool = False) -> list[str]:
     if prompted and record["event"] == "gate_opened" and ":" not in record["gate"]:
         return []
     said = _SAID.get(record["event"])
-    # Its texts were masked when it was made; a secret that is an ordinary word must not mask the names in it.
-    return stripped(said(record)).splitlines() if said else []
+    try:
+        # Its texts were masked when it was made; a secret that is an ordinary word must not mask the names in it.
+        return stripped(said(record)).splitlines() if said else []
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        return [f"! the record {record['event']} is damaged: {stripped(f'{type(error).__name__}: {error}')}"]
 
 
 def chat_line(author: str, text: str) -> str:
@@ -137,6 +140,7 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "activity_ended": _ended,
     "notice": _noticed,
     "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
+    "record_damaged": lambda r: f"! the record {r['number']} of this journal is damaged: {r['message']}",
     "off_air": lambda r: f"! {r['message']}",
     "chat_message": entry,
     "chat_deed": entry,

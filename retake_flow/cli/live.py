@@ -109,22 +109,21 @@ class LiveView:
 
     def _note(self, record: Record) -> None:
         self._ahead = record.get("ahead", 0.0)
-        match record["event"]:
-            case "run_started":
+        match record:
+            case {"event": "run_started"}:
                 self._began = moment(record)
-            case "state_entered":
-                self._state = record["state"]
-            case "state_left":
-                prefix = record["state"] + ":"
-                self._activities = {k: v for k, v in self._activities.items() if not k.startswith(prefix)}
-            case "activity_ended":
-                self._activities.pop(record["activity"], None)
-            case "chat_message":
+            case {"event": "state_entered", "state": str(state)}:
+                self._state = state
+            case {"event": "state_left", "state": str(state)}:
+                self._activities = {k: v for k, v in self._activities.items() if not k.startswith(f"{state}:")}
+            case {"event": "activity_ended", "activity": str(key)}:
+                self._activities.pop(key, None)
+            case {"event": "chat_message", "author": str(), "text": str()}:
                 self._chat.append(entry(record))
-            case "chat_sent":
-                self._chat.append(printable.line(f"> {record['text']}"))
-            case event if event in _DOING:
-                self._activities[record["activity"]] = _DOING[event]
+            case {"event": "chat_sent", "text": str(text)}:
+                self._chat.append(printable.line(f"> {text}"))
+            case {"event": event, "activity": str(key)} if event in _DOING:
+                self._activities[key] = _DOING[event]
         self._vitals.note(record)
 
     def _note_dropped(self, lines: int) -> str:

@@ -49,9 +49,14 @@ def _old(before: float, dry_run: bool) -> list[str]:
     with closing(opened(settings)) as store:
         if not dry_run:
             pruned = store.prune(before)
-            for run in pruned:  # where nobody named another folder
+            for run in filter(_is_name, pruned):  # where nobody named another folder
                 shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
                 (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
             return pruned
         runs = store.summaries()
-        return sorted(run.id for run in runs if run.outcome is not None and run.updated < before)
+        return sorted(run.id for run in runs if run.outcome is not None and run.updated < before and not run.damage)
+
+
+def _is_name(run: str) -> bool:
+    """Whether an id is the name of a file in a folder; in a damaged store it may be anything."""
+    return run not in ("", ".", "..") and not {"/", "\0"} & {*run}

@@ -13,7 +13,7 @@ from retake_flow.cli.reports import report_lines
 from retake_flow.cli.session import Session
 from retake_flow.cli.takeover import taken_up
 from retake_flow.engine.performance import known
-from retake_flow.errors import AccountInUse, RetakeFlowError, RunHeld, WrongAccount
+from retake_flow.errors import AccountInUse, Damaged, RetakeFlowError, RunHeld, WrongAccount
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.records import Record, plain, record
 from retake_flow.run.run import Phase
@@ -37,7 +37,7 @@ def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> 
 
 
 def _look(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
-    """The runs that wait for a process, and those that may: they were taken up on another host.
+    """The runs that wait for a process, and those that may: they were taken up on another host, or are damaged.
 
     A container that was made anew is another host, too.
     """
@@ -45,7 +45,9 @@ def _look(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
     waiting, elsewhere = list[str](), dict[str, RetakeFlowError]()
     for summary in runs.summaries():
         holder = summary.holder
-        if holder is None:
+        if summary.damage:
+            elsewhere[summary.id] = Damaged(f"it is damaged: {summary.damage}")
+        elif holder is None:
             if summary.outcome is None and (summary.phase is not Phase.SUSPENDED or _due(runs, summary, now)):
                 waiting.append(summary.id)
         elif not alive(holder):
@@ -115,7 +117,7 @@ class _Together:
             ended = await taken_up(self._session, run, view, interrupts)
         except RunHeld:
             return  # somebody else was quicker
-        except (WrongAccount, AccountInUse) as error:
+        except (WrongAccount, AccountInUse, Damaged) as error:
             self._leave(run, error)
             return
         except Exception as raised:  # also a defect of ours with one run must not take the others down

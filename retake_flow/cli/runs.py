@@ -37,7 +37,7 @@ def _number(text: str) -> int:
 
 def runs(args: argparse.Namespace) -> int:
     """List runs."""
-    from retake_flow.cli import columns, terminal
+    from retake_flow.cli import columns, printable, terminal
 
     found = _found(args)
     shown = found[: args.limit] if args.limit else found
@@ -50,6 +50,9 @@ def runs(args: argparse.Namespace) -> int:
         terminal.say("no such runs" if filtered else "no runs yet; `retake-flow run go-live.yaml --rehearse` makes one")
         return 0
     terminal.say("\n".join(columns.table([_HEAD, *_rows(shown)], columns.width())))
+    for summary in shown:
+        if summary.damage:
+            terminal.advise(printable.line(f"retake-flow: {summary.id} is damaged: {summary.damage}"))
     if len(found) > len(shown):
         terminal.say(f"these are the newest {len(shown)}; --limit 0 shows all")
     return 0
@@ -89,7 +92,7 @@ def _rows(found: Iterable[Summary]) -> list[list[str]]:
             line(summary.id),
             line(Path(summary.flow_file).name or summary.flow) + (" (rehearsal)" if summary.rehearsal else ""),
             line(summary.agent) or "-",
-            summary.phase.value,
+            "damaged" if summary.damage else summary.phase.value,
             line(summary.state) or "-",
             str(summary.gates or "-"),
             since(now - summary.created),
@@ -114,6 +117,7 @@ def _described(summary: Summary) -> dict[str, Any]:
             "state": summary.state,
             "outcome": summary.outcome,
             "reason": summary.reason,
+            "damage": summary.damage or None,
             "gates": summary.gates,
             "holder": holder_data(summary.holder),
             "created": timestamp(summary.created),

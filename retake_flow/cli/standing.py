@@ -50,7 +50,7 @@ class Standing:
     def entered(self) -> Record | None:
         """The record of entering the state that the run is in, when there is one."""
         for record in reversed(self.journal):
-            if record["event"] == "state_entered" and record["state"] == self.run.state:
+            if record["event"] == "state_entered" and record.get("state") == self.run.state:
                 return record
         return None
 

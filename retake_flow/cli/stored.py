@@ -68,6 +68,8 @@ def gate_data(asked: OpenGate) -> dict[str, Any]:
     from retake_flow.run.asking import told
     from retake_flow.run.records import plain, timestamp
 
+    if asked.damage:
+        return {"run": asked.run, "flow": asked.flow, "gate": asked.gate.id, "damage": asked.damage}
     opened_at = timestamp(asked.gate.opened_at)
     question = {"due": None, **told(asked.run, asked.gate), "opened_at": opened_at}
     data: dict[str, Any] = plain({"run": asked.run, "flow": asked.flow, **question})
@@ -80,6 +82,8 @@ def gate_lines(asked: OpenGate, now: float) -> list[str]:
     from retake_flow.run.asking import commands, described
 
     gate = asked.gate
+    if asked.damage:
+        return [printable.line(asked.damage)]
     due = f", {ahead(gate.due, now)}" if gate.due is not None else ""
     lines = [f"{gate.id}  asked of {gate.audience} {since(now - gate.opened_at)} ago{due}"]
     lines += [f"    {line}" for line in gate.message.splitlines()]

@@ -9,7 +9,7 @@ from pathlib import Path
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.session import Session, let_go
 from retake_flow.cli.views import View
-from retake_flow.errors import AccountInUse, CredentialsError, InputError, RetakeFlowError, RunHeld
+from retake_flow.errors import AccountInUse, CredentialsError, Damaged, InputError, RetakeFlowError, RunHeld
 from retake_flow.flow.inputs import provided
 from retake_flow.flow.load import stored as flow_of
 from retake_flow.flow.model import Flow
@@ -18,6 +18,7 @@ from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.run.identity import Identity
 from retake_flow.run.restoring import restored
 from retake_flow.run.run import Run
+from retake_flow.run.upgrading import strange
 from retake_flow.settings import Settings, variables
 from retake_flow.wiring import accounts
 from retake_flow.wiring.accounts import AccountLock
@@ -58,6 +59,7 @@ async def taken_up(
         RunHeld: Another process has it.
         WrongAccount: The credentials of this process are another agent's; the run is left as it was.
         AccountInUse: Another run streams as its agent; the run is left as it was.
+        Damaged: It cannot be read, or does not fit its flow; it is left as it was.
     """
     before = session.runs.load(run)
     flow = _readable(before)
@@ -104,11 +106,18 @@ async def _account(stored: Stored, flow: Flow | None, settings: Settings, stop: 
 
 
 def _readable(stored: Stored) -> Flow | None:
-    """The flow of a run; one that cannot be read is told once the run is claimed."""
+    """The flow of a run; one that cannot be read is told once the run is claimed.
+
+    Raises:
+        Damaged: The run is where its flow has nothing.
+    """
     try:
-        return flow_of(parsed(stored.flow_text))
+        flow = flow_of(parsed(stored.flow_text))
     except RetakeFlowError:
         return None
+    if places := strange(stored.run, flow):
+        raise Damaged(f"the run {stored.run.id} is damaged: its flow has no {places[0]!r}")
+    return flow
 
 
 def _hold(lock: AccountLock, flow: Flow, identity: Identity, run: str, *, force: bool) -> None:

@@ -55,7 +55,7 @@ def _way(journal: Iterable[Record]) -> list[Step]:
         if record["event"] != "state_entered":
             happened |= _names(record)
             continue
-        path = record["state"]
+        path = str(record.get("state", ""))
         if entered and entered[-1].path == path.rpartition(SEPARATOR)[0]:
             happened |= entered.pop().after
         entered.append(Step(path, happened))

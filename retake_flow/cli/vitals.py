@@ -47,7 +47,7 @@ class Vitals:
                 self._lost(self._last)  # what its process had started went with it
             case {"event": "action_started", "action": "retake.start_stream"} if not self._uptime:
                 self._off_since = self._off_since or at
-            case {"event": "activity_started", "action": "studio.encoder", "activity": key}:
+            case {"event": "activity_started", "action": "studio.encoder", "activity": str(key)}:
                 self._encoder_key = key
                 self._off_since = self._off_since or at
                 self._lost(at)
@@ -78,14 +78,14 @@ class Vitals:
         self._encoder = self._uptime = None
 
     def _measured(self, result: Mapping[str, Any], at: float) -> None:
-        if "viewers" in result:
+        if isinstance(result.get("viewers"), int):
             self._viewers = result["viewers"]
-        if result.get("is_live") is True and "uptime_seconds" in result:
+        if result.get("is_live") is True and _is_number(result.get("uptime_seconds")):
             self._uptime, self._off_since, self._was_live = (result["uptime_seconds"], at), None, True
             self._trouble = ""
         elif result.get("is_live") is False and self._uptime is not None:
             self._uptime, self._off_since = None, at
-        if all(name in result for name in _ENCODER):
+        if all(_is_number(result.get(name)) for name in _ENCODER):
             self._encoder = result, at
 
     def data(self, now: float) -> dict[str, Any]:
@@ -140,3 +140,7 @@ class Vitals:
         if seen.get("slow_for"):
             said.append(f"too slow for {words(seen['slow_for'])}")
         return ", ".join(said) + (f" ({words(now - at)} ago)" if now - at > FRESH else "")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)

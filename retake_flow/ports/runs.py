@@ -81,6 +81,7 @@ class Summary:
         holder: Who drives it, or drove it when it died; None when it was let go.
         flow_file: Where the flow was read from.
         rehearsal: The folder of the rehearsal that it is for; "" when it is for the real platform.
+        damage: What of it cannot be read; the rest is as far as it is known, and it counts as driven by nobody.
     """
 
     id: str
@@ -96,15 +97,21 @@ class Summary:
     updated: float
     flow_file: str
     rehearsal: str
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
-    """A gate and the run it belongs to."""
+    """A gate and the run it belongs to.
+
+    Attributes:
+        damage: Why the question cannot be read; of the gate, nothing but its name is known then.
+    """
 
     run: str
     flow: str
     gate: Gate
+    damage: str = ""
 
 
 class Inbox(Protocol):
@@ -192,6 +199,7 @@ class Runs(Protocol):
 
         Raises:
             RunUnknown: There is none of this id.
+            Damaged: What is kept of it cannot be read.
         """
         ...
 
@@ -206,11 +214,13 @@ class Runs(Protocol):
     def summaries(
         self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
     ) -> list[Summary]:
-        """Runs, the newest first; only those in some phases, of an agent or a flow when named."""
+        """Runs, the newest first; only those in some phases, of an agent or a flow when named; damaged ones say so."""
         ...
 
     def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
         """The records of a run with their numbers (from 1), those after a number; only the last few where it is said.
+
+        In the place of one that cannot be read stands `record_damaged`.
 
         Raises:
             RunUnknown: There is none of this id.
@@ -249,7 +259,10 @@ class Runs(Protocol):
         ...
 
     def prune(self, before: float) -> list[str]:
-        """Delete the runs that ended and were last written before a time, with their journals; gives their ids."""
+        """Delete the runs that ended and were last written before a time, with their journals; gives their ids.
+
+        One of which cannot be read whether it has ended stays.
+        """
         ...
 
     def close(self) -> None:

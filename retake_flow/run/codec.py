@@ -14,11 +14,11 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from retake_flow.errors import StoreError
+from retake_flow.errors import Damaged, StoreError
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 from retake_flow.run.gates import Gate
-from retake_flow.run.run import Run
+from retake_flow.run.run import LATEST, Run
 
 #: The version of the form of a snapshot; raised when an older program could not read what is written. All from 1 on
 #: can be read.
@@ -37,12 +37,15 @@ def decode(data: Any) -> Run:
     """The run in JSON data that `encode` made.
 
     Raises:
-        StoreError: It is of a newer version, or no run.
+        Damaged: It is no run.
+        StoreError: It is of a newer version.
     """
     if not isinstance(data, Mapping):
-        raise StoreError("this is no run: it is no JSON object")
+        raise Damaged("this is no run: it is no JSON object")
     version = data.get("version")
-    if type(version) is not int or not 1 <= version <= VERSION:
+    if type(version) is not int or version < 1:
+        raise Damaged(f"this is no run: it is written in form {version!r}")
+    if version > VERSION:
         raise StoreError(
             f"this run was written in form {version!r}; this program knows {VERSION}", hint="update retake-flow"
         )
@@ -60,7 +63,7 @@ def decode_gate(data: Any) -> Gate:
     """The gate in JSON data that `encode_gate` made.
 
     Raises:
-        StoreError: It is no gate.
+        Damaged: It is no gate.
     """
     gate: Gate = _read(Gate, data)
     return gate
@@ -87,8 +90,8 @@ def plain(value: Any) -> Any:
 def _read(kind: type, data: Any) -> Any:
     try:
         return _form(kind).decode(data)
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"this is no {kind.__name__.lower()}: {error}") from None
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Damaged(f"this is no {kind.__name__.lower()}: {error}") from None
 
 
 # --- forms by type ------------------------------------------------------------------------------------------
@@ -123,9 +126,11 @@ def _form(kind: Any) -> _Form:
 def _scalar(kind: type) -> Callable[[Any], Any]:
     def decode(data: Any) -> Any:
         if kind is float and type(data) is int:
-            return float(data)
+            data = float(data)
         if type(data) is not kind:  # not `isinstance`: True is no number of visits
             raise TypeError(f"{data!r} is no {kind.__name__}")
+        if isinstance(data, float) and not -LATEST <= data <= LATEST:
+            raise ValueError(f"{data!r} is no time")
         return data
 
     return decode

@@ -10,6 +10,9 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Gate
 from retake_flow.run.identity import Identity
 
+#: The last second of the year 9999, in seconds since the epoch: no time is later, since nobody could write its date.
+LATEST = 253_402_300_799.0
+
 
 class Phase(StrEnum):
     """What a run is doing as a whole."""

@@ -11,8 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from retake_flow.ports.runs import Holder, Summary
+from retake_flow.ports.runs import Summary
 from retake_flow.run.run import Phase
+from retake_flow.store import columns
 
 #: The version of the tables that is known here; `migrations.STEPS` leads to it.
 VERSION = 3
@@ -47,8 +48,8 @@ def listed(
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             if connection.execute("SELECT version FROM schema_version").fetchall() != [(VERSION,)]:
                 return None
-            return [_summary(row) for row in connection.execute(query, values)]
-    except sqlite3.Error:
+            return [columns.summary(row[:-1], row[-1]) for row in connection.execute(query, values)]
+    except (sqlite3.Error, UnicodeDecodeError):  # the latter in SQLite's own words for a damaged name
         return None
 
 
@@ -64,11 +65,3 @@ def _query(phases: Sequence[Phase], agent: str, flow: str, limit: int | None) ->
     where = " AND ".join(conditions)
     query = f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY created DESC, id DESC LIMIT ?"
     return query, [*values, -1 if limit is None else limit]
-
-
-def _summary(row: Sequence[Any]) -> Summary:
-    run, flow, agent, phase, state, outcome, reason, host, pid, started, created, updated, file, rehearsal, gates = row
-    holder = None if host is None else Holder(host, pid, started)
-    return Summary(
-        run, flow, agent, Phase(phase), state, outcome, reason, gates, holder, created, updated, file, rehearsal
-    )

@@ -84,5 +84,5 @@ def writer(place: str, pipe: Connection, limit: int | None) -> None:
 
 def step(claim: Claim, number: int) -> None:
     """Write the step of a number: a snapshot that names it, and records that do."""
-    said = [{"t": "", "event": "step", "number": number, "part": part} for part in range(RECORDS)]
+    said = [{"t": "2026-01-01T00:00:00Z", "event": "step", "number": number, "part": part} for part in range(RECORDS)]
     claim.write(a_run("r", vars={"number": number, "ballast": "x" * 3000}), said)

@@ -16,7 +16,7 @@ from retake_flow.run.run import Run
 from retake_flow.store.sql import rows, texts
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
-from retake_flow.store.sql.tables import RECORDS, REQUESTS, RUNS, SNAPSHOTS
+from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
 
 # Built once: with the same statement object, SQLAlchemy finds the compiled text at once.
 _OURS = (RUNS.c.id == bindparam("our_run")) & (RUNS.c.epoch == bindparam("our_epoch"))
@@ -60,8 +60,9 @@ class SqlClaim:
         self._asked = 0
         self._changes_asked: int | None = None
         with database.reading() as connection:
-            last = select(func.coalesce(func.max(RECORDS.c.number), 0)).where(RECORDS.c.run == run)
-            self._number = connection.scalars(last).one()
+            numbered = (RECORDS.c.run == run) & (RECORDS.c.number <= LAST_RECORD)
+            last = select(func.coalesce(func.max(RECORDS.c.number), 0)).where(numbered)
+            self._number = int(connection.scalars(last).one())
             self._gates = GateRows(database, connection, run)
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
@@ -124,7 +125,7 @@ class SqlClaim:
         self._changes_asked = changes
         asked = [row for row in found if row.number is not None]
         self._asked = max((row.number for row in asked), default=self._asked)
-        return [Request(row.what, rows.parsed(row.data), row.number) for row in asked]
+        return [rows.request(row.number, row.what, row.data) for row in asked]
 
     def answers(self) -> Mapping[str, Answer]:
         """The answers to gates that the written snapshot still holds, by the gate's id."""

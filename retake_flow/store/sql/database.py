@@ -141,8 +141,14 @@ class SQLiteFile(Database):
 def _configured(driver: sqlite3.Connection, _record: object) -> None:
     # The driver's own transactions begin late and not for every statement; `_begun` begins ours.
     driver.isolation_level = None
+    driver.text_factory = _text
     for setting in ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON"):
         driver.execute(f"PRAGMA {setting}")
+
+
+def _text(raw: bytes) -> str:
+    # What is no UTF-8 is damaged; it must not keep the rows beside it from being read.
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _begun(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from retake_flow.errors import StoreError
 
 _ELSEWHERE = "or name another store with RETAKE_FLOW_STORE"
+_RECOVER = (
+    "it was left as it is; make another of what can be saved, `sqlite3 {place} .recover | sqlite3 saved.sqlite`, "
+    "and export RETAKE_FLOW_STORE=saved.sqlite, or the name of a new one"
+)
 
 # By the beginning of SQLite's name for it, the longer first.
 _SQLITE = (
@@ -20,7 +25,10 @@ _SQLITE = (
     ("SQLITE_CANTOPEN", "cannot be opened", f"make the file and its folder writable by you, {_ELSEWHERE}"),
     ("SQLITE_PERM", "cannot be opened", f"make the file and its folder writable by you, {_ELSEWHERE}"),
     ("SQLITE_NOTADB", "is not a store of retake-flow", f"it was left as it is; move it away, {_ELSEWHERE}"),
-    ("SQLITE_CORRUPT", "is damaged", f"it was left as it is; try `sqlite3 FILE .recover` on a copy, {_ELSEWHERE}"),
+    *(
+        (name, "is damaged", _RECOVER)
+        for name in ("SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT", "SQLITE_TOOBIG")
+    ),
     ("SQLITE_BUSY", "is kept busy by another process", "try again; if it stays so, see which process has it open"),
 )
 
@@ -34,6 +42,8 @@ def told(place: str) -> Iterator[None]:
         raise _translated(place, error.orig) from error
     except sqlite3.Error as error:  # from where the driver is used directly
         raise _translated(place, error) from error
+    except UnicodeDecodeError as error:  # in SQLite's own words for a damaged name
+        raise damaged(place, "the name of a table or a column is no text") from error
     except SQLAlchemyError as error:
         raise StoreError(f"the store {place} cannot be used: {error}") from error
 
@@ -43,5 +53,12 @@ def _translated(place: str, error: BaseException | None) -> StoreError:
     said = str(error).strip().split("\n", 1)[0]
     for beginning, complaint, hint in _SQLITE:
         if name.startswith(beginning):
-            return StoreError(f"the store {place} {complaint} ({said})", hint=hint)
-    return StoreError(f"the store {place} cannot be used: {said}")
+            return StoreError(
+                f"the store {place} {complaint} ({said})", hint=hint.replace("{place}", shlex.quote(place))
+            )
+    return StoreError(f"the store {place} cannot be used: {said}", hint=f"see whether it is damaged, {_ELSEWHERE}")
+
+
+def damaged(place: str, why: str) -> StoreError:
+    """That a store is damaged, and what to do."""
+    return StoreError(f"the store {place} is damaged: {why}", hint=_RECOVER.replace("{place}", shlex.quote(place)))

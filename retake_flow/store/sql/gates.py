@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
-from retake_flow.errors import AlreadyAnswered, AnswerWaiting, GateUnknown
+from retake_flow.errors import AlreadyAnswered, AnswerWaiting, Damaged, GateUnknown
 from retake_flow.ports.runs import OpenGate
-from retake_flow.run.codec import decode_gate, encode_gate
-from retake_flow.run.gates import Answer
+from retake_flow.run.codec import encode_gate
+from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import Run
+from retake_flow.store import columns
 from retake_flow.store.sql import rows
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.tables import GATES, RUNS
@@ -28,7 +30,7 @@ class GateRows:
         self._database = database
         self._run = run
         found = connection.execute(select(GATES.c.id, GATES.c.data).where((GATES.c.run == run) & _OPEN))
-        self._open: dict[str, str] = {row.id: row.data for row in found}
+        self._open: dict[str, str] = {row.id: row.data for row in found if columns.shown(row.id) == row.id}
         self._answers: dict[str, Answer] = {}
         self._changes: int | None = None
 
@@ -65,7 +67,7 @@ class GateRows:
         if self._open and (changes is None or changes != self._changes):
             with self._database.reading() as connection:
                 found = connection.execute(_ANSWERED, {"of_run": self._run}).mappings().all()
-            self._answers = {row["id"]: rows.answer(row) for row in found if row["id"] in self._open}
+            self._answers = _readable(row for row in found if row["id"] in self._open)
             self._changes = changes
         return dict(self._answers)
 
@@ -90,9 +92,9 @@ def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
     row = connection.execute(select(GATES).where(_ROW).with_for_update(), at).one_or_none()
     if row is None:
         raise GateUnknown(f"{run} does not ask {key!r}")
-    if row.answered is not None:
-        raise AlreadyAnswered(key, by=row.answered_by, at=row.answered, channel=row.channel)
-    gate = decode_gate(rows.parsed(row.data))
+    if first := _readable([row._mapping]).get(key):
+        raise AlreadyAnswered(key, by=first.by, at=first.at, channel=first.channel)
+    gate = _gate(run, key, row.data)
     if gate.expired(given.at):
         raise GateUnknown(f"{key} of {run} has expired")
     if row.closed is not None:
@@ -102,11 +104,39 @@ def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
 
 def open_gates(connection: Connection, run: str | None) -> list[OpenGate]:
     """The gates that wait for an answer, the oldest first."""
-    query = select(GATES.c.run, RUNS.c.flow, GATES.c.data).join(RUNS, RUNS.c.id == GATES.c.run).where(_WAITING)
+    query = (
+        select(GATES.c.run, RUNS.c.flow, GATES.c.id, GATES.c.data).join(RUNS, RUNS.c.id == GATES.c.run).where(_WAITING)
+    )
     if run is not None:
         query = query.where(GATES.c.run == run)
     found = connection.execute(query.order_by(GATES.c.opened, GATES.c.run, GATES.c.id))
-    return [OpenGate(row.run, row.flow, decode_gate(rows.parsed(row.data))) for row in found]
+    return [_asked(row.run, row.flow, row.id, row.data) for row in found]
+
+
+def _asked(run: str, flow: str, key: str, data: str) -> OpenGate:
+    try:
+        return OpenGate(run, columns.text("flow", flow), _gate(run, key, data))
+    except Damaged as error:
+        name = columns.shown(key)
+        return OpenGate(run, columns.shown(flow), Gate(name, name.rpartition(".")[0], 0, error.message), error.message)
+
+
+def _gate(run: str, key: str, data: str) -> Gate:
+    try:
+        return rows.gate(key, data)
+    except Damaged as error:
+        hint = f"`retake-flow resume {run}` writes it anew, as the run knows it"
+        raise Damaged(f"the question {columns.shown(key)} of {run} is damaged: {error.message}", hint=hint) from None
+
+
+def _readable(found: Iterable[RowMapping]) -> dict[str, Answer]:
+    """The answers in rows of gates, by the gate's id, without those that cannot be read: they are as good as none."""
+    answers: dict[str, Answer] = {}
+    for row in found:
+        if row["answered"] is not None:
+            with suppress(Damaged):
+                answers[row["id"]] = rows.answer(row)
+    return answers
 
 
 def counted(connection: Connection) -> dict[str, int]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from retake_flow.errors import StoreError
 from retake_flow.store.sql.database import Database
+from retake_flow.store.sql.failures import damaged
 from retake_flow.store.sql.rows import parsed
 from retake_flow.store.sql.tables import METADATA, REQUESTS, RUNS, SCHEMA_VERSION
 
@@ -100,12 +101,15 @@ def _checked(connection: Connection, place: str) -> int:
     """The version of the tables; 0 when there are none."""
     inspector = inspect(connection)
     if inspector.has_table(SCHEMA_VERSION.name):
-        found = connection.scalars(select(SCHEMA_VERSION.c.version)).one()
+        versions = connection.scalars(select(SCHEMA_VERSION.c.version)).all()
+        found = versions[0] if len(versions) == 1 else versions
+        if type(found) is not int or found < 1:
+            raise damaged(place, f"its version is {found!r}")
         if found > len(STEPS):
             raise StoreError(
                 f"the store {place} is of version {found}; this program knows {len(STEPS)}", hint="update retake-flow"
             )
-        return int(found)
+        return found
     if inspector.get_table_names():
         raise StoreError(
             f"{place} is the database of another program",

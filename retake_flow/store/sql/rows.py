@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NoReturn, get_args
 
 from sqlalchemy import RowMapping, select
 
-from retake_flow.errors import StoreError
-from retake_flow.ports.runs import Holder, Summary
+from retake_flow.errors import Damaged
+from retake_flow.ports.runs import Holder, Request, Stored, Wish
 from retake_flow.redact import Secret, scrub
-from retake_flow.run.codec import plain
+from retake_flow.run.codec import decode, decode_gate, plain
 from retake_flow.run.gates import Answer, Gate
-from retake_flow.run.run import Phase, Run
+from retake_flow.run.records import Record, timestamp
+from retake_flow.run.run import LATEST, Run
+from retake_flow.store import columns
 from retake_flow.store.sql.tables import RUNS
 
 # ASCII only, so that any text, also a lone surrogate, comes back as it was; made once, since making one takes as long
@@ -25,7 +29,7 @@ Columns = dict[str, Any]
 #: The columns that each write changes.
 PROGRESS = ("phase", "state", "outcome", "reason", "updated")
 
-#: What `summary` takes.
+#: What `columns.summary` takes.
 SUMMARY = select(
     *(RUNS.c.id, RUNS.c.flow, RUNS.c.agent, RUNS.c.phase, RUNS.c.state, RUNS.c.outcome, RUNS.c.reason),
     *(RUNS.c.holder_host, RUNS.c.holder_pid, RUNS.c.holder_started, RUNS.c.created, RUNS.c.updated),
@@ -42,12 +46,34 @@ def parsed(text: str) -> Any:
     """The JSON data in a text of ours.
 
     Raises:
-        StoreError: It is damaged.
+        Damaged: It is no such text.
     """
+    if not _is_ours(text):
+        raise Damaged(f"no JSON text of ours: {columns.quoted(text)}")
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise StoreError(f"the store is damaged: {error}") from None
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"no JSON text: {error}") from None
+
+
+def _is_ours(text: object) -> bool:
+    return isinstance(text, str) and text.isascii()
+
+
+def parsed_object(text: str) -> dict[str, Any]:
+    """The JSON object in a text of ours.
+
+    Raises:
+        Damaged: It is no such text.
+    """
+    data = parsed(text)
+    if not isinstance(data, dict):
+        raise Damaged(f"no JSON object: {columns.quoted(data)}")
+    return data
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def words(value: str) -> str:
@@ -75,16 +101,66 @@ def held_by(holder: Holder | None) -> Columns:
     return {"holder_host": holder.host, "holder_pid": holder.pid, "holder_started": holder.started}
 
 
-def holder(host: str | None, pid: int, started: float) -> Holder | None:
-    """Who drives a run, from its columns."""
-    return None if host is None else Holder(host, pid, started)
+def stored(run: str, row: Sequence[Any]) -> Stored:
+    """A run from its snapshot, its columns, and the text of its flow with what names it.
+
+    Raises:
+        Damaged: Something of it cannot be read, or is not there.
+        StoreError: A newer program has written it.
+    """
+    data, agent, flow_file, digest, text, epoch, created, updated, *held = row
+    try:
+        snapshot = decode(parsed(data))
+        if snapshot.id != run:
+            raise Damaged(f"its snapshot is that of {columns.quoted(snapshot.id)}")
+        if columns.text("flow", text) and sha256(text.encode()).hexdigest() != digest:
+            raise Damaged("the text of its flow is not the one that it began with")
+        return Stored(
+            snapshot,
+            columns.text("agent", agent),
+            columns.text("file", flow_file),
+            text,
+            columns.number("epoch", epoch),
+            columns.holder(*held),
+            columns.time("beginning", created),
+            columns.time("time", updated),
+        )
+    except Damaged as error:
+        raise damaged(run, error) from None
 
 
-def summary(row: Sequence[Any], gates: int) -> Summary:
-    """A run in one line; `row` is of `SUMMARY`."""
-    run, flow, agent, phase, state, outcome, why, host, pid, started, created, updated, file, rehearsal = row
-    held = holder(host, pid, started)
-    return Summary(run, flow, agent, Phase(phase), state, outcome, why, gates, held, created, updated, file, rehearsal)
+def damaged(run: str, why: Damaged) -> Damaged:
+    """That a run is damaged, and why."""
+    return Damaged(f"the run {run} is damaged: {why.message}")
+
+
+def record(number: int, data: str) -> Record:
+    """A record of a journal; of one that cannot be read, that it is damaged."""
+    try:
+        found = parsed_object(data)
+        if isinstance(found.get("event"), str) and 0 <= _seconds(found) <= LATEST:
+            return found
+        why = "it has no event and no date"
+    except Damaged as error:
+        why = error.message
+    except (KeyError, TypeError, ValueError, OverflowError):
+        why = "it has no date"
+    return {"t": timestamp(0), "event": "record_damaged", "number": number, "message": why}
+
+
+def _seconds(found: Record) -> float:
+    ahead: float = found.get("ahead", 0.0)
+    return datetime.fromisoformat(found["t"]).timestamp() + ahead
+
+
+def request(number: int, what: Any, data: str) -> Request:
+    """What was asked of a run; one that cannot be read is an event that no flow takes, and so is refused and told."""
+    try:
+        if what not in get_args(Wish):
+            raise Damaged(f"nothing that can be asked: {columns.quoted(what)}")
+        return Request(what, parsed_object(data), number)
+    except Damaged as error:
+        return Request("event", {"name": f"(damaged: {error.message})", "by": "the store"}, number)
 
 
 def answered(gate: Gate, answer: Answer) -> Columns:
@@ -103,10 +179,30 @@ def answered(gate: Gate, answer: Answer) -> Columns:
 
 
 def answer(row: RowMapping) -> Answer:
-    """The answer in a gate's row."""
-    secrets = parsed(row["secrets"]) if row["secrets"] is not None else {}
-    fields = {**parsed(row["fields"]), **{name: Secret(value) for name, value in secrets.items()}}
-    return Answer(row["decision"], fields, row["answered_by"], row["channel"], row["answered"])
+    """The answer in a gate's row.
+
+    Raises:
+        Damaged: It cannot be read.
+    """
+    secrets = parsed_object(row["secrets"]) if row["secrets"] is not None else {}
+    fields = {
+        **parsed_object(row["fields"]),
+        **{name: Secret(columns.text("secret", value)) for name, value in secrets.items()},
+    }
+    decision, by, channel = (columns.text(name, row[name]) for name in ("decision", "answered_by", "channel"))
+    return Answer(decision, fields, by, channel, columns.time("time", row["answered"]))
+
+
+def gate(key: str, data: str) -> Gate:
+    """The gate in a row.
+
+    Raises:
+        Damaged: It cannot be read.
+    """
+    found = decode_gate(parsed(data))
+    if found.id != key:
+        raise Damaged(f"the question is {columns.quoted(found.id)}")
+    return found
 
 
 def _revealed(value: Any) -> str:

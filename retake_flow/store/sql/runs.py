@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
-from retake_flow.errors import RunHeld, StoreError
+from retake_flow.errors import Damaged, RunHeld, StoreError
 from retake_flow.locks import Lock
 from retake_flow.ports.runs import Holder, OpenGate, Stored, Summary, Wish
-from retake_flow.run.codec import decode, encode
+from retake_flow.run.codec import encode
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
-from retake_flow.run.run import Phase, Run
-from retake_flow.store import holders
+from retake_flow.run.run import LATEST, Phase, Run
+from retake_flow.store import columns, holders
 from retake_flow.store.names import EXAMPLES, only, unknown
 from retake_flow.store.sql import gates, rows, texts
 from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.migrations import make_current
-from retake_flow.store.sql.tables import FLOWS, RECORDS, REQUESTS, RUNS, SNAPSHOTS
+from retake_flow.store.sql.tables import FLOWS, LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
 
+_ENDED = (Phase.CANCELLED.value, Phase.FAULTED.value, Phase.COMPLETED.value)
 _HOLDER = (RUNS.c.holder_host, RUNS.c.holder_pid, RUNS.c.holder_started)
 
 
@@ -62,7 +63,7 @@ class SqlRuns:
     def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> SqlClaim:
         """Keep a new run and claim it."""
         now = self._now()
-        columns = {
+        row = {
             "id": run.id,
             "flow": rows.words(run.flow),
             "agent": rows.words(agent),
@@ -74,9 +75,9 @@ class SqlRuns:
             **({"rehearsal": rows.words(run.rehearsal)} if run.rehearsal else {}),
         }
         with self._database.writing() as connection:
-            columns["flow_text"] = texts.keep(self._database, connection, flow_text)
+            row["flow_text"] = texts.keep(self._database, connection, flow_text)
             try:
-                connection.execute(insert(RUNS).values(columns))
+                connection.execute(insert(RUNS).values(row))
             except IntegrityError as error:
                 raise StoreError(f"there is already a run {run.id}") from error
             connection.execute(insert(SNAPSHOTS).values(run=run.id, data=rows.dumped(encode(run))))
@@ -89,8 +90,7 @@ class SqlRuns:
             row = connection.execute(select(RUNS.c.epoch, *_HOLDER).where(row_of_run).with_for_update()).one_or_none()
             if row is None:
                 raise unknown(run, self._database.place)
-            epoch, *columns = row
-            held = rows.holder(*columns)
+            epoch, held = _claimable(run, *row)
             if held is not None and not force and self._alive(held):
                 raise RunHeld(run, host=held.host, pid=held.pid, certain=holders.certain(held, self._locks))
             connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **rows.held_by(holder)))
@@ -116,31 +116,30 @@ class SqlRuns:
     def load(self, run: str) -> Stored:
         """A run as it was last written."""
         query = (
-            select(SNAPSHOTS.c.data, RUNS.c.agent, RUNS.c.flow_file, FLOWS.c.text, RUNS.c.epoch)
-            .add_columns(RUNS.c.created, RUNS.c.updated, *_HOLDER)
+            select(SNAPSHOTS.c.data, RUNS.c.agent, RUNS.c.flow_file, RUNS.c.flow_text, FLOWS.c.text)
+            .add_columns(RUNS.c.epoch, RUNS.c.created, RUNS.c.updated, *_HOLDER)
             .select_from(RUNS)
-            .join(SNAPSHOTS, SNAPSHOTS.c.run == RUNS.c.id)
-            .join(FLOWS, FLOWS.c.digest == RUNS.c.flow_text)
+            .outerjoin(SNAPSHOTS, SNAPSHOTS.c.run == RUNS.c.id)
+            .outerjoin(FLOWS, FLOWS.c.digest == RUNS.c.flow_text)
             .where(RUNS.c.id == run)
         )
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise unknown(run, self._database.place)
-        data, agent, flow_file, text, epoch, created, updated, *columns = row
-        held = rows.holder(*columns)
-        return Stored(decode(rows.parsed(data)), agent, flow_file, text, epoch, held, created, updated)
+        return rows.stored(run, row)
 
     def find(self, name: str) -> str:
         """The id that a person means: an id, a unique prefix, or `last` for the run that began last."""
-        newest = select(RUNS.c.id).order_by(RUNS.c.created.desc(), RUNS.c.id.desc())
+        dated = RUNS.c.created <= LATEST  # in SQLite, a text that is no date would be the newest
+        newest = select(RUNS.c.id).order_by(dated.desc(), RUNS.c.created.desc(), RUNS.c.id.desc())
         begins = func.substr(RUNS.c.id, 1, len(name)) == name
         exactly = newest.where(RUNS.c.id == name)
         with self._database.reading() as connection:
             if name == "last":
-                return only(name, connection.scalars(newest.limit(1)).all(), self._database.place)
-            found = (
-                connection.scalars(exactly).all() or connection.scalars(newest.where(begins).limit(EXAMPLES + 1)).all()
+                return only(name, _texts(connection.scalars(newest.limit(EXAMPLES)))[:1], self._database.place)
+            found = connection.scalars(exactly).all() or _texts(
+                connection.scalars(newest.where(begins).limit(EXAMPLES + 1))
             )
         return only(name, found, self._database.place)
 
@@ -157,17 +156,17 @@ class SqlRuns:
             query = query.where(RUNS.c.flow == flow)
         with self._database.reading() as connection:
             waiting = gates.counted(connection)
-            return [rows.summary(row, waiting.get(row[0], 0)) for row in connection.execute(query).all()]
+            return [columns.summary(row, waiting.get(row[0], 0)) for row in connection.execute(query).all()]
 
     def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
         """The records of a run with their numbers (from 1), those after a number; only the `last` ones where said."""
-        later = (RECORDS.c.run == run) & (RECORDS.c.number > after)
+        later = (RECORDS.c.run == run) & RECORDS.c.number.between(after + 1, LAST_RECORD)
         query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number.desc()).limit(last)
         with self._database.reading() as connection:
             found = connection.execute(query).all()
             if not found and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == run)) is None:
                 raise unknown(run, self._database.place)
-        return [(row.number, rows.parsed(row.data)) for row in reversed(found)]
+        return [(int(row.number), rows.record(int(row.number), row.data)) for row in reversed(found)]
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
         """Ask something of the process that drives a run."""
@@ -191,11 +190,12 @@ class SqlRuns:
 
     def prune(self, before: float) -> list[str]:
         """Delete the runs that ended and were last written before a time, with their journals; gives their ids."""
-        old = RUNS.c.outcome.is_not(None) & (RUNS.c.updated < before)
+        ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
+        old = ended & (RUNS.c.updated < before)
         with self._database.writing() as connection:
             pruned = connection.scalars(delete(RUNS).where(old).returning(RUNS.c.id)).all()
             texts.drop_unused(self._database, connection)
-        return sorted(pruned)
+        return sorted(_texts(pruned))
 
     def close(self) -> None:
         """Let go of all connections and locks, also of those of claims, which are not released."""
@@ -204,3 +204,16 @@ class SqlRuns:
             if lock is not None:
                 lock.release()
         self._database.close()
+
+
+def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | None]:
+    """How often a run was claimed, and who has it."""
+    try:
+        return columns.number("epoch", epoch), columns.holder(*holder)
+    except Damaged as error:
+        raise rows.damaged(run, error) from None
+
+
+def _texts(found: Iterable[object]) -> list[str]:
+    """The ids that are some; SQLite keeps others."""
+    return [run for run in found if isinstance(run, str) and columns.shown(run) == run]

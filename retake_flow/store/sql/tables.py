@@ -43,6 +43,9 @@ RUNS = Table(
 
 SNAPSHOTS = Table("snapshots", METADATA, _run_column(), Column("data", Text, nullable=False))
 
+#: No record has a larger number; in SQLite, what is no number at all is larger than any.
+LAST_RECORD = 2**31 - 1
+
 #: The journals. Numbered from 1 in each run; rows are only ever added, or deleted with their run.
 RECORDS = Table(
     "records",

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.errors import StoreError
+from retake_flow.errors import Damaged, StoreError
 from retake_flow.redact import Secret
 from retake_flow.run import codec
 from retake_flow.run.gates import Gate
 from retake_flow.run.identity import Identity
-from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Run, Work
+from retake_flow.run.run import LATEST, ActivityState, Attempt, Local, PendingUndo, Phase, Run, Work
 
 _texts = st.text(st.characters(), max_size=8)  # lone surrogates too
-_times = st.floats(allow_nan=False, allow_infinity=False)
+_times = st.floats(-LATEST, LATEST)
 _scalars = st.none() | st.booleans() | st.integers() | _times | _texts
 _json = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3))
 _objects = st.dictionaries(_texts, _json, max_size=3)
@@ -169,12 +169,25 @@ def test_an_attempt_of_an_earlier_program_is_under_way_for_nobody() -> None:
     assert codec.decode(data).attempt == Attempt(2, 1, 5.0)
 
 
-@pytest.mark.parametrize("version", [None, 0, codec.VERSION + 1, "1", 1.5, True])
-def test_another_version_is_refused(version: object) -> None:
+def test_a_newer_version_is_refused() -> None:
     """A run written in a form that this program does not know is not guessed at."""
     with pytest.raises(StoreError, match="form") as told:
-        codec.decode({**codec.encode(A_RUN), "version": version})
+        codec.decode({**codec.encode(A_RUN), "version": codec.VERSION + 1})
     assert told.value.hint == "update retake-flow"
+
+
+@pytest.mark.parametrize("version", [None, 0, "1", 1.5, True])
+def test_what_is_no_version_is_damage(version: object) -> None:
+    """No program has written it."""
+    with pytest.raises(Damaged, match="form"):
+        codec.decode({**codec.encode(A_RUN), "version": version})
+
+
+@pytest.mark.parametrize("due", [1e300, -1e12, float("inf"), float("nan"), 10**400])
+def test_a_time_that_nobody_can_write_is_damage(due: float) -> None:
+    """No date shows it, and no timer can be set to it."""
+    with pytest.raises(Damaged, match="this is no run"):
+        codec.decode({**codec.encode(A_RUN), "timers": [[["a", "wait"], due]]})
 
 
 @pytest.mark.parametrize(

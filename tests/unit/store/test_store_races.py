@@ -82,7 +82,7 @@ def test_of_two_writers_only_the_later_one_goes_on(place: str, opened: Opener) -
         number = 0
         try:
             while True:
-                first.write(a_run(vars={"n": number}), [{"t": "", "event": "step", "n": number}])
+                first.write(a_run(vars={"n": number}), [{"t": "2026-01-01T00:00:00Z", "event": "step", "n": number}])
                 number += 1
         except Fenced:
             return str(number)
@@ -95,5 +95,5 @@ def test_of_two_writers_only_the_later_one_goes_on(place: str, opened: Opener) -
 
     written, at_claim = at_once([writing, robbing])
     assert written == at_claim == str(len(runs.journal("go-live-1")))
-    claims[0].write(a_run(), [{"t": "", "event": "step", "n": int(written)}])
+    claims[0].write(a_run(), [{"t": "2026-01-01T00:00:00Z", "event": "step", "n": int(written)}])
     assert [record["n"] for _, record in runs.journal("go-live-1")] == list(range(int(written) + 1))

@@ -1,0 +1,112 @@
+"""What stands in the columns of a store, as far as one may trust it: SQLite keeps a value of any type in any column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from retake_flow.errors import Damaged
+from retake_flow.ports.runs import Holder, Summary
+from retake_flow.run.run import LATEST, Phase
+
+_LARGEST: Final = 2**31 - 1  # of whole numbers
+_LONGEST = 40  # characters that are quoted of what is wrong
+_PHASES = {phase.value: phase for phase in Phase}
+
+
+def text(name: str, value: object) -> str:
+    """A text.
+
+    Raises:
+        Damaged: It is something else, or no UTF-8.
+    """
+    if isinstance(value, str) and (value.isascii() or _encodes(value)):
+        return value
+    raise Damaged(f"its {name} is {quoted(value)}")
+
+
+def time(name: str, value: object) -> float:
+    """Seconds since the epoch.
+
+    Raises:
+        Damaged: It is something else, or a date that nobody can write.
+    """
+    if isinstance(value, float | int) and 0 <= value <= LATEST:
+        return value
+    raise Damaged(f"its {name} is {quoted(value)}")
+
+
+def number(name: str, value: object) -> int:
+    """A whole number from 0 on.
+
+    Raises:
+        Damaged: It is something else.
+    """
+    if type(value) is int and 0 <= value <= _LARGEST:
+        return value
+    raise Damaged(f"its {name} is {quoted(value)}")
+
+
+def holder(host: object, pid: object, started: object) -> Holder | None:
+    """Who drives a run; None when nobody does.
+
+    Raises:
+        Damaged: That is not what the columns tell.
+    """
+    if host is None:
+        return None
+    return Holder(text("host", host), number("process id", pid), time("start of its process", started))
+
+
+def summary(row: Sequence[Any], gates: int) -> Summary:
+    """A run in one line, from its columns in the order of `Summary`; a damaged one is as far as it can be known."""
+    run, flow, agent, phase, state, outcome, reason, host, pid, started, created, updated, file, rehearsal = row
+    words = {"id": run, "flow": flow, "agent": agent, "state": state, "reason": reason, "file": file}
+    words |= {"rehearsal": rehearsal, "outcome": "" if outcome is None else outcome}
+    held, damage = None, ""
+    try:
+        _all_texts(words)
+        if not isinstance(phase, str) or phase not in _PHASES:
+            raise Damaged(f"its phase is {quoted(phase)}")
+        time("beginning", created), time("time", updated)
+        held = holder(host, pid, started)
+    except Damaged as error:
+        damage = error.message
+        run, flow, agent, state, reason, file, rehearsal, outcome = map(shown, words.values())
+        phase = phase if isinstance(phase, str) and phase in _PHASES else Phase.FAULTED.value
+        created, updated = (
+            float(at) if isinstance(at, float | int) and 0 <= at <= LATEST else 0.0 for at in (created, updated)
+        )
+        outcome = outcome or None
+    return Summary(
+        run, flow, agent, _PHASES[phase], state, outcome, reason, gates, held, created, updated, file, rehearsal, damage
+    )
+
+
+def _all_texts(words: Mapping[str, Any]) -> None:
+    try:
+        if "".join(words.values()).isascii():  # as nearly always, and ten thousand are read in a moment
+            return
+    except TypeError:
+        pass
+    for name, value in words.items():
+        text(name, value)
+
+
+def quoted(value: object) -> str:
+    """A value that should not be there, in short."""
+    said = repr(value)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+
+
+def shown(value: object) -> str:
+    """A value as a text that can be printed: itself, where it is one."""
+    return value if isinstance(value, str) and _encodes(value) else quoted(value)
+
+
+def _encodes(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
