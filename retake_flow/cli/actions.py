@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ def actions(args: argparse.Namespace) -> int:
 
 
 def _described(spec: ActionSpec) -> dict[str, Any]:
+    from dataclasses import asdict
+
     return {
         "action": spec.name,
         "summary": spec.summary,

@@ -37,6 +37,15 @@ def test_driving_a_run_imports_what_its_first_action_needs_when_it_begins() -> N
     assert {"httpx", "apprise", "rich", "starlette", "retake_flow.rehearsal.options"}.isdisjoint(imported)
 
 
+def test_help_imports_no_more_than_it_prints() -> None:
+    """Dataclasses bring `inspect`, which takes a tenth of the time of `--help`."""
+    program = "import sys, retake_flow.cli.main as m; m.parser(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {"dataclasses", "inspect", "asyncio", "json", "tempfile", "retake_flow.errors"}.isdisjoint(
+        done.stdout.split()
+    )
+
+
 SLOW = """
 import dataclasses, sys
 import retake_flow.store.sql.runs, retake_flow.cli.takeover
