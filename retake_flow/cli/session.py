@@ -109,7 +109,7 @@ class Session:
             AccountInUse: Another run streams as its agent; nothing has begun.
         """
         await preflight.require(flow, self.settings, rehearsed=rehearsal is not None)
-        folder = "" if rehearsal is None else str(rehearsal[0].resolve())
+        folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is looked at where it is used
         run = running.new_run(run_id, flow, inputs, folder)
         told = running.channels(flow, self.settings, run)
         driving = _Driving(flow, run, view, interrupts, told, soak=soak)
