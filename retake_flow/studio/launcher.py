@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
+import os
 import re
 import secrets
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psutil
 
@@ -209,8 +211,22 @@ def _die_with_parent(environment: Mapping[str, str]) -> tuple[str, ...]:
     # when the thread that started the program ends, so the event loop has to live on the main thread.
     setpriv = programs.found("setpriv", environment)
     if setpriv is None or setpriv.resolve().name == "busybox":
-        return ()
+        return (sys.executable, "-I", "-S", "-c", _SETPRIV, str(os.getpid()))
     return (str(setpriv), "--pdeathsig", "KILL")
+
+
+#: The same in Python, which takes a moment longer to start.
+_SETPRIV: Final = """\
+import ctypes, os, sys
+parent, *command = sys.argv[1:]
+ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
+if os.getppid() != int(parent):
+    sys.exit(137)
+try:
+    os.execvp(command[0], command)
+except OSError as error:
+    sys.exit(f"failed to execute {command[0]}: {error.strerror}")
+"""
 
 
 async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -> None:

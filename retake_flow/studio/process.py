@@ -10,7 +10,7 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
+from typing import Final, cast
 
 from retake_flow.controls import stripped
 from retake_flow.redact import scrub
@@ -21,6 +21,10 @@ LONGEST_LINE = 300
 LONGEST_PARTIAL = 64 * 1024
 # What a program wrote last may arrive after the news of its end; a grandchild may hold the pipe open for ever.
 DRAIN_SECONDS = 0.5
+
+
+#: The process ids of programs that asyncio waits for.
+watched: Final[set[int]] = set()
 
 
 class Process(asyncio.SubprocessProtocol):
@@ -132,6 +136,7 @@ class Process(asyncio.SubprocessProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It was started."""
         self._transport = cast(asyncio.SubprocessTransport, transport)
+        watched.add(self.pid)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """It wrote something."""
@@ -151,6 +156,7 @@ class Process(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         """It ended."""
+        watched.discard(self.pid)
         self._exited.set()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -47,6 +47,7 @@ from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.store.boundaries import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.reaper import reaping
 from retake_flow.studio.stage import Stage
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring import accounts, guide
@@ -165,6 +166,7 @@ async def runner(
             agent knows its own words again.
     """
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(reaping())
         starts = launcher(run.id)
         stage = Stage(starts, stack.enter_context(work_folder()), settings.voice, folder, settings.voice_variables)
 

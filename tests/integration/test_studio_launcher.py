@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -356,10 +357,25 @@ asyncio.run(main())
 """
 
 
-def test_a_program_dies_with_the_process_that_started_it(marker: str) -> None:
+def only(folder: Path, *names: str) -> str:
+    """A PATH with nothing but these programs."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).symlink_to(shutil.which(name) or name)
+    return str(folder)
+
+
+@pytest.mark.parametrize("machine", ["whole", "without setpriv", "with the setpriv of busybox"])
+def test_a_program_dies_with_the_process_that_started_it(marker: str, tmp_path: Path, machine: str) -> None:
     """When the runner itself is killed, its programs go with it, without anybody to stop them."""
     command = [sys.executable, "-c", PARENT, marker]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    if machine != "whole":
+        environment["PATH"] = only(tmp_path / "bin", "sh", "sleep")
+    if machine == "with the setpriv of busybox":
+        (tmp_path / "busybox").write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "busybox").chmod(0o755)
+        (tmp_path / "bin" / "setpriv").symlink_to(tmp_path / "busybox")
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"up\n"
@@ -368,3 +384,19 @@ def test_a_program_dies_with_the_process_that_started_it(marker: str) -> None:
     gone, alive = psutil.wait_procs([child], timeout=10)
     assert (gone, alive) == ([child], [])
     sweep(marker)  # the child's own child was not ours to tie
+
+
+def test_without_setpriv_a_program_that_cannot_be_run_says_the_same(marker: str, tmp_path: Path) -> None:
+    """It is there and may not be executed by its own interpreter: the reason is a person's to read."""
+    path = only(tmp_path / "bin", "sh")
+    (tmp_path / "bin" / "openbox").write_text("#!/no/such/interpreter\n")
+    (tmp_path / "bin" / "openbox").chmod(0o755)
+
+    async def run() -> None:
+        completed = await Launcher(marker, {"PATH": path}).run(ProcessSpec(("openbox",)), timeout=30)
+        assert completed.status == 1
+        assert completed.lines == ("failed to execute openbox: No such file or directory",)
+        spec = ProcessSpec(("sh", "-c", 'test "$1" = "a b" && exit 7', "sh", "a b"))
+        assert (await Launcher(marker, {"PATH": path}).run(spec, timeout=30)).status == 7
+
+    asyncio.run(run())
