@@ -43,7 +43,6 @@ _AGENT = "chaos"
 _LIBFAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 #: Where the clock is set to, in seconds from the true time.
 _CLOCKS = (-600, 75, 0, 2 * 86_400, -7_200, 3_600, -30)
-_CDN = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
 _PROGRAMS = ("ffmpeg", "Xvfb", "openbox", "xterm", "pulseaudio", "python3")
 _ANSWERS = """import json, sys
 for line in sys.stdin:
@@ -185,16 +184,16 @@ class Scene:
         return ", ".join(folder.name for folder in found) or "there was none"
 
     def answer_by_cdn(self) -> str:
-        """A page of the CDN comes in place of the API's answers."""
+        """Somebody on the way answers in the API's place."""
         seconds = self.dice.uniform(0.15, 0.6) * self.every
-        headers = {"server": "cloudflare", "cf-mitigated": "challenge"}
-        fault = {"call": "* /agent/*", "status": 403, "body": _CDN, "headers": headers, "times": None}
+        page = self.dice.choice(("challenge", "blocked", "limited", "login", "portal", "gateway", "empty", "truncated"))
+        fault = {"call": "* /agent/*", "page": page, "times": None}
         self.watch.there = False
         self.platform.ask("POST", "/_rehearsal/faults", fault)
         time.sleep(seconds)
         self.platform.ask("DELETE", "/_rehearsal/faults")
         self.watch.there = True
-        return f"for {seconds:.1f} s"
+        return f"{page}, for {seconds:.1f} s"
 
     def hang_up(self) -> str:
         """The terminal goes away; the run was begun by nohup."""

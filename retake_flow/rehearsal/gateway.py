@@ -16,6 +16,8 @@ from retake_flow.rehearsal.platform import Platform
 
 CONTROL_PATH = "/_rehearsal"
 LARGEST_BODY = 16 * 1024 * 1024
+#: So much of a body that is too large is heard to its end before it is refused.
+MOST_READ = 16 * LARGEST_BODY
 
 
 class Gateway:
@@ -144,15 +146,20 @@ async def _whole_body(receive: Receive) -> bytes | None:
     Raises:
         _TooLarge: It is.
     """
-    body = bytearray()
+    body, size = bytearray(), 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= LARGEST_BODY:
+            body += part
+        # What is too large is read on, since a client that is still sending does not hear an answer.
+        last = not message.get("more_body", False)
+        if size > MOST_READ or (last and size > LARGEST_BODY):
             raise _TooLarge
-        if not message.get("more_body", False):
+        if last:
             return bytes(body)
 
 

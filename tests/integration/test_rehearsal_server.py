@@ -14,6 +14,7 @@ import pytest
 from retake_flow.errors import UsageError
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.faults import Fault
+from retake_flow.rehearsal.gateway import LARGEST_BODY
 from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.script import Cue
 from retake_flow.rehearsal.server import serve
@@ -115,6 +116,24 @@ def test_a_client_that_gives_up_has_no_effect(tmp_path):
         return len(server.platform.agents.with_id("user_owl").keys)
 
     assert run(tmp_path, scene, faults=(Fault("POST /agent/rtmp", delay=60.0),)) == 0
+
+
+def test_what_is_too_large_or_too_deep_is_refused_in_words(tmp_path, capfd):
+    """The client that sends it hears why, the platform goes on, and nobody writes a traceback about it."""
+
+    async def scene(server, client):
+        answers = []
+        for path in ("/api/v1/agent/stream/chat/send", "/_rehearsal/faults", "/api/v1/agent/update-thumbnail"):
+            for body in (bytes(LARGEST_BODY + 1), b"[" * 200_000):
+                answers.append(await client.post(path, content=body))
+        after = await client.get("/api/v1/agent/verification-status")
+        return [answer.status_code for answer in answers], [answer.json()["error"] for answer in answers], after
+
+    statuses, words, after = run(tmp_path, scene)
+    assert statuses == [413, 400, 413, 400, 413, 400]
+    assert all(words)
+    assert after.json() == {"verified": True}
+    assert capfd.readouterr().err == ""
 
 
 def test_viewers_come_by_themselves(tmp_path):
