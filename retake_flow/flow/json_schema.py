@@ -114,7 +114,8 @@ def _additional_properties(validator: Any, piece: Any, instance: Any, schema: An
         for key in others:
             yield from validator.descend(instance[key], piece, path=key)
     elif not piece and others:
-        yield ValidationError(f"unknown: {', '.join(map(repr, others[:10]))}")
+        named, were = ", ".join(map(repr, others[:10])), "was" if len(others) == 1 else "were"
+        yield ValidationError(f"Additional properties are not allowed ({named} {were} unexpected)")
 
 
 def _unique_items(validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:

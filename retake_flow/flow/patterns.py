@@ -19,7 +19,8 @@ _LARGEST = 10_000  # instructions of RE2; `\S{1,500}` has about 500
 #: Instructions times characters, where the engine may have to look at each pair: about a second.
 _MOST_WORK = 10_000_000
 
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+_SPECIAL = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)|\[\^?\]?|\]", re.DOTALL)
+_BLANKS = r"\s\x0b\x1c-\x1f\x{85}\p{Z}"
 _BEYOND = (
     ("(?=", "a lookahead"),
     ("(?!", "a lookahead"),
@@ -75,7 +76,7 @@ def _compiled(pattern: str) -> _Compiled:
 
     beyond = next((name for sign, name in _BEYOND if sign in pattern), "")
     try:
-        compiled = re2.compile(_ESCAPE.sub(_translated, pattern), _options())
+        compiled = re2.compile(_translated(pattern), _options())
     except UnicodeEncodeError:
         raise PatternError("the pattern holds half a character") from None
     except re2.error as error:
@@ -90,11 +91,28 @@ def _compiled(pattern: str) -> _Compiled:
     return _Compiled(compiled.search, compiled.programsize)
 
 
-def _translated(escape: re.Match[str]) -> str:
-    """An escape as RE2 writes it, which knows neither that of four digits nor the capital one for the end."""
-    if escape[1]:
-        return f"\\x{{{escape[1]}}}"
-    return r"\z" if escape[2] == "Z" else escape[0]
+def _translated(pattern: str) -> str:
+    r"""A pattern as RE2 writes it: without \u0041 and \Z, and with the blanks of all scripts as \s."""
+    within = False  # a class
+
+    def put(found: re.Match[str]) -> str:
+        nonlocal within
+        text = found[0]
+        if text[0] == "[":
+            within, text = True, (text if not within else "\\[")
+        elif text == "]":
+            within = False
+        elif found[1]:
+            text = f"\\x{{{found[1]}}}"
+        elif text == r"\Z":
+            text = r"\z"
+        elif text == r"\s":
+            text = _BLANKS if within else f"[{_BLANKS}]"
+        elif text == r"\S" and not within:
+            text = f"[^{_BLANKS}]"
+        return text
+
+    return _SPECIAL.sub(put, pattern)
 
 
 @cache

@@ -157,8 +157,9 @@ def grabbed(display: str, size: str, framerate: int = FRAMERATE) -> tuple[str, .
         InputError: A setting cannot be used.
     """
     rate = str(_checked_framerate(framerate))
-    # Without a pointer: nobody points at anything, and it would stand in the middle.
-    pictured = ("-draw_mouse", "0", "-video_size", checked_size(size))
+    # Without a pointer: nobody points at anything, and it would stand in the middle. ffmpeg asks for it all the same,
+    # since it notices only by that when the display has died; a picture as large as the display cannot follow it.
+    pictured = ("-draw_mouse", "0", "-follow_mouse", "centered", "-video_size", checked_size(size))
     return ("-f", "x11grab", *pictured, "-framerate", rate, "-i", display)
 
 

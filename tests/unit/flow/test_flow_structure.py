@@ -33,7 +33,7 @@ states:
   say:
     do: a.say
     with: {txt: hello, times: many}
-    retry: {max: 0}
+    retry: {max: -1}
     timeout: 3 parsecs
     transitions:
       done:
@@ -91,8 +91,8 @@ def test_a_value_where_an_input_is_declared_is_told_how(written: str, hint: str)
         ("a: {wait: 3 parsecs}", 4, 13, "RF014",
          "'wait' of the state 'a' must be a duration such as 30s, 3m, 1h30m or 500ms, not '3 parsecs'", ""),
         ("a: {wait: -1}", 4, 13, "RF014", "'wait' of the state 'a' must be at least 0", ""),
-        ("a: {do: a.work, retry: {max: 0}}", 4, 32, "RF014",
-         "'max' of 'retry' of the state 'a' must be at least 1", ""),
+        ("a: {do: a.work, retry: {max: -1}}", 4, 32, "RF014",
+         "'max' of 'retry' of the state 'a' must be at least 0", ""),
         ("a: {do: a.work, retry: {max: many}}", 4, 32, "RF014",
          "'max' of 'retry' of the state 'a' must be a whole number, not 'many'", ""),
         ("a: {states: {}, initial: b}", 4, 15, "RF014", "'states' of the state 'a' is empty", ""),

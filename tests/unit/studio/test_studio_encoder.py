@@ -31,6 +31,7 @@ ADDED = {
     "-nostats": 0,
     "-xerror": 0,
     "-draw_mouse": 1,
+    "-follow_mouse": 1,
     "-progress": 1,
     "-stats_period": 1,
     "-rw_timeout": 1,
