@@ -142,6 +142,8 @@ class CredentialsError(RetakeFlowError):
 class WrongAccount(CredentialsError):
     """The credentials belong to another agent than the run."""
 
+    kind = "wrong_account"
+
 
 class AccountInUse(CredentialsError):
     """Another run on this machine streams as the same agent.
@@ -152,7 +154,7 @@ class AccountInUse(CredentialsError):
         pid: Its process id there.
     """
 
-    exit_code = 5
+    kind, exit_code = "account_in_use", 5
 
     def __init__(self, message: str, *, run: str, host: str, pid: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -18,3 +19,8 @@ def _forget_secrets() -> Iterator[None]:
     yield
     redact._seen.clear()
     redact._seen.update(before)
+
+
+# A shell's background job is started with Ctrl-C ignored, and so would be whatever a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

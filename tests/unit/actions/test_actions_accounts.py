@@ -90,7 +90,7 @@ def test_another_account_is_refused_by_name(
     assert raised.value.message.startswith("owl-1 acts as ")
     assert message in raised.value.message
     assert hint in raised.value.hint
-    assert (raised.value.kind, raised.value.exit_code) == ("credentials", 6)
+    assert (raised.value.kind, raised.value.exit_code) == ("wrong_account", 6)
 
 
 # --- while a run goes on ------------------------------------------------------------------------------------
