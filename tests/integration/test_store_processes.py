@@ -22,6 +22,7 @@ from store_processes import RECORDS, a_run, gate
 from retake_flow.errors import AlreadyAnswered, RunHeld
 from retake_flow.ports.runs import Holder, Runs
 from retake_flow.run.gates import Answer
+from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
 
@@ -174,7 +175,7 @@ def test_a_process_that_is_killed_while_writing_leaves_whole_steps(place: str, r
         claim = runs.claim("r", this_process())
         store_processes.step(claim, steps + 1)
         assert whole(runs, place) == steps + 1
-        claim.write(a_run("r", outcome="killed"), [])
+        claim.write(a_run("r", outcome="killed", phase=Phase.CANCELLED), [])
         claim.release()
 
 
@@ -238,6 +239,7 @@ def test_a_full_disk_loses_nothing(small_disk: Path, start: Start) -> None:
 _OPEN = """
 import sys
 from retake_flow.errors import StoreError
+from retake_flow.run.run import Phase
 from retake_flow.store.opening import open_runs
 try:
     open_runs(sys.argv[1])
