@@ -30,10 +30,10 @@ def x_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_server_is_started_as_the_guide_says() -> None:
     """The command begins with the guide's; its -ac, which lets everybody in, is replaced by a key."""
-    command = display.specification(99, "1280x720", Path("/work/authority")).command()
+    command = display.specification(99, "1280x720", Path("/folder/authority")).command()
     guide = shlex.split("Xvfb :99 -screen 0 1280x720x24")
     assert command[: len(guide)] == guide
-    keys = ["-auth", "/work/authority", "-noreset", "-nolisten", "tcp", "-nolisten", "local"]
+    keys = ["-auth", "/folder/authority", "-noreset", "-nolisten", "tcp", "-nolisten", "local"]
     assert command[len(guide) :] == keys
 
 

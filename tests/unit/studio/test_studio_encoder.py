@@ -12,7 +12,7 @@ from retake_flow.studio import encoder
 
 URL = Secret("rtmps://ingest.example:443/app/sk_abcdef123456")
 TARGET = encoder.Target.of(URL)
-DISPLAY = {"DISPLAY": ":99", "XAUTHORITY": "/work/authority"}
+DISPLAY = {"DISPLAY": ":99", "XAUTHORITY": "/folder/authority"}
 
 # Section 4 of the guide, literally, with $RTMP_URL filled in; the key is not among the arguments.
 GUIDE = r"""

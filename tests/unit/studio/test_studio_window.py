@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retake_flow.studio import window
 
-DISPLAY = {"DISPLAY": ":101", "XAUTHORITY": "/work/authority"}
+DISPLAY = {"DISPLAY": ":101", "XAUTHORITY": "/folder/authority"}
 GUIDE = "xterm -fa Monospace -fs 12 -bg black -fg '#00ff00' -geometry 160x45+0+0"
 
 
