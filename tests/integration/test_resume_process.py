@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -398,8 +398,12 @@ def _stream_keys(home: Home, run: str) -> list[str]:
     """The keys that the encoders of a run have pushed with, which are in no list of processes."""
     kept = json.loads((home.folder / "rehearsed" / ".rehearsal.json").read_text())
     keys: list[str] = kept["agents"][0]["spent_keys"]
-    (encoder,) = ours(run, "ffmpeg")
-    assert [word for word in encoder.cmdline() for key in keys if key in word] == []
+    words = []
+    for program in ours(run, "ffmpeg"):  # the encoder, and perhaps one that takes a picture and is gone at once
+        with suppress(psutil.NoSuchProcess):
+            words += program.cmdline()
+    assert words
+    assert [word for word in words for key in keys if key in word] == []
     return keys
 
 
