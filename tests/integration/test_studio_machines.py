@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from machines import no_fonts, reduced_ffmpeg
 from recorded import heard
+from rtmp_listener import listening, seconds_sent
 from studio_leftovers import left
-from test_studio_push import listening, seconds_sent
 
 from retake_flow.errors import HostError, MissingProgram
 from retake_flow.studio import preflight

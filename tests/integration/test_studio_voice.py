@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from recorded import SILENT, heard, levels, longest_gap
+from rtmp_listener import Ingest, listening, seconds_sent
 from studio_leftovers import left
-from test_studio_push import Ingest, listening, seconds_sent
 
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
 from retake_flow.studio import speech

@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import io
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from cli_command import Command
+from driven_run import RUN, Answer, driving
 from stored_runs import DEAD, ended, stored
 
 from retake_flow.cli import requests
-from retake_flow.ports.runs import Claim, Request, Runs
-from retake_flow.run.records import record
-from retake_flow.run.run import Phase, Run
+from retake_flow.ports.runs import Request, Runs
+from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process
-
-RUN = Run("owl-1", "go-live", "d" * 64, {}, phase=Phase.RUNNING, state="on/air")
-Answer = Callable[[Request], Sequence[dict[str, Any]]]
-
-
-@contextmanager
-def driving(claim: Claim, answer: Answer, heard: list[Request], then: Run = RUN) -> Iterator[None]:
-    """A driver that writes what it answers to each request."""
-    over = threading.Event()
-
-    def drive() -> None:
-        while not over.wait(0.02):
-            for request in claim.requests():
-                heard.append(request)
-                claim.write(then, [record(one.pop("event"), 1.0, **one) for one in answer(request)])
-
-    thread = threading.Thread(target=drive)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def saying(**fields: Any) -> Answer:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from cli_command import Command
+from driven_run import RUN, driving
 from stored_runs import DEAD
-from test_cli_say import RUN, driving
 
 from retake_flow.cli import requests
 from retake_flow.flow.load import loaded

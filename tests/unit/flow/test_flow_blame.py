@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from flow_samples import shelf
-from test_flow_overlay import BASE, CATALOGUE, checked, said
+from flow_samples import CATALOGUE, shelf
+from overlay_samples import BASE, checked, said
 
 from retake_flow.flow.blame import blamed
 from retake_flow.flow.check import check

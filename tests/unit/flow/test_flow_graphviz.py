@@ -5,39 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
+from diagram_samples import hostile, marked
 from flow_samples import GO_LIVE, flow_of, with_sub, written
 
-from retake_flow.flow.diagram import Diagram, Ruled, Step, Trace, diagram
+from retake_flow.flow.diagram import Diagram, Ruled, diagram
 from retake_flow.flow.graphviz import dot
 from retake_flow.flow.load import loaded
-from retake_flow.flow.model import Flow
 
 GO = loaded(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")
 END = "\nz: {final: completed}\nf: {final: failed}"
-HOSTILE = """'"]; } --> x : y # % <script> &amp; </b> ` \\\\ | {{ \\N \\l 日本 ' -- ]]>"""
 COMPOSITE = (
     "a: {initial: b, transitions: {x: z}, states: {b: {transitions: {x: c, y: a}}, c: {transitions: {x: z}}}}" + END
 )
-
-
-def hostile() -> Flow:
-    """A flow whose texts hold every sign that means something to a picture."""
-    flow = flow_of("a: {transitions: {stop: [{when: \"vars.x == 'PLACEHOLDER'\", to: b}, {to: b}]}}\nb: {final: ok}")
-    state = flow.states["a"]
-    first, last = state.routes["stop"]
-    assert first.when is not None
-    first.when.text = HOSTILE
-    mean = replace(state, do=HOSTILE, wait=HOSTILE, routes={"stop": (first, last)})
-    return replace(flow, name=HOSTILE, states={**flow.states, "a": mean})
-
-
-def marked(flow: Flow, *way: str, **visits: int) -> Diagram:
-    """The flow with a run."""
-    active = frozenset(state.path for state in flow.around(way[-1]))
-    return diagram(flow, trace=Trace(active, visits, tuple(map(Step, way)), frozenset(), "owl: <running>"))
 
 
 def line(text: str, begin: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from diagram_samples import hostile, marked
 from flow_samples import GO_LIVE, flow_of, with_sub, written
-from test_flow_graphviz import hostile, marked
 
 from retake_flow.flow.diagram import diagram
 from retake_flow.flow.load import loaded
