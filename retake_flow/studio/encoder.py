@@ -141,6 +141,7 @@ def specification(
         ),
         environment={**display, **audio.environment},
         variables=NETWORK,  # with TLS ffmpeg goes by them
+        shares_memory=False,
         fed=True,
         ready_within=20.0,
         stop_signal=signal.SIGINT,  # it then closes the stream in order

@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
-import os
 import re
 import secrets
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
@@ -25,7 +23,7 @@ from retake_flow import os_errors
 from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import inherited
-from retake_flow.studio import failures, programs, stragglers
+from retake_flow.studio import confinement, failures, programs, stragglers
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
 
@@ -76,7 +74,6 @@ class Launcher:
         self.environment = inherited(environment)
         self._variables = environment
         self._marker = marker
-        self._prefix = _die_with_parent(self.environment)
 
     @asynccontextmanager
     async def process(
@@ -137,7 +134,7 @@ class Launcher:
         try:
             await asyncio.get_running_loop().subprocess_exec(
                 lambda: process,
-                *self._prefix,
+                *confinement.prefix(self.environment, shares_memory=spec.shares_memory),
                 *spec.command(),
                 stdin=asyncio.subprocess.PIPE if spec.fed else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -204,29 +201,6 @@ def sweep(marker: str) -> int:
         How many processes there were.
     """
     return len(stragglers.kill({RUN_VARIABLE: marker}))
-
-
-def _die_with_parent(environment: Mapping[str, str]) -> tuple[str, ...]:
-    # setpriv sets the signal and then becomes the program, so the pid stays the program's. The signal comes
-    # when the thread that started the program ends, so the event loop has to live on the main thread.
-    setpriv = programs.found("setpriv", environment)
-    if setpriv is None or setpriv.resolve().name == "busybox":
-        return (sys.executable, "-I", "-S", "-c", _SETPRIV, str(os.getpid()))
-    return (str(setpriv), "--pdeathsig", "KILL")
-
-
-#: The same in Python, which takes a moment longer to start.
-_SETPRIV: Final = """\
-import ctypes, os, sys
-parent, *command = sys.argv[1:]
-ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
-if os.getppid() != int(parent):
-    sys.exit(137)
-try:
-    os.execvp(command[0], command)
-except OSError as error:
-    sys.exit(f"failed to execute {command[0]}: {error.strerror}")
-"""
 
 
 async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -> None:

@@ -83,4 +83,5 @@ def _specification(
         ),
         environment=environment or {},
         folder=folder,
+        shares_memory=False,
     )

@@ -21,6 +21,8 @@ LONGEST_LINE = 300
 LONGEST_PARTIAL = 64 * 1024
 # What a program wrote last may arrive after the news of its end; a grandchild may hold the pipe open for ever.
 DRAIN_SECONDS = 0.5
+# What ffmpeg says where it may share no memory (`confinement`), which is as it should be.
+_UNSHARED: Final = "Could not get shared memory buffer"
 
 
 #: The process ids of programs that asyncio waits for.
@@ -166,7 +168,7 @@ class Process(asyncio.SubprocessProtocol):
     def _keep(self, line: bytes) -> None:
         # Scrubbed before it is cut, so that no half of a secret remains.
         text = scrub(stripped(line.decode(errors="replace"))).replace("\n", " ").strip()[:LONGEST_LINE]
-        if text:
+        if text and _UNSHARED not in text:
             self._lines.append(text)
             if self._line is not None:
                 self._line(text)

@@ -41,6 +41,7 @@ def specification(display: Mapping[str, str], folder: Path, file: str) -> Proces
         argv=("scrot", "--overwrite", "--silent", "--quality", "85", file),
         environment=display,
         folder=folder,
+        shares_memory=False,
     )
 
 

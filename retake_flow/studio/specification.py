@@ -20,6 +20,7 @@ class ProcessSpec:
         environment: Variables on top of those that every program has.
         variables: Names of variables that it has as well, as they are set for us.
         folder: The working folder, or None for the current one.
+        shares_memory: Whether it may make System V shared memory, as what takes pictures of a display must not.
         fed: Whether it reads what is written to it; otherwise its standard input is empty.
         ready_within: How long it may take until it is ready, in seconds.
         stop_signal: What asks it to end.
@@ -32,6 +33,7 @@ class ProcessSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     variables: Sequence[str] = ()
     folder: Path | None = None
+    shares_memory: bool = True
     fed: bool = False
     ready_within: float = 10.0
     stop_signal: signal.Signals = signal.SIGTERM

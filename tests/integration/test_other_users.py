@@ -6,75 +6,30 @@ import asyncio
 import json
 import os
 import secrets
-import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
+import other_user
 import psutil
 import pytest
 from flow_processes import at_home
+from other_user import OTHER, as_other, on_air, other_says
 from studio_leftovers import left
 
-from retake_flow.redact import Secret
-from retake_flow.rehearsal.options import Options
-from retake_flow.rehearsal.server import serve
 from retake_flow.studio import display as displays
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.specification import ProcessSpec
-from retake_flow.studio.stage import Stage
-from retake_flow.studio.work_folder import WorkFolder, work_folder
+from retake_flow.studio.work_folder import work_folder
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user"),
-]
-
-OTHER = 65534
+pytestmark = [pytest.mark.real, other_user.needed]
 
 
 @pytest.fixture
 def marker(request: pytest.FixtureRequest) -> str:
     """A run's id that nothing else on this machine uses."""
     return f"test-{os.getpid()}-{request.node.name}"
-
-
-def as_other(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Have the other user run a command."""
-    return subprocess.run(
-        ("setpriv", "--reuid", str(OTHER), "--regid", str(OTHER), "--clear-groups", *command),
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def other_says(script: str, *arguments: str) -> str:
-    """What the other user's Python script prints."""
-    ran = as_other(sys.executable, "-I", "-c", script, *arguments)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip()
-
-
-@asynccontextmanager
-async def on_air(marker: str, work: WorkFolder, folder: Path) -> AsyncIterator[tuple[Stage, str]]:
-    """A studio with all that it can have, pushing to a rehearsal; and its stream key."""
-    agent = {"name": "owl", "token": "rtk_" + secrets.token_hex(16), "user_id": "user_1", "verified": True}
-    stage = Stage(Launcher(marker, os.environ), work)
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serve(Options.from_mapping({"agents": [agent]}), folder))
-        owl = next(iter(server.platform.agents))
-        key = server.platform.issue_key(owl).value.reveal()
-        server.platform.start(owl)
-        for opening in (stage.sound, stage.display, stage.window_manager, stage.content):
-            await stack.enter_async_context(opening())
-        await stack.enter_async_context(stage.encoder(Secret(f"{server.rtmp_address}/{key}")))
-        yield stage, key
 
 
 # Reads whatever can be read in folders and of processes, and connects to whatever can be connected to.

@@ -141,7 +141,8 @@ async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> 
     audio = sound.input if sound.audible else SILENCE
     picture = encoder.grabbed(display.name, display.size)
     argv = (*encoder.command(picture, audio=audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)
-    spec = ProcessSpec(argv, environment={**display.environment, **audio.environment}, folder=file.parent)
+    around = {**display.environment, **audio.environment}
+    spec = ProcessSpec(argv, environment=around, folder=file.parent, shares_memory=False)
     async with AsyncExitStack() as stack:
         if sound.audible and programs.found("paplay", starts.environment):
             player = ProcessSpec(("paplay", f"--device={SINK}"), environment=sound.environment, fed=True, grace=1.0)
