@@ -354,3 +354,57 @@ Feature: What goes wrong at retake.tv
     When the agent goes live
     Then the agent wrote
       | I'm live. What should we explore today? |
+
+  Scenario: Whether it is on air cannot be found out: told, then asked about, and the video goes on
+    Given every GET /agent/stream/status meets status 503
+    And notices go to operator
+    And the run is stopped after 100m
+    When the agent goes live
+    Then operator was told "Whether the stream is on air cannot be found out" once, within 90 s
+    And doubt was asked 1 time
+    And the question of doubt says "failed on its own side"
+    And the question of doubt says "The video goes on"
+    And the encoder was started 1 times
+    And 1 stream keys were issued and 1 used, none of them twice
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+  Scenario Outline: What is asked about the stream's being on air answers itself, and a person may answer it before
+    Given <trouble>
+    And notices go to operator
+    And it is to be on air for 1m
+    And ann answers doubt after 20m
+      | decision | <decision> |
+    When the agent goes live
+    Then the run is <end>
+    And doubt was asked 1 time
+    And the encoder was started <started> times
+    And no rule of the platform was broken
+    And it leaves nothing behind
+
+    Examples:
+      | trouble                                                 | decision | end       | started |
+      | the next 100 GET /agent/stream/status meet status 503   | again    | completed | 1       |
+      | the next 100 GET /agent/stream/status meet an HTML page | again    | completed | 1       |
+      | the next 190 GET /agent/stream/status meet status 503   | again    | completed | 2       |
+      | every GET /agent/stream/status meets status 500         | give_up  | failed    | 1       |
+
+  Scenario: A stream that is brought back while nobody tells whether it is on air
+    Given it is to be on air for 5m
+    And notices go to operator
+    And the encoder is killed 8 s into on_air
+    And from its 2nd on, every GET /agent/stream/status meets status 503
+    And the run is stopped after 20m
+    When the agent goes live
+    Then operator was told "Whether the stream is on air cannot be found out" once, within 120 s
+    And doubt was asked 1 time
+    And the encoder was started 2 times
+    And no rule of the platform was broken
+
+  Scenario: A token that is refused while nobody knows whether it is on air is not asked for without end
+    Given the next 70 GET /agent/stream/status meet status 503
+    And the next GET /agent/stream/status meets status 401
+    When the agent goes live
+    Then the run is failed
+    And the reason says "does not accept the access token"
+    And it leaves nothing behind

@@ -73,3 +73,20 @@ Feature: The platform's guide
       | status 503       |
       | a challenge page |
       | a login page     |
+
+  Scenario Outline: Who wants to know it first is asked in the end
+    Given the input strict_guide is true
+    And notices go to operator
+    And every GET /skill.json meets status 503
+    And ann answers unread_guide after 1m
+      | decision | <decision> |
+    And the run is resumed 2m after its process has gone
+    When the agent goes live
+    Then the run is <end>
+    And operator was told "Not live yet: strict_guide is set" once, within 120 s
+    And unread_guide was asked 1 time
+
+    Examples:
+      | decision | end       |
+      | go_on    | completed |
+      | not_now  | failed    |

@@ -136,3 +136,17 @@ Feature: A person vouches for the agent
     When the agent goes live
     Then the run is verified
     And POST /agent/rtmp was never called
+
+  Scenario: Whether the post counts cannot be found out, and a person is asked again
+    Given notices go to operator
+    And the post https://x.com/owl/status/1860000000000000001 says "{message}"
+    And ann answers post after 5h
+      | decision  | posted                                       |
+      | tweet_url | https://x.com/owl/status/1860000000000000001 |
+    And the run is resumed 6h after its process has gone
+    And from its 2nd on, every GET /agent/verification-status meets status 503
+    When the agent goes live
+    Then operator hears of trouble: "Whether the agent is verified cannot be found out"
+    And the run waits at post
+    And the question of post says "has not told since whether it counts"
+    And it leaves nothing behind

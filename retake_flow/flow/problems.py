@@ -55,6 +55,7 @@ CODES: Final[Mapping[str, str]] = {
     "RF062": "a route that is never taken",
     "RF063": "a state from which the flow cannot end",
     "RF064": "transitions without an event that chase each other",
+    "RF065": "a failure that is tried again without end, in silence",
     "RF070": "a rule that a path of the flow breaks",
     "RF071": "a rule that cannot be read",
     "RF080": "a retry that goes on for longer than its timeout",
@@ -63,7 +64,7 @@ CODES: Final[Mapping[str, str]] = {
     "RF090": "a secret where people can read it",
 }
 #: The codes of what is advice: such a flow runs.
-ADVICE: Final = frozenset({"RF053", "RF054"})
+ADVICE: Final = frozenset({"RF053", "RF054", "RF065"})
 
 
 @dataclass(frozen=True, slots=True, order=True)

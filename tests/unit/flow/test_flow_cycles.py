@@ -1,4 +1,4 @@
-"""Transitions without an event that would chase each other."""
+"""Transitions without an event that would chase each other, and failures that nobody would hear of."""
 
 from __future__ import annotations
 
@@ -49,3 +49,43 @@ def test_a_cycle_is_named_from_its_first_transition_on() -> None:
         5,
         "these transitions follow each other without end: b → c → d → b",
     )
+
+
+_LOOK = "do: a.work, transitions: {done: z, error: "
+_PAUSE = "\nb: {wait: 1s, transitions: {done: "
+_ASK = "ask: {message: Well?}, transitions: {answered: a}"
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        f"a: {{{_LOOK}a}}}}",
+        f"a: {{{_LOOK}b}}}}{_PAUSE}a}}}}",
+        f"a: {{{_LOOK}b}}}}{_PAUSE}[{{when: in('a'), to: z}}, {{to: a}}]}}}}",
+        f"a: {{{_LOOK}c}}}}{_PAUSE}a}}}}\nc: {{always: b}}",
+        "a: {do: a.work, poll: {every: 3s, until: result.is_live, timeout: 9s}, "
+        "transitions: {done: z, timeout: a, error: z}}",
+        "a: {initial: c, transitions: {error: a}, states: {c: {do: a.work, transitions: {done: z}}}}",
+    ],
+)
+def test_a_failure_that_is_tried_again_without_end_is_advised_against(states: str) -> None:
+    """At once or after a pause, by way of other states, by a route around, after an error or what never comes."""
+    assert "RF065" in codes(states + END)
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        f"a: {{{_LOOK}b}}}}{_PAUSE}[{{when: visits.b > 3, to: z}}, {{to: a}}]}}}}",
+        f"a: {{{_LOOK}{{to: b, tell: Again.}}}}}}{_PAUSE}a}}}}",
+        f"a: {{{_LOOK}b}}}}\nb: {{{_ASK}}}",
+        f"a: {{{_LOOK}b}}}}\nb: {{entry: {{tell: It fails.}}, wait: 1s, transitions: {{done: a}}}}",
+        "a: {do: a.work, transitions: {done: b, error: z}}\nb: {wait: 1s, transitions: {done: a, stop: z}}",
+        "a: {wait: 1s, transitions: {done: b, stop: z}}\nb: {wait: 1s, transitions: {done: a}}",
+        f"a: {{initial: c, activities: {{q: {{ask: {{message: Well?}}}}}}, transitions: {{q.answered: z}}, "
+        f"states: {{c: {{{_LOOK}b}}}}, b: {{wait: 1s, transitions: {{done: c}}}}}}}}",
+    ],
+)
+def test_a_failure_that_somebody_hears_of_may_be_tried_again(states: str) -> None:
+    """It is counted, told or asked about; and what goes round without a failure is none."""
+    assert "RF065" not in codes(states + END)
