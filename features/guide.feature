@@ -77,16 +77,17 @@ Feature: The platform's guide
   Scenario Outline: Who wants to know it first is asked in the end
     Given the input strict_guide is true
     And notices go to operator
-    And every GET /skill.json meets status 503
+    And <trouble>
     And ann answers unread_guide after 1m
       | decision | <decision> |
     And the run is resumed 2m after its process has gone
     When the agent goes live
-    Then the run is <end>
-    And operator was told "Not live yet: strict_guide is set" once, within 120 s
+    Then the run is completed
+    And operator hears of trouble: "failed on its own side"
     And unread_guide was asked 1 time
+    And the question of unread_guide says "cannot be read: retake.tv failed on its own side"
 
     Examples:
-      | decision | end       |
-      | go_on    | completed |
-      | not_now  | failed    |
+      | trouble                                 | decision |
+      | every GET /skill.json meets status 503  | go_on    |
+      | the next 40 GET /skill.json meet status 503 | wait |

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from retake_flow.flow.events import matches
@@ -125,9 +125,11 @@ def _heard(flow: Flow, move: Move, route: Route) -> bool:
         route,
         *(effect for path in move.entered for effect in flow.states[path].entry),
     )
-    around = flow.around(move.target)
+    around = tuple(flow.around(move.target))
     asks = (ask for state in around for ask in (state.ask, *(each.ask for each in state.activities.values())))
-    counted = any(mentioned[0] in _COUNTED for mentioned in _read(move, route))
+    leaving = (each.when for state in around for each in state.always if each.when is not None)
+    looked = chain(_read(move, route), (mention.chain for guard in leaving for mention in mentions(guard)))
+    counted = any(name[0] in _COUNTED for name in looked)
     return counted or any(each.tell or each.raises for each in effects) or any(asks)
 
 
