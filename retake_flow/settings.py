@@ -31,6 +31,12 @@ NETWORK: Final = (
 #: How Python finds modules and writes.
 PYTHON: Final = ("PYTHONPATH", "PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONIOENCODING", "VIRTUAL_ENV")
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
+#: Where the XDG standard keeps state, settings, and what may be deleted: the variable, and the folder in the home.
+_BASES: Final = (
+    ("XDG_STATE_HOME", ".local/state"),
+    ("XDG_CONFIG_HOME", ".config"),
+    ("XDG_CACHE_HOME", ".cache"),
+)
 # Under no folder, so that what is tried there fails as it does in any place that cannot be written.
 _NOWHERE = Path("/dev/null/no-home")
 
@@ -91,11 +97,11 @@ class Settings:
         env = _readable(os.environ if environment is None else environment)
         token = env.get(TOKEN_VARIABLE, "").strip()
         home = _home(env)
-        state_folder = _folder("RETAKE_FLOW_STATE", env, home, "user_state_path", "XDG_STATE_HOME")
-        config = Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else home and home / ".config"
+        state, config, cache = (_base(env, home, *each) for each in _BASES)
+        state_folder = _named("RETAKE_FLOW_STATE", env) or (state and state / "retake-flow")
         # Without a home, what has no place of its own is kept where runs are kept.
         rest = state_folder or _NOWHERE
-        cache_folder = _folder("RETAKE_FLOW_CACHE", env, home, "user_cache_path", "XDG_CACHE_HOME") or rest / "cache"
+        cache_folder = _named("RETAKE_FLOW_CACHE", env) or (cache / "retake-flow" if cache else rest / "cache")
         return cls(
             origin=_origin(env.get("RETAKE_API_URL") or RETAKE),
             access_token=Secret(token) if token else None,
@@ -248,19 +254,9 @@ def _names(variable: str, text: str) -> tuple[str, ...]:
     return names
 
 
-def _folder(variable: str, env: Mapping[str, str], home: Path | None, name: str, standard: str) -> Path | None:
-    """A folder of ours: as its variable says, else as the standard says; None without either and without a home."""
-    if named := _named(variable, env):
-        return named
-    # The XDG answer needs no import; platformdirs knows the other systems.
-    if env.get(standard):
-        return Path(env[standard]) / "retake-flow"
-    if home is None:
-        return None
-    import platformdirs
-
-    folder: Path = getattr(platformdirs, name)("retake-flow", appauthor=False)
-    return folder
+def _base(env: Mapping[str, str], home: Path | None, variable: str, usual: str) -> Path | None:
+    """A base folder of the XDG standard; None without its variable and without a home."""
+    return Path(env[variable]) if env.get(variable) else home and home / usual
 
 
 def debugging() -> bool:

@@ -28,6 +28,13 @@ def test_without_settings_there_are_the_usual_places() -> None:
     assert (found.state_folder, found.cache_folder) == (Path("/s/retake-flow"), Path("/c/retake-flow"))
 
 
+def test_without_the_standards_variables_folders_are_in_the_home() -> None:
+    """Where the XDG standard has them, and in the home of that environment."""
+    found = Settings.from_environment({"HOME": "/home/owl"})
+    assert found.state_folder == Path("/home/owl/.local/state/retake-flow")
+    assert found.cache_folder == Path("/home/owl/.cache/retake-flow")
+
+
 def test_folders_can_be_named() -> None:
     """The credentials file and the folders can be set, with ~ for the home folder."""
     found = settings(
