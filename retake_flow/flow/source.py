@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, MappingEndEvent, MappingStartEvent, NodeEvent
+from ruamel.yaml.events import CollectionEndEvent as EndEvent
+from ruamel.yaml.events import CollectionStartEvent as StartEvent
+from ruamel.yaml.resolver import Resolver
 
 from retake_flow.flow.problems import Position, Problem
 from retake_flow.quick_dataclasses import dataclass, field
@@ -83,14 +86,13 @@ def parse(text: str, file: str) -> Source:
         source.problems.append(Problem(Position(file, 1, 1), "RF001", f"the file is larger than {_LARGEST} characters"))
         return source
     try:
-        _measure(text)
-        node = YAML(typ="safe", pure=False).compose(text)
-        if node is None:
+        events, anchors = _events(text)
+        if not events:
             source.problems.append(
                 Problem(Position(file, 1, 1), "RF001", "the file is empty", "a flow begins with `flow: NAME`")
             )
             return source
-        source.data = _Reader(source).read(node, (), 0)
+        source.data = _Reader(source, events, anchors).read((), 0)
     except YAMLError as error:
         source.problems.append(_yaml_problem(error, text, file))
     except _TooLarge as error:
@@ -98,17 +100,35 @@ def parse(text: str, file: str) -> Source:
     return source
 
 
-def _measure(text: str) -> None:
-    """Refuse what nests too deep, event by event: composing recurses in C, where too deep is a crash."""
+def _events(text: str) -> tuple[list[Event], dict[str, int]]:
+    """What the values of a YAML text are made of, in its order, and which of them the aliases stand for.
+
+    ruamel's composer would take as long again, and crash on what nests too deep.
+
+    Raises:
+        YAMLError: It is not YAML.
+        _TooLarge: It nests too deep.
+    """
+    events: list[Event] = []
+    anchors: dict[str, int] = {}
     depth = 0
     for event in YAML(typ="safe", pure=False).parse(text):
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            depth += 1
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-            depth -= 1
+        mark = event.start_mark
+        if isinstance(event, DocumentStartEvent) and events:
+            raise ComposerError(None, None, "but found another document", mark)
+        if isinstance(event, AliasEvent):
+            if event.anchor not in anchors:
+                raise ComposerError(None, None, "found undefined alias", mark)
+        elif isinstance(event, NodeEvent) and event.anchor is not None:
+            if event.anchor in anchors:
+                raise ComposerError(None, None, "second occurrence", mark)
+            anchors[event.anchor] = len(events)
+        depth += isinstance(event, StartEvent) - isinstance(event, EndEvent)
         if depth > _DEEPEST:
-            mark = event.start_mark
             raise _TooLarge(f"this nests deeper than {_DEEPEST}", mark.line + 1, mark.column + 1)
+        if isinstance(event, _WITHIN):
+            events.append(event)
+    return events, anchors
 
 
 def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
@@ -133,76 +153,121 @@ class _TooLarge(Exception):
 
 
 class _Reader:
-    """Turns YAML nodes into plain data and notes their positions."""
+    """Turns YAML's events into plain data and notes their positions."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, events: list[Event], anchors: dict[str, int]) -> None:
         self.source = source
         self.nodes = 0
+        self._events = events
+        self._anchors = anchors
+        self._next = 0
 
-    def read(self, node: Node, path: Path, depth: int) -> Any:
+    def read(self, path: Path, depth: int) -> Any:
+        """The value that comes next; what an alias stands for is read as if it were written here again."""
+        event = self._events[self._next]
+        if isinstance(event, AliasEvent):
+            after, self._next = self._next + 1, self._anchors[event.anchor]
+            data = self.read(path, depth)
+            self._next = after
+            return data
+        self._next += 1
         self.nodes += 1
         if self.nodes > _MOST_NODES or depth > _DEEPEST:
             raise _TooLarge(f"with its aliases it holds more than {_MOST_NODES} values or nests deeper than {_DEEPEST}")
-        self.source.values[path] = self._position(node)
-        if isinstance(node, MappingNode) and (template := self._unquoted(node)):
-            return template
-        if isinstance(node, MappingNode):
-            return dict(self._pairs(node, path, depth))
-        if isinstance(node, SequenceNode):
-            return [self.read(item, (*path, index), depth + 1) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+        self.source.values[path] = self._position(event)
+        if isinstance(event, MappingStartEvent):
+            return self._unquoted(event) or dict(self._pairs(path, depth))
+        if isinstance(event, StartEvent):
+            return list(self._items(path, depth))
+        return self._scalar(event)
 
-    def _unquoted(self, node: MappingNode) -> str:
+    def _skip(self) -> Event:
+        """Pass the next value by; gives its last event."""
+        depth = 0
+        while True:
+            event = self._events[self._next]
+            self._next += 1
+            depth += isinstance(event, StartEvent) - isinstance(event, EndEvent)
+            if not depth:
+                return event
+
+    def _unquoted(self, start: Event) -> str:
         """The `{{ … }}` that somebody has written without quotation marks; "" for a mapping."""
-        if not (node.flow_style and node.value and isinstance(node.value[0][0], MappingNode)):
+        here = self._next
+        if not (start.flow_style and isinstance(self._events[here], MappingStartEvent)):
             return ""
-        text = self.source.text[node.start_mark.index : node.end_mark.index]
+        self._next -= 1
+        text = self.source.text[start.start_mark.index : self._skip().end_mark.index]
         if not (text.startswith("{{") and text.endswith("}}")):
+            self._next = here
             return ""
         hint = "write " + (f'"{text}"' if '"' not in text else f"'{text}'")
-        self._problem(self._position(node), "`{{ … }}` has to stand in quotation marks", hint=hint)
+        self._problem(self._position(start), "`{{ … }}` has to stand in quotation marks", hint=hint)
         return text
 
-    def _pairs(self, node: MappingNode, path: Path, depth: int) -> Iterator[tuple[str, Any]]:
+    def _items(self, path: Path, depth: int) -> Iterator[Any]:
+        index = 0
+        while not isinstance(self._events[self._next], EndEvent):
+            yield self.read((*path, index), depth + 1)
+            index += 1
+        self._next += 1
+
+    def _pairs(self, path: Path, depth: int) -> Iterator[tuple[str, Any]]:
         seen: dict[str, Position] = {}
-        for key_node, value_node in node.value:
-            here = self._position(key_node)
-            if not isinstance(key_node, ScalarNode):
+        while not isinstance(event := self._events[self._next], MappingEndEvent):
+            if isinstance(event, AliasEvent):
+                event = self._events[self._anchors[event.anchor]]
+            here = self._position(event)
+            self._skip()
+            key = "" if isinstance(event, StartEvent) else str(event.value)
+            if isinstance(event, StartEvent):
                 self._problem(here, "a key must be a plain word")
-                continue
-            key = str(key_node.value)
-            if key in seen:
+            elif key in seen:
                 first = seen[key]
                 self._problem(here, f"the key {key!r} is here twice; the first is at line {first.line}", "RF003")
+            else:
+                seen[key] = here
+                self.source.keys[(*path, key)] = here
+                yield key, self.read((*path, key), depth + 1)
                 continue
-            seen[key] = here
-            self.source.keys[(*path, key)] = here
-            yield key, self.read(value_node, (*path, key), depth + 1)
+            self._skip()
+        self._next += 1
 
-    def _scalar(self, node: ScalarNode) -> Any:
-        kind = str(node.tag).rpartition(":")[2]
-        text = str(node.value)
+    def _scalar(self, event: Event) -> Any:
+        text, tag = str(event.value), _tag(event)
+        kind = tag.rpartition(":")[2]
         if kind == "int" and _OCTAL.fullmatch(text):
             hint = f"write {text.lstrip('0_') or '0'} for the number, '{text}' for the text"
-            self._problem(self._position(node), f"{text} can be read as a number, an octal number or a text", hint=hint)
+            self._problem(
+                self._position(event), f"{text} can be read as a number, an octal number or a text", hint=hint
+            )
+        if kind not in ("str", "timestamp", *_SCALARS):
+            self._problem(self._position(event), f"the tag {tag!r} is not allowed")
         try:
-            return _SCALARS[kind](text) if kind in _SCALARS else self._other(node, kind, text)
+            return _SCALARS[kind](text) if kind in _SCALARS else text
         except ValueError:
             return text
-
-    def _other(self, node: ScalarNode, kind: str, text: str) -> str:
-        if kind not in ("str", "timestamp"):
-            self._problem(self._position(node), f"the tag {node.tag!r} is not allowed", "RF002")
-        return text
 
     def _problem(self, position: Position, message: str, code: str = "RF002", hint: str = "") -> None:
         self.source.problems.append(Problem(position, code, message, hint))
 
-    def _position(self, node: Node) -> Position:
-        mark = node.start_mark
+    def _position(self, event: Event) -> Position:
+        mark = event.start_mark
         return Position(self.source.file, mark.line + 1, mark.column + 1)
 
 
+def _tag(event: Event) -> str:
+    """The tag of a scalar: as it is written, else what its text looks like by YAML 1.2."""
+    if event.tag not in (None, "!"):
+        return str(event.tag)
+    plain, _ = event.implicit
+    for tag, form in Resolver.yaml_implicit_resolvers.get(event.value[:1], ()) if plain else ():
+        if form.match(event.value):
+            return str(tag)
+    return "tag:yaml.org,2002:str"
+
+
+_WITHIN = (NodeEvent, EndEvent)
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 
 

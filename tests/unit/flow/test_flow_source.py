@@ -90,6 +90,43 @@ def test_aliases_stand_for_what_they_name() -> None:
     assert parse("a: &x {y: 1}\nb: *x\n", "f").data == {"a": {"y": 1}, "b": {"y": 1}}
 
 
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("&k a: 1\n*k : 2\nb: *k\n", {"a": 1, "b": "a"}),  # the key stands there twice
+        ("a: &x [1, &y {b: 2}]\nc: *y\nd: *x\n", {"a": [1, {"b": 2}], "c": {"b": 2}, "d": [1, {"b": 2}]}),
+        ("a: &x {b: 1}\n*x : {c: [*x, {d: 2}]}\ne: *x\n", {"a": {"b": 1}, "e": {"b": 1}}),
+        ("? [a, {b: 1}]\n: {c: [d]}\ne: 3\n", {"e": 3}),
+        ("a: {b: 1, b: [{c: 2}], d: 3}\n", {"a": {"b": 1, "d": 3}}),
+    ],
+)
+def test_what_cannot_be_a_key_is_passed_by_with_its_value(text: str, data: object) -> None:
+    """Whatever it is made of, also by aliases; what comes after it is read."""
+    assert parse(text, "f").data == data
+
+
+def test_the_values_of_an_alias_are_where_they_are_written() -> None:
+    """A mistake in them is there; the key that leads to an alias is in its own place."""
+    source = parse("a: &x\n  y: 1\nb: *x\n", "f")
+    assert (str(source.value(("b", "y"))), str(source.key(("b",)))) == ("f:2:6", "f:3:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: *q\nb: [\n", "f:1:4"),  # of two mistakes, the first
+        ("a: &x 1\nb: &x 2\n", "f:2:4"),
+        ("a: *x\nb: &x 1\n", "f:1:4"),
+        ("a: {b: *x, c: &x {d: *x}}\n", "f:1:8"),
+        ("a: 1\n---\nb: }\n", "f:2:1"),
+    ],
+)
+def test_anchors_and_aliases_that_do_not_fit_are_told_where_they_are(text: str, place: str) -> None:
+    """An alias of nothing, a name that is given twice, and a second document are no YAML of a flow."""
+    [problem] = parse(text, "f").problems
+    assert (str(problem.position), problem.code) == (place, "RF001")
+
+
 def test_an_alias_bomb_is_refused_at_once() -> None:
     """Aliases that multiply to billions of values are refused without building them."""
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
