@@ -10,13 +10,9 @@ import os
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from retake_flow.locks import Lock, is_held, remove_abandoned
 from retake_flow.ports.runs import Holder
-
-if TYPE_CHECKING:
-    import psutil
 
 # The inode of the PID namespace that a machine boots with (PROC_PID_INIT_INO in the kernel's proc_ns.h).
 _FIRST_NAMESPACE = 0xEFFFFFFC
@@ -27,9 +23,7 @@ TOLERANCE = 0.02
 
 def this_process() -> Holder:
     """The process we are, as the holder of a run."""
-    import psutil
-
-    return Holder(_here(), os.getpid(), _started(psutil.Process()))
+    return Holder(_here(), os.getpid(), _started(os.getpid()))
 
 
 def alive(holder: Holder, locks: Path | None = None) -> bool:
@@ -101,12 +95,12 @@ def _runs(holder: Holder) -> bool:
     try:
         process = psutil.Process(holder.pid)
         dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        return not dead and abs(_started(process) - holder.started) <= TOLERANCE
+        return not dead and abs(_started(holder.pid) - holder.started) <= TOLERANCE
     except psutil.NoSuchProcess:
         return False
 
 
-def _started(process: psutil.Process) -> float:
+def _started(pid: int) -> float:
     """When a process was started, in seconds since the machine was.
 
     The time of day, which psutil gives, moves for a living process when the clock is set. That after a reboot the same
@@ -116,9 +110,11 @@ def _started(process: psutil.Process) -> float:
     Source: proc_pid_stat(5), field 22. Where there is no /proc it is psutil's time of day.
     """
     try:
-        stat = Path("/proc", str(process.pid), "stat").read_bytes()
+        stat = Path("/proc", str(pid), "stat").read_bytes()
     except OSError:
-        return process.create_time()
+        import psutil
+
+        return psutil.Process(pid).create_time()
     after_name = stat.rpartition(b")")[2].split()  # the name may hold blanks and parentheses; field 3 is next
     return int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
 

@@ -15,8 +15,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
-
 from retake_flow import os_errors
 from retake_flow.errors import HostError, InputError, ProcessFailed
 from retake_flow.flow import formats
@@ -268,6 +266,8 @@ async def _greets(number: int, pid: int, authority: Authority) -> bool:
 
 
 def _held_here(number: int) -> bool:
+    import psutil
+
     holder = _holder(number)
     return holder is not None and psutil.pid_exists(holder)
 

@@ -15,9 +15,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
-
-import psutil
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from retake_flow import os_errors
 from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed
@@ -26,6 +24,9 @@ from retake_flow.settings import inherited
 from retake_flow.studio import confinement, failures, programs, stragglers
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
+
+if TYPE_CHECKING:
+    import psutil
 
 RUN_VARIABLE = "RETAKE_FLOW_RUN"
 PROCESS_VARIABLE = "RETAKE_FLOW_PROCESS"

@@ -6,19 +6,36 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 
 def marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
     """Each process of this user that was started with all of `marks` in its environment."""
     me = os.getuid()
-    for process in psutil.process_iter():
+    for pid in _suspects(marks):
+        # Here, since its import takes longer than looking for what is not there, which is what most searches find.
+        import psutil
+
         try:
+            process = psutil.Process(pid)
             if process.uids().real == me and marks.items() <= process.environ().items():
                 yield process
         except (psutil.Error, OSError):
             continue  # it ended meanwhile, or it is not ours to read
+
+
+def _suspects(marks: Mapping[str, str]) -> Iterator[int]:
+    """The processes with all of `marks` somewhere in their environment, as far as that can be read."""
+    sought = [os.fsencode(f"{name}={value}\0") for name, value in marks.items()]
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with suppress(OSError):
+            environment = Path("/proc", pid, "environ").read_bytes()
+            if all(mark in environment for mark in sought):
+                yield int(pid)
 
 
 def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
@@ -29,17 +46,19 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
     Returns:
         The processes that were killed.
     """
-    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     killed: list[psutil.Process] = []
+    seen: set[int] = set()
     # A process may fork while it is being looked for, hence again until nothing new turns up.
-    while found := [process for process in marked(marks) if process.pid not in spared]:
+    while found := [process for process in marked(marks) if process.pid not in seen]:
+        import psutil
+
+        spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         for process in found:
-            spared.add(process.pid)
-            try:
-                process.kill()
-            except psutil.Error:
-                continue
-            killed.append(process)
+            seen.add(process.pid)
+            if process.pid not in spared:
+                with suppress(psutil.Error):
+                    process.kill()
+                    killed.append(process)
     return killed
 
 
@@ -59,6 +78,8 @@ async def _gone(process: psutil.Process) -> None:
 
 
 def _alive(process: psutil.Process) -> bool:
+    import psutil
+
     try:
         # Who reaps an orphan is not up to us: a zombie counts as gone.
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
-
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import Display
 from retake_flow.studio.launcher import Launcher
@@ -142,6 +140,8 @@ async def _shows(process: Process) -> None:
 
 
 def _children(pid: int) -> list[str]:
+    import psutil
+
     try:
         return [child.name() for child in psutil.Process(pid).children()]
     except psutil.Error:

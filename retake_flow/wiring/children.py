@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import psutil
-
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio import stragglers
 from retake_flow.studio.launcher import RUN_VARIABLE, sweep
@@ -32,6 +30,8 @@ def bearing(marker: str) -> list[Child]:
     Args:
         marker: The id of the run.
     """
+    import psutil
+
     found: list[Child] = []
     me = psutil.Process()
     for process in stragglers.marked({RUN_VARIABLE: marker}):

@@ -63,7 +63,7 @@ def test_a_name_with_parentheses_is_no_riddle(tmp_path: Path) -> None:
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
     with subprocess.Popen([program, "60"]) as child:
         try:
-            started = holders._started(psutil.Process(child.pid))
+            started = holders._started(child.pid)
         finally:
             child.kill()
     assert before - 0.02 <= started <= time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -72,7 +72,7 @@ def test_a_name_with_parentheses_is_no_riddle(tmp_path: Path) -> None:
 def test_a_dead_process_is_dead_at_once() -> None:
     """Also while nobody has asked for its exit status yet, and after it is gone."""
     child = subprocess.Popen(["sleep", "60"])
-    holder = Holder(os.uname().nodename, child.pid, holders._started(psutil.Process(child.pid)))
+    holder = Holder(os.uname().nodename, child.pid, holders._started(child.pid))
     assert alive(holder)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
