@@ -1,34 +1,36 @@
 """Dataclasses that are made in a fraction of the time, for what is imported when a command starts.
 
-`dataclasses.dataclass` of Python 3.11 writes and compiles six functions for each frozen class, one after the other.
-Here what depends on the fields is compiled at once, when the first object is made, and all classes share the rest.
+`dataclasses.dataclass` of Python 3.11 writes and compiles up to ten functions for each class, one after the other.
+Here only `__init__` is compiled, when the first object is made; the rest goes through what is there already
+(docs/decisions/0025-dataclasses-that-compile-late.md).
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, FrozenInstanceError, field, fields
+from operator import attrgetter, eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Mapping
     from dataclasses import dataclass
 else:
     import dataclasses
 
-    def dataclass(cls=None, /, *, frozen=False, slots=False, **others):
+    def dataclass(cls=None, /, *, frozen=False, slots=False, eq=True, order=False, **others):
         """Make a dataclass; one without slots or with any other options as the standard library does it."""
         if others or not slots:
-            return dataclasses.dataclass(cls, frozen=frozen, slots=slots, **others)
+            return dataclasses.dataclass(cls, frozen=frozen, slots=slots, eq=eq, order=order, **others)
 
         def make(cls):
             written = frozenset(cls.__dict__)
             made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True)
-
-            def initialize_first(self, *args, **named):
-                _add(_compiled(made, frozen), made, written)
-                made.__init__(self, *args, **named)
-
-            _add({"__init__": initialize_first, "__repr__": _repr, **(_FROZEN if frozen else _CHANGING)}, made, written)
+            functions = {"__init__": _first_init(made, frozen), "__repr__": _repr, **(_FROZEN if frozen else {})}
+            if eq:
+                functions |= _comparisons(made, frozen, _ORDERS if order else {})
+            for name, function in functions.items():
+                if name not in written:
+                    setattr(made, name, function)
             return made
 
         return make if cls is None else make(cls)
@@ -36,27 +38,25 @@ else:
 
 __all__ = ["dataclass", "field"]
 
-_COMPILED = """
+_ORDERS = {"__lt__": lt, "__le__": le, "__gt__": gt, "__ge__": ge}
+_INIT = """
 def __init__({parameters}):
  {body}
-def __eq__(self, other):
- return ({own}) == ({others}) if other.__class__ is self.__class__ else NotImplemented
-"""
-_HASH = """
-def __hash__(self):
- return hash(({own}))
 """
 
 
-def _add(functions: dict[str, Any], made: type, written: Container[str]) -> None:
-    """Give a dataclass functions, but none that is written in it."""
-    for name, function in functions.items():
-        if name not in written:
-            setattr(made, name, function)
+def _first_init(made: Any, frozen: bool) -> Callable[..., None]:
+    """What initializes the first object, and lets all others be initialized by what it compiles."""
+
+    def __init__(self: Any, *args: Any, **named: Any) -> None:
+        made.__init__ = _compiled(made, frozen)
+        made.__init__(self, *args, **named)
+
+    return __init__
 
 
-def _compiled(cls: type, frozen: bool) -> dict[str, Any]:
-    """The functions that depend on the fields; only what is frozen has a hash."""
+def _compiled(cls: type, frozen: bool) -> Callable[..., None]:
+    """The `__init__` of a dataclass."""
     names: dict[str, Any] = {"_missing": MISSING}
     parameters, lines = ["self"], []
     for each in fields(cls):
@@ -69,17 +69,23 @@ def _compiled(cls: type, frozen: bool) -> dict[str, Any]:
         lines.append(f"_set_{each.name}(self, {value})" if frozen else f"self.{each.name} = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
+    exec(_INIT.format(parameters=", ".join(parameters), body="\n ".join(lines or ["pass"])), names)
+    made: Callable[..., None] = names["__init__"]
+    return made
+
+
+def _comparisons(cls: Any, frozen: bool, orders: Mapping[str, Callable[[Any, Any], bool]]) -> dict[str, Any]:
+    """What compares objects of one class by their fields; only what is frozen has a hash."""
     compared = [each.name for each in fields(cls) if each.compare]
-    exec(
-        (_COMPILED + _HASH * frozen).format(
-            parameters=", ".join(parameters),
-            body="\n ".join(lines or ["pass"]),
-            own="".join(f"self.{name}," for name in compared),
-            others="".join(f"other.{name}," for name in compared),
-        ),
-        names,
-    )
-    return {name: names[name] for name in ("__init__", "__eq__", "__hash__") if name in names}
+    key: Callable[[Any], Any] = attrgetter(*compared) if compared else lambda _: ()
+
+    def by(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+        return lambda self, other: (
+            compare(key(self), key(other)) if other.__class__ is self.__class__ else NotImplemented
+        )
+
+    made = {name: by(compare) for name, compare in {"__eq__": eq, **orders}.items()}
+    return {**made, "__hash__": (lambda self: hash(key(self))) if frozen else None}
 
 
 def _parameter(each: Field[Any], names: dict[str, Any]) -> tuple[str, str]:
@@ -115,7 +121,6 @@ def _restore(self: Any, state: list[Any]) -> None:
         object.__setattr__(self, each.name, value)
 
 
-_CHANGING = {"__hash__": None}
 #: For copies, what is frozen is put together again without asking it.
 _FROZEN: dict[str, Callable[..., Any]] = {
     "__setattr__": _refuse_to_set,

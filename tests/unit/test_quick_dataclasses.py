@@ -29,6 +29,22 @@ class Count:
     value: int = 0
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Something that has an order."""
+
+    line: int
+    column: int = 1
+    said: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Single:
+    """Something that is like nothing else."""
+
+    value: int
+
+
 class Kept(Note):
     """Made by inheritance."""
 
@@ -71,6 +87,23 @@ def test_equality_and_hash_are_those_of_the_compared_fields() -> None:
     assert Count(1) == Count(1)
     with pytest.raises(TypeError, match="unhashable"):
         hash(Count(1))
+
+
+def test_order_is_that_of_the_compared_fields() -> None:
+    """As of the standard library's, and with no other class."""
+    assert sorted([Place(2), Place(1, 3), Place(1, 2)]) == [Place(1, 2), Place(1, 3), Place(2)]
+    assert Place(1) < Place(2) <= Place(2, 1, "said") >= Place(2) > Place(1)
+    with pytest.raises(TypeError, match="not supported"):
+        Place(1) < (1, 1)  # type: ignore[operator]  # noqa: B015
+    with pytest.raises(TypeError, match="not supported"):
+        Note("a") < Note("b")  # type: ignore[operator]  # noqa: B015
+
+
+def test_what_is_not_compared_is_equal_to_itself_alone() -> None:
+    """And can be a key."""
+    one, other = Single(1), Single(1)
+    assert one != other
+    assert {one: 1, other: 2}[one] == 1
 
 
 def test_what_is_frozen_stays_as_it_is() -> None:
