@@ -97,6 +97,7 @@ def specification(number: int, size: str, authority: Path) -> ProcessSpec:
             *("-nolisten", "tcp"),
             *("-nolisten", "local"),  # the abstract socket, which is open to every container on the same network
         ),
+        detached=True,
         hint="see whether /tmp is writable and has room",
     )
 

@@ -13,12 +13,12 @@ from retake_flow.errors import InputError, StudioError
 from retake_flow.flow import formats
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
-from retake_flow.settings import NETWORK
+from retake_flow.settings import CERTIFICATES
 from retake_flow.studio import pulse
 from retake_flow.studio.display import Display, checked_size
 from retake_flow.studio.launcher import Launcher
 from retake_flow.studio.process import Process
-from retake_flow.studio.progress import Progress, ProgressReader
+from retake_flow.studio.progress import Health, Progress, ProgressReader
 from retake_flow.studio.push_errors import diagnose
 from retake_flow.studio.sound import SILENCE, AudioInput
 from retake_flow.studio.specification import ProcessSpec
@@ -31,10 +31,6 @@ WRITE_TIMEOUT_SECONDS = 10
 # Where ffmpeg hangs in another place, such as the display or the sound, it is given up when nothing was encoded, or
 # nothing sent, for so long. A longer silence than a display's, so that a display that hangs is noticed first.
 STALL_SECONDS = 5.0
-# The reports of seven minutes: while we are stopped (SIGSTOP, a suspended container) nobody reads them, and ffmpeg
-# sends nothing while it waits for that. All systems allow it.
-REPORTS_BYTES = 1 << 20
-
 # The key is all behind the last slash, as in `rtmps://host:443/app/key`.
 _PUSH_URL = re.compile(r"(?P<server>rtmps?://[^\s/]+)/(?P<app>\S+)/(?P<key>[^\s/]+)/*")
 _LONGEST_OPTION = 900  # characters; ffmpeg cuts the lines of a preset
@@ -58,7 +54,14 @@ class Encoder:
     @property
     def progress(self) -> Progress:
         """Its latest report."""
+        self.process.look()
         return self.reader.latest or Progress()
+
+    @property
+    def health(self) -> Health:
+        """How well it does."""
+        self.process.look()  # who was asleep must not judge it by what it did before
+        return self.reader.health()
 
     async def ended(self) -> str:
         """Wait until it ends, or has sent nothing for `STALL_SECONDS`, and say why.
@@ -140,9 +143,11 @@ def specification(
             *("-f", "flv", target.address),
         ),
         environment={**display, **audio.environment},
-        variables=NETWORK,  # with TLS ffmpeg goes by them
+        # With TLS it would go through the proxy in `http_proxy`, and not with RTMP alone: the video takes one way only.
+        variables=CERTIFICATES,
         shares_memory=False,
         fed=True,
+        detached=True,
         ready_within=20.0,
         stop_signal=signal.SIGINT,  # it then closes the stream in order
         grace=5.0,
@@ -238,7 +243,6 @@ async def push(
     reader = ProgressReader(framerate)
 
     async def sending(process: Process) -> None:
-        process.widen(REPORTS_BYTES)
         process.finish(target.preset)
         await reader.sending.wait()
 

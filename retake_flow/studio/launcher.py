@@ -18,10 +18,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from retake_flow import os_errors
-from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed
+from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed, RetakeFlowError
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import inherited
 from retake_flow.studio import confinement, failures, programs, stragglers
+from retake_flow.studio.output import Output
 from retake_flow.studio.process import Process
 from retake_flow.studio.specification import ProcessSpec
 
@@ -100,9 +101,10 @@ class Launcher:
         """
         programs.require(str(spec.argv[0]), self.environment)
         marks = {RUN_VARIABLE: self._marker, PROCESS_VARIABLE: f"{_OURS}-{next(_numbers)}"}
-        process = Process(spec.name, stdout, line)
+        outputs = _outputs(spec) if spec.detached else {}
+        process = Process(spec.name, stdout, line, outputs)
         try:
-            await _to_the_end(self._start(spec, process, marks))
+            await _to_the_end(self._start(spec, process, marks, [outputs[fd].fd for fd in outputs]))
             if ready is not None:
                 await self._until_ready(process, spec, ready)
             yield process
@@ -131,26 +133,24 @@ class Launcher:
             return None
         return failures.lasting(process.name, process.status, process.lines, self.environment)
 
-    async def _start(self, spec: ProcessSpec, process: Process, marks: Mapping[str, str]) -> None:
+    async def _start(
+        self, spec: ProcessSpec, process: Process, marks: Mapping[str, str], outputs: Sequence[int]
+    ) -> None:
+        stdout, stderr = outputs or (asyncio.subprocess.PIPE, asyncio.subprocess.PIPE)
         try:
             await asyncio.get_running_loop().subprocess_exec(
                 lambda: process,
                 *confinement.prefix(self.environment, shares_memory=spec.shares_memory),
                 *spec.command(),
                 stdin=asyncio.subprocess.PIPE if spec.fed else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+                stdout=stdout,
+                stderr=stderr,
                 env={**self._environment(spec), **marks},
                 cwd=spec.folder,
                 start_new_session=True,  # its own process group, and no Ctrl-C from our terminal
             )
         except OSError as error:
-            doing = f"{spec.name} could not be started"
-            if error.errno == errno.EAGAIN:
-                raise HostError(f"{doing}: so many processes are not allowed", hint=os_errors.PROCESSES) from None
-            raise os_errors.host_error(error, doing) or ProcessFailed(
-                f"{doing}: {error.strerror}", hint=spec.hint
-            ) from None
+            raise _not_started(spec, error) from None
 
     def _environment(self, spec: ProcessSpec) -> dict[str, str]:
         named = {name: self._variables[name] for name in spec.variables if name in self._variables}
@@ -202,6 +202,26 @@ def sweep(marker: str) -> int:
         How many processes there were.
     """
     return len(stragglers.kill({RUN_VARIABLE: marker}))
+
+
+def _outputs(spec: ProcessSpec) -> dict[int, Output]:
+    """Where a program writes its standard output and its errors."""
+    opened: dict[int, Output] = {}
+    try:
+        for fd in (1, 2):
+            opened[fd] = Output()
+    except OSError as error:
+        for output in opened.values():
+            output.close()
+        raise _not_started(spec, error) from None
+    return opened
+
+
+def _not_started(spec: ProcessSpec, error: OSError) -> RetakeFlowError:
+    doing = f"{spec.name} could not be started"
+    if error.errno == errno.EAGAIN:
+        return HostError(f"{doing}: so many processes are not allowed", hint=os_errors.PROCESSES)
+    return os_errors.host_error(error, doing) or ProcessFailed(f"{doing}: {error.strerror}", hint=spec.hint)
 
 
 async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -> None:

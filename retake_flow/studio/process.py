@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import re
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, cast
 
 from retake_flow.controls import stripped
 from retake_flow.redact import scrub
+from retake_flow.studio.output import Output
 
 KEPT_LINES = 20
 LONGEST_LINE = 300
@@ -23,6 +23,9 @@ LONGEST_PARTIAL = 64 * 1024
 DRAIN_SECONDS = 0.5
 # What ffmpeg says where it may share no memory (`confinement`), which is as it should be.
 _UNSHARED: Final = "Could not get shared memory buffer"
+# How often (seconds) an output is looked at that is no pipe: often while a program starts, and somebody waits for it.
+_LOOKS_SOON, _LOOKS = 0.02, 0.2
+_STARTS_WITHIN = 10.0
 
 
 #: The process ids of programs that asyncio waits for.
@@ -40,6 +43,7 @@ class Process(asyncio.SubprocessProtocol):
         name: str,
         stdout: Callable[[bytes], object] | None = None,
         line: Callable[[str], object] | None = None,
+        outputs: Mapping[int, Output] | None = None,
     ) -> None:
         """Prepare to watch a program.
 
@@ -47,10 +51,13 @@ class Process(asyncio.SubprocessProtocol):
             name: Its name, for messages.
             stdout: Receives what it writes to standard output; without it those are lines like any other.
             line: Receives each line.
+            outputs: Where it writes, by descriptor, where that is no pipe; they are closed with it.
         """
         self.name = name
         self._stdout = stdout
         self._line = line
+        self._outputs = outputs or {}
+        self._looking: asyncio.TimerHandle | None = None
         self._transport: asyncio.SubprocessTransport | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._partial = {1: b"", 2: b""}
@@ -114,24 +121,27 @@ class Process(asyncio.SubprocessProtocol):
             cast(asyncio.WriteTransport, pipe).write(data)
             pipe.close()  # what is still to be written is written first
 
-    def widen(self, size: int) -> None:
-        """Let it write so many bytes to standard output that nobody has read; fewer where the system allows no more."""
-        pipe = self._transport.get_pipe_transport(1) if self._transport else None
-        if pipe is not None:
-            with suppress(OSError):  # all pipes of a user together may not hold more
-                fcntl.fcntl(pipe.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, size)
-
     async def exited(self, within: float) -> bool:
         """Wait at most `within` seconds for its end, and say whether it came."""
         return not self.alive or await _at_most(within, self._exited)
 
     async def close(self) -> None:
-        """Let go of the pipes of a program that was killed."""
+        """Let go of the outputs of a program that was killed."""
+        if self._looking is not None:
+            self._looking.cancel()
+        for output in self._outputs.values():
+            output.close()
         if self._transport is None:
             return
         await _at_most(DRAIN_SECONDS, self._closed)
         self._transport.close()
         await _at_most(DRAIN_SECONDS, self._closed)
+
+    def look(self) -> None:
+        """Take what it has written where that is no pipe, which else is looked at now and then."""
+        for fd, output in self._outputs.items():
+            if data := output.read():
+                self.pipe_data_received(fd, data)
 
     # --- called by the event loop ---------------------------------------------------------------------------
 
@@ -139,6 +149,8 @@ class Process(asyncio.SubprocessProtocol):
         """It was started."""
         self._transport = cast(asyncio.SubprocessTransport, transport)
         watched.add(self.pid)
+        if self._outputs:
+            self._look(asyncio.get_running_loop().time() + _STARTS_WITHIN)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """It wrote something."""
@@ -159,11 +171,21 @@ class Process(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """It ended."""
         watched.discard(self.pid)
+        self.look()
+        for fd in self._outputs:
+            self.pipe_connection_lost(fd, None)
         self._exited.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It ended and all its outputs are closed."""
         self._closed.set()
+
+    def _look(self, started: float) -> None:
+        self.look()
+        if self.alive:
+            loop = asyncio.get_running_loop()
+            pause = _LOOKS_SOON if loop.time() < started else _LOOKS
+            self._looking = loop.call_later(pause, self._look, started)
 
     def _keep(self, line: bytes) -> None:
         # Scrubbed before it is cut, so that no half of a secret remains.

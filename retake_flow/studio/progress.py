@@ -15,6 +15,7 @@ PACE_SECONDS = 10.0
 #: Below this share of what it should do the encoder is slow.
 SLOW = 0.9
 _KEPT_EVERY = 1.0
+_AT_ONCE = 0.05  # seconds
 _NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)")
 
 
@@ -111,7 +112,9 @@ class ProgressReader:
         """How well it goes now."""
         latest, now = self.latest or Progress(), self._clock()
         at, before = self._past[0] if self._past else (now, latest)
-        passed = max(now - at, 1e-3)
+        passed = now - at
+        if passed < _KEPT_EVERY:  # all that is known is its pace since it began
+            before, passed = Progress(), max(latest.seconds / (latest.speed or 1.0), 1e-3)
         frames, seconds = latest.frame - before.frame, latest.seconds - before.seconds
         speed = min(seconds / passed, frames / passed / self._framerate)
         return Health(
@@ -136,6 +139,11 @@ class ProgressReader:
     def _keep(self, progress: Progress) -> None:
         """Remember a report of each second, as far back as the pace is measured."""
         now = self._clock()
+        if self._past and now - self._past[-1][0] > PACE_SECONDS:
+            self._past.clear()  # nobody has looked for long: what was before tells nothing of now
+            self._slow_since = None
+        if len(self._past) == 1 and now - self._past[0][0] < _AT_ONCE:
+            self._past.clear()  # read together, so that it tells no pace
         if self._past and now - self._past[-1][0] < _KEPT_EVERY:
             return
         self._past.append((now, progress))

@@ -149,6 +149,7 @@ def specification(folder: Path, address: str) -> ProcessSpec:
             "-C",  # takes commands from its standard input, and ends with it
         ),
         fed=True,
+        detached=True,
         environment={
             **dict.fromkeys(("HOME", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"), own),
             **dict.fromkeys(("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME"), own),

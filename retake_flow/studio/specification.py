@@ -22,6 +22,8 @@ class ProcessSpec:
         folder: The working folder, or None for the current one.
         shares_memory: Whether it may make System V shared memory, as what takes pictures of a display must not.
         fed: Whether it reads what is written to it; otherwise its standard input is empty.
+        detached: Whether it goes on while we are stopped (SIGSTOP, a suspended container), whatever it writes: its
+            output goes into files in memory instead of pipes that are full one day.
         ready_within: How long it may take until it is ready, in seconds.
         stop_signal: What asks it to end.
         grace: How long it may take to end after being asked, in seconds; then it is killed.
@@ -35,6 +37,7 @@ class ProcessSpec:
     folder: Path | None = None
     shares_memory: bool = True
     fed: bool = False
+    detached: bool = False
     ready_within: float = 10.0
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 3.0

@@ -84,7 +84,7 @@ class Stage:
 
     def health(self) -> Health | None:
         """How well the encoder does, or None when there is no encoder."""
-        return self._encoder.reader.health() if self._encoder else None
+        return self._encoder.health if self._encoder else None
 
     @asynccontextmanager
     async def display(self, size: str = SIZE) -> AsyncIterator[Display]:

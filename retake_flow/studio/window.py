@@ -73,6 +73,7 @@ def openbox(display: Mapping[str, str], folder: Path) -> ProcessSpec:
         ),
         # The operator's own openbox settings are neither read nor written.
         environment={**display, "XDG_CONFIG_HOME": own, "XDG_CACHE_HOME": own, "XDG_DATA_HOME": own},
+        detached=True,
     )
 
 
@@ -97,6 +98,7 @@ def xterm(display: Mapping[str, str], log: Path) -> ProcessSpec:
             *("-e", "tail", "-n", "+1", "-F", str(log)),
         ),
         environment={**display, "LC_ALL": "C.UTF-8"},  # or it would take the log for Latin-1
+        detached=True,
     )
 
 

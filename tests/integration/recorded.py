@@ -53,3 +53,20 @@ def longest_gap(recording: Path, stream: str, after: float = 1.0) -> float:
 
 def _ran(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def last_time(recording: Path) -> float:
+    """Up to which second an FLV recording goes that is still being written."""
+    with recording.open("rb") as file:
+        file.seek(0, 2)
+        end = file.tell()
+        while end > 13:  # the header, and the size of no tag before the first
+            file.seek(end - 4)
+            size = int.from_bytes(file.read(4), "big")
+            if 11 <= size <= end - 13:
+                file.seek(end - 4 - size)
+                tag = file.read(11)
+                if tag[0] in (8, 9, 18) and int.from_bytes(tag[1:4], "big") == size - 11:
+                    return (int.from_bytes(tag[4:7], "big") + (tag[7] << 24)) / 1000
+            end -= 1  # in the middle of what is being written
+    return 0.0

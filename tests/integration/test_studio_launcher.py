@@ -300,22 +300,42 @@ def test_a_grandchild_that_holds_the_output_open_does_not_hold_us(marker: str) -
     asyncio.run(run())
 
 
-def test_a_program_goes_on_while_nobody_reads_what_it_writes(marker: str, tmp_path: Path) -> None:
-    """While we are stopped it may write as much as it was allowed; all of that is read afterwards."""
+@pytest.mark.parametrize("output", [1, 2])
+def test_a_program_goes_on_while_nobody_reads_what_it_writes(marker: str, tmp_path: Path, output: int) -> None:
+    """While we are stopped it may write as much as it likes; afterwards the newest of it is read, in whole lines."""
     heard = bytearray()
 
     async def run() -> None:
         written = tmp_path / "written"
-        script = f"read go; head -c 1000000 /dev/zero; touch {written}; read on"
-        async with Launcher(marker, os.environ).process(shell(script, fed=True), stdout=heard.extend) as process:
-            process.widen(1 << 20)
+        script = f"read go; seq 1000000 >&{output}; touch {written}; read on; echo end"
+        spec = shell(script, fed=True, detached=True)
+        async with Launcher(marker, os.environ).process(spec, stdout=heard.extend) as process:
             process.write(b"go\n")
             waited(written.exists)  # without the event loop, as if we were stopped
             process.write(b"and\n")
             await process.ended()
-        assert len(heard) == 1_000_000
+        numbers = [int(number) for number in (process.lines if output == 2 else heard.decode().split()[:-1])]
+        assert heard.endswith(b"end\n")
+        assert numbers[-1] == 1_000_000
+        assert numbers == list(range(numbers[0], 1_000_001))
+        assert left(marker) == []
 
     asyncio.run(run())
+
+
+def test_all_lines_of_a_program_that_is_read_are_heard(marker: str) -> None:
+    """What a detached program writes is heard whole and in order, however long it goes on; none of it is kept."""
+    lines: list[str] = []
+
+    async def run() -> None:
+        script = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); printf '%0500d\\n' $n >&2; sleep 0.002; done"
+        async with Launcher(marker, os.environ).process(shell(script, detached=True), line=lines.append) as process:
+            await process.ended()
+
+    before = set(os.listdir("/proc/self/fd"))
+    asyncio.run(run())
+    assert len(lines) == 400
+    assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
 def test_only_the_programs_of_the_run_are_swept(marker: str) -> None:

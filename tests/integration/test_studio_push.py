@@ -195,6 +195,31 @@ def test_an_ingest_that_cannot_be_reached_is_a_clean_error(stage: Stage, marker:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("scheme", ["rtmp", "rtmps"])
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"])
+def test_the_video_takes_no_proxy(marker: str, tmp_path: Path, scheme: str, variable: str) -> None:
+    """Whatever proxy is set, the encoder goes to the ingest itself."""
+
+    async def run() -> None:
+        with socket.socket() as proxy, socket.socket() as silent:
+            for each in (proxy, silent):
+                each.bind(("127.0.0.1", 0))
+            proxy.listen()
+            proxy.setblocking(False)
+            environment = {**os.environ, variable: f"http://127.0.0.1:{proxy.getsockname()[1]}"}
+            stage = Stage(Launcher(marker, environment), WorkFolder(tmp_path))
+            url = Secret(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}")
+            async with stage.display("320x240"):
+                with pytest.raises(IngestUnreachable):
+                    async with stage.encoder(url):
+                        raise AssertionError("nothing was sent")
+            with pytest.raises(BlockingIOError):
+                proxy.accept()
+        assert left(marker) == []
+
+    asyncio.run(run())
+
+
 def test_an_ingest_that_refuses_is_a_clean_error(stage: Stage, marker: str) -> None:
     """An ingest that hangs up on us is reported as a failure of the encoder, without the stream key."""
 

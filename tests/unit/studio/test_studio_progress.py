@@ -138,3 +138,32 @@ def test_a_silent_encoder_gets_slower() -> None:
 def test_before_the_first_report_all_is_zero() -> None:
     """An encoder that has said nothing yet has done nothing yet."""
     assert ProgressReader().health() == Health(0, 0.0, 0.0, 0, 0.0, 0.0, 0.0)
+
+
+def test_who_was_asleep_judges_by_what_is_now() -> None:
+    """After two minutes in which nobody read, the pace is told from what comes then, and old slowness is forgotten."""
+    encoding = Encoding()
+    slow = encoding.run(70, speed=0.6)
+    assert slow.slow_for > 50
+    awake = encoding.run(130, silent=True)
+    now = encoding.run(0.1)
+    assert (awake.frames, now.frames) == (2100, 6003)
+    assert now.slow_for == 0.0
+    later = encoding.run(12)
+    assert 0.95 <= later.speed <= 1.05
+    assert later.slow_for == 0.0
+
+
+def test_what_is_read_together_tells_no_pace() -> None:
+    """Many reports at once, as after a sleep, are neither fast nor slow."""
+    encoding = Encoding()
+    encoding.run(30)
+    encoding.now += 60
+    for number in range(250):
+        encoding.reader.feed(
+            f"frame={2000 + number}\ntotal_size={9_000_000 + number}\nout_time_us={66_000_000 + 33_333 * number}\n"
+            "speed=1.0x\nprogress=continue\n".encode()
+        )
+    health = encoding.reader.health()
+    assert 25 <= health.fps <= 40
+    assert 0.8 <= health.speed <= 1.3
