@@ -86,13 +86,19 @@ class ChatActions(Family):
             talk = await self._talk(call, alone)
             now = Round(call, talk.aloud)
             self._recollect(now)
-            if await self._read(now, talk):
-                await self._saying.go_on(now)
-                await self._answer(now, talk)
-                await self._break_silence(now, talk)
+            await self._go_on(now, talk)
+            while call.scope is None and talk.reading.behind:
+                await self._go_on(now, talk)
             if talk.aloud is not None and call.scope is None:
                 await talk.aloud.finish()
         return self._completion(now, talk)
+
+    async def _go_on(self, now: Round, talk: _Talk) -> None:
+        # What is said goes behind all that was there: else it would seem to be an answer to it.
+        if await self._read(now, talk) and not talk.reading.behind:
+            await self._saying.go_on(now)
+            await self._answer(now, talk)
+            await self._break_silence(now, talk)
 
     def _completion(self, now: Round, talk: _Talk) -> Completion:
         chat = now.chat
@@ -217,7 +223,7 @@ class ChatActions(Family):
     def _look_up(self, now: Round, talk: _Talk) -> None:
         """Say again what may have arrived and is not in the chat."""
         speech = now.chat.speech
-        if speech.missing(talk.reading.asked):
+        if not talk.reading.behind and speech.missing(talk.reading.asked):
             self._oneself.sayings.missing(speech.doubt)
             speech.withdraw()
 

@@ -24,7 +24,7 @@ _RECENT = 20
 _LONGEST_RECENT = 500  # characters of each of them
 _KNOWN = 10_000  # names and wallets of those who wrote
 _MOST_WAITING = 1_000
-_MOST_CHARACTERS = 250_000  # of what waits for an answer
+_MOST_BYTES = 250_000  # of the texts that wait for an answer
 _MOST_AFTER_FAILURE = 200
 _TRIES = 3  # after so many failures a responder is not asked about a message again: it may be the message
 _SLOWEST = 60.0  # seconds between two questions to a responder that keeps failing
@@ -113,10 +113,10 @@ class Conversation:
 
     def overflow(self) -> list[str]:
         """Let go of what waits for an answer when it is too much, the oldest first; gives the ids."""
-        characters = 0
+        size = 0
         for kept, message in enumerate(reversed(self.unanswered)):
-            characters += len(message.text)
-            if kept == _MOST_WAITING or characters > _MOST_CHARACTERS:
+            size += len(message.text.encode("utf-8", "replace"))
+            if kept == _MOST_WAITING or size > _MOST_BYTES:
                 gone, self.unanswered = self.unanswered[:-kept], self.unanswered[-kept:]
                 return [message.id for message in gone]
         return []

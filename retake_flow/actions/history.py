@@ -49,7 +49,7 @@ class History:
         if first_own is not None:
             undated = all(side is None for side in sides)
             sides = [(True if undated else side) for side in sides[:first_own]] + [False] * len(sides[first_own:])
-        return [message for at, message in enumerate(messages) if _is_old(sides, at)]
+        return [message for message, old in zip(messages, _are_old(sides), strict=True) if old]
 
     def later(self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool]) -> list[ChatMessage]:
         """Of messages that are read after the first, oldest first, those that are none of history.
@@ -65,6 +65,10 @@ def older(message: ChatMessage, before: float | None) -> bool:
     return before is not None and message.sent_at is not None and message.sent_at.timestamp() < before
 
 
-def _is_old(sides: Sequence[bool | None], at: int) -> bool:
-    """Whether a message is history; one without a date is, when the next one that is dated is."""
-    return next((side for side in sides[at:] if side is not None), False)
+def _are_old(sides: Sequence[bool | None]) -> list[bool]:
+    """Which messages are history; one without a date is, when the next one that is dated is."""
+    found, following = [], False
+    for side in reversed(sides):
+        following = following if side is None else side
+        found.append(following)
+    return found[::-1]

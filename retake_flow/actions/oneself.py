@@ -15,6 +15,7 @@ _TWICE: Final = 2  # so often an author says what the agent has just said, and i
 _RETURNS: Final = 4  # so often something comes back right after each thing said, and nothing of it is recognised
 _EARLY, _PROMPT = 2.0, 2.5  # seconds; no person answers so soon each time
 _PROMPT_UNDATED = 10.0  # seconds, where only reading tells when something came
+_MOST_KEYS, _MOST_COINCIDENCES = 60, 1_000
 _CREDIBLE = 60.0  # seconds; who reads every few seconds reads nothing new that is dated so long ago
 
 
@@ -49,7 +50,7 @@ class Oneself:
         """Take up what processes before this one have said, seen and learnt; once."""
         if not self._restored:
             self._restored = True
-            self._keys |= dict.fromkeys(kept.get("keys", ()))
+            self._know(kept.get("keys", ()))
             self.sayings.recall(journal(), self._access.known.user_db_id)
             self.sayings.seen_before(kept.get("seen", ()))
 
@@ -90,7 +91,7 @@ class Oneself:
             self._see(said, way, message)
         if by_id or (said is not None and not known):
             self._told_by_id = self._told_by_id or by_id
-            self._keys |= dict.fromkeys(traits(message))
+            self._know(traits(message))
         return known or said is not None
 
     def _is_repeated(self, way: Way, message: ChatMessage, ahead: float | None) -> bool:
@@ -103,9 +104,10 @@ class Oneself:
         first = not said.ways
         self._see(said, way, message)
         for key in _keys(message) if first else ():
-            self._coincidences[key] = self._coincidences.get(key, 0) + 1
+            self._coincidences[key] = self._coincidences.pop(key, 0) + 1
             if self._coincidences[key] == _TWICE:
                 self._learn(message)
+        _forget(self._coincidences, _MOST_COINCIDENCES)
         return True
 
     def _see(self, said: Said, way: Way, message: ChatMessage) -> None:
@@ -141,10 +143,23 @@ class Oneself:
         right_before = (e for e in reversed(self.sayings.unseen) if e.began - early <= at <= (e.ended or at) + prompt)
         return next((e for e in right_before if not (e.returned if self._mirrored else e.returned & who)), None)
 
+    def _know(self, keys: Iterable[str]) -> None:
+        """Take it that whoever is known again by these is the agent; what was seen last is remembered."""
+        for key in keys:
+            self._keys.pop(key, None)
+            self._keys[key] = None
+        _forget(self._keys, _MOST_KEYS)
+
     def _learn(self, message: ChatMessage) -> None:
         """Take it that whoever wrote a message is the agent."""
-        self._keys |= dict.fromkeys(traits(message))
+        self._know(traits(message))
         self._learnt.append(message.author_name or message.wallet or message.author_user_id or "")
+
+
+def _forget(remembered: dict[str, Any], most: int) -> None:
+    """Let go of what was remembered first."""
+    while len(remembered) > most:
+        del remembered[next(iter(remembered))]
 
 
 def _keys(message: ChatMessage) -> list[str]:

@@ -16,8 +16,8 @@ from retake_flow.actions.access import Access
 from retake_flow.actions.history import History, older
 from retake_flow.actions.ledger import Ledger, Way
 from retake_flow.actions.oneself import Oneself
-from retake_flow.api.chat import ChatMessage
-from retake_flow.api.happenings import read_happening, rooms
+from retake_flow.api.chat import ChatMessage, Page
+from retake_flow.api.happenings import EVENTS, read_happening, rooms
 from retake_flow.errors import PlatformError
 from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import Noted
@@ -37,6 +37,9 @@ _SETTLES = 0.5  # seconds after a connection until its rooms are joined for cert
 _LATER = 0.02  # seconds; two clocks need not agree to the last of them
 _TOGETHER = 0.05  # seconds; what comes so close together is read at once
 _MOST_HEARD = 5_000
+_MOST_READ = 5_000  # that is read back
+_AT_ONCE = 50  # messages that are read before everything else has its turn
+_TELLING = 1_000  # messages of the newest, of which the agent's own tell what is history
 _SLOWEST = 60.0  # seconds between two questions that fail
 
 
@@ -68,6 +71,8 @@ class Reading:
         self._now = now
         self._wake = wake
         self._heard: deque[ChatMessage] = deque(maxlen=_MOST_HEARD)
+        self._found: deque[ChatMessage] = deque()  # what was asked for and is not given out yet
+        self._unreadable = 0  # so many were passed over at once at most
         self._told: list[Noted] = []
         self._state = ""
         self._settled: float | None = None  # when what is heard is whole from then on; None without a connection
@@ -82,8 +87,13 @@ class Reading:
 
     @property
     def asks(self) -> bool:
-        """Whether the chat is being asked for, and what comes of it is not there yet."""
-        return self._asking is not None
+        """Whether the chat is being asked for, and what comes of it is not there yet, or not all of it."""
+        return self._asking is not None or self.behind
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more to give out of what was asked for."""
+        return bool(self._found)
 
     @property
     def live(self) -> bool:
@@ -121,15 +131,18 @@ class Reading:
             Messages and the way by which each came; and why the chat could not be asked for, if so: what was heard is
             given out all the same.
         """
-        now = self._now()
-        if self._asking is None and self._due(now, fresh):
-            self._begun = now
-            self._asking = asyncio.create_task(self._ask(ledger, history), name="chat")
-        asked, error = await self._found()
-        asked = self._newer(asked, ledger, history)
+        now, error = self._now(), None
+        if not self._found:
+            if self._asking is None and self._due(now, fresh):
+                self._begun = now
+                self._asking = asyncio.create_task(self._ask(ledger, history), name="chat")
+            asked, error = await self._answer()
+            self._found.extend(self._newer(asked, ledger, history))
         both = self._state in ("connected", "lost")
-        polled = ledger.read(asked, "poll", now, both=both)
-        heard = ledger.read(self._taken(history), "socket", now, both=both)
+        polled = ledger.read(_first(self._found), "poll", now, both=both)
+        heard = [] if self._found else ledger.read(self._taken(history), "socket", now, both=both)
+        if self._found or (self._heard and self._is_whole):
+            self._wake_in(0.0)
         return [*(("poll", message) for message in polled), *(("socket", message) for message in heard)], error
 
     def ahead(self, messages: Sequence[ChatMessage] = ()) -> float | None:
@@ -144,9 +157,10 @@ class Reading:
             return asked
         if history.before is not None:
             return history.later(asked, ledger.polled)
-        ahead = self.ahead(asked)
-        first = self._oneself.sayings.first(asked, history.cutoff(ahead))
-        old = history.begin(asked, ahead, first)
+        newest = asked[-_TELLING:]
+        ahead = self.ahead(newest)
+        first = self._oneself.sayings.first(newest, history.cutoff(ahead))
+        old = history.begin(asked, ahead, None if first is None else first + len(asked) - len(newest))
         ledger.skip(old)
         gone = {message.id for message in old}
         return [message for message in asked if message.id not in gone]
@@ -169,7 +183,10 @@ class Reading:
 
     def happened(self, event: str, payload: Sequence[object]) -> None:
         """Something has happened."""
+        if event not in EVENTS:
+            return
         message = read_happening(event, payload, self._now() + (self.ahead() or 0.0))
+        self._pass_over(message is None)
         if message is not None:
             self._missed = self._missed or len(self._heard) == _MOST_HEARD
             self._heard.append(message)
@@ -198,12 +215,15 @@ class Reading:
 
     def _taken(self, history: History) -> list[ChatMessage]:
         """What was heard, unless something may be missing before it that is still to be asked for."""
-        if self._settled is not None and not self._caught_up and self._failures < 2:
+        if not self._is_whole:
             return []
         before = history.cutoff(self.ahead())
-        heard = [message for message in self._heard if not older(message, before)]
-        self._heard.clear()
-        return heard
+        return [message for message in _first(self._heard) if not older(message, before)]
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether nothing may be missing before what was heard that is still to be asked for."""
+        return self._settled is None or self._caught_up or self._failures >= 2
 
     # --- asked for ------------------------------------------------------------------------------------------
 
@@ -212,7 +232,7 @@ class Reading:
             return False
         return fresh or self._missed or not self._caught_up or now >= self.asked + CALM
 
-    async def _found(self) -> tuple[list[ChatMessage], PlatformError | None]:
+    async def _answer(self) -> tuple[list[ChatMessage], PlatformError | None]:
         """What was asked for, or why there is none; what is heard whole does not wait for it."""
         if self._asking is None:
             return [], None
@@ -242,15 +262,36 @@ class Reading:
             page = await self._page(user_id, before)
             unknown = {message.id: message for message in page if message.id not in found}
             found = {**unknown, **found}
-            cutoff = history.cutoff(self.ahead(list(found.values())))
-            if not unknown or _reaches_back([older(each, cutoff) or ledger.polled(each) for each in page]):
+            self._pass_over(page.unreadable)
+            if not unknown or self._reaches_back(page, list(found.values()), ledger, history):
+                break
+            if len(found) >= _MOST_READ:
+                self._told.append(("chat_gap", {"messages": len(found)}))
                 break
             before = page[0].id
         else:
             self._told.append(("chat_gap", {"pages": MOST_PAGES}))
         return list(found.values())
 
-    async def _page(self, user_id: str, before: str | None) -> list[ChatMessage]:
+    def _reaches_back(
+        self, page: Sequence[ChatMessage], found: Sequence[ChatMessage], ledger: Ledger, history: History
+    ) -> bool:
+        """Whether a page goes back to what was known.
+
+        One message that stands out of place (a pinned one) says nothing.
+        """
+        ahead = self.ahead(found[-_TELLING:]) if history.before is None and history.since is not None else None
+        cutoff = history.cutoff(ahead)
+        known = [older(each, cutoff) or ledger.polled(each) for each in page]
+        return known[0] or sum(known) > 1
+
+    def _pass_over(self, messages: int) -> None:
+        """Tell that there are messages whose ids are none, when there are many more at once than ever."""
+        if messages > 2 * self._unreadable:
+            self._unreadable = messages
+            self._told.append(("chat_unreadable", {"what": "id", "messages": messages}))
+
+    async def _page(self, user_id: str, before: str | None) -> Page:
         """One page; after an error again, so that a long way back is not begun anew with each of them."""
         for failures in count(1):
             try:
@@ -278,6 +319,6 @@ class Reading:
         self._wake_in(pause + _LATER)
 
 
-def _reaches_back(known: Sequence[bool]) -> bool:
-    """Whether a page goes back to what was known; one message that stands out of place (a pinned one) says nothing."""
-    return known[0] or sum(known) > 1
+def _first(waiting: deque[ChatMessage]) -> list[ChatMessage]:
+    """What is read at once of what waits, taken from it."""
+    return [waiting.popleft() for _ in range(min(len(waiting), _AT_ONCE))]

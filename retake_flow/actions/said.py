@@ -10,7 +10,7 @@ from retake_flow.actions.digests import short
 from retake_flow.actions.history import older
 from retake_flow.actions.ledger import Way
 from retake_flow.api.chat import ChatMessage
-from retake_flow.api.spelling import name_key, same_words
+from retake_flow.api.spelling import Words, name_key
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
@@ -36,6 +36,7 @@ class Said:
         ways: By which it was seen in the chat, recognised as the agent's own.
         seen: As it was seen first.
         returned: Who said something right after it that was not recognised.
+        words: What the text is known again by.
     """
 
     text: str
@@ -46,6 +47,10 @@ class Said:
     ways: set[Way] = field(default_factory=set)
     seen: ChatMessage | None = None
     returned: set[str] = field(default_factory=set)
+    words: Words = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.words = Words(self.text)
 
     def see(self, way: Way, message: ChatMessage) -> None:
         """Take it that a message in the chat is this."""
@@ -129,7 +134,7 @@ class Sayings:
     def with_id(self, message: ChatMessage) -> Said | None:
         """What was sent under the id of a message, and says the same; ids alone may be those of something else."""
         same = (each for each in self._said if each.id in message.ids)
-        return next((said for said in same if same_words(said.text, message.text)), None)
+        return next((said for said in same if said.words.are_seen_in(Words(message.text))), None)
 
     def matching(self, way: Way, message: ChatMessage, ahead: float | None) -> Said | None:
         """What was said in the words of a message, about when it was written, and was not seen by this way yet."""
@@ -160,7 +165,8 @@ class Sayings:
         return said.began - _EARLY <= written <= (said.ended or self._now()) + _LATE
 
     def _own(self, text: str) -> Iterator[Said]:
-        return (said for said in self._said if not said.to and same_words(said.text, text))
+        seen = Words(text)
+        return (said for said in self._said if not said.to and said.words.are_seen_in(seen))
 
     # --- what they tell of a chat ---------------------------------------------------------------------------
 
@@ -203,7 +209,7 @@ class Sayings:
         if said is None:
             return None
         by_id = [at for at, m in enumerate(messages) if said.id in m.ids]
-        words = (at for at, m in enumerate(messages) if same_words(said.text, m.text))
+        words = (at for at, m in enumerate(messages) if said.words.are_seen_in(Words(m.text)))
         return next(iter([*by_id, *(at for at in words if not older(messages[at], before))]), None)
 
 

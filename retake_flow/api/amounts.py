@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from retake_flow.api.fields import JsonObject, identifier, number
-from retake_flow.controls import stripped
+from retake_flow.api.fields import JsonObject, number, scalars, words
 
 _NAMES = ("amount", "value", "tip_amount", "trade_amount", "amount_usd", "usd_amount", "total")
 _CURRENCIES = ("currency", "symbol", "ticker", "token_ticker", "unit")
 _LONGEST_CURRENCY = 20
+_PAYMENT = (*_NAMES, *_CURRENCIES, "side", "type", "action")
 # `$5`, `1,000.50`, `5 USD`: a number with what people put around it.
 _WRITTEN = re.compile(r"[^\d.+-]{0,5}(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*[A-Za-z$€£]{0,10}")
 _MOST = 1e15
@@ -29,7 +29,13 @@ def read_amount(data: JsonObject) -> float | None:
 
 def read_currency(data: JsonObject) -> str:
     """In what it is counted; "" when that is not told."""
-    return " ".join(stripped(identifier(data, *_CURRENCIES)).split())[:_LONGEST_CURRENCY]
+    return " ".join(words(data, *_CURRENCIES).split())[:_LONGEST_CURRENCY]
+
+
+def read_payment(*told: JsonObject) -> dict[str, str | int | float | bool] | None:
+    """What is told of a tip or a trade, as far as it is of account; the last word counts. None when nothing is told."""
+    found = {name: value for data in told for name, value in scalars(data, _PAYMENT).items()}
+    return found if found or any(told) else None
 
 
 def _read(data: JsonObject, name: str) -> float | None:

@@ -7,6 +7,7 @@ the real-time connection is read by `happenings` as the same `ChatMessage`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,10 +15,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from retake_flow.api.amounts import read_amount, read_currency
-from retake_flow.api.fields import JsonObject, identifier, member, number, text
+from retake_flow.api.amounts import read_amount, read_currency, read_payment
+from retake_flow.api.fields import LONGEST_NAME, JsonObject, address, identifier, member, number, text, words
 from retake_flow.api.spelling import same_name
-from retake_flow.controls import stripped
 from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 
@@ -25,6 +25,11 @@ _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
 #: What people can do beside writing.
 DEEDS = frozenset({"follow", "trade"})
 _LONGEST_KIND = 40
+_LONGEST_TIME = 64
+_AT_ONCE = 100  # entries
+# Of a page, of which a hundred are asked for; what is read of it can be remembered.
+_MOST_ENTRIES, _MOST_READ = 10_000, 2_500
+_KEYS = {"_id": None, "chat_event_id": None, "id": None}.keys()  # the first that is there counts
 _SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one thousandths of them, or of those
 _EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 _TIMES = ("timestamp", "createdAt", "created_at", "sent_at")
@@ -80,7 +85,7 @@ class ChatMessage:
     @property
     def side(self) -> str:
         """Whether a trade buys or sells: `buy`, `sell`, or "" when the platform does not say."""
-        said = text(self.trade or {}, "side", "type", "action").strip().lower()
+        said = text(self.trade or {}, "side", "type", "action").lower()
         return next((side for side in ("buy", "sell") if side in said), "")
 
     @property
@@ -92,22 +97,39 @@ class ChatMessage:
         return re.sub("[^a-z]", "", self.kind) not in _MODERATION and (bool(self.text) or self.kind not in DEEDS)
 
 
-def read_comments(answer: object) -> list[ChatMessage]:
-    """Read a page of chat, oldest first.
+class Page(list[ChatMessage]):
+    """Entries of a chat, oldest first.
 
-    An entry without an id is left out: it could neither be recognised again nor paged from.
+    Attributes:
+        unreadable: How many were passed over, since their ids are none: they could neither be recognised again nor
+            paged from.
+    """
+
+    unreadable = 0
+
+
+async def read_comments(answer: object) -> Page:
+    """Read a page of chat, oldest first; others have their turn meanwhile, since it may be far longer than asked for.
 
     Args:
         answer: Parsed JSON: a list, or an object with one under `comments`.
 
     Raises:
-        UnexpectedAnswer: It is neither, or no entry can be read.
+        UnexpectedAnswer: It is neither, or no entry has anything that could be an id.
     """
     entries = _entries(answer)
-    messages = [message for entry in entries if (message := read_message(entry))]
-    if entries and not messages:
+    read: list[ChatMessage | None] = []
+    for start in range(0, len(entries), _AT_ONCE):
+        read += map(read_message, entries[start : start + _AT_ONCE])
+        await asyncio.sleep(0)
+    messages = Page(message for message in read if message is not None)
+    if entries and not messages and not any(isinstance(entry, Mapping) and _KEYS & entry.keys() for entry in entries):
         raise UnexpectedAnswer("retake.tv's answer about the chat holds no entry with an id")
-    return messages if _oldest_first(messages) else messages[::-1]
+    if not _oldest_first(messages):
+        messages.reverse()
+    messages.unreadable = len(entries) - len(messages)
+    del messages[:-_MOST_READ]
+    return messages
 
 
 def read_message(entry: object) -> ChatMessage | None:
@@ -115,24 +137,26 @@ def read_message(entry: object) -> ChatMessage | None:
     if not isinstance(entry, Mapping):
         return None
     data: JsonObject = entry
-    key = identifier(data, "_id", "chat_event_id", "id")
+    key = identifier(data, *_KEYS)
     if not key:
         return None
     author = member(data, "author")
-    name = stripped(identifier(author, "fusername") or identifier(data, "sender_username", "sender_display_name"))
+    tip, trade = member(data, "tip_data"), member(data, "trade_data")
+    shown = words(data, "sender_display_name", most=LONGEST_NAME)
+    name = words(author, "fusername", most=LONGEST_NAME) or words(data, "sender_username", most=LONGEST_NAME) or shown
     return ChatMessage(
         id=key,
-        kind=" ".join(stripped(identifier(data, "type")).lower().split())[:_LONGEST_KIND] or "message",
-        text=stripped(identifier(data, "text")),
+        kind=" ".join(words(data, "type").lower().split())[:_LONGEST_KIND] or "message",
+        text=words(data, "text"),
         author_name=name,
-        author_display_name=stripped(identifier(data, "sender_display_name")) or name,
+        author_display_name=shown or name,
         author_user_id=identifier(data, "sender_user_id") or None,
-        wallet=text(author, "walletAddress") or text(data, "sender_wallet_address"),
+        wallet=address(author, "walletAddress") or address(data, "sender_wallet_address"),
         sent_at=read_moment(data),
         stream_id=identifier(data, "streamId", "streamer_id"),
-        tip=member(data, "tip_data") or None,
-        trade=member(data, "trade_data") or None,
-        also=deed_ids(member(data, "tip_data"), member(data, "trade_data")),
+        tip=read_payment(tip),
+        trade=read_payment(trade),
+        also=deed_ids(tip, trade),
     )
 
 
@@ -159,7 +183,7 @@ def _entries(answer: object) -> Sequence[object]:
         answer = [] if answer["comments"] is None else answer["comments"]
     if not isinstance(answer, list):
         raise UnexpectedAnswer("retake.tv's answer about the chat is not a list of comments")
-    return answer
+    return answer[:_MOST_ENTRIES]
 
 
 def _oldest_first(messages: Sequence[ChatMessage]) -> bool:
@@ -181,7 +205,7 @@ def read_moment(data: JsonObject) -> datetime | None:
         with suppress(ValueError, OverflowError, OSError):
             epoch = number(told, "$date")
             if epoch is None:
-                moment = datetime.fromisoformat(text(told, "$date"))
+                moment = datetime.fromisoformat(text(told, "$date", most=_LONGEST_TIME))
                 moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
             else:
                 while abs(epoch) >= _SECONDS_END:

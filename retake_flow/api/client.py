@@ -12,7 +12,7 @@ import httpx
 from retake_flow import settings
 from retake_flow.api import protocol, users
 from retake_flow.api.answers import interpret
-from retake_flow.api.chat import ChatMessage, read_comments
+from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.fields import as_object, identifier, member, required_flag
 from retake_flow.api.models import (
     Account,
@@ -142,9 +142,9 @@ class RetakeClient:
         """Write into a chat, once, and give the id of the message where the platform tells it."""
         return await self._read(protocol.send_chat(message, destination_user_id), _message_id)
 
-    async def comments(self, user_db_id: str, limit: int = 50, before_id: str | None = None) -> list[ChatMessage]:
+    async def comments(self, user_db_id: str, limit: int = 50, before_id: str | None = None) -> Page:
         """A page of chat, oldest first: the newest, or what came before `before_id`."""
-        return read_comments(await self._call(protocol.comments(user_db_id, limit, before_id)))
+        return await read_comments(await self._call(protocol.comments(user_db_id, limit, before_id)))
 
     async def user_exists(self, name: str) -> bool:
         """Whether anybody on the platform bears this name, in any case of letters; needs no token."""

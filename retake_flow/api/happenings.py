@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
+from retake_flow.api.amounts import read_payment
 from retake_flow.api.answers import parse_json
 from retake_flow.api.chat import ChatMessage, deed_ids, read_message
-from retake_flow.api.fields import JsonObject, identifier, member, text
-from retake_flow.controls import stripped
+from retake_flow.api.fields import LONGEST_NAME, JsonObject, address, identifier, member, raw_text, words
 
 #: What an event means, by its name; others are of no account here.
 EVENTS: Final[Mapping[str, str]] = {
@@ -67,16 +67,16 @@ def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMess
 
 def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatMessage:
     """An entry with what only events of its kind tell."""
-    words = found.text or stripped(identifier(data, "message", "content", "note"))
-    found = replace(_whose(found, data), sent_at=found.sent_at or now, text=words)
+    said = found.text or words(data, "message", "content", "note")
+    found = replace(_whose(found, data), sent_at=found.sent_at or now, text=said)
     match kind:
         case "tip":
             told = member(data, "tip_data")
-            words = words or stripped(identifier(told, "message", "text", "note"))
-            return replace(found, kind="tip", text=words, tip={**data, **told}, also=deed_ids(told))
+            said = said or words(told, "message", "text", "note")
+            return replace(found, kind="tip", text=said, tip=read_payment(data, told) or {}, also=deed_ids(told))
         case "trade":
             told = member(data, "trade_data")
-            return replace(found, kind="trade", trade={**data, **told}, also=deed_ids(told, data))
+            return replace(found, kind="trade", trade=read_payment(data, told) or {}, also=deed_ids(told, data))
         case "follow":
             return replace(found, kind="follow", text="")
     return found
@@ -94,29 +94,29 @@ def _plain(data: object) -> JsonObject | None:
 def _unwrapped(data: JsonObject) -> JsonObject:
     """What is told, out of the object that it may be wrapped in."""
     inner = next((member(data, name) for name in _WRAPPINGS if member(data, name)), None)
-    if inner is None or _id(data) or identifier(data, "text"):
+    if inner is None or _id(data) or raw_text(data, "text"):
         return data
     return {**{name: value for name, value in data.items() if not isinstance(value, Mapping)}, **inner}
 
 
 def _whose(found: ChatMessage, data: JsonObject) -> ChatMessage:
     """The entry with its author, under whichever names that stands."""
-    name = found.author_name or stripped(_any(data, "username", "name", "display_name"))
+    name = found.author_name or words(_who(data, "username", "name", "display_name"), "", most=LONGEST_NAME)
+    shown = found.author_display_name or words(_who(data, "display_name"), "", most=LONGEST_NAME)
     return replace(
         found,
         author_name=name,
-        author_display_name=found.author_display_name or stripped(_any(data, "display_name")) or name,
-        author_user_id=found.author_user_id or _any(data, "user_id", "userDbId", "id") or None,
-        wallet=found.wallet or text({"wallet": _any(data, "wallet_address", "wallet", "walletAddress")}, "wallet"),
+        author_display_name=shown or name,
+        author_user_id=found.author_user_id or identifier(_who(data, "user_id", "userDbId", "id"), "") or None,
+        wallet=found.wallet or address(_who(data, "wallet_address", "wallet", "walletAddress"), ""),
     )
 
 
-def _any(data: JsonObject, *names: str) -> str:
+def _who(data: JsonObject, *names: str) -> dict[str, str]:
     """The first that is told of whoever does it: `follower_username`, `follower: {username}`, or plainly `username`."""
     told = [*(f"{who}_{name}" for name in names for who in _WHO), *(name for name in names if name != "id")]
-    return identifier(data, *told) or next(
-        (found for who in _WHO if (found := identifier(member(data, who), *names))), ""
-    )
+    found = raw_text(data, *told) or next((said for who in _WHO if (said := raw_text(member(data, who), *names))), "")
+    return {"": found}
 
 
 def _id(data: JsonObject) -> str:

@@ -15,6 +15,7 @@ from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 
 _NAME, _KEY, _SENTENCE = 64, 128, 280  # characters that are kept of a name, of an id or address, and of a text
+_MOST: Final = 2_000  # entries that are read of a list
 #: Under which names a list may stand in an answer.
 _LISTS: Final = ("users", "streamers", "sessions", "tokens", "trades", "tippers", "data", "results", "items")
 #: Under which names a single thing may stand in an answer.
@@ -43,7 +44,7 @@ def listed(answer: object, of: str) -> Sequence[JsonObject]:
         return []
     if not isinstance(answer, list):
         raise UnexpectedAnswer(f"retake.tv's answer about {of} is not a list")
-    return [entry for entry in answer if isinstance(entry, Mapping)]
+    return [entry for entry in answer[:_MOST] if isinstance(entry, Mapping)]
 
 
 def single(answer: object, of: str) -> JsonObject:

@@ -10,7 +10,18 @@ import re
 from typing import Self
 from urllib.parse import urlsplit
 
-from retake_flow.api.fields import as_object, count, identifier, member, required_flag, required_text, text
+from retake_flow.api.fields import (
+    LONGEST_NAME,
+    LONGEST_SECRET,
+    address,
+    as_object,
+    count,
+    identifier,
+    member,
+    required_flag,
+    required_text,
+    text,
+)
 from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
@@ -74,16 +85,16 @@ class Account:
             UnexpectedAnswer: It has no access token.
         """
         data = as_object(answer, "the registration")
-        token = Secret(identifier(data, "access_token"))
+        token = Secret(identifier(data, "access_token", most=LONGEST_SECRET))
         if not is_plain(token.reveal()):
             raise UnexpectedAnswer("retake.tv's answer about the registration has no usable `access_token`")
         return cls(
             access_token=token,
             agent_id=identifier(data, "agent_id"),
             user_db_id=identifier(data, "userDbId"),
-            wallet_address=text(data, "wallet_address"),
-            token_address=text(data, "token_address"),
-            token_ticker=text(data, "token_ticker"),
+            wallet_address=address(data, "wallet_address"),
+            token_address=address(data, "token_address"),
+            token_ticker=text(data, "token_ticker", most=LONGEST_NAME),
         )
 
 
@@ -123,8 +134,8 @@ class StreamTarget:
             UnexpectedAnswer: It has no key, or no RTMP address.
         """
         data = as_object(answer, "the stream key")
-        key = Secret(identifier(data, "key"))
-        url = identifier(data, "url")
+        key = Secret(identifier(data, "key", most=LONGEST_SECRET))
+        url = identifier(data, "url", most=LONGEST_SECRET)
         # Both end as one argument of an encoder, where a blank or another scheme would mean something else.
         if not (_is_rtmp(url) and is_plain(key.reveal())):
             raise UnexpectedAnswer("retake.tv's answer about the stream key is not an RTMP address with a key")
@@ -148,11 +159,11 @@ class StreamToken:
         if not token:
             return None
         return cls(
-            name=text(token, "name"),
-            ticker=text(token, "ticker"),
+            name=text(token, "name", most=LONGEST_NAME),
+            ticker=text(token, "ticker", most=LONGEST_NAME),
             image_url=text(token, "imageUrl"),
-            token_address=text(token, "tokenAddress"),
-            token_type=text(token, "tokenType"),
+            token_address=address(token, "tokenAddress"),
+            token_type=text(token, "tokenType", most=LONGEST_NAME),
         )
 
 
@@ -178,7 +189,7 @@ class StreamStatus:
             is_live=required_flag(data, "is_live", "the stream status"),
             viewers=count(data, "viewers"),
             uptime_seconds=count(data, "uptime_seconds"),
-            token_address=text(data, "token_address"),
+            token_address=address(data, "token_address"),
             user_db_id=identifier(data, "userDbId"),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
-from retake_flow.api.chat import ChatMessage, read_comments
+from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.fields import line, well_formed
 from retake_flow.api.listings import Session, Tipper, Token, TokenStats, Trade, User, listed, single
 from retake_flow.api.protocol import Request
@@ -105,11 +105,13 @@ class Public:
         """The tokens that were traded most often."""
         return (await self._tokens("trades/top-count/", limit=_limit(limit), window=well_formed(window)))[:limit]
 
-    async def chat(self, streamer_id: str, limit: int = 50, before: str = "") -> list[ChatMessage]:
+    async def chat(self, streamer_id: str, limit: int = 50, before: str = "") -> Page:
         """A page of anybody's chat, oldest first: the newest, or what came before the message `before`."""
         params = {"streamer_id": _named(streamer_id), "limit": _limit(limit)}
         answer = await self._get("chat/", **params, **({"before_chat_event_id": well_formed(before)} if before else {}))
-        return read_comments(answer["chats"] or [] if isinstance(answer, Mapping) and "chats" in answer else answer)
+        return await read_comments(
+            answer["chats"] or [] if isinstance(answer, Mapping) and "chats" in answer else answer
+        )
 
     async def top_tippers(self, streamer_id: str) -> list[Tipper]:
         """Who has tipped somebody most."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from html import unescape
 
@@ -9,6 +10,7 @@ from html import unescape
 CUT = 40
 #: A shorter one is known where only so many are put before it, and it has as many itself.
 BEFORE = 12
+_NEITHER = re.compile(r"[\W_]+")
 
 
 def same_name(one: str, other: str) -> bool:
@@ -27,16 +29,35 @@ def name_key(name: str) -> str:
 
 def same_words(said: str, seen: str) -> bool:
     """Whether a text that is seen is one that was said: escaped, cut off, or with something put around it too."""
-    if " ".join(said.split()) == " ".join(seen.split()):
-        return bool(said.strip())
-    one, other = _letters(unescape(said)), _letters(unescape(seen))
-    if one == other:
-        return bool(one)
-    if len(other) < len(one):
-        return len(other) >= CUT and one.startswith(other)
-    tagged = other.endswith(one) and len(other) - len(one) <= BEFORE <= len(one)
-    return tagged or (len(one) >= CUT and one in other)
+    return Words(said).are_seen_in(Words(seen))
+
+
+class Words:
+    """A text as far as it is the same however it is shown.
+
+    Attributes:
+        plain: The text on one line.
+        letters: Its letters and digits.
+    """
+
+    __slots__ = ("letters", "plain")
+
+    def __init__(self, text: str) -> None:
+        self.plain = " ".join(text.split())
+        self.letters = _letters(unescape(text) if "&" in text else text)
+
+    def are_seen_in(self, seen: Words) -> bool:
+        """Whether a text that is seen is this one: escaped, cut off, or with something put around it too."""
+        if self.plain == seen.plain:
+            return bool(self.plain)
+        one, other = self.letters, seen.letters
+        if one == other:
+            return bool(one)
+        if len(other) < len(one):
+            return len(other) >= CUT and one.startswith(other)
+        tagged = other.endswith(one) and len(other) - len(one) <= BEFORE <= len(one)
+        return tagged or (len(one) >= CUT and one in other)
 
 
 def _letters(text: str) -> str:
-    return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
+    return _NEITHER.sub("", unicodedata.normalize("NFKC", text).casefold())

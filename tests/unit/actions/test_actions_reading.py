@@ -11,6 +11,7 @@ from retake_flow.actions.history import History
 from retake_flow.actions.ledger import Ledger
 from retake_flow.actions.oneself import Oneself
 from retake_flow.actions.reading import CALM, Reading
+from retake_flow.api.chat import read_comments
 from retake_flow.errors import Unavailable
 from retake_flow.rehearsal.faults import Fault
 from retake_flow.rehearsal.script import Cue
@@ -24,14 +25,20 @@ class Reader:
 
     def __init__(self, s):
         self.s, self.ledger, self.texts, self.told, self.errors = s, Ledger({}), [], [], []
+        self.notes = []
         self.woken = asyncio.Event()
         self.reading = Reading(s.access, Oneself(s.access, s.now), s.now, self.woken.set)
 
     async def read(self, *, fresh=False):
-        """Read once."""
+        """Read once, and the rest of it at once, as whoever is woken does."""
         news, error = await self.reading.news(self.ledger, History(), fresh=fresh)
         self.texts += [message.text for _, message in news]
-        self.told += [(event, fields.get("state")) for event, fields in self.reading.told()]
+        while self.reading.behind:
+            news, _ = await self.reading.news(self.ledger, History(), fresh=False)
+            self.texts += [message.text for _, message in news]
+        told = self.reading.told()
+        self.notes += told
+        self.told += [(event, fields.get("state")) for event, fields in told]
         if error is not None:
             self.errors.append(error)
 
@@ -277,3 +284,111 @@ def test_an_error_is_given_and_not_raised(reading):
 
     (error,) = reading(scene, hears=False, faults=(Fault(READS, status=500, times=None),))
     assert isinstance(error, Unavailable)
+
+
+class Answers:
+    """A platform whose chat is what it is told to be."""
+
+    def __init__(self, monkeypatch, entries):
+        self.entries, self.before = entries, []
+
+        async def comments(client, user_id, limit=50, before=None):
+            self.before.append(before)
+            return await read_comments(self.entries)
+
+        monkeypatch.setattr("retake_flow.api.client.RetakeClient.comments", comments)
+
+
+def entry(key, text="hi"):
+    """A comment as it was observed live."""
+    return {"chat_event_id": key, "sender_username": "mira", "text": text, "timestamp": "1"}
+
+
+@pytest.mark.parametrize("key", ["x" * 65_536, None, [], {"$oid": "1"}, 1e400])
+def test_a_message_whose_id_is_none_is_told_once_and_the_others_are_read(reading, monkeypatch, key):
+    """However often the chat is asked for."""
+
+    async def scene(reader):
+        answers = Answers(monkeypatch, [entry("2", "two"), entry(key), entry("1", "one")])
+        for number in range(4):
+            await reader.read(fresh=True)
+            await asyncio.sleep(3.0)
+            answers.entries = [entry(f"new {number}", f"{number}"), *answers.entries]
+        told = [fields for event, fields in reader.notes if event == "chat_unreadable"]
+        assert all(before is None or len(before) < 300 for before in answers.before)
+        return reader.texts, told
+
+    texts, told = reading(scene, hears=False)
+    assert texts == ["one", "two", "0", "1", "2"]
+    assert [fields["messages"] for fields in told] == [1]
+
+
+@pytest.mark.parametrize("payload", [5, "text", None, [], {"message": []}, {"data": {}}])
+def test_what_is_heard_and_nobody_can_read_is_passed_over(reading, payload):
+    """Whatever an event carries, those behind it are heard; what has no id of its own is known by what it says."""
+
+    async def scene(reader):
+        reader.reading.happened("message", [payload])
+        reader.reading.happened("message", [])
+        reader.reading.happened("message", [{"_id": "x" * 65_536, "text": "long id"}])
+        reader.reading.happened("message", [{"_id": "x" * 65_536, "text": "long id"}])
+        reader.reading.happened("message", [entry("1", "one")])
+        await reader.go_on(4.0)
+        return reader.texts
+
+    texts = reading(scene, hears=False)
+    assert [text for text in texts if text] == ["long id", "one"]
+
+
+def test_a_flood_is_read_in_turns_and_in_order(reading, monkeypatch):
+    """Of 2,500 new messages on a page none is lost or read twice, and others have their turn between fifty of them."""
+
+    async def scene(reader):
+        Answers(monkeypatch, [entry(f"{n}", f"{n}") for n in range(2_500, 0, -1)])
+        history, rounds = History(), []
+        for _ in range(60):
+            news, error = await reader.reading.news(reader.ledger, history, fresh=False)
+            assert error is None
+            rounds.append([message.text for _, message in news])
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(3.0)
+        again, _ = await reader.reading.news(reader.ledger, history, fresh=True)
+        return rounds, again
+
+    rounds, again = reading(scene, hears=False)
+    assert [text for texts in rounds for text in texts] == [f"{n}" for n in range(1, 2_501)]
+    assert max(map(len, rounds)) <= 50
+    assert again == []
+
+
+def test_what_is_heard_in_a_flood_waits_for_what_was_asked_for(reading, monkeypatch):
+    """What is heard while a long page is given out comes behind it."""
+
+    async def scene(reader):
+        Answers(monkeypatch, [entry(f"{n}", f"{n}") for n in range(120, 0, -1)])
+        history, texts = History(), []
+        for number in range(10):
+            reader.reading.happened("message", [entry(f"heard {number}", f"heard {number}")])
+            texts += [m.text for _, m in (await reader.reading.news(reader.ledger, history, fresh=False))[0]]
+        return texts
+
+    texts = reading(scene, hears=False)
+    assert texts == [*(f"{n}" for n in range(1, 121)), *(f"heard {n}" for n in range(10))]
+
+
+def test_pages_without_end_are_read_back_so_far_and_told(reading, monkeypatch):
+    """A platform that gives new messages for every page is not asked for ever."""
+
+    async def scene(reader):
+        numbers = iter(range(10**6))
+
+        class Endless(Answers):
+            entries = property(lambda _: [entry(f"{next(numbers)}") for _ in range(1_000)], lambda _, __: None)
+
+        Endless(monkeypatch, None)
+        await reader.read()
+        return len(reader.texts), [event for event, _ in reader.told]
+
+    count, told = reading(scene, hears=False)
+    assert count == 5_000
+    assert told == ["chat_gap"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.api.chat import is_own, read_comments, read_message
+from retake_flow.api import chat
+from retake_flow.api.chat import ChatMessage, Page, is_own, read_message
 from retake_flow.errors import UnexpectedAnswer
 
 DOCUMENTED = {
@@ -30,6 +32,11 @@ OBSERVED = {
     "timestamp": "1738419600000",
     "type": "message",
 }
+
+
+def read_comments(answer: object) -> Page:
+    """A page of chat as it is given to the caller."""
+    return asyncio.run(chat.read_comments(answer))
 
 
 def observed(**changes: Any) -> dict[str, Any]:
@@ -182,3 +189,68 @@ def test_reading_a_page_loses_and_repeats_nothing(page: list[dict[str, Any]]) ->
         assert not expected
     else:
         assert found in (expected, expected[::-1])
+
+
+LONG = "x" * 65_536
+#: What may stand where something else is documented, as JSON.
+ODD: list[Any] = [
+    None, True, float("inf"), 10**4000, -1, 1e308, "", " ", "\x00", "\ud83d", "\x1b]52;c;x\x07", LONG, "💀" * 65_536,
+    [], [LONG], {}, {"$date": LONG}, {LONG: LONG}, [[[[]]]],
+]  # fmt: skip
+FIELDS = [*DOCUMENTED, *OBSERVED, "_id", "id", "author", "tip_data", "trade_data", "createdAt"]
+INNER = ["walletAddress", "fusername", "amount", "currency", "symbol", "side", "signature", "trade_id", "$date"]
+
+
+def size(message: ChatMessage) -> int:
+    """How many characters a message is as a text."""
+    return len(repr(message))
+
+
+@pytest.mark.parametrize("shape", [DOCUMENTED, OBSERVED])
+def test_whatever_a_field_holds_a_message_is_bounded(shape: dict[str, Any]) -> None:
+    """Any value in any field: the entry is read or passed over, the others of its page are read, and none is long."""
+    odd = [*ODD, *({inner: value} for inner in INNER for value in ODD)]
+
+    async def pages() -> list[Page]:
+        good = observed(chat_event_id="good", timestamp="1")
+        return [
+            await chat.read_comments([{**shape, field: value}, good])
+            for field in dict.fromkeys(FIELDS)
+            for value in odd
+        ]
+
+    for page in asyncio.run(pages()):
+        assert "good" in [message.id for message in page]
+        assert len(page) + page.unreadable == 2
+        for message in page:
+            assert size(message) < 40_000
+            assert message.amount is None or message.amount <= 1e15
+            assert len(message.currency) <= 20
+
+
+@pytest.mark.parametrize("key", [LONG, "x" * 257, 10**300, None, True, 1.5, [], {}, ""])
+def test_an_entry_whose_id_is_none_is_passed_over(key: object) -> None:
+    """An id that is too long for one, or no text: the entry is counted, and the others are read."""
+    page = read_comments([observed(chat_event_id="2"), observed(chat_event_id=key), observed(chat_event_id="1")])
+    assert ([message.id for message in page], page.unreadable) == (["1", "2"], 1)
+    alone = read_comments([observed(chat_event_id=key)])
+    assert (list(alone), alone.unreadable) == ([], 1)
+
+
+def test_a_second_name_of_an_id_counts_where_the_first_is_none() -> None:
+    """What is no id under one name may be one under another."""
+    page = read_comments([observed(_id=LONG, chat_event_id="7")])
+    assert [message.id for message in page] == ["7"]
+
+
+def test_of_an_endless_page_the_newest_is_read() -> None:
+    """A page far longer than was asked for is read as far as it can be remembered, the newest of it."""
+    page = read_comments([observed(chat_event_id=str(n), timestamp=str(n)) for n in range(9_000, 0, -1)])
+    assert [page[0].id, page[-1].id] == ["6501", "9000"]
+    assert page.unreadable == 0
+
+
+def test_a_payment_keeps_what_is_of_account() -> None:
+    """Of a tip's data what tells how much it was; not what else somebody has put there."""
+    (message,) = read_comments([observed(type="tip", tip_data={"amount": "5", "x": LONG, "symbol": LONG, "unit": []})])
+    assert (message.amount, message.tip) == (5, {"amount": "5", "symbol": "x" * 100})
