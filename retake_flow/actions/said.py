@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from retake_flow.actions.digests import short
@@ -36,7 +37,6 @@ class Said:
         ways: By which it was seen in the chat, recognised as the agent's own.
         seen: As it was seen first.
         returned: Who said something right after it that was not recognised.
-        words: What the text is known again by.
     """
 
     text: str
@@ -47,10 +47,11 @@ class Said:
     ways: set[Way] = field(default_factory=set)
     seen: ChatMessage | None = None
     returned: set[str] = field(default_factory=set)
-    words: Words = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.words = Words(self.text)
+    @property
+    def words(self) -> Words:
+        """What the text is known again by."""
+        return _words(self.text)
 
     def see(self, way: Way, message: ChatMessage) -> None:
         """Take it that a message in the chat is this."""
@@ -211,6 +212,11 @@ class Sayings:
         by_id = [at for at, m in enumerate(messages) if said.id in m.ids]
         words = (at for at, m in enumerate(messages) if said.words.are_seen_in(Words(m.text)))
         return next(iter([*by_id, *(at for at in words if not older(messages[at], before))]), None)
+
+
+@lru_cache(maxsize=2 * _REMEMBERED)
+def _words(text: str) -> Words:
+    return Words(text)
 
 
 def traits(message: ChatMessage) -> list[str]:

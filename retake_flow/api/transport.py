@@ -87,7 +87,8 @@ class Transport:
             failure: PlatformError = UnexpectedAnswer(f"the answer to {request.call} cannot be unpacked: {error}")
             failure.unsure = not request.repeatable
             raise failure from None
-        headers_told = {**response.headers, **response.extensions.get("location", {})}
+        # To look each of them up would take a step for each other one, and there may be thousands.
+        headers_told = {**dict(response.headers.items()), **response.extensions.get("location", {})}
         return Response(response.status_code, headers_told, body, truncated or longer)
 
     def _unreachable(self, request: Request, error: Exception) -> Unreachable:
