@@ -131,7 +131,9 @@ class Liveness:
         except OSError as error:
             if not self._unkept:
                 self._unkept = True
-                self._note("lag_unkept", message=f"{self._file.path} cannot be written: {error.strerror or error}")
+                message = f"{self._file.path} cannot be written: {error.strerror or error}"
+                kept = "how soon retake.tv shows a stream is remembered for this run only"
+                self._note("notice", kind="lag_unkept", message=f"{message}; {kept}")
 
 
 def _now() -> float:

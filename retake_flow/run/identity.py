@@ -84,9 +84,11 @@ def match(kept: Identity, found: Identity) -> Match:
     for mine, theirs in ((kept.user_db_id, found.user_db_id), (kept.name.casefold(), found.name.casefold())):
         if mine and theirs:
             return Match.CLAIMED if mine == theirs else Match.OTHER
-    if kept.fingerprint:
+    if kept.fingerprint or kept.user_db_id:
         return Match.UNKNOWN
-    return Match.OTHER if kept.source else Match.SAME
+    if kept.source:
+        return Match.OTHER
+    return Match.UNKNOWN if kept.name else Match.SAME
 
 
 def confirmed(kept: Identity, told: Identity) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from retake_flow.actions.access import Access
-from retake_flow.actions.accounts import identity_of
+from retake_flow.actions.accounts import identity_of, wrong_account
 from retake_flow.errors import AccountInUse, CredentialsError, WrongAccount
 from retake_flow.flow.model import Flow
 from retake_flow.ports.realtime import OpenRealtime
@@ -17,7 +17,7 @@ from retake_flow.ports.runs import Stored
 from retake_flow.redact import Secret
 from retake_flow.run.identity import NOBODY, Identity
 from retake_flow.run.run import Run
-from retake_flow.settings import Settings
+from retake_flow.settings import TOKEN_VARIABLE, Settings
 from retake_flow.store.account_lock import AccountLock
 
 if TYPE_CHECKING:
@@ -81,20 +81,40 @@ async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Id
     run = stored.run
     if run.rehearsal:
         return run.identity
-    kept = Identity(name=stored.agent) if run.identity == NOBODY else run.identity
+    registers = flow is not None and _uses(flow, _REGISTERING)
+    kept, had = run.identity, bool(run.identity.fingerprint)
+    if kept == NOBODY:
+        kept, had = _of_first_version(stored, registers)
     here = access(settings)
     try:
-        if not (kept.fingerprint or here.identity_here().fingerprint or (flow and _uses(flow, _REGISTERING))):
+        found = here.identity_here()
+        if had and not found.fingerprint:
+            raise wrong_account(kept, found, run.id)
+        if not (found.fingerprint or registers):
             return run.identity
         return await here.recognise(kept, run.id)
     except WrongAccount:
         raise
     except CredentialsError:
-        if kept.fingerprint:
+        if had:
             raise
         return run.identity
     finally:
         await here.close()
+
+
+def _of_first_version(stored: Stored, registers: bool) -> tuple[Identity, bool]:
+    """What a run of version 0.1, which kept no account, tells of it, and whether it had one: what it has loaded tells.
+
+    A name alone may be that of an agent that is still to be registered.
+    """
+    loaded: Mapping[str, Any] = {}
+    for value in stored.run.outputs.values():
+        if isinstance(value, Mapping) and {"agent_name", "user_db_id"} <= value.keys():
+            loaded = value
+    name, user_db_id = stored.agent or str(loaded.get("agent_name", "")), str(loaded.get("user_db_id", ""))
+    source = TOKEN_VARIABLE if loaded and not (name or user_db_id) else ""
+    return Identity(name, user_db_id, source=source), bool(loaded or (name and not registers))
 
 
 def lock_of(run: Run, settings: Settings) -> AccountLock:

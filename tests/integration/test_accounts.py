@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -176,6 +178,88 @@ def test_a_token_without_a_name_guards_its_run(home: Home) -> None:
     assert OWL not in refused.err + json.dumps(home.journal(run))
     done = home.call("resume", run, **own(home, "owl"))
     assert (done.code, home.row(run)["agent"]) == (0, "owl"), done
+
+
+def test_an_account_that_is_learnt_later_guards_its_run(home: Home, platform: RetakeTv) -> None:
+    """A token alone has no name and no id; once the platform has told the id, it is the run's."""
+    alone = home.folder / "alone.json"
+    alone.write_text(json.dumps({"access_token": OWL, "issued_by": platform.address}))
+    alone.chmod(0o600)
+    first = streaming(home, RETAKE_CREDENTIALS=str(alone))
+    run = first.run
+    first.kill()
+    (learnt,) = [record for record in home.journal(run) if record["event"] == "account"]
+    assert (learnt["user_db_id"], learnt["source"]) == ("user_owl", str(alone))
+    refused = home.call("resume", run, **own(home, "wren"))
+    assert (refused.code, f"{run} acts as the agent user_owl" in refused.err) == (6, True), refused
+    (home.folder / "alone.json").rename(home.folder / "moved.json")
+    second = home.start("resume", run, **own(home, "moved"))
+    second.until("run_resumed")
+    assert home.call("stop", run).code == 0
+    assert second.finish() == 0
+    assert streams(platform, "wren") == []
+
+
+def test_an_account_that_is_made_later_guards_its_run(home: Home, platform: RetakeTv) -> None:
+    """Whoever registers in a run is its agent from then on, also for what streams beside it."""
+    given = (
+        "agent_name: kite, agent_description: d, image_url: 'https://example.com/a.png', "
+        f"wallet_address: {'7' * 32}, ticker: KITE"
+    )
+    register = f"made: {{do: retake.register, with: {{{given}}}, transitions: {{done: question, error: broken}}}}"
+    ask = "question: {ask: {message: 'Well?'}, transitions: {answered: verified}}"
+    flow = home.folder / "making.yaml"
+    flow.write_text(STREAMING.replace("initial: verified\nstates:", f"initial: made\nstates:\n  {register}\n  {ask}"))
+    done = home.call("run", str(flow), "--json", **own(home, "kite"))
+    assert done.code == 4, done
+    run = str(done.records[-1]["run"])
+    (learnt,) = [record for record in home.journal(run) if record["event"] == "account"]
+    assert learnt["agent"] == "kite"
+    assert learnt["user_db_id"] == platform.agent("kite")["user_id"]
+    refused = home.call("resume", run, **own(home, "owl"))
+    assert (refused.code, f"{run} acts as kite, and the token in" in refused.err) == (6, True), refused
+
+
+@pytest.fixture
+def first_version(home: Home) -> dict[str, str]:
+    """The runs in a store of version 0.1, each answered, by the names of their flows."""
+    store = home.folder / "state" / "runs.sqlite"
+    store.parent.mkdir(mode=0o700)
+    with closing(sqlite3.connect(store)) as connection:
+        connection.executescript((Path(__file__).parent / "store_0_1.sql").read_text())
+        runs = dict(connection.execute("SELECT flow, id FROM runs").fetchall())
+    for flow in ("loaded", "plain", "token"):
+        assert home.call("answer", runs[flow], "word=yes", RETAKE_FLOW_STATE=str(store.parent)).code == 0
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("flow", "wrong", "right"),
+    [
+        ("loaded", ["none", "wren", "wren's token"], "owl"),
+        ("plain", ["none", "wren", "wren's token"], "owl"),
+        ("token", ["none", "wren", "owl"], "owl's token"),
+        ("register", ["wren"], "none"),
+    ],
+)
+def test_a_run_of_the_first_version_is_its_own_agents(
+    flow: str, wrong: list[str], right: str, home: Home, first_version: dict[str, str]
+) -> None:
+    """It kept no account: the name, and what it has loaded, tell whose it is and that it had credentials."""
+    run, state = first_version[flow], {"RETAKE_FLOW_STATE": str(home.folder / "state")}
+    tokens = {"owl's token": OWL, "wren's token": WREN}
+
+    def given(which: str) -> dict[str, str]:
+        return state | ({"RETAKE_ACCESS_TOKEN": tokens[which]} if which in tokens else own(home, which))
+
+    for other in wrong:
+        refused = home.call("resume", run, **given(other))
+        assert refused.code == 6, (other, refused)
+        assert f"{run} acts as " in refused.err or "it was not sent" in refused.err  # to ask whose it is
+        if flow != "register" and other not in tokens:  # which waits, and so does not concern all
+            assert f"[{run}] is left alone" in home.call("resume", "--all", **given(other)).out
+    done = home.call("resume", run, **given(right))
+    assert done.code == (4 if flow == "register" else 0), done
 
 
 def test_an_agent_streams_once_on_this_machine(home: Home, platform: RetakeTv) -> None:

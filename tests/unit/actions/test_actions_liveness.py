@@ -194,7 +194,7 @@ def test_what_cannot_be_kept_is_remembered_and_told_once(play, owl):
             await asyncio.sleep(3)
         async with pushing(s):
             looks = await confirmed(s)
-        return looks, [fields["message"] for event, fields in s.notes if event == "lag_unkept"]
+        return looks, [fields["message"] for event, fields in s.notes if fields.get("kind") == "lag_unkept"]
 
     looks, told = play(scene, saved=owl, lag=1.7)
     assert 1.5 <= looks[0] <= 1.85
