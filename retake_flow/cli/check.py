@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from retake_flow.flow.problems import Problem
 
 
+_MOST_SHOWN = 200  # mistakes of one flow, to people
+
 _EPILOG = """\
 exit codes:
   0  all flows can run, warnings or not
@@ -74,8 +76,10 @@ def check(args: argparse.Namespace) -> int:
 def _as_text(name: str, found: Sequence[Problem]) -> None:
     from retake_flow.cli import printable, terminal
 
-    for problem in found:
+    for problem in found[:_MOST_SHOWN]:
         terminal.say(printable.text(str(problem)))
+    if len(found) > _MOST_SHOWN:
+        terminal.say(f"… and {len(found) - _MOST_SHOWN} more; --json lists all of them")
     mistakes, warnings = len(_errors(found)), len(found) - len(_errors(found))
     said = [_counted(mistakes, "mistake")] if mistakes or not warnings else []
     said += [_counted(warnings, "warning")] if warnings else []

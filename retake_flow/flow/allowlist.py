@@ -10,8 +10,8 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
 from retake_flow.errors import ExpressionError
+from retake_flow.flow.filters import ENVIRONMENT, FILTERS, TESTS
 from retake_flow.flow.problems import did_you_mean
-from retake_flow.flow.sandbox import ENVIRONMENT, FILTERS, TESTS
 
 LONGEST_EXPRESSION = 2_000
 _DEEPEST = 40
@@ -132,7 +132,7 @@ def _refuse(node: nodes.Node) -> None:
     if isinstance(node, nodes.Filter):
         _refuse_unknown(node, "filter", FILTERS)
     elif isinstance(node, nodes.Test):
-        _refuse_unknown(node, "test", TESTS)
+        _refuse_unknown(node, "test", tuple(TESTS))
     elif isinstance(node, nodes.Mul | nodes.Mod):
         for side in (node.left, node.right):
             if isinstance(side, nodes.List | nodes.Tuple) or _is_text(side):

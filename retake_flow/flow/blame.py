@@ -31,7 +31,8 @@ def blamed(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set[Pr
     extension = loaded.extension
     if extension is None:
         return found
-    theirs = {problem for problem in found if problem.position.file in extension.files}
+    files = extension.files
+    theirs = {problem for problem in found if problem.position.file in files}
     if not theirs:
         return found
     base = extension.base()

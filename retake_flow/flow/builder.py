@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from retake_flow.flow import duration
@@ -24,9 +25,11 @@ from retake_flow.flow.model import (
     Undo,
     Value,
 )
-from retake_flow.flow.problems import Problem, did_you_mean
+from retake_flow.flow.problems import Problem, one_of_many
 from retake_flow.flow.source import Path, Source
 from retake_flow.flow.vocabulary import KINDS
+
+_MOST_ALIKE = 100  # states of one name that are looked through for the one that is meant
 
 #: Gives what a sub-flow is and its states: by the name written, where it is written, and the path of its state.
 Inner = Callable[[str, Problem, str], "tuple[SubFlow, str, dict[str, State]] | None"]
@@ -78,7 +81,7 @@ class Builder:
     def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
         """One state, and those of the sub-flow that runs in it."""
         kind = next((k for k in KINDS if k in data), "rest")
-        value = {key: self._value(data[key], (*where, key)) for key in ("wait", "reason", "timeout") if key in data}
+        value = {key: self._time(data[key], (*where, key)) for key in ("wait", "timeout") if key in data}
         sub, initial, inside = self._sub(path, data, where) if kind == "flow" else (None, "", {})
         children = tuple(path + SEPARATOR + name for name in data.get("states", ()))
         state = State(
@@ -98,7 +101,7 @@ class Builder:
             wait=value.get("wait"),
             final=data.get("final", ""),
             fails=data.get("final") == "failed" or data.get("fails", False),
-            reason=value.get("reason"),
+            reason=self._value(data.get("reason"), (*where, "reason")),
             routes=dict(self._routes(path, data.get("transitions", {}), (*where, "transitions"))),
             activities={
                 name: self._activity(path, name, item, (*where, "activities", name))
@@ -142,7 +145,7 @@ class Builder:
             event=given["event"],
             position=self.source.value(where),
             data=self._value(given.get("data", {}), (*where, "data")),
-            after=self._value(given["after"], (*where, "after")) if "after" in given else None,
+            after=self._time(given["after"], (*where, "after")) if "after" in given else None,
         )
 
     def _tell(self, data: Mapping[str, Any], where: Path) -> Tell | None:
@@ -173,10 +176,10 @@ class Builder:
             message=self._value(given["message"], (*at, "message")),
             fields=given.get("answer", {}),
             decisions={name: fields or {} for name, fields in given.get("decisions", {}).items()},
-            remind=tuple(self._value(item, (*at, "remind", index)) for index, item in enumerate(reminders)),
-            timeout=self._value(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
+            remind=tuple(self._time(item, (*at, "remind", index)) for index, item in enumerate(reminders)),
+            timeout=self._time(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
             escalate=tuple(
-                Escalation(self._value(item["after"], (*at, "escalate", index, "after")), item["to"])
+                Escalation(self._time(item["after"], (*at, "escalate", index, "after")), item["to"])
                 for index, item in later
             ),
         )
@@ -198,10 +201,8 @@ class Builder:
         target = self._target(path, full["to"]) if "to" in full else ""
         if target is None:
             self.damaged.add(path)
-            alike = self._named.get(full["to"].rpartition(SEPARATOR)[2], [])
-            inside = [known for known in alike if known.endswith(SEPARATOR + full["to"])]
-            hint = f"write its path, {inside[0]!r}" if inside else did_you_mean(full["to"], self._named)
-            self.problems.append(Problem(self.source.value(at), "RF020", f"there is no state {full['to']!r}", hint))
+            message = f"there is no state {full['to']!r}"
+            self.problems.append(Problem(self.source.value(at), "RF020", message, self._meant(full["to"])))
             return None
         when = self._condition(full["when"], (*where, "when")) if "when" in full else None
         return Route(
@@ -227,18 +228,26 @@ class Builder:
                 return candidate
         return None
 
+    def _meant(self, written: str) -> str:
+        """What may be meant by a target that leads nowhere."""
+        alike = islice(self._named.get(written.rpartition(SEPARATOR)[2], ()), _MOST_ALIKE)
+        inside = next((known for known in alike if known.endswith(SEPARATOR + written)), None)
+        if inside is not None:
+            return f"write its path, {inside!r}"
+        return one_of_many(written, self._named, self.problems)
+
     def child(self, path: str, name: str, where: Path) -> str:
         """The path of the initial state of a composite, or of the whole flow."""
         full = path + SEPARATOR + name if path else name
         if full not in self.paths:
-            names = [p.rpartition(SEPARATOR)[2] for p in self.paths if p.rpartition(SEPARATOR)[0] == path]
-            hint = did_you_mean(name, names)
+            known = (p.rpartition(SEPARATOR) for p in self.paths)
+            hint = one_of_many(name, (inside for around, _, inside in known if around == path), self.problems)
             message = f"the initial state {name!r} is not inside {path or 'the flow'!r}"
             self.problems.append(Problem(self.source.value(where), "RF020", message, hint))
         return full
 
     def _activity(self, scope: str, name: str, data: Mapping[str, Any], where: Path) -> Activity:
-        value = {k: self._value(data[k], (*where, k)) for k in ("every", "quiet", "delay") if k in data}
+        value = {k: self._time(data[k], (*where, k)) for k in ("every", "quiet", "delay") if k in data}
         raises = data.get("raises", {})
         return Activity(
             name=name,
@@ -266,17 +275,17 @@ class Builder:
             for key in ("interval", "cap", "within")
             if key in given
         }
-        return Retry(max=given["max"], rate=float(given.get("rate", 2)), **times)
+        return Retry(max=int(given["max"]), rate=float(given.get("rate", 2)), **times)
 
     def _poll(self, data: Mapping[str, Any], where: Path) -> Poll | None:
         if "poll" not in data:
             return None
         given, at = data["poll"], (*where, "poll")
         return Poll(
-            every=self._value(given["every"], (*at, "every")),
+            every=self._time(given["every"], (*at, "every")),
             until=self._condition(given["until"], (*at, "until")),
-            delay=self._value(given.get("delay", 0.0), (*at, "delay")),
-            timeout=self._value(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
+            delay=self._time(given.get("delay", 0.0), (*at, "delay")),
+            timeout=self._time(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
         )
 
     def _undo(self, data: Mapping[str, Any], where: Path) -> Undo | None:
@@ -286,6 +295,13 @@ class Builder:
         if isinstance(given, str):
             return Undo(given, {})
         return Undo(given["do"], self._value(given.get("with", {}), (*where, "undo", "with")))
+
+    def _time(self, written: Any, where: Path) -> Value:
+        """A duration as it is written, or the expression that gives one."""
+        value = self._value(written, where)
+        if not isinstance(value, Expression):
+            self._fixed(value, where)
+        return value
 
     def _fixed(self, written: Any, where: Path) -> float:
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = r"\d{1,9}(?:\.\d{1,9})?(?:ms|[smhdw])"
 PATTERN = rf"^(?:{_PART})+$"
 _LONGEST = 10 * 366 * 86400.0
+_LONGEST_SHOWN = 60  # characters of what is no duration
 
 
 def seconds(value: object) -> float:
@@ -18,19 +20,26 @@ def seconds(value: object) -> float:
     """
     total = _parse(value)
     if not 0 <= total <= _LONGEST:
-        raise ValueError(f"{value!r} is no duration between 0 and ten years")
+        raise ValueError(f"{_shown(value)} is no duration between 0 and ten years")
     return total
 
 
 def _parse(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if abs(value) <= _LONGEST else math.inf
     text = value.strip() if isinstance(value, str) else ""
     if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text):
         return float(text)
     if not re.fullmatch(PATTERN, text):
-        raise ValueError(f"{value!r} is no duration; write for example 30s, 3m, 1h30m or 500ms")
+        raise ValueError(f"{_shown(value)} is no duration; write for example 30s, 3m, 1h30m or 500ms")
     return sum(float(n) * _UNITS[u] for n, u in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) > _LONGEST:
+        return "so large a number"  # Python writes none of more than 4,300 digits
+    quoted = repr(value)
+    return quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}…"
 
 
 def words(total: float) -> str:

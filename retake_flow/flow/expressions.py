@@ -1,13 +1,12 @@
 """Jinja2 expressions, restricted so that none can hang, exhaust or reach into the program.
 
-Two fences: an allowlist over Jinja2's own syntax tree before an expression is ever compiled (`allowlist`), and a
-sandbox in which it is evaluated (`sandbox`).
+Two fences: an allowlist over Jinja2's own syntax tree (`allowlist`), and a sandbox that evaluates the tree step by step
+and bounds each of them (`sandbox`). Nothing is ever compiled, so nothing is computed before its bounds are known.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import UndefinedError, nodes
@@ -16,8 +15,9 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow import allowlist
 from retake_flow.flow.allowlist import Names, Trees
 from retake_flow.flow.problems import Position
-from retake_flow.flow.sandbox import ENVIRONMENT, bounded
+from retake_flow.flow.sandbox import evaluate, fill
 
+_LONGEST_SHOWN = 100  # characters of what a condition gives that is none
 _PLAIN = (str, int, float, type(None))
 _LISTS = (list, tuple)
 
@@ -30,12 +30,11 @@ class Expression:
         position: Where.
     """
 
-    __slots__ = ("_compiled", "_names", "_trees", "position", "text")
+    __slots__ = ("_names", "_trees", "position", "text")
 
     def __init__(self, text: str, position: Position) -> None:
         self.text = text
         self.position = position
-        self._compiled: Callable[[Mapping[str, Any]], Any] | None = None
         self._names: Names | None = None
         self._trees: Trees | None = None
 
@@ -71,17 +70,15 @@ class Expression:
             ExpressionError: It cannot be evaluated, for example since a name is not there yet.
         """
         try:
-            if self._compiled is None:
-                self.names()
-                self._compiled = self._program()
-            return bounded(self._compiled(names))
+            self.names()
+            return self._evaluated(names)
         except UndefinedError as error:
             raise ExpressionError(f"`{self.text}`: {_missing(str(error.message))}") from None
         except ExpressionError:
             raise
-        except (
-            Exception
-        ) as error:  # Jinja2's filters assert, its compiler folds constants, and both meet Python's limits
+        except RecursionError:
+            raise ExpressionError(f"`{self.text}` cannot be evaluated: what it works on nests too deep") from None
+        except Exception as error:  # Jinja2's filters assert, and all of them meet Python's limits
             raise ExpressionError(f"`{self.text}` cannot be evaluated: {error}") from None
 
     def holds(self, names: Mapping[str, Any]) -> bool:
@@ -92,14 +89,15 @@ class Expression:
         """
         answer = self.value(names)
         if not isinstance(answer, bool):
-            raise ExpressionError(f"the condition `{self.text}` gave {answer!r}, which is neither true nor false")
+            given = repr(answer)[:_LONGEST_SHOWN]
+            raise ExpressionError(f"the condition `{self.text}` gave {given}, which is neither true nor false")
         return answer
 
     def _parsed(self) -> Trees:
         return allowlist.condition(self.text)
 
-    def _program(self) -> Callable[[Mapping[str, Any]], Any]:
-        return ENVIRONMENT.compile_expression(self.text, undefined_to_none=False)
+    def _evaluated(self, names: Mapping[str, Any]) -> Any:
+        return evaluate(self.trees()[0], names)
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -113,21 +111,22 @@ class Template(Expression):
     @property
     def alone(self) -> bool:
         """Whether its value keeps its type; else it is filled into a text."""
+        return self._only() is not None
+
+    def _only(self) -> nodes.Node | None:
+        """The expression that is all there is in the text; None when there is more."""
         stripped = self.text.strip()
         if not (stripped.startswith("{{") and stripped.endswith("}}")):
-            return False
+            return None
         parts = [part for part in self.trees() if not _blank(part)]
-        return len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)
+        return parts[0] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
 
     def _parsed(self) -> Trees:
         return allowlist.template(self.text)
 
-    def _program(self) -> Callable[[Mapping[str, Any]], Any]:
-        if not self.alone:
-            return ENVIRONMENT.from_string(self.text).render
-        # `{{-` and `-}}` trim white space around them in Jinja2; with nothing around they mean nothing.
-        inner = re.sub(r"^\{\{[-+]?|[-+]?\}\}$", "", self.text.strip()).strip()
-        return ENVIRONMENT.compile_expression(inner, undefined_to_none=False)
+    def _evaluated(self, names: Mapping[str, Any]) -> Any:
+        only = self._only()
+        return fill(self.trees(), names) if only is None else evaluate(only, names)
 
 
 def is_template(text: str) -> bool:

@@ -5,11 +5,12 @@ Every key and value keeps its place, so that whatever is said later points into 
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
 from retake_flow.flow.insertion import insert
-from retake_flow.flow.problems import Position, Problem, did_you_mean
+from retake_flow.flow.problems import Position, Problem, one_of_many
 from retake_flow.flow.source import EXTENDS, Path, Source
 from retake_flow.flow.targets import SEPARATOR, joined, path_of, states, targets
 from retake_flow.flow.tree import Node, plain, planted, source_of
@@ -96,9 +97,10 @@ class _Laying:
         for path, word, anchor in self._inserted[:_MOST_INSERTED]:
             wrong = insert(self.tree, here, path, word, anchor) if path in here else []
             self._unplaced(path, *wrong)
-        for path, _, anchor in self._inserted[_MOST_INSERTED:]:
+        for path, _, anchor in self._inserted[_MOST_INSERTED : _MOST_INSERTED + 1]:
             message = f"{path!r} is one too many: an overlay inserts {_MOST_INSERTED} states at most"
             self._unplaced(path, Problem(anchor.key, "RF025", message))
+        self.damaged |= {path for path, _, _ in self._inserted[_MOST_INSERTED:]}
 
     def _unplaced(self, path: str, *wrong: Problem) -> None:
         """Note why a state is not where it is to be: where it leads is not known then, nor what leads to it."""
@@ -248,8 +250,13 @@ class _Laying:
             self._gone[path] = place
 
     def _meant(self, name: str, held: Node) -> str:
-        alike = [path for path, _ in states(self.tree) if path.rpartition(SEPARATOR)[2] == name]
-        return f"write its path, {alike[0]!r}" if alike else did_you_mean(name, held.value)
+        alike = self._paths.get(name)
+        return f"write its path, {alike!r}" if alike else one_of_many(name, held.value, self.problems)
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        """The path of the first state of each name."""
+        return {path.rpartition(SEPARATOR)[2]: path for path, _ in reversed(list(states(self.tree)))}
 
     # --- inputs and everything else -------------------------------------------------------------------------
 
@@ -264,7 +271,7 @@ class _Laying:
             known = held.get(name)
             if known is None and node.value is not None and not node.mapping:
                 message = f"there is no input {name!r} in {self.base} to set"
-                self.say(node.key, "RF023", message, did_you_mean(name, held.value))
+                self.say(node.key, "RF023", message, one_of_many(name, held.value, self.problems))
                 continue
             if known is not None and known.mapping and node.value is not None:
                 node = node if node.mapping else Node({"value": node}, node.at, node.key, node.key)
@@ -280,7 +287,7 @@ class _Laying:
         known = owner.get(key)
         if node.value is None:
             if known is None:
-                self.say(node.key, "RF023", f"{what} has no {key!r} in {self.base} to remove", _near(key, owner))
+                self.say(node.key, "RF023", f"{what} has no {key!r} in {self.base} to remove", self._near(key, owner))
                 return
             del owner.value[key]
         elif known is not None and known.mapping and node.mapping:
@@ -291,6 +298,9 @@ class _Laying:
             _touch(known, node)
         else:
             owner.value[key] = node
+
+    def _near(self, key: str, owner: Node) -> str:
+        return one_of_many(key, owner.value, self.problems) if owner.mapping else ""
 
 
 def _touch(known: Node, over: Node) -> None:
@@ -309,7 +319,3 @@ def _forget_inputs(known: Node, node: Node) -> None:
 
 def _state(path: str) -> str:
     return f"the state {path!r}" if path else "the flow"
-
-
-def _near(key: str, owner: Node) -> str:
-    return did_you_mean(key, owner.value) if owner.mapping else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
+from itertools import islice
 from typing import Any, Final
 
 from retake_flow.errors import FlowInvalid
@@ -11,7 +12,9 @@ from retake_flow.quick_dataclasses import dataclass, field
 # Finding the nearest word is slow; a generated file with thousands of mistakes is still to be answered at once.
 _LONGEST_WORD = 60
 _MOST_COMPARED = 100
+_MOST_SORTED = 1_000
 _MOST_LISTED = 30
+_MOST_HINTED = 200  # mistakes of one kind, after which no more are compared with what could be meant
 
 #: What each code means. The first digit is the kind: the file, its form, its files, its expressions, its actions, its
 #: events, its states, its rules, its times, its secrets. `docs/problems.md` explains them.
@@ -121,7 +124,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """A hint that names the known word nearest to a mistyped one, or lists them when none is near."""
     import difflib
 
-    words = sorted(set(known))
+    words = sorted(set(islice(known, _MOST_SORTED)))
     near = difflib.get_close_matches(word[:_LONGEST_WORD], words[:_MOST_COMPARED], n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"
@@ -129,3 +132,8 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
         return otherwise
     more = ", …" if len(words) > _MOST_LISTED else ""
     return f"there are: {', '.join(words[:_MOST_LISTED])}{more}" if words else "there are none"
+
+
+def one_of_many(word: str, known: Iterable[str], told: Sized) -> str:
+    """The same where there may be thousands of mistakes: no hint when so many were told already."""
+    return did_you_mean(word, known) if len(told) < _MOST_HINTED else ""

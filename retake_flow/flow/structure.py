@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
 from retake_flow.flow import forms, schema, vocabulary
-from retake_flow.flow.problems import Problem, did_you_mean
+from retake_flow.flow.problems import Problem, did_you_mean, one_of_many
 from retake_flow.flow.source import Path, Source
 from retake_flow.redact import scrub
 
@@ -94,7 +94,8 @@ def examine(source: Source) -> tuple[dict[str, Any], list[Problem], frozenset[Pa
         if not errors:
             return data, problems, frozenset(damaged)
         if number == 0:
-            problems = [problem for error in errors for problem in _problems(error, source)]
+            for error in errors:
+                problems.extend(_problems(error, source, problems))
         for error in errors:
             for path in _guilty(error):
                 damaged.add(path[:-1])
@@ -165,8 +166,8 @@ def _with_guesses(data: Any) -> Any:
     return data
 
 
-def _problems(error: _Mistake, source: Source) -> Iterator[Problem]:
-    """What one schema error says to a person."""
+def _problems(error: _Mistake, source: Source, told: Sized) -> Iterator[Problem]:
+    """What one schema error says to a person, and how much has been told already."""
     path = error.path
     here = source.value(path)
     name = _spoken(path)
@@ -178,7 +179,7 @@ def _problems(error: _Mistake, source: Source) -> Iterator[Problem]:
         known = [*error.schema.get("properties", {}), *([] if path else [_EXTENDS])]
         for key in _unexpected(error):
             place = source.key((*path, key))
-            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or did_you_mean(key, known)
+            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or one_of_many(key, known, told)
             yield Problem(place, "RF010", f"unknown key {key!r} in {name}", hint)
     elif error.validator == "dependentRequired":
         for key, other in _lonely(error):

@@ -11,7 +11,7 @@ from jinja2 import nodes
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.allowlist import condition
-from retake_flow.flow.sandbox import ENVIRONMENT
+from retake_flow.flow.sandbox import evaluate
 
 #: A condition, spelled so that the same one is always spelled alike, and whether it holds.
 Literal = tuple[str, bool]
@@ -74,7 +74,7 @@ def _truth_of(text: str, entered: tuple[tuple[str, bool], ...], known: tuple[tup
 @lru_cache(maxsize=4096)
 def _tree(text: str) -> nodes.Node | None:
     try:
-        return condition(text)[0].set_environment(ENVIRONMENT)
+        return condition(text)[0]
     except ExpressionError:
         return None  # the check of expressions says so
 
@@ -155,8 +155,8 @@ def _truth(node: nodes.Node, entered: Mapping[str, bool], known: Mapping[str, st
 
 def _constant(node: nodes.Expr) -> object:
     try:
-        return node.as_const()
-    except Exception:  # whatever Jinja2 cannot make of it now
+        return evaluate(node, {})
+    except Exception:  # whatever it is that needs more than is known now
         return None
 
 

@@ -6,11 +6,14 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from flow_limits import evaluated
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.expressions import Expression, Template, render
+from retake_flow.flow.filters import LARGEST_RESULT
 from retake_flow.flow.problems import Position
-from retake_flow.flow.sandbox import LARGEST_RESULT, bounded
+from retake_flow.flow.rules.guards import truth
+from retake_flow.flow.sandbox import bounded
 from retake_flow.redact import MASK, Secret
 
 HERE = Position("f", 1, 1)
@@ -161,3 +164,70 @@ def test_numbers_without_a_json_form_are_refused(number: float) -> None:
     """Infinity is no result."""
     with pytest.raises(ExpressionError, match="grows past"):
         bounded([number])
+
+
+_HOSTILE = {
+    # what doubles
+    "'x'" + "|tojson" * 35: "looks at more",
+    "'\\\\'" + "|tojson" * 35: "longer than",
+    "inputs.quotes" + "|tojson" * 3: "longer than",
+    "{{ inputs.line|tojson|tojson }} and more": "longer than",
+    "{{ inputs.line }}{{ inputs.line }}": "looks at more",
+    "[inputs.line, inputs.line]|string": "longer than",
+    "inputs.rows|join(inputs.line)": "looks at more",
+    "inputs.line ~ inputs.line ~ inputs.line": "looks at more",
+    # what looks at much, again and again
+    "inputs.line" + "|upper|lower" * 15: "looks at more",
+    "inputs.words" + "|title" * 30 + "|length": "looks at more",
+    "inputs.line[::2]" + "[::-1]" * 15: "looks at more",
+    "inputs.rows in [inputs.rows, inputs.rows]": "looks at more",
+    "inputs.wide == inputs.wide": "looks at more",
+    "inputs.wide|tojson": "looks at more",
+    "inputs.text|trim(inputs.text)": "looks at more",
+    "inputs.line|trim('" + "y" * 101 + "')": "trim takes at most",
+    # what is quadratic in Python or Jinja2
+    "inputs.colliding|unique|length": "grows past",
+    "inputs.lists|sum(start=[])|length": "sum works on a list of numbers",
+    "inputs.digits|int": "int: 0",
+    "inputs.digits|float": "float: 0.0",
+    "inputs.digits|int(base=16)": "int: 0",
+    # numbers
+    "inputs.huge + 1": "grows past",
+    "1e17 * 1e17 * 1e17": "grows past",
+    "inputs.huge - inputs.huge": "grows past",
+    "-inputs.text": "a sign stands before a number",
+    "inputs.text|seconds": "is no duration",
+    "inputs.huge|seconds": "is no duration",
+    # what nests
+    "inputs.deep|tojson": "what it works on nests too deep",
+    "inputs.deep|string": "what it works on nests too deep",
+    "inputs.deep": "nests too deep",
+    "(" * 900 + "1" + ")" * 900: "nests too deep",
+    # what is large and costs nothing
+    "inputs.wide|length": "int: 100000",
+    "inputs.keys['5'] + inputs.wide[7][0]": "float: 6.5",
+    "'7' in inputs.keys and inputs.text != ''": "bool: True",
+    "inputs.numbers|sum": "int: 20000",
+    "inputs.line|upper|length": "int: 65536",
+}
+
+
+def test_each_step_of_an_expression_is_bounded() -> None:
+    """Whatever an expression is made of, it takes a moment and little memory, and gives a value or says why not."""
+    for (text, wanted), (said, seconds, memory) in zip(_HOSTILE.items(), evaluated(list(_HOSTILE)), strict=True):
+        assert wanted in said, text
+        assert seconds < 1, text
+        assert memory < 250, text
+
+
+def test_constants_are_not_computed_before_they_are_bounded() -> None:
+    """A guard made of constants is as bounded where the rules look at it, before any run."""
+    assert truth("visits.a < ('x'" + "|tojson" * 35 + "|length)", {"a": True}, {}) is None
+    assert truth("visits.a > 1 - 1", {"a": True}, {}) is True
+
+
+def test_a_condition_that_gives_a_long_text_is_told_in_short() -> None:
+    """What a condition gives is quoted, as far as a person reads it."""
+    with pytest.raises(ExpressionError, match="neither true nor false") as raised:
+        Expression("inputs.long", HERE).holds({"inputs": {"long": "x" * 60_000}})
+    assert len(raised.value.message) < 300

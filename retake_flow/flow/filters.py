@@ -1,0 +1,205 @@
+"""The filters and tests of expressions: none takes longer, or gives more, than in proportion to what it is given."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from jinja2 import Environment, StrictUndefined, Undefined, filters, tests
+
+from retake_flow.errors import ExpressionError
+from retake_flow.flow import duration
+
+#: Characters and values that one result, and whatever is made on the way to it, may hold together.
+LARGEST_RESULT: Final = 65_536
+#: What numbers are counted with.
+GREATEST: Final = 1e18
+_MOST_DIGITS = 12
+_LONGEST_NUMBER = 400  # characters
+_MOST_TRIMMED = 100  # characters that `trim` looks for at each place
+
+
+class _Environment(Environment):
+    """Parses expressions, and looks names up in mappings and lists only: no object's attribute is ever reached."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return self._missing(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, Mapping):
+            return obj[argument] if argument in obj else self._missing(obj, argument)
+        if isinstance(obj, list | tuple | str) and isinstance(argument, int | slice):
+            with suppress(IndexError):
+                return obj[argument]
+        return self._missing(obj, argument)
+
+    def _missing(self, obj: Any, name: object) -> Undefined:
+        # Of a chain of names, the first that is missing is the one to tell.
+        return obj if isinstance(obj, Undefined) else self.undefined(obj=obj, name=str(name))
+
+
+ENVIRONMENT: Final = _Environment(undefined=StrictUndefined, autoescape=False, cache_size=0, optimized=False)
+ENVIRONMENT.globals.clear()
+
+
+def is_number(value: Any) -> bool:
+    """Whether something counts as a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def kind(value: Any) -> str:
+    """What something is, in words."""
+    names = {str: "a text", bool: "a truth value", int: "a number", float: "a number", type(None): "nothing"}
+    return names.get(type(value), "a list" if isinstance(value, list | tuple) else "a mapping")
+
+
+def too_long() -> ExpressionError:
+    """What to say of a result that is too large."""
+    return ExpressionError(f"the result is longer than {LARGEST_RESULT}")
+
+
+def short(made: Any) -> Any:
+    """A text or a list that was made, which must not be longer than a result may be."""
+    if len(made) > LARGEST_RESULT:
+        raise too_long()
+    return made
+
+
+def text(value: Any) -> str:
+    """A value as a text."""
+    return value if isinstance(value, str) else str(short(str(value)))
+
+
+# --- filters: those of Jinja2 where they are bounded, and else our own ---------------------------------------
+
+
+def _first(values: Any) -> Any:
+    return next(iter(values), ENVIRONMENT.undefined("No first item, sequence was empty."))
+
+
+def _last(values: Any) -> Any:
+    return next(iter(reversed(values)), ENVIRONMENT.undefined("No last item, sequence was empty."))
+
+
+def _join(values: Any, separator: Any = "") -> str:
+    # Jinja2's own join takes texts too, and joining a text with itself grows without end.
+    if not isinstance(values, list | tuple):
+        raise ExpressionError(f"join works on a list, not on {kind(values)}")
+    if len(text(separator)) * len(values) > LARGEST_RESULT:
+        raise too_long()
+    return str(short(text(separator).join(map(text, values))))
+
+
+def _round(value: Any, precision: Any = 0, method: Any = "common") -> float:
+    # Jinja2's own one computes ten to the power of whatever precision it is given.
+    if not (is_number(value) and isinstance(precision, int) and abs(precision) <= _MOST_DIGITS):
+        raise ExpressionError(f"round works on a number, to at most {_MOST_DIGITS} digits")
+    return filters.do_round(value, precision, method)
+
+
+def _float(value: Any, default: Any = 0.0) -> Any:
+    # Jinja2's own one takes `nan`, `inf` and 1e400, which are no numbers that a flow can count with.
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+        return default
+    number: Any = filters.do_float(value, default)
+    return number if not isinstance(number, float) or math.isfinite(number) else default
+
+
+def _int(value: Any, default: Any = 0, base: Any = 10) -> Any:
+    # Jinja2's own one takes a number of any length.
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+        return default
+    number: Any = filters.do_int(value, default, base)
+    return number if not is_number(number) or abs(number) <= GREATEST else default
+
+
+def _tojson(value: Any) -> str:
+    # Jinja2's own one escapes for web pages, and indents as far as it is told to.
+    made = json.dumps(value, ensure_ascii=False, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it))
+    return str(short(made))
+
+
+def _unique(values: Any, case_sensitive: bool = False, attribute: str | int | None = None) -> list[Any]:
+    # Jinja2's own one gives a generator, which is no data; and huge numbers can be chosen so that all hash alike.
+    fold = None if case_sensitive else filters.ignore_case
+    key = filters.make_attrgetter(ENVIRONMENT, attribute, postprocess=fold)
+    found: dict[Any, Any] = {}
+    for value in values:
+        if is_number(known := key(value)) and abs(known) > GREATEST:
+            raise ExpressionError("a number grows past what a flow can need")
+        found.setdefault(known, value)
+    return list(found.values())
+
+
+def _sum(values: Any, attribute: str | int | None = None, start: Any = 0) -> Any:
+    # Jinja2's own one adds up lists too, copying the first as often as there are others.
+    numbers = [start, *map(filters.make_attrgetter(ENVIRONMENT, attribute), values)]
+    if not all(map(is_number, numbers)):
+        raise ExpressionError("sum works on a list of numbers")
+    return sum(numbers)
+
+
+def _trim(value: Any, chars: Any = None) -> str:
+    if chars is not None and len(chars) > _MOST_TRIMMED:
+        raise ExpressionError(f"trim takes at most {_MOST_TRIMMED} characters away")
+    return text(value).strip(chars)
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return duration.seconds(value)
+    except ValueError as error:
+        raise ExpressionError(str(error)) from None
+
+
+def _above(values: Any, least: Any) -> list[Any]:
+    if not (isinstance(values, list | tuple) and all(map(is_number, (*values, least)))):
+        raise ExpressionError("above works on a list of numbers, and a number")
+    return sorted(value for value in values if value > least)
+
+
+def _with_environment(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **options: function(ENVIRONMENT, *args, **options)
+
+
+def _of_text(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda value, *args, **options: function(text(value), *args, **options)
+
+
+#: Those that look at the whole of what they are given.
+READERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "above": _above,
+    "join": _join,
+    "lower": _of_text(str.lower),
+    "max": _with_environment(filters.do_max),
+    "min": _with_environment(filters.do_min),
+    "string": text,
+    "sum": _sum,
+    "title": _of_text(filters.do_title),
+    "tojson": _tojson,
+    "trim": _trim,
+    "truncate": _of_text(_with_environment(filters.do_truncate)),
+    "unique": _unique,
+    "upper": _of_text(str.upper),
+}
+#: Those that take no time.
+GLANCERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "abs": abs,
+    "default": filters.do_default,
+    "first": _first,
+    "float": _float,
+    "int": _int,
+    "last": _last,
+    "length": len,
+    "round": _round,
+    "seconds": _seconds,
+}
+FILTERS: Final = tuple(sorted((*READERS, *GLANCERS)))
+_TESTS = ("defined", "undefined", "none", "string", "number", "boolean", "true", "false", "mapping", "sequence", "in")
+_JINJA_TESTS: Mapping[str, Any] = tests.TESTS
+TESTS: Final[Mapping[str, Callable[..., Any]]] = {name: _JINJA_TESTS[name] for name in _TESTS}
