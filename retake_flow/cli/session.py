@@ -23,6 +23,7 @@ from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import Settings
+from retake_flow.store.steadfast import Steadfast
 from retake_flow.wiring import accounts, preflight, running
 from retake_flow.wiring.accounts import AccountLock
 from retake_flow.wiring.children import sweep
@@ -191,6 +192,7 @@ class Session:
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
         stored = self.runs.load(driving.run.id)
+        claim = Steadfast(claim, driving.run)
         async with running.runner(
             driving.flow,
             driving.run,

@@ -22,6 +22,7 @@ class InboxWatch:
         stop: Is called when somebody asks the run to stop.
         kill: Is called when somebody asks to kill it.
         heed: Takes whatever else somebody asks.
+        tell: Takes what has befallen the place where the run is kept.
 
     Attributes:
         failure: That another process has taken the run over.
@@ -34,12 +35,14 @@ class InboxWatch:
         stop: Callable[[str], None],
         kill: Callable[[], None],
         heed: Callable[[Request], None],
+        tell: Callable[[str], None],
     ) -> None:
         self._inbox = inbox
         self._post = post
         self._stop = stop
         self._kill = kill
         self._heed = heed
+        self._tell = tell
         self._taken: set[str] = set()
         self.failure: Fenced | None = None
 
@@ -61,6 +64,8 @@ class InboxWatch:
                     self._kill()
                 case _:
                     self._heed(request)
+        for trouble in self._inbox.troubles():
+            self._tell(trouble)
         return self.answers(gates)
 
     def answers(self, gates: Container[str]) -> bool:

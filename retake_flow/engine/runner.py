@@ -83,7 +83,7 @@ class Runner:
         self._broken: BaseException | None = None  # what ended something of ours that nobody foresaw
         self._inbox: InboxWatch | None = None
         if inbox is not None:
-            self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed)
+            self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed, self._tell)
 
     async def drive(self) -> Run:
         """Take the run to its end, or to where nothing but a person can take it further.
@@ -173,6 +173,9 @@ class Runner:
         """See at once what others ask and have answered."""
         if self._inbox is not None:
             self._inbox.look(self.run.gates)
+
+    def _tell(self, trouble: str) -> None:
+        self.note("notice", kind="store", message=trouble)
 
     def _heed(self, request: Request) -> None:
         """Do what somebody outside has asked, beside ending the run."""

@@ -140,15 +140,18 @@ class Inbox(Protocol):
         """
         ...
 
+    def troubles(self) -> list[str]:
+        """What has befallen the store since this was asked last, in sentences for people."""
+        ...
+
 
 class Claim(RunStore, Inbox, Protocol):
-    """The right to write one run, until somebody else takes it.
+    """The right to write one run, until somebody else takes it."""
 
-    Attributes:
-        epoch: How often the run has been claimed, this time included; larger at each claim.
-    """
-
-    epoch: int
+    @property
+    def epoch(self) -> int:
+        """How often the run has been claimed, this time included; larger at each claim."""
+        ...
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
         """Write, and keep a new text of the flow for the run in the same transaction.

@@ -16,7 +16,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from retake_flow.errors import Damaged, StoreError
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.redact import Secret
+from retake_flow.redact import Secret, scrub
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import LATEST, Run
 
@@ -30,7 +30,7 @@ _PLAIN = frozenset({str, int, bool, NoneType})
 
 def encode(run: Run) -> dict[str, Any]:
     """The run as JSON data. Secrets are left out: what needs one fetches it anew."""
-    return {"version": VERSION, **_form(Run).encode(run)}
+    return {"version": VERSION, **_form(Run).encode(run), "reason": scrub(run.reason) if run.reason else ""}
 
 
 def decode(data: Any) -> Run:

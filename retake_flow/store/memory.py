@@ -206,6 +206,10 @@ class MemoryClaim:
         self._given.update(answers)
         return answers
 
+    def troubles(self) -> list[str]:
+        """None: memory is not lost without the process."""
+        return []
+
     def release(self) -> None:
         """Let go of the run, so that anybody may claim it."""
         if self._kept.stored.epoch == self.epoch:

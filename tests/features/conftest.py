@@ -6,10 +6,12 @@ import json
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from retake_flow.actions.lag import path_beside
 from retake_flow.cli.main import main
 from retake_flow.rehearsal.options import Moment
 from retake_flow.simulation.virtual_time import EPOCH
+from retake_flow.store.opening import open_runs
 from retake_flow.studio.launcher import RUN_VARIABLE
 from retake_flow.testing.observed import Subject
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
@@ -38,7 +41,8 @@ class Program:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
         command = [sys.executable, "-m", "retake_flow", "run", "go-live.yaml", "--rehearse", "--json"]
         self.records: list[dict[str, Any]] = []
-        environment["HOME"] = str(home)
+        self.store = home / "state" / "runs.sqlite"
+        environment |= {"HOME": str(home), "RETAKE_FLOW_STATE": str(self.store.parent)}
         self.process = subprocess.Popen(
             [*command, *duration], cwd=home, env=environment, stdout=subprocess.PIPE, text=True
         )
@@ -71,7 +75,12 @@ class Program:
     @property
     def report(self) -> dict[str, Any]:
         """What the rehearsal saw."""
-        return next(record for record in self.records if record["event"] == "rehearsal_report")
+        for record in self.records:
+            if record["event"] == "rehearsal_report":
+                return record
+        (file,) = self.store.parent.parent.rglob("report.json")  # of a run that ended with an error
+        seen: dict[str, Any] = json.loads(file.read_text())
+        return seen
 
     @property
     def soak(self) -> dict[str, Any]:
@@ -127,6 +136,56 @@ def killed_on_air(program: Program, name: str) -> None:
     program.until("state_entered", state=_ON_AIR)
     (victim,) = program.children(name)
     victim.kill()
+
+
+@when(parsers.parse("its store is {lost} on air"))
+def store_lost(program: Program, lost: str) -> None:
+    """As an operator does it by mistake, or by a backup."""
+    program.until("state_entered", state=_ON_AIR)
+    store = program.store
+    copy = store.with_name("copy")
+    if lost == "moved away":
+        store.rename(copy)
+        return
+    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    store.unlink()
+    if lost == "replaced by its copy":
+        copy.rename(store)
+    elif lost == "replaced by a folder":
+        store.mkdir()
+    else:
+        assert lost == "removed"
+
+
+@then(parsers.parse("it has said once that its store {words}"))
+def store_told(program: Program, words: str) -> None:
+    """In one notice to people, which the journal has."""
+    told = [
+        record["message"] for record in program.records if record["event"] == "notice" and record["kind"] == "store"
+    ]
+    assert len(told) == 1
+    assert words in told[0]
+
+
+@then("the store has the run, completed, with its whole journal")
+def store_has_it(program: Program) -> None:
+    """As anybody finds it, with the records that the program printed."""
+    runs = open_runs(program.store)
+    try:
+        (summary,) = runs.summaries()
+        assert (summary.id, summary.outcome) == (program.records[0]["run"], "completed")
+        kept = [record for _, record in runs.journal(summary.id)]
+        assert [record for record in program.records if "t" in record and record["event"] != "rehearsal_report"] == kept
+    finally:
+        runs.close()
+
+
+@then(parsers.parse("its error says that the last records of its journal are lost"))
+def error_said(program: Program) -> None:
+    """The one message with which it ends."""
+    (error,) = [record for record in program.records if record["event"] == "error" and "place" not in record]
+    assert "records of its journal are lost" in error["message"]
 
 
 @when("Ctrl-C is pressed when it is on air again")

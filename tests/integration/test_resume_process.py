@@ -355,14 +355,16 @@ def full_disk(request: pytest.FixtureRequest, home: Home) -> Iterator[FullDisk]:
     subprocess.run(["umount", str(home.state)], check=True)
 
 
-def test_a_full_disk_ends_the_stream_in_order(home: Home, full_disk: FullDisk) -> None:
-    """The session is closed, no program is left, one message and exit 6; with space again the run goes on."""
-    first = rehearse(home, "--for", "10m")
+def test_a_full_disk_does_not_end_the_stream(home: Home, full_disk: FullDisk) -> None:
+    """It is told, and the stream ends in its time and in order; what is lost is said with exit 6, and can be mended."""
+    first = rehearse(home, "--for", "10s")
     first.on_air()
     full_disk.fill(first)
+    notice = first.until("notice", kind="store")
+    assert "cannot grow" in notice["message"]
+    assert "free some space" in notice["message"]
     error = one_error(first, 6)
-    assert "cannot grow" in error["message"]
-    assert "free some space" in error["hint"]
+    assert "are lost" in error["message"]
     gone(first.run)
     report = json.loads((home.folder / "rehearsed" / "report.json").read_text())
     assert [session["ended_by"] for session in report["agents"][0]["sessions"]] == ["stop"]

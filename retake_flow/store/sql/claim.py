@@ -7,16 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, case, delete, func, insert, select, update
 
-from retake_flow.errors import Fenced
-from retake_flow.ports.runs import Request
+from retake_flow.errors import Fenced, StoreError
+from retake_flow.ports.runs import Holder, Request
 from retake_flow.run.codec import encode
 from retake_flow.run.gates import Answer
-from retake_flow.run.records import Record
+from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
-from retake_flow.store.sql import rows, texts
+from retake_flow.store.sql import moving, rows, texts
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
+from retake_flow.store.sql.migrations import make_current
+from retake_flow.store.sql.presence import Fate
 from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
+
+_NO_DATE = timestamp(0)  # of records that cannot be read
 
 # Built once: with the same statement object, SQLAlchemy finds the compiled text at once.
 _OURS = (RUNS.c.id == bindparam("our_run")) & (RUNS.c.epoch == bindparam("our_epoch"))
@@ -47,23 +51,40 @@ class SqlClaim:
     """A claim on a run in a database; has a connection of its own until it is released."""
 
     def __init__(
-        self, database: Database, run: str, epoch: int, now: Callable[[], float], released: Callable[[], None]
+        self,
+        database: Database,
+        run: str,
+        epoch: int,
+        *,
+        now: Callable[[], float],
+        alive: Callable[[Holder], bool],
+        moved: Callable[[], None],
+        released: Callable[[], None],
     ) -> None:
-        self.epoch = epoch
+        self._when_moved = moved
         self._when_released = released
         self._database = database
         self._now = now
+        self._alive = alive
         self._ours: Mapping[str, Any] = {"our_run": run, "our_epoch": epoch}
         self._connection = database.connect()
         self._released = False
         self._last: Run | None = None
         self._asked = 0
         self._changes_asked: int | None = None
+        self._troubles: list[str] = []
         with database.reading() as connection:
             numbered = (RECORDS.c.run == run) & (RECORDS.c.number <= LAST_RECORD)
             last = select(func.coalesce(func.max(RECORDS.c.number), 0)).where(numbered)
             self._number = int(connection.scalars(last).one())
             self._gates = GateRows(database, connection, run)
+            self._kept = moving.read(connection, run, moving.ESSENTIAL)
+
+    @property
+    def epoch(self) -> int:
+        """How often the run has been claimed, this time included."""
+        epoch: int = self._ours["our_epoch"]
+        return epoch
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
         """Keep the run as it is now, and what happened; all of it or nothing."""
@@ -74,6 +95,7 @@ class SqlClaim:
         self._write(run, records, flow_text)
 
     def _write(self, run: Run, records: Sequence[Record], flow_text: str | None) -> None:
+        self._settle()
         now = self._now()
         with self._database.writing(self._connection) as connection:
             self._keep(connection, run, now)
@@ -84,6 +106,7 @@ class SqlClaim:
             if flow_text is not None:
                 digest = texts.keep(self._database, connection, flow_text)
                 connection.execute(update(RUNS).where(RUNS.c.id == run.id).values(flow_text=digest))
+                self._kept = moving.read(connection, run.id, moving.ESSENTIAL)
         # Only now: a transaction that failed has changed nothing.
         self._last = run
         self._number += len(records)
@@ -115,6 +138,7 @@ class SqlClaim:
 
     def requests(self) -> list[Request]:
         """What others have asked of the run, oldest first, each once in this claim."""
+        self._settle()
         changes = self._database.changes(self._connection)
         if changes is not None and changes == self._changes_asked:
             return []
@@ -129,14 +153,65 @@ class SqlClaim:
 
     def answers(self) -> Mapping[str, Answer]:
         """The answers to gates that the written snapshot still holds, by the gate's id."""
+        self._settle()
         return self._gates.answers(self._database.changes(self._connection))
 
     def release(self) -> None:
         """Let go of the run, so that anybody may claim it."""
         if self._released:
             return
+        self._settle()
         with self._database.writing(self._connection) as connection:
             connection.execute(_LET_GO, self._ours)
         self._released = True
         self._when_released()
         self._connection.close()
+
+    def troubles(self) -> list[str]:
+        """What has befallen the store since this was asked last."""
+        told, self._troubles = self._troubles, []
+        return told
+
+    # --- moving to where others look ----------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Be connected to what others find in the place of the database; where it is another one, the run moves there.
+
+        Raises:
+            StoreError: It cannot be used.
+            Fenced: Another process has the run there.
+        """
+        if not self._database.lost(self._connection):
+            return
+        run, lost = self._ours["our_run"], self._connection
+        fate = self._database.reopen(lost, lambda: make_current(self._database))
+        found, complete = self._rows(lost, fate)
+        with self._database.writing() as connection:
+            epoch, heard = moving.write(connection, found, self.epoch, self._asked, self._alive)
+        self._connection = self._database.connect()
+        moving.leave(lost, run)
+        self._database.erase(lost)  # the file may have been moved alone, without what SQLite keeps beside it
+        lost.close()
+        self._ours = {"our_run": run, "our_epoch": epoch}
+        self._asked, self._changes_asked = heard, None
+        self._gates.ask_anew()
+        self._when_moved()
+        journal = "with its journal" if complete else "without its journal up to now, which is lost"
+        said = f"the store {self._database.place} {fate.value}; the run is in the one that is there now, {journal}"
+        self._troubles.append(said)
+
+    def _rows(self, lost: Connection, fate: Fate) -> tuple[moving.Rows, bool]:
+        """The rows of the run, and whether its journal is among them as a whole."""
+        run = self._ours["our_run"]
+        known = moving.remembered(self._kept, self._last, self._now())
+        try:
+            with self._database.reading_of(lost) as connection:
+                found = moving.read(connection, run, moving.ALL)
+        except StoreError:
+            return known, self._number == 0
+        if [row["epoch"] for row in found[RUNS.name]] == [self.epoch] and fate is not Fate.OVERWRITTEN:
+            return found, True
+        if fate is not Fate.OVERWRITTEN:
+            raise Fenced(f"another process has taken {run} over")
+        records = [row for row in found[RECORDS.name] if rows.record(row["number"], row["data"])["t"] != _NO_DATE]
+        return {**known, RECORDS.name: records}, len(records) == self._number

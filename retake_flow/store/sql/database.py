@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -17,10 +17,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from retake_flow import os_errors
 from retake_flow.errors import StoreError
 from retake_flow.store.sql.failures import told
+from retake_flow.store.sql.presence import Fate, Presence, alone_in, remove_stale
 
 #: How long to wait for another process that writes, in seconds.
 PATIENCE = 10.0
 
+_ELSEWHERE = "export RETAKE_FLOW_STATE=/a/folder/that/can/be/written"
+_DRIVEN = {"timeout": PATIENCE, "check_same_thread": False}
 _BEGIN = "begin"  # the execution option that says how a transaction on SQLite begins
 
 
@@ -36,7 +39,7 @@ class Database:
         # Each claim keeps a connection of its own, so the pool may not have an upper bound.
         self._engine = create_engine(url, max_overflow=-1, **options)
         self._lent: WeakSet[Connection] = WeakSet()
-        self._writer: Engine = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._writer = _writer_of(self._engine)
 
     def connect(self) -> Connection:
         """A connection to write with, for as long as somebody drives a run."""
@@ -61,6 +64,13 @@ class Database:
             with told(self.place), connection.begin():
                 yield connection
 
+    @contextmanager
+    def reading_of(self, connection: Connection) -> Iterator[Connection]:
+        """A transaction to read in over a connection that nobody writes with any more."""
+        connection.execution_options(**{_BEGIN: "BEGIN"})
+        with told(self.place), connection.begin():
+            yield connection
+
     def alone(self, connection: Connection) -> None:
         """Keep other processes from changing the tables until the transaction ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(5284001)"))
@@ -74,6 +84,25 @@ class Database:
 
     def erase(self, connection: Connection) -> None:
         """Make sure, as far as it is in our hands, that what was deleted cannot be read from the disk."""
+
+    def lost(self, connection: Connection) -> bool:
+        """Whether others find something else at this place than `connection` is connected to."""
+        return False
+
+    def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Fate:
+        """Connect to what others find at this place, after `connection` was lost to it.
+
+        Args:
+            connection: To what was there before; it stays as it is.
+            prepare: Makes the tables in what is there now, or brings them up to date.
+
+        Returns:
+            What has become of what was there.
+
+        Raises:
+            StoreError: It cannot be used; nothing has changed.
+        """
+        raise NotImplementedError
 
     def close(self) -> None:
         """Close all connections."""
@@ -92,13 +121,52 @@ class SQLiteFile(Database):
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._presence: Presence | None = None
+        self._fate = Fate.THERE
         _private(path)
-        super().__init__(
-            URL.create("sqlite", database=str(path)), connect_args={"timeout": PATIENCE, "check_same_thread": False}
-        )
+        super().__init__(URL.create("sqlite", database=str(path)), connect_args=_DRIVEN)
         self.place = str(path)
-        event.listen(self._engine, "connect", _configured)
-        event.listen(self._engine, "begin", _begun)
+        _listen(self._engine)
+
+    def connect(self) -> Connection:
+        """A connection to write with, for as long as somebody drives a run."""
+        connection = super().connect()
+        with told(self.place), _refused(self._path):
+            _driver(connection).execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is beside it too
+            if self._presence is None:
+                self._presence = Presence(self._path)
+        return connection
+
+    def lost(self, connection: Connection) -> bool:
+        """Whether the file at this path is another one than `connection` has open; a few looks, no query."""
+        known = self._presence if connection.engine is self._writer else None
+        return known is None or known.fate() is not Fate.THERE
+
+    def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Fate:
+        """Connect to the file at this path, which is made where there is none."""
+        lost = self._presence
+        if lost is None or lost.fate() is Fate.THERE:  # another of our claims was first
+            return self._fate
+        self._fate = lost.fate()
+        before = self._engine, self._writer
+        with told(self.place), _refused(self._path):
+            with alone_in(self._path.parent):
+                lost.clear(_driver(connection))
+            _private(self._path)
+            self._engine = create_engine(self._engine.url, max_overflow=-1, connect_args=_DRIVEN)
+            self._writer = _writer_of(self._engine)
+            _listen(self._engine)
+            try:
+                prepare()
+                self.make_ready()  # a copy may have been made without a write-ahead log
+                self._presence = Presence(self._path)
+            except BaseException:
+                self._engine.dispose()
+                self._engine, self._writer = before
+                raise
+            before[0].dispose()
+            lost.close()
+        return self._fate
 
     def alone(self, connection: Connection) -> None:
         """Nothing to do: a writing transaction is alone from its beginning."""
@@ -159,19 +227,42 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
+def _writer_of(engine: Engine) -> Engine:
+    writer: Engine = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+    return writer
+
+
+def _listen(engine: Engine) -> None:
+    event.listen(engine, "connect", _configured)
+    event.listen(engine, "begin", _begun)
+
+
 def _private(path: Path) -> None:
     """Make the file and its folder when they are missing, and see to it that others cannot open the file."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Never opened here: closing it would drop the locks that SQLite has on it elsewhere in this process.
-        with suppress(FileExistsError):
-            os.mknod(path, 0o600 | stat.S_IFREG)
+    with _refused(path):
+        if not os.path.lexists(path):
+            with alone_in(path.parent), suppress(FileExistsError):
+                if not os.path.lexists(path):
+                    remove_stale(path)
+                # Never opened here: closing it would drop the locks that SQLite has on it elsewhere in this process.
+                os.mknod(path, 0o600 | stat.S_IFREG)
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode) and mode & 0o077:
+        if not stat.S_ISREG(mode):
+            raise StoreError(
+                f"the store {path} cannot be opened: it is no file", hint="move away what is there, or " + _ELSEWHERE
+            )
+        if mode & 0o077:
             path.chmod(0o600)
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into a `StoreError`."""
+    try:
+        yield
     except OSError as error:
         refused = os_errors.host_error(error, "")
         raise StoreError(
             f"the store {path} cannot be opened: {error.strerror or error}",
-            hint=(f"{refused.hint}; or " if refused else "") + "export RETAKE_FLOW_STATE=/a/folder/that/can/be/written",
+            hint=(f"{refused.hint}; or " if refused else "") + _ELSEWHERE,
         ) from error

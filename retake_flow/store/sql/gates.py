@@ -71,6 +71,10 @@ class GateRows:
             self._changes = changes
         return dict(self._answers)
 
+    def ask_anew(self) -> None:
+        """Look at the database at the next call of `answers`, whatever its count of changes is."""
+        self._changes = None
+
     def _close(self, connection: Connection, key: str, now: float, *, even_if_answered: bool) -> None:
         row = _ROW if even_if_answered else _ROW & GATES.c.answered.is_(None)
         changed = connection.execute(update(GATES).where(row).values(closed=now, secrets=None), self._at(key))

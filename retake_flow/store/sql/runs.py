@@ -101,17 +101,23 @@ class SqlRuns:
     def _claim(self, run: str, epoch: int, holder: Holder) -> SqlClaim:
         if holder not in self._held:
             self._held[holder] = holders.lock(self._locks, holder), set()
-        lock, runs = self._held[holder]
+        _, runs = self._held[holder]
         runs.add(run)
+
+        def moved() -> None:
+            lock, _ = self._held[holder]
+            if lock is None or not lock.intact:
+                self._held[holder] = holders.lock(self._locks, holder), runs
 
         def released() -> None:
             runs.discard(run)
+            lock, _ = self._held[holder]
             if lock is not None and not runs:
                 self._held.pop(holder, None)
                 lock.release()
                 holders.forget(self._locks, holder)
 
-        return SqlClaim(self._database, run, epoch, self._now, released)
+        return SqlClaim(self._database, run, epoch, now=self._now, alive=self._alive, moved=moved, released=released)
 
     def load(self, run: str) -> Stored:
         """A run as it was last written."""

@@ -25,6 +25,7 @@ class Box:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.answered: dict[str, Answer] = {}
+        self.befallen: list[str] = []
 
     def requests(self) -> list[Any]:
         asked, self.asked = self.asked, []
@@ -33,11 +34,15 @@ class Box:
     def answers(self) -> dict[str, Answer]:
         return dict(self.answered)
 
+    def troubles(self) -> list[str]:
+        told, self.befallen = self.befallen, []
+        return told
+
 
 def watched(box: Any) -> tuple[InboxWatch, list[Any]]:
     """A watch, and what it passes on."""
     heard: list[Any] = []
-    return InboxWatch(box, heard.append, heard.append, lambda: heard.append("kill"), heard.append), heard
+    return InboxWatch(box, heard.append, heard.append, lambda: heard.append("kill"), heard.append, heard.append), heard
 
 
 def test_requests_are_passed_on_in_their_order() -> None:
@@ -57,6 +62,16 @@ def test_an_answer_is_passed_on_once() -> None:
     assert watch.look({"a.1"}) is True
     assert watch.look({"a.1"}) is False
     assert heard == [events.GateAnswered("a.1", ANSWER)]
+
+
+def test_what_befalls_the_store_is_told_once() -> None:
+    """As a sentence for people, at the next look."""
+    box = Box()
+    watch, heard = watched(box)
+    box.befallen = ["the store is gone"]
+    watch.look({})
+    watch.look({})
+    assert heard == ["the store is gone"]
 
 
 def test_a_question_that_is_asked_anew_can_be_answered_anew() -> None:

@@ -1,0 +1,30 @@
+@real
+Feature: The file in which runs are kept
+  The stream comes first. What becomes of that file does not end a stream, and no run is lost without a word.
+
+  Scenario Outline: The file is lost on air
+    Given a home that holds nothing
+    When an agent rehearses for 6s
+    And its store is <lost> on air
+    Then it exits with 0
+    And it has said once that its store <fate>
+    And the store has the run, completed, with its whole journal
+    And the rehearsal saw 1 keys used, none of them twice
+    And the rehearsal saw no rule broken
+    And nothing it started is left
+
+    Examples:
+      | lost                 | fate             |
+      | removed              | was removed      |
+      | moved away           | was removed      |
+      | replaced by its copy | was replaced     |
+
+  Scenario: Something else is in the place of the file, and stays there
+    Given a home that holds nothing
+    When an agent rehearses for 6s
+    And its store is replaced by a folder on air
+    Then it exits with 6
+    And it has said once that its store cannot be opened
+    And its error says that the last records of its journal are lost
+    And the rehearsal saw 1 keys used, none of them twice
+    And the rehearsal saw no rule broken

@@ -1,0 +1,133 @@
+"""Moving a run from a database that others no longer find into the one that is in its place now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import ColumnClause, Connection, Table, delete, func, insert, literal_column, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from retake_flow.errors import Damaged, Fenced
+from retake_flow.ports.runs import Holder
+from retake_flow.run.codec import encode, encode_gate
+from retake_flow.run.run import Run
+from retake_flow.store import columns
+from retake_flow.store.sql import rows
+from retake_flow.store.sql.tables import FLOWS, GATES, RECORDS, REQUESTS, RUNS, SNAPSHOTS
+
+Rows = dict[str, list[dict[str, Any]]]
+
+_ALL: ColumnClause[Any] = literal_column("*")  # also of tables that are of an older version
+
+#: What a run cannot do without; it is known by heart, lest what was lost cannot be read any more.
+ESSENTIAL = (RUNS, SNAPSHOTS)
+ALL = (*ESSENTIAL, GATES, RECORDS, REQUESTS)
+
+
+def read(connection: Connection, run: str, tables: tuple[Table, ...]) -> Rows:
+    """The rows of a run in some tables, and the text of its flow, by the names of the tables."""
+    found = {table.name: _rows(connection, table, run) for table in tables}
+    digests = [row["flow_text"] for row in found[RUNS.name]]
+    texts = connection.execute(select(FLOWS).where(FLOWS.c.digest.in_(digests))).mappings()
+    return {FLOWS.name: [dict(row) for row in texts], **found}
+
+
+def _rows(connection: Connection, table: Table, run: str) -> list[dict[str, Any]]:
+    whose = table.c.id if table is RUNS else table.c.run
+    found = connection.execute(select(_ALL).select_from(table).where(whose == run)).mappings()
+    return [
+        {name: rows.words(value) if isinstance(value, str) else value for name, value in row.items()} for row in found
+    ]
+
+
+def write(
+    connection: Connection, found: Rows, epoch: int, heard: int, alive: Callable[[Holder], bool]
+) -> tuple[int, int]:
+    """Put the rows of a run in the place of those that are there, if it is still ours.
+
+    Args:
+        connection: Of the transaction in which it is done.
+        found: The rows, as `read` gives them.
+        epoch: Of the claim by which the run is ours.
+        heard: The number of the last request that was heard by this claim.
+        alive: Tells whether the process that holds a run lives.
+
+    Returns:
+        The epoch under which it is ours from now on, and the number after which requests are new.
+
+    Raises:
+        Fenced: Another process has taken the run over there.
+    """
+    (row,) = found[RUNS.name]
+    run, holder = row["id"], columns.holder(row["holder_host"], row["holder_pid"], row["holder_started"])
+    epoch = max(epoch, _epoch_there(connection, run, epoch, holder, alive)) + 1  # no claim of the other one's counts
+    connection.execute(delete(RUNS).where(RUNS.c.id == run))
+    for text in found[FLOWS.name]:
+        if connection.scalar(select(FLOWS.c.digest).where(FLOWS.c.digest == text["digest"])) is None:
+            connection.execute(insert(FLOWS), [text])
+    connection.execute(insert(RUNS), [{**row, "epoch": epoch}])
+    for table in (SNAPSHOTS, GATES, RECORDS):
+        if those := found.get(table.name):
+            connection.execute(insert(table), those)
+    return epoch, _ask_anew(connection, run, heard, found.get(REQUESTS.name, []))
+
+
+def _epoch_there(
+    connection: Connection, run: str, epoch: int, holder: Holder | None, alive: Callable[[Holder], bool]
+) -> int:
+    """The epoch of the run where it is to be written; 0 where it is not."""
+    there = connection.execute(select(RUNS).where(RUNS.c.id == run)).mappings().one_or_none()
+    if there is None:
+        return 0
+    try:
+        number = columns.number("epoch", there["epoch"])
+        other = columns.holder(there["holder_host"], there["holder_pid"], there["holder_started"])
+    except Damaged:
+        return 0
+    driven = other is not None and other != holder and alive(other)
+    if number > epoch or (number == epoch and driven):
+        raise Fenced(f"another process has taken {run} over in the store that is in the place of its own")
+    return number
+
+
+def _ask_anew(connection: Connection, run: str, heard: int, asked: list[dict[str, Any]]) -> int:
+    """Ask what nobody has heard yet; no number is given a second time. Gives the number before the first of them."""
+    number = max(heard, connection.scalar(select(func.coalesce(func.max(REQUESTS.c.number), 0))) or 0) + 1
+    connection.execute(insert(REQUESTS), [{"number": number, "run": run, "what": "event", "data": "{}"}])
+    connection.execute(delete(REQUESTS).where(REQUESTS.c.number == number))  # which the file remembers
+    for each in asked:
+        if each["number"] > heard:
+            connection.execute(insert(REQUESTS).values(run=run, what=each["what"], data=each["data"]))
+    return number
+
+
+def leave(connection: Connection, run: str) -> None:
+    """Take a run out of the database that it has left, so that it is in one alone; where that can be written."""
+    with suppress(SQLAlchemyError), connection.begin():
+        connection.execute(delete(RUNS).where(RUNS.c.id == run))
+
+
+def remembered(kept: Rows, run: Run | None, now: float) -> Rows:
+    """All that a process knows by heart of a run, which is everything but its journal.
+
+    Args:
+        kept: Its essential rows, as they were when it was claimed.
+        run: As it was written last; None when it was not written since.
+        now: Seconds since the epoch.
+    """
+    if run is None:
+        return kept
+    (row,) = kept[RUNS.name]
+    agent = {"agent": rows.words(run.identity.name)} if run.identity.name else {}
+    gates = () if run.ended else run.gates.values()
+    return {
+        **kept,
+        RUNS.name: [{**row, **rows.progress(run, now), **agent}],
+        SNAPSHOTS.name: [{"run": run.id, "data": rows.dumped(encode(run))}],
+        GATES.name: [
+            {"run": run.id, "id": gate.id, "data": rows.dumped(encode_gate(gate)), "opened": gate.opened_at}
+            for gate in gates
+        ],
+    }

@@ -1,0 +1,164 @@
+"""Presence: tells whether a SQLite file that is open is still the one that others find at its path.
+
+SQLite goes on with a file that was removed, and never sees that one was put in its place. Closing such a connection is
+harmless: SQLite looks itself whether the file was moved before it touches what is beside the path. Opening another one
+to the same file from this process is not: both would share one index of two write-ahead logs. So the place is cleared
+first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from retake_flow.locks import Lock
+
+_BESIDE: Final = ("-wal", "-shm")
+_HEADER: Final = 100  # bytes
+_MAGIC: Final = b"SQLite format 3\0"
+_COUNTER: Final = slice(24, 28)  # of changes, in the header; it never goes back
+
+#: How long a file that is written over has to stay as it is, in seconds, and how often that is tried.
+_SETTLING, _PATIENCE = 0.05, 100
+
+_Key = tuple[int, int] | None  # a device and an inode; None for what is not there
+
+
+class Fate(Enum):
+    """What has become of a file that is open, as the end of a sentence."""
+
+    THERE = "is still there"
+    GONE = "was removed or moved away"
+    REPLACED = "was replaced by another file"
+    OVERWRITTEN = "was overwritten"
+    PARTED = "was parted from the -wal and -shm files beside it"
+
+
+class Presence:
+    """The files of a database as they are when it has just been opened.
+
+    Args:
+        path: Of the database; a link is followed.
+
+    Raises:
+        OSError: It is not there any more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # Never closed while this process is connected: closing it would drop SQLite's locks on the file.
+        self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._around = self._keys()
+        self._seen = (-1, -1)
+        self._counter = b""
+        self._header_intact()
+
+    def fate(self) -> Fate:
+        """What has become of the file."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return Fate.GONE
+        if not os.path.samestat(found, os.fstat(self._handle)):
+            return Fate.REPLACED
+        if not self._header_intact():
+            return Fate.OVERWRITTEN
+        return Fate.THERE if self._keys() == self._around else Fate.PARTED
+
+    def clear(self, connection: sqlite3.Connection) -> None:
+        """See to it that the file at this path, if there is one, is another one than `connection` has open.
+
+        What it holds stays: all that is in the database, or what somebody has written over it.
+
+        Raises:
+            OSError, sqlite3.Error: It cannot be done.
+        """
+        target = Path(os.path.realpath(self._path))
+        match self.fate():
+            case Fate.OVERWRITTEN | Fate.PARTED as fate:
+                fresh = Path(tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)[1])
+                try:
+                    if fate is Fate.PARTED:
+                        _checkpoint(connection)
+                        with closing(sqlite3.connect(fresh)) as copy:
+                            connection.backup(copy)
+                    else:
+                        _copy(target, fresh)
+                    for name in _BESIDE:
+                        Path(f"{target}{name}").unlink(missing_ok=True)
+                    os.replace(fresh, target)
+                finally:
+                    fresh.unlink(missing_ok=True)
+            case Fate.GONE | Fate.REPLACED:
+                # With those of another file SQLite would read nonsense, and we would die of it (SIGBUS).
+                for name, key in zip(_BESIDE, self._around[1:], strict=True):
+                    if key is not None and _key(f"{target}{name}") == key:
+                        Path(f"{target}{name}").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the file; only once nobody is connected to it."""
+        os.close(self._handle)
+
+    def _keys(self) -> tuple[_Key, ...]:
+        target = os.path.realpath(self._path)
+        return (_key(self._path), *(_key(f"{target}{name}") for name in _BESIDE))
+
+    def _header_intact(self) -> bool:
+        """Whether the file begins as SQLite has left it; what is older than it was is a copy from before."""
+        status = os.fstat(self._handle)
+        if (status.st_size, status.st_mtime_ns) == self._seen:
+            return True
+        header = os.pread(self._handle, _HEADER, 0)
+        if header[: len(_MAGIC)] != _MAGIC or header[_COUNTER] < self._counter:
+            return False
+        self._seen, self._counter = (status.st_size, status.st_mtime_ns), header[_COUNTER]
+        return True
+
+
+def remove_stale(path: Path) -> None:
+    """Remove what SQLite has left beside a file that is not there any more, before one is made in its place."""
+    for name in _BESIDE:
+        Path(f"{path}{name}").unlink(missing_ok=True)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from preparing a place in a folder meanwhile, which is made when it is missing."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = Lock(folder.resolve(), wait=True)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file that somebody may be about to write."""
+    for _ in range(_PATIENCE):
+        before = source.stat()
+        shutil.copyfile(source, target)
+        time.sleep(_SETTLING)
+        after = source.stat()
+        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+            return
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _key(path: str | Path) -> _Key:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

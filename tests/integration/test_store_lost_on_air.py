@@ -1,0 +1,211 @@
+"""A store that is lost, replaced or cannot be written while a real stream is on air."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import store_processes
+from flow_processes import Home, Record, Running, at_home, gone, waited
+from studio_leftovers import left
+
+from retake_flow.store.opening import open_runs
+
+pytestmark = pytest.mark.real
+
+_spawn = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home with nothing in it."""
+    with at_home(tmp_path / "home") as made:
+        yield made
+
+
+def rehearse(home: Home, *more: str) -> Running:
+    """Begin a rehearsal whose stream goes on until it is told to end."""
+    where = ["--folder", str(home.folder / "rehearsed")]
+    return home.start("run", "go-live.yaml", "--rehearse", *where, "--set", "size=320x240", *more)
+
+
+def told(running: Running) -> list[str]:
+    """What the run has said of its store."""
+    return [r["message"] for r in running.records if r["event"] == "notice" and r.get("kind") == "store"]
+
+
+def one_stream(home: Home) -> Record:
+    """The report of a rehearsal in which one session was pushed by one encoder from its beginning to its end."""
+    report: Record = json.loads((home.folder / "rehearsed" / "report.json").read_text())
+    (agent,) = report["agents"]
+    assert [session["ended_by"] for session in agent["sessions"]] == ["stop"]
+    assert (report["keys"]["used"], report["broken_rules"]) == (1, [])
+    return report
+
+
+def _remove(store: Path) -> None:
+    store.unlink()
+
+
+def _move_the_folder(store: Path) -> None:
+    store.parent.rename(store.parent.with_name("moved"))
+
+
+def _truncate(store: Path) -> None:
+    os.truncate(store, 0)
+
+
+def _restore_by_cp(store: Path) -> None:
+    copy = store.with_name("backup")
+    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+        source.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with closing(sqlite3.connect(copy)) as older:  # as if it were from before the run
+        older.execute("PRAGMA foreign_keys = ON")
+        older.execute("DELETE FROM runs")
+        older.commit()
+    store.write_bytes(copy.read_bytes()[:24] + bytes(4) + copy.read_bytes()[28:])
+
+
+def _restore_by_mv(store: Path) -> None:
+    copy = store.with_name("backup")
+    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.replace(store)
+
+
+def _remove_what_is_beside(store: Path) -> None:
+    for name in ("-wal", "-shm"):
+        Path(f"{store}{name}").unlink()
+
+
+def test_a_stream_goes_on_when_its_store_is_lost_and_the_run_is_found_again(home: Home) -> None:
+    """In each way: it is told once, `runs`, `show`, `say`, `answer` and `stop` reach the run, and nothing is cut."""
+    running = rehearse(home)
+    running.on_air()
+    run, store = running.run, home.state / "runs.sqlite"
+    losses = [_remove, _move_the_folder, _truncate, _remove_what_is_beside, _restore_by_mv, _restore_by_cp]
+    for number, lose in enumerate(losses, 1):
+        lose(store)
+        waited(lambda n=number: len(told(running)) >= n, lose.__name__)
+        listed = home.call("runs", "--json")
+        assert [(each["run"], each["holder"]["pid"]) for each in listed.records] == [(run, running.pid)], lose.__name__
+        shown = home.call("show", run, "--json")
+        assert told(running)[-1] in shown.out, lose.__name__
+        said = home.call("say", run, f"number {number}", "--screen")
+        assert said.code == 0, f"{lose.__name__}: {said}"
+    answered = home.call("answer", run, "direction=north")
+    assert answered.code == 0, str(answered)
+    running.until("gate_answered")
+    assert home.call("stop", run).code == 0
+    assert running.finish() == 0, running.err
+    assert len(told(running)) == len(losses)
+    assert home.row(run)["outcome"] == "completed"
+    one_stream(home)
+    gone(run)
+    assert left(run) == []
+
+
+def _file_in_the_way(store: Path) -> None:
+    shutil.rmtree(store.parent)
+    store.parent.write_text("in the way")
+
+
+def _folder_in_the_way(store: Path) -> None:
+    store.unlink()
+    store.mkdir()
+
+
+def _other_database(store: Path) -> None:
+    other = store.with_name("other")
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+        connection.commit()
+    other.replace(store)
+
+
+@pytest.mark.parametrize("spoil", [_file_in_the_way, _folder_in_the_way, _other_database])
+def test_a_stream_that_can_be_written_nowhere_goes_on_and_ends_with_what_is_lost(
+    home: Home, spoil: Callable[[Path], None]
+) -> None:
+    """It is told when it happens; at its end, which comes in its time and in order, the exit code is 6, never 0."""
+    running = rehearse(home, "--for", "8s")
+    running.on_air()
+    spoil(home.state / "runs.sqlite")
+    waited(lambda: told(running), "word of it")
+    assert "the stream goes on" in told(running)[0]
+    assert running.finish() == 6
+    (error,) = [record for record in running.records if record["event"] == "error" and "place" not in record]
+    for words in (running.run, "completed", "are lost"):
+        assert words in error["message"], error
+    assert [r["outcome"] for r in running.records if r["event"] == "run_ended"] == ["completed"]
+    assert len(told(running)) == 1
+    one_stream(home)
+    gone(running.run)
+
+
+def test_with_room_again_nothing_of_a_stream_on_a_full_disk_is_lost(home: Home) -> None:
+    """What cannot be written down is kept, and written as soon as it can be."""
+    running = rehearse(home)
+    running.on_air()
+    with closing(sqlite3.connect(home.state / "runs.sqlite", timeout=30)) as connection:
+        connection.execute("CREATE TRIGGER full BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'full'); END")
+        waited(lambda: told(running), "word of it")
+        before = len(running.records)
+        waited(lambda: len(running.records) > before + 3, "the stream to go on")
+        connection.execute("DROP TRIGGER full")
+    waited(lambda: len(told(running)) == 2, "word that it can be written")
+    assert told(running)[1] == "the store can be written again, and nothing is lost"
+    assert home.call("stop", running.run).code == 0
+    assert running.finish() == 0
+    beside = ("rehearsal_report", "notice_sent", "notice_failed")
+    heard = [record for record in running.records if record["event"] not in beside]
+    assert [r for r in home.journal(running.run) if r["event"] not in beside] == heard
+    one_stream(home)
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_process_that_is_killed_while_its_run_moves_leaves_it_whole_or_not_at_all(
+    tmp_path: Path, moment: int
+) -> None:
+    """The new store has the run with all its steps up to one, or does not have it; and it is never damaged."""
+    place = tmp_path / "state" / "runs.db"
+    runs = open_runs(place)
+    holder = store_processes.this_process()
+    runs.create(store_processes.a_run("r"), agent="", flow_file="f", flow_text="t", holder=holder).release()
+    runs.close()
+    ours, theirs = _spawn.Pipe()
+    process = _spawn.Process(target=store_processes.writer, args=[str(place), theirs, None])
+    process.start()
+    try:
+        while ours.recv() < 150:
+            pass
+        place.rename(place.with_name("away.db"))
+        waited(place.exists, "a new store", every=0.0005)
+        time.sleep(moment * 0.004)
+    finally:
+        process.kill()
+        process.join()
+    with closing(sqlite3.connect(place)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    fresh = open_runs(place)
+    try:
+        if [summary.id for summary in fresh.summaries()] == ["r"]:
+            journal = fresh.journal("r")
+            steps = fresh.load("r").run.vars["number"]
+            assert steps >= 150
+            assert [number for number, _ in journal] == list(range(1, steps * store_processes.RECORDS + 1))
+        else:
+            away = open_runs(place.with_name("away.db"))
+            assert [summary.id for summary in away.summaries()] == ["r"]
+            away.close()
+    finally:
+        fresh.close()
