@@ -272,6 +272,12 @@ def debugging() -> bool:
     return os.environ.get("RETAKE_FLOW_DEBUG", "") not in ("", "0")
 
 
+def writes_to_journal(handle: int) -> bool:
+    """Whether systemd's journal reads what is written to a handle."""
+    status = os.fstat(handle)
+    return os.environ.get("JOURNAL_STREAM", "") == f"{status.st_dev}:{status.st_ino}"
+
+
 def variables() -> Mapping[str, str]:
     """The environment as the inputs of flows may be read from it."""
     return os.environ

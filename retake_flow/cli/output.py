@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from retake_flow.cli import terminal
+from retake_flow.settings import writes_to_journal
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -39,7 +40,7 @@ _AT_THE_END = 10.0
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
 _HUNG_UP = (errno.EIO, errno.ENXIO, errno.ENODEV)  # of a terminal; a disk may have such an error, and recover
 
-#: Called with what is wrong with standard output, and whether its reader is gone for good.
+#: Called with what is wrong with standard output, and whether whoever reads it in the foreground is gone for good.
 Trouble = Callable[[str, bool], object]
 
 
@@ -170,7 +171,9 @@ class QueuedFile(io.FileIO):
                 self.gone = True
                 self._waiting.clear()
                 self._size = self._lost = 0
-                self._trouble(f"nobody reads {self._title} any more ({error.strerror})", gone=True)
+                # A terminal sends SIGHUP to whom it takes along; who hears of it only here was set apart from it.
+                apart = self._terminal or writes_to_journal(self._handle)
+                self._trouble(f"nobody reads {self._title} any more ({error.strerror})", gone=not apart)
             else:
                 self._trouble(f"{self._title} cannot be written ({error.strerror})", gone=False)
                 self._changed.wait_for(lambda: self._given_up, _AGAIN_AFTER)

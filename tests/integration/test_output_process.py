@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import subprocess
 import termios
 from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ def run(home: Home, *options: str, flow: str = "talking", **more: Any) -> Iterat
     """A run whose output goes where the test says."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     arguments = command("run", str(home.folder / f"{flow}.yaml"), *options)
-    with subprocess.Popen(arguments, env=home.environment, **{**streams, **more}) as process:
+    with subprocess.Popen(arguments, **{"env": home.environment, **streams, **more}) as process:
         try:
             yield process
         finally:
@@ -265,18 +266,88 @@ def test_a_terminal_that_is_held_stalls_nothing(home: Home, screen: Screen) -> N
     assert b"stopped in" in screen.shown
 
 
-@pytest.mark.parametrize("controlling", [True, False], ids=["its own", "another's"])
-def test_a_terminal_that_is_gone_ends_the_run_in_order(home: Home, screen: Screen, controlling: bool) -> None:
-    """By the signal of its own terminal, or since nothing can be written to one that is another's."""
-    with on_screen(home, screen, **({} if controlling else {"preexec_fn": None})) as process:
+def test_a_terminal_that_is_gone_ends_the_run_in_order(home: Home, screen: Screen) -> None:
+    """By the signal that it sends to whom it takes along."""
+    with on_screen(home, screen) as process:
         while b"talk/tick" not in screen.shown:
             assert screen.read()
         os.close(screen.inside)
         os.close(screen.handle)
         assert process.wait(WITHIN) == 130
     (ended,) = said(home, "run_ended")
-    why = "interrupted by SIGHUP" if controlling else "nobody reads standard output any more (Input/output error)"
-    assert (ended["outcome"], ended["reason"]) == ("stopped", why)
+    assert (ended["outcome"], ended["reason"]) == ("stopped", "interrupted by SIGHUP")
+
+
+@pytest.mark.parametrize("apart", [os.setsid, None], ids=["setsid", "another's terminal"])
+def test_who_was_set_apart_from_the_terminal_outlives_it(
+    home: Home, screen: Screen, apart: Callable[[], None] | None
+) -> None:
+    """As by `setsid retake-flow run …`: the terminal sends no signal then, and the journal says that it is gone."""
+    with on_screen(home, screen, preexec_fn=apart) as process:
+        while b"talk/tick" not in screen.shown:
+            assert screen.read()
+        os.close(screen.inside)
+        os.close(screen.handle)
+        waited(lambda: said(home, "output_failed"), "the note of it")
+        goes_on(home)
+        stopped(home)
+        assert process.wait(WITHIN) == 1
+    (failed,) = said(home, "output_failed")
+    assert failed["message"] == "nobody reads standard output any more (Input/output error)"
+
+
+def test_a_job_that_was_disowned_outlives_its_terminal(home: Home, screen: Screen) -> None:
+    """As somebody types it: `retake-flow run … & disown`, and the terminal is closed."""
+    command_line = " ".join(command("run", str(home.folder / "talking.yaml")))
+    shell = ["bash", "-c", f"set -m; {command_line} & disown; sleep 600"]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), screen.inside)
+    with subprocess.Popen(shell, env=home.environment, preexec_fn=screen.controls, **streams) as process:
+        goes_on(home)
+        os.close(screen.inside)
+        os.close(screen.handle)
+        assert process.wait(WITHIN) == -signal.SIGHUP
+    goes_on(home)
+    stopped(home)
+
+
+@pytest.mark.parametrize("journal", [True, False], ids=["systemd's journal", "a program"])
+def test_a_journal_that_is_gone_ends_nothing(home: Home, journal: bool) -> None:
+    """The journal may be restarted; whoever else reads a socket and is gone, has left a run in the foreground."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        status = os.fstat(theirs.fileno())
+        named = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"} if journal else {}
+        with run(home, stdout=theirs, env={**home.environment, **named}) as process:
+            theirs.close()
+            goes_on(home)
+            ours.close()
+            if journal:
+                waited(lambda: said(home, "output_failed"), "the note of it")
+                goes_on(home)
+                stopped(home)
+            assert process.wait(WITHIN) == (1 if journal else 130)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_log_on_a_disk_that_fills_up_ends_nothing(home: Home, tmp_path: Path) -> None:
+    """The log holds what there was room for, and what comes once there is room again."""
+    small = tmp_path / "small"
+    small.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], capture_output=True, text=True)
+    if made.returncode != 0:
+        pytest.skip(f"no mounts here: {made.stderr}")
+    try:
+        with open(small / "log", "ab") as log, run(home, stdout=log, stderr=log) as process:
+            waited(lambda: said(home, "output_failed"), "the note of it")
+            goes_on(home)
+            os.truncate(small / "log", 0)
+            waited(lambda: b"dropped" in (small / "log").read_bytes() or (small / "log").stat().st_size > 0)
+            stopped(home)
+            assert process.wait(WITHIN) == 1
+    finally:
+        subprocess.run(["umount", small], check=True)
+    (failed,) = said(home, "output_failed")
+    assert failed["message"] == "standard output cannot be written (No space left on device)"
 
 
 def ignores(*numbers: signal.Signals) -> Callable[[], None]:
