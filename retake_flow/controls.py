@@ -17,6 +17,11 @@ _SEQUENCE = re.compile(
 _UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+def one_line(value: str) -> str:
+    """The text without them on one line, as the name of a file, which may hold any character, is to be shown."""
+    return value if value.isascii() and value.isprintable() else " ".join(stripped(value).splitlines())
+
+
 def stripped(value: str) -> str:
     """The text without them; line breaks stay, each as a line feed, and a tab is a space."""
     if value.isascii() and value.isprintable():

@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retake_flow.controls import stripped
+
 if TYPE_CHECKING:
     from retake_flow.flow.problems import Problem
 
@@ -29,7 +31,7 @@ def relative(file: str) -> str:
 
 
 def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return stripped(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

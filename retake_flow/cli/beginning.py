@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from retake_flow.controls import one_line
 from retake_flow.errors import UsageError
 from retake_flow.flow.transcript import inline
 
@@ -82,7 +83,7 @@ def beginning(name: str, written: str, base: Flow, schema: str, file: str) -> st
     active = any(not line.lstrip().startswith("#") for line in lines)
     lines += [] if active else _fixed(base)
     if not lines:
-        message = f"{written} has no inputs, so there is nothing in it that a flow for one agent would set"
+        message = f"{one_line(written)} has no inputs, so there is nothing in it that a flow for one agent would set"
         raise UsageError(message, hint="write the file by hand: docs/language.md, Overlays")
     so_long = " --for 20s" if "max_duration" in base.inputs else ""
     head = _HEAD.format(schema=schema, base=inline(written), file=file, name=inline(name), so_long=so_long)

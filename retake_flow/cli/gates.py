@@ -31,7 +31,8 @@ def gates(args: argparse.Namespace) -> int:
             terminal.emit(gate_data(asked))
         else:
             terminal.say(f"{printable.line(asked.run)}  {printable.line(asked.flow)}")
-            terminal.say("".join(f"  {line}\n" for line in gate_lines(asked, time.time())))
+            for line in (*(f"  {line}" for line in gate_lines(asked, time.time())), ""):
+                terminal.say(line)
     if not found and not args.json:
         terminal.say("nothing is asked")
     return 0

@@ -41,6 +41,13 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{"formatter_class": _formatter, "allow_abbrev": False, **options})
         self._plainly = False
 
+    def error(self, message: str) -> NoReturn:
+        """Say what was not understood, on one line: a shell writes names of files where `*` stands."""
+        super().error(" ".join(message.split()))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(terminal.harmless(message) + "\n" * message.endswith("\n"), file)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Let options stand between the words of a command, which argparse offers, but not to commands."""
         if self._subparsers is not None or self._plainly:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,4 +61,4 @@ def _result(problem: Problem, index: int) -> dict[str, Any]:
 def _uri(file: str) -> str:
     """A file as a reference relative to this folder; one that is elsewhere absolutely."""
     path = relative(file)
-    return Path(path).as_uri() if Path(path).is_absolute() else quote(path)
+    return Path(path).as_uri() if Path(path).is_absolute() else quote(os.fsencode(path))

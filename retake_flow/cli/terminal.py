@@ -22,14 +22,23 @@ def emit(record: dict[str, Any]) -> None:
 
 
 def say(text: str) -> None:
-    """Write a line for people, at once."""
-    sys.stdout.write(text + "\n")
+    """Write a line for people, at once; nothing in it commands the terminal."""
+    sys.stdout.write(harmless(text) + "\n")
     sys.stdout.flush()
 
 
 def advise(text: str) -> None:
-    """Write a line for people beside what programs read."""
-    sys.stderr.write(text + "\n")
+    """Write a line for people beside what programs read; nothing in it commands the terminal."""
+    sys.stderr.write(harmless(text) + "\n")
+
+
+def harmless(text: str) -> str:
+    """The text without what a terminal obeys, its line breaks kept."""
+    if text.isascii() and text.isprintable():
+        return text
+    from retake_flow.controls import stripped
+
+    return stripped(text)
 
 
 def let_go() -> None:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from retake_flow.controls import one_line
 from retake_flow.planning.ways import Leg, Way, Ways
 
 
@@ -61,4 +62,4 @@ def _takes(way: Way, file: str) -> str:
     if way.assumed is None:
         return "no assumption is known that makes a plan go there"
     options = "".join(f" --assume {shlex.quote(each)}" for each in way.assumed)
-    return f"$ retake-flow plan {shlex.quote(file)}{options}"
+    return one_line(f"$ retake-flow plan {shlex.quote(file)}{options}")

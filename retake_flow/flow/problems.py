@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sized
 from itertools import islice
 from typing import Any, Final
 
+from retake_flow.controls import one_line
 from retake_flow.errors import FlowInvalid
 from retake_flow.quick_dataclasses import dataclass, field
 
@@ -79,7 +80,7 @@ class Position:
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{one_line(self.file)}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

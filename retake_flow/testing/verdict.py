@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import pytest
 
+from retake_flow.controls import one_line
 from retake_flow.errors import RetakeFlowError
 from retake_flow.run.records import Record, plain
 from retake_flow.testing.flaws import shown
@@ -87,10 +88,10 @@ class Verdict:
 
     def explained(self) -> Iterator[str]:
         """The scenario with the failed step marked, what was expected and got, and the journal's last lines."""
-        yield f"Scenario: {self.scenario}  ({self.file}:{self.line})"
+        yield f"Scenario: {one_line(self.scenario)}  ({one_line(self.file)}:{self.line})"
         for step in self.steps:
             mark = {"passed": "ok", "failed": "->", "not played": ""}[step.standing]
-            where = f"  ({self.file}:{step.line})" if step.standing == "failed" else ""
+            where = f"  ({one_line(self.file)}:{step.line})" if step.standing == "failed" else ""
             yield f"  {mark:>2} {step.text}{where}"
             yield from (f"       {line}" for line in step.table)
             if step.standing == "failed" and step.stands_for:

@@ -116,7 +116,7 @@ def test_annotations_are_escaped_as_github_asks(folder: Path) -> None:
     """A text cannot end a command or begin another: percent signs, line ends, and in properties colons and commas."""
     problem = Problem(Position("a,b:c%.yaml", 1, 2), "RF001", "100 %\r\n::error::x, y")
     assert annotations.command(problem) == (
-        "::error file=a%2Cb%3Ac%25.yaml,line=1,col=2,title=RF001::100 %25%0D%0A::error::x, y"
+        "::error file=a%2Cb%3Ac%25.yaml,line=1,col=2,title=RF001::100 %25%0A::error::x, y"
     )
 
 
