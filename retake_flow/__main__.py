@@ -1,6 +1,12 @@
 """`python -m retake_flow` is `retake-flow`."""
 
-from retake_flow.cli.main import entry
+import os
+import sys
 
 if __name__ == "__main__":
+    # Python has put the current folder first: a file there would stand in for any module that is imported from now on.
+    if sys.path[:1] == [os.getcwd()]:
+        del sys.path[0]
+    from retake_flow.cli.main import entry
+
     entry()

@@ -19,13 +19,17 @@ taken, a comment says what is to be filled in. Redirect it into a file, and make
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser("paths", help="show the shortest way along each transition of a flow", epilog=_EPILOG)
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument("--gherkin", action="store_true", help="write scenarios that go these ways")
     parser.add_argument(
         "--uncovered", nargs="+", metavar="FEATURES", help="only transitions that no scenario in these features takes"
     )
+    parser.add_argument("--python", action="store_true", help="run each conftest.py beside FEATURES, for its steps")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a transition")
     parser.set_defaults(command=paths)
 
@@ -39,10 +43,10 @@ def paths(args: argparse.Namespace) -> int:
     from retake_flow.testing.paths import Paths
     from retake_flow.testing.suite import UnderTest
 
-    flow = flows.opened(args.flow, Settings.from_environment())
+    flow = flows.opened(args.flow, Settings.from_environment(), args.allow_outside)
     inputs = pairs(args.set)
     UnderTest(flow, inputs).check()
-    routes = _routes(flow, inputs, args.uncovered)
+    routes = _routes(flow, inputs, args.uncovered, python=args.python)
     if args.gherkin:
         return _gherkin(flow, inputs, routes, args.json)
     known = Paths(flow)
@@ -59,17 +63,16 @@ def paths(args: argparse.Namespace) -> int:
     return 0
 
 
-def _routes(flow: Flow, inputs: dict[str, str], features: Sequence[str] | None) -> list[Route]:
+def _routes(flow: Flow, inputs: dict[str, str], features: Sequence[str] | None, *, python: bool) -> list[Route]:
     from retake_flow.testing.coverage import Coverage
 
     if features is None:
         return Coverage(flow).routes
-    from retake_flow.cli.test import found
-    from retake_flow.testing.playing import play
+    from retake_flow.cli.test import found, played
     from retake_flow.testing.suite import Suite, UnderTest
 
     suite = Suite(UnderTest(flow, inputs))
-    play(suite, found(flow.file, features))
+    played(suite, found(flow.file, features), python=python)
     return suite.coverage.missed_routes
 
 

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from retake_flow.testing.verdict import Verdict
 
 _EPILOG = """\
-FEATURES are .feature files, or folders of them; without any, the folder `features` beside the flow.
+FEATURES are .feature files, or folders of them; without any, the folder `features` beside the flow. No Python in these
+folders is run without --python.
 Actions are mocked: what no scenario speaks of goes well. docs/testing.md has a tutorial and all steps.
 """
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser("test", help="play Gherkin scenarios on a flow, in virtual time", epilog=_EPILOG)
     parser.add_argument("flow", nargs="?", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument("features", nargs="*", metavar="FEATURES", help="feature files or folders")
@@ -34,7 +37,9 @@ def add_to(commands: Any) -> None:
         default="short",
         help="how to say which states and transitions no scenario has reached; default: short",
     )
+    parser.add_argument("--python", action="store_true", help="run each conftest.py beside the features, for its steps")
     parser.add_argument("--steps", action="store_true", help="list all steps that scenarios can be made of")
+    allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a scenario, and one for all")
     parser.set_defaults(command=test)
 
@@ -47,13 +52,26 @@ def test(args: argparse.Namespace) -> int:
         return _steps(args.json)
     if args.flow is None:
         raise UsageError("say which flow", hint="retake-flow test my-flow.yaml features/")
-    from retake_flow.testing.playing import play
     from retake_flow.testing.suite import Suite
 
     suite = Suite(_under_test(args))
-    play(suite, found(args.flow, args.features), args.select)
+    played(suite, found(args.flow, args.features), args.select, python=args.python)
     (_emit if args.json else _tell)(suite, args.coverage)
     return 1 if any(verdict.outcome == "failed" for verdict in suite.verdicts) else 0
+
+
+def played(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
+    """Play features, and say which Python beside them had no part in it."""
+    from retake_flow.cli import printable, terminal
+    from retake_flow.testing.flaws import shown
+    from retake_flow.testing.playing import play
+
+    try:
+        play(suite, features, select, python=python)
+    finally:
+        if suite.unread:
+            files = ", ".join(map(shown, suite.unread))
+            terminal.advise(printable.line(f"retake-flow: not run: {files}; --python takes the steps in it"))
 
 
 def _under_test(args: argparse.Namespace) -> UnderTest:
@@ -61,17 +79,11 @@ def _under_test(args: argparse.Namespace) -> UnderTest:
 
     from retake_flow.cli import flows
     from retake_flow.cli.options import pairs
-    from retake_flow.errors import UsageError
     from retake_flow.settings import Settings
     from retake_flow.testing.suite import UnderTest
 
-    flow = flows.opened(args.flow, Settings.from_environment())
-    mock = None
-    if args.mock is not None:
-        try:
-            mock = (args.mock, Path(args.mock).read_bytes())
-        except OSError as error:
-            raise UsageError(f"{args.mock} cannot be read: {error.strerror}") from None
+    flow = flows.opened(args.flow, Settings.from_environment(), args.allow_outside)
+    mock = None if args.mock is None else (args.mock, flows.content_of(args.mock))
     under_test = UnderTest(flow, pairs(args.set), mock, [Path(file) for file in args.phrases])
     under_test.mocks(flow)
     return under_test
@@ -85,6 +97,7 @@ def found(flow: str, given: Sequence[str]) -> list[Path]:
     """
     from pathlib import Path
 
+    from retake_flow.controls import one_line
     from retake_flow.errors import UsageError
     from retake_flow.flow import library
 
@@ -92,9 +105,9 @@ def found(flow: str, given: Sequence[str]) -> list[Path]:
     for path in features:
         if not path.exists():
             hint = "" if given else "say where your scenarios are: retake-flow test FLOW FEATURES"
-            raise UsageError(f"there is no {path}", hint=hint)
+            raise UsageError(f"there is no {one_line(str(path))}", hint=hint)
         if path.is_file() and path.suffix != ".feature":
-            raise UsageError(f"{path} is no feature", hint="scenarios are in files NAME.feature")
+            raise UsageError(f"{one_line(str(path))} is no feature", hint="scenarios are in files NAME.feature")
     return features
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from pytest_bdd.exceptions import GherkinParseError
 from pytest_bdd.gherkin_parser import GherkinDocument, get_gherkin_document
 from pytest_bdd.gherkin_parser import Scenario as Written
 from pytest_bdd.parser import Feature, FeatureParser, ScenarioTemplate, Step
 
+from retake_flow import plain_file
 from retake_flow.flow.problems import Position
 from retake_flow.testing.flaws import Flaw, Flawed, place
-from retake_flow.testing.phrases import Phrases
+from retake_flow.testing.phrases import LONGEST_STEP, Phrases
 
 _ENCODING = "utf-8-sig"  # some editors begin with a byte order mark
+_LARGEST: Final = 256 << 10  # bytes
+_MOST_PLACES: Final = 50
+_MOST_FILLED: Final = 20_000_000  # characters of all examples together, each as long as the file
 
 
 def read(file: Path, phrases: Phrases) -> Feature:
@@ -23,6 +28,9 @@ def read(file: Path, phrases: Phrases) -> Feature:
     Raises:
         Flawed: It is no Gherkin, or has scenarios that would not be played, or could not fail.
     """
+    content = _content(file)
+    if flaws := list(_immoderate(content, file)):
+        raise Flawed(flaws)
     try:
         document = get_gherkin_document(str(file), _ENCODING)
         feature = FeatureParser(str(file.parent), file.name, _ENCODING).parse()
@@ -30,15 +38,49 @@ def read(file: Path, phrases: Phrases) -> Feature:
         raise Flawed(
             [Flaw(place(file, error.line), error.message, f"the line is: {error.line_content.strip()}")]
         ) from None
-    except UnicodeDecodeError:
-        raise Flawed([Flaw(place(file, 1), "this is not UTF-8 text")]) from None
     except (KeyError, TypeError):  # how an empty file shows
         raise Flawed([Flaw(place(file, 1), "there is no feature in it", "begin with `Feature: …`")]) from None
+    if flaws := list(_multiplied(feature, len(content), file)):
+        raise Flawed(flaws)
     _expand(feature, phrases)
     flaws = [*_hidden(document, file), *(flaw for each in feature.scenarios.values() for flaw in _idle(each, file))]
     if flaws:
         raise Flawed(flaws)
     return feature
+
+
+def _content(file: Path) -> str:
+    """The text of a feature file.
+
+    Raises:
+        Flawed: It cannot be read, or is no text.
+    """
+    try:
+        return plain_file.read(file, _LARGEST).decode(_ENCODING)
+    except OSError as error:
+        raise Flawed([Flaw(place(file, 1), f"the file cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise Flawed([Flaw(place(file, 1), "this is not UTF-8 text")]) from None
+
+
+def _immoderate(content: str, file: Path) -> Iterator[Flaw]:
+    """The first line that would take long to be matched and filled in."""
+    for number, line in enumerate(content.splitlines(), 1):
+        if len(line) > LONGEST_STEP:
+            yield Flaw(place(file, number), f"the line has more than {LONGEST_STEP} characters")
+            return
+        if line.count("<") > _MOST_PLACES:
+            yield Flaw(place(file, number), f"the line has more than {_MOST_PLACES} `<`")
+            return
+
+
+def _multiplied(feature: Feature, size: int, file: Path) -> Iterator[Flaw]:
+    """The outlines that examples make too large to be played."""
+    for scenario in feature.scenarios.values():
+        rows = sum(len(examples.examples) for examples in scenario.examples)
+        if rows * size > _MOST_FILLED:
+            hint = "put the outline into a file of its own, or take fewer examples"
+            yield Flaw(place(file, scenario.line_number), f"{rows} examples are too many in a file of this size", hint)
 
 
 def twice(features: list[Feature]) -> Iterator[Flaw]:

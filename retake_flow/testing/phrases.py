@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Final
 
+from retake_flow import plain_file
+from retake_flow.controls import one_line
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import Position
 from retake_flow.flow.source import Source, decode, parse
@@ -15,6 +18,11 @@ from retake_flow.testing.flaws import Flaw, Flawed
 
 #: What is put in the places of a wording to find out what it may stand for.
 SAMPLES = ("1", "1s", "some", "a/b", "some.thing", "/", "POST /some")
+#: How many steps a step may stand for, and how long one may be.
+MOST_STEPS: Final = 1_000
+LONGEST_STEP: Final = 2_000
+_MOST_LINES: Final = 1_000
+_LONGEST_LINE: Final = 500
 _KEYWORD = re.compile(r"(?:(Given|When|Then)|And|But)\s+(.*)")
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -37,14 +45,12 @@ class Phrase:
     position: Position
 
     @cached_property
-    def _regex(self) -> re.Pattern[str]:
+    def _regex(self) -> Any:
+        """The wording for RE2, whose time grows with the text and nothing else; each place is a group."""
+        import re2
+
         parts = re.split(r"(\{\w+\})", self.wording)
-        pattern, named = "", set[str]()
-        for part in parts:
-            name = part[1:-1] if _PLACE.fullmatch(part) else ""
-            pattern += f"(?P<{name}>.+?)" if name and name not in named else ".+?" if name else re.escape(part)
-            named.add(name)
-        return re.compile(pattern)
+        return re2.compile("".join("(.+?)" if _PLACE.fullmatch(part) else re2.escape(part) for part in parts))
 
     @property
     def places(self) -> list[str]:
@@ -59,7 +65,7 @@ class Phrase:
             text: How it is worded.
         """
         match = self._regex.fullmatch(text)
-        return None if match is None else self._filled(kind, match.groupdict())
+        return None if match is None else self._filled(kind, dict(zip(self.places, match.groups(), strict=True)))
 
     def samples(self, line: str) -> list[str]:
         """One of its lines, without a keyword, with something in its places."""
@@ -84,12 +90,26 @@ class Phrases:
         self.phrases = phrases
 
     def expanded(self, kind: str, text: str) -> list[Line]:
-        """The steps that a step stands for; itself when it is no phrase."""
-        for phrase in self.phrases:
-            lines = phrase.steps(kind, text)
-            if lines is not None:
-                return [step for line in lines for step in self.expanded(*line)]
-        return [(kind, text)]
+        """The steps that a step stands for; itself when it is no phrase.
+
+        Raises:
+            Flawed: There are too many of them, or one is too long.
+        """
+        found: list[Line] = []
+        waiting, tries = [(kind, text)], 0
+        while waiting:
+            step = waiting.pop()
+            tries += 1
+            meant = ((each, lines) for each in self.phrases if (lines := each.steps(*step)) is not None)
+            phrase, lines = next(meant, (None, []))
+            if phrase is None:
+                found.append(step)
+                continue
+            waiting += reversed(lines)
+            if tries > MOST_STEPS or any(len(line) > LONGEST_STEP for _, line in lines):
+                message = f"{phrase.wording!r} stands for more than {MOST_STEPS} steps, or for one of more than "
+                raise Flawed([Flaw(phrase.position, f"{message}{LONGEST_STEP} characters")])
+        return found
 
     def flaws(self, is_step: Callable[[str], bool], near: Callable[[str], str]) -> Iterator[Flaw]:
         """What is wrong with them; one that is wrong is not to be expanded.
@@ -98,41 +118,77 @@ class Phrases:
             is_step: Whether a text is a step, of any kind.
             near: A hint for a text that is none.
         """
+        if too_many := _too_many(self.phrases):
+            yield too_many
+            return
+        inner = self._inner_of_all()
+        circles = _circles(inner)
         seen: dict[str, Phrase] = {}
-        for phrase in self.phrases:
+        for number, phrase in enumerate(self.phrases):
             shape = _PLACE.sub("{}", phrase.wording)
             if shape in seen:
                 yield Flaw(phrase.position, f"the phrase {phrase.wording!r} stands at {seen[shape].position} already")
             seen[shape] = phrase
             if any(is_step(sample) for sample in phrase.samples(phrase.wording)):
                 yield Flaw(phrase.position, f"{phrase.wording!r} is a step already", "word it otherwise")
-            yield from self._unknown(phrase, is_step, near)
-            way = self._circle(phrase, ())
-            if way:
-                yield Flaw(phrase.position, f"the phrase stands for itself: {' → '.join(way)}")
+            yield from self._unknown(phrase, inner[number], is_step, near)
+            if number in circles:
+                way = " → ".join(self.phrases[each].wording for each in circles[number])
+                yield Flaw(phrase.position, f"the phrase stands for itself: {way}")
 
-    def _unknown(self, phrase: Phrase, is_step: Callable[[str], bool], near: Callable[[str], str]) -> Iterator[Flaw]:
+    def _unknown(
+        self, phrase: Phrase, inner: list[list[int]], is_step: Callable[[str], bool], near: Callable[[str], str]
+    ) -> Iterator[Flaw]:
         if len(set(phrase.places)) < len(phrase.places):
             yield Flaw(phrase.position, f"a place stands twice in {phrase.wording!r}", "give each a name of its own")
-        for line in phrase.lines:
+        for line, phrases in zip(phrase.lines, inner, strict=True):
             for place in _PLACE.findall(line):
                 if place not in phrase.places:
                     hint = f"its places are: {', '.join(phrase.places) or 'none'}"
                     yield Flaw(phrase.position, f"{phrase.wording!r} has no place {{{place}}}", hint)
-            if not self._inner(phrase, line) and not any(map(is_step, phrase.samples(line))):
+            if not phrases and not any(map(is_step, phrase.samples(line))):
                 message = f"{phrase.wording!r} stands for {line!r}, which is no step"
                 yield Flaw(phrase.position, message, near(_KEYWORD.sub(r"\2", line)))
 
-    def _inner(self, phrase: Phrase, line: str) -> list[Phrase]:
-        """The phrases that a line of a phrase is."""
-        return [each for each in self.phrases if any(each.steps("", text) is not None for text in phrase.samples(line))]
+    def _inner_of_all(self) -> list[list[list[int]]]:
+        """The phrases that each line of each phrase is, by their numbers."""
 
-    def _circle(self, phrase: Phrase, way: tuple[str, ...]) -> tuple[str, ...]:
-        """The way from a phrase back to itself, when there is one."""
-        if phrase.wording in way:
-            return (*way, phrase.wording) if phrase.wording == way[0] else ()
-        inner = (each for line in phrase.lines for each in self._inner(phrase, line))
-        return next(filter(None, (self._circle(each, (*way, phrase.wording)) for each in inner)), ())
+        def inner(samples: list[str]) -> list[int]:
+            return [n for n, each in enumerate(self.phrases) if any(each.steps("", t) is not None for t in samples)]
+
+        return [[inner(phrase.samples(line)) for line in phrase.lines] for phrase in self.phrases]
+
+
+def _circles(inner: list[list[list[int]]]) -> dict[int, list[int]]:
+    """The shortest way from each phrase back to itself, where there is one."""
+    leads = [list(dict.fromkeys(each for line in lines for each in line)) for lines in inner]
+    found = {}
+    for start in range(len(leads)):
+        before: dict[int, int] = {}
+        reached = [start]
+        for each in reached:  # it grows
+            for following in leads[each]:
+                if following not in before:
+                    before[following] = each
+                    reached.append(following)
+        if start in before:
+            way = [start, before[start]]
+            while way[-1] != start:
+                way.append(before[way[-1]])
+            found[start] = way[::-1]
+    return found
+
+
+def _too_many(phrases: list[Phrase]) -> Flaw | None:
+    """What to say of phrases that are more, or longer, than can be looked through in a moment."""
+    lines = 0
+    for phrase in phrases:
+        lines += 1 + len(phrase.lines)
+        if lines > _MOST_LINES:
+            return Flaw(phrase.position, f"the phrases have more than {_MOST_LINES} lines together")
+        if max(map(len, (phrase.wording, *phrase.lines))) > _LONGEST_LINE:
+            return Flaw(phrase.position, f"a line of the phrase has more than {_LONGEST_LINE} characters")
+    return None
 
 
 def of_flow(flow: Flow) -> list[Phrase]:
@@ -148,9 +204,10 @@ def of_file(file: Path) -> list[Phrase]:
         Flawed: It cannot be read, or holds something else.
     """
     try:
-        content = file.read_bytes()
+        content = plain_file.read(file)
     except OSError as error:
-        raise Flawed([Flaw(Position(str(file), 1, 1), f"{file} cannot be read: {error.strerror}")]) from None
+        message = f"{one_line(str(file))} cannot be read: {error.strerror}"
+        raise Flawed([Flaw(Position(str(file), 1, 1), message)]) from None
     text, problems = decode(content, str(file))
     source = parse(text, str(file)) if not problems else Source(str(file), text, problems=problems)
     if source.problems:

@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _begin(config: pytest.Config, name: str) -> None:
     # Imported here: every pytest on this machine loads this module, and most know nothing of flows.
+    from retake_flow import plain_file
     from retake_flow.errors import RetakeFlowError, UsageError
     from retake_flow.testing.rehearsed import opened
     from retake_flow.testing.suite import Suite, UnderTest
@@ -38,7 +39,7 @@ def _begin(config: pytest.Config, name: str) -> None:
         inputs = dict(pair.split("=", 1) for pair in config.getoption("--flow-set") if "=" in pair)
         if len(inputs) < len({pair.partition("=")[0] for pair in config.getoption("--flow-set")}):
             raise UsageError("--flow-set takes NAME=VALUE")
-        content = (mock, Path(mock).read_bytes()) if mock else None
+        content = (mock, plain_file.read(mock)) if mock else None
         suite = Suite(UnderTest(opened(name), inputs, content, phrases))
     except RetakeFlowError as error:
         raise pytest.UsageError(f"{error.message}\n{error.hint}".rstrip()) from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from retake_flow import plain_file
 from retake_flow.actions.access import Access
 from retake_flow.actions.catalogue import CATALOGUE
 from retake_flow.actions.chat import ChatActions
@@ -32,8 +33,10 @@ from retake_flow.api.guides import Guides
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
+from retake_flow.errors import UsageError
 from retake_flow.flow import library
 from retake_flow.flow.check import check
+from retake_flow.flow.folders import Folders
 from retake_flow.flow.inputs import resolve
 from retake_flow.flow.load import read_bytes, stored
 from retake_flow.flow.model import Flow
@@ -75,15 +78,25 @@ class Endless(AssertionError):
     """The run did not end in the time it was given."""
 
 
-def opened(name: str) -> Flow:
+def opened(name: str, within: Folders | None = None) -> Flow:
     """A flow by its path or shipped name, read and checked.
+
+    Args:
+        name: It.
+        within: Where it may be; None for anywhere.
 
     Raises:
         Problems: It has mistakes.
-        UsageError: There is none.
+        UsageError: There is none, or it may not be opened.
     """
     path = library.find(name)
-    loaded = read_bytes(path.read_bytes(), str(path))
+    if within is not None:
+        within.require(path)
+    try:
+        content = plain_file.read(path)
+    except OSError as error:
+        raise UsageError(f"{name!r} cannot be read: {error.strerror}") from None
+    loaded = read_bytes(content, str(path), allowed=within.allowed if within is not None else ())
     problems = errors(check(loaded, CATALOGUE))
     if problems or loaded.flow is None:
         raise Problems(problems)

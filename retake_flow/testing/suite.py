@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,9 @@ import pytest
 from pytest_bdd.parser import Scenario, Step
 from pytest_bdd.steps import StepFunctionContext
 
+from retake_flow import plain_file
 from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.controls import one_line
 from retake_flow.errors import UsageError
 from retake_flow.flow.inputs import resolve
 from retake_flow.flow.model import Flow
@@ -23,7 +26,7 @@ from retake_flow.testing import collection, phrases
 from retake_flow.testing.collection import FeatureFile
 from retake_flow.testing.coverage import Coverage
 from retake_flow.testing.features import twice
-from retake_flow.testing.flaws import Flaw, Flawed, shown
+from retake_flow.testing.flaws import Flaw, Flawed, place, shown
 from retake_flow.testing.phrases import Phrase, Phrases
 from retake_flow.testing.stashed import PREMISE, SUBJECT
 from retake_flow.testing.trial import Premise
@@ -77,9 +80,9 @@ class UnderTest:
         resolve(replace(self.flow, inputs=declared), self.inputs)
         for file in self.phrases:
             try:
-                file.read_bytes()
+                plain_file.read(file)
             except OSError as error:
-                raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+                raise UsageError(f"{one_line(str(file))} cannot be read: {error.strerror}") from None
 
     def mocks(self, flow: Flow) -> Mocks:
         """The answers of the mock file, from the first one on.
@@ -102,6 +105,7 @@ class Suite:
         flaws: Why nothing is played.
         broken: What went wrong beside the scenarios; "" when nothing did.
         interrupted: Whether somebody has pressed Ctrl-C.
+        unread: Each `conftest.py` beside the features that has no part in it.
     """
 
     def __init__(self, under_test: UnderTest) -> None:
@@ -117,6 +121,7 @@ class Suite:
         self.flaws: list[Flaw] = []
         self.broken = ""
         self.interrupted = False
+        self.unread: list[Path] = []
         self._under_test = under_test
         self._files: list[FeatureFile] = []
 
@@ -169,9 +174,15 @@ class Suite:
             yield from file.flaws(spoken)
 
     def _phrases(self, folder: Path) -> list[Phrase]:
-        files = dict.fromkeys([*(file.resolve() for file in self._under_test.phrases), (folder / PHRASES).resolve()])
-        there = [Path(shown(file)) for file in files if file.name != PHRASES or file.is_file()]
-        return [*phrases.of_flow(self._under_test.flow), *(each for file in there for each in phrases.of_file(file))]
+        files = dict.fromkeys(file.resolve() for file in self._under_test.phrases)
+        beside = folder / PHRASES
+        if beside.resolve() not in files and os.path.lexists(beside):
+            if not beside.resolve().is_relative_to(folder.resolve()):
+                hint = "name the file that it leads to with --phrases, if you want it"
+                raise Flawed([Flaw(place(beside, 1), f"{PHRASES} leads out of its folder", hint)])
+            files[beside] = None
+        every = (each for file in files for each in phrases.of_file(Path(shown(file))))
+        return [*phrases.of_flow(self._under_test.flow), *every]
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Keep what went wrong beside the scenarios."""
@@ -245,7 +256,7 @@ def _title(item: pytest.Item, scenario: Scenario) -> str:
 
 
 def _steps(file: Path, progress: _Progress, outcome: Outcome) -> Iterator[Played]:
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    lines = plain_file.read(file).decode("utf-8-sig").splitlines()
     for number, step in enumerate(progress.scenario.steps):
         standing: Standing = "passed" if number < progress.done else "not played"
         if number == progress.done and outcome == "failed":

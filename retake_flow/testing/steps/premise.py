@@ -11,7 +11,7 @@ import pytest
 from pytest_bdd import given, parsers
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.model import Flow
+from retake_flow.flow.folders import Folders
 from retake_flow.testing.cells import Table
 from retake_flow.testing.observed import Observed, Subject
 from retake_flow.testing.rehearsed import opened
@@ -27,7 +27,7 @@ _read = cache(opened)
 def premise(request: pytest.FixtureRequest) -> Premise:
     """What the scenario begins with: the flow under test; else go-live.yaml, half a minute on air."""
     begun = request.config.stash.get(PREMISE, None)
-    return begun() if begun else Premise(_flow("go-live.yaml"), {"max_duration": "30s"})
+    return begun() if begun else Premise(_read("go-live.yaml"), {"max_duration": "30s"})
 
 
 @pytest.fixture
@@ -54,14 +54,12 @@ def trial(premise: Premise) -> Iterator[Trial]:
     trial.close()
 
 
-def _flow(name: str) -> Flow:
-    return _read(name)
-
-
 @given(parsers.parse("the flow {file}"))
-def flow(premise: Premise, file: str) -> None:
-    """Another flow than the one under test, by its path or shipped name."""
-    premise.flow = _flow(file)
+def flow(premise: Premise, request: pytest.FixtureRequest, file: str) -> None:
+    """Another flow than the one under test, by its path or shipped name; it stands in the folder of that one."""
+    begun = request.config.stash.get(PREMISE, None)
+    tested = begun().flow if begun else None
+    premise.flow = _read(file, Folders.beside(tested.file, tested.sources.allowed) if tested else None)
 
 
 @given("this flow")

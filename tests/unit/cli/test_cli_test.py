@@ -143,7 +143,7 @@ def test_the_line_of_the_document_works(command: Command, hello: Path) -> None:
 def test_a_conftest_that_cannot_be_read_is_told(command: Command, hello: Path) -> None:
     """With what Python says of it."""
     (hello / "features" / "conftest.py").write_text("import nowhere_at_all\n", encoding="utf-8")
-    said = command("test", "hello.yaml")
+    said = command("test", "hello.yaml", "--python")
     assert said.code == 2
     assert "No module named 'nowhere_at_all'" in said.err
 

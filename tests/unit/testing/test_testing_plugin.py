@@ -62,7 +62,7 @@ def _written(folder: Path, **texts: str) -> Path:
 
 def _played(*features: Path) -> Suite:
     suite = Suite(UnderTest(loaded(_FLOW, "hello.yaml")))
-    play(suite, features)
+    play(suite, features, python=True)
     return suite
 
 
