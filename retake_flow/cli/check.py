@@ -23,6 +23,8 @@ exit codes:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser("check", help="say all that is wrong with flows, before anything runs", epilog=_EPILOG)
     parser.add_argument("flows", nargs="*", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument(
@@ -31,6 +33,7 @@ def add_to(commands: Any) -> None:
         default="text",
         help="for people, one JSON object a flow, SARIF 2.1.0, or annotations of GitHub Actions",
     )
+    allow_outside(parser)
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     parser.add_argument("--explain", metavar="CODE", help="what a code such as RF050 means, and what to do")
     parser.set_defaults(command=check)
@@ -58,7 +61,7 @@ def check(args: argparse.Namespace) -> int:
     absent: list[UsageError] = []
     for name in args.flows:
         try:
-            found = flows.problems(name, settings)
+            found = flows.problems(name, settings, args.allow_outside)
         except UsageError as error:
             absent.append(error)
             continue
@@ -83,7 +86,7 @@ def _as_text(name: str, found: Sequence[Problem]) -> None:
     mistakes, warnings = len(_errors(found)), len(found) - len(_errors(found))
     said = [_counted(mistakes, "mistake")] if mistakes or not warnings else []
     said += [_counted(warnings, "warning")] if warnings else []
-    terminal.say(f"{name}: {', '.join(said)}")
+    terminal.say(printable.line(f"{name}: {', '.join(said)}"))
 
 
 def _errors(found: Sequence[Problem]) -> Sequence[Problem]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from retake_flow.cli.verdicts import Verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
     from pathlib import Path
 
     from retake_flow.flow.load import Loaded
@@ -25,31 +25,50 @@ def read(name: str) -> tuple[Path, bytes]:
     Raises:
         UsageError: There is none, or it cannot be read.
     """
-    from retake_flow.errors import UsageError
     from retake_flow.flow import library
 
     path = library.find(name)
+    return path, content_of(path)
+
+
+def content_of(file: str | Path, most: int = 4 << 20) -> bytes:
+    """The content of a plain file that a person named, of so many bytes at most.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    from retake_flow import plain_file
+    from retake_flow.controls import one_line
+    from retake_flow.errors import UsageError
+
     try:
-        return path, path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+        return plain_file.read(file, most)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(f"{one_line(str(file))} cannot be read: {said}") from None
 
 
-def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
+def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tuple[Problem, ...]:
     """All that is wrong with a flow and, when nothing is that makes its paths unknown, by the rules.
 
     That nothing is wrong is remembered for the same texts and program.
+
+    Args:
+        name: A file, or the name of a shipped flow.
+        settings: Say where verdicts are remembered.
+        outside: Folders and files beyond its own folder that the flow may name.
     """
     path, content = read(name)
+    allowed = _allowed(outside)
     verdicts = Verdicts(settings.cache_folder)
-    if verdicts.known_good(content, str(path)):
+    if verdicts.known_good(content, str(path), allowed):
         return ()
     from retake_flow.actions.catalogue import CATALOGUE
     from retake_flow.flow.check import check
     from retake_flow.flow.load import read_bytes
     from retake_flow.flow.problems import errors
 
-    loaded = read_bytes(content, str(path))
+    loaded = read_bytes(content, str(path), allowed=allowed)
     found = check(loaded, CATALOGUE)
     if loaded.flow is None or loaded.problems or any(problem.code not in _SUPERFLUOUS for problem in errors(found)):
         return found
@@ -66,12 +85,13 @@ def problems(name: str, settings: Settings) -> tuple[Problem, ...]:
     return found
 
 
-def opened(name: str, settings: Settings, *, tolerated: Container[str] = ()) -> Flow:
+def opened(name: str, settings: Settings, outside: Iterable[str] = (), *, tolerated: Container[str] = ()) -> Flow:
     """A flow that can be run.
 
     Args:
         name: A file, or the name of a shipped flow.
         settings: Say where verdicts are remembered.
+        outside: Folders and files beyond its own folder that the flow may name.
         tolerated: The codes of mistakes that are no hindrance.
 
     Raises:
@@ -81,11 +101,19 @@ def opened(name: str, settings: Settings, *, tolerated: Container[str] = ()) -> 
     from retake_flow.flow.load import read_bytes
     from retake_flow.flow.problems import Problems, errors
 
-    found = problems(name, settings)
+    found = problems(name, settings, outside)
     if any(problem.code not in tolerated for problem in errors(found)):
         raise Problems(errors(found))
     path, content = read(name)
-    loaded = read_bytes(content, str(path), known_good=True)
+    loaded = read_bytes(content, str(path), known_good=True, allowed=_allowed(outside))
     if loaded.flow is None or loaded.problems:
         raise Problems(loaded.problems)
     return loaded.flow
+
+
+def _allowed(outside: Iterable[str]) -> tuple[str, ...]:
+    if not outside:
+        return ()
+    from retake_flow.flow import folders
+
+    return folders.outside(outside)

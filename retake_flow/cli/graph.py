@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser("graph", help="draw a flow, or where a run is in it")
     parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
     parser.add_argument(
@@ -23,6 +25,7 @@ def add_to(commands: Any) -> None:
         "--run", metavar="RUN", help="mark where a run is (its id, a prefix of it, or last), in the flow as it began"
     )
     parser.add_argument("--rules", action="store_true", help="note in each state which rules hold over it")
+    allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object that holds the picture")
     parser.set_defaults(command=graph)
 
@@ -62,11 +65,11 @@ def _opened(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     if args.run is None:
         if args.flow is None:
             raise UsageError("there is nothing to draw", hint="name a flow, or a run with --run RUN")
-        return flows.opened(args.flow, settings), None
+        return flows.opened(args.flow, settings, args.allow_outside), None
     with closing(opened(settings)) as store:
         run = store.find(args.run)
         found = trace.traced(store, run)
-    if args.flow is not None and (name := flows.opened(args.flow, settings).name) != found[0].name:
+    if args.flow is not None and (name := flows.opened(args.flow, settings, args.allow_outside).name) != found[0].name:
         raise UsageError(
             f"the run {run} is one of {found[0].name!r}, not of {name!r}",
             hint="leave FLOW out: the flow is drawn that the run began with",
@@ -101,12 +104,13 @@ def _drawn(diagram: Diagram, form: str) -> bytes:
 def _write(file: str, content: bytes) -> None:
     from pathlib import Path
 
+    from retake_flow.controls import one_line
     from retake_flow.errors import UsageError
 
     try:
         Path(file).write_bytes(content)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be written: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError(f"{one_line(file)} cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: Ruled | None, content: bytes) -> None:

@@ -6,16 +6,22 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from retake_flow.flow.model import Flow
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser("init", help="write a flow for an agent, to be changed by hand")
     parser.add_argument("name", metavar="NAME", help="of the flow: small letters, digits and -")
     parser.add_argument("--extends", metavar="FLOW", default="go-live.yaml", help="the flow that it changes")
     parser.add_argument("--output", metavar="FILE", help="where to write it; default: NAME.yaml")
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
+    allow_outside(parser)
     parser.set_defaults(command=init)
 
 
@@ -28,20 +34,22 @@ def init(args: argparse.Namespace) -> int:
     from retake_flow.cli import flows, printable, terminal
     from retake_flow.cli.beginning import beginning
     from retake_flow.errors import UsageError
-    from retake_flow.flow import library
+    from retake_flow.flow import folders, library
     from retake_flow.settings import Settings
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", args.name):
         raise UsageError(f"{args.name!r} is no name for a flow", hint="use small letters, digits and -, at most 64")
     file = Path(args.output or f"{args.name}.yaml")
-    base = flows.opened(args.extends, Settings.from_environment())
+    base = flows.opened(args.extends, Settings.from_environment(), args.allow_outside)
     if file.name in library.shipped() or file.resolve() == Path(base.file).resolve():
         message = f"{file.name} is the name of a flow that is there already"
         raise UsageError(message, hint="choose another NAME, or give --output")
     named = _named(args.extends, Path(base.file), file)
-    shown = printable.line(shlex.quote(str(file)))
+    allowed = _allowed(base, file)
+    options = (option for place in allowed for option in (folders.OPTION, place))
+    shown = printable.line(shlex.join([str(file), *options]))
     text = beginning(args.name, named, base, str(library.schema_file()), shown)
-    _hold(text, file)
+    _hold(text, file, allowed)
     _write(file, text, force=args.force)
     terminal.say(f"wrote {printable.line(str(file))}: read it, change it, and then")
     terminal.say(f"    retake-flow check {shown}")
@@ -66,25 +74,41 @@ def _named(written: str, base: Path, file: Path) -> str:
     return str(base.resolve())
 
 
-def _hold(text: str, file: Path) -> None:
+def _allowed(base: Flow, file: Path) -> tuple[str, ...]:
+    """What a flow in a file has to be allowed to name when it extends another."""
+    import os
+
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.folders import Folders
+
+    try:
+        Folders.beside(file).require(base.file)
+    except UsageError:
+        return tuple(dict.fromkeys((os.path.dirname(os.path.realpath(base.file)), *base.sources.allowed)))
+    return base.sources.allowed
+
+
+def _hold(text: str, file: Path, allowed: Sequence[str]) -> None:
     """Make sure that what is written is a flow without mistakes."""
     from retake_flow.actions.catalogue import CATALOGUE
     from retake_flow.flow.check import check
     from retake_flow.flow.load import load
     from retake_flow.flow.problems import Problems, errors
 
-    found = errors(check(load(text, str(file)), CATALOGUE))
+    found = errors(check(load(text, str(file), allowed=allowed), CATALOGUE))
     if found:
         raise Problems(found)
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:
+    from retake_flow.controls import one_line
     from retake_flow.errors import UsageError
 
     try:
         with file.open("w" if force else "x", encoding="utf-8") as opened:
             opened.write(text)
     except FileExistsError:
-        raise UsageError(f"{file} is there already", hint="--force writes over it; --output writes elsewhere") from None
+        hint = "--force writes over it; --output writes elsewhere"
+        raise UsageError(f"{one_line(str(file))} is there already", hint=hint) from None
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{one_line(str(file))} cannot be written: {error.strerror}") from None

@@ -1,11 +1,20 @@
-"""Options as people write them: NAME=VALUE, and those of a rehearsal in a file."""
+"""Options as people write them: what a flow may name, NAME=VALUE, and those of a rehearsal in a file."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
+
+
+def allow_outside(parser: Any) -> None:
+    """Declare the option that lets a flow name files outside of its folder."""
+    parser.add_argument(
+        "--allow-outside",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="let the flow name files in this folder too, or this file; by default it names those in its own folder",
+    )
 
 
 def pairs(written: Iterable[str]) -> dict[str, str]:
@@ -31,20 +40,22 @@ def read_options(file: str | None) -> dict[str, Any]:
     Raises:
         UsageError: The file cannot be read or is no JSON object.
     """
-    from retake_flow.errors import UsageError
-
     if file is None:
         return {}
+    import json
+
+    from retake_flow.cli import flows
+    from retake_flow.controls import one_line
+    from retake_flow.errors import UsageError
+
     try:
-        answer = json.loads(Path(file).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+        answer = json.loads(flows.content_of(file).decode("utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise UsageError(f"{file}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+        raise UsageError(f"{one_line(file)}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except ValueError:
-        raise UsageError(f"{file} is not UTF-8 text") from None
+        raise UsageError(f"{one_line(file)} is not UTF-8 text") from None
     except RecursionError:
-        raise UsageError(f"{file} nests too deep") from None
+        raise UsageError(f"{one_line(file)} nests too deep") from None
     if not isinstance(answer, dict):
-        raise UsageError(f"{file} holds no JSON object")
+        raise UsageError(f"{one_line(file)} holds no JSON object")
     return answer

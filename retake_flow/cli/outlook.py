@@ -21,12 +21,13 @@ _CALL = re.compile(r"\b(GET|POST) (?=/)")
 _JOINT = "\u00a0"
 
 
-def document(plan: Plan) -> dict[str, Any]:
-    """A plan as one JSON object."""
+def document(plan: Plan, origins: Mapping[str, str]) -> dict[str, Any]:
+    """A plan as one JSON object; `origins` says where inputs come from that the flow does not hold."""
     steps = [{"t": step.t, "kind": str(step.kind), "state": step.state, **step.facts} for step in plan.steps]
     return {
         "flow": plan.flow,
         "assumed": dict(plan.assumed),
+        "outside": dict(origins),
         "steps": steps,
         "ended": plan.ended,
         "t": plan.t,
@@ -36,11 +37,12 @@ def document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def lines(plan: Plan, width: int | None = None) -> Iterator[str]:
+def lines(plan: Plan, origins: Mapping[str, str], width: int | None = None) -> Iterator[str]:
     """A plan as a table of time, state and what happens, and what it comes to.
 
     Args:
         plan: What would happen.
+        origins: Where inputs come from that the flow does not hold.
         width: How many columns there are; None for any number.
     """
     assumed = ", ".join(f"{written} ({place})" for written, place in plan.assumed.items())
@@ -51,7 +53,7 @@ def lines(plan: Plan, width: int | None = None) -> Iterator[str]:
     left = None if width is None else max(width - before, _LEAST)
     yield from columns.table([broken for row in rows for broken in _broken(row, left)])
     yield ""
-    for line in _summary(plan):
+    for line in _summary(plan, origins):
         yield from _wrapped(line, width, " " * 11)
 
 
@@ -261,7 +263,7 @@ def _value(value: Any) -> str:
 # --- what it comes to ---------------------------------------------------------------------------------------
 
 
-def _summary(plan: Plan) -> Iterator[str]:
+def _summary(plan: Plan, origins: Mapping[str, str]) -> Iterator[str]:
     after = f" after {exact(plan.t)}" if plan.t else ""
     if plan.ended is not None:
         yield f"It ends {plan.ended}{after}{': ' if plan.reason else '.'}{plan.reason}"
@@ -274,6 +276,9 @@ def _summary(plan: Plan) -> Iterator[str]:
     for what, named in (("Calls", calls), ("Programs", programs), ("Questions", questions)):
         yield f"{what:<11}{', '.join(dict.fromkeys(named)) or 'none'}"
     yield from _retries(plan)
+    if origins:
+        told = "; ".join(f"{name} from {origin}" for name, origin in origins.items())
+        yield f"{'Inputs':<11}{told}; here samples or defaults stand for them"
 
 
 def _retries(plan: Plan) -> Iterator[str]:

@@ -21,6 +21,8 @@ what can be assumed:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser(
         "plan", help="say what a flow would do: calls, programs, questions, times", epilog=_EPILOG
     )
@@ -32,6 +34,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--all-paths", action="store_true", help="the shortest way to each end and to each question instead"
     )
+    allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.set_defaults(command=plan)
 
@@ -41,13 +44,13 @@ def plan(args: argparse.Namespace) -> int:
     from retake_flow.cli import flows
     from retake_flow.cli.options import pairs
     from retake_flow.errors import UsageError
-    from retake_flow.flow.inputs import provided, resolve
+    from retake_flow.flow.inputs import resolve
     from retake_flow.planning.samples import supplied
-    from retake_flow.settings import Settings, variables
+    from retake_flow.settings import Settings
 
     if args.all_paths and args.assume:
         raise UsageError("--all-paths looks at all ways, so that --assume has no place beside it")
-    flow = provided(supplied(flows.opened(args.flow, Settings.from_environment())), variables())
+    flow = supplied(flows.opened(args.flow, Settings.from_environment(), args.allow_outside))
     document, lines = (_ways if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
     _say(document, lines, as_json=args.json)
     return 0
@@ -56,10 +59,13 @@ def plan(args: argparse.Namespace) -> int:
 def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
     from retake_flow.actions.catalogue import CATALOGUE
     from retake_flow.cli import columns, outlook
+    from retake_flow.cli.options import pairs
+    from retake_flow.flow.inputs import origins
     from retake_flow.planning import planner
 
     made = planner.plan(flow, CATALOGUE, inputs, args.assume)
-    return outlook.document(made), outlook.lines(made, columns.width())
+    told = origins(flow, pairs(args.set))
+    return outlook.document(made, told), outlook.lines(made, told, columns.width())
 
 
 def _ways(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:

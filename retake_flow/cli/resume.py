@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser("resume", help="go on with a run after an answer, a crash or a reboot")
     parser.add_argument("run", nargs="?", metavar="RUN", help="its id, a prefix of it, or last")
     parser.add_argument("--all", action="store_true", help="every run whose process died, or that has something to do")
@@ -28,6 +30,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--upgrade", action="store_true", help="go on with the flow's file as it is now")
     parser.add_argument("--force", action="store_true", help="take it from a process that is, or may be, alive")
     parser.add_argument("--wait", action="store_true", help="stay when the run does nothing but wait for a person")
+    allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(command=resume, drives=True)
 
@@ -41,8 +44,10 @@ def resume(args: argparse.Namespace) -> int:
     from retake_flow.wiring.storing import opened
 
     answering = args.answer or args.decision
-    if args.all == bool(args.run) or (args.all and (answering or args.upgrade or args.force)):
-        raise UsageError("resume takes either a RUN or --all, and --all takes no answer, --upgrade or --force")
+    if args.all == bool(args.run) or (args.all and (answering or args.upgrade or args.force or args.allow_outside)):
+        raise UsageError(
+            "resume takes either a RUN or --all, and --all takes no answer, --upgrade, --force or --allow-outside"
+        )
     settings = Settings.from_environment()
     with closing(opened(settings)) as runs:
         if args.all:
@@ -102,17 +107,19 @@ async def _interruptible(runs: Runs, run: str, settings: Settings, args: argpars
     from retake_flow.cli.session import Session, somebody_is_there
     from retake_flow.cli.takeover import taken_up
     from retake_flow.cli.views import view_for
+    from retake_flow.flow.folders import outside
 
     def upgraded(claim: Claim) -> None:
         if args.upgrade:
             from retake_flow.cli.upgrade import upgrade
 
-            upgrade(runs, run, claim, settings)
+            upgrade(runs, run, claim, settings, allowed)
 
+    allowed = outside(args.allow_outside)
     session = Session(runs, settings, as_json=args.json, wait=args.wait)
     name, prompted = runs.load(run).run.flow, somebody_is_there(args.json)
     with view_for(args.json, name, prompted=prompted) as view, Interrupts() as interrupts:
-        ended = await taken_up(session, run, view, interrupts, force=args.force, prepare=upgraded)
+        ended = await taken_up(session, run, view, interrupts, allowed, force=args.force, prepare=upgraded)
     return interrupts.count, ended
 
 

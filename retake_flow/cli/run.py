@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser("run", help="run a flow, for example go-live.yaml")
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument("--rehearse", action="store_true", help="against a retake.tv on this machine, seen by nobody")
@@ -33,6 +35,7 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="stay when the run does nothing but wait for a person",
     )
+    allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(command=run, drives=True)
 
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if args.hours is not None and (not args.rehearse or args.duration is not None):
         raise UsageError("--hours goes with --rehearse, and without --for")
     settings = Settings.from_environment()
-    flow = provided(flows.opened(args.flow, settings), variables())
+    flow = provided(flows.opened(args.flow, settings, args.allow_outside), variables())
     inputs = resolve(flow, _given(args, flow))
     options = _options(args) if args.rehearse else None
     with closing(opened(settings)) as runs:

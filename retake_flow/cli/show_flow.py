@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from retake_flow.flow.source import Path, Source
 
@@ -15,8 +15,11 @@ _WIDEST = 80  # a longer line does not push the origins of all others to the rig
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser("show-flow", help="print a flow with all that it extends, and where each line is from")
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object: flow, origins")
     parser.set_defaults(command=show_flow)
 
@@ -25,7 +28,7 @@ def show_flow(args: argparse.Namespace) -> int:
     """Print a flow as it is run; one that its overlays do not fit is invalid."""
     from retake_flow.cli import terminal
 
-    source = _resolved(args.flow)
+    source = _resolved(args.flow, args.allow_outside)
     data = _scrubbed(source.data)
     if args.json:
         origins = {"/".join(map(str, path)): str(source.origin(path)) for path in _paths(data, ())}
@@ -36,15 +39,15 @@ def show_flow(args: argparse.Namespace) -> int:
     return 0
 
 
-def _resolved(name: str) -> Source:
+def _resolved(name: str, outside: Sequence[str]) -> Source:
     from retake_flow.cli import flows
+    from retake_flow.flow import folders
     from retake_flow.flow.files import Files
     from retake_flow.flow.problems import Position, Problem, Problems
     from retake_flow.flow.source import decode
-    from retake_flow.flow.sources import on_disk
 
     path, content = flows.read(name)
-    files = Files(on_disk)
+    files = Files(folders.Folders.beside(path, folders.outside(outside)).find)
     text, problems = decode(content, str(path))
     source = files.put(text, str(path))
     problems += files.problems if not problems else []

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from retake_flow.simulation.simulation import Simulation
 
 STANDARD_INPUT = "-"
+_LARGEST = 64 << 20  # bytes of a script in a file
+_LONGEST_LINE = 1 << 20
 #: Mistakes that keep no script from being played: it may raise any event, and so reach any state.
 TOLERATED = frozenset({"RF051", "RF060", "RF061"})
 
@@ -30,6 +32,8 @@ what it writes is described in docs/simulation.md
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
+    from retake_flow.cli.options import allow_outside
+
     parser = commands.add_parser(
         "simulate", help="run a flow in virtual time, its actions told by a script", epilog=_EPILOG
     )
@@ -40,6 +44,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: what actions and states answer by themselves")
     parser.add_argument("--start", action="store_true", help="write an object for the start too, before any line")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line; it is so in any case")
     parser.set_defaults(command=simulate)
 
@@ -49,19 +54,22 @@ def simulate(args: argparse.Namespace) -> int:
     from retake_flow.actions.catalogue import CATALOGUE
     from retake_flow.cli import flows, terminal
     from retake_flow.cli.options import pairs
+    from retake_flow.errors import UsageError
     from retake_flow.flow.inputs import resolve
     from retake_flow.planning.samples import supplied
     from retake_flow.settings import Settings
     from retake_flow.simulation.simulation import Simulation
 
-    flow = supplied(flows.opened(args.flow, Settings.from_environment(), tolerated=TOLERATED))
+    flow = supplied(flows.opened(args.flow, Settings.from_environment(), args.allow_outside, tolerated=TOLERATED))
     inputs = resolve(flow, pairs(args.set))
     mocks = _mocks(args.mock, flow)
     with _opened(args.script) as script, _interruptible(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
         begun = simulation.start()
         if args.start:
             terminal.emit(begun)
-        for number, line in enumerate(script, 1):
+        for number, line in enumerate(iter(lambda: script.readline(_LONGEST_LINE + 1), b""), 1):
+            if len(line) > _LONGEST_LINE:
+                raise UsageError(f"line {number} of the script is longer than {_LONGEST_LINE} bytes")
             if line.strip():
                 terminal.emit(simulation.take(line, number))
         return 2 if simulation.refused else 0
@@ -87,31 +95,21 @@ def _interruptible(simulation: Simulation) -> Iterator[Simulation]:
 
 
 def _mocks(file: str | None, flow: Flow) -> Mocks:
-    from pathlib import Path
-
     from retake_flow.actions.catalogue import CATALOGUE
-    from retake_flow.errors import UsageError
+    from retake_flow.cli import flows
     from retake_flow.simulation import mocks
 
-    if file is None:
-        return mocks.Mocks()
-    try:
-        content = Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
-    return mocks.read(content, file, flow, CATALOGUE)
+    return mocks.Mocks() if file is None else mocks.read(flows.content_of(file), file, flow, CATALOGUE)
 
 
 def _opened(name: str) -> AbstractContextManager[BinaryIO]:
     """The script, to be read."""
+    import io
     import sys
     from contextlib import nullcontext
 
-    from retake_flow.errors import UsageError
+    from retake_flow.cli import flows
 
     if name == STANDARD_INPUT:
         return nullcontext(sys.stdin.buffer)
-    try:
-        return open(name, "rb")
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+    return io.BytesIO(flows.content_of(name, _LARGEST))

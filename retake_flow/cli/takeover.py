@@ -39,6 +39,7 @@ async def taken_up(
     run: str,
     view: View,
     interrupts: Interrupts,
+    allowed: tuple[str, ...] = (),
     *,
     force: bool = False,
     stop: str = "",
@@ -51,6 +52,7 @@ async def taken_up(
         run: Its id.
         view: Shows it.
         interrupts: May interrupt it.
+        allowed: What its flow may name outside of its folder, besides what it was begun with.
         force: Take it from a process that is, or may be, alive.
         stop: Why it is to end at once, in order; "" when it is not.
         prepare: What is done with the claim before anything else.
@@ -73,6 +75,7 @@ async def taken_up(
             stored = session.runs.load(run)  # anew: its last process may have written until it was claimed
             if flow is None or stored.flow_text != before.flow_text:
                 flow = flow_of(parsed(stored.flow_text))
+            flow = replace(flow, sources=flow.sources.allowing(allowed))
             flow, kept = _with_secrets(flow, stored, ending=bool(stop))
             if force:
                 await accounts.take_over(lock, flow, identity, run)

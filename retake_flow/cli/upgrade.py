@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from retake_flow.cli import flows, printable, terminal
+from retake_flow.controls import one_line
 from retake_flow.errors import FlowInvalid
 from retake_flow.flow.sources import Sources, parsed
 from retake_flow.ports.runs import Claim, Runs
@@ -15,7 +16,7 @@ from retake_flow.run.upgrading import obstacles
 from retake_flow.settings import Settings
 
 
-def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings) -> None:
+def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tuple[str, ...] = ()) -> None:
     """Give a run the flow's file as it is now, when the run can go on in it.
 
     Raises:
@@ -23,7 +24,7 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings) -> None:
     """
     stored = runs.load(run)
     old = parsed(stored.flow_text)
-    flow = flows.opened(stored.flow_file, settings)
+    flow = flows.opened(stored.flow_file, settings, old.allowing(allowed).allowed)
     if _same(old, flow.sources):
         terminal.advise("the flow is the one that the run has already")
         return
@@ -40,7 +41,7 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings) -> None:
 
 def _same(old: Sources, new: Sources) -> bool:
     """Whether two flows say the same; their files may be named in other ways, relative or absolute."""
-    return old.text == new.text and _used(old) == _used(new)
+    return old.text == new.text and _used(old) == _used(new) and set(old.allowed) == set(new.allowed)
 
 
 def _used(sources: Sources) -> list[tuple[str, str]]:
@@ -48,6 +49,7 @@ def _used(sources: Sources) -> list[tuple[str, str]]:
 
 
 def _show_difference(old: str, new: str, file: str) -> None:
+    file = one_line(file)
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), f"{file} (as the run has it)", f"{file} (as it is now)", lineterm=""
     )

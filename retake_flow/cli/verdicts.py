@@ -28,16 +28,17 @@ class Verdicts:
         self._folder = cache_folder / "checked"
         self._file = cache(lambda content: self._folder / _key(content))
 
-    def known_good(self, content: bytes, file: str = "") -> bool:
+    def known_good(self, content: bytes, file: str = "", allowed: Sequence[str] = ()) -> bool:
         """Whether this text, with the sub-flows that it has as a file there, was checked by this program and was good.
 
         Args:
             content: The text.
             file: Its file, beside which sub-flows are sought.
+            allowed: What it may name outside of its folder.
         """
         try:
             uses = json.loads(self._file(content).read_text(encoding="utf-8") or "[]")
-            return all(_same(file, (*names, name), digest) for names, name, digest in uses)
+            return not uses or _same(file, uses, allowed)
         except (OSError, ValueError, TypeError):
             return False
 
@@ -53,18 +54,22 @@ class Verdicts:
             return
 
 
-def _same(file: str, names: Sequence[str], digest: str) -> bool:
-    """Whether the names lead from a flow's file, each beside the file before, to the text of this digest."""
+def _same(file: str, uses: Sequence[Use], allowed: Sequence[str]) -> bool:
+    """Whether names lead from a flow's file, each beside the file before, to the texts of these digests."""
     from retake_flow.errors import RetakeFlowError
-    from retake_flow.flow import library
+    from retake_flow.flow.folders import Folders
 
-    path = Path(file)
+    within = Folders.beside(file, allowed)
     try:
-        for name in names:
-            path = library.find(name, path.parent)
+        for names, name, digest in uses:
+            path, content = file, b""
+            for each in (*names, name):
+                path, content = within.find(each, path)
+            if hashlib.sha256(content).hexdigest() != digest:
+                return False
     except RetakeFlowError:
         return False
-    return hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    return True
 
 
 def _key(content: bytes) -> str:

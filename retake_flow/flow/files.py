@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from retake_flow.controls import one_line
 from retake_flow.errors import UsageError
 from retake_flow.flow.problems import Problem
-from retake_flow.flow.source import EXTENDS, Source, decode, parse
+from retake_flow.flow.source import EXTENDS, Source, decode, meant, parse
 from retake_flow.flow.sources import Find, Sources
 from retake_flow.redact import Secret
 
 #: How many flows may extend each other.
 LONGEST = 8
+#: Of which a flow that another names has one; of one that a person names more is told, as it may be half written.
+_KEYS = ("flow", EXTENDS)
+_OWN_KEYS = (*_KEYS, "initial", "states", "inputs")
 
 
 class Files:
@@ -63,13 +68,13 @@ class Files:
             self._contents.setdefault(found, content)
         return found
 
-    def sources(self, file: str) -> Sources:
-        """All texts that were read, as those of the flow in a file."""
-        return Sources(file, self._texts, self._references)
+    def sources(self, file: str, allowed: Sequence[str] = ()) -> Sources:
+        """All texts that were read, as those of the flow in a file, which may name what is allowed besides."""
+        return Sources(file, self._texts, self._references, tuple(allowed))
 
     def say(self, unknown: Problem, message: str, hint: str = "") -> None:
         """Note what is wrong with a name."""
-        self.problems.append(replace(unknown, message=message, hint=hint))
+        self.problems.append(replace(unknown, message=one_line(message), hint=one_line(hint)))
 
     def _read(self, file: str, chain: tuple[str, ...]) -> Source | None:
         if file in self._sources:
@@ -79,7 +84,7 @@ class Files:
         return None if problems else self._resolved(text, file, chain)
 
     def _resolved(self, text: str, file: str, chain: tuple[str, ...]) -> Source:
-        source = parse(text, file)
+        source = meant(parse(text, file), "flow", _KEYS if self._texts else _OWN_KEYS)
         self._texts[file] = text
         _hide_secrets(source.data)
         self.problems += source.problems

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from retake_flow.errors import InputError
+from retake_flow import plain_file
+from retake_flow.controls import one_line
+from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.fields import is_secret, mismatch, read
+from retake_flow.flow.folders import Folders
 from retake_flow.flow.model import Flow, Input, State
 from retake_flow.flow.problems import Problem
 from retake_flow.flow.source import Source
@@ -53,12 +56,36 @@ def provided(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow
         InputError: A file cannot be read, a value is not of its type, or a sub-flow lacks one that nobody else gives.
     """
     problems: list[str] = []
-    reading = _Provision(environment, flow.file, file or flow.file, problems)
+    reading = _Provision(environment, flow, file or flow.file, problems)
     inputs = {name: reading.provided(declared) for name, declared in flow.inputs.items()}
     states = {path: reading.inside(state) for path, state in flow.states.items()}
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
     return replace(flow, inputs=inputs, states=states)
+
+
+def origins(flow: Flow, given: Container[str]) -> dict[str, str]:
+    """Where the inputs come from that variables and files say, by their names; neither is looked at.
+
+    Args:
+        flow: Says which variables and files, also of its sub-flows.
+        given: The names of those that are given otherwise.
+    """
+    subs = (state for state in flow.states.values() if state.sub is not None)
+    inner = {
+        f"{state.path}/{name}": declared
+        for state in subs
+        for name, declared in (state.sub.inputs.items() if state.sub else ())
+        if name not in state.inputs
+    }
+    own = {name: declared for name, declared in flow.inputs.items() if name not in given}
+    told = {name: _origin(declared.schema) for name, declared in {**own, **inner}.items()}
+    return {name: origin for name, origin in told.items() if origin}
+
+
+def _origin(schema: Mapping[str, Any]) -> str:
+    places = {"env": "the variable", "file": "the file"}
+    return " or ".join(f"{what} {one_line(str(schema[key]))}" for key, what in places.items() if key in schema)
 
 
 def placed(inputs: Mapping[str, Input], source: Source) -> dict[str, Input]:
@@ -125,15 +152,16 @@ class _Provision:
 
     Args:
         environment: The variables.
-        loaded: The name by which the flow's file was loaded.
-        now: Where that file is now.
+        flow: Whose inputs they are.
+        now: Where its file is now.
         problems: Gets what is wrong.
     """
 
-    def __init__(self, environment: Mapping[str, str], loaded: str, now: str, problems: list[str]) -> None:
+    def __init__(self, environment: Mapping[str, str], flow: Flow, now: str, problems: list[str]) -> None:
         self._environment = environment
-        self._loaded = loaded
+        self._loaded = flow.file
         self._now = now
+        self._within = Folders.beside(now, flow.sources.allowed)
         self._problems = problems
 
     def provided(self, declared: Input) -> Input:
@@ -144,7 +172,9 @@ class _Provision:
         name, schema = declared.name, declared.schema
         given = Secret(text) if is_secret(schema) else text
         found = read({name: schema}, {name: given})
-        self._problems += [f"the input {name!r}, from {origin}, {said}" for said in found.unfit.values()]
+        if found.unfit:  # what is said of a value may quote it
+            wanted = "" if schema.get("type", "string") == "string" else f" the type {schema['type']}"
+            self._problems.append(f"the input {name!r}, from {origin}, does not fit{wanted}; its value is not shown")
         return replace(declared, schema={**schema, "default": found.values[name]})
 
     def inside(self, state: State) -> State:
@@ -166,7 +196,7 @@ class _Provision:
         if text:  # an empty variable is how one is taken away
             return f"the variable {variable}", text
         file = declared.schema.get("file")
-        return ("", None) if file is None else (f"the file {file}", self._content(declared, self._path(file)))
+        return ("", None) if file is None else (f"the file {one_line(file)}", self._content(declared, self._path(file)))
 
     def _path(self, file: str) -> str:
         if file.startswith("~/"):
@@ -177,19 +207,20 @@ class _Provision:
 
     def _content(self, declared: Input, path: str) -> str | None:
         if is_credentials(path, self._environment):
-            self._problems.append(f"the input {declared.name!r} cannot be the credentials file {path}")
+            self._problems.append(f"the input {declared.name!r} cannot be the credentials file {one_line(path)}")
             return None
         try:
-            with open(path, "rb") as opened:
-                content = opened.read(_LARGEST + 1)
-            if len(content) <= _LARGEST:
-                return content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
-            said = f"is larger than {_LARGEST} bytes"
+            self._within.require(path, file=True)
+            content = plain_file.read(path, _LARGEST)
+            return content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
         except FileNotFoundError:
+            return None
+        except UsageError as error:
+            self._problems.append(f"the input {declared.name!r}: {error.message} ({error.hint})")
             return None
         except OSError as error:
             said = f"cannot be read: {error.strerror}"
         except ValueError:
             said = "is not UTF-8 text"
-        self._problems.append(f"the file {path} of the input {declared.name!r} {said}")
+        self._problems.append(f"the file {one_line(path)} of the input {declared.name!r} {said}")
         return None

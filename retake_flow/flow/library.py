@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from retake_flow.controls import one_line
 from retake_flow.errors import UsageError
 from retake_flow.flow.problems import did_you_mean
 
@@ -12,6 +13,8 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 # In a wheel the flows are inside the package; in a checkout they are beside it.
 _PLACES = (_PACKAGE / "_shipped", _PACKAGE.parent)
 _SHELVES = tuple(place / "flows" for place in _PLACES)
+#: The folders of the shipped flows.
+SHELVES = tuple(map(str, _SHELVES))
 
 
 def shipped() -> dict[str, Path]:
@@ -52,7 +55,9 @@ def find(name: str, folder: Path = Path()) -> Path:
         if path.is_file():
             return path
         if path.is_dir():
-            raise UsageError(f"{name} is a folder, not a flow")
+            raise UsageError(f"{one_line(name)} is a folder, not a flow")
+        if path.exists():
+            raise UsageError(f"{one_line(name)} is no plain file")
     except OSError as error:
         raise UsageError(f"{name[:60]!r} is no file: {error.strerror}") from None
     flows = shipped()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -10,11 +10,12 @@ from retake_flow.errors import StoreError
 from retake_flow.flow.builder import Builder
 from retake_flow.flow.files import Files
 from retake_flow.flow.fit import checker
+from retake_flow.flow.folders import Folders
 from retake_flow.flow.inputs import flaws, placed
 from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
 from retake_flow.flow.problems import Position, Problem, Problems
 from retake_flow.flow.source import Path, Source, decode
-from retake_flow.flow.sources import Find, Sources, on_disk
+from retake_flow.flow.sources import Find, Sources
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
@@ -60,23 +61,29 @@ class Loaded:
     extension: Extension | None = None
 
 
-def read_bytes(content: bytes, file: str, *, known_good: bool = False, find: Find = on_disk) -> Loaded:
+def read_bytes(
+    content: bytes, file: str, *, known_good: bool = False, find: Find | None = None, allowed: Sequence[str] = ()
+) -> Loaded:
     """Build the model from the content of a flow file; see `load`."""
     text, problems = decode(content, file)
     if problems:
         return Loaded(None, tuple(problems), frozenset())
-    return load(text, file, known_good=known_good, find=find)
+    return load(text, file, known_good=known_good, find=find, allowed=allowed)
 
 
-def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk) -> Loaded:
+def load(
+    text: str, file: str, *, known_good: bool = False, find: Find | None = None, allowed: Sequence[str] = ()
+) -> Loaded:
     """Build the model from the text of a flow file.
 
     Args:
         text: The YAML.
         file: The name shown in messages, beside which sub-flows are sought.
         known_good: The very texts have been found to fit the schema, so that need not be looked at again.
-        find: Finds sub-flows.
+        find: Finds sub-flows; None for those on disk.
+        allowed: What the flow may name outside of its folder.
     """
+    find = find or Folders.beside(file, allowed).find
     reading = _Reading(find, known_good)
     source = reading.files.put(text, file)
     reading.examine(source)
@@ -84,7 +91,7 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
     if part is None:
         return Loaded(None, reading.problems, frozenset())
     data, states = part.data, part.states
-    sources = reading.files.sources(file)
+    sources = reading.files.sources(file, allowed)
     flow = Flow(
         name=data["flow"],
         version=data.get("version", 1),
@@ -104,12 +111,12 @@ def load(text: str, file: str, *, known_good: bool = False, find: Find = on_disk
     )
     extension = None
     if source.extends is not None:
-        base = partial(load, sources.texts[source.base], source.base, find=find)
+        base = partial(load, sources.texts[source.base], source.base, find=find, allowed=allowed)
         extension = Extension(source, source.extends, base)
     return Loaded(flow, reading.problems, frozenset(reading.damaged), extension)
 
 
-def loaded(text: str, file: str, find: Find = on_disk) -> Flow:
+def loaded(text: str, file: str, find: Find | None = None) -> Flow:
     """The flow in a text.
 
     Raises:
@@ -128,16 +135,19 @@ def stored(sources: Sources) -> Flow:
         Problems: It has mistakes for this program.
         StoreError: This program cannot read it any more.
     """
+    unreadable = StoreError(
+        "this program cannot read the flow of this run any more",
+        hint="go on with the version of retake-flow that began it, or resume with --upgrade to take the flow's file as "
+        "it is now",
+    )
     try:
-        answer = load(sources.text, sources.file, known_good=True, find=sources.find)
+        answer = load(sources.text, sources.file, known_good=True, find=sources.find, allowed=sources.allowed)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # Nothing holds it against the schema: an older program did, against its own.
-        raise StoreError(
-            "this program cannot read the flow of this run any more",
-            hint="go on with the version of retake-flow that began it, or resume with --upgrade to take the flow's "
-            "file as it is now",
-        ) from error
-    if answer.flow is None or answer.problems:
+        raise unreadable from error
+    if answer.flow is None:
+        raise unreadable
+    if answer.problems:
         raise Problems(answer.problems)
     return answer.flow
 

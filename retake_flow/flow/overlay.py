@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
+from retake_flow.controls import one_line
 from retake_flow.flow.insertion import insert
 from retake_flow.flow.problems import Position, Problem, one_of_many
 from retake_flow.flow.source import EXTENDS, Path, Source
@@ -53,7 +54,7 @@ def laid(over: Source, base: Source) -> Source:
     laying.lay(layer)
     if not laying.problems and _content(laying.tree) == before:
         place = over.key((EXTENDS,))
-        hint = f"run {base.file} itself, or say here what is to be different"
+        hint = f"run {one_line(base.file)} itself, or say here what is to be different"
         laying.say(place, "RF024", f"this changes nothing of {laying.base}", hint)
     source = source_of(laying.tree, over.file, over.text)
     source.problems, source.explained = laying.problems, base.explained | laying.explained()
@@ -72,7 +73,7 @@ class _Laying:
 
     def __init__(self, tree: Node, base: str) -> None:
         self.tree = tree
-        self.base = base
+        self.base = one_line(base)
         self.problems: list[Problem] = []
         self.damaged: set[str] = set()
         self._gone: dict[str, Position] = {}

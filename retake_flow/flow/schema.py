@@ -54,7 +54,8 @@ _INPUT: Schema = {
                 "examples": ["OWL_MESSAGE"],
             },
             "file": {
-                "description": "The file that its value is read from, when it is not set: a path, beside this file.",
+                "description": "The file that its value is read from, when it is not set: a path in its folder. "
+                "Others take `--allow-outside`.",
                 "type": "string",
                 "minLength": 1,
                 "examples": ["opening.txt"],

@@ -100,6 +100,30 @@ def parse(text: str, file: str) -> Source:
     return source
 
 
+def meant(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
+    """A source, when it is meant as what it is read for; else one without data, whose problem quotes nothing of it.
+
+    Args:
+        source: What was read.
+        kind: What it is read for, such as `flow`.
+        keys: Of which it has one, then.
+    """
+    if isinstance(source.data, dict):
+        fits = any(key in source.data for key in keys)
+    else:
+        fits = source.data is None and any(re.search(rf"^{key}\s*:", source.text, re.MULTILINE) for key in keys)
+    if fits:
+        return source
+    if source.data is None and source.problems:
+        first = source.problems[0]
+        kind_of_mistake = re.sub(r"['\"].*", "…", first.message, flags=re.DOTALL)
+        said = Problem(first.position, first.code, kind_of_mistake, first.hint)
+    else:
+        message = f"this is no {kind}: it has none of the keys {', '.join(keys)}"
+        said = Problem(source.value(()), "RF014", message, f"a {kind} begins with `{keys[0]}: NAME`")
+    return Source(source.file, source.text, problems=[said])
+
+
 def _events(text: str) -> tuple[list[Event], dict[str, int]]:
     """What the values of a YAML text are made of, in its order, and which of them the aliases stand for.
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 
 from retake_flow.errors import StoreError
-from retake_flow.flow import library
 from retake_flow.quick_dataclasses import dataclass, field
 
 #: Finds a sub-flow: by the name that is written, and the file it is written in. Gives its file and content.
@@ -26,11 +24,13 @@ class Sources:
         file: The file of the flow itself.
         texts: By file.
         references: What a name in a file means: by file, and then by name.
+        allowed: What the command line lets it name outside of its folder.
     """
 
     file: str
     texts: Mapping[str, str]
     references: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
 
     def find(self, name: str, file: str) -> tuple[str, bytes]:
         """A sub-flow, without looking at the disk.
@@ -40,6 +40,10 @@ class Sources:
         """
         found = self.references[file][name]
         return found, self.texts[found].encode()
+
+    def allowing(self, allowed: Iterable[str]) -> Sources:
+        """The same, with more that they may name."""
+        return Sources(self.file, self.texts, self.references, tuple(dict.fromkeys((*self.allowed, *allowed))))
 
     @property
     def text(self) -> str:
@@ -67,7 +71,7 @@ class Sources:
     def dumped(self) -> str:
         """All of it as one text, which `parsed` reads."""
         content = {"file": self.file, "texts": dict(self.texts), "references": dict(self.references)}
-        return json.dumps(content, sort_keys=True)
+        return json.dumps({**content, "allowed": self.allowed} if self.allowed else content, sort_keys=True)
 
 
 def parsed(text: str) -> Sources:
@@ -78,17 +82,7 @@ def parsed(text: str) -> Sources:
     """
     try:
         content = json.loads(text)
-        return Sources(content["file"], content["texts"], content["references"])
-    except (ValueError, KeyError, TypeError) as error:
+        allowed = content.get("allowed", ())
+        return Sources(content["file"], content["texts"], content["references"], tuple(map(str, allowed)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"the flow of this run cannot be read: {error}") from None
-
-
-def on_disk(name: str, file: str) -> tuple[str, bytes]:
-    """A sub-flow beside the file that names it, or a shipped one.
-
-    Raises:
-        UsageError: There is none.
-        OSError: It cannot be read.
-    """
-    path = library.find(name, Path(file).parent)
-    return str(path), path.read_bytes()

@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from retake_flow.controls import one_line
 from retake_flow.errors import MissingProgram, ResponderFailed, RetakeFlowError
 from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
@@ -78,7 +79,7 @@ def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
     place = str((folder / name).absolute()) if "/" in name else name
     if programs.found(place, environment) is None:
         said = "is not there or may not be executed" if "/" in name else "is not installed"
-        raise MissingProgram(f"{place}, which is to answer chat, {said}", hint=_PLACES)
+        raise MissingProgram(f"{one_line(place)}, which is to answer chat, {said}", hint=_PLACES)
     return place
 
 
@@ -98,7 +99,7 @@ def script(arguments: Sequence[object], folder: Path) -> None:
     if (named.endswith(_SCRIPTS) and not any(map(str.isspace, named))) or path_like:
         place = (folder / named).absolute()
         if not os.path.exists(place):
-            raise MissingProgram(f"{place}, which is to answer chat, is not there", hint=_RUNS)
+            raise MissingProgram(f"{one_line(str(place))}, which is to answer chat, is not there", hint=_RUNS)
 
 
 class Brain:
@@ -161,7 +162,7 @@ class Brain:
         name, *arguments = map(str, self._spec.argv)
         folder = self._spec.folder or Path()
         if not folder.is_dir():
-            raise ResponderFailed(f"the folder {folder}, where {name} is to run, is not there any more")
+            raise ResponderFailed(f"the folder {one_line(str(folder))}, where {name} is to run, is not there any more")
         return replace(self._spec, argv=(program(name, folder, self._launcher.environment), *arguments))
 
     def _lacking(self) -> str:

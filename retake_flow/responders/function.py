@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from retake_flow.controls import stripped
+from retake_flow.controls import one_line, stripped
 from retake_flow.errors import ResponderFailed, ResponderMissing
 from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
@@ -56,7 +56,7 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
         if isinstance(error, KeyboardInterrupt):
             raise
         said = f"the module {module}, which is to answer chat, cannot be imported: {blame(error, folder)}"
-        raise ResponderMissing(said, hint=f"it is sought among what is installed and in {place}") from None
+        raise ResponderMissing(said, hint=f"it is sought among what is installed and in {one_line(place)}") from None
     _ours(module, folder)
     found = getattr(imported, attribute, None)
     if not callable(found):
@@ -162,5 +162,5 @@ def _ours(module: str, folder: Path) -> None:
     beside = [file for file in (folder / f"{top}.py", folder / top / "__init__.py") if file.is_file()]
     file = getattr(sys.modules.get(top), "__file__", None)
     if beside and not any(file is not None and Path(file).samefile(each) for each in beside):
-        message = f"{beside[0]} is hidden by another module called {top}"
+        message = f"{one_line(str(beside[0]))} is hidden by another module called {top}"
         raise ResponderMissing(message, hint="give the file a name of its own")

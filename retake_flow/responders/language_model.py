@@ -68,8 +68,9 @@ async def opened(
     transport: httpx.AsyncBaseTransport | None,
     settings: Mapping[str, Any],
     note: Note,
+    allowed: Sequence[str] = (),
 ) -> AsyncIterator[LanguageModel]:
-    """The model that a flow names, with its key from the environment.
+    """The model that a flow names, with its key from the environment; its playbook may be where it is allowed too.
 
     Raises:
         ResponderFailed: Its address, a variable or the playbook cannot be used.
@@ -80,7 +81,7 @@ async def opened(
     model = Model(
         said["model"],
         said.get("persona", ""),
-        playbook(said, folder),
+        playbook(said, folder, allowed),
         said.get("max_tokens", MAX_TOKENS),
         said.get("temperature"),
         Limits.of(limits),

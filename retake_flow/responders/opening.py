@@ -35,6 +35,7 @@ class Surroundings:
         ledger: Counts tokens.
         now: Seconds since the epoch.
         transport: The network; None for the real one.
+        allowed: Folders and files where playbooks may be besides.
     """
 
     launcher: Launcher
@@ -43,6 +44,7 @@ class Surroundings:
     ledger: Ledger
     now: Callable[[], float]
     transport: httpx.AsyncBaseTransport | None = None
+    allowed: tuple[str, ...] = ()
 
 
 def responders(around: Surroundings) -> dict[str, OpenResponder]:
@@ -141,7 +143,9 @@ def _http(around: Surroundings, settings: Mapping[str, Any], note: Callable[...,
 def _openai(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
     from retake_flow.responders import language_model
 
-    return language_model.opened(around.folder, around.environment, around.ledger, around.transport, settings, note)
+    return language_model.opened(
+        around.folder, around.environment, around.ledger, around.transport, settings, note, around.allowed
+    )
 
 
 def _module(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:

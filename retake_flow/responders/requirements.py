@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from retake_flow.errors import RetakeFlowError
 Check = Callable[[], object]
 
 
-def missing(settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> Iterator[RetakeFlowError]:
+def missing(
+    settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str] = ()
+) -> Iterator[RetakeFlowError]:
     """What is not there of a responder that a flow names, each as the error that asking it would end with.
 
     What is filled in only while the run goes on is not looked at.
@@ -22,15 +24,18 @@ def missing(settings: Mapping[str, Any], folder: Path, environment: Mapping[str,
         settings: What the flow says under `responder`.
         folder: That of the flow's file.
         environment: The variables.
+        allowed: Folders and files besides where its files may be.
     """
-    for check in _checks(settings, folder, environment):
+    for check in _checks(settings, folder, environment, allowed):
         try:
             check()
         except RetakeFlowError as error:
             yield error
 
 
-def _checks(settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> Iterator[Check]:
+def _checks(
+    settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
+) -> Iterator[Check]:
     match settings:
         case {"command": [str(name), *arguments]}:
             from retake_flow.responders.brain import program, script
@@ -47,10 +52,12 @@ def _checks(settings: Mapping[str, Any], folder: Path, environment: Mapping[str,
 
             yield partial(function, name, folder)
         case {"http": dict(said)} | {"openai": dict(said)}:
-            yield from _texts(said, folder, environment)
+            yield from _texts(said, folder, environment, allowed)
 
 
-def _texts(said: Mapping[str, Any], folder: Path, environment: Mapping[str, str]) -> Iterator[Check]:
+def _texts(
+    said: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
+) -> Iterator[Check]:
     """What is read from the environment and from files."""
     from retake_flow.responders.playbook import playbook
     from retake_flow.responders.variables import signing_key, variable
@@ -64,4 +71,4 @@ def _texts(said: Mapping[str, Any], folder: Path, environment: Mapping[str, str]
     if isinstance(said.get("secret_from"), str):
         yield partial(signing_key, environment, said["secret_from"])
     if isinstance(said.get("playbook_file"), str):
-        yield partial(playbook, {"playbook_file": said["playbook_file"]}, folder)
+        yield partial(playbook, {"playbook_file": said["playbook_file"]}, folder, allowed)

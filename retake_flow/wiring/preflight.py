@@ -69,8 +69,8 @@ def require_programs(flow: Flow) -> None:
     if missing:
         names = ", ".join(program.name for program in missing)
         raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
-    folder, environment = Path(flow.file).parent, variables()
-    lacking = [each for said in _responders(flow) for each in requirements.missing(said, folder, environment)]
+    around = Path(flow.file).parent, variables(), flow.sources.allowed
+    lacking = [each for said in _responders(flow) for each in requirements.missing(said, *around)]
     if len(lacking) == 1:
         raise lacking[0]
     if lacking:

@@ -196,7 +196,7 @@ async def runner(
                 access,
                 _beside(stage.say, note),
                 clock.now,
-                _answering(starts, folder, settings, run, clock),
+                _answering(starts, folder, flow, settings, run, clock),
                 hears,
                 stage.speak,
                 partial(journal, _REMEMBERED),
@@ -250,8 +250,9 @@ def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
 
 
 def _answering(
-    starts: Launcher, folder: Path, settings: Settings, run: Run, clock: SystemClock
+    starts: Launcher, folder: Path, flow: Flow, settings: Settings, run: Run, clock: SystemClock
 ) -> Mapping[str, OpenResponder]:
     """Who may answer chat."""
     ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json", clock.now)
-    return opening.responders(Surroundings(starts, folder, variables(), ledger, clock.now))
+    allowed = flow.sources.allowed
+    return opening.responders(Surroundings(starts, folder, variables(), ledger, clock.now, allowed=allowed))

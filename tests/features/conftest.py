@@ -400,7 +400,9 @@ def called(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Called:
 @given(parsers.parse("the file {name} holds"))
 def file_holds(rehearsal: Rehearsal, name: str, docstring: str) -> None:
     """In the folder of the agent."""
-    (rehearsal.folder / name).write_text(docstring + "\n", encoding="utf-8")
+    file = rehearsal.folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(docstring + "\n", encoding="utf-8")
 
 
 @given("a machine on which nothing is installed")

@@ -9,18 +9,20 @@ from hashlib import sha256
 from pathlib import Path as File
 from typing import Any
 
-from retake_flow.errors import ExpressionError
+from retake_flow import plain_file
+from retake_flow.errors import ExpressionError, UsageError
 from retake_flow.flow import duration, library
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.events import OUTSIDE, matches
 from retake_flow.flow.expressions import Expression
+from retake_flow.flow.folders import Folders
 from retake_flow.flow.model import Flow
 from retake_flow.flow.moves import Moves
 from retake_flow.flow.problems import Position, Problem, did_you_mean
 from retake_flow.flow.rules.forms import FORMS, VERBS
 from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
 from retake_flow.flow.rules.terms import is_called
-from retake_flow.flow.source import Path, Source, decode, parse
+from retake_flow.flow.source import Path, Source, decode, meant, parse
 from retake_flow.flow.sources import Use
 from retake_flow.quick_dataclasses import dataclass
 
@@ -50,7 +52,7 @@ def read(text: str, file: str, catalogue: Catalogue, flow: Flow | None = None) -
         catalogue: The actions that rules may name.
         flow: The flow whose states and events they may name; none may be when there is no flow.
     """
-    source = parse(text, file)
+    source = meant(parse(text, file), "rules file", ("rules", "every_path"))
     if source.problems:
         return Read(None, tuple(replace(problem, code="RF071") for problem in source.problems))
     reading = _Reading(source, catalogue, flow)
@@ -70,33 +72,44 @@ def platform(catalogue: Catalogue) -> RuleSet:
 def own(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
     """The rules that a flow names."""
     for name in flow.rules:
-        file = found(flow, name)
-        if file is None:
-            hint = "rules files are sought beside the flow's file"
-            yield Read(None, (Problem(_named(flow), "RF071", f"there is no rules file {name!r}", hint),))
-            continue
         try:
-            text, problems = decode(file.read_bytes(), str(file))
+            file = found(flow, name)
+            text, problems = decode(plain_file.read(file), str(file))
+        except UsageError as error:
+            yield Read(None, (Problem(_named(flow), "RF071", error.message, error.hint),))
+            continue
         except OSError as error:
-            yield Read(None, (Problem(_named(flow), "RF071", f"{name} cannot be read: {error.strerror}"),))
+            yield Read(None, (Problem(_named(flow), "RF071", f"{name!r} cannot be read: {error.strerror}"),))
             continue
         said = tuple(replace(problem, code="RF071") for problem in problems)
         yield Read(None, said) if said else read(text, str(file), catalogue, flow)
 
 
-def found(flow: Flow, name: str) -> File | None:
-    """The rules file that a flow means by a name: beside its own file, or beside one that it is built from."""
-    folders = dict.fromkeys(File(file).parent for file in (flow.file, *flow.sources.texts))
-    try:
-        return next((folder / name for folder in folders if (folder / name).is_file()), None)
-    except (OSError, ValueError):
-        return None
+def found(flow: Flow, name: str) -> File:
+    """The rules file that a flow means by a name: beside its own file, or beside one that it is built from.
+
+    Raises:
+        UsageError: There is none, or the flow may not name it.
+    """
+    within = Folders.beside(flow.file, flow.sources.allowed)
+    refused: list[UsageError] = []
+    for folder in dict.fromkeys(File(file).parent for file in (flow.file, *flow.sources.texts)):
+        try:
+            within.require(folder / name)
+        except UsageError as error:
+            refused.append(error)
+            continue
+        if os.path.lexists(folder / name):
+            return folder / name
+    hint = "rules files are sought beside the flow's file"
+    raise next(iter(refused), UsageError(f"there is no rules file {name!r}", hint=hint))
 
 
 def uses(flow: Flow) -> Iterator[Use]:
     """Each rules file as it is seen from the flow's file, as `Sources.uses` gives sub-flows."""
-    for file in filter(None, (found(flow, name) for name in flow.rules)):
-        yield (), os.path.relpath(file, File(flow.file).parent), sha256(file.read_bytes()).hexdigest()
+    for name in flow.rules:
+        file = found(flow, name)
+        yield (), os.path.relpath(file, File(flow.file).parent), sha256(plain_file.read(file)).hexdigest()
 
 
 def _named(flow: Flow) -> Position:

@@ -87,11 +87,14 @@ def test_a_flow_of_ones_own_can_be_extended(command: Command, folder: Path) -> N
     """It is found from the new file's folder, and what it fixes is not offered again."""
     command("init", "owl")
     (folder / "agents").mkdir()
-    assert command("init", "barn-owl", "--extends", "owl.yaml", "--output", "agents/barn.yaml").code == 0
+    said = command("init", "barn-owl", "--extends", "owl.yaml", "--output", "agents/barn.yaml")
+    assert (said.code, f"retake-flow check agents/barn.yaml --allow-outside {folder}\n" in said.out) == (0, True)
     text = (folder / "agents" / "barn.yaml").read_text(encoding="utf-8")
     assert "extends: ../owl.yaml" in text
     assert "agent_name" not in text
-    assert command("check", "agents/barn.yaml").code == 0
+    said = command("check", "agents/barn.yaml")
+    assert (said.code, f"--allow-outside {folder}" in said.out) == (3, True)
+    assert command("check", "agents/barn.yaml", "--allow-outside", ".").code == 0
 
 
 def test_another_shipped_flow_can_be_extended(command: Command, folder: Path) -> None:

@@ -115,7 +115,7 @@ def test_words_of_others_look_like_no_line_of_ours() -> None:
     """What is asked or told stands behind a bar on every line, however narrow the terminal is."""
     message = "one two three four five six seven eight nine ten\n\n10s  a  POST /agent/rtmp"
     told = {"message": message, "schema": {"properties": {}, "required": []}, "answered": None}
-    lines = list(outlook.lines(_plan(Step(0.0, Kind.QUESTION, "a", told)), 50))
+    lines = list(outlook.lines(_plan(Step(0.0, Kind.QUESTION, "a", told)), {}, 50))
     begin = next(number for number, line in enumerate(lines) if "asks a person" in line)
     end = next(number for number, line in enumerate(lines) if "nobody answers" in line)
     assert end - begin > 4
@@ -126,7 +126,7 @@ def test_lines_fit_the_terminal_and_calls_stay_whole() -> None:
     """A call is not broken between its method and its path."""
     request = {"call": "POST /agent/stream/chat/send", "action": "chat.send", "outcome": "done", "attempt": 1,
                "may": {"GET /agent/stream/status": "when the agent's userDbId is not known yet"}}  # fmt: skip
-    lines = list(outlook.lines(_plan(Step(0.0, Kind.REQUEST, "a", request)), 60))
+    lines = list(outlook.lines(_plan(Step(0.0, Kind.REQUEST, "a", request)), {}, 60))
     assert max(map(len, lines)) <= 60
     assert sum("POST /agent/stream/chat/send" in line for line in lines) >= 2
     assert any("GET /agent/stream/status" in line for line in lines)
@@ -134,9 +134,9 @@ def test_lines_fit_the_terminal_and_calls_stay_whole() -> None:
 
 def test_a_plan_that_does_not_end_says_what_would_take_it_on() -> None:
     """The events that somebody can send."""
-    assert "It is in a: nothing ends it. It goes on with stop." in list(outlook.lines(_plan()))
+    assert "It is in a: nothing ends it. It goes on with stop." in list(outlook.lines(_plan(), {}))
 
 
 def test_the_document_of_a_plan_is_json() -> None:
     """Whatever its steps hold."""
-    json.dumps(outlook.document(_plan(Step(0.0, Kind.STATE, "a", {"visit": 1, "is": "rest"}))))
+    json.dumps(outlook.document(_plan(Step(0.0, Kind.STATE, "a", {"visit": 1, "is": "rest"})), {}))

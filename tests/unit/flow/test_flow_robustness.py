@@ -20,7 +20,7 @@ from retake_flow.flow.check import check
 from retake_flow.flow.diagram import diagram
 from retake_flow.flow.load import load, read_bytes
 from retake_flow.flow.problems import Problem, errors
-from retake_flow.flow.sources import Find, on_disk
+from retake_flow.flow.sources import Find
 
 _WORDS = st.sampled_from([
     "do", "with", "needs", "retry", "poll", "undo", "states", "initial", "wait", "final", "reason", "transitions",
@@ -41,7 +41,7 @@ _STATES = st.dictionaries(st.sampled_from(["a", "b", "c", "done"]), _DATA, min_s
 _LINES = GO_LIVE.read_text(encoding="utf-8").splitlines()
 
 
-def checked(content: bytes, find: Find = on_disk) -> tuple[Problem, ...]:
+def checked(content: bytes, find: Find | None = None) -> tuple[Problem, ...]:
     """The problems of a file, which must be found within two seconds."""
     began = process_time()  # not of the clock on the wall, which other tests slow down
     answer = read_bytes(content, "f.yaml", find=find)

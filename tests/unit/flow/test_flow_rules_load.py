@@ -78,7 +78,7 @@ def test_every_form_is_read() -> None:
         ("also: {runs: a.work}", "also: 3", "9:70 a condition must be a mapping"),
         ("description: What we want.", "rules: twice", "4:1 the key 'rules' is here twice"),
         (GOOD, "a: [", "2:1 this is not YAML"),
-        (GOOD, "- a", "1:1 a rules file must be a mapping"),
+        (GOOD, "- a", "1:1 this is no rules file: it has none of the keys rules, every_path"),
         (GOOD, "rules: x\nevery_path: []", "2:13 'every_path' must be a mapping from names to rules"),
     ],
 )  # fmt: skip

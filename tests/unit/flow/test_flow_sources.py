@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retake_flow.errors import StoreError, UsageError
+from retake_flow.flow.folders import Folders
 from retake_flow.flow.library import shipped
 from retake_flow.flow.load import loaded
-from retake_flow.flow.sources import Sources, on_disk, parsed
+from retake_flow.flow.sources import Sources, parsed
 
 _texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 TWO = Sources("/x/a.yaml", {"/x/a.yaml": "outer", "/x/b.yaml": "inner"}, {"/x/a.yaml": {"b.yaml": "/x/b.yaml"}})
@@ -84,6 +85,7 @@ def test_a_flow_without_sub_flows_has_one_text() -> None:
 def test_on_the_disk_a_name_is_sought_beside_the_file_first(tmp_path: Path) -> None:
     """Then among the shipped flows; what is neither is a mistake of who wrote the name."""
     file = str(tmp_path / "a.yaml")
+    on_disk = Folders.beside(file).find
     assert on_disk("verify.yaml", file) == (str(shipped()["verify.yaml"]), shipped()["verify.yaml"].read_bytes())
     assert on_disk("verify", file)[0] == str(shipped()["verify.yaml"])
     (tmp_path / "verify.yaml").write_bytes(b"mine")

@@ -131,8 +131,8 @@ def test_ten_mistakes_give_ten_messages() -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("- flow", "the flow must be a mapping, not a list"),
-        ("just words", "the flow must be a mapping, not 'just words'"),
+        ("- flow", "this is no flow: it has none of the keys flow, extends, initial, states, inputs"),
+        ("just words", "this is no flow: it has none of the keys flow, extends, initial, states, inputs"),
         ("flow: x", "the flow needs the key 'initial'"),
         ("flow: x\ninitial: a\nstates: 3", "'states' of the flow must be a mapping, not 3"),
         (

@@ -21,7 +21,7 @@ def test_a_file_that_cannot_be_read_is_missing(tmp_path: Path) -> None:
     """Not there, a folder, too large, not text: each in one sentence with its path."""
     (tmp_path / "large").write_bytes(b"x" * 70_000)
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    for name, said in (("none", "there is no file"), (".", "there is no file"), ("large", "larger than 64 KiB"),
+    for name, said in (("none", "there is no file"), (".", "it is a folder"), ("large", "larger than 64 KiB"),
                        ("binary", "is not UTF-8 text")):  # fmt: skip
         with pytest.raises(ResponderMissing, match=said) as raised:
             playbook({"playbook_file": name}, tmp_path)

@@ -1,0 +1,94 @@
+Feature: Looking at a stranger's flow is harmless
+  Somebody gets a flow from a stranger and wants to know what it does before running it. Looking at it opens no file of theirs, tells
+  nothing of what such a file holds, and runs nothing.
+
+  Scenario Outline: A flow that names a file of the machine shows nothing of it
+    Given the file theirs.yaml holds
+      """
+      flow: theirs
+      initial: look
+      states:
+        look: {flow: /etc/passwd, transitions: {ok: over}}
+        over: {final: completed}
+      """
+    When "<look> theirs.yaml" is called
+    Then it exits with 3 and says "/etc/passwd is outside of the flow's folder"
+    And it says "to allow this one, add --allow-outside /etc"
+    And it nowhere says "root:"
+
+    Examples:
+      | look                 |
+      | check                |
+      | plan                 |
+      | graph --rules        |
+      | paths                |
+      | check --format=sarif |
+
+  Scenario: Also where it is allowed to, nothing of a file that is no flow is told
+    Given the file theirs.yaml holds
+      """
+      flow: theirs
+      extends: /etc/passwd
+      """
+    When "check theirs.yaml --allow-outside /etc" is called
+    Then it exits with 3 and says "/etc/passwd:1:1: RF014 this is no flow"
+    And it nowhere says "root:"
+
+  Scenario: A flow in the folder beside is a word on the command line away
+    Given the file base.yaml holds
+      """
+      flow: base
+      initial: over
+      states: {over: {final: completed}}
+      """
+    And the file agents/owl.yaml holds
+      """
+      flow: owl
+      extends: ../base.yaml
+      states: {over: {reason: "it is over"}}
+      """
+    When "check agents/owl.yaml" is called
+    Then it exits with 3 and says "agents/../base.yaml is outside of the flow's folder"
+    When "check agents/owl.yaml --allow-outside ." is called
+    Then it exits with 0 and says "agents/owl.yaml: no mistakes"
+
+  Scenario: A plan says where a value comes from, and not what it is
+    Given OWL_KEY is set to hush-hush-hush
+    And the file theirs.yaml holds
+      """
+      flow: theirs
+      inputs:
+        key: {type: string, env: OWL_KEY, secret: false}
+        line: {type: string, file: ../line.txt, secret: false}
+      initial: tell
+      states:
+        tell: {do: operator.tell, with: {message: "{{ inputs.key }} {{ inputs.line }}"}, transitions: {done: over}}
+        over: {final: completed}
+      """
+    When "plan theirs.yaml" is called
+    Then it exits with 0 and says "key from the variable OWL_KEY; line from the file ../line.txt"
+    And it nowhere says "hush-hush-hush"
+
+  Scenario: Python beside a stranger's features is run when that is asked for
+    Given the file theirs.yaml holds
+      """
+      flow: theirs
+      initial: over
+      states: {over: {final: completed}}
+      """
+    And the file features/theirs.feature holds
+      """
+      Feature: Theirs
+        Scenario: It ends
+          When the flow is run
+          Then the run is completed
+      """
+    And the file features/conftest.py holds
+      """
+      raise RuntimeError("somebody's Python is run")
+      """
+    When "test theirs.yaml" is called
+    Then it exits with 0 and says "1 scenario: 1 passed"
+    And it says "not run: features/conftest.py; --python takes the steps in it"
+    When "test theirs.yaml --python" is called
+    Then it exits with 2 and says "somebody's Python is run"

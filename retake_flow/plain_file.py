@@ -1,0 +1,60 @@
+"""Files that others may have put there: read when they are plain files of a bounded size, and else refused."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Final
+
+#: Bytes of a text.
+MOST: Final = 4 << 20
+_PIECE: Final = 1 << 16
+
+
+def read(path: str | os.PathLike[str], most: int = MOST) -> bytes:
+    """What a file holds.
+
+    Nothing else is waited for or read: no pipe, device, socket or folder. A file that says that it is empty counts as
+    empty, since what a kernel makes up as it is read (`/proc/kmsg`) says so.
+
+    Args:
+        path: The file; links are followed.
+        most: How many bytes it may have.
+
+    Raises:
+        OSError: It cannot be read, is no plain file, or is larger; its `strerror` says which.
+    """
+    _require_plain(os.stat(path), path, most)  # some devices do something when they are only opened
+    # Without O_NONBLOCK, a pipe that has taken its place would keep us waiting for a writer.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(handle)
+        _require_plain(status, path, most)
+        return _content(handle, path, most) if status.st_size else b""
+    finally:
+        os.close(handle)
+
+
+def _content(handle: int, path: str | os.PathLike[str], most: int) -> bytes:
+    """What is there to read; it may have grown meanwhile."""
+    content = bytearray()
+    while piece := os.read(handle, _PIECE):
+        content += piece
+        if len(content) > most:
+            raise _too_large(path, most)
+    return bytes(content)
+
+
+def _require_plain(status: os.stat_result, path: str | os.PathLike[str], most: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", os.fspath(path))
+    if status.st_size > most:
+        raise _too_large(path, most)
+
+
+def _too_large(path: str | os.PathLike[str], most: int) -> OSError:
+    size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most >> 10} KiB"
+    return OSError(errno.EINVAL, f"it is larger than {size}", os.fspath(path))
