@@ -9,6 +9,7 @@ from unicodedata import normalize
 from urllib.parse import unquote_plus
 
 MASK = "•••"
+TOKEN_PREFIX = "rtk_"  #: How an access token of retake.tv begins.
 
 # Every value that was ever wrapped in this process. One set for all, so that nobody can forget to register a
 # secret with the place that prints it: whoever prints calls `scrub`, and that is enough.

@@ -7,9 +7,7 @@ import binascii
 from collections.abc import Mapping
 
 from retake_flow.errors import ResponderMissing
-from retake_flow.redact import Secret
-
-_TOKEN = "rtk_"  # how an access token of retake.tv begins
+from retake_flow.redact import TOKEN_PREFIX, Secret
 
 
 def variable(environment: Mapping[str, str], name: str, *, header: bool = True) -> Secret:
@@ -27,7 +25,7 @@ def variable(environment: Mapping[str, str], name: str, *, header: bool = True) 
     if not value:
         raise ResponderMissing(f"the variable {name}, needed to answer chat, is not set", hint=f"export {name}=…")
     secret = Secret(value)
-    if _TOKEN in value:
+    if TOKEN_PREFIX in value:
         raise ResponderMissing(
             f"the variable {name} holds an access token of retake.tv, which goes to retake.tv only",
             hint="give whoever answers chat a key of its own",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from retake_flow.redact import MASK, Secret, scrub
+from retake_flow.redact import MASK, Secret, bears_secret, scrub
 from retake_flow.run import commands, events
 
 Record = dict[str, Any]
@@ -16,10 +16,19 @@ Record = dict[str, Any]
 VERSION = 1
 _NAMES = frozenset({"state", "activity", "gate", "place", "action", "outcome", "purpose", "kind", "phase", "run"})
 
+# Records of what people type and flows pass on, where a secret may stand in any form; to look for all takes a while.
+_TYPED = frozenset(
+    {
+        *("say_requested", "said", "chat_unspoken", "event_raised", "event_refused", "gate_answered", "stop_requested"),
+        *("action_started", "action_in_question", "activity_started", "responder_said"),
+    }
+)
+
 
 def record(name: str, at: float, /, **fields: Any) -> Record:
     """A record of something that happened at `at` (seconds since the epoch), without any secret in it."""
-    plainly = {key: value if _is_name(key, value) else plain(value) for key, value in fields.items()}
+    text = _closely if name in _TYPED else _text
+    plainly = {key: value if _is_name(key, value) else plain(value, text) for key, value in fields.items()}
     return {"t": timestamp(at), "event": name, **plainly}
 
 
@@ -33,24 +42,36 @@ def timestamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def plain(value: Any) -> Any:
-    """Plain JSON data with every secret masked."""
+def plain(value: Any, text: Callable[[str], str] | None = None) -> Any:
+    """Plain JSON data with every secret masked.
+
+    Args:
+        value: Anything.
+        text: Masks what is secret in a text; by default what is there as it is.
+    """
+    text = text or _text
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, str):
-        return _text(value)
+        return text(value)
     if isinstance(value, Mapping):
-        return {_text(str(key)): plain(item) for key, item in value.items()}
+        return {text(str(key)): plain(item, text) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+        return [plain(item, text) for item in value]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
-    return _text(str(value))
+    return text(str(value))
 
 
 def _text(text: str) -> str:
     # Lone surrogates, which a command line or a JSON text can bring in, have no UTF-8 form.
     return scrub(text if text.isascii() else text.encode("utf-8", "replace").decode())
+
+
+def _closely(text: str) -> str:
+    """A text with its secrets masked; all of it where one is split or encoded in it."""
+    scrubbed = _text(text)
+    return MASK if bears_secret(scrubbed) else scrubbed
 
 
 def of_event(event: events.Event, at: float, failures: int = 0) -> list[Record]:

@@ -15,12 +15,13 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from retake_flow import os_errors
-from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed, RetakeFlowError
+from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed, RetakeFlowError, SecretRefused
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.settings import inherited
+from retake_flow.redact import TOKEN_PREFIX, Secret
+from retake_flow.settings import NETWORK, PYTHON, inherited
 from retake_flow.studio import confinement, failures, programs, stragglers
 from retake_flow.studio.output import Output
 from retake_flow.studio.process import Process
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 RUN_VARIABLE = "RETAKE_FLOW_RUN"
 PROCESS_VARIABLE = "RETAKE_FLOW_PROCESS"
+_SHORTEST_KEY: Final = 8  # characters; what is shorter is no key, and masking it would mask ordinary words
 
 Probe = Callable[[Process], Awaitable[None]]
 T = TypeVar("T")
@@ -153,9 +155,24 @@ class Launcher:
             raise _not_started(spec, error) from None
 
     def _environment(self, spec: ProcessSpec) -> dict[str, str]:
+        """All variables that a program has.
+
+        Raises:
+            SecretRefused: It would get an access token of retake.tv.
+        """
         named = {name: self._variables[name] for name in spec.variables if name in self._variables}
         ours = [name for name in named if name.startswith("RETAKE_")]
         assert not ours, f"{spec.name} is to get {ours}"
+        for name, value in named.items():
+            if name in (*NETWORK, *PYTHON):
+                continue
+            if TOKEN_PREFIX in value:
+                raise SecretRefused(
+                    f"the variable {name} holds an access token of retake.tv, so {spec.name} was not started",
+                    hint="the token goes to retake.tv only; give the program a key of its own",
+                )
+            if len(value) >= _SHORTEST_KEY:
+                Secret(value)  # a program may say it in its last lines
         return {**self.environment, **named, **spec.environment}
 
     def withheld(self, spec: ProcessSpec, lines: Iterable[str]) -> list[str]:

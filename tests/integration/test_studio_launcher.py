@@ -17,7 +17,7 @@ import pytest
 from flow_processes import waited
 from studio_leftovers import left
 
-from retake_flow.errors import MissingProgram, NotReady, ProcessFailed
+from retake_flow.errors import MissingProgram, NotReady, ProcessFailed, SecretRefused
 from retake_flow.redact import MASK, Secret
 from retake_flow.studio.launcher import PROCESS_VARIABLE, RUN_VARIABLE, Launcher, sweep
 from retake_flow.studio.process import Process
@@ -258,6 +258,32 @@ def test_children_know_their_run_and_not_our_token(marker: str) -> None:
         assert (told["KEPT"], told["DISPLAY"]) == ("yes", ":7")
         assert told.items() >= theirs.items()
         assert set(told) <= {RUN_VARIABLE, PROCESS_VARIABLE, "KEPT", "DISPLAY", "_", "PWD", "SHLVL", *theirs}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("value", ["rtk_123456", "Bearer rtk_123456", "https://x/?token=rtk_123456"])
+def test_no_program_gets_an_access_token_by_another_name(marker: str, value: str) -> None:
+    """Whoever names the variable: the program is not started, and the message names the variable and no token."""
+
+    async def run() -> None:
+        spec = ProcessSpec(("env",), variables=("VOICE_KEY",))
+        with pytest.raises(SecretRefused, match="VOICE_KEY holds an access token") as raised:
+            await Launcher(marker, {"PATH": os.environ["PATH"], "VOICE_KEY": value}).run(spec, timeout=10)
+        assert "rtk_" not in raised.value.message + raised.value.hint
+
+    asyncio.run(run())
+    assert left(marker) == []
+
+
+def test_what_a_program_says_of_its_variables_is_masked(marker: str) -> None:
+    """A key that it was given is in none of its last lines; a short word is."""
+
+    async def run() -> None:
+        spec = ProcessSpec(("sh", "-c", 'echo "$SPEECH_KEY $SPEAKER" >&2'), variables=("SPEECH_KEY", "SPEAKER"))
+        variables = {"PATH": os.environ["PATH"], "SPEECH_KEY": "a-key-of-speech-4711", "SPEAKER": "anna"}
+        completed = await Launcher(marker, variables).run(spec, timeout=10)
+        assert completed.lines == (f"{MASK} anna",)
 
     asyncio.run(run())
 

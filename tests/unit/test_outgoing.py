@@ -23,6 +23,7 @@ from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.notices import Notice
 from retake_flow.redact import Secret, bears_secret
 from retake_flow.responders.connection import Connection
+from retake_flow.run.records import record
 from retake_flow.studio.speech import Voice
 from retake_flow.studio.stream_log import StreamLog
 
@@ -184,3 +185,23 @@ def test_a_notice_comes_without_its_secret(shape: str, monkeypatch: pytest.Monke
     asyncio.run(notifier.send(Notice("trouble", "owl: trouble", f"the key is {SHAPES[shape](TOKEN)}")))
     assert taken[0]["title"] == "owl: trouble"
     assert taken[0]["body"] == "(left out, since it bears a secret)"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "event", ["say_requested", "said", "event_raised", "event_refused", "gate_answered", "action_started"]
+)
+def test_no_journal_keeps_a_secret_that_somebody_typed(event: str, shape: str) -> None:
+    """`say`, `send` and `answer`, and what a flow makes of them: in no form, at no depth, and not in a name either."""
+    for secret in KNOWN:
+        text = SHAPES[shape](secret)
+        kept = record(event, 1.0, text=text, inputs={"message": [text], text: 1}, reason="well")
+        assert not bears_secret(json.dumps(kept, ensure_ascii=False)), kept
+        assert text not in json.dumps(kept, ensure_ascii=False)
+        assert kept["reason"] == "well"
+
+
+def test_what_bears_no_secret_stays_in_the_journal() -> None:
+    """Of a sentence with a secret as it is, the rest can be read."""
+    kept = record("said", 1.0, text=f"my key is {TOKEN}.", how=["voice"], by="ann")
+    assert (kept["text"], kept["how"], kept["by"]) == ("my key is •••.", ["voice"], "ann")
