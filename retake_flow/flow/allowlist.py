@@ -45,8 +45,10 @@ def condition(text: str) -> Trees:
     return (_parsed(text, bare=True),)
 
 
+@lru_cache(maxsize=4096)
 def template(text: str) -> Trees:
-    """The syntax trees of a text: of what stands outside its `{{ … }}`, and of each of them, in their order.
+    """The syntax trees of a text: of what stands outside its `{{ … }}`, and of each of them, in their order; not to be
+    changed either.
 
     Raises:
         ExpressionError: One of them is not an expression.

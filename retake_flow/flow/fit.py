@@ -42,6 +42,19 @@ def _surely(check: _Check) -> _Check:
     return surely
 
 
+def _together(checks: list[_Check]) -> _Check:
+    if len(checks) == 1:
+        return checks[0]
+
+    def together(data: Any) -> bool:
+        for check in checks:  # noqa: SIM110, since `all` would make a generator for each of thousands of values
+            if not check(data):
+                return False
+        return True
+
+    return together
+
+
 def fits(schema: Mapping[str, Any], data: Any) -> bool:
     """Whether data surely fits a schema of an author's."""
     return _surely(_Authors(schema).later(schema))(data)
@@ -72,8 +85,7 @@ class _Compiler:
         """
         if not isinstance(schema, Mapping):
             raise Unsure
-        checks = list(self._checks(schema))
-        return lambda data: all(check(data) for check in checks)
+        return _together(list(self._checks(schema)))
 
     def later(self, schema: Any) -> _Check:
         """The same, made at once only where all is to be made."""
@@ -128,8 +140,7 @@ class _Compiler:
     def _all(self, value: Any) -> _Check:
         if not isinstance(value, list) or not value:
             raise Unsure
-        checks = [self.compiled(piece) for piece in value]
-        return lambda data: all(check(data) for check in checks)
+        return _together([self.compiled(piece) for piece in value])
 
     def _not(self, value: Any) -> _Check:
         check = self.compiled(value)
@@ -203,7 +214,8 @@ def _type(value: Any) -> _Check:
 def _enum(value: Any) -> _Check:
     if not isinstance(value, list) or not all(isinstance(item, _SCALARS) for item in value):
         raise Unsure
-    return lambda data: any(data == item and isinstance(data, bool) == isinstance(item, bool) for item in value)
+    listed = frozenset((isinstance(item, bool), item) for item in value)
+    return lambda data: isinstance(data, _SCALARS) and (isinstance(data, bool), data) in listed
 
 
 def _pattern(value: Any) -> _Check:

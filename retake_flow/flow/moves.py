@@ -6,10 +6,11 @@ is one that a run can go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property, partial
 from itertools import chain
 
+from retake_flow.errors import fault_of
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.crossing import entered, kept, left
 from retake_flow.flow.effects import raised
@@ -79,8 +80,11 @@ class Moves:
         self._left = cache(partial(left, flow))
         self._entered = cache(partial(entered, flow, history={}))
         self._from = cache(self._around)
-        self._own = cache(lambda path: tuple(self.own(flow.states[path])))
-        self._beside = cache(lambda path: tuple(chain(*map(self.of_activity, flow.states[path].activities.values()))))
+        self._own = cache(lambda path: self._compared(self.own(flow.states[path])))
+        self._beside = cache(
+            lambda path: self._compared(chain(*map(self.of_activity, flow.states[path].activities.values())))
+        )
+        self._alike: set[int] = set()  # the ids of errors that nothing can tell from one before, of those kept above
 
     @classmethod
     def shared(cls, flow: Flow, catalogue: Catalogue) -> Moves:
@@ -100,7 +104,10 @@ class Moves:
         return self._known[active]
 
     def distinct(self, active: str) -> tuple[Move, ...]:
-        """The same, but of the errors of one place that go the same way only the first, unless a guard looks at it."""
+        """The same, but of the errors of one place that go the same way only the first.
+
+        Where a guard looks at the event, only the first of those that no guard can tell apart.
+        """
         if active not in self._distinct:
             self._distinct[active] = tuple(self._differing(active))
         return self._distinct[active]
@@ -108,6 +115,8 @@ class Moves:
     def _differing(self, active: str) -> Iterator[Move]:
         seen: set[tuple[object, ...]] = set()
         for occurrence in self._occurring(active):
+            if id(occurrence) in self._alike:
+                continue
             error = self._error(occurrence)
             if error not in seen:
                 moves = tuple(self._following(active, occurrence))
@@ -122,6 +131,26 @@ class Moves:
         if "error." not in occurrence.name:
             return ()
         return (occurrence.place, *((self._pattern(name), origin) for name, origin in occurrence.names))
+
+    def _compared(self, occurrences: Iterable[Occurrence]) -> tuple[Occurrence, ...]:
+        """What can come from some places, once it is noted which errors are alike."""
+        found = tuple(occurrences)
+        seen: set[tuple[object, ...]] = set()
+        for occurrence in found:
+            if error := self._error(occurrence):
+                kind = occurrence.name.rpartition("error.")[2]
+                sort = (*error, kind if kind in self._looking else fault_of(kind))
+                if sort in seen:
+                    self._alike.add(id(occurrence))
+                seen.add(sort)
+        return found
+
+    @cached_property
+    def _looking(self) -> str:
+        """The guards that look at an event; of an error whose kind none of them names, they can tell only the fault."""
+        states = self.flow.states.values()
+        routes = (route for state in states for routes in (state.always, *state.routes.values()) for route in routes)
+        return "\n".join(route.when.text for route in routes if route.when is not None and "event" in route.when.text)
 
     def _longest(self, event: str) -> str:
         """The longest pattern of all that takes an event; "" when there is none."""

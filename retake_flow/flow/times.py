@@ -90,10 +90,9 @@ def _retries(state: State, known: _Known) -> Iterator[Problem]:
     """A state that is over before it has tried again as often as it says."""
     if state.retry is None:
         return
-    lasts = _lasts(state.retry)
     polled = state.poll.timeout if state.poll else None
     for what, limit in (("timeout", known(state.timeout, state.root)), ("poll's timeout", known(polled, state.root))):
-        if limit is not None and lasts > limit:
+        if limit is not None and (lasts := _lasts(state.retry)) > limit:
             message = f"{state.name!r} would try again for {exact(lasts)}, but its {what} is over after {exact(limit)}"
             yield Problem(state.position, "RF080", message, "try again less often or sooner, or wait longer")
             return

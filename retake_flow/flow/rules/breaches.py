@@ -152,8 +152,12 @@ def _suspected(ways: Ways, monitors: list[Monitor]) -> list[Monitor]:
 
 
 def _masks(fact: Fact, monitors: list[Monitor]) -> tuple[int, int, int]:
-    said = [monitor.said(fact) for monitor in monitors]
-    offends, forbids, allows = (sum(each[kind] << place for place, each in enumerate(said)) for kind in range(3))
+    offends = forbids = allows = 0
+    for place, monitor in enumerate(monitors):
+        says = monitor.said(fact)
+        offends |= says[0] << place
+        forbids |= says[1] << place
+        allows |= says[2] << place
     return offends, forbids, allows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retake_flow.engine.machine import Machine
+from retake_flow.errors import fault_of
 from retake_flow.flow.catalogue import ActionSpec
 from retake_flow.flow.crossing import kept
 from retake_flow.flow.events import matches
@@ -149,14 +151,34 @@ def test_the_end_of_a_sub_flow_is_an_event_of_its_state() -> None:
 
 
 def test_distinct_moves_leave_out_errors_that_go_the_same_way() -> None:
-    """One error stands for all that take its route; where a guard looks at the error, each is there."""
+    """One error stands for all that take its route."""
     states = "{a: {do: a.work, transitions: {done: b, error.unavailable: b, error: WAY}}, b: , c: }"
     flow = flow_of(states.replace("WAY", "c"))
     assert spoken(list(Moves(flow, CATALOGUE).distinct("a"))) == {
         "done -a +b", "error.unavailable -a +b", "error.unauthorized -a +c", "stop -a"
     }  # fmt: skip
-    flow = flow_of(states.replace("WAY", "[{when: event.kind == 'input', to: b}, {to: c}]"))
-    assert {move.occurrence.name for move in Moves(flow, CATALOGUE).distinct("a")} >= {"error.input", "error.internal"}
+
+
+@pytest.mark.parametrize(
+    ("guard", "named"),
+    [
+        ("event.kind == 'input'", {"input"}),
+        ("event.fault == 'operator'", set()),
+        ("event.kind in ['expression', 'unauthorized'] or event.fault == 'platform'", {"expression", "unauthorized"}),
+    ],
+)
+def test_where_a_guard_looks_at_an_error_each_that_it_can_tell_apart_is_there(guard: str, named: set[str]) -> None:
+    """Those whose kinds are named, and of all others one for each fault."""
+    states = "{a: {do: a.work, transitions: {done: b, error: [{when: WHEN, to: b}, {to: c}]}}, b: , c: }"
+    moves = Moves(flow_of(states.replace("WHEN", f'"{guard}"')), CATALOGUE)
+    every, there = (_kinds(listed) for listed in (moves.of("a"), moves.distinct("a")))
+    assert named <= there & every
+    faults = [fault_of(kind) for kind in there - named]
+    assert sorted(faults) == sorted({fault_of(kind) for kind in every - named})
+
+
+def _kinds(listed: Iterable[Move]) -> set[str]:
+    return {move.occurrence.name.removeprefix("error.") for move in listed if matches("error", move.occurrence.name)}
 
 
 # --- what the engine does --------------------------------------------------------------------------------------
