@@ -7,6 +7,8 @@ into the clipboard, or turn the direction of writing.
 from __future__ import annotations
 
 import re
+import unicodedata
+from typing import Final
 
 _SEQUENCE = re.compile(
     r"(?:\x1b\]|\x9d|\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS and the like
@@ -28,3 +30,12 @@ def stripped(value: str) -> str:
         return value
     lines = _SEQUENCE.sub("", value.replace("\t", " ")).splitlines()
     return "\n".join(_UNPRINTABLE.sub("", line) for line in lines)
+
+
+#: Signs that stand for whole sentences, which would make a text many times as long.
+_SENTENCES: Final = dict.fromkeys((0xFDFA, 0xFDFB))
+
+
+def compatible(value: str) -> str:
+    """The text in small letters and without what is only form: width, ligatures, circles."""
+    return unicodedata.normalize("NFKC", value.translate(_SENTENCES)).casefold()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from base64 import b32encode, b64encode
 from functools import lru_cache
-from unicodedata import normalize
 from urllib.parse import unquote_plus
+
+from retake_flow.controls import compatible
 
 MASK = "•••"
 TOKEN_PREFIX = "rtk_"  #: How an access token of retake.tv begins.
@@ -87,7 +88,7 @@ def _unescaped(text: str) -> str:
 
 def _squeezed(text: str) -> str:
     """The text without what can stand between the characters of a code, in small letters."""
-    return _BETWEEN.sub("", normalize("NFKC", text)).casefold()
+    return _BETWEEN.sub("", compatible(text))
 
 
 @lru_cache(maxsize=1_000)

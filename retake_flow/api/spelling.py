@@ -6,6 +6,8 @@ import re
 import unicodedata
 from html import unescape
 
+from retake_flow.controls import compatible
+
 #: A text that is shown shorter or longer than it was said is still known by so many letters and digits.
 CUT = 40
 #: A shorter one is known where only so many are put before it, and it has as many itself.
@@ -60,4 +62,4 @@ class Words:
 
 
 def _letters(text: str) -> str:
-    return _NEITHER.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return _NEITHER.sub("", compatible(text))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from retake_flow import network
+from retake_flow.daemon_threads import performed
 from retake_flow.errors import NoticeFailed, SettingsError
+from retake_flow.notices.http_limits import limit_requests
 from retake_flow.ports.notices import OPERATOR, Kind, Notice
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import MASK, Secret, bears_secret
@@ -50,25 +54,34 @@ class AppriseNotifier:
     channel: str
     audience: str
     _service: apprise.Apprise = field(repr=False)
+    _busy: threading.Lock = field(repr=False, default_factory=threading.Lock)
 
     async def send(self, notice: Notice) -> None:
-        """As the protocol."""
-        from apprise import NotifyFormat, NotifyType
-
+        """As the protocol; a service that hangs is told nothing more until it has come to an end."""
+        if not self._busy.acquire(blocking=False):
+            raise NoticeFailed(f"{self.channel} has not come to an end with an earlier notice")
         try:
             async with asyncio.timeout(WITHIN):
-                taken = await self._service.async_notify(
-                    title=_sayable(notice.title),
-                    body=_sayable(notice.text or notice.title),
-                    notify_type=NotifyType(_LOOKS.get(notice.kind, "info")),
-                    body_format=NotifyFormat.TEXT,
-                )
+                taken = await performed(partial(self._deliver, notice), f"notice to {self.channel}")
         except TimeoutError:
             raise NoticeFailed(f"{self.channel} did not take the notice within {WITHIN:g} s") from None
         except Exception as raised:  # its text may hold the address
             raise NoticeFailed(f"{self.channel} could not be told: {type(raised).__name__}") from None
         if not taken:
             raise NoticeFailed(f"{self.channel} did not take the notice")
+
+    def _deliver(self, notice: Notice) -> bool | None:
+        from apprise import NotifyFormat, NotifyType
+
+        try:
+            return self._service.notify(
+                title=_sayable(notice.title),
+                body=_sayable(notice.text or notice.title),
+                notify_type=NotifyType(_LOOKS.get(notice.kind, "info")),
+                body_format=NotifyFormat.TEXT,
+            )
+        finally:
+            self._busy.release()
 
 
 def _sayable(text: str) -> str:
@@ -139,6 +152,7 @@ def _service(url: str) -> apprise.Apprise | None:
     import apprise  # slow
 
     equip_libraries()
+    limit_requests()
     for name in _TALKATIVE:
         logging.getLogger(name).disabled = True
     found = apprise.Apprise.instantiate(url)

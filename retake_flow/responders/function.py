@@ -6,16 +6,15 @@ import asyncio
 import importlib
 import inspect
 import sys
-import threading
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from retake_flow.controls import one_line, stripped
+from retake_flow.daemon_threads import performed
 from retake_flow.errors import ResponderFailed, ResponderMissing
 from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
@@ -118,27 +117,16 @@ class Function:
             raise self._failed(error) from None
 
     async def _threaded(self, asked: dict[str, Any]) -> Any:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Any] = loop.create_future()
-
-        def tell(settle: Callable[[], None]) -> None:
-            with suppress(RuntimeError):  # the loop may have ended before it
-                loop.call_soon_threadsafe(lambda: None if done.done() else settle())
-
-        def work() -> None:
+        def work() -> Any:
             try:
-                given = self._function(asked)
+                return self._function(asked)
             except BaseException as raised:
-                failure = self._failed(raised)
-                settle = partial(done.set_exception, failure)
-            else:
-                settle = partial(done.set_result, given)
-            self._busy = False
-            tell(settle)
+                raise self._failed(raised) from None
+            finally:
+                self._busy = False
 
         self._busy = True
-        threading.Thread(target=work, name="responder", daemon=True).start()
-        return await done
+        return await performed(work, "responder")
 
     def _failed(self, error: BaseException) -> ResponderFailed:
         if isinstance(error, ResponderFailed):

@@ -177,7 +177,7 @@ def test_a_notice_comes_without_its_secret(shape: str, monkeypatch: pytest.Monke
     taken: list[dict[str, Any]] = []
 
     class Service:
-        async def async_notify(self, **notice: Any) -> bool:
+        def notify(self, **notice: Any) -> bool:
             taken.append(notice)
             return True
 

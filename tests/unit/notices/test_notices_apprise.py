@@ -171,10 +171,10 @@ def test_a_defect_of_apprise_is_a_failed_notice(server: Server, monkeypatch: pyt
     """Whatever apprise raises is a failed notice, without its words, which may hold the address."""
     (notifier,) = apprise.notifiers([server.address()])
 
-    async def breaks(**_: object) -> bool:
+    def breaks(**_: object) -> bool:
         raise ValueError(TOKEN)
 
-    monkeypatch.setattr(notifier._service, "async_notify", breaks)
+    monkeypatch.setattr(notifier._service, "notify", breaks)
     with pytest.raises(NoticeFailed, match=r"^json could not be told: ValueError$") as raised:
         asyncio.run(notifier.send(NOTICE))
     assert raised.value.__suppress_context__

@@ -144,7 +144,7 @@ def test_a_function_that_thinks_for_too_long_has_failed_and_keeps_nothing_alive(
 
     async def main() -> list[str]:
         said = []
-        async with function.opened(tmp_path, {"module": f"{name}:reply", "timeout": "50ms"}) as found:
+        async with function.opened(tmp_path, {"module": f"{name}:reply", "timeout": "1s"}) as found:
             for _ in range(2):
                 with pytest.raises(ResponderFailed) as raised:
                     await found.respond(BATCH)
@@ -157,7 +157,7 @@ def test_a_function_that_thinks_for_too_long_has_failed_and_keeps_nothing_alive(
         return said
 
     assert asyncio.run(main()) == [
-        f"{name}:reply gave no answer within 50ms", f"{name}:reply still thinks about an earlier batch", "late"
+        f"{name}:reply gave no answer within 1s", f"{name}:reply still thinks about an earlier batch", "late"
     ]  # fmt: skip
 
 

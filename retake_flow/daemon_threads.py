@@ -1,0 +1,39 @@
+"""Work of others in threads of their own, which hold up neither the event loop nor the end of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def performed(work: Callable[[], T], name: str) -> T:
+    """What comes of a work, whatever it raises included.
+
+    Who waits no longer leaves it going on; a process that ends does not wait for it either, as it would for the threads
+    of asyncio's own executor.
+
+    Args:
+        work: What is to be done.
+        name: Of the thread.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(settle: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop may have ended before it
+            loop.call_soon_threadsafe(lambda: None if done.done() else settle())
+
+    def perform() -> None:
+        try:
+            tell(partial(done.set_result, work()))
+        except BaseException as raised:
+            tell(partial(done.set_exception, raised))
+
+    threading.Thread(target=perform, name=name, daemon=True).start()
+    return await done
