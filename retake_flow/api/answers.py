@@ -6,12 +6,14 @@ speaks JSON, so an answer that is none says nothing about the call, whatever its
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from html import unescape
 
 from retake_flow.api.protocol import Answer, Request
@@ -34,6 +36,7 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
 
 MAX_WORDS = 200
+_LOOKED_AT = 16_384  # bytes of a page, or characters of a text, that words are taken from
 #: The longest that a `Retry-After` is waited for, in seconds: one that asks for a day does not end a stream.
 LONGEST_WAIT = 300.0
 
@@ -68,7 +71,7 @@ _MAYBE_BEGUN = frozenset({408, 425, 460, 499})
 _NOT_BEGUN = frozenset({301, 307, 308, 511, 521, 523, 525, 526, 530})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Response:
     """What came back. Names of headers are in lower case; a body past the limit is cut off."""
 
@@ -76,6 +79,14 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     truncated: bool = False
+
+    @cached_property
+    def value(self) -> object:
+        """The body as JSON, or `_NO_JSON`; it is looked at often, and may take long to parse."""
+        try:
+            return parse_json(self.body)
+        except ValueError:
+            return _NO_JSON
 
 
 def interpret(request: Request, response: Response) -> object:
@@ -101,7 +112,7 @@ def interpret(request: Request, response: Response) -> object:
 def _value(request: Request, response: Response) -> object:
     if 300 <= response.status < 400:
         raise _redirected(request, response)
-    value = _json(response)
+    value = response.value
     if not _is_the_apis(request, response, value):
         raise _no_answer(request, response)
     if not 200 <= response.status < 300:
@@ -148,12 +159,17 @@ def parse_json(body: bytes) -> object:
     Raises:
         ValueError: It is not JSON, or nested too deeply.
     """
+    collects = gc.isenabled()
+    gc.disable()  # it would look through a page of empty lists again and again, and nothing of that is garbage yet
     try:
         value = json.loads(body.decode(), parse_constant=lambda _: None, parse_float=_finite)
         if b"\\ud" in body.lower():
             value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    finally:
+        if collects:
+            gc.enable()
     return value
 
 
@@ -214,20 +230,12 @@ def _failure(kind: type[PlatformError], request: Request, response: Response, wo
     return kind(f"{message}: {words}" if words else message)
 
 
-def _json(response: Response) -> object:
-    """The body as JSON, or `_NO_JSON`."""
-    try:
-        return parse_json(response.body)
-    except ValueError:
-        return _NO_JSON
-
-
 def _no_answer(request: Request, response: Response) -> PlatformError:
     """The error for what came in the place of an answer."""
     words = _words(response)
     if not response.body.strip():
         return _failure(Intercepted, request, response, "an empty answer")
-    if _is_html(response) or _json(response) is not _NO_JSON:
+    if _is_html(response) or response.value is not _NO_JSON:
         return _failure(Intercepted, request, response, f"a page: {words}" if words else "a page")
     broken = 200 <= response.status < 300 and response.body.lstrip()[:1] in (b"{", b"[")
     return _failure(UnexpectedAnswer if broken else Intercepted, request, response, f"not JSON: {words}")
@@ -235,9 +243,9 @@ def _no_answer(request: Request, response: Response) -> PlatformError:
 
 def _words(response: Response) -> str:
     """The platform's own words: from its JSON, else the text of its page."""
-    value = _json(response)
+    value = response.value
     if value is _NO_JSON:
-        page = response.body[:16384].decode("utf-8", "replace")
+        page = response.body[:_LOOKED_AT].decode("utf-8", "replace")
         return _shortened(_page_text(page) if _is_html(response) else page)
     while isinstance(value, Mapping):
         value = next((value[name] for name in ("error", "message", "detail") if value.get(name)), None)
@@ -246,7 +254,7 @@ def _words(response: Response) -> str:
 
 def _hint(response: Response) -> str:
     """What the platform itself says can be done."""
-    value = _json(response)
+    value = response.value
     hint = value.get("hint") if isinstance(value, Mapping) else None
     return _shortened(hint) if isinstance(hint, str) else ""
 
@@ -261,7 +269,7 @@ def _page_text(page: str) -> str:
 
 
 def _shortened(words: str) -> str:
-    printable = "".join(c if c.isprintable() else " " for c in stripped(scrub(words)))
+    printable = "".join(c if c.isprintable() else " " for c in stripped(scrub(words[:_LOOKED_AT])))
     line = " ".join(printable.split())
     return line if len(line) <= MAX_WORDS else line[: MAX_WORDS - 1] + "…"
 

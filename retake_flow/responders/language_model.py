@@ -32,8 +32,9 @@ _MOST_TOKENS: Final = 100_000_000
 _THINKING: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 #: Bytes of text that are one token at least; most are longer.
 _BYTES_A_TOKEN: Final = 3
-_THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S)
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.S)
+_THOUGHTS = re.compile(r"<(/?)think(?:ing)?>")
+_FENCE: Final = "```"
+_MOST_BLOCKS: Final = 20
 _HINT = "the journal has what it said; look at the model's name, its persona and `max_tokens`"
 
 Note = Callable[..., None]
@@ -187,7 +188,7 @@ class LanguageModel:
     def _answer(self, text: str, value: Mapping[str, Any]) -> Answer:
         """Replies as they were asked for, or a text that is one; never the half of a JSON object."""
         bare = _spoken(text)
-        for candidate in (bare, *_FENCE.findall(bare), bare[bare.find("{") : bare.rfind("}") + 1]):
+        for candidate in (bare, *_fenced(bare), bare[bare.find("{") : bare.rfind("}") + 1]):
             answer = replies.of(replies.parsed(candidate.encode("utf-8", "replace")))
             if answer is not None:
                 return answer
@@ -227,7 +228,19 @@ def _part(part: Mapping[str, Any]) -> str:
 
 def _spoken(text: str) -> str:
     """A text without what was thought aloud."""
-    return _THOUGHTS.sub("", text).strip()
+    said, at, begun = [], 0, None
+    for mark in _THOUGHTS.finditer(text):
+        if not mark[1] and begun is None:
+            begun = mark.start()
+        elif mark[1] and begun is not None:
+            said.append(text[at:begun])
+            at, begun = mark.end(), None
+    return "".join([*said, text[at:]]).strip()
+
+
+def _fenced(text: str) -> list[str]:
+    """What stands between two fences, of JSON or whatever it is."""
+    return [block.removeprefix("json").strip() for block in text.split(_FENCE)[1:-1:2][:_MOST_BLOCKS]]
 
 
 def _why_silent(value: Mapping[str, Any], text: str) -> str:

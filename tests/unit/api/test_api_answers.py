@@ -266,3 +266,21 @@ def test_any_answer_is_a_value_or_our_error(
         assert 200 <= status < 300
     assert message.encode().decode().isprintable()
     json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+
+
+def test_a_refusal_without_end_is_parsed_once_and_told_in_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much stands in a refusal, it is parsed once, and what is told of it is short."""
+    parsed: list[int] = []
+
+    def counted(body: bytes) -> object:
+        parsed.append(len(body))
+        return parse_json(body)
+
+    monkeypatch.setattr("retake_flow.api.answers.parse_json", counted)
+    long = {"success": False, "error": "x" * 900_000, "hint": []}
+    for status, body in ((500, long), (200, long)):
+        parsed.clear()
+        with pytest.raises(PlatformError) as raised:
+            interpret(protocol.stream_status(), Response(status, {}, json.dumps(body).encode()))
+        assert len(parsed) == 1
+        assert len(raised.value.message) < 500

@@ -1,0 +1,29 @@
+"""Hostile answers in small: no run ends, the loop goes on, and nothing fills the memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+_FUZZ = Path(__file__).resolve().parents[2] / "benchmarks" / "fuzz_answers.py"
+
+
+@pytest.mark.parametrize("seed", [1, 1207])
+def test_hostile_answers_end_no_run(seed: int) -> None:
+    """A few hundred to the clients and to a run on air, over real sockets."""
+    # Where tests go on side by side, a whole second is the least that proves a block.
+    command = [sys.executable, str(_FUZZ), "--seed", str(seed), "--count", "500", "--block", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["answers"] + found["events"] >= 500
+    assert found["answers"] >= 100
+    assert found["events"] >= 100
+    assert found["memory_mib"] < 150
+    assert found["kept"] < 1_000_000
