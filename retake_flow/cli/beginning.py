@@ -108,7 +108,7 @@ def _others(base: Flow) -> Iterator[str]:
     known = {key for key, _, _ in _KNOWN}
     for key, declared in base.inputs.items():
         if key not in known and not {"value", "secret"} & declared.schema.keys():
-            said = " ".join(declared.schema.get("description", "").split())
+            said = " ".join(one_line(declared.schema.get("description", "")).split())
             yield from ([f"  # {said}"] if said else [])
             yield f"  # {key}: {inline(_sample(declared))}"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from retake_flow.cli import columns
+from retake_flow.controls import one_line
 from retake_flow.flow.duration import exact
 from retake_flow.planning.plan import Kind, Plan, Step
 from retake_flow.planning.samples import placeholder
@@ -54,7 +55,7 @@ def lines(plan: Plan, origins: Mapping[str, str], width: int | None = None) -> I
     yield from columns.table([broken for row in rows for broken in _broken(row, left)])
     yield ""
     for line in _summary(plan, origins):
-        yield from _wrapped(line, width, " " * 11)
+        yield from _wrapped(one_line(line), width, " " * 11)
 
 
 def _broken(row: tuple[str, str, str], width: int | None) -> Iterator[tuple[str, str, str]]:

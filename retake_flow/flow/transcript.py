@@ -14,7 +14,10 @@ _PLAIN = re.compile(
     r"(?:\.{0,2}/)*[A-Za-z][A-Za-z0-9_]*(?:[ ./+-]{1,2}[A-Za-z0-9_]+)*|(?:\d+(?:ms|[smhdw]))+|[1-9]\d+x\d+"
 )
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-_UNPRINTABLE = re.compile("[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+#: What YAML does not take, and what a terminal obeys (retake_flow/controls.py): it is written as an escape.
+_UNPRINTABLE = re.compile(
+    "[^\x20-\x7e\xa0-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
 from retake_flow.testing.features import read
 from retake_flow.testing.flaws import Flaw, Flawed, place, shown
-from retake_flow.testing.phrases import Phrases
+from retake_flow.testing.phrases import LONGEST_STEP, Phrases
 from retake_flow.testing.vocabulary import nearest
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from retake_flow.flow.problems import Position
 
+_MOST_HINTS = 20  # finding the nearest step takes long
 _KINDS = ("given", "when", "then")
 
 
@@ -98,16 +99,20 @@ def _unplayable(feature: Feature, node: FeatureFile) -> Iterator[Flaw]:
     """The steps that nobody knows, or that would never be awaited."""
     contexts = known(node)
     seen: set[tuple[int, str]] = set()
+    unknown = 0
     for step in _rendered(feature):
         if (step.line_number, step.name) in seen:
             continue
         seen.add((step.line_number, step.name))
         position = place(Path(feature.filename), step.line_number, step.indent + 1)
+        if len(step.name) > LONGEST_STEP:
+            yield Flaw(position, f"the step has more than {LONGEST_STEP} characters", "put a long text below it")
+            continue
         definitions = list(find_fixturedefs_for_step(step, node.session._fixturemanager, node))
         if not definitions:
-            yield Flaw(
-                position, f"there is no step {step.type.capitalize()} {step.name}", near(step.name, step.type, contexts)
-            )
+            unknown += 1
+            hint = near(step.name, step.type, contexts) if unknown <= _MOST_HINTS else ""
+            yield Flaw(position, f"there is no step {step.type.capitalize()} {step.name}", hint)
             continue
         function = step_function_context_registry[definitions[-1].func].step_func
         yield from _unfit(step, function, position)

@@ -14,10 +14,11 @@ from pytest_bdd.parser import Feature, FeatureParser, ScenarioTemplate, Step
 from retake_flow import plain_file
 from retake_flow.flow.problems import Position
 from retake_flow.testing.flaws import Flaw, Flawed, place
-from retake_flow.testing.phrases import LONGEST_STEP, Phrases
+from retake_flow.testing.phrases import Phrases
 
 _ENCODING = "utf-8-sig"  # some editors begin with a byte order mark
 _LARGEST: Final = 256 << 10  # bytes
+_LONGEST_LINE: Final = 2_000
 _MOST_PLACES: Final = 50
 _MOST_FILLED: Final = 20_000_000  # characters of all examples together, each as long as the file
 
@@ -66,8 +67,8 @@ def _content(file: Path) -> str:
 def _immoderate(content: str, file: Path) -> Iterator[Flaw]:
     """The first line that would take long to be matched and filled in."""
     for number, line in enumerate(content.splitlines(), 1):
-        if len(line) > LONGEST_STEP:
-            yield Flaw(place(file, number), f"the line has more than {LONGEST_STEP} characters")
+        if len(line) > _LONGEST_LINE:
+            yield Flaw(place(file, number), f"the line has more than {_LONGEST_LINE} characters")
             return
         if line.count("<") > _MOST_PLACES:
             yield Flaw(place(file, number), f"the line has more than {_MOST_PLACES} `<`")

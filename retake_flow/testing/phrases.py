@@ -20,7 +20,7 @@ from retake_flow.testing.flaws import Flaw, Flawed
 SAMPLES = ("1", "1s", "some", "a/b", "some.thing", "/", "POST /some")
 #: How many steps a step may stand for, and how long one may be.
 MOST_STEPS: Final = 1_000
-LONGEST_STEP: Final = 2_000
+LONGEST_STEP: Final = 1_000
 _MOST_LINES: Final = 1_000
 _LONGEST_LINE: Final = 500
 _KEYWORD = re.compile(r"(?:(Given|When|Then)|And|But)\s+(.*)")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import re2
 from pytest_bdd.parser import Scenario, Step
 from pytest_bdd.steps import StepFunctionContext
 
@@ -278,7 +279,7 @@ def _played(step: Step, written: str, standing: Standing) -> Played:
     raw = step.datatable.raw() if step.datatable else ()
     table = tuple(f"| {' | '.join(map(str, line))} |" for line in raw)
     # What stands in angle brackets is filled in from the examples.
-    filled = ".*".join(map(re.escape, re.split(r"<.+?>", text)))
-    if re.fullmatch(filled, step.name):
+    filled = ".*".join(map(re2.escape, re.split(r"<.+?>", text)))
+    if re2.fullmatch(filled, step.name):
         return Played(step.line_number, f"{step.keyword} {step.name}", standing, "", table)
     return Played(step.line_number, written, standing, f"{step.type.capitalize()} {step.name}", table)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from cli_command import Command, Said
 
+from retake_flow.controls import stripped
+
 GOOD = "flow: x\ninitial: z\nstates: {z: {final: completed}}\n"
 BAD = "flow: x\ninitial: y\nstates: {z: {final: completed}}\n"
 NAMING = (
@@ -19,6 +21,10 @@ NAMING = (
     "flow: x\nrules: [%s]\ninitial: z\nstates: {z: {final: completed}}\n",
 )
 FEATURE = "Feature: Hello\n  Scenario: It ends\n    When the flow is run\n    Then the run is completed\n"
+LOOKS = (
+    *("check", "check --format github", "show-flow", "plan", "plan --all-paths", "graph", "graph --format dot"),
+    *("paths", "paths --gherkin", "run"),
+)
 #: The title of a window, colours, the direction of writing, lines of ours, C1 controls, a bell, a cleared screen.
 NAMES = (
     "\x1b]0;owned\x07",
@@ -102,6 +108,28 @@ def test_what_looks_like_an_option_is_tame_too(command: Command, name: str, comm
     said = command(command_name, f"--{name}", f"x{name}", f"-{name}")
     assert said.code == 2
     tame(said)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_what_stands_in_a_flow_is_tame(command: Command, folder: Path, name: str) -> None:
+    """Its texts, the texts of its rules and mistakes in them."""
+    word = json.dumps(name)
+    flow = f"flow: x\ndescription: {word}\ninputs: {{n: {{type: string, default: {word}, description: {word}}}}}\n"
+    good = f"{flow}initial: z\nstates: {{z: {{final: completed, reason: {word}, description: {word}}}}}\n"
+    (folder / "good.yaml").write_text(good, encoding="utf-8")
+    states = f"{{{word}: {{final: {word}}}, a: {{do: {word}, {word}: 2}}}}"
+    bad = f"flow: {word}\ninitial: {word}\n{word}: 1\nstates: {states}\n"
+    (folder / "bad.yaml").write_text(bad, encoding="utf-8")
+    (folder / "over.yaml").write_text(f"extends: good.yaml\nstates: {{{word}: {{wait: {word}}}}}\n", encoding="utf-8")
+    (folder / "rules.yaml").write_text(f"rules: {word}\nevery_path: {{{word}: {{before: {word}}}}}\n", encoding="utf-8")
+    (folder / "ruled.yaml").write_text(good.replace("initial", "rules: [rules.yaml]\ninitial"), encoding="utf-8")
+    (folder / "empty.jsonl").touch()
+    for file in ("good.yaml", "bad.yaml", "over.yaml", "ruled.yaml"):
+        for look in LOOKS:
+            first, *options = look.split()
+            tame(command(first, file, *options))
+    tame(command("init", "owl", "--extends", "good.yaml"))
+    assert all(line == stripped(line) for line in (folder / "owl.yaml").read_text(encoding="utf-8").split("\n"))
 
 
 def test_json_is_as_it_is(command: Command, folder: Path) -> None:

@@ -9,6 +9,7 @@ from flow_samples import GO_LIVE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retake_flow.controls import stripped
 from retake_flow.flow.source import parse
 from retake_flow.flow.transcript import inline, transcript
 
@@ -76,6 +77,15 @@ def test_each_line_knows_what_it_says() -> None:
         ("  two", None),
         ("e: {}", ("e",)),
     ]
+
+
+@pytest.mark.parametrize("sign", ["\x1b", "\x9b", "\t", "\u202e", "\u2066", "\u200f", "\u061c", "\u2028", "\x7f"])
+def test_what_a_terminal_obeys_is_written_as_an_escape(sign: str) -> None:
+    """In keys, words and blocks; it is still the same data."""
+    data = {f"k{sign}": f"a{sign}b", "block": f"one\ntwo{sign}\n", "list": [f"{sign}x"]}
+    lines = [line.text for line in transcript(data)]
+    assert "".join(lines) == stripped("".join(lines))
+    assert parse("\n".join(lines), "x").data == data
 
 
 def test_plain_words_are_not_quoted() -> None:

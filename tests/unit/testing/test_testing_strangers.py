@@ -197,8 +197,8 @@ def _doubling(levels: int, inner: str = "p{next}{x}\np{next}{x}") -> str:
     ("phrases", "step", "said"),
     [
         (_doubling(40), "p0 a", "stands for more than 1000 steps"),
-        (_doubling(40, "p{next}{x}{x}"), "p0 abc", "or for one of more than 2000 characters"),
-        (f"'{'{a}-{b}-{c}-{d}-{e}-{f}-{g}-'}!': the flow is run\n", "-" * 1_900, "there is no step"),
+        (_doubling(40, "p{next}{x}{x}"), "p0 abc", "or for one of more than 1000 characters"),
+        (f"'{'{a}-{b}-{c}-{d}-{e}-{f}-{g}-'}!': the flow is run\n", "-" * 900, "there is no step"),
         ("".join(f"'p{n} {{x}}': 'p{(n + 1) % 60} {{x}}'\n" for n in range(60)), "p0 a", "stands for itself"),
         (
             "".join(f"'p{n}': |\n{''.join(f'  p{m}{chr(10)}' for m in range(25))}" for n in range(25)),
@@ -219,10 +219,30 @@ def test_phrases_do_not_double(tmp_path: Path, phrases: str, step: str, said: st
     assert said in refused.value.message
 
 
+def test_places_of_an_outline_are_filled_in_linear_time(tmp_path: Path) -> None:
+    """Also where it is made out which words of a step stand in the file."""
+    (tmp_path / "phrases.yaml").write_text("'{x}Q': the run is completed\n", encoding="utf-8")
+    outline = FEATURE.replace("Scenario:", "Scenario Outline:").replace("the run is completed", "<a>z" * 40 + "Q")
+    (tmp_path / "a.feature").write_text(
+        f"{outline}    Examples:\n      | a |\n      | {'z' * 20} |\n", encoding="utf-8"
+    )
+    assert [verdict.outcome for verdict in _played(tmp_path).verdicts] == ["passed"]
+
+
+def test_only_the_first_unknown_steps_have_a_hint(tmp_path: Path) -> None:
+    """Looking for the nearest step takes long."""
+    steps = "".join(f"    Given there are no imputs {number}\n" for number in range(300))
+    (tmp_path / "a.feature").write_text(FEATURE.replace("    When", f"{steps}    When"), encoding="utf-8")
+    with pytest.raises(Flawed) as refused:
+        _played(tmp_path)
+    assert (len(refused.value.flaws), sum(bool(flaw.hint) for flaw in refused.value.flaws)) == (300, 20)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (FEATURE.replace("completed", "x" * 3_000), "the line has more than 2000 characters"),
+        (FEATURE.replace("completed", "x" * 1_500), "the step has more than 1000 characters"),
         (FEATURE + f'    And look gives\n      """\n      {"<" * 1_500}\n      """\n', "more than 50 `<`"),
         (
             FEATURE.replace("Scenario:", "Scenario Outline:").replace("completed", "<end>")
