@@ -205,8 +205,19 @@ def test_a_run_that_goes_on_may_be_allowed_more(command: Command, store: Runs, f
     claim.release()
     refused = command("resume", run, "--answer", "word=yes")
     assert (refused.code, f"--allow-outside {key}" in refused.err) == (2, True)
-    assert command("resume", run, "--allow-outside", str(key), "--json").code == 0
     assert command("resume", "--all", "--allow-outside", str(key)).code == 2
+    assert command("resume", run, "--allow-outside", str(key), "--json").code == 0
+
+
+def test_what_a_run_may_name_is_kept_with_an_upgrade(command: Command, store: Runs, folder: Path) -> None:
+    """Also when the flow's file is the one that it began with."""
+    key = folder.parent / "key"
+    (folder / "flow.yaml").write_text(ASKING % "key: {type: string, file: ../key}", encoding="utf-8")
+    key.write_text("hush", encoding="utf-8")
+    run = command("run", "flow.yaml", "--json", "--allow-outside", str(key)).records[0]["run"]
+    assert command("resume", run, "--upgrade", "--allow-outside", "..").code == 4
+    assert parsed(store.load(run).flow_text).allowed == (str(key), str(folder.parent))
+    assert command("resume", run, "--answer", "word=yes").code == 0
 
 
 # --- inputs from elsewhere ----------------------------------------------------------------------------------

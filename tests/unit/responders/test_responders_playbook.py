@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,19 @@ def test_a_file_that_cannot_be_read_is_missing(tmp_path: Path) -> None:
         with pytest.raises(ResponderMissing, match=said) as raised:
             playbook({"playbook_file": name}, tmp_path)
         assert str(tmp_path) in raised.value.message
+
+
+def test_a_file_elsewhere_has_to_be_allowed(tmp_path: Path) -> None:
+    """Where a link leads counts; a pipe is not waited for."""
+    folder, elsewhere = tmp_path / "own", tmp_path / "elsewhere.md"
+    folder.mkdir()
+    elsewhere.write_text("Be brief.", encoding="utf-8")
+    (folder / "link.md").symlink_to("../elsewhere.md")
+    os.mkfifo(folder / "pipe.md")
+    for name in ("../elsewhere.md", "link.md", str(elsewhere)):
+        with pytest.raises(ResponderMissing, match="outside of the flow's folder") as raised:
+            playbook({"playbook_file": name}, folder)
+        assert f"--allow-outside {elsewhere}" in raised.value.hint
+        assert playbook({"playbook_file": name}, folder, [str(elsewhere)]) == ("Be brief.",)
+    with pytest.raises(ResponderMissing, match="it is no plain file"):
+        playbook({"playbook_file": "pipe.md"}, folder)
