@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from retake_flow import os_errors
 from retake_flow.errors import StoreError
 from retake_flow.store.sql.failures import told
-from retake_flow.store.sql.presence import Fate, Presence, alone_in, remove_stale
+from retake_flow.store.sql.presence import Fate, Presence, alone_in, planted, remove_stale
 
 #: How long to wait for another process that writes, in seconds.
 PATIENCE = 10.0
@@ -251,6 +251,9 @@ def _private(path: Path) -> None:
             raise StoreError(
                 f"the store {path} cannot be opened: it is no file", hint="move away what is there, or " + _ELSEWHERE
             )
+        if (theirs := planted(path)) is not None:
+            hint = f"remove {theirs}, or {_ELSEWHERE}"
+            raise StoreError(f"the store {path} cannot be opened: {theirs} is another user's, or no file", hint=hint)
         if mode & 0o077:
             path.chmod(0o600)
 

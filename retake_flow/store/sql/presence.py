@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -127,6 +128,25 @@ def remove_stale(path: Path) -> None:
     """Remove what SQLite has left beside a file that is not there any more, before one is made in its place."""
     for name in _BESIDE:
         Path(f"{path}{name}").unlink(missing_ok=True)
+
+
+def planted(path: Path) -> Path | None:
+    """What another user has put in the place of the file or of what SQLite keeps beside it; None when there is nothing.
+
+    SQLite would follow their links, and write what it writes there into files of ours.
+    """
+    ours = {os.geteuid(), 0}
+    link = os.lstat(path)
+    if stat.S_ISLNK(link.st_mode) and link.st_uid not in ours:
+        return path
+    ours.add(os.stat(path).st_uid)
+    for name in _BESIDE:
+        beside = Path(f"{os.path.realpath(path)}{name}")
+        with suppress(FileNotFoundError):
+            status = beside.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_uid not in ours:
+                return beside
+    return None
 
 
 @contextmanager
