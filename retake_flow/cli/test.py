@@ -102,6 +102,8 @@ def found(flow: str, given: Sequence[str]) -> list[Path]:
     from retake_flow.flow import library
 
     features = [Path(name) for name in given] or [library.find(flow).parent / "features"]
+    if not given and not features[0].resolve().is_relative_to(features[0].parent.resolve()):
+        raise UsageError(f"{one_line(str(features[0]))} leads out of the flow's folder", hint="name it to play it")
     for path in features:
         if not path.exists():
             hint = "" if given else "say where your scenarios are: retake-flow test FLOW FEATURES"

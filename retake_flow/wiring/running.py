@@ -27,6 +27,7 @@ from retake_flow.actions.studio import StudioActions
 from retake_flow.actions.voice import VoiceActions
 from retake_flow.api import realtime
 from retake_flow.clock import STEP, SystemClock
+from retake_flow.controls import one_line
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.notices import Notices
 from retake_flow.engine.runner import Runner
@@ -107,7 +108,7 @@ def begun(runs: Runs, flow: Flow, run: Run) -> Claim:
 
 def title(run: Run, file: str) -> str:
     """What people know a run by: its agent, the flow's file, whether it is a rehearsal, and its id."""
-    parts = [run.identity.name, Path(file).name, "rehearsal" if run.rehearsal else ""]
+    parts = [run.identity.name, one_line(Path(file).name), "rehearsal" if run.rehearsal else ""]
     return f"{', '.join(filter(None, parts))} ({run.id})"
 
 

@@ -146,6 +146,16 @@ def test_what_the_command_line_names_is_a_plain_file_too(
     assert (said.code, "cannot be read: it is" in said.err) == (2, True)
 
 
+def test_a_folder_of_features_that_leads_elsewhere_is_named_or_not_played(command: Command, strange: Path) -> None:
+    """A link to everything would be looked through."""
+    (strange / "flow.yaml").write_text(GOOD.replace("ok", "completed"), encoding="utf-8")
+    (strange / "features").rename(strange.parent / "elsewhere")
+    (strange / "features").symlink_to("../elsewhere")
+    said = command("test", "flow.yaml")
+    assert (said.code, "features leads out of the flow's folder" in said.err) == (2, True)
+    assert command("test", "flow.yaml", "features").code == 0
+
+
 # --- what the command line allows ---------------------------------------------------------------------------
 
 
