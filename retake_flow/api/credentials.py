@@ -19,7 +19,7 @@ from retake_flow.api.origin import normalised
 from retake_flow.errors import CredentialsError
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
-from retake_flow.settings import RETAKE
+from retake_flow.settings import RETAKE, TOKEN_VARIABLE
 
 # What the platform tells of an agent after its registration.
 _LEARNT = ("user_db_id", "token_address", "token_ticker")
@@ -98,11 +98,16 @@ def load(path: Path, token_from_environment: Secret | None = None) -> Credential
         None when there is neither a file nor a token.
 
     Raises:
-        CredentialsError: There is no token in the environment, and the file can be read by others, is not what the
-            guide describes, or has no token.
+        CredentialsError: The token in the environment is none. There is none there, and the file can be read by
+            others, is not what the guide describes, or has no token.
     """
     if token_from_environment is None:
         return _from_file(path)
+    if not is_plain(token_from_environment.reveal()):
+        raise CredentialsError(
+            f"{TOKEN_VARIABLE} has blanks or signs in it that no token has",
+            hint=f"export it as it was issued, or unset {TOKEN_VARIABLE} to use the one in {path}",
+        )
     try:
         found = _from_file(path, token_from_environment)
     except CredentialsError as error:

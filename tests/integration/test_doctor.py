@@ -193,6 +193,18 @@ def test_credentials_that_others_can_read_are_missing(tmp_path: Path) -> None:
     assert TOKEN not in done.out + done.err
 
 
+@pytest.mark.parametrize("token", ["rtk_with a blank", "rtk_ümlaut_12345"])
+def test_a_token_that_a_run_refuses_is_missing(tmp_path: Path, token: str) -> None:
+    """What no token can be is found before a run is begun with it, and is not told."""
+    with at_home(tmp_path, RETAKE_ACCESS_TOKEN=token) as home:
+        done = examined(home)
+        refused = home.call("run", "heartbeat.yaml", "--json")
+    assert done.code == 6
+    assert "RETAKE_ACCESS_TOKEN" in finding(done, "credentials")["message"]
+    assert token not in done.out + done.err + refused.out + refused.err
+    assert "blanks or signs" in refused.out + refused.err
+
+
 def test_the_platform_and_its_clock_are_asked_without_a_token(tmp_path: Path) -> None:
     """What answers is told with its version and its time, and no token is sent for that."""
     with retake_tv(tmp_path / "tv", {}) as tv, at_home(tmp_path / "home", RETAKE_ACCESS_TOKEN=TOKEN) as home:

@@ -84,6 +84,14 @@ def test_a_token_alone_is_enough(path: Path) -> None:
     assert loaded(path, "rtk_environment").user_db_id == "105"
 
 
+@pytest.mark.parametrize("token", ["rtk_a b", "rtk_a\tb", "rtk_ä", "rtk_a\x00"])
+def test_a_token_that_is_none_is_refused_before_anything_is_done(path: Path, token: str) -> None:
+    """Whoever loads it hears of it, and not only who calls the platform; the token itself is not told."""
+    with pytest.raises(CredentialsError, match="RETAKE_ACCESS_TOKEN has blanks or signs in it") as raised:
+        load(path, Secret(token))
+    assert token not in f"{raised.value.message} {raised.value.hint}"
+
+
 def test_the_environments_token_never_reaches_the_file(path: Path) -> None:
     """Saving what was learnt keeps the file's own token, and puts none where there was none."""
     write(path, GUIDE)
