@@ -130,6 +130,8 @@ def _is_the_apis(request: Request, response: Response, value: object) -> bool:
     """Whether an answer is the API's own, or says nothing but that it passes; what the API refuses, it does in JSON."""
     if any(name in response.headers for name in _MITIGATED) or _is_cloudflares(value):
         return False
+    if response.status == 403:  # no refusal of the API's that is known of; gateways say it in JSON of their own
+        return isinstance(value, Mapping) and isinstance(value.get("error"), str)
     if not 200 <= response.status < 300:
         return isinstance(value, Mapping) or _meaning(request, response) in _PASSING
     if response.truncated:

@@ -171,6 +171,24 @@ def test_a_verdict_is_an_object(status: int, body: bytes) -> None:
     assert isinstance(failure(status, body), errors.Intercepted)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"message": "Forbidden"}',
+        b'{"message": "Missing Authentication Token"}',
+        b'{"error": {"code": "403", "message": "Forbidden"}}',
+        b'{"code": 403, "reason": "request blocked", "request_id": "1"}',
+        b"{}",
+    ],
+)
+def test_a_gateway_forbids_in_json_of_its_own(body: bytes) -> None:
+    """It stands before the API, and passes; the API's own reasons are a text, `error`."""
+    error = failure(403, body, protocol.verification_status())
+    assert isinstance(error, errors.Intercepted)
+    assert error.may_repeat
+    assert isinstance(failure(403, b'{"error": "this agent is banned"}'), errors.Rejected)
+
+
 def test_an_answer_that_breaks_off_passes() -> None:
     """Half of a good answer is none, and the next one may be whole."""
     error = failure(200, b'{"is_live": tr')
