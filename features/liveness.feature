@@ -175,3 +175,19 @@ Feature: On air as soon as the platform shows the stream live
     Then it has been on air 2 times
     And GET /agent/stream/status was never called closer than 3 s
     And no rule of the platform was broken
+
+  Scenario Outline: Just after a look the list of who is live tells that the stream is back
+    Given a stream shows as live <lag> s after its first video
+    And the platform tells that a session has started when it is opened, and lists it when it is live
+    And the encoder is killed 3.2 s into on_air
+    When the agent goes live
+    Then it has been on air 2 times
+    And it was back on air 1.2 s at most after it was live again
+    And GET /agent/stream/status was never called closer than 3 s
+    And no rule of the platform was broken
+
+    Examples:
+      | lag |
+      | 0   |
+      | 0.5 |
+      | 1   |

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -272,6 +272,17 @@ class Access:
         self.learn(user_db_id=status.user_db_id, token_address=status.token_address)
         return status
 
+    async def status_when_live(self) -> StreamStatus:
+        """The stream status, asked for when the push that goes on is due to be live.
+
+        While it may not be asked for again, the list of who is live counts as well: what it does not tell is as before.
+        """
+        listed = await self.liveness.due(self._status_next)
+        if listed and self._status is not None and asyncio.get_running_loop().time() < self._status_next:
+            self._status = replace(self._status, is_live=True, uptime_seconds=0)
+            return self._status
+        return await self.status()
+
     async def _user_id_of(self, found: Credentials | None) -> str:
         if found is None:
             return ""
@@ -298,17 +309,25 @@ class Access:
 
     @asynccontextmanager
     async def push(self) -> AsyncIterator[Push]:
-        """The time of one encoder; while the agent's lag is unknown, whatever tells that it is live is watched for."""
+        """The time of one encoder.
+
+        While the agent's lag is unknown, or the stream status was asked for just now, whatever tells that it is live is
+        watched for.
+        """
         user_id = self._credentials.user_db_id if self._credentials else ""
 
         async def listed() -> bool:
             return any(user.user_id == user_id for user in await self.client(anonymous=True).public.live_users())
 
+        def moments() -> Iterator[float]:
+            return self.liveness.moments(push, self._status_next)
+
         async with AsyncExitStack() as stack:
             push = stack.enter_context(self.liveness.push())
-            if user_id and not self.liveness.earlier:
-                look_at = self.liveness.look_at(push)
-                await stack.enter_async_context(watched(push, user_id, listed, look_at, self._realtime))
+            known = bool(self.liveness.earlier)
+            if user_id and not (known and self._status_next <= asyncio.get_running_loop().time()):
+                realtime = None if known else self._realtime
+                await stack.enter_async_context(watched(push, user_id, listed, moments, realtime))
             yield push
 
     @property

@@ -13,6 +13,11 @@ from retake_flow.actions.measurement import Measurement
 #: Seconds from the start of an encoder to the first look while the lag is unknown. Whoever does the guide literally
 #: looks just before: what that look finds, this one finds too (docs/decisions).
 GUIDE_LOOK = 3.1
+_LISTED_AT = (
+    0.4  # seconds after the first frames, when the list of who is live is asked for first while the lag is unknown
+)
+_LISTED_EVERY = 0.8
+_SOON = 0.3  # seconds before a look, when an answer would come too late
 
 
 class Push:
@@ -23,6 +28,7 @@ class Push:
         sent_at: When its first frames were sent; infinite before.
         sends: Set from then on.
         announced: Set when something other than the stream status tells that it is live.
+        listed: Whether it is the list of who is live that tells, which did not before the first frames.
         shown: Set when the stream status has said so.
         measurement: Of its lag; None before the first frames.
     """
@@ -32,6 +38,7 @@ class Push:
         self.sent_at = inf
         self.sends = asyncio.Event()
         self.announced = asyncio.Event()
+        self.listed = False
         self.shown = asyncio.Event()
         self.measurement: Measurement | None = None
 
@@ -91,13 +98,37 @@ class Liveness:
         look = first_look(self.earlier)
         return push.began + GUIDE_LOOK if look is None else push.sent_at + look
 
-    async def due(self) -> None:
-        """Wait until the first look at the push that goes on is due, or something tells that it is live."""
+    def moments(self, push: Push, earliest: float) -> Iterator[float]:
+        """When the list of who is live may tell more of a push than the stream status, after its first frames.
+
+        That is until the first look; where the lag is known, only from then on until it may be looked.
+
+        Args:
+            push: The push.
+            earliest: When the stream status may be looked at again.
+        """
+        look = self.look_at(push)
+        at, end = (look, earliest) if self.earlier else (push.sent_at + _LISTED_AT, look)
+        while at <= end - _SOON:
+            yield at
+            at += _LISTED_EVERY
+
+    async def due(self, earliest: float) -> bool:
+        """Wait until the first look at the push that goes on is due, or something tells that it is live.
+
+        Args:
+            earliest: When it may be looked again.
+
+        Returns:
+            Whether the list of who is live tells it.
+        """
         push = self._push
-        if push is not None and push.sends.is_set() and not push.shown.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self.look_at(push)):
-                    await push.announced.wait()
+        if push is None or not push.sends.is_set() or push.shown.is_set():
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(max(self.look_at(push), earliest)):
+                await push.announced.wait()
+        return push.listed
 
     def saw(self, live: bool, uptime: int, asked: float, answered: float) -> None:
         """Take note of a look at the stream status: what it says, and when it was asked for and answered."""

@@ -149,9 +149,8 @@ class RetakeActions(Family):
 
     async def stream_status(self, call: Call) -> Completion:
         """Ask how the stream is doing, at once or when it is due to be live."""
-        if call.inputs.get("await_live"):
-            await self._access.liveness.due()
-        status = await self._access.status()
+        access = self._access
+        status = await (access.status_when_live() if call.inputs.get("await_live") else access.status())
         return Completion(
             value={
                 "is_live": status.is_live,
