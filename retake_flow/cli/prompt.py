@@ -167,7 +167,7 @@ class Prompter:
 
     @staticmethod
     def _show(prompt: str) -> None:
-        sys.stdout.write(prompt)
+        sys.stdout.write(terminal.harmless(prompt))
         sys.stdout.flush()
 
     async def _until_gone(self, runner: Runner, gate: Gate) -> None:
