@@ -233,8 +233,13 @@ def _poll(facts: Mapping[str, Any]) -> str:
     if "poll" not in facts:
         return ""
     poll = facts["poll"]
-    limit = f" for {exact(poll['timeout'])} at most" if "timeout" in poll else ""
-    return f", every {exact(poll['every'])} until {poll['until']}{limit}"
+    limit = f" for {_span(poll['timeout'])} at most" if "timeout" in poll else ""
+    return f", every {_span(poll['every'])} until {poll['until']}{limit}"
+
+
+def _span(time: float | str) -> str:
+    """A duration, or the expression that gives it only in a run."""
+    return time if isinstance(time, str) else exact(time)
 
 
 def _end(facts: Mapping[str, Any]) -> str:

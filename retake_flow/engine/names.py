@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from retake_flow.engine.draft import Draft
@@ -62,7 +62,7 @@ def names(
         "vars": local.vars,
         "outputs": _ByName(within, run.outputs),
         "visits": _ByName(within, run.visits, 0),
-        "activities": _activities(flow, run, root),
+        "activities": _Activities(flow, run, root),
         "event": event,
         "run": {"id": run.id, "state": run.state},
         "now": now,
@@ -79,10 +79,28 @@ def _active(state: str, root: str, asked: str) -> bool:
     return state == path or state.startswith(path + SEPARATOR)
 
 
-def _activities(flow: Flow, run: Draft, root: str) -> Mapping[str, Any]:
-    found = {}
-    for key, doing in run.activities.items():
-        scope, _, name = key.rpartition(":")
-        if doing.work is Work.READY and flow.states[scope].root == root:
-            found[name] = doing.value
-    return found
+class _Activities(Mapping[str, Any]):
+    """What activities said when they became ready, looked through only when an expression asks."""
+
+    def __init__(self, flow: Flow, run: Draft, root: str) -> None:
+        self._flow = flow
+        self._doing = run.activities
+        self._root = root
+
+    @cached_property
+    def _ready(self) -> Mapping[str, Any]:
+        found = {}
+        for key, doing in self._doing.items():
+            scope, _, name = key.rpartition(":")
+            if doing.work is Work.READY and self._flow.states[scope].root == self._root:
+                found[name] = doing.value
+        return found
+
+    def __getitem__(self, name: str) -> Any:
+        return self._ready[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ready)
+
+    def __len__(self) -> int:
+        return len(self._ready)

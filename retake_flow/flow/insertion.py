@@ -38,7 +38,7 @@ def insert(tree: Node, here: Mapping[str, Node], path: str, word: str, anchor: N
     try:
         beside, event = _anchor(word, anchor)
         other = joined(around(path), beside)
-        if other == path or other not in here:
+        if other == path or other not in here or around(other) != around(path):
             names = {_name(known) for known in here if around(known) == around(path)}
             message = f"there is no state {beside!r} beside {path!r}"
             raise _Refused(anchor.at, message, did_you_mean(beside, names - {_name(path)}), "RF023")
@@ -111,7 +111,8 @@ def _lay_route(state: Node, event: str, route: Node, anchor: Node) -> None:
     if event:
         routes = state.value.setdefault("transitions", made({}, anchor.at))
         route.key = route.origin = anchor.key
-        routes.value[event] = route
+        if routes.mapping:  # else the schema says so
+            routes.value[event] = route
 
 
 def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: Node) -> str:

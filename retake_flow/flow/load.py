@@ -187,6 +187,7 @@ class _Reading:
         self._problems: list[Problem] = []
         self._known_good = known_good
         self._states = 0
+        self._full = False
         self._read: dict[str, _File] = {}
         self._bad: set[str] = set()
 
@@ -275,7 +276,9 @@ class _Reading:
             self.files.say(unknown, f"{name} would run inside itself: {' → '.join((*chain, found))}")
             return None
         if self._states > MOST_STATES:
-            self.files.say(unknown, f"the sub-flows have more than {MOST_STATES} states together")
+            if not self._full:
+                self.files.say(unknown, f"the sub-flows have more than {MOST_STATES} states together")
+            self._full = True
             return None
         return found
 

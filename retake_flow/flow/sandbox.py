@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from jinja2 import Undefined, nodes
 
@@ -56,23 +56,40 @@ def evaluate(tree: nodes.Node, names: Mapping[str, Any]) -> Any:
         ExpressionError: It is more work than an evaluation may be, or grows too large.
         UndefinedError: A name is not there.
     """
-    return bounded(_Evaluation(names).value(tree))
+    evaluation = _Evaluation(names)
+    try:
+        return bounded(evaluation.value(tree))
+    finally:
+        evaluation.settle()
 
 
 def fill(trees: Sequence[nodes.Node], names: Mapping[str, Any]) -> str:
     """The text that templates give together, and the texts between them."""
     evaluation = _Evaluation(names)
-    return str(short("".join(evaluation.texts(trees))))
+    try:
+        return str(short("".join(evaluation.texts(trees))))
+    finally:
+        evaluation.settle()
+
+
+def work_done() -> int:
+    """How much work all evaluations of this process have been, in what an allowance is counted in."""
+    return _Evaluation.all_work
 
 
 class _Evaluation:
     """One evaluation, which gives up when it has become too much work."""
 
     __slots__ = ("_left", "_names")
+    all_work: ClassVar[int] = 0
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
         self._left = _MOST_WORK
+
+    def settle(self) -> None:
+        """Add this to the work of all."""
+        _Evaluation.all_work += _MOST_WORK - self._left
 
     def value(self, node: nodes.Node) -> Any:
         """What a part of the expression gives; `Undefined` when it is not there."""

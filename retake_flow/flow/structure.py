@@ -144,7 +144,8 @@ def _mended(data: Any, path: Path, error: _Mistake) -> Any:
         parent = _at(parent, step)
     last = path[-1]
     if error.validator == "dependentRequired" and last == "states":
-        parent["initial"] = next(iter(parent["states"]), "none")
+        if isinstance(parent, dict) and isinstance(parent.get("states"), dict):  # not cut out by another error
+            parent["initial"] = next(iter(parent["states"]), "none")
     elif isinstance(parent, dict):
         parent.pop(last, None)
     elif isinstance(parent, list) and isinstance(last, int) and last < len(parent):

@@ -14,6 +14,7 @@ from retake_flow.errors import ExpressionError, UsageError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.events import OUTSIDE
 from retake_flow.flow.model import Flow
+from retake_flow.flow.sandbox import work_done
 from retake_flow.planning.assumptions import Assumptions
 from retake_flow.planning.diary import Diary
 from retake_flow.planning.plan import MOST_TURNS, Plan
@@ -29,6 +30,7 @@ from retake_flow.run.run import Run
 FACT, ASSUMED, DUE = range(3)
 #: How much may happen in a plan.
 MOST_STEPS: Final = 5_000
+_MOST_WORK: Final = 10_000_000  # of its expressions: half a second
 #: What the run is called.
 RUN: Final = "‹run›"
 
@@ -66,6 +68,7 @@ class Planner:
         self._queue: list[tuple[float, int, int, Callable[[], None]]] = []
         self._number = count()
         self._taken = 0
+        self._work = work_done()
         self._last = 0.0
         self._set: dict[tuple[str, str], float] = {}
         self._diary = Diary(flow, catalogue, self._run)
@@ -75,7 +78,7 @@ class Planner:
         """Everything that would happen with these inputs, until the end or until nothing more would happen."""
         self._run = Run(RUN, self._flow.name, self._flow.digest, inputs)
         self._take(events.Started())
-        while self._queue and not self._run.ended and not self._round:
+        while self._queue and not self._run.ended and not self._round and not self._laborious:
             self._now, _, _, happens = heapq.heappop(self._queue)
             self._diary.now = self._now
             happens()
@@ -87,7 +90,7 @@ class Planner:
             round(self._last, 3),
             run.state,
             scrub(run.reason) if run.ended else self._why(),
-            () if run.ended or self._round else self._expected(),
+            () if run.ended or self._round or self._laborious else self._expected(),
             self._assumptions.used,
         )
 
@@ -102,10 +105,16 @@ class Planner:
         """Whether it goes round in a circle."""
         return self._run.visits.get(self._run.state, 0) > MOST_TURNS or self._taken >= MOST_STEPS
 
+    @property
+    def _laborious(self) -> bool:
+        return work_done() - self._work > _MOST_WORK
+
     def _why(self) -> str:
         """Why the plan goes no further although the run has not ended."""
         if self._round:
             return "it goes round and round"
+        if self._laborious:
+            return "its expressions are more work than a plan can be"
         attempt = self._run.attempt
         if attempt is not None and attempt.number >= MOST_TURNS:
             return "it polls on and on"

@@ -26,7 +26,7 @@ from retake_flow.simulation.mocks import Mocks
 from retake_flow.simulation.reading import Unfit
 from retake_flow.simulation.replies import Reply
 from retake_flow.simulation.script import Advance, Answered, Event, Failure, Happening, Result
-from retake_flow.simulation.track import CIRCLES, Track
+from retake_flow.simulation.track import Track
 from retake_flow.simulation.view import milliseconds, view
 from retake_flow.simulation.virtual_time import SteppedClock, SteppedLoop
 
@@ -155,7 +155,7 @@ class Simulation:
     def _view(self) -> dict[str, Any]:
         entered, exited = self._track.taken()
         more = {"time": self._time, "entered": entered, "exited": exited}
-        run = replace(self._runner.run, reason=CIRCLES) if self._track.circles else self._runner.run
+        run = replace(self._runner.run, reason=self._track.reason) if self._track.reason else self._runner.run
         return view(self._flow, run, self._calls.waiting, self._clock.pauses, over=self._runner.over, **more)
 
     # --- what a line says ---------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ _KEYS = tuple(dict.fromkeys(key for needed, may in FORMS.values() for key in (*n
 _HINT = (
     "a rule has `before` and `comes`, `before_each` and `fresh`, `between`, `and` and `nothing`, or `while` and `also`"
 )
+_LONGEST_SHOWN = 60  # characters of a name that is not known
 #: What a bare action means behind a key: what has to have happened has to be over.
 _OVER = ("comes", "fresh", "and")
 
@@ -249,9 +250,9 @@ class _Reading:
     # --- names ---------------------------------------------------------------------------------------------------
 
     def _action(self, name: Any, at: Path) -> None:
-        if name not in self._catalogue:
+        if not isinstance(name, str) or name not in self._catalogue:
             hint = did_you_mean(str(name), self._catalogue, "`retake-flow actions` lists them")
-            self._say(at, f"there is no action {name!r}", hint)
+            self._say(at, f"there is no action {str(name)[:_LONGEST_SHOWN]!r}", hint)
 
     def _details(self, name: str, outcome: str, given: Any, at: Path) -> None:
         """Whether an action can end so, and be given that."""
@@ -272,7 +273,7 @@ class _Reading:
     def _state(self, name: Any, at: Path) -> None:
         if not any(is_called(path, str(name)) for path in self._states):
             names = [path.rpartition("/")[2] for path in self._states]
-            self._say(at, f"the flow has no state {name!r}", did_you_mean(str(name), names))
+            self._say(at, f"the flow has no state {str(name)[:_LONGEST_SHOWN]!r}", did_you_mean(str(name), names))
 
     def _event(self, name: str, at: Path) -> None:
         known = set(OUTSIDE)

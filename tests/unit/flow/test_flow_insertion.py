@@ -211,3 +211,20 @@ def test_a_state_that_could_not_be_put_in_has_no_other_mistake(states: str, code
     assert [problem.code for problem in check(load(over, "over.yaml", find=find), CATALOGUE)] == [code]
     top = load("extends: over.yaml\ndescription: x\nstates: {d: {final: ok}}", "top.yaml", find=find)
     assert [problem.code for problem in check(top, CATALOGUE)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ("  n: {wait: 1s, before: b/c}", "RF023"),  # not beside it, although there is such a state
+        ("  n: {wait: 1s, after: b/e}", "RF023"),
+        ("  n: {wait: 1s, before: b, transitions: required}", ""),  # which the schema says
+        ("  n: {wait: 1s, before: b, transitions: [1]}", ""),
+        ("  n: {ask: '.nan', before: b, transitions: required}", ""),
+    ],
+)
+def test_what_is_no_mapping_or_not_beside_it_is_a_mistake_and_no_more(states: str, code: str) -> None:
+    """Whatever stands where a name or routes should is told, by the insertion or by the schema."""
+    _, problems, _ = merged(states)
+    assert {problem.code for problem in problems} == ({code} if code else set())
+    assert check(load(f"extends: base.yaml\nstates:\n{states}", "over.yaml", find=shelf(base=BASE)), CATALOGUE)

@@ -184,3 +184,13 @@ def test_rules_that_are_not_there_are_missed(own: Path) -> None:
     (own.parent / "house.rules.yaml").write_bytes(b"\xff")
     (told,) = by_rules(own)
     assert "RF071 this is not UTF-8 text" in told
+
+
+@pytest.mark.parametrize("name", ["[a.nope]", "{a.work: 1}", "[[x]]", "null", "3", "'" + "x" * 5000 + "'"])
+def test_what_is_no_name_of_an_action_is_said_in_short(name: str) -> None:
+    """Whatever stands where an action should is a mistake, and not quoted at length."""
+    for place in ("{runs: NAME}", "{runs: NAME, in: a}", "NAME"):
+        text = f"rules: house\nevery_path:\n  r: {{because: x, while: {place}, also: a.work}}\n"
+        found = said(text.replace("NAME", name))
+        assert found
+        assert all(len(message) < 300 for message in found)

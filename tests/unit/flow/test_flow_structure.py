@@ -174,3 +174,16 @@ def test_a_slip_in_the_name_of_an_activity_is_told() -> None:
     for name, hint in (("chatt", "did you mean 'chat'?"), ("juggling", "")):
         found = load(f"{head}{{{name}: {{needs: encoder}}}}}}\n", "f.yaml").problems
         assert [problem.hint for problem in found if problem.message.endswith("needs the key 'do'")] == [hint]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "a: {states: {b/c: {transitions: {}}}}",  # the name and what is in it are wrong at once
+        '"\\\\": {states: {b: {transitions: {}}, "1|x": {transitions: {}}}}',
+        "a: {states: [1], initial: 2}",
+    ],
+)
+def test_mistakes_within_what_is_a_mistake_itself_are_no_more_than_that(state: str) -> None:
+    """What was cut out already is not looked into again."""
+    assert checked(f"flow: x\ninitial: a\nstates:\n  {state}\n")

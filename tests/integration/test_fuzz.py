@@ -1,0 +1,60 @@
+"""The fuzz of hostile flows, in short, and the fuzz itself: what breaks a promise is found and named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_FUZZ = Path(__file__).resolve().parents[2] / "benchmarks" / "fuzz.py"
+
+
+def fuzzed(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What the fuzz says."""
+    command = [sys.executable, str(_FUZZ), "--answers", "0", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_a_few_hundred_hostile_flows_break_no_promise(tmp_path: Path) -> None:
+    """Nothing hangs, nothing is a defect, nothing of other files is shown, and memory stays small."""
+    ran = fuzzed("--seed", "7", "--count", "300", "--keep", str(tmp_path))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert '"broken": 0' in ran.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "instead", "said"),
+    [
+        ("check", "while True: pass", "hang"),
+        ("check", "raise KeyError('x')", "defect"),
+        ("check", "print(open('../outside/private.yaml').read())", "foreign"),
+        ("check", "print('\\x1b[31m')", "foreign"),
+        ("check", "held.append(bytearray(400 << 20))", "memory"),
+    ],
+)
+def test_what_breaks_a_promise_is_named_and_kept(tmp_path: Path, name: str, instead: str, said: str) -> None:
+    """A command that hangs, fails, leaks or grows ends the fuzz with 1, with the seed, the number and the files."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(_FUZZ.parent)!r})
+sys.argv[0] = __file__
+held = []
+from retake_flow.cli import {name}
+def broken(args):
+    {instead}
+    return 0
+{name}.{name} = broken
+import fuzz
+fuzz.__file__ = __file__
+sys.exit(fuzz.main(sys.argv[1:]))
+"""
+    script = tmp_path / "broken.py"
+    script.write_text(program, encoding="utf-8")
+    command = [sys.executable, str(script), "--answers", "0", "--only", "3", "--keep", str(tmp_path / "kept")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert f"1/3 {said}" in ran.stdout
+    assert (tmp_path / "kept" / "1-3" / "flow.yaml").is_file()
