@@ -141,3 +141,19 @@ Feature: Chat in real time
         | kenji gave 250: keep going |
         | a small tip of 5           |
         | kim: sell 12.5             |
+
+  Scenario: A flood is read whole and in order, also over a process that dies in it
+    Given 300 viewers who write 2500 messages from 5 s to 7 s
+    And the process is killed 7 s into on_air
+    And the run is resumed 2s after its process has gone
+    And it is to be on air for 60s
+    When the agent goes live
+    Then it took 2 processes
+    And each message of a viewer is in the journal once, in order
+
+  Scenario: A flood that is only asked for is read whole and in order
+    Given the platform tells nothing in real time
+    And 300 viewers who write 2500 messages from 5 s to 7 s
+    And it is to be on air for 60s
+    When the agent goes live
+    Then each message of a viewer is in the journal once, in order
