@@ -136,6 +136,14 @@ Feature: Word about a stream
       | 429    |
       | 500    |
 
+  Scenario: What Moltbook says can be done is told
+    Given Moltbook refuses the post and says "Verify your email at moltbook.com/settings"
+    And notices go to operator
+    When the agent goes live
+    Then the run is completed
+    And operator hears of trouble: "Verify your email at moltbook.com/settings"
+    And the error of share/moltbook says "Verify your email at moltbook.com/settings"
+
   Scenario: A slow Moltbook keeps no viewer waiting
     Given Moltbook takes 60 s for an answer
     And it is to be on air for 1m

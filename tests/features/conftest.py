@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from pytest_bdd import given, parsers, then, when
@@ -27,6 +28,7 @@ from retake_flow.rehearsal.options import Moment
 from retake_flow.simulation.virtual_time import EPOCH
 from retake_flow.store.opening import open_runs
 from retake_flow.studio.launcher import RUN_VARIABLE
+from retake_flow.testing.moltbook import Moltbook
 from retake_flow.testing.observed import Subject
 from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.studio import PARTS
@@ -505,6 +507,13 @@ def tells(rehearsal: Rehearsal, event: str, listed: str) -> None:
     """Nobody knows when the real platform does."""
     moments: dict[str, Moment] = {"live": "live", "opened": "start"}
     rehearsal.options = replace(rehearsal.options, session_started=moments[event], live_users=moments[listed])
+
+
+@given(parsers.parse('Moltbook refuses the post and says "{hint}"'))
+def refusing(rehearsal: Rehearsal, hint: str) -> None:
+    """There is a key for it, which is not good enough yet."""
+    refusal = {"success": False, "error": "Your account cannot post yet", "hint": hint}
+    rehearsal.moltbook = Moltbook(answers=[httpx.Response(403, json=refusal)])
 
 
 @when(parsers.re("(?P<what>nonsense|an empty file|a folder|the lag of .+) is where the lag was kept"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flow_processes import Home, Running, at_home, command, waited
+from flow_processes import WITHIN, Home, Running, at_home, command, waited
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes PID namespaces")
 
@@ -76,6 +77,33 @@ def test_a_run_in_another_container_is_held_until_that_dies(home: Home, hostname
     killed = home.call("kill", run)
     assert killed.code == 0, killed
     assert not list(home.state.glob("runs.sqlite-holders/*"))
+
+
+def test_a_container_that_was_made_anew_goes_on_with_the_runs_of_the_old_one(home: Home) -> None:
+    """It has another host name, and what both share tells that the old one is gone; where it does not, that is told."""
+    flow = home.folder / "resting.yaml"
+    flow.write_text(RESTING.replace("1h", "6s"))
+    run, lost = [], home.state / "runs.sqlite-holders"
+    for _ in range(2):
+        running = contained(home, "a1b2c3d4")
+        running.kill()
+        run.append(running.run)
+    anew = [*_CONTAINED, "sh", "-c", 'hostname "$0"; exec "$@"', "e5f6a7b8"]
+
+    def resumed() -> subprocess.CompletedProcess[str]:
+        arguments = [*anew, *command("resume", "--all")]
+        return subprocess.run(arguments, env=home.environment, capture_output=True, text=True, timeout=WITHIN)
+
+    done = resumed()
+    assert (done.returncode, [home.row(each)["outcome"] for each in run]) == (0, ["completed"] * 2), done
+    running = contained(home, "a1b2c3d4")
+    running.kill()
+    shutil.rmtree(lost)
+    left = resumed()
+    assert left.returncode == 5, left
+    assert f"[{running.run}] is left alone" in left.stdout
+    assert "is driven by process 1 on a1b2c3d4" in left.stdout
+    assert f"resume {running.run} --force" in left.stdout
 
 
 def test_a_run_that_ends_in_order_leaves_no_lock(home: Home) -> None:

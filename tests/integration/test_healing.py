@@ -141,3 +141,21 @@ def test_whatever_folder_is_removed_the_stream_goes_on(tmp_path: Path) -> None:
         assert not [record for record in running.records if record.get("kind") == "internal"]
         assert not work.exists()
         assert left(running.run) == []
+
+
+def test_how_long_a_stream_is_off_the_air_is_told_by_other_processes(tmp_path: Path) -> None:
+    """Its process has died, and nobody has taken it up: `show` and `watch` count from then on."""
+    with at_home(tmp_path / "home") as home:
+        running = rehearsing(home)
+        running.until("activity_result", activity="broadcast/pushing/on_air:encoding")
+        running.kill()
+        watching = home.start("watch", running.run)
+        told = watching.until("off_air")
+        assert told["message"].startswith("off air for ")
+        (line,) = [line for line in home.call("show", running.run).out.splitlines() if "off air for" in line]
+        assert line.startswith("  stream")
+        health = home.call("show", running.run, "--json").records[0]["health"]
+        assert not health["on_air"]
+        assert health["off_air_seconds"] >= told["seconds"]
+        assert home.call("stop", running.run).code == 0
+        assert watching.finish() is not None
