@@ -17,7 +17,7 @@ from retake_flow.store.sql import moving, rows, texts
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
 from retake_flow.store.sql.migrations import make_current
-from retake_flow.store.sql.presence import Fate
+from retake_flow.store.sql.presence import Fate, Loss
 from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
 
 _NO_DATE = timestamp(0)  # of records that cannot be read
@@ -184,34 +184,38 @@ class SqlClaim:
         if not self._database.lost(self._connection):
             return
         run, lost = self._ours["our_run"], self._connection
-        fate = self._database.reopen(lost, lambda: make_current(self._database))
-        found, complete = self._rows(lost, fate)
+        loss = self._database.reopen(lost, lambda: make_current(self._database))
+        found, complete = self._rows(lost, loss)
         with self._database.writing() as connection:
             epoch, heard = moving.write(connection, found, self.epoch, self._asked, self._alive)
         self._connection = self._database.connect()
-        moving.leave(lost, run)
-        self._database.erase(lost)  # the file may have been moved alone, without what SQLite keeps beside it
+        if loss.readable:
+            moving.leave(lost, run)
+            self._database.erase(lost)  # the file may have been moved alone, without what SQLite keeps beside it
         lost.close()
         self._ours = {"our_run": run, "our_epoch": epoch}
         self._asked, self._changes_asked = heard, None
         self._gates.ask_anew()
         self._when_moved()
         journal = "with its journal" if complete else "without its journal up to now, which is lost"
-        said = f"the store {self._database.place} {fate.value}; the run is in the one that is there now, {journal}"
+        said = f"the store {self._database.place} {loss.fate.value}; the run is in the one that is there now, {journal}"
         self._troubles.append(said)
 
-    def _rows(self, lost: Connection, fate: Fate) -> tuple[moving.Rows, bool]:
+    def _rows(self, lost: Connection, loss: Loss) -> tuple[moving.Rows, bool]:
         """The rows of the run, and whether its journal is among them as a whole."""
         run = self._ours["our_run"]
         known = moving.remembered(self._kept, self._last, self._now())
+        in_place = loss.fate is Fate.TORN  # all that was written is in the new file already
+        if not (in_place or loss.readable):
+            return known, self._number == 0
         try:
-            with self._database.reading_of(lost) as connection:
+            with self._database.reading() if in_place else self._database.reading_of(lost) as connection:
                 found = moving.read(connection, run, moving.ALL)
         except StoreError:
             return known, self._number == 0
-        if [row["epoch"] for row in found[RUNS.name]] == [self.epoch] and fate is not Fate.OVERWRITTEN:
-            return found, True
-        if fate is not Fate.OVERWRITTEN:
+        if loss.fate is Fate.OVERWRITTEN:
+            records = [row for row in found[RECORDS.name] if rows.record(row["number"], row["data"])["t"] != _NO_DATE]
+            return {**known, RECORDS.name: records}, len(records) == self._number
+        if [row["epoch"] for row in found[RUNS.name]] != [self.epoch]:
             raise Fenced(f"another process has taken {run} over")
-        records = [row for row in found[RECORDS.name] if rows.record(row["number"], row["data"])["t"] != _NO_DATE]
-        return {**known, RECORDS.name: records}, len(records) == self._number
+        return found, len(found[RECORDS.name]) == self._number

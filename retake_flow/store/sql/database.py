@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from retake_flow import os_errors
 from retake_flow.errors import StoreError
 from retake_flow.store.sql.failures import told
-from retake_flow.store.sql.presence import Fate, Presence, alone_in, planted, remove_stale
+from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted, remove_stale
 
 #: How long to wait for another process that writes, in seconds.
 PATIENCE = 10.0
@@ -89,7 +89,7 @@ class Database:
         """Whether others find something else at this place than `connection` is connected to."""
         return False
 
-    def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Fate:
+    def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Loss:
         """Connect to what others find at this place, after `connection` was lost to it.
 
         Args:
@@ -97,7 +97,7 @@ class Database:
             prepare: Makes the tables in what is there now, or brings them up to date.
 
         Returns:
-            What has become of what was there.
+            How it was lost.
 
         Raises:
             StoreError: It cannot be used; nothing has changed.
@@ -122,7 +122,8 @@ class SQLiteFile(Database):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._presence: Presence | None = None
-        self._fate = Fate.THERE
+        self._left: list[Presence] = []
+        self._loss = Loss(Fate.THERE, readable=True)
         _private(path)
         super().__init__(URL.create("sqlite", database=str(path)), connect_args=_DRIVEN)
         self.place = str(path)
@@ -142,12 +143,12 @@ class SQLiteFile(Database):
         known = self._presence if connection.engine is self._writer else None
         return known is None or known.fate() is not Fate.THERE
 
-    def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Fate:
+    def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Loss:
         """Connect to the file at this path, which is made where there is none."""
         lost = self._presence
         if lost is None or lost.fate() is Fate.THERE:  # another of our claims was first
-            return self._fate
-        self._fate = lost.fate()
+            return self._loss
+        self._loss = Loss(lost.fate(), lost.readable())
         before = self._engine, self._writer
         with told(self.place), _refused(self._path):
             with alone_in(self._path.parent):
@@ -165,8 +166,15 @@ class SQLiteFile(Database):
                 self._engine, self._writer = before
                 raise
             before[0].dispose()
-            lost.close()
-        return self._fate
+            self._left.append(lost)  # whose file another claim may still be connected to
+        return self._loss
+
+    def close(self) -> None:
+        """Close all connections, and then what would drop their locks."""
+        super().close()
+        for presence in filter(None, (self._presence, *self._left)):
+            presence.close()
+        self._presence, self._left = None, []
 
     def alone(self, connection: Connection) -> None:
         """Nothing to do: a writing transaction is alone from its beginning."""

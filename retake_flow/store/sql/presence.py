@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from retake_flow.locks import Lock
+from retake_flow.quick_dataclasses import dataclass
 
 _BESIDE: Final = ("-wal", "-shm")
 _HEADER: Final = 100  # bytes
@@ -41,6 +42,20 @@ class Fate(Enum):
     REPLACED = "was replaced by another file"
     OVERWRITTEN = "was overwritten"
     PARTED = "was parted from the -wal and -shm files beside it"
+    TORN = "lost what is in the -shm file beside it"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How a file that is open was lost.
+
+    Attributes:
+        fate: What has become of it.
+        readable: Whether it can be read over a connection that has it open.
+    """
+
+    fate: Fate
+    readable: bool
 
 
 class Presence:
@@ -55,12 +70,16 @@ class Presence:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Never closed while this process is connected: closing it would drop SQLite's locks on the file.
-        self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        # Not closed while this process is connected: that would drop SQLite's locks on them.
+        self._handle = _opened(path)
+        self._target = os.path.realpath(path)
+        self._index = _opened(f"{self._target}{_BESIDE[1]}") if os.path.exists(f"{self._target}{_BESIDE[1]}") else None
+        self._index_size = 0
         self._around = self._keys()
         self._seen = (-1, -1)
         self._counter = b""
         self._header_intact()
+        self.readable()
 
     def fate(self) -> Fate:
         """What has become of the file."""
@@ -72,7 +91,17 @@ class Presence:
             return Fate.REPLACED
         if not self._header_intact():
             return Fate.OVERWRITTEN
+        if not self.readable():
+            return Fate.TORN
         return Fate.THERE if self._keys() == self._around else Fate.PARTED
+
+    def readable(self) -> bool:
+        """Whether who has the file open may touch it: SQLite maps the index of its log, and dies where that is cut."""
+        if self._index is None:
+            return True
+        size = os.fstat(self._index).st_size
+        self._index_size = max(size, self._index_size)
+        return size == self._index_size
 
     def clear(self, connection: sqlite3.Connection) -> None:
         """See to it that the file at this path, if there is one, is another one than `connection` has open.
@@ -82,35 +111,39 @@ class Presence:
         Raises:
             OSError, sqlite3.Error: It cannot be done.
         """
-        target = Path(os.path.realpath(self._path))
-        match self.fate():
-            case Fate.OVERWRITTEN | Fate.PARTED as fate:
-                fresh = Path(tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)[1])
-                try:
-                    if fate is Fate.PARTED:
-                        _checkpoint(connection)
-                        with closing(sqlite3.connect(fresh)) as copy:
-                            connection.backup(copy)
-                    else:
-                        _copy(target, fresh)
-                    for name in _BESIDE:
-                        Path(f"{target}{name}").unlink(missing_ok=True)
-                    os.replace(fresh, target)
-                finally:
-                    fresh.unlink(missing_ok=True)
-            case Fate.GONE | Fate.REPLACED:
-                # With those of another file SQLite would read nonsense, and we would die of it (SIGBUS).
-                for name, key in zip(_BESIDE, self._around[1:], strict=True):
-                    if key is not None and _key(f"{target}{name}") == key:
-                        Path(f"{target}{name}").unlink(missing_ok=True)
+        target, fate = Path(os.path.realpath(self._path)), self.fate()
+        if fate in (Fate.GONE, Fate.REPLACED):
+            # With those of another file SQLite would read nonsense, and die of it (SIGBUS).
+            for name, key in zip(_BESIDE, self._around[1:], strict=True):
+                if key is not None and _key(f"{target}{name}") == key:
+                    Path(f"{target}{name}").unlink(missing_ok=True)
+            return
+        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
+        os.close(handle)
+        fresh = Path(name)
+        try:
+            if fate is Fate.PARTED:
+                _checkpoint(connection)
+                with closing(sqlite3.connect(fresh)) as copy:
+                    connection.backup(copy)
+            else:
+                _copy(target, fresh)
+            if fate is Fate.TORN:
+                _copy_log(target, fresh)
+            remove_stale(target)
+            os.replace(fresh, target)
+        finally:
+            remove_stale(fresh)
+            fresh.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the file; only once nobody is connected to it."""
-        os.close(self._handle)
+        """Let go of the file, once this process is not connected to it any more."""
+        for handle in (self._handle, self._index):
+            if handle is not None:
+                os.close(handle)
 
     def _keys(self) -> tuple[_Key, ...]:
-        target = os.path.realpath(self._path)
-        return (_key(self._path), *(_key(f"{target}{name}") for name in _BESIDE))
+        return (_key(self._path), *(_key(f"{self._target}{name}") for name in _BESIDE))
 
     def _header_intact(self) -> bool:
         """Whether the file begins as SQLite has left it; what is older than it was is a copy from before."""
@@ -169,6 +202,18 @@ def _copy(source: Path, target: Path) -> None:
         after = source.stat()
         if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
             return
+
+
+def _copy_log(source: Path, target: Path) -> None:
+    """Bring what stands in the write-ahead log of one file into a copy of the file; what is not whole is left out."""
+    with suppress(FileNotFoundError):
+        _copy(Path(f"{source}{_BESIDE[0]}"), Path(f"{target}{_BESIDE[0]}"))
+    with closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _opened(path: str | Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _checkpoint(connection: sqlite3.Connection) -> None:

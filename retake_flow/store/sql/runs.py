@@ -108,6 +108,8 @@ class SqlRuns:
             lock, _ = self._held[holder]
             if lock is None or not lock.intact:
                 self._held[holder] = holders.lock(self._locks, holder), runs
+                if lock is not None:
+                    lock.release()
 
         def released() -> None:
             runs.discard(run)

@@ -106,6 +106,17 @@ def write_a_copy_over_it(path: Path) -> None:
     path.with_name("copy.db").replace(path)
 
 
+def cut_the_index(path: Path) -> None:
+    """As by `truncate`, under the feet of whoever has mapped it."""
+    os.truncate(f"{path}-shm", 0)
+
+
+def cut_the_index_and_remove(path: Path) -> None:
+    """Both at once, as by a clumsy clean-up."""
+    os.truncate(f"{path}-shm", 100)
+    path.unlink()
+
+
 LOSSES = [
     remove,
     remove_all,
@@ -119,6 +130,7 @@ LOSSES = [
     make_it_a_link,
     make_it_a_link_to_nothing_yet,
     write_a_copy_over_it,
+    cut_the_index,
 ]
 
 
@@ -251,6 +263,27 @@ OLD: dict[str, bytes] = {}
 def restore_over_it(path: Path) -> None:
     """As by `cp`, which keeps the inode."""
     path.write_bytes(OLD["copy"])
+
+
+def truncate_all(path: Path) -> None:
+    """As by `truncate -s 0 runs.db*`."""
+    for file in path.parent.glob(f"{path.name}*"):
+        os.truncate(file, 0)
+
+
+@pytest.mark.parametrize("lose", [cut_the_index_and_remove, truncate_all])
+def test_what_nobody_can_read_any_more_is_known_by_heart(path: Path, opened: Opener, lose: Loss) -> None:
+    """The connection is not touched, which would end the process: the run is there, its journal is said to be lost."""
+    claim = asked(opened(str(path)), TWEET)
+    claim.write(asking(TWEET, state="b"), [said("x")])
+    lose(path)
+    claim.write(asking(TWEET, state="c"), [said("y")])
+    others = opened(str(path))
+    assert (others.load(RUN).run.state, [gate.gate.id for gate in others.open_gates()]) == ("c", ["prove.1"])
+    assert others.journal(RUN) == [(3, said("y"))]
+    (trouble,) = claim.troubles()
+    assert "which is lost" in trouble
+    whole(path)
 
 
 @pytest.mark.parametrize("lose", [truncate, restore_over_it])
