@@ -13,7 +13,6 @@ import json
 import math
 import os
 import secrets
-import signal
 import statistics
 import subprocess
 import sys
@@ -129,7 +128,7 @@ def ours(place: Platform) -> Iterator[tuple[subprocess.Popen[str], Opened]]:
                     yield run, Opened(session["message"] - session["live"], took)
                     return
         finally:
-            run.send_signal(signal.SIGINT)
+            run.terminate()
             run.stdout.read()
     raise RuntimeError("retake-flow did not get on air")
 

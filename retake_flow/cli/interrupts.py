@@ -15,11 +15,12 @@ from retake_flow.errors import Fenced, StoreError
 if TYPE_CHECKING:
     from retake_flow.engine.runner import Runner
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Also a limit of processor time, an alarm set by whoever started us, and a machine or container that loses its power.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGALRM, signal.SIGPWR)
 #: Who sends one of these again means it: the run is killed. A terminal that goes away may send SIGHUP twice.
 _INSISTENT = (signal.SIGINT, signal.SIGTERM)
 #: They mean nothing to a run; by default each would end it without any order.
-_MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2)
+_MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
 
 
 def heeded(numbers: Iterable[signal.Signals] = _ENDING) -> list[signal.Signals]:

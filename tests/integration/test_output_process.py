@@ -422,6 +422,9 @@ def test_a_background_of_a_terminal_neither_asks_nor_stops(home: Home, screen: S
         (signal.SIGINT, "stopped", "interrupted by SIGINT (Ctrl-C)"),
         (signal.SIGTERM, "stopped", "interrupted by SIGTERM"),
         (signal.SIGHUP, "stopped", "interrupted by SIGHUP"),
+        (signal.SIGXCPU, "stopped", "interrupted by SIGXCPU"),
+        (signal.SIGALRM, "stopped", "interrupted by SIGALRM"),
+        (signal.SIGPWR, "stopped", "interrupted by SIGPWR"),
         (signal.SIGQUIT, "killed", "killed by SIGQUIT"),
     ],
     ids=lambda value: value.name if isinstance(value, signal.Signals) else "",
@@ -442,6 +445,18 @@ def test_the_signal_is_the_reason(
     (ended,) = said(home, "run_ended")
     assert (ended["outcome"], ended["reason"]) == (outcome, reason)
     assert (json.loads(last)["reason"] == reason) if options else last.endswith(f": {reason}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO])
+def test_a_signal_that_means_nothing_ends_nothing(home: Home, number: signal.Signals) -> None:
+    """Each of these would end a program that does not know it, without any order."""
+    with run(home, stdout=subprocess.DEVNULL) as process:
+        goes_on(home)
+        process.send_signal(number)
+        goes_on(home)
+        stopped(home)
+        assert process.wait(WITHIN) == 1
+        assert process.stderr.read().decode() == f"retake-flow: {number.name} means nothing to a run; it goes on\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
