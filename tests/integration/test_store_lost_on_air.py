@@ -7,9 +7,10 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import store_processes
 from flow_processes import Home, Record, Running, at_home, gone, waited
 from studio_leftovers import left
 
+from retake_flow.errors import StoreError
 from retake_flow.store.opening import open_runs
 
 pytestmark = pytest.mark.real
@@ -175,6 +177,53 @@ def test_with_room_again_nothing_of_a_stream_on_a_full_disk_is_lost(home: Home) 
     heard = [record for record in running.records if record["event"] not in beside]
     assert [r for r in home.journal(running.run) if r["event"] not in beside] == heard
     one_stream(home)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("only root can have a small disk, and not everywhere")
+    yield folder
+    subprocess.run(["umount", "-R", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_a_run_moves_once_the_disk_lets_it(small_disk: Path, trouble: str) -> None:
+    """Its store is moved away when nothing can be made in its place; nothing half is left, and later it moves whole."""
+    place = small_disk / "state" / "runs.db"
+    runs = open_runs(place)
+    claim = runs.create(
+        store_processes.a_run("r"), agent="", flow_file="f", flow_text="t", holder=store_processes.this_process()
+    )
+    for number in range(1, 21):
+        store_processes.step(claim, number)
+    place.rename(place.with_name("away.db"))
+    ballast = small_disk / "ballast"
+    if trouble == "full":
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"x" * 512)
+    else:
+        subprocess.run(["mount", "--bind", str(place.parent), str(place.parent)], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(place.parent)], check=True)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            store_processes.step(claim, 21)
+    if trouble == "full":
+        ballast.unlink()
+    else:
+        subprocess.run(["umount", str(place.parent)], check=True)
+    store_processes.step(claim, 21)
+    claim.release()
+    runs.close()
+    fresh = open_runs(place)
+    assert [number for number, _ in fresh.journal("r")] == list(range(1, 21 * store_processes.RECORDS + 1))
+    assert fresh.load("r").run.vars["number"] == 21
+    fresh.close()
 
 
 @pytest.mark.parametrize("moment", range(8))

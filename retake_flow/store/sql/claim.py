@@ -192,7 +192,7 @@ class SqlClaim:
         if loss.readable:
             moving.leave(lost, run)
             self._database.erase(lost)  # the file may have been moved alone, without what SQLite keeps beside it
-        lost.close()
+        self._database.abandon(lost)
         self._ours = {"our_run": run, "our_epoch": epoch}
         self._asked, self._changes_asked = heard, None
         self._gates.ask_anew()

@@ -104,6 +104,10 @@ class Database:
         """
         raise NotImplementedError
 
+    def abandon(self, connection: Connection) -> None:
+        """Close a connection that was lost."""
+        connection.close()
+
     def close(self) -> None:
         """Close all connections."""
         with told(self.place):
@@ -169,12 +173,24 @@ class SQLiteFile(Database):
             self._left.append(lost)  # whose file another claim may still be connected to
         return self._loss
 
+    def abandon(self, connection: Connection) -> None:
+        """Close a connection to a file that was lost, and let go of the file when it was the last one."""
+        connection.detach()  # else it stays open in the pool that it came from
+        connection.close()
+        if all(each.closed or each.engine is self._writer for each in self._lent):
+            self._let_go()
+
+    def _let_go(self) -> None:
+        while self._left:
+            self._left.pop().close()
+
     def close(self) -> None:
         """Close all connections, and then what would drop their locks."""
         super().close()
-        for presence in filter(None, (self._presence, *self._left)):
-            presence.close()
-        self._presence, self._left = None, []
+        self._let_go()
+        if self._presence is not None:
+            self._presence.close()
+            self._presence = None
 
     def alone(self, connection: Connection) -> None:
         """Nothing to do: a writing transaction is alone from its beginning."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -531,3 +532,25 @@ def test_a_run_that_has_ended_takes_no_questions_along(path: Path, opened: Opene
     claim.release()
     others = opened(str(path))
     assert (others.load(RUN).run.outcome, others.open_gates()) == ("stopped", [])
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_nothing_of_a_lost_store_stays_open(path: Path, opened: Opener, lose: Loss) -> None:
+    """A file that was removed gives its space back at once, without waiting for the collector."""
+
+    def held() -> set[str]:
+        places = [os.path.realpath(file) for file in Path("/proc/self/fd").iterdir()]
+        return {place for place in places if place.startswith(str(path.parents[1]))}
+
+    runs = opened(str(path))
+    claim = created(runs)
+    lose(path)
+    gc.disable()
+    try:
+        claim.write(a_run(), [said("x")])
+        assert not [place for place in held() if "deleted" in place or "away" in place]
+        claim.release()
+        runs.close()
+        assert held() == set()
+    finally:
+        gc.enable()
