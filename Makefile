@@ -27,7 +27,6 @@ pictures: $(READY)
 bench: $(READY)
 	$(VENV)/bin/python benchmarks/startup.py
 	$(VENV)/bin/python benchmarks/engine.py
-	$(VENV)/bin/python benchmarks/checks.py
 	$(VENV)/bin/python benchmarks/store.py
 	$(VENV)/bin/python benchmarks/runs.py
 	$(VENV)/bin/python benchmarks/resume.py

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import alternating, seconds_of, show
+from measure import alternating, installed, seconds_of, show
 
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
@@ -34,10 +33,10 @@ def fill(place: Path) -> None:
 def main() -> None:
     """Measure and print; on the disk of the current folder, since /tmp may be none."""
     program = shutil.which("retake-flow", path=str(Path(sys.executable).parent)) or "retake-flow"
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with tempfile.TemporaryDirectory(dir=".") as name, installed() as environment:
         place = Path(name).absolute() / "runs.sqlite"
         fill(place)
-        os.environ["RETAKE_FLOW_STORE"] = str(place)
+        environment["RETAKE_FLOW_STORE"] = str(place)
         commands = {
             "python -c pass": [sys.executable, "-c", "pass"],
             "runs": [program, "runs"],
@@ -45,7 +44,7 @@ def main() -> None:
             "runs --state on_air": [program, "runs", "--state", "on_air"],
             "runs --limit 0": [program, "runs", "--limit", "0"],
         }
-        bare, *ours = alternating([seconds_of(command) for command in commands.values()], _ROUNDS)
+        bare, *ours = alternating([seconds_of(command, environment) for command in commands.values()], _ROUNDS)
     rows = [
         (title, f"{value:.3f} s", f"{value / bare:.1f} x") for title, value in zip(commands, (bare, *ours), strict=True)
     ]

@@ -91,7 +91,7 @@ def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, ans
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.succeeded else 1
     try:
-        count, ended = asyncio.run(_interruptible(runs, run, settings, args))
+        count, ended = asyncio.run(_interruptible(runs, stored.run, settings, args))
     except (RunHeld, CredentialsError) as error:
         if answered:  # the answer counts all the same
             taker = "the process that drives the run" if isinstance(error, RunHeld) else "whoever goes on with the run"
@@ -102,7 +102,7 @@ def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, ans
     return exit_code(ended, bool(count))
 
 
-async def _interruptible(runs: Runs, run: str, settings: Settings, args: argparse.Namespace) -> tuple[int, Run]:
+async def _interruptible(runs: Runs, run: Run, settings: Settings, args: argparse.Namespace) -> tuple[int, Run]:
     from retake_flow.cli.interrupts import Interrupts
     from retake_flow.cli.session import Session, somebody_is_there
     from retake_flow.cli.takeover import taken_up
@@ -113,13 +113,13 @@ async def _interruptible(runs: Runs, run: str, settings: Settings, args: argpars
         if args.upgrade:
             from retake_flow.cli.upgrade import upgrade
 
-            upgrade(runs, run, claim, settings, allowed)
+            upgrade(runs, run.id, claim, settings, allowed)
 
     allowed = outside(args.allow_outside)
     session = Session(runs, settings, as_json=args.json, wait=args.wait)
-    name, prompted = runs.load(run).run.flow, somebody_is_there(args.json)
-    with view_for(args.json, name, prompted=prompted) as view, Interrupts() as interrupts:
-        ended = await taken_up(session, run, view, interrupts, allowed, force=args.force, prepare=upgraded)
+    prompted = somebody_is_there(args.json)
+    with view_for(args.json, run.flow, prompted=prompted) as view, Interrupts() as interrupts:
+        ended = await taken_up(session, run.id, view, interrupts, allowed, force=args.force, prepare=upgraded)
     return interrupts.count, ended
 
 
