@@ -1,4 +1,6 @@
-"""All errors of retake-flow: one tree, each with its words, its exit code and what a person can do.
+"""The errors of retake-flow: one tree, each with its words, its exit code and what a person can do.
+
+All that flows route on are here; `run.errors` has those of whoever asks something of a run.
 
 `kind` is the word a flow routes on: an action that raises an error of kind `unauthorized` yields the event
 `error.unauthorized`. `fault` says who has to act: the `operator`, the `platform`, the `network` or we (`program`).
@@ -8,7 +10,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import ClassVar, Self
@@ -161,102 +162,7 @@ class AccountInUse(CredentialsError):
         self.run, self.host, self.pid = run, host, pid
 
 
-class EventRefused(RetakeFlowError):
-    """Nobody expects this event now."""
-
-    kind, fault, exit_code = "event", "operator", 2
-
-
-class EventNotNow(EventRefused):
-    """The flow takes this event, but not where the run is now."""
-
-    kind, exit_code = "not_now", 1
-
-
-# --- runs that survive --------------------------------------------------------------------------------------
-
-
-class Fenced(RetakeFlowError):
-    """Another process has taken this run over."""
-
-    kind, fault, exit_code = "fenced", "operator", 5
-    hint = "watch it with `retake-flow watch`; nothing is lost"
-
-
-class RunHeld(RetakeFlowError):
-    """Another process drives this run.
-
-    Attributes:
-        host: Where that process is.
-        pid: Its process id there.
-
-    Args:
-        certain: Whether that process is known to live.
-    """
-
-    kind, fault, exit_code = "held", "operator", 5
-    hint = "end it with `retake-flow stop`, or let it go on and watch it"
-
-    def __init__(self, run: str, *, host: str, pid: int, certain: bool = True, hint: str = "") -> None:
-        message = f"{run} is driven by process {pid} on {host}"
-        if not certain:
-            message += ", of which nobody knows here whether it lives"
-            hint = hint or f"when that host or container is gone: `retake-flow resume {run} --force`"
-        super().__init__(message, hint=hint)
-        self.host = host
-        self.pid = pid
-
-
-class RunUnknown(RetakeFlowError):
-    """There is no such run."""
-
-    kind, fault, exit_code = "run_unknown", "operator", 2
-    hint = "`retake-flow runs` lists them"
-
-
-class RunUnheard(RetakeFlowError):
-    """No process hears what is asked of this run."""
-
-    kind, fault = "unheard", "operator"
-
-
-class RunEnded(RunUnheard):
-    """The run has ended, so nothing can be asked of it."""
-
-    kind = "ended"
-
-
-class GateUnknown(RetakeFlowError):
-    """The question is not open."""
-
-    kind, fault, exit_code = "gate_unknown", "operator", 2
-    hint = "`retake-flow gates` lists what is asked"
-
-
-class AlreadyAnswered(RetakeFlowError):
-    """Somebody else has answered this question.
-
-    Attributes:
-        by: Who was first.
-        at: When, in seconds since the epoch.
-        channel: How: `terminal`, `command`, …
-    """
-
-    kind, fault = "already_answered", "operator"
-
-    def __init__(self, gate: str, *, by: str, at: float, channel: str) -> None:
-        when = time.strftime("%Y-%m-%d at %H:%M:%S", time.gmtime(at))
-        super().__init__(f"{gate} was already answered by {by} on {when} UTC ({channel})")
-        self.by = by
-        self.at = at
-        self.channel = channel
-
-
-class AnswerInvalid(RetakeFlowError):
-    """The answer does not fit the question."""
-
-    kind, fault, exit_code = "answer_invalid", "operator", 2
-    hint = "`retake-flow gates` shows what is asked"
+# --- what actions are for -----------------------------------------------------------------------------------
 
 
 class InDoubt(RetakeFlowError):
@@ -269,12 +175,6 @@ class NoticeFailed(RetakeFlowError):
     """A notice did not reach whom it was for."""
 
     kind, fault = "notice", "network"
-
-
-class AnswerWaiting(RetakeFlowError):
-    """An answer has come to a question that is about to be closed; it goes first."""
-
-    kind = "answer_waiting"
 
 
 class ShareFailed(RetakeFlowError):

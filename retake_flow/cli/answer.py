@@ -73,8 +73,9 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
     import time
 
     from retake_flow.cli.requests import ending
-    from retake_flow.errors import Damaged, RunEnded
+    from retake_flow.errors import Damaged
     from retake_flow.run import answers
+    from retake_flow.run.errors import RunEnded
     from retake_flow.run.gates import Answer
 
     before = store.load(run).run  # first, so that a gate that has gone since is known to be answered
@@ -102,7 +103,7 @@ def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str,
         GateUnknown: More than one is meant, or nothing is asked.
     """
     from retake_flow.cli.gate_names import matching
-    from retake_flow.errors import GateUnknown
+    from retake_flow.run.errors import GateUnknown
 
     found = [gate.id for gate in matching(name, {**asked, **waiting}.values())]
     found = [gate for gate in found if gate in waiting] or found
@@ -135,7 +136,7 @@ def _put_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mappin
         AlreadyAnswered: Somebody has answered it.
         GateUnknown: It was never asked, has expired, or is closed.
     """
-    from retake_flow.errors import GateUnknown
+    from retake_flow.run.errors import GateUnknown
 
     again = (gate for gate in waiting.values() if ":" in gate.place and gate.place == name.rpartition(".")[0])
     try:
@@ -153,7 +154,7 @@ def _refuse(store: Runs, run: str, gate: str, answer: Answer, waiting: Mapping[s
         AlreadyAnswered: Somebody was.
         GateUnknown: It was never asked, has expired, or is closed.
     """
-    from retake_flow.errors import GateUnknown
+    from retake_flow.run.errors import GateUnknown
 
     try:
         store.answer(run, gate, answer)

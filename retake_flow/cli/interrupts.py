@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from retake_flow.cli import output, terminal
-from retake_flow.errors import Fenced, StoreError
+from retake_flow.errors import StoreError
+from retake_flow.run.errors import Fenced
 
 if TYPE_CHECKING:
     from retake_flow.engine.runner import Runner

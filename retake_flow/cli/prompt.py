@@ -16,12 +16,13 @@ from retake_flow.cli import printable, terminal
 from retake_flow.cli.lines import lines
 from retake_flow.cli.views import View
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import AlreadyAnswered, AnswerInvalid, Fenced, GateUnknown, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.flow.fields import read, required
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
 from retake_flow.run import answers
 from retake_flow.run.asking import answer_with, described
+from retake_flow.run.errors import AlreadyAnswered, AnswerInvalid, Fenced, GateUnknown
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import this_user

@@ -7,8 +7,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retake_flow.errors import RunEnded, RunUnheard
 from retake_flow.ports.runs import Runs, Wish
+from retake_flow.run.errors import RunEnded, RunUnheard
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 

@@ -80,7 +80,8 @@ def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, ans
     import asyncio
 
     from retake_flow.cli import printable, terminal
-    from retake_flow.errors import CredentialsError, RunHeld
+    from retake_flow.errors import CredentialsError
+    from retake_flow.run.errors import RunHeld
 
     stored = runs.load(run)
     if stored.run.ended and stored.holder is None:

@@ -13,8 +13,9 @@ from retake_flow.cli.reports import report_lines
 from retake_flow.cli.session import Session
 from retake_flow.cli.takeover import taken_up
 from retake_flow.engine.performance import known
-from retake_flow.errors import AccountInUse, Damaged, RetakeFlowError, RunHeld, WrongAccount
+from retake_flow.errors import AccountInUse, Damaged, RetakeFlowError, WrongAccount
 from retake_flow.ports.runs import Runs, Summary
+from retake_flow.run.errors import RunHeld
 from retake_flow.run.records import Record, plain, record
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings

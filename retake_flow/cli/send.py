@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retake_flow.errors import EventRefused, RunUnheard
     from retake_flow.ports.runs import Runs
+    from retake_flow.run.errors import EventRefused, RunUnheard
 
 _EPILOG = """\
 A flow says under `events:` what it takes from outside.
@@ -34,9 +34,9 @@ def send(args: argparse.Namespace) -> int:
 
     from retake_flow.cli.options import pairs
     from retake_flow.engine.outside import fitting
-    from retake_flow.errors import EventRefused, RunUnheard
     from retake_flow.flow.load import stored
     from retake_flow.flow.sources import parsed
+    from retake_flow.run.errors import EventRefused, RunUnheard
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened, this_user
 
@@ -62,7 +62,7 @@ def _send(store: Runs, run: str, event: dict[str, Any]) -> None:
         RunUnheard: Nobody heard of it.
     """
     from retake_flow.cli.requests import HEARD_WITHIN, Asked, heard
-    from retake_flow.errors import EventNotNow, EventRefused, RunUnheard
+    from retake_flow.run.errors import EventNotNow, EventRefused, RunUnheard
 
     heard(store, run)
     record = Asked.of(store, run, "event", event).record(("event_raised", "event_refused"), HEARD_WITHIN)
@@ -77,7 +77,7 @@ def _send(store: Runs, run: str, event: dict[str, Any]) -> None:
 def _tell(run: str, name: str, data: dict[str, Any], refusal: EventRefused | RunUnheard | None, as_json: bool) -> None:
     """Say what became of it: to a program always in the same object, whatever that is."""
     from retake_flow.cli import printable, terminal
-    from retake_flow.errors import RunUnheard
+    from retake_flow.run.errors import RunUnheard
     from retake_flow.run.records import plain
 
     if as_json:

@@ -9,12 +9,13 @@ from pathlib import Path
 from retake_flow.cli.interrupts import Interrupts
 from retake_flow.cli.session import Session, let_go
 from retake_flow.cli.views import View
-from retake_flow.errors import AccountInUse, CredentialsError, Damaged, InputError, RetakeFlowError, RunHeld
+from retake_flow.errors import AccountInUse, CredentialsError, Damaged, InputError, RetakeFlowError
 from retake_flow.flow.inputs import provided
 from retake_flow.flow.load import stored as flow_of
 from retake_flow.flow.model import Flow
 from retake_flow.flow.sources import parsed
 from retake_flow.ports.runs import Claim, Runs, Stored
+from retake_flow.run.errors import RunHeld
 from retake_flow.run.identity import Identity
 from retake_flow.run.restoring import restored
 from retake_flow.run.run import Run

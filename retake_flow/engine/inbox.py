@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
-from retake_flow.errors import Fenced, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.runs import Inbox, Request
+from retake_flow.run.errors import Fenced
 from retake_flow.run.events import GateAnswered
 
 #: How often to look, in seconds.

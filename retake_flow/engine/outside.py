@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from retake_flow.errors import EventNotNow, EventRefused
 from retake_flow.flow.crossing import entered
 from retake_flow.flow.fields import read
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import did_you_mean
+from retake_flow.run.errors import EventNotNow, EventRefused
 from retake_flow.run.run import Run
 
 

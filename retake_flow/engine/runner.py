@@ -15,7 +15,7 @@ from retake_flow.engine.machine import Machine
 from retake_flow.engine.macrostep import group, in_words
 from retake_flow.engine.mailbox import Mailbox
 from retake_flow.engine.scope import Scope
-from retake_flow.errors import AnswerWaiting, EventRefused, Fenced, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.ports.actions import ActionRunner, Call
 from retake_flow.ports.clock import Clock
@@ -24,6 +24,7 @@ from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run import dates, events, records
 from retake_flow.run.asking import told
 from retake_flow.run.commands import Command, EndRun, Leave, Note, SetTimer, StartAction, StartActivity
+from retake_flow.run.errors import AnswerWaiting, EventRefused, Fenced
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import PendingUndo, Phase, Run

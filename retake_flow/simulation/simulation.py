@@ -9,7 +9,7 @@ from typing import Any
 
 from retake_flow.engine.machine import Machine
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import AnswerInvalid, EventRefused, RetakeFlowError, UsageError
+from retake_flow.errors import RetakeFlowError, UsageError
 from retake_flow.flow.catalogue import Catalogue
 from retake_flow.flow.model import Flow
 from retake_flow.flow.problems import did_you_mean
@@ -17,6 +17,7 @@ from retake_flow.flow.source import Path
 from retake_flow.ports.journal import Listener
 from retake_flow.redact import Secret
 from retake_flow.run import answers
+from retake_flow.run.errors import AnswerInvalid, EventRefused
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record, plain
 from retake_flow.run.run import Run

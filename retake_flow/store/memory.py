@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from retake_flow.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Holder, OpenGate, Request, Stored, Summary, Wish
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.codec import decode, encode
+from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retake_flow.errors import RunUnknown
+from retake_flow.run.errors import RunUnknown
 
 #: How many ids explain that a prefix is not enough.
 EXAMPLES = 5

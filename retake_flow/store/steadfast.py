@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from retake_flow.errors import AnswerWaiting, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Claim, Request
+from retake_flow.run.errors import AnswerWaiting
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run

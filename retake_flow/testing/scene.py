@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retake_flow.engine.runner import Runner
-from retake_flow.errors import GateUnknown, RetakeFlowError
+from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.runs import Runs, Wish
 from retake_flow.rehearsal.platform import Platform
 from retake_flow.run import answers
+from retake_flow.run.errors import GateUnknown
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
 from retake_flow.testing.studio import FakeStage

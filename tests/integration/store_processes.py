@@ -8,8 +8,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-from retake_flow.errors import AlreadyAnswered, Fenced, RunHeld, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Claim
+from retake_flow.run.errors import AlreadyAnswered, Fenced, RunHeld
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process

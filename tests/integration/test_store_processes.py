@@ -19,8 +19,8 @@ import pytest
 import store_processes
 from store_processes import RECORDS, a_run, gate
 
-from retake_flow.errors import AlreadyAnswered, RunHeld
 from retake_flow.ports.runs import Holder, Runs
+from retake_flow.run.errors import AlreadyAnswered, RunHeld
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process

@@ -8,11 +8,12 @@ import pytest
 
 from retake_flow import errors
 from retake_flow.errors import MissingProgram, RetakeFlowError, Unauthorized
+from retake_flow.run import errors as errors_of_runs
 
 
 def kinds(kind: type[RetakeFlowError] = RetakeFlowError) -> Iterator[type[RetakeFlowError]]:
-    """An error of ours and all below it in `errors`."""
-    if kind.__module__ == errors.__name__:
+    """An error of ours and all below it in the modules of errors."""
+    if kind.__module__ in (errors.__name__, errors_of_runs.__name__):
         yield kind
     for below in kind.__subclasses__():
         yield from kinds(below)

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, case, delete, func, insert, select, update
 
-from retake_flow.errors import Fenced, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Holder, Request
 from retake_flow.run.codec import encode
+from retake_flow.run.errors import Fenced
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run

@@ -7,9 +7,10 @@ from contextlib import suppress
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
-from retake_flow.errors import AlreadyAnswered, AnswerWaiting, Damaged, GateUnknown
+from retake_flow.errors import Damaged
 from retake_flow.ports.runs import OpenGate
 from retake_flow.run.codec import encode_gate
+from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, GateUnknown
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import Run
 from retake_flow.store import columns

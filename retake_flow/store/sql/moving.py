@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnClause, Connection, Table, delete, func, insert, literal_column, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from retake_flow.errors import Damaged, Fenced
+from retake_flow.errors import Damaged
 from retake_flow.ports.runs import Holder
 from retake_flow.run.codec import encode, encode_gate
+from retake_flow.run.errors import Fenced
 from retake_flow.run.run import Run
 from retake_flow.store import columns
 from retake_flow.store.sql import rows

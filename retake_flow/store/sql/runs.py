@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
-from retake_flow.errors import Damaged, RunHeld, StoreError
+from retake_flow.errors import Damaged, StoreError
 from retake_flow.locks import Lock
 from retake_flow.ports.runs import Holder, OpenGate, Stored, Summary, Wish
 from retake_flow.run.codec import encode
+from retake_flow.run.errors import RunHeld
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
 from retake_flow.run.run import LATEST, Phase, Run

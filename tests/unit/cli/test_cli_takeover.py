@@ -9,8 +9,8 @@ from stored_runs import DEAD
 from waiting_runs import begun
 
 from retake_flow.cli.takeover import claimed
-from retake_flow.errors import Fenced, RunHeld, RunUnknown
 from retake_flow.ports.runs import Holder, Runs
+from retake_flow.run.errors import Fenced, RunHeld, RunUnknown
 from retake_flow.store.holders import this_process
 
 

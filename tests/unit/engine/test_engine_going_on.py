@@ -10,9 +10,10 @@ from conversation import Actions, Serves, Takes
 from stored_run import World, later, play
 
 from retake_flow.engine.inbox import LOOK_EVERY
-from retake_flow.errors import AnswerWaiting, Fenced, InDoubt, StoreError
+from retake_flow.errors import InDoubt, StoreError
 from retake_flow.ports.actions import Completion
 from retake_flow.ports.runs import Claim, Holder
+from retake_flow.run.errors import AnswerWaiting, Fenced
 from retake_flow.run.run import Phase, Run
 
 ASKING = """

@@ -10,9 +10,9 @@ import pytest
 
 from retake_flow.engine.inbox import InboxWatch
 from retake_flow.engine.mailbox import Mailbox
-from retake_flow.errors import Fenced
 from retake_flow.ports.runs import Request
 from retake_flow.run import events
+from retake_flow.run.errors import Fenced
 from retake_flow.run.gates import Answer
 from retake_flow.simulation import virtual_time
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from retake_flow.engine.notices import AGAIN_AFTER, QUIET, SAME_WITHIN, Notices
-from retake_flow.errors import Fenced, NoticeFailed, StoreError
+from retake_flow.errors import NoticeFailed, StoreError
 from retake_flow.ports.notices import Notice
+from retake_flow.run.errors import Fenced
 from retake_flow.run.records import Record, record
 from retake_flow.simulation.virtual_time import EPOCH, VirtualClock, run
 

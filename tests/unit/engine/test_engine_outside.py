@@ -8,8 +8,8 @@ import pytest
 from stored_run import World, later, play
 
 from retake_flow.engine.outside import fitting
-from retake_flow.errors import EventRefused
 from retake_flow.flow.load import loaded
+from retake_flow.run.errors import EventRefused
 
 FLOW = """
 initial: show

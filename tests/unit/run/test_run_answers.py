@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.errors import AnswerInvalid
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.answers import answer, schema
+from retake_flow.run.errors import AnswerInvalid
 from retake_flow.run.gates import Answer, Gate
 
 FIELDS: dict[str, dict[str, Any]] = {

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from store_samples import CHOICE, THEM, TWEET, US, World, a_run, an_answer, asked, asking, created, said, whats
 
-from retake_flow.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld, RunUnknown, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Request, Runs, Stored
 from retake_flow.redact import Secret
+from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld, RunUnknown
 from retake_flow.run.run import Attempt, PendingUndo, Phase
 
 

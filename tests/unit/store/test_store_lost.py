@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from store_samples import THEM, TWEET, US, World, a_run, an_answer, asked, asking, created, said, whats
 
-from retake_flow.errors import Fenced, RunHeld, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.redact import MASK, Secret
+from retake_flow.run.errors import Fenced, RunHeld
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import record
 from retake_flow.run.run import Run

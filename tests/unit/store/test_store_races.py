@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from store_samples import CHOICE, US, World, a_run, an_answer, created
 
-from retake_flow.errors import AlreadyAnswered, Fenced, RunHeld
 from retake_flow.ports.runs import Claim, Holder, Runs
+from retake_flow.run.errors import AlreadyAnswered, Fenced, RunHeld
 
 Opener = Callable[[str], Runs]
 

@@ -15,8 +15,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from store_samples import THEM, TWEET, a_run, an_answer, asked, asking, created, said, whats
 
-from retake_flow.errors import Fenced, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Runs
+from retake_flow.run.errors import Fenced
 from retake_flow.store.sql.database import PATIENCE
 
 Opener = Callable[[str], Runs]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from store_samples import THEM, TWEET, a_run, an_answer, asking, created, said
 
-from retake_flow.errors import AnswerWaiting, Fenced, StoreError
+from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Runs
+from retake_flow.run.errors import AnswerWaiting, Fenced
 from retake_flow.run.run import PendingUndo, Run
 from retake_flow.store import steadfast
 from retake_flow.store.steadfast import AGAIN_AFTER, Steadfast

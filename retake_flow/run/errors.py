@@ -1,0 +1,111 @@
+"""Errors of whoever asks something of a run: another process drives it, it has ended, nobody expects that.
+
+No action raises them, so no flow routes on their kinds.
+"""
+
+from __future__ import annotations
+
+import time
+
+from retake_flow.errors import RetakeFlowError
+
+
+class EventRefused(RetakeFlowError):
+    """Nobody expects this event now."""
+
+    kind, fault, exit_code = "event", "operator", 2
+
+
+class EventNotNow(EventRefused):
+    """The flow takes this event, but not where the run is now."""
+
+    kind, exit_code = "not_now", 1
+
+
+class Fenced(RetakeFlowError):
+    """Another process has taken this run over."""
+
+    kind, fault, exit_code = "fenced", "operator", 5
+    hint = "watch it with `retake-flow watch`; nothing is lost"
+
+
+class RunHeld(RetakeFlowError):
+    """Another process drives this run.
+
+    Attributes:
+        host: Where that process is.
+        pid: Its process id there.
+
+    Args:
+        certain: Whether that process is known to live.
+    """
+
+    kind, fault, exit_code = "held", "operator", 5
+    hint = "end it with `retake-flow stop`, or let it go on and watch it"
+
+    def __init__(self, run: str, *, host: str, pid: int, certain: bool = True, hint: str = "") -> None:
+        message = f"{run} is driven by process {pid} on {host}"
+        if not certain:
+            message += ", of which nobody knows here whether it lives"
+            hint = hint or f"when that host or container is gone: `retake-flow resume {run} --force`"
+        super().__init__(message, hint=hint)
+        self.host = host
+        self.pid = pid
+
+
+class RunUnknown(RetakeFlowError):
+    """There is no such run."""
+
+    kind, fault, exit_code = "run_unknown", "operator", 2
+    hint = "`retake-flow runs` lists them"
+
+
+class RunUnheard(RetakeFlowError):
+    """No process hears what is asked of this run."""
+
+    kind, fault = "unheard", "operator"
+
+
+class RunEnded(RunUnheard):
+    """The run has ended, so nothing can be asked of it."""
+
+    kind = "ended"
+
+
+class GateUnknown(RetakeFlowError):
+    """The question is not open."""
+
+    kind, fault, exit_code = "gate_unknown", "operator", 2
+    hint = "`retake-flow gates` lists what is asked"
+
+
+class AlreadyAnswered(RetakeFlowError):
+    """Somebody else has answered this question.
+
+    Attributes:
+        by: Who was first.
+        at: When, in seconds since the epoch.
+        channel: How: `terminal`, `command`, …
+    """
+
+    kind, fault = "already_answered", "operator"
+
+    def __init__(self, gate: str, *, by: str, at: float, channel: str) -> None:
+        when = time.strftime("%Y-%m-%d at %H:%M:%S", time.gmtime(at))
+        super().__init__(f"{gate} was already answered by {by} on {when} UTC ({channel})")
+        self.by = by
+        self.at = at
+        self.channel = channel
+
+
+class AnswerInvalid(RetakeFlowError):
+    """The answer does not fit the question."""
+
+    kind, fault, exit_code = "answer_invalid", "operator", 2
+    hint = "`retake-flow gates` shows what is asked"
+
+
+class AnswerWaiting(RetakeFlowError):
+    """An answer has come to a question that is about to be closed; it goes first."""
+
+    kind = "answer_waiting"
