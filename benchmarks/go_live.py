@@ -63,14 +63,15 @@ class Platform:
 
 
 @contextmanager
-def platform(latency: float, lag: float) -> Iterator[Platform]:
+def platform(latency: float, lag: float, silent: bool) -> Iterator[Platform]:
     """A platform on which nobody has streamed, and the agent's credentials file."""
     token, user = f"rtk_{secrets.token_hex(12)}", f"user_{secrets.token_hex(6)}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         options = folder / "options.json"
         agents = [{"name": "bench", "token": token, "user_id": user}]
-        options.write_text(json.dumps({"latency": latency, "lag": lag, "agents": agents, "viewers": []}))
+        told = {"session_started": "start", "live_users": "start"} if silent else {}
+        options.write_text(json.dumps({"latency": latency, "lag": lag, "agents": agents, "viewers": [], **told}))
         command = [sys.executable, "-m", "retake_flow", "rehearsal", "--json", "--folder", folder, "--options", options]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             try:
@@ -182,10 +183,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--lags", type=float, nargs="*", default=_LAGS, help="seconds from the first frame to is_live")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds that every answer takes")
+    parser.add_argument("--silent", action="store_true", help="nothing but the stream status tells that it is live")
     args = parser.parse_args(arguments)
     every: dict[str, list[Opened]] = {}
     for lag in args.lags:
-        with platform(args.latency, lag) as place:
+        with platform(args.latency, lag, args.silent) as place:
             rounds = [measured(place) for _ in range(args.rounds)]
         found = {name: [each[name] for each in rounds] for name in rounds[0]}
         table("from live to the opening message", f"lag {lag:g} s", found, lambda opened: opened.live)

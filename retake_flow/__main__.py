@@ -2,11 +2,13 @@
 
 import os
 import sys
+from contextlib import suppress
 
 if __name__ == "__main__":
     # Python has put the current folder first: a file there would stand in for any module that is imported from now on.
-    if sys.path[:1] == [os.getcwd()]:
-        del sys.path[0]
+    with suppress(OSError):  # unless it is gone
+        if sys.path[:1] == [os.getcwd()]:
+            del sys.path[0]
     from retake_flow.cli.main import entry
 
     entry()

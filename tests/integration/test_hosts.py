@@ -105,6 +105,34 @@ def test_a_stream_has_its_sound_whatever_the_folders_are_called(tmp_path: Path, 
         assert list((tmp_path / name / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize("what", ["nothing", "a file"])
+def test_a_temporary_folder_that_is_none_is_done_without(tmp_path: Path, what: str) -> None:
+    """Where TMPDIR leads to nothing of use, the system's own is taken."""
+    place = tmp_path / "tmp"
+    if what == "a file":
+        place.touch()
+    with at_home(tmp_path / "home", TMPDIR=str(place)) as home:
+        done = home.call(*rehearse(home, "--json"))
+        assert done.code == 0, done
+        report = next(r for r in done.records if r["event"] == "rehearsal_report")
+        assert report["recordings"][0]["video"]["frames"] > 0
+
+
+def test_a_folder_that_was_removed_under_a_run_is_none_of_its_needs(tmp_path: Path) -> None:
+    """The folder that a command is called in may be gone, as after a deployment."""
+    with at_home(tmp_path / "home") as home:
+        flow = home.folder / "short.yaml"
+        flow.write_text(
+            "flow: short\ninitial: a\nstates: {a: {wait: 1s, transitions: {done: b}}, b: {final: completed}}\n"
+        )
+        for words in (("run", str(flow)), ("runs",), ("check", str(flow)), ("show", "last")):
+            here = tmp_path / "here"
+            here.mkdir()
+            inside = ["sh", "-c", f'rmdir "{here}"; exec "$@"', "sh", *command(*words)]
+            done = subprocess.run(inside, cwd=here, env=home.environment, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), done
+
+
 def as_nobody(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A command of a user without a name and a home."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}

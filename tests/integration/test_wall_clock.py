@@ -160,3 +160,20 @@ def test_a_clock_that_goes_back_between_two_processes_makes_nobody_wait(home: Ho
     ended = again.until("run_ended")
     assert 5.0 <= float(ended["reason"]) < 60.0
     assert again.until("clock_stepped")["by"] == pytest.approx(-2 * DAY, abs=60)
+
+
+@pytest.mark.parametrize("year", [1970, 2039, 2110])
+def test_a_host_without_a_clock_runs_all_the_same(home: Home, year: int) -> None:
+    """A battery is empty, a date is past what some counts hold: runs are begun, listed and taken up again."""
+    odd = {**WallClock(home.folder / "odd").variables, "FAKETIME": f"@{year}-01-01 00:00:10"}
+    del odd["FAKETIME_TIMESTAMP_FILE"]
+    file = home.folder / "resting.yaml"
+    file.write_text(RESTING)
+    running = home.start("run", str(file), **odd)
+    running.until("state_entered", state="rest")
+    running.kill()
+    again = home.start("resume", running.run, **odd)
+    assert again.finish() == 0
+    [listed] = home.call("runs", "--json", **odd).records
+    assert (listed["run"], listed["outcome"]) == (running.run, "completed")
+    assert running.run.split("-")[1].startswith(str(year))
