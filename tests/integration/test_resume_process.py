@@ -308,6 +308,40 @@ def _content(home: Home) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        """UPDATE snapshots SET data = substr(data, 1, 40) WHERE run = ?""",
+        """UPDATE snapshots SET data = x'7b00ff' WHERE run = ?""",
+        """UPDATE snapshots SET data = json_set(data, '$.visits', 'many') WHERE run = ?""",
+        """UPDATE runs SET epoch = 'third' WHERE id = ?""",
+        """UPDATE runs SET created = 'yesterday' WHERE id = ?""",
+        """DELETE FROM snapshots WHERE run = ?""",
+    ],
+    ids=["cut off", "no text", "another type", "no number", "no date", "gone"],
+)
+def test_a_damaged_run_is_named_and_the_others_go_on(home: Home, damage: str) -> None:
+    """Nothing of it is a defect, and no other run knows of it."""
+    runs = []
+    for _ in range(2):
+        assert home.call("run", asking(home)).code == 4
+        runs.append(str(home.row()["id"]))
+        assert home.call("answer", runs[-1], "colour=red").code == 0
+    with closing(sqlite3.connect(_store(home))) as connection:
+        connection.execute(damage, (runs[0],))
+        connection.commit()
+    told = home.call("runs")
+    assert all(run in told.out for run in runs), told
+    assert "defect" not in told.out + told.err
+    shown = home.call("show", runs[0])
+    assert shown.code != 0
+    assert "damaged" in shown.err, shown
+    resumed = home.call("resume", "--all")
+    assert "Traceback" not in resumed.out + resumed.err
+    assert "defect" not in resumed.out + resumed.err, resumed
+    assert home.call("show", runs[1]).out.count("completed"), resumed
+
+
 def test_a_store_of_which_a_page_is_lost_keeps_the_rest(home: Home) -> None:
     """A run whose store is repaired goes on: nothing was changed by the commands that met the damage."""
     assert home.start("run", asking(home)).finish() == 4
