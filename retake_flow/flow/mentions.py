@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from jinja2 import nodes
 
@@ -13,13 +13,11 @@ from retake_flow.flow.allowlist import chain
 from retake_flow.flow.effects import raised, told
 from retake_flow.flow.expressions import Expression, templates
 from retake_flow.flow.model import Ask, Flow, State
-from retake_flow.quick_dataclasses import dataclass
 
 Chain = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A dotted name in an expression.
 
     Attributes:
@@ -87,26 +85,26 @@ def _within(node: nodes.Node, how: Mention) -> Iterator[Mention]:
     """The mentions in a node that is looked at in a certain way."""
     dotted = chain(node)
     if dotted:
-        yield replace(how, chain=dotted)
+        yield how._replace(chain=dotted)
     if dotted or isinstance(node, nodes.Call):
         return
-    inside = replace(how, optional=False)
+    inside = how._replace(optional=False)
     match node:
         case nodes.Filter(name="default"):
-            yield from _each((node.node,), replace(how, optional=True))
-            yield from _each((*node.args, *(pair.value for pair in node.kwargs)), replace(how, conditional=True))
+            yield from _each((node.node,), how._replace(optional=True))
+            yield from _each((*node.args, *(pair.value for pair in node.kwargs)), how._replace(conditional=True))
         case nodes.Compare() | nodes.Filter(name="length"):
-            yield from _each(node.iter_child_nodes(), replace(inside, shown=False))
+            yield from _each(node.iter_child_nodes(), inside._replace(shown=False))
         case nodes.Test():
             asked = node.name in ("defined", "undefined")
-            yield from _each((node.node,), replace(how, optional=asked, shown=False))
-            yield from _each(node.args, replace(inside, shown=False))
+            yield from _each((node.node,), how._replace(optional=asked, shown=False))
+            yield from _each(node.args, inside._replace(shown=False))
         case nodes.CondExpr():
-            yield from _within(node.test, replace(inside, shown=False))
-            yield from _each((node.expr1, node.expr2), replace(how, conditional=True))
+            yield from _within(node.test, inside._replace(shown=False))
+            yield from _each((node.expr1, node.expr2), how._replace(conditional=True))
         case nodes.And() | nodes.Or():
             yield from _within(node.left, inside)
-            yield from _within(node.right, replace(inside, conditional=True))
+            yield from _within(node.right, inside._replace(conditional=True))
         case nodes.Getitem() | nodes.Getattr():
             yield from _within(node.node, how)
             yield from _each((getattr(node, "arg", None),), inside)

@@ -6,6 +6,7 @@ is one that a run can go.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property, partial
 from itertools import chain
@@ -18,6 +19,9 @@ from retake_flow.flow.events import ERRORS, OUTSIDE, matches
 from retake_flow.flow.expressions import Expression
 from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
 from retake_flow.quick_dataclasses import dataclass
+
+#: What an expression makes a text of that does not stand in it.
+_COMPOSING = re.compile(r"[~+|%\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Moves:
         self._left = cache(partial(left, flow))
         self._entered = cache(partial(entered, flow, history={}))
         self._from = cache(self._around)
-        self._own = cache(lambda path: self._compared(self.own(flow.states[path])))
+        self._own = cache(lambda path: self._compared(self._ends(flow.states[path])))
         self._beside = cache(
             lambda path: self._compared(chain(*map(self.of_activity, flow.states[path].activities.values())))
         )
@@ -130,7 +134,12 @@ class Moves:
         """What is the same for all errors that some route could take alike; nothing for what is no error."""
         if "error." not in occurrence.name:
             return ()
-        return (occurrence.place, *((self._pattern(name), origin) for name, origin in occurrence.names))
+        return (occurrence.place, *(self._takers(name, origin) for name, origin in occurrence.names))
+
+    def _takers(self, name: str, origin: str) -> object:
+        """What is the same for names that the same routes take: those routes, or else the pattern that they need."""
+        pattern = self._pattern(name)
+        return tuple(id(route) for route, _ in self._offered(origin, pattern)) if origin and pattern else pattern
 
     def _compared(self, occurrences: Iterable[Occurrence]) -> tuple[Occurrence, ...]:
         """What can come from some places, once it is noted which errors are alike."""
@@ -138,16 +147,20 @@ class Moves:
         seen: set[tuple[object, ...]] = set()
         for occurrence in found:
             if error := self._error(occurrence):
-                kind = occurrence.name.rpartition("error.")[2]
-                sort = (*error, kind if kind in self._looking else fault_of(kind))
+                sort = (*error, self._told_apart(occurrence.name.rpartition("error.")[2]))
                 if sort in seen:
                     self._alike.add(id(occurrence))
                 seen.add(sort)
         return found
 
+    def _told_apart(self, kind: str) -> str:
+        """What guards can tell of an error: its kind, where one names it or might put it together; else the fault."""
+        named = f"'{kind}'" in self._looking or f'"{kind}"' in self._looking
+        return kind if named or _COMPOSING.search(self._looking) else fault_of(kind)
+
     @cached_property
     def _looking(self) -> str:
-        """The guards that look at an event; of an error whose kind none of them names, they can tell only the fault."""
+        """The guards that look at an event."""
         states = self.flow.states.values()
         routes = (route for state in states for routes in (state.always, *state.routes.values()) for route in routes)
         return "\n".join(route.when.text for route in routes if route.when is not None and "event" in route.when.text)
@@ -187,8 +200,11 @@ class Moves:
         own = (each for path in around for each in self._own(path))
         return (*own, *(each for path in around for each in self._beside(path)))
 
-    def own(self, state: State) -> Iterator[Occurrence]:
+    def own(self, state: State) -> tuple[Occurrence, ...]:
         """How what a state is there for can end; `timeout` and the ends of a sub-flow are the state's own."""
+        return self._own(state.path)
+
+    def _ends(self, state: State) -> Iterator[Occurrence]:
         outcomes: tuple[str, ...] = ()
         if state.do in self._catalogue:
             spec = self._catalogue[state.do]

@@ -38,7 +38,7 @@ def sights(walk: Walk) -> dict[Expression, Sight]:
     found: dict[Expression, Sight] = {}
 
     def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
-        for expression in templates(value):
+        for expression in templates(value) if value else ():
             sight = found.setdefault(expression, Sight(root, facts))
             sight.certain &= facts
             sight.occurrences[now] = None

@@ -278,7 +278,7 @@ class Walk:
         begun |= self.facts.these([("activities", root, needed) for needed in state.needs])
         see((state.inputs, state.undo.inputs if state.undo else None), root, begun, None)
         if state.poll:
-            done = next(self._moves.own(state), None)
+            done = next(iter(self._moves.own(state)), None)
             see((state.poll.delay, state.poll.timeout, state.poll.every), root, later, None)
             if done is not None:
                 see(state.poll.until, root, later | self._news.of(done)[1], done)

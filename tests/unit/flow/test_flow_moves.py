@@ -164,6 +164,7 @@ def test_distinct_moves_leave_out_errors_that_go_the_same_way() -> None:
     [
         ("event.kind == 'input'", {"input"}),
         ("event.fault == 'operator'", set()),
+        ("event.kind == 'in' ~ 'put'", {"input", "expression", "internal", "interrupted"}),
         ("event.kind in ['expression', 'unauthorized'] or event.fault == 'platform'", {"expression", "unauthorized"}),
     ],
 )
