@@ -25,6 +25,7 @@ from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.redact import Secret
 from retake_flow.run.identity import NOBODY, Identity, Match, confirmed, match, merged
 
+_LONGEST_CALL = 0.5  # seconds; a slower one was an exception
 #: Seconds before writing is tried again for a token that could not be written anywhere.
 _SAVE_AGAIN = (1.0, 5.0, 30.0)
 
@@ -323,12 +324,17 @@ class Access:
             return self.liveness.moments(push, self._status_next)
 
         async with AsyncExitStack() as stack:
-            push = stack.enter_context(self.liveness.push())
+            push = stack.enter_context(self.liveness.push(self._call_takes()))
             known = bool(self.liveness.earlier)
             if user_id and not (known and self._status_next <= asyncio.get_running_loop().time()):
                 realtime = None if known else self._realtime
                 await stack.enter_async_context(watched(push, user_id, listed, moments, realtime))
             yield push
+
+    def _call_takes(self) -> float:
+        """How long a call takes with a connection of its own, in seconds."""
+        took = (client.first_took for client in self._clients.values())
+        return min(max((each for each in took if each is not None), default=0.0), _LONGEST_CALL)
 
     @property
     def audience(self) -> dict[str, int]:

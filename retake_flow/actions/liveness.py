@@ -13,6 +13,7 @@ from retake_flow.actions.measurement import Measurement
 #: Seconds from the start of an encoder to the first look while the lag is unknown. Whoever does the guide literally
 #: looks just before: what that look finds, this one finds too (docs/decisions).
 GUIDE_LOOK = 3.1
+_AFTER_A_CALL = 3.05  # and after as long as a call takes, which whoever does the guide has made by then
 _LISTED_AT = (
     0.4  # seconds after the first frames, when the list of who is live is asked for first while the lag is unknown
 )
@@ -23,8 +24,12 @@ _SOON = 0.3  # seconds before a look, when an answer would come too late
 class Push:
     """One push of video, from the start of its encoder. Times are the loop's.
 
+    Args:
+        call_takes: How long a call takes with a connection of its own, in seconds.
+
     Attributes:
         began: When its encoder was started.
+        guide_look: When to look first while the lag is unknown.
         sent_at: When its first frames were sent; infinite before.
         sends: Set from then on.
         announced: Set when something other than the stream status tells that it is live.
@@ -33,8 +38,9 @@ class Push:
         measurement: Of its lag; None before the first frames.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, call_takes: float) -> None:
         self.began = _now()
+        self.guide_look = self.began + max(GUIDE_LOOK, _AFTER_A_CALL + call_takes)
         self.sent_at = inf
         self.sends = asyncio.Event()
         self.announced = asyncio.Event()
@@ -76,9 +82,9 @@ class Liveness:
         return self._push.lag if self._push else None
 
     @contextmanager
-    def push(self) -> Iterator[Push]:
-        """The time of one encoder."""
-        self._push = push = Push()
+    def push(self, call_takes: float = 0.0) -> Iterator[Push]:
+        """The time of one encoder; the argument as for `Push`."""
+        self._push = push = Push(call_takes)
         try:
             yield push
         finally:
@@ -96,7 +102,7 @@ class Liveness:
     def look_at(self, push: Push) -> float:
         """When a push is to be looked at first."""
         look = first_look(self.earlier)
-        return push.began + GUIDE_LOOK if look is None else push.sent_at + look
+        return push.guide_look if look is None else push.sent_at + look
 
     def moments(self, push: Push, earliest: float) -> Iterator[float]:
         """When the list of who is live may tell more of a push than the stream status, after its first frames.

@@ -79,6 +79,11 @@ class RetakeClient:
         self.public = Public(self._call)
         self.clock = ServerClock()
 
+    @property
+    def first_took(self) -> float | None:
+        """How long the first call that was answered took, in seconds, its connection included; None before."""
+        return self._transport.first_took
+
     async def __aenter__(self) -> Self:
         return self
 

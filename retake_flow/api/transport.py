@@ -37,13 +37,16 @@ class Transport:
 
     A proxy of the environment is a tunnel: what goes through it is encrypted for the origin.
 
+    Attributes:
+        first_took: How long the first call that was answered took, in seconds, its connection included.
+
     Raises:
         SettingsError: The environment's proxy or certificates cannot be used.
     """
 
     def __init__(self, origin: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._origin = origin
-        self._answered = False
+        self.first_took: float | None = None
         self._pool = Pool(
             origin,
             transport,
@@ -70,7 +73,7 @@ class Transport:
                 out.
             UnexpectedAnswer: The answer is compressed, and cannot be unpacked.
         """
-        url = self._origin + request.path
+        url, began = self._origin + request.path, asyncio.get_running_loop().time()
         try:
             async with (
                 asyncio.timeout(request.deadline),
@@ -80,7 +83,8 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # Not chained: httpx keeps the request, and with it the token, in its errors.
             raise self._unreachable(request, error) from None
-        self._answered = True
+        if self.first_took is None:
+            self.first_took = asyncio.get_running_loop().time() - began
         try:
             body, longer = unpacked(packed, response.headers.get("content-encoding", ""), MAX_BODY)
         except CannotUnpack as error:
@@ -103,7 +107,7 @@ class Transport:
         elif isinstance(error, httpx.ProxyError):
             hint = network.PROXY_HINT
         # What has let one answer through may do so again; what never did is for a person to see to.
-        kind = Blocked if _refused(error) and not self._answered else Unreachable
+        kind = Blocked if _refused(error) and self.first_took is None else Unreachable
         failure = kind(message, hint=hint)
         failure.unsure = kind is Unreachable and not (request.repeatable or not_sent)
         return failure

@@ -211,3 +211,17 @@ def test_an_encoder_that_never_sends_teaches_nothing(play, owl):
             return s.access.liveness.lag, (await s.perform("retake.measure_lag")).value["looks"]
 
     assert play(scene, saved=owl) == (None, 0)
+
+
+@pytest.mark.parametrize(("latency", "look"), [(0.0, 3.1), (0.02, 3.1), (0.2, 3.25), (0.9, 3.55)])
+def test_where_calls_take_long_the_first_look_comes_later(play, owl, latency, look):
+    """As whoever does the guide literally, whose first call delays the second; a very slow one was an exception."""
+
+    async def scene(s):
+        async with s.access.push() as push:
+            before = push.guide_look - push.began
+        await s.perform("retake.verification_status")
+        async with s.access.push() as push:
+            return before, push.guide_look - push.began
+
+    assert play(scene, saved=owl, latency=latency) == (pytest.approx(3.1), pytest.approx(look))
