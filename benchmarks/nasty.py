@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from checks import made
+from startup import made
 
 from retake_flow.flow import source
 
