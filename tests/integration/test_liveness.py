@@ -152,8 +152,7 @@ def test_a_session_that_is_announced_once_there_is_video_is_heard_over_a_real_so
                 return realtime.opened(served.address, rooms, overheard[0])
 
             with liveness.push() as push:
-                late = asyncio.get_running_loop().time() + 60
-                async with asyncio.timeout(60), watched(push, "user_owl", nobody, late, hear):
+                async with asyncio.timeout(60), watched(push, "user_owl", nobody, tuple, hear):
                     await asyncio.sleep(0)
                     assert await overheard[0].happenings.get() == "connected"
                     assert await started(served.platform, agent, overheard[0]) == "session_started"

@@ -28,5 +28,5 @@ def test_a_pace_that_only_a_run_knows_is_told_as_it_is_written() -> None:
     )
     text = f"flow: x\ninitial: a\ninputs: {{n: {{type: number, default: 3}}}}\nstates:\n  a: {action}, "
     flow = loaded(text + "transitions: {done: z, timeout: z, error: z}}\n  z: {final: ok}\n", "f.yaml")
-    told = "\n".join(outlook.lines(plan(flow, CATALOGUE, {"n": 3}), 200))
+    told = "\n".join(outlook.lines(plan(flow, CATALOGUE, {"n": 3}), {}, 200))
     assert "every {{ inputs.n }} until false for {{ inputs.n }} at most" in told
