@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flow_processes import Home, at_home, waited
-from test_healing import program
+from flow_processes import Home, at_home, program, waited
 
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 FLOW = """\

@@ -9,29 +9,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from flow_processes import Home, Running, at_home, waited
+from flow_processes import Home, Running, at_home, program, waited
 from studio_leftovers import left
 
 from retake_flow.locks import is_held
-from retake_flow.studio.launcher import RUN_VARIABLE
 
 pytestmark = pytest.mark.real
 
 #: Seconds within which a stream is back on air after a kill; wide enough for a machine that does other things too.
 BACK_WITHIN = 30.0
 NOTICED_WITHIN = 12.0
-
-
-def program(run: str, name: str, word: str = "") -> psutil.Process | None:
-    """The living program of a run, by its name and a word of its command line."""
-    for process in psutil.process_iter():
-        try:
-            ours = process.name() == name and process.environ().get(RUN_VARIABLE) == run
-            if ours and word in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        except psutil.Error:
-            continue
-    return None
 
 
 def replaced(run: str, name: str) -> None:
