@@ -132,8 +132,9 @@ class _Worker:
         assert process.stdin is not None
         assert process.stdout is not None
         began, before = time.monotonic(), self._used()
-        process.stdin.write(f"{number}\n".encode())
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it died: no line comes
+            process.stdin.write(f"{number}\n".encode())
+            process.stdin.flush()
         while not select.select([process.stdout], [], [], 0.5)[0]:
             used, waited = self._used() - before, time.monotonic() - began
             if used > 2 * LONGEST or waited > _ENDLESS:

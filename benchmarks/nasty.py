@@ -87,7 +87,7 @@ def _commands(random: Random, files: Mapping[str, str]) -> tuple[tuple[str, ...]
         ("plan", flow), ("plan", flow, "--json"), ("plan", flow, "--all-paths"), ("plan", flow, *given),
         ("graph", flow, "--format", "mermaid"), ("graph", flow, "--format", "dot", "--rules"),
         ("graph", flow, "--folded"),
-        ("show-flow", flow), ("show-flow", flow, "--json"), ("paths", flow), ("paths", flow, "--gherkin"),
+        ("show-flow", flow), ("show-flow", flow, "--json"), ("paths", flow),
         ("simulate", flow, "script.jsonl", "--start"), ("simulate", flow, "script.jsonl", *given),
         ("init", "made", "--extends", flow, "--force"), ("plan", flow, "--assume", f"a={_scalar(random)}"),
     )  # fmt: skip

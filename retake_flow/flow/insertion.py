@@ -46,7 +46,7 @@ def insert(tree: Node, here: Mapping[str, Node], path: str, word: str, anchor: N
             _before(tree, here, path, other, anchor)
         else:
             _after(here, path, other, event, anchor)
-        _move(here.get(around(path), tree), path, other, word)
+        _move(here[around(path)] if around(path) else tree, path, other, word)
     except _Refused as refused:
         return [refused.problem]
     return []

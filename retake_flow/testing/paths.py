@@ -45,41 +45,50 @@ class Paths:
     def __init__(self, flow: Flow) -> None:
         """Find them."""
         self._moves = Moves(flow, CATALOGUE)
-        self._reached = self._reach()
-        self._along: dict[Key, list[Path]] = {}
-        for path in self._reached.values():
-            for move in self._ways_on(path):
+        self._last = self._reach()
+        self._entering: dict[str, str] = {}
+        self._along: dict[Key, list[Move]] = {}
+        for reached, last in self._last.items():
+            for state in last.entered:
+                self._entering.setdefault(state, reached)
+            for move in self._ways_on(last):
                 if move.route is not None:
                     ways = self._along.setdefault(key(move.route), [])
                     if len(ways) < _MOST_WAYS:
-                        ways.append(Path((*path.moves, move)))
+                        ways.append(move)
 
     def to(self, state: str) -> Path | None:
         """The shortest way into a state; None when there is none."""
-        return next((path for path in self._reached.values() if state in path.moves[-1].entered), None)
+        return self._way(self._entering[state]) if state in self._entering else None
 
     def along(self, route: Route) -> list[Path]:
         """The ways that end with a transition, the shortest first."""
-        return self._along.get(key(route), [])
+        return [Path((*self._way(move.source).moves, move)) for move in self._along.get(key(route), [])]
 
-    def _ways_on(self, path: Path) -> Iterator[Move]:
-        """What can happen next; not where a guard asks for another kind of error."""
-        for move in self._moves.of(path.moves[-1].target):
+    def _way(self, reached: str) -> Path:
+        """The shortest way to a state that can be the innermost active one."""
+        moves = [self._last[reached]]
+        while moves[-1].source:
+            moves.append(self._last[moves[-1].source])
+        return Path(tuple(reversed(moves)))
+
+    def _ways_on(self, last: Move) -> Iterator[Move]:
+        """What can happen after a move; not where a guard asks for another kind of error."""
+        for move in self._moves.of(last.target):
             before, _, kind = move.occurrence.name.rpartition("error.")
             wanted = wishes(move.refused, move.route.when if move.route else None)
             event = {"name": move.occurrence.name, "kind": kind, "fault": fault_of(kind)}
             if not kind or before or solve(wanted, "event", {}, {"event": event}) is not None:
                 yield move
 
-    def _reach(self) -> dict[str, Path]:
-        """The shortest way to each state that can be the innermost active one, nearest first."""
+    def _reach(self) -> dict[str, Move]:
+        """The last move of a shortest way to each state that can be the innermost active one, nearest first."""
         start = self._moves.start()
-        reached = {start.target: Path((start,))}
+        reached = {start.target: start}
         queue = deque([start.target])
         while queue:
-            path = reached[queue.popleft()]
-            for move in self._ways_on(path):
+            for move in self._ways_on(reached[queue.popleft()]):
                 if move.target and move.target not in reached:
-                    reached[move.target] = Path((*path.moves, move))
+                    reached[move.target] = move
                     queue.append(move.target)
         return reached

@@ -19,6 +19,9 @@ from retake_flow.testing.trial import Premise, Trial
 
 #: How much may happen while one waits: what does not come by then is not to be come to so.
 _MOST_RECORDS: Final = 1_500
+#: How much may happen in all that is tried; what is left then is begun for people as far as it is known.
+_MOST_IN_ALL: Final = 100_000
+_A_TRIAL: Final = 20  # what beginning one costs, in records
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class _Writer:
         self._inputs = inputs
         self._coverage = Coverage(flow)
         self._entered: list[str] = []
+        self._left = _MOST_IN_ALL
 
     def best(self, route: Route, ways: Sequence[Path]) -> Skeleton:
         """Along the first way that was tried and leads there; else as far as the first way is known."""
@@ -138,6 +142,8 @@ class _Writer:
             Unmet: They lead elsewhere.
             RetakeFlowError: They cannot be taken.
         """
+        if self._left < 0:
+            raise Unknown(end)
         script = Script(self._flow, self._inputs, way)
         self._coverage.clear()
         trial = Trial(Premise(self._flow, dict(self._inputs), machine=self._coverage.machine), _MOST_RECORDS)
@@ -154,6 +160,7 @@ class _Writer:
                 raise Unknown(end)
             return script.given, when
         finally:
+            self._left -= len(trial.journal) + _A_TRIAL
             trial.close()
 
 

@@ -220,6 +220,7 @@ def test_a_state_that_could_not_be_put_in_has_no_other_mistake(states: str, code
         ("  n: {wait: 1s, after: b/e}", "RF023"),
         ("  n: {wait: 1s, before: b, transitions: required}", ""),  # which the schema says
         ("  n: {wait: 1s, before: b, transitions: [1]}", ""),
+        ("  '': {wait: 1s, before: b}", ""),
         ("  n: {ask: '.nan', before: b, transitions: required}", ""),
     ],
 )
