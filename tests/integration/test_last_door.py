@@ -73,7 +73,6 @@ def written(home: Home, message: str, where: str = "default: x", rest: str = "0s
         ("{{ inputs.given|join(' ') }}", "env: BRAIN_KEY", KEY),
         ("My key is {{ inputs.given|upper|lower }}!", "env: BRAIN_KEY", KEY),
         ("{{ inputs.given }}", "file: owl.json", TOKEN),
-        ("{{ outputs.key.key }}", "default: x", "sk_"),
         ("{{ outputs.key.push_url|join(' ') }}", "default: x", "sk_"),
     ],
 )
@@ -83,6 +82,23 @@ def test_no_flow_says_a_secret(home: Home, platform: RetakeTv, message: str, whe
     assert not [text for text in posted(platform) if letters(secret) in text]
     assert "secret" in done.out + done.err or "credentials" in done.out + done.err
     assert secret not in (done.out + done.err).replace("sk_•", "")
+
+
+@pytest.mark.parametrize(
+    "sentence", ["{{ outputs.stream_key.key }}", "Key: {{ outputs.stream_key }}", "{{ inputs.word }}"]
+)
+@pytest.mark.parametrize("where", ["greetings", "thanks"])
+def test_no_greeter_is_given_a_secret_to_say(home: Home, sentence: str, where: str) -> None:
+    """What it says in public is looked at before anything runs, as the flow's own messages are."""
+    overlay = home.folder / "owl.yaml"
+    overlay.write_text(
+        "extends: go-live.yaml\ninputs: {word: {type: string, secret: true, env: BRAIN_KEY}}\n"
+        "states: {broadcast/pushing/on_air: {activities: {chat: {with: {responder: {greeter: "
+        f"{{{where}: ['{sentence}']}}}}}}}}}}}}}}\n"
+    )
+    refused = home.call("check", str(overlay))
+    assert refused.code == 3, refused
+    assert "RF090" in refused.out
 
 
 @pytest.mark.parametrize("text", [TOKEN, " ".join(TOKEN), f"look: {TOKEN[:15]} {TOKEN[15:]}"])
