@@ -13,6 +13,9 @@ from retake_flow.flow import duration
 _T = TypeVar("_T")
 
 
+_GREATEST = 1e18  # what is larger is no time and no number that a rehearsal can have
+
+
 class Fields:
     """One JSON object being read.
 
@@ -47,7 +50,7 @@ class Fields:
     def number(self, name: str, default: float | None = None) -> float:
         """A number of 0 or more."""
         value = self._get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _GREATEST:
             raise self.wrong(name, "a number of 0 or more")
         return value
 
@@ -63,7 +66,7 @@ class Fields:
     def whole(self, name: str, default: int | None = None, *, least: int = 0) -> int:
         """A whole number of `least` or more."""
         value = self._get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _GREATEST:
             raise self.wrong(name, f"a whole number of {least} or more")
         return value
 
