@@ -19,6 +19,8 @@ from retake_flow.quick_dataclasses import dataclass
 _DOUBTS = 12
 #: What is named by a part of its name, or not at all.
 _BY_PART = ("enters", "leaves", "takes", "settles")
+#: What a rule says of a fact that it does not name.
+_NOTHING = (False, False, False)
 #: How many nodes all rules together are followed over; what grows larger is followed for each of them alone.
 _MOST_TOGETHER = 20_000
 #: How many nodes a rule is followed over.
@@ -107,6 +109,8 @@ class Monitor:
 
     def said(self, fact: Fact) -> tuple[bool, bool, bool]:
         """Whether a fact is what must not happen, what forbids it from then on, and what allows it."""
+        if fact.verb not in _BY_PART and fact.name not in self._names:
+            return _NOTHING
         if fact not in self._known:
             self._known[fact] = self._said(fact)
         return self._known[fact]
@@ -121,8 +125,6 @@ class Monitor:
         return allowed
 
     def _said(self, fact: Fact) -> tuple[bool, bool, bool]:
-        if fact.verb not in _BY_PART and fact.name not in self._names:
-            return False, False, False
         rule, among = self.rule, self._reader.among
         # What an action has ended with long ago says nothing of what has happened since.
         old = bool(rule.forbids) and fact.verb == "shows"
