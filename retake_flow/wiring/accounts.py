@@ -28,6 +28,8 @@ __all__ = ["AccountLock", "access", "hold", "identity_here", "lock_of", "recogni
 #: Each of these takes the stream away from whoever else pushes for the account.
 _STREAMING = frozenset({"retake.stream_key", "retake.start_stream"})
 _REGISTERING = frozenset({"retake.register"})
+#: The families of actions that need an account.
+_AS_AGENT = ("credentials.", "retake.", "chat.")
 #: How long a process that a run was taken from has to let go of its account, in seconds.
 _LETTING_GO = 10.0
 
@@ -84,7 +86,7 @@ async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Id
     registers = flow is not None and _uses(flow, _REGISTERING)
     kept, had = run.identity, bool(run.identity.fingerprint)
     if kept == NOBODY:
-        kept, had = _of_first_version(stored, registers)
+        kept, had = _of_first_version(stored, alone=flow is not None and (registers or not _acts(flow)))
     here = access(settings)
     try:
         found = here.identity_here()
@@ -103,10 +105,10 @@ async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Id
         await here.close()
 
 
-def _of_first_version(stored: Stored, registers: bool) -> tuple[Identity, bool]:
+def _of_first_version(stored: Stored, alone: bool) -> tuple[Identity, bool]:
     """What a run of version 0.1, which kept no account, tells of it, and whether it had one: what it has loaded tells.
 
-    A name alone may be that of an agent that is still to be registered.
+    A name may stand alone: of an agent that is still to be registered, or in a flow that does nothing as an agent.
     """
     loaded: Mapping[str, Any] = {}
     for value in stored.run.outputs.values():
@@ -114,7 +116,7 @@ def _of_first_version(stored: Stored, registers: bool) -> tuple[Identity, bool]:
             loaded = value
     name, user_db_id = stored.agent or str(loaded.get("agent_name", "")), str(loaded.get("user_db_id", ""))
     source = TOKEN_VARIABLE if loaded and not (name or user_db_id) else ""
-    return Identity(name, user_db_id, source=source), bool(loaded or (name and not registers))
+    return Identity(name, user_db_id, source=source), bool(loaded or (name and not alone))
 
 
 def lock_of(run: Run, settings: Settings) -> AccountLock:
@@ -155,6 +157,13 @@ def streams(flow: Flow) -> bool:
     return _uses(flow, _STREAMING)
 
 
+def _acts(flow: Flow) -> bool:
+    return any(action.startswith(_AS_AGENT) for action in _performed(flow))
+
+
 def _uses(flow: Flow, actions: Collection[str]) -> bool:
-    performed = {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
-    return not performed.isdisjoint(actions)
+    return not _performed(flow).isdisjoint(actions)
+
+
+def _performed(flow: Flow) -> set[str]:
+    return {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}

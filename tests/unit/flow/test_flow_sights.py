@@ -14,10 +14,11 @@ LOOK = "do: retake.stream_status"
 
 
 def found(states: str, reason: str = "", head: str = "", **subs: str) -> list[str]:
-    """The problems of a flow of these states, with this reason in its final state."""
+    """The problems of a flow with this reason in its final state, but not that it may go round for ever."""
     said = f", reason: '{{{{ {reason} }}}}'" if reason else ""
     text = f"flow: x\n{head}initial: a\nstates:\n{states}{END % said}"
-    return [f"{problem.code} {problem.message}" for problem in check(load(text, "f", find=shelf(**subs)), CATALOGUE)]
+    problems = check(load(text, "f", find=shelf(**subs)), CATALOGUE)
+    return [f"{problem.code} {problem.message}" for problem in problems if problem.code != "RF065"]
 
 
 @pytest.mark.parametrize(
