@@ -22,23 +22,24 @@ from random import Random
 import psutil
 from measure import show
 
-from retake_flow.actions.access import Access
-from retake_flow.actions.catalogue import CATALOGUE
-from retake_flow.actions.chat import ChatActions
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.chat.actions import ChatActions
 from retake_flow.actions.performer import Performer
-from retake_flow.api import credentials, realtime
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
+from retake_flow.api.realtime import connection
 from retake_flow.clock import SystemClock
-from retake_flow.engine.machine import Machine
-from retake_flow.engine.runner import Runner
-from retake_flow.flow.load import read_bytes
+from retake_flow.engine.core.machine import Machine
+from retake_flow.engine.driver.runner import Runner
+from retake_flow.flow.load.load import read_bytes
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.options import Options, PreparedAgent
-from retake_flow.rehearsal.platform import Platform
-from retake_flow.rehearsal.script import Cue
 from retake_flow.rehearsal.server import serve
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.run.run import Run
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
@@ -98,7 +99,7 @@ async def chatting(folder: Path, live: bool) -> AsyncIterator[tuple[Platform, Li
         credentials.save(folder / "credentials.json", known)
         access = Access(folder / "credentials.json", None, server.address, client)
         listener = Listener()
-        hears = partial(realtime.opened, server.address) if live else None
+        hears = partial(connection.opened, server.address) if live else None
         chat = ChatActions(access, lambda line: None, time.time, {"command": listener.opened}, hears)
         runs = open_runs(str(folder / "runs.sqlite"))
         run = Run("benchmark", flow.name, flow.digest, {})

@@ -13,10 +13,10 @@ from typing import Any
 from measure import alternating, show
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
-from retake_flow.engine.machine import Machine
-from retake_flow.flow import library
-from retake_flow.flow.load import loaded
+from retake_flow.engine.core.machine import Machine
+from retake_flow.flow.load.load import loaded
 from retake_flow.flow.model import Flow, State
+from retake_flow.flow.text import locate
 from retake_flow.run import events
 from retake_flow.run.run import Run
 
@@ -112,7 +112,7 @@ def bare(flow: Flow) -> tuple[_BareMachine, Any]:
 
 def main() -> None:
     """Measure and print."""
-    path = library.find("go-live.yaml")
+    path = locate.find("go-live.yaml")
     flow = loaded(path.read_text(encoding="utf-8"), str(path))
     machine = Machine(flow)
     steps = recorded(flow, machine)

@@ -69,8 +69,8 @@ def _looked_at(made: Case, folder: Path) -> dict[str, Any]:
 
 def _evaluated(text: str) -> list[str]:
     from retake_flow.errors import ExpressionError
-    from retake_flow.flow.expressions import Expression
-    from retake_flow.flow.problems import Position
+    from retake_flow.flow.diagnostics import Position
+    from retake_flow.flow.expressions.expression import Expression
 
     names = {"inputs": {"n": 3, "t": "x\\\"" * 9_000, "l": [[1, "y"]] * 3_000, "m": {"a": {"b": 1}}}, "vars": {"x": 1},
              "outputs": {"a": {"verified": True}}, "visits": {"a": 2}, "event": {"text": "nan", "kind": "é" * 60_000},

@@ -27,27 +27,29 @@ from typing import Any, Final
 import psutil
 from measure import show
 
-from retake_flow.actions.access import Access
-from retake_flow.actions.catalogue import CATALOGUE
-from retake_flow.actions.chat import ChatActions
-from retake_flow.actions.comments import CommentActions
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.chat.actions import ChatActions
+from retake_flow.actions.chat.comments import CommentActions
 from retake_flow.actions.performer import Performer
-from retake_flow.actions.public import PublicActions
-from retake_flow.actions.retake import RetakeActions
-from retake_flow.api import credentials, realtime
+from retake_flow.actions.public.actions import PublicActions
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.actions.retake.actions import RetakeActions
+from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
+from retake_flow.api.connectivity import reach
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.models import Registration
 from retake_flow.api.moltbook import MoltbookClient
-from retake_flow.api.reachability import reach
-from retake_flow.engine.machine import Machine
-from retake_flow.engine.runner import Runner
+from retake_flow.api.realtime import connection
+from retake_flow.engine.core.machine import Machine
+from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError
-from retake_flow.flow.load import read_bytes
+from retake_flow.flow.load.load import read_bytes
 from retake_flow.ports.responders import Batch, Message
 from retake_flow.redact import Secret
-from retake_flow.responders import language_model, webhook
-from retake_flow.responders.ledger import Ledger
+from retake_flow.responders import webhook
+from retake_flow.responders.language_model import model as language_model
+from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
@@ -207,7 +209,7 @@ async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIter
     def hook(said: Any, note: Callable[..., None]) -> Any:
         return webhook.opened({}, clock.now, None, said)
 
-    hears = partial(realtime.opened, server.url)
+    hears = partial(connection.opened, server.url)
     chat = ChatActions(access, lambda line: None, clock.now, {"http": hook}, hears)
     runs = open_runs(str(folder / "runs.sqlite"))
     run = Run("fuzz", flow.name, flow.digest, {})

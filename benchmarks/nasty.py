@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from startup import made
 
-from retake_flow.flow import source
+from retake_flow.flow.text import yaml_source
 
 #: What stands in the files beside the flow that nobody may be shown.
 CANARY: Final = "canary-7d1f93ab"
@@ -104,7 +104,7 @@ def _samples() -> tuple[list[str], list[str]]:
     rules = [path.read_text(encoding="utf-8") for path in sorted((_ROOT / "flows" / "rules").glob("*.yaml"))]
     for document in sorted((_ROOT / "docs").rglob("*.md")):
         for block in re.findall(r"^```yaml\n(.*?)^```", document.read_text(encoding="utf-8"), re.M | re.S):
-            data = source.parse(block, "sample").data
+            data = yaml_source.parse(block, "sample").data
             if isinstance(data, dict) and "flow" in data:
                 flows.append(block)
             elif isinstance(data, dict) and "every_path" in data:
@@ -283,7 +283,7 @@ def _expression(random: Random, depth: int) -> str:
 
 
 def _data(text: str) -> Any:
-    return copy.deepcopy(source.parse(text, "sample").data)
+    return copy.deepcopy(yaml_source.parse(text, "sample").data)
 
 
 def _places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from base64 import b32encode, b64encode
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
-from retake_flow.controls import compatible
+from retake_flow.sanitize import compatible
 
 MASK = "•••"
 TOKEN_PREFIX = "rtk_"  #: How an access token of retake.tv begins.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 
-from retake_flow.actions.family import Check, Family, Start, Task
+from retake_flow.actions.base import Check, Family, Start, Task
 from retake_flow.errors import InDoubt
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service

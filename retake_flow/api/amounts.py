@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from retake_flow.api.fields import JsonObject, number, scalars, words
+from retake_flow.api.lenient_json import JsonObject, number, scalars, words
 
 _NAMES = ("amount", "value", "tip_amount", "trade_amount", "amount_usd", "usd_amount", "total")
 _CURRENCIES = ("currency", "symbol", "ticker", "token_ticker", "unit")

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from retake_flow.api.amounts import read_amount, read_currency, read_payment
-from retake_flow.api.fields import LONGEST_NAME, JsonObject, address, identifier, member, number, text, words
+from retake_flow.api.lenient_json import LONGEST_NAME, JsonObject, address, identifier, member, number, text, words
 from retake_flow.api.spelling import same_name
 from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass

@@ -11,9 +11,11 @@ import httpx
 
 from retake_flow import settings
 from retake_flow.api import protocol, users
-from retake_flow.api.answers import interpret
 from retake_flow.api.chat import Page, read_comments
-from retake_flow.api.fields import as_object, identifier, member, required_flag
+from retake_flow.api.http.origin import normalised
+from retake_flow.api.http.server_clock import ServerClock
+from retake_flow.api.http.transport import Transport
+from retake_flow.api.lenient_json import as_object, identifier, member, required_flag
 from retake_flow.api.models import (
     Account,
     Registration,
@@ -26,11 +28,9 @@ from retake_flow.api.models import (
     VerificationMessage,
     is_plain,
 )
-from retake_flow.api.origin import normalised
 from retake_flow.api.protocol import Answer, Request
 from retake_flow.api.public import Public
-from retake_flow.api.server_clock import ServerClock
-from retake_flow.api.transport import Transport
+from retake_flow.api.responses import interpret
 from retake_flow.errors import (
     CredentialsError,
     Intercepted,

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from retake_flow import private_file
+from retake_flow.api.http.origin import normalised
 from retake_flow.api.models import Account, Registration, is_plain
-from retake_flow.api.origin import normalised
 from retake_flow.errors import CredentialsError
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret

@@ -16,9 +16,9 @@ from packaging.version import InvalidVersion, Version
 
 from retake_flow import private_file
 from retake_flow.api.models import Skill
-from retake_flow.controls import stripped
 from retake_flow.errors import GuideUnkept
 from retake_flow.quick_dataclasses import dataclass
+from retake_flow.sanitize import stripped
 
 #: So many versions are kept, the newest ones.
 MOST_KEPT: Final = 10

@@ -10,7 +10,7 @@ import re
 from typing import Self
 from urllib.parse import urlsplit
 
-from retake_flow.api.fields import (
+from retake_flow.api.lenient_json import (
     LONGEST_NAME,
     LONGEST_SECRET,
     address,

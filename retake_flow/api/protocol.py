@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from retake_flow.api.fields import well_formed
+from retake_flow.api.lenient_json import well_formed
 from retake_flow.api.models import Registration
 from retake_flow.errors import InputError, NoSession, NotPrepared, PlatformError, PostRefused, Rejected
 from retake_flow.flow import formats

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
 from retake_flow.api.chat import Page, read_comments
-from retake_flow.api.fields import line, well_formed
-from retake_flow.api.listings import Session, Tipper, Token, TokenStats, Trade, User, listed, single
+from retake_flow.api.lenient_json import line, well_formed
 from retake_flow.api.protocol import Request
+from retake_flow.api.public_models import Session, Tipper, Token, TokenStats, Trade, User, listed, single
 from retake_flow.errors import InputError, NotFound, UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import API_PATH

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from html import unescape
 
-from retake_flow.controls import compatible
+from retake_flow.sanitize import compatible
 
 #: A text that is shown shorter or longer than it was said is still known by so many letters and digits.
 CUT = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from retake_flow.api.fields import JsonObject, text
+from retake_flow.api.lenient_json import JsonObject, text
 from retake_flow.errors import UnexpectedAnswer
 
 #: No document says which field holds the name; these are how the platform's other answers call it.

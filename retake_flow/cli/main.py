@@ -21,12 +21,18 @@ exit codes:
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-#: In the order of the help; each stands in a module of its name.
-COMMANDS = (
-    *("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
-    *("init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions"),
-    *("guide", "doctor", "rehearsal"),
-)
+#: In the order of the help; each is a module of its name in one of these packages.
+_PACKAGES = {
+    "run_commands": ("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
+    "flow_commands": ("init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions"),
+    "host_commands": ("guide", "doctor", "rehearsal"),
+}
+_MODULES = {
+    name: f"retake_flow.cli.{package}.{name.replace('-', '_')}"
+    for package, names in _PACKAGES.items()
+    for name in names
+}
+COMMANDS = tuple(_MODULES)
 
 
 #: Commands whose files may be for others too.
@@ -69,7 +75,7 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     main.add_argument("--version", action="version", version=f"retake-flow {__version__}")
     commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in names:
-        import_module(f"retake_flow.cli.{name.replace('-', '_')}").add_to(commands)
+        import_module(_MODULES[name]).add_to(commands)
     return main
 
 

@@ -36,7 +36,7 @@ def harmless(text: str) -> str:
     """The text without what a terminal obeys, its line breaks kept."""
     if text.isascii() and text.isprintable():
         return text
-    from retake_flow.controls import stripped
+    from retake_flow.sanitize import stripped
 
     return stripped(text)
 
@@ -101,7 +101,7 @@ def fail(error: RetakeFlowError, as_json: bool) -> None:
 
         emit(record("error", time.time(), kind=error.kind, message=error.message, hint=error.hint))
         return
-    from retake_flow.cli import printable
+    from retake_flow.cli.render import printable
 
     message, hint = printable.text(error.message), printable.text(error.hint)
     sys.stderr.write(f"retake-flow: {message}\n" + (f"    hint: {hint}\n" if hint else ""))

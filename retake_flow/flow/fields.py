@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from retake_flow.flow.fit import fits, sound
+from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.formats import FORMATS
-from retake_flow.flow.patterns import PatternError
-from retake_flow.flow.problems import did_you_mean
+from retake_flow.flow.schema.patterns import PatternError
+from retake_flow.flow.schema.quick_validate import fits, sound
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 
@@ -128,7 +128,7 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
     said = flaw(schema)
     if said or fits(_plain(schema), value):
         return said
-    from retake_flow.flow import json_schema
+    from retake_flow.flow.schema import json_schema
 
     try:
         worst = json_schema.worst(value, _plain(schema))
@@ -183,7 +183,7 @@ def flaw(schema: Mapping[str, Any]) -> str:
     """Why a JSON Schema property is none, or nothing."""
     if sound(_plain(schema)):
         return ""
-    from retake_flow.flow import json_schema
+    from retake_flow.flow.schema import json_schema
 
     said = json_schema.flaw(_plain(schema))
     return f"has a schema that is none: {said}" if said else ""

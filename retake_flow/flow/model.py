@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from retake_flow.flow.expressions import Expression
+from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, required
-from retake_flow.flow.problems import Position
-from retake_flow.flow.sources import Sources
+from retake_flow.flow.text.bundle import Sources
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 

@@ -17,14 +17,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from retake_flow import private_file
 from retake_flow.clock import SystemClock
 from retake_flow.errors import UsageError
-from retake_flow.rehearsal import report
-from retake_flow.rehearsal.app import create_app
-from retake_flow.rehearsal.ingest import Ingest
-from retake_flow.rehearsal.keeper import Keeper
-from retake_flow.rehearsal.options import Options
-from retake_flow.rehearsal.origins import OnlyLocal
-from retake_flow.rehearsal.platform import Platform
-from retake_flow.rehearsal.realtime import Realtime
+from retake_flow.rehearsal.http.app import create_app
+from retake_flow.rehearsal.http.origins import OnlyLocal
+from retake_flow.rehearsal.http.realtime import Realtime
+from retake_flow.rehearsal.ingest.ingest import Ingest
+from retake_flow.rehearsal.persistence import Keeper
+from retake_flow.rehearsal.setup.options import Options
+from retake_flow.rehearsal.state import report
+from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.viewers import attend
 
 

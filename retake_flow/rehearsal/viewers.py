@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 
-from retake_flow.rehearsal.agents import Agent
-from retake_flow.rehearsal.crowd import Part, cues
-from retake_flow.rehearsal.platform import Direction, Platform
-from retake_flow.rehearsal.stream_faults import StreamFault
-from retake_flow.rehearsal.trolls import AGENT
+from retake_flow.rehearsal.setup.crowd import Part, cues
+from retake_flow.rehearsal.setup.stream_faults import StreamFault
+from retake_flow.rehearsal.setup.trolls import AGENT
+from retake_flow.rehearsal.state.agents import Agent
+from retake_flow.rehearsal.state.platform import Direction, Platform
 
 
 async def attend(platform: Platform, script: Sequence[Part]) -> None:

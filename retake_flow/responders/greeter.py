@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from retake_flow.ports.responders import Answer, Batch, Message
-from retake_flow.responders.forms import GREETINGS
+from retake_flow.responders.schema import GREETINGS
 
 THANKS = (
     "Thank you for the {amount}, {name}!",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from retake_flow.api.answers import parse_json
-from retake_flow.controls import stripped
+from retake_flow.api.responses import parse_json
 from retake_flow.errors import ResponderFailed
 from retake_flow.ports.responders import Answer
 from retake_flow.redact import scrub
+from retake_flow.sanitize import stripped
 
 #: The longest answer that is read, in bytes.
 LONGEST: Final = 64 * 1024

@@ -18,9 +18,9 @@ from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
 from retake_flow.responders import replies
-from retake_flow.responders.connection import Connection
-from retake_flow.responders.forms import THINKS
-from retake_flow.responders.variables import signing_key, variable
+from retake_flow.responders.env_secrets import signing_key, variable
+from retake_flow.responders.http_client import Connection
+from retake_flow.responders.schema import THINKS
 
 _HINT = f"it answers with {replies.FORM}, or with status 204 when there is nothing to say"
 

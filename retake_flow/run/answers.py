@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.fields import OURS, Declared, read, required
-from retake_flow.flow.problems import did_you_mean
 from retake_flow.run.errors import AnswerInvalid
 from retake_flow.run.gates import Answer, Gate
 

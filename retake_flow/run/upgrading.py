@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.mentions import written
+from retake_flow.flow.check.references import written
+from retake_flow.flow.graph.reachability import reachable_from
 from retake_flow.flow.model import Ask, Flow, State
-from retake_flow.flow.reach import reachable_from
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run, Work
 

@@ -16,7 +16,7 @@ from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import alive as lives
-from retake_flow.store.names import only, unknown
+from retake_flow.store.run_lookup import only, unknown
 
 _PLACE = "the memory of this process"
 

@@ -20,11 +20,11 @@ from retake_flow.errors import HostError, InputError, ProcessFailed
 from retake_flow.flow import formats
 from retake_flow.locks import Lock, remove_abandoned
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.studio import pulse
 from retake_flow.studio.authority import Authority, authority_in
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.process import Process
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes import watchdog
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 SIZE = "1280x720"  # the guide's, section 4
 NUMBERS = range(99, 163)  # the guide's :99 first
@@ -76,8 +76,8 @@ class Display:
     async def ended(self) -> str:
         """Wait until the server ends, or has not answered for `SILENCE_SECONDS`, and say why."""
         number = int(self.name.removeprefix(":"))
-        unanswered = pulse.unanswered(SILENCE_SECONDS, lambda: _greets(number, self.process.pid, self.authority))
-        return await pulse.ended(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
+        unanswered = watchdog.unanswered(SILENCE_SECONDS, lambda: _greets(number, self.process.pid, self.authority))
+        return await watchdog.ended(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
 
 
 def specification(number: int, size: str, authority: Path) -> ProcessSpec:

@@ -8,8 +8,8 @@ from pathlib import Path
 from retake_flow.errors import ProcessFailed
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import checked_size
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 TIMEOUT_SECONDS = 10.0
 WIDTH, HEIGHT = 64, 36

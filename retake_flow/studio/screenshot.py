@@ -11,8 +11,8 @@ from retake_flow.errors import ProcessFailed
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio import picture
 from retake_flow.studio.display import Display
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 TIMEOUT_SECONDS = 15.0
 FILE = "screenshot.jpg"

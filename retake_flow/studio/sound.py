@@ -19,10 +19,10 @@ from typing import Any, Final
 from retake_flow import os_errors
 from retake_flow.errors import NotReady, StudioError
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.studio import pulse
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.process import Process
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes import watchdog
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 SINK: Final = "stream"
 RATE: Final = 44100  # samples per second, as the guide's silent track
@@ -122,8 +122,8 @@ class Sound:
                 self.renew()
             return False
 
-        unanswered = pulse.unanswered(SILENCE_SECONDS, greeted)
-        return await pulse.ended(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
+        unanswered = watchdog.unanswered(SILENCE_SECONDS, greeted)
+        return await watchdog.ended(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
 
 
 def specification(folder: Path, address: str) -> ProcessSpec:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from retake_flow.controls import stripped
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
 from retake_flow.outgoing import require_no_secret
+from retake_flow.sanitize import stripped
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs
-from retake_flow.studio.launcher import Launcher, lacking_hint
+from retake_flow.studio.processes.launcher import Launcher, lacking_hint
+from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SINK, Sound
-from retake_flow.studio.specification import ProcessSpec
 
 #: Reads the text as it is: without `-m` there is no markup in it, and `-b 1` is UTF-8.
 EMBEDDED: Final = ("espeak-ng", "-b", "1", "--stdin", "--stdout")

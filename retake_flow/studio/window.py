@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.display import Display
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.process import Process
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 _READY = "managing"
 

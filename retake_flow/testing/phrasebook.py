@@ -10,8 +10,8 @@ from typing import Final
 
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
+from retake_flow.testing.gherkin.vocabulary import shown
 from retake_flow.testing.steps import load
-from retake_flow.testing.vocabulary import shown
 
 _ORDER: Final = ("given", "when", "then", None)
 #: What stands in the places of examples.

@@ -30,8 +30,8 @@ def _begin(config: pytest.Config, name: str) -> None:
     # Imported here: every pytest on this machine loads this module, and most know nothing of flows.
     from retake_flow import plain_file
     from retake_flow.errors import RetakeFlowError, UsageError
-    from retake_flow.testing.rehearsed import opened
-    from retake_flow.testing.suite import Suite, UnderTest
+    from retake_flow.testing.gherkin.suite import Suite, UnderTest
+    from retake_flow.testing.runs.rehearsed import opened
 
     mock: str | None = config.getoption("--flow-mock")
     phrases = [Path(file) for file in config.getoption("--flow-phrases")]

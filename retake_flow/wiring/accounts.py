@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from retake_flow.actions.access import Access
-from retake_flow.actions.accounts import identity_of, wrong_account
+from retake_flow.actions.account_match import identity_of, wrong_account
+from retake_flow.actions.agent_session import Access
 from retake_flow.errors import AccountInUse, CredentialsError, WrongAccount
 from retake_flow.flow.model import Flow
 from retake_flow.ports.realtime import OpenRealtime

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.studio import stragglers
-from retake_flow.studio.launcher import RUN_VARIABLE, sweep
+from retake_flow.studio.processes import stragglers
+from retake_flow.studio.processes.launcher import RUN_VARIABLE, sweep
 
 __all__ = ["Child", "bearing", "sweep"]
 

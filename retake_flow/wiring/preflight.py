@@ -14,13 +14,14 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, os_errors
-from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import HostError, MissingProgram, ResponderMissing
 from retake_flow.flow.model import Flow
-from retake_flow.responders import requirements
+from retake_flow.responders import preflight as requirements
 from retake_flow.settings import Settings, inherited, is_loopback, variables
-from retake_flow.studio import display, preflight, programs
-from retake_flow.studio.launcher import Launcher
+from retake_flow.studio import display, programs
+from retake_flow.studio.encoding import trial
+from retake_flow.studio.processes.launcher import Launcher
 
 _MOST_KEPT: Final = 16
 
@@ -144,9 +145,9 @@ async def _require_parts(scheme: str, kept: Path) -> None:
     if now in known:
         return
     tries = (
-        preflight.require_capture(starts),
-        preflight.require_sending(starts, scheme),
-        preflight.require_fonts(starts),
+        trial.require_capture(starts),
+        trial.require_sending(starts, scheme),
+        trial.require_fonts(starts),
     )
     for found in await asyncio.gather(*tries, return_exceptions=True):
         if found is not None:

@@ -14,17 +14,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retake_flow import private_file
-from retake_flow.actions.lag import path_beside
+from retake_flow.actions.liveness.lag import path_beside
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import CredentialsError, RetakeFlowError, StudioError, UsageError
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.options import Options
+from retake_flow.rehearsal.setup.options import Options
 from retake_flow.settings import PYTHON, Settings, is_loopback
-from retake_flow.studio import recording
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.process import Process
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio import probe
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 AGENT = "rehearsal-agent"
 
@@ -114,7 +114,7 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
     for recorded in answer["recordings"]:
         if recorded["path"] and recorded["frames"]:
             try:
-                recorded["video"] = asdict(await recording.probe(launcher, Path(recorded["path"])))
+                recorded["video"] = asdict(await probe.probe(launcher, Path(recorded["path"])))
             except RetakeFlowError as error:
                 recorded["problem"] = error.message
     return answer

@@ -14,23 +14,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from retake_flow.actions.catalogue import CATALOGUE
-from retake_flow.actions.chat import ChatActions
-from retake_flow.actions.comments import CommentActions
-from retake_flow.actions.guide import GuideActions
-from retake_flow.actions.operator import OperatorActions
+from retake_flow.actions.chat.actions import ChatActions
+from retake_flow.actions.chat.comments import CommentActions
+from retake_flow.actions.operator.actions import OperatorActions
 from retake_flow.actions.performer import Performer
-from retake_flow.actions.public import PublicActions
-from retake_flow.actions.retake import RetakeActions
-from retake_flow.actions.sharing import SharingActions
-from retake_flow.actions.studio import StudioActions
-from retake_flow.actions.voice import VoiceActions
-from retake_flow.api import realtime
+from retake_flow.actions.public.actions import PublicActions
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.actions.retake.actions import RetakeActions
+from retake_flow.actions.retake.guide import GuideActions
+from retake_flow.actions.sharing.actions import SharingActions
+from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.voice.actions import VoiceActions
+from retake_flow.api.realtime import connection
 from retake_flow.clock import STEP, SystemClock
-from retake_flow.controls import one_line
-from retake_flow.engine.machine import Machine
-from retake_flow.engine.notices import Notices
-from retake_flow.engine.runner import Runner
+from retake_flow.engine.core.machine import Machine
+from retake_flow.engine.driver.runner import Runner
+from retake_flow.engine.notify.notices import Notices
 from retake_flow.errors import SecretRefused, StudioError
 from retake_flow.flow.model import Flow
 from retake_flow.notices.apprise import host, notifiers
@@ -38,18 +37,19 @@ from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
 from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Runs, Stored
-from retake_flow.responders import opening
-from retake_flow.responders.ledger import Ledger
-from retake_flow.responders.opening import Surroundings
+from retake_flow.responders import registry
+from retake_flow.responders.language_model.token_budget import Ledger
+from retake_flow.responders.registry import Surroundings
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
+from retake_flow.sanitize import one_line
 from retake_flow.settings import Settings, is_loopback, variables
-from retake_flow.store.boundaries import Boundaries
+from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.holders import this_process
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.reaper import reaping
-from retake_flow.studio.stage import Stage
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.reaper import reaping
+from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring import accounts, guide
 from retake_flow.wiring.accounts import AccountLock
@@ -179,7 +179,7 @@ async def runner(
         def note(event: str, **fields: Any) -> None:
             made.note(event, **fields)
 
-        hears = partial(realtime.opened, settings.origin)
+        hears = partial(connection.opened, settings.origin)
         access = accounts.access(settings, run.identity, learnt, note, hears)
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
@@ -256,4 +256,4 @@ def _answering(
     """Who may answer chat."""
     ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json", clock.now)
     allowed = flow.sources.allowed
-    return opening.responders(Surroundings(starts, folder, variables(), ledger, clock.now, allowed=allowed))
+    return registry.responders(Surroundings(starts, folder, variables(), ledger, clock.now, allowed=allowed))

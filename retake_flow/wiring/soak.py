@@ -9,10 +9,10 @@ from typing import Any
 
 import psutil
 
-from retake_flow.engine.runner import Runner
-from retake_flow.rehearsal.trolls import STOCK
+from retake_flow.engine.driver.runner import Runner
+from retake_flow.rehearsal.setup.trolls import STOCK
 from retake_flow.run.records import Record
-from retake_flow.wiring.findings import findings
+from retake_flow.wiring.soak_metrics import findings
 
 # Seconds.
 _SEGMENT = 600.0  # about, of chat, at the end of which it is quiet

@@ -22,16 +22,16 @@ import psutil
 import pytest
 from pytest_bdd import given, parsers, then, when
 
-from retake_flow.actions.lag import path_beside
+from retake_flow.actions.liveness.lag import path_beside
 from retake_flow.cli.main import main
-from retake_flow.rehearsal.options import Moment
-from retake_flow.simulation.virtual_time import EPOCH
+from retake_flow.rehearsal.setup.options import Moment
 from retake_flow.store.opening import open_runs
-from retake_flow.studio.launcher import RUN_VARIABLE
-from retake_flow.testing.moltbook import Moltbook
-from retake_flow.testing.observed import Subject
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.studio import PARTS
+from retake_flow.studio.processes.launcher import RUN_VARIABLE
+from retake_flow.testing.fakes.moltbook import Moltbook
+from retake_flow.testing.fakes.studio import PARTS
+from retake_flow.testing.runs.observed import Subject
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
+from retake_flow.whatif.virtual_time import EPOCH
 
 _ON_AIR = "broadcast/pushing/on_air"
 

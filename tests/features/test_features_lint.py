@@ -10,8 +10,8 @@ import pytest
 from pytest_bdd.parser import Feature, Step
 from pytest_bdd.steps import step_function_context_registry
 
-from retake_flow.testing.features import read, twice
-from retake_flow.testing.phrases import Phrases
+from retake_flow.testing.gherkin.features import read, twice
+from retake_flow.testing.gherkin.phrases import Phrases
 
 _ROOT = Path(__file__).resolve().parents[2]
 _FEATURES = sorted((_ROOT / "features").rglob("*.feature"))

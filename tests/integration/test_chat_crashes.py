@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.flow.load import read_bytes
-from retake_flow.rehearsal.script import Cue
-from retake_flow.testing.brain import Brain
-from retake_flow.testing.rehearsed import AGENT, Rehearsal, Rehearsed
+from retake_flow.flow.load.load import read_bytes
+from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
 
 _FLOW = b"""\
 flow: chat

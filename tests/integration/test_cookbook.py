@@ -15,22 +15,22 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.cli import flows
-from retake_flow.flow.problems import Problem
+from retake_flow.cli import flow_file
+from retake_flow.flow.diagnostics import Problem
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.neighbours import Neighbour
-from retake_flow.rehearsal.script import Cue
-from retake_flow.responders import opening
-from retake_flow.responders.ledger import Ledger
-from retake_flow.responders.opening import Surroundings
+from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.responders import registry as opening
+from retake_flow.responders.language_model.token_budget import Ledger
+from retake_flow.responders.registry import Surroundings
 from retake_flow.run.records import Record
 from retake_flow.settings import Settings
-from retake_flow.simulation.virtual_time import VirtualClock
-from retake_flow.studio.launcher import Launcher
-from retake_flow.testing.rehearsed import Rehearsal, opened
-from retake_flow.testing.service import Keys, Service
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.testing.fakes.services import Keys, Service
+from retake_flow.testing.runs.rehearsed import Rehearsal, opened
+from retake_flow.whatif.virtual_time import VirtualClock
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
 _SECTIONS = re.split(r"^## ", COOKBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
@@ -50,7 +50,7 @@ class Kitchen:
 
     def problems(self, name: str) -> Sequence[Problem]:
         """What `check` says of a file, with the rules of the platform and of the house."""
-        return flows.problems(str(self.folder / name), Settings.from_environment())
+        return flow_file.problems(str(self.folder / name), Settings.from_environment())
 
     def rehearsal(self, name: str = "", within: str = "1m", *, known: bool = True) -> Rehearsal:
         """A run of a recipe's flow, on air for as long as given."""

@@ -13,8 +13,8 @@ import pytest
 
 from retake_flow.ports.runs import Runs
 from retake_flow.store.opening import open_runs
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed, opened
-from retake_flow.testing.scene import Intervention, Scene
+from retake_flow.testing.runs.interventions import Intervention, Scene
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, opened
 
 GO_LIVE = opened("go-live.yaml")
 POST = "https://x.com/owl/status/1860000000000000001"

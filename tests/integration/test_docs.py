@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.actions.catalogue import CATALOGUE
+from retake_flow.actions.registry import CATALOGUE
 from retake_flow.cli.main import parser
-from retake_flow.flow.check import check
-from retake_flow.flow.filters import FILTERS
-from retake_flow.flow.load import load
-from retake_flow.flow.problems import CODES
+from retake_flow.flow.check.check import check
+from retake_flow.flow.diagnostics import CODES
+from retake_flow.flow.expressions.filters import FILTERS
+from retake_flow.flow.load.load import load
 
 _ROOT = Path(__file__).resolve().parents[2]
 _DOCUMENTS = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from retake_flow.actions.catalogue import CATALOGUE
-from retake_flow.flow.inputs import resolve
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.flow.load.inputs import resolve
 from retake_flow.run.codec import encode
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.simulation import mocks
-from retake_flow.simulation.simulation import Simulation
-from retake_flow.testing.rehearsed import opened
+from retake_flow.testing.runs.rehearsed import opened
+from retake_flow.whatif.simulate import mocks
+from retake_flow.whatif.simulate.simulation import Simulation
 
 HEARTBEAT = opened("heartbeat.yaml")
 #: Each time somebody waits for an answer, and the token goes up and down.

@@ -14,17 +14,17 @@ import psutil
 import pytest
 from flow_processes import Home, RetakeTv, Running, at_home, retake_tv, waited, write_credentials
 
-from retake_flow.actions.announcements import watched
-from retake_flow.actions.lag import LagFile
-from retake_flow.actions.liveness import Liveness
-from retake_flow.api import realtime
+from retake_flow.actions.liveness.announcements import watched
+from retake_flow.actions.liveness.lag import LagFile
+from retake_flow.actions.liveness.liveness import Liveness
+from retake_flow.api.realtime import connection
 from retake_flow.ports.realtime import Hearer
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.agents import Agent
-from retake_flow.rehearsal.options import Options, PreparedAgent
-from retake_flow.rehearsal.platform import Platform
 from retake_flow.rehearsal.server import serve
-from retake_flow.studio.launcher import RUN_VARIABLE
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.state.agents import Agent
+from retake_flow.rehearsal.state.platform import Platform
+from retake_flow.studio.processes.launcher import RUN_VARIABLE
 
 pytestmark = pytest.mark.real
 
@@ -149,7 +149,7 @@ def test_a_session_that_is_announced_once_there_is_video_is_heard_over_a_real_so
 
             def hear(rooms: Callable[[], Sequence[str]], hearer: Hearer) -> AbstractAsyncContextManager[None]:
                 overheard.append(Overheard(hearer))
-                return realtime.opened(served.address, rooms, overheard[0])
+                return connection.opened(served.address, rooms, overheard[0])
 
             with liveness.push() as push:
                 async with asyncio.timeout(60), watched(push, "user_owl", nobody, tuple, hear):

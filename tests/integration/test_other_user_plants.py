@@ -19,7 +19,7 @@ from other_user import OTHER, other_says
 from studio_leftovers import left
 
 from retake_flow.studio import display as displays
-from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.work_folder import work_folder
 
 pytestmark = [pytest.mark.real, other_user.needed]

@@ -17,8 +17,8 @@ from studio_leftovers import left
 
 from retake_flow.studio import picture, screenshot
 from retake_flow.studio.display import open_display
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.work_folder import work_folder
 
 pytestmark = [pytest.mark.real, other_user.needed]

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from retake_flow.flow.diagram import diagram
-from retake_flow.flow.load import loaded
+from retake_flow.flow.diagram.diagram import diagram
+from retake_flow.flow.load.load import loaded
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SVG = "{http://www.w3.org/2000/svg}"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.cli import flows
-from retake_flow.flow.problems import ADVICE, CODES
+from retake_flow.cli import flow_file
+from retake_flow.flow.diagnostics import ADVICE, CODES
 from retake_flow.settings import Settings
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "problems.md").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def test_an_example_has_its_mistake_and_no_other(
         (tmp_path / (named[1] if named else "hello.yaml" if number == 0 else "")).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RETAKE_FLOW_CACHE", str(tmp_path / "cache"))
-    found = flows.problems("hello.yaml", Settings.from_environment())
+    found = flow_file.problems("hello.yaml", Settings.from_environment())
     marked = [line for line, text in enumerate(example.splitlines(), 1) if "←" in text]
     assert len(marked) == 1
     assert [(problem.code, problem.position.line) for problem in found] == [(code, marked[0])], [*map(str, found)]

@@ -17,7 +17,7 @@ from retake_flow.errors import NoticeFailed, ResponderFailed, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.ports.notices import Notice
 from retake_flow.redact import Secret
-from retake_flow.responders.connection import Connection, Reply
+from retake_flow.responders.http_client import Connection, Reply
 
 TOKEN = "rtk_network_0123456789"
 OPTIONS = {"agents": [{"name": "owl", "token": TOKEN, "user_id": "user_owl"}]}

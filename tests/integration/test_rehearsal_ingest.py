@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.options import Options, PreparedAgent
 from retake_flow.rehearsal.server import serve
-from retake_flow.rehearsal.stream_faults import StreamFault
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.setup.stream_faults import StreamFault
 
 pytestmark = pytest.mark.real
 

@@ -19,8 +19,8 @@ from retake_flow.api.credentials import Credentials
 from retake_flow.errors import StudioError, Unreachable, UsageError
 from retake_flow.redact import Secret
 from retake_flow.settings import RETAKE, Settings, inherited
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.wiring import rehearsing
 
 pytestmark = pytest.mark.real

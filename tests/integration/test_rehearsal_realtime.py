@@ -9,10 +9,10 @@ import pytest
 import socketio
 
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.options import Options, PreparedAgent
-from retake_flow.rehearsal.script import Cue
 from retake_flow.rehearsal.server import serve
-from retake_flow.rehearsal.socket_faults import SocketFault
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.setup.socket_faults import SocketFault
+from retake_flow.rehearsal.setup.viewer_script import Cue
 
 OWL = PreparedAgent("Owl", Secret("rtk_realtime_owl_1"), "user_owl", token_address="TOKEN")
 # A socket at once, and one to which a client gets by way of requests.

@@ -13,11 +13,11 @@ import pytest
 
 from retake_flow.errors import UsageError
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.faults import Fault
-from retake_flow.rehearsal.gateway import LARGEST_BODY
-from retake_flow.rehearsal.options import Options, PreparedAgent
-from retake_flow.rehearsal.script import Cue
+from retake_flow.rehearsal.http.middleware import LARGEST_BODY
 from retake_flow.rehearsal.server import serve
+from retake_flow.rehearsal.setup.faults import Fault
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.setup.viewer_script import Cue
 
 TOKEN = "rtk_server_owl_12345"
 OWL = PreparedAgent("Owl", Secret(TOKEN), "user_owl")

@@ -19,9 +19,9 @@ from studio_leftovers import left
 from retake_flow.errors import MissingProgram, ResponderFailed
 from retake_flow.ports.responders import Answer, Batch, Message
 from retake_flow.redact import MASK, Secret
-from retake_flow.responders import brain
-from retake_flow.responders.brain import Brain
-from retake_flow.studio.launcher import Launcher
+from retake_flow.responders import command as brain
+from retake_flow.responders.command import Brain
+from retake_flow.studio.processes.launcher import Launcher
 
 BATCH = Batch((Message("1", "mira", None, "hi €", "2026-01-01T00:00:00.000Z", "message", newcomer=True),), "owl")
 

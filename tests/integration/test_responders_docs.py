@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from retake_flow.flow.inputs import provided
+from retake_flow.flow.load.inputs import provided
 from retake_flow.ports.responders import Batch, Message
-from retake_flow.rehearsal.script import Cue
-from retake_flow.responders import function, opening
-from retake_flow.responders.forms import KINDS
-from retake_flow.responders.ledger import Ledger
-from retake_flow.responders.opening import Surroundings
-from retake_flow.simulation.virtual_time import VirtualClock
-from retake_flow.studio.launcher import Launcher
-from retake_flow.testing.rehearsed import Rehearsal, opened
-from retake_flow.testing.service import Keys, Service
+from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.responders import function, registry
+from retake_flow.responders.language_model.token_budget import Ledger
+from retake_flow.responders.registry import Surroundings
+from retake_flow.responders.schema import KINDS
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.testing.fakes.services import Keys, Service
+from retake_flow.testing.runs.rehearsed import Rehearsal, opened
+from retake_flow.whatif.virtual_time import VirtualClock
 
 _TEXT = (Path(__file__).parents[2] / "docs" / "responders.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```(?:yaml|python)\n# (\S+)\n(.*?)^```", _TEXT, re.M | re.S))
@@ -98,7 +98,7 @@ def test_an_address_can_be_a_secret(tmp_path: Path) -> None:
     rehearsal, service = Rehearsal(flow, tmp_path, inputs={"max_duration": "30s"}), Service({"hi": "hello"})
     rehearsal.give_credentials()
     around = Surroundings(Launcher("docs", {}), tmp_path, Keys(), Ledger(), VirtualClock().now, service)
-    rehearsal.responders["http"] = opening.responders(around)["http"]
+    rehearsal.responders["http"] = registry.responders(around)["http"]
     rehearsal.options = replace(rehearsal.options, viewers=(Cue(3.0, "mira", text="hi"),))
     played = rehearsal.play()
     assert "hello" in [comment["text"] for comment in played.agent["chat"] if comment["agent"]]

@@ -18,10 +18,10 @@ from flow_processes import Home, at_home, gone, waited
 
 from retake_flow.errors import ResponderFailed
 from retake_flow.ports.responders import Answer, Batch, Message, Responder
-from retake_flow.responders import opening
-from retake_flow.responders.ledger import Ledger
-from retake_flow.responders.opening import Surroundings
-from retake_flow.studio.launcher import Launcher
+from retake_flow.responders import registry
+from retake_flow.responders.language_model.token_budget import Ledger
+from retake_flow.responders.registry import Surroundings
+from retake_flow.studio.processes.launcher import Launcher
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BATCH = Batch((Message("1", "mira", None, "hi €", None, "message", newcomer=True),), "Night Owl")
@@ -121,7 +121,7 @@ def asked(peer: Peer, kind: str, folder: Path, timeout: str = "20s") -> Answer |
             if kind == "openai":
                 said = {"openai": {"url": f"{peer.url}/v1", "model": "m", "key_from": "KEY"}, "timeout": timeout}
             around = Surroundings(Launcher("test", {}), folder, {"KEY": KEY}, Ledger(), time.time)
-            opened: AbstractAsyncContextManager[Responder] = opening.responders(around)[kind](
+            opened: AbstractAsyncContextManager[Responder] = registry.responders(around)[kind](
                 said, lambda *_, **__: None
             )
             async with opened as responder:
@@ -204,7 +204,7 @@ def test_a_service_that_is_not_there_is_tried_three_times(tmp_path: Path) -> Non
         async with peer.listening():
             url = peer.url
         around = Surroundings(Launcher("test", {}), tmp_path, {}, Ledger(), time.time)
-        async with opening.responders(around)["http"]({"http": {"url": url}}, lambda *_, **__: None) as responder:
+        async with registry.responders(around)["http"]({"http": {"url": url}}, lambda *_, **__: None) as responder:
             with pytest.raises(ResponderFailed) as raised:
                 await responder.respond(BATCH)
         return raised.value.message

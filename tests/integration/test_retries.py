@@ -11,14 +11,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retake_flow.actions.catalogue import CATALOGUE
-from retake_flow.flow.catalogue import Idempotency
-from retake_flow.flow.load import loaded
-from retake_flow.planning.plan import Kind
-from retake_flow.planning.planner import plan
-from retake_flow.rehearsal.faults import Fault
-from retake_flow.rehearsal.options import Options
-from retake_flow.testing.rehearsed import AGENT, Rehearsal, Rehearsed
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.flow.action_spec import Idempotency
+from retake_flow.flow.load.load import loaded
+from retake_flow.rehearsal.setup.faults import Fault
+from retake_flow.rehearsal.setup.options import Options
+from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
+from retake_flow.whatif.plan.plan import Kind
+from retake_flow.whatif.plan.planner import plan
 
 NEW = {
     "agent_name": "Day Owl",

@@ -13,7 +13,7 @@ import pytest
 from flow_processes import Running, at_home, waited
 from recorded import last_time, longest_gap
 
-from retake_flow.studio.launcher import RUN_VARIABLE
+from retake_flow.studio.processes.launcher import RUN_VARIABLE
 
 pytestmark = pytest.mark.real
 

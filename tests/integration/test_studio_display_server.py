@@ -18,9 +18,9 @@ from studio_leftovers import left
 from retake_flow.errors import NoDisplay, ProcessFailed
 from retake_flow.studio import display as displays
 from retake_flow.studio import picture, screenshot
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.specification import ProcessSpec
-from retake_flow.studio.stage import Stage
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.studio import Stage
 from retake_flow.studio.window import Window
 from retake_flow.studio.work_folder import WorkFolder
 

@@ -19,9 +19,9 @@ from studio_leftovers import left
 
 from retake_flow.errors import MissingProgram, NotReady, ProcessFailed, SecretRefused
 from retake_flow.redact import MASK, Secret
-from retake_flow.studio.launcher import PROCESS_VARIABLE, RUN_VARIABLE, Launcher, sweep
-from retake_flow.studio.process import Process
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes.launcher import PROCESS_VARIABLE, RUN_VARIABLE, Launcher, sweep
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 # Ignores TERM, and so do its children: one beside it, one in a session of its own.
 STUBBORN = "trap '' TERM; sleep 300 & setsid sleep 300 & echo up; while :; do sleep 300; done"

@@ -14,9 +14,9 @@ from studio_leftovers import left
 
 from retake_flow.errors import IngestUnreachable, ProcessFailed, PushClosed, PushRefused
 from retake_flow.redact import Secret
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.recording import probe
-from retake_flow.studio.stage import Stage
+from retake_flow.studio.probe import probe
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real

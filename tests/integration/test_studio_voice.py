@@ -20,9 +20,9 @@ from studio_leftovers import left
 
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
 from retake_flow.studio import speech
-from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import monitor
-from retake_flow.studio.stage import Stage
+from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import WorkFolder
 
 pytestmark = pytest.mark.real
@@ -182,7 +182,7 @@ def test_without_pulseaudio_a_stream_has_a_silent_track(
     marker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The encoder does not wait for a sound that cannot come, and sends one that nobody hears."""
-    monkeypatch.setattr("retake_flow.studio.stage.SOUND_WITHIN", 600.0)
+    monkeypatch.setattr("retake_flow.studio.studio.SOUND_WITHIN", 600.0)
     path = tmp_path / "bin"
     path.mkdir()
     for name in ("Xvfb", "ffmpeg", "setpriv", "xkbcomp", "sh"):

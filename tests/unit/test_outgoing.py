@@ -22,7 +22,7 @@ from retake_flow.notices.apprise import AppriseNotifier
 from retake_flow.outgoing import require_no_secret
 from retake_flow.ports.notices import Notice
 from retake_flow.redact import Secret, bears_secret
-from retake_flow.responders.connection import Connection
+from retake_flow.responders.http_client import Connection
 from retake_flow.run.records import record
 from retake_flow.studio.speech import Voice
 from retake_flow.studio.stream_log import StreamLog

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from retake_flow.flow.catalogue import Catalogue
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.model import Flow
-from retake_flow.flow.problems import Problem
-from retake_flow.flow.rules import breaches, load, wording
-from retake_flow.flow.rules.breaches import Breach
+from retake_flow.flow.rules import load, messages, model_checker
 from retake_flow.flow.rules.load import Read
 from retake_flow.flow.rules.model import RuleSet
+from retake_flow.flow.rules.model_checker import Breach
 
 
 def broken(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
@@ -20,7 +20,7 @@ def broken(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
         flow: The flow, loaded without mistakes.
         catalogue: What its actions are.
     """
-    return breaches.broken(flow, catalogue, _kept(load.own(flow, catalogue), catalogue))
+    return model_checker.broken(flow, catalogue, _kept(load.own(flow, catalogue), catalogue))
 
 
 def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
@@ -28,8 +28,8 @@ def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
     own = list(load.own(flow, catalogue))
     for read in own:
         yield from read.problems
-    for breach in breaches.broken(flow, catalogue, _kept(own, catalogue)):
-        yield wording.problem(breach)
+    for breach in model_checker.broken(flow, catalogue, _kept(own, catalogue)):
+        yield messages.problem(breach)
 
 
 def _kept(own: Iterable[Read], catalogue: Catalogue) -> Iterator[RuleSet]:

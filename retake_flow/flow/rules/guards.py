@@ -10,8 +10,8 @@ from functools import lru_cache
 from jinja2 import nodes
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.allowlist import condition
-from retake_flow.flow.sandbox import evaluate
+from retake_flow.flow.expressions.ast_allowlist import condition
+from retake_flow.flow.expressions.sandbox import evaluate
 
 #: A condition, spelled so that the same one is always spelled alike, and whether it holds.
 Literal = tuple[str, bool]

@@ -11,19 +11,20 @@ from typing import Any
 
 from retake_flow import plain_file
 from retake_flow.errors import ExpressionError, UsageError
-from retake_flow.flow import duration, library
-from retake_flow.flow.catalogue import Catalogue
-from retake_flow.flow.events import OUTSIDE, matches
-from retake_flow.flow.expressions import Expression
-from retake_flow.flow.folders import Folders
+from retake_flow.flow import duration
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
+from retake_flow.flow.event_names import OUTSIDE, matches
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.graph.transition_graph import Moves
+from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.model import Flow
-from retake_flow.flow.moves import Moves
-from retake_flow.flow.problems import Position, Problem, did_you_mean
-from retake_flow.flow.rules.forms import FORMS, VERBS
+from retake_flow.flow.rules.matching import is_called
 from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
-from retake_flow.flow.rules.terms import is_called
-from retake_flow.flow.source import Path, Source, decode, meant, parse
-from retake_flow.flow.sources import Use
+from retake_flow.flow.rules.schema import FORMS, VERBS
+from retake_flow.flow.text import locate
+from retake_flow.flow.text.bundle import Use
+from retake_flow.flow.text.yaml_source import Path, Source, decode, meant, parse
 from retake_flow.quick_dataclasses import dataclass
 
 _TOP = ("rules", "version", "guide", "description", "every_path")
@@ -63,7 +64,7 @@ def read(text: str, file: str, catalogue: Catalogue, flow: Flow | None = None) -
 
 def platform(catalogue: Catalogue) -> RuleSet:
     """The rules of the platform, which hold for every flow."""
-    file = library.platform_rules()
+    file = locate.platform_rules()
     found = read(file.read_text(encoding="utf-8"), str(file), catalogue)
     if found.rules is None:
         raise ValueError("\n".join(map(str, found.problems)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from retake_flow.flow.expressions import Expression
-from retake_flow.flow.problems import Position
+from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.expressions.expression import Expression
 from retake_flow.quick_dataclasses import dataclass, field
 
 #: What `{ends: run}` names instead of an action.

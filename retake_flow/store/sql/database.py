@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from retake_flow import os_errors
 from retake_flow.errors import StoreError
-from retake_flow.store.sql.failures import told
+from retake_flow.store.sql.db_errors import told
 from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted, remove_stale
 
 #: How long to wait for another process that writes, in seconds.

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from retake_flow.errors import StoreError
 from retake_flow.store.sql.database import Database
-from retake_flow.store.sql.failures import damaged
+from retake_flow.store.sql.db_errors import damaged
 from retake_flow.store.sql.rows import parsed
 from retake_flow.store.sql.tables import METADATA, REQUESTS, RUNS, SCHEMA_VERSION
 

@@ -18,7 +18,7 @@ from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
 from retake_flow.run.run import LATEST, Phase, Run
 from retake_flow.store import columns, holders
-from retake_flow.store.names import EXAMPLES, only, unknown
+from retake_flow.store.run_lookup import EXAMPLES, only, unknown
 from retake_flow.store.sql import gates, rows, texts
 from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.database import Database

@@ -11,9 +11,9 @@ from pytest_bdd import given, parsers, then
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.options import PreparedAgent
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.scene import Scene
+from retake_flow.rehearsal.setup.options import PreparedAgent
+from retake_flow.testing.runs.interventions import Scene
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 
 _NEW_TOKEN = Secret("rtk_another_token_1")
 

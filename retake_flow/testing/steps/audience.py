@@ -13,16 +13,16 @@ from typing import Any
 
 from pytest_bdd import given, parsers, then
 
-from retake_flow.actions.deeds import LONGEST_TEXT
-from retake_flow.controls import stripped
-from retake_flow.rehearsal.crowd import Crowd, Trolls
-from retake_flow.rehearsal.faults import Fault
-from retake_flow.rehearsal.socket_faults import SocketFault
-from retake_flow.rehearsal.trolls import STOCK
-from retake_flow.testing.brain import Brain
-from retake_flow.testing.cells import Table
-from retake_flow.testing.rehearsed import AGENT, Rehearsal, Rehearsed
-from retake_flow.testing.scene import Scene
+from retake_flow.actions.chat.viewer_events import LONGEST_TEXT
+from retake_flow.rehearsal.setup.crowd import Crowd, Trolls
+from retake_flow.rehearsal.setup.faults import Fault
+from retake_flow.rehearsal.setup.socket_faults import SocketFault
+from retake_flow.rehearsal.setup.trolls import STOCK
+from retake_flow.sanitize import stripped
+from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.runs.interventions import Scene
+from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import ON_AIR
 
 _READS = "GET /agent/stream/comments"

@@ -10,13 +10,13 @@ from typing import cast
 import pytest
 from pytest_bdd import given, parsers, then
 
-from retake_flow.rehearsal.options import ChatShape
-from retake_flow.rehearsal.script import Cue, CueType, Side
-from retake_flow.testing.brain import Brain, standing_in
-from retake_flow.testing.cells import Table
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.rehearsal.setup.options import ChatShape
+from retake_flow.rehearsal.setup.viewer_script import Cue, CueType, Side
+from retake_flow.testing.fakes.responder import Brain, standing_in
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import ON_AIR, calls, rows
-from retake_flow.testing.vocabulary import Wording
 
 
 @given(parsers.parse("chat comes in the {shape} shape"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pytest_bdd import when
 
-from retake_flow.testing.cells import Table, pairs
-from retake_flow.testing.observed import Subject
-from retake_flow.testing.trial import Trial
-from retake_flow.testing.vocabulary import Wording
+from retake_flow.testing.gherkin.cells import Table, pairs
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.observed import Subject
+from retake_flow.testing.runs.trial import Trial
 
 
 @when("the flow is run")

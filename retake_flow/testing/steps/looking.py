@@ -7,12 +7,12 @@ from typing import Any
 from pytest_bdd import then
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.problems import did_you_mean
+from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.run.records import Record
-from retake_flow.testing import observed as seen
-from retake_flow.testing.cells import Table, pairs
-from retake_flow.testing.observed import Observed, Unmet
-from retake_flow.testing.vocabulary import Wording
+from retake_flow.testing.gherkin.cells import Table, pairs
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs import observed as seen
+from retake_flow.testing.runs.observed import Observed, Unmet
 
 _SHOWN = 12  # entered states in a message
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pytest_bdd import given
 
-from retake_flow.testing.cells import Table, pairs, rows
-from retake_flow.testing.trial import Trial
-from retake_flow.testing.vocabulary import Wording
+from retake_flow.testing.gherkin.cells import Table, pairs, rows
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.trial import Trial
 
 
 @given(Wording("{place} gives"))

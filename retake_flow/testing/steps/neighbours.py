@@ -11,17 +11,17 @@ from pytest_bdd import given, parsers, then
 
 from retake_flow.errors import UsageError
 from retake_flow.flow import duration
-from retake_flow.rehearsal.agents import Agent
-from retake_flow.rehearsal.chat import Comment
-from retake_flow.rehearsal.faults import Fault
-from retake_flow.rehearsal.neighbours import Neighbour
-from retake_flow.rehearsal.platform import Platform
-from retake_flow.rehearsal.script import Cue
-from retake_flow.simulation.virtual_time import EPOCH
-from retake_flow.testing.cells import Table
-from retake_flow.testing.rehearsed import AGENT, Rehearsal, Rehearsed
-from retake_flow.testing.scene import Scene
+from retake_flow.rehearsal.setup.faults import Fault
+from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.rehearsal.state.agents import Agent
+from retake_flow.rehearsal.state.chat_log import Comment
+from retake_flow.rehearsal.state.platform import Platform
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.runs.interventions import Scene
+from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import rows
+from retake_flow.whatif.virtual_time import EPOCH
 
 _TOKEN = "So1anaTokenOfTheNightOwl"
 

@@ -8,14 +8,14 @@ from datetime import datetime
 from pytest_bdd import given, parsers, then
 
 from retake_flow.flow import duration
-from retake_flow.rehearsal.options import PreparedAgent
+from retake_flow.rehearsal.setup.options import PreparedAgent
 from retake_flow.run.records import Record
-from retake_flow.testing.cells import Table
-from retake_flow.testing.reached import Reached
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.scene import Intervention, Scene, asking
+from retake_flow.testing.fakes.notifications import Reached
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.interventions import Intervention, Scene, asking
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import ON_AIR, rows, since_start
-from retake_flow.testing.vocabulary import Wording
 
 
 @given(parsers.parse("{by} answers {place} after {time}"))

@@ -9,13 +9,13 @@ from itertools import pairwise
 from pytest_bdd import given, parsers, then
 
 from retake_flow.flow import duration
-from retake_flow.rehearsal.options import REFUSES
-from retake_flow.rehearsal.stream_faults import StreamFault, StreamTrouble
-from retake_flow.testing.cells import Table
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.scene import Scene
+from retake_flow.rehearsal.setup.options import REFUSES
+from retake_flow.rehearsal.setup.stream_faults import StreamFault, StreamTrouble
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.gherkin.fault_names import fault
+from retake_flow.testing.runs.interventions import Scene
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import calls
-from retake_flow.testing.wording import fault
 
 _LETS_DOWN: Mapping[str, StreamTrouble] = {
     "rotates the stream key": "rotate_key",

@@ -11,14 +11,14 @@ import pytest
 from pytest_bdd import given, parsers
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.folders import Folders
-from retake_flow.testing.cells import Table
-from retake_flow.testing.observed import Observed, Subject
-from retake_flow.testing.rehearsed import opened
-from retake_flow.testing.stashed import PREMISE, SUBJECT
+from retake_flow.flow.load.folders import Folders
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.gherkin.stash import PREMISE, SUBJECT
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.observed import Observed, Subject
+from retake_flow.testing.runs.rehearsed import opened
+from retake_flow.testing.runs.trial import Premise, Trial
 from retake_flow.testing.steps.reading import rows
-from retake_flow.testing.trial import Premise, Trial
-from retake_flow.testing.vocabulary import Wording
 
 _read = cache(opened)
 

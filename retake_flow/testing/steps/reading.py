@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from retake_flow.settings import API_PATH
-from retake_flow.simulation.virtual_time import EPOCH
-from retake_flow.testing.cells import Table
-from retake_flow.testing.rehearsed import Rehearsed
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.runs.rehearsed import Rehearsed
+from retake_flow.whatif.virtual_time import EPOCH
 
 ON_AIR = "broadcast/pushing/on_air"
 

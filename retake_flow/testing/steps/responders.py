@@ -8,17 +8,17 @@ import httpx
 import pytest
 from pytest_bdd import given, parsers, then
 
-from retake_flow.responders import opening
-from retake_flow.responders.ledger import Ledger
-from retake_flow.responders.opening import Surroundings
-from retake_flow.simulation.virtual_time import VirtualClock
-from retake_flow.studio.launcher import Launcher
-from retake_flow.testing.cells import Table
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.scene import RUN
-from retake_flow.testing.service import Keys, Service
+from retake_flow.responders import registry
+from retake_flow.responders.language_model.token_budget import Ledger
+from retake_flow.responders.registry import Surroundings
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.testing.fakes.services import Keys, Service
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.interventions import RUN
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import rows
-from retake_flow.testing.vocabulary import Wording
+from retake_flow.whatif.virtual_time import VirtualClock
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def _answered_from(rehearsal: Rehearsal, service: Service, folder: Path) -> None
     clock = VirtualClock()
     ledger = Ledger(rehearsal.folder / "tokens" / f"{RUN}.json", clock.now)
     around = Surroundings(Launcher(RUN, {}), folder, Keys(), ledger, clock.now, service)
-    found = opening.responders(around)
+    found = registry.responders(around)
     rehearsal.responders |= {kind: found[kind] for kind in ("http", "openai", "module")}
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pytest_bdd import given, parsers, then, when
 
-from retake_flow.testing.observed import Subject
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.runs.observed import Subject
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.runs.trial import Premise
 from retake_flow.testing.steps.reading import ON_AIR, since_start
-from retake_flow.testing.trial import Premise
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then
 
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
+from retake_flow.testing.fakes.studio import Trouble, Way
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.steps.reading import since_start
-from retake_flow.testing.studio import Trouble, Way
-from retake_flow.testing.vocabulary import Wording
 
 
 @given(

@@ -6,9 +6,9 @@ import re
 
 from pytest_bdd import given, parsers, then
 
-from retake_flow.testing.cells import Table
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.vocabulary import Wording
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 
 
 @given(Wording('somebody has "{words}" said {after} s into {state}'))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import httpx
 from pytest_bdd import given, parsers, then
 
-from retake_flow.testing.brain import Brain
-from retake_flow.testing.cells import Table
-from retake_flow.testing.moltbook import KEY, Moltbook
-from retake_flow.testing.observed import Unmet
-from retake_flow.testing.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.scene import Scene
-from retake_flow.testing.vocabulary import Wording
+from retake_flow.testing.fakes.moltbook import KEY, Moltbook
+from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.gherkin.cells import Table
+from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.interventions import Scene
+from retake_flow.testing.runs.observed import Unmet
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 
 
 @given("there is a key for Moltbook")

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from retake_flow import __version__
 from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.studio import programs
-from retake_flow.studio.launcher import Launcher
-from retake_flow.wiring.diagnosis import host, places, reach, stream
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.wiring.diagnosis import host, reach, stream, writable_places
 from retake_flow.wiring.diagnosis.finding import Finding, tried
 
 _WITHIN: Final = 60.0  # seconds, on the slowest machine
@@ -34,7 +34,7 @@ async def examined(settings: Settings, *, offline: bool) -> dict[str, Any]:
     scheme = "rtmp" if is_loopback(urlsplit(settings.origin).hostname) else "rtmps"
     async with asyncio.timeout(_WITHIN), asyncio.TaskGroup() as group:
         shown = group.create_task(stream.examined(starts, settings.voice, scheme))
-        found = group.create_task(asyncio.to_thread(lambda: [*places.examined(settings)]))
+        found = group.create_task(asyncio.to_thread(lambda: [*writable_places.examined(settings)]))
         beyond = group.create_task(reach.examined(settings, offline=offline))
         init = group.create_task(tried("init", lambda: host.init(starts), "warning"))
     own = (host.orphan_killer(starts.environment), host.limits(), host.memory(), host.shared_memory(), init.result())

@@ -15,8 +15,8 @@ import psutil
 
 from retake_flow import os_errors
 from retake_flow.studio import programs
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.wiring.diagnosis.finding import Finding, Status
 
 _MIB: Final = 1 << 20

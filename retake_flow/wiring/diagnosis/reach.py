@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retake_flow.api.reachability import Reached, reach
+from retake_flow.api.connectivity import Reached, reach
 from retake_flow.errors import RetakeFlowError, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings

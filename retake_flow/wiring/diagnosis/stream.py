@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
-from retake_flow.studio import encoder, failures, preflight, programs, recording
-from retake_flow.studio.launcher import Launcher
+from retake_flow.studio import probe, programs
+from retake_flow.studio.encoding import encoder, trial
+from retake_flow.studio.processes import program_errors
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SILENCE, SINK, Sound
-from retake_flow.studio.specification import ProcessSpec
-from retake_flow.studio.stage import Stage
+from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring.diagnosis.finding import Finding, failed, tried
 
@@ -96,13 +98,13 @@ async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
     late = asyncio.get_running_loop().time() + 5.0
     while (seen := (await stage.picture()).brightness) < _WRITTEN:
         if asyncio.get_running_loop().time() > late:
-            raise HostError("what is written on the display cannot be seen", hint=failures.no_font().hint)
+            raise HostError("what is written on the display cannot be seen", hint=program_errors.no_font().hint)
     return Finding("letters", "ok", f"what is written can be seen (brightness {seen:.2f})")
 
 
 async def _scripts(starts: Launcher) -> Finding:
     """See which scripts there are letters for; the rest shows as boxes."""
-    await preflight.require_fonts(starts)
+    await trial.require_fonts(starts)
     if programs.found("fc-list", starts.environment) is None:
         return Finding("scripts", "skipped", "not tried, since fc-list is not installed",
                        f"run: {programs.install_command(())} fontconfig")  # fmt: skip
@@ -118,7 +120,7 @@ async def _scripts(starts: Launcher) -> Finding:
 
 
 async def _sending(starts: Launcher, scheme: str) -> Finding:
-    await preflight.require_sending(starts, scheme)
+    await trial.require_sending(starts, scheme)
     return Finding("sending", "ok", f"ffmpeg can send to {scheme}:// addresses")
 
 
@@ -154,7 +156,7 @@ async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> 
         raise done.lasting or ProcessFailed(
             f"nothing was encoded: ffmpeg {done.ending}", hint="/".join(done.lines[-1:])
         )
-    held = await recording.probe(starts, file)
+    held = await probe.probe(starts, file)
     message = (
         f"{held.frames} frames of {held.codec} {held.width}x{held.height} with {held.audio_codec}, in {took:.1f} s"
     )

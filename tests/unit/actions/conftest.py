@@ -13,34 +13,34 @@ from typing import Any
 
 import pytest
 
-from retake_flow.actions.access import Access
-from retake_flow.actions.catalogue import CATALOGUE
-from retake_flow.actions.chat import ChatActions
-from retake_flow.actions.comments import CommentActions
-from retake_flow.actions.guide import GuideActions
-from retake_flow.actions.operator import OperatorActions
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.chat.actions import ChatActions
+from retake_flow.actions.chat.comments import CommentActions
+from retake_flow.actions.operator.actions import OperatorActions
 from retake_flow.actions.performer import Performer
-from retake_flow.actions.public import PublicActions
-from retake_flow.actions.retake import RetakeActions
-from retake_flow.actions.sharing import SharingActions
-from retake_flow.actions.studio import StudioActions
-from retake_flow.actions.voice import VoiceActions
+from retake_flow.actions.public.actions import PublicActions
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.actions.retake.actions import RetakeActions
+from retake_flow.actions.retake.guide import GuideActions
+from retake_flow.actions.sharing.actions import SharingActions
+from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.voice.actions import VoiceActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.guides import Guides
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.options import Options, PreparedAgent
-from retake_flow.rehearsal.platform import Platform
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.run.records import Record, record
 from retake_flow.settings import API_PATH, RETAKE
-from retake_flow.simulation.virtual_time import VirtualClock, run
-from retake_flow.testing.brain import Brain
-from retake_flow.testing.moltbook import Moltbook
-from retake_flow.testing.network import Network
-from retake_flow.testing.studio import FakeStage
-from retake_flow.testing.wire import Wire
+from retake_flow.testing.fakes.moltbook import Moltbook
+from retake_flow.testing.fakes.network import Network
+from retake_flow.testing.fakes.realtime import Wire
+from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.studio import FakeStage
+from retake_flow.whatif.virtual_time import VirtualClock, run
 
 OWL = PreparedAgent("Night Owl", Secret("rtk_actions_owl_1"), "user_owl")
 

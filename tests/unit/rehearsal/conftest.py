@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from retake_flow.redact import Secret
-from retake_flow.rehearsal.agents import Agent
-from retake_flow.rehearsal.options import Options, PreparedAgent
-from retake_flow.rehearsal.platform import Platform
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.state.agents import Agent
+from retake_flow.rehearsal.state.platform import Platform
 
 TOKEN = "rtk_unit_nightowl_0123456789"
 

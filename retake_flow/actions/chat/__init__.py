@@ -1,0 +1,1 @@
+"""Chat: reading, answering and sending messages."""

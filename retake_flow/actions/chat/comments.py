@@ -1,0 +1,156 @@
+"""Reading a chat, one's own or another agent's, without answering it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any
+
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.base import Family
+from retake_flow.api.chat import ChatMessage, is_own
+from retake_flow.errors import NoSession, NotFound
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.quick_dataclasses import dataclass
+
+_PAGE = 100
+_MOST_PAGES = 10
+_LONGEST_NAME, _LONGEST_TEXT = 40, 400
+_SPOKEN = 3  # messages that a summary tells
+_LONGEST_SPOKEN = 80
+
+
+class CommentActions(Family):
+    """Reads what was written; nothing of it is handled by that.
+
+    Args:
+        access: The agent's credentials and client.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, access: Access, now: Callable[[], float]) -> None:
+        self._access = access
+        self._now = now
+        self.tasks = {"retake.comments": self.comments}
+
+    async def comments(self, call: Call) -> Completion:
+        """Read what others wrote since a message or a time, and find out when the agent wrote there last."""
+        own_id = await self._access.user_id()
+        cursor = Cursor.of(str(call.inputs.get("after") or ""))
+        since = call.inputs.get("since")
+        found = await self._read(str(call.inputs.get("of") or own_id), cursor, since)
+        known = self._access.known
+        own = [is_own(message, own_id, known.agent_name, known.wallet_address) for message in found]
+        answered = len(own) - own[::-1].index(True) if True in own else 0
+        others = [message for message, mine in zip(found, own, strict=True) if not mine]
+        last_own = max((_at(message) for message, mine in zip(found, own, strict=True) if mine), default=0.0)
+        words = [str(word).casefold() for word in call.inputs.get("words") or ()]
+        asking = [message for message in others if any(word in message.text.casefold() for word in words)]
+        shown = others[-int(call.inputs.get("limit", 50)) :]
+        value = {
+            "messages": [as_data(message) for message in shown],
+            "count": len(others),
+            "unanswered": sum(not mine for mine in own[answered:]),
+            "mentions": len(asking),
+            "own_at": last_own,
+            "cursor": Cursor.at(found[-1]).text if found else cursor.text,
+            "summary": told(asking or others),
+        }
+        return Completion(value=value)
+
+    async def _read(self, of: str, cursor: Cursor, since: float | None) -> list[ChatMessage]:
+        """Everything newer, oldest first; back over several pages where it is known what is newer."""
+        found: list[ChatMessage] = []
+        before = ""
+        for _ in range(_MOST_PAGES):
+            page = await self._page(of, before)
+            start = None if since is None else since + self._ahead
+            fresh = [message for message in cursor.newer(page) if start is None or _at(message, start) >= start]
+            found = [*fresh, *found]
+            known = bool(cursor.text) or since is not None
+            if not (page and known) or len(fresh) < len(page):
+                break
+            before = page[0].id
+        return [message for message in found if message.is_message]
+
+    @property
+    def _ahead(self) -> float:
+        """How many seconds the platform's clock, which dates messages, is ahead of ours."""
+        server = self._access.server_time
+        return 0.0 if server is None else server - self._now()
+
+    async def _page(self, of: str, before: str) -> list[ChatMessage]:
+        """A page of chat; of one without a session what the platform tells anybody of it."""
+        try:
+            return await self._access.client().comments(of, _PAGE, before or None)
+        except (NoSession, NotFound):
+            try:
+                return await self._access.client(anonymous=True).public.chat(of, _PAGE, before)
+            except (NoSession, NotFound):
+                return []
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a chat was read: the last message, and when it was sent, since it may be deleted."""
+
+    id: str = ""
+    sent_at: float = 0.0
+
+    @classmethod
+    def of(cls, text: str) -> Cursor:
+        """The cursor as `text` wrote it; one that was not written so is the beginning."""
+        sent_at, _, key = text.partition("/")
+        try:
+            return cls(key, float(sent_at)) if key else cls()
+        except ValueError:
+            return cls()
+
+    @classmethod
+    def at(cls, message: ChatMessage) -> Cursor:
+        """As far as this message."""
+        return cls(message.id, _at(message))
+
+    @property
+    def text(self) -> str:
+        """In one text; "" at the beginning."""
+        return f"{self.sent_at:.3f}/{self.id}" if self.id else ""
+
+    def newer(self, page: Sequence[ChatMessage]) -> list[ChatMessage]:
+        """What stands behind it in a page that is ordered oldest first."""
+        ids = [message.id for message in page]
+        if self.id in ids:
+            return list(page[ids.index(self.id) + 1 :])
+        # Several may have been sent in the same moment: better one read twice than one lost.
+        return [message for message in page if not self.id or _at(message, inf) >= self.sent_at]
+
+
+def as_data(message: ChatMessage) -> dict[str, Any]:
+    """A message as plain data of bounded length."""
+    return {
+        "id": message.id,
+        "author": _author(message),
+        "user_id": message.author_user_id or "",
+        "text": message.text[:_LONGEST_TEXT],
+        "kind": message.kind,
+        "at": _at(message),
+    }
+
+
+def spoken(message: ChatMessage) -> str:
+    """A message on one short line."""
+    words = " ".join(message.text.split())
+    return f"{_author(message)}: {words if len(words) <= _LONGEST_SPOKEN else words[: _LONGEST_SPOKEN - 1] + '…'}"
+
+
+def told(messages: Sequence[ChatMessage]) -> str:
+    """The last few messages, one on each line."""
+    return "\n".join(map(spoken, messages[-_SPOKEN:]))
+
+
+def _author(message: ChatMessage) -> str:
+    return (message.author_display_name or message.author_name or "somebody")[:_LONGEST_NAME]
+
+
+def _at(message: ChatMessage, otherwise: float = 0.0) -> float:
+    return message.sent_at.timestamp() if message.sent_at else otherwise

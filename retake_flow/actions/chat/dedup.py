@@ -1,0 +1,124 @@
+"""What of a chat was read, by which way, so that each message counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from retake_flow.actions.chat.digests import Digests, short
+from retake_flow.api.chat import DEEDS, ChatMessage
+
+#: How a message came: it was asked for, or told.
+Way = Literal["poll", "socket"]
+
+_MOST_SEEN = 3_000
+_MOST_POLLED = 300
+# Of a message that came by one way only, while ids might differ between them.
+_MOST_SINGLE = 200
+_LONGEST_SINGLE = 120.0  # seconds
+# How far apart (seconds) the times may be that the two ways tell of one thing.
+_SAME_TIME = 1.0
+_SAME_DEED = 10.0
+
+
+class Ledger:
+    """The ids of what was read, and what may come again under another id.
+
+    Args:
+        kept: What `kept` gave.
+    """
+
+    def __init__(self, kept: Mapping[str, Any]) -> None:
+        self._seen = Digests(6, _MOST_SEEN, kept.get("seen", ""))
+        self._polled = Digests(6, _MOST_POLLED, kept.get("polled", kept.get("seen", "")))
+        self._single: list[list[Any]] = [list(each) for each in kept.get("single", ())]
+        self._both = True
+        self._shared: list[str] = list(kept.get("shared", ()))
+
+    def kept(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {
+            "seen": self._seen.packed(),
+            "polled": self._polled.packed(),
+            "single": [list(each) for each in self._single],
+            "shared": list(self._shared),
+        }
+
+    def seen(self, message: ChatMessage) -> bool:
+        """Whether a message was read, by either way."""
+        return any(key in self._seen for key in message.ids)
+
+    def polled(self, message: ChatMessage) -> bool:
+        """Whether a message was there when the chat was asked for: then all that is older was, too."""
+        return message.id in self._polled
+
+    def skip(self, messages: Sequence[ChatMessage]) -> None:
+        """Take it that messages were read that are nobody's business, such as history."""
+        self._seen.add(key for message in messages for key in message.ids)
+        self._polled.add(message.id for message in messages)
+
+    def read(self, messages: Sequence[ChatMessage], way: Way, now: float, *, both: bool) -> list[ChatMessage]:
+        """Take it that messages have come by one way, oldest first; gives those that are news.
+
+        Args:
+            messages: What has come.
+            way: How.
+            now: Seconds since the epoch.
+            both: Whether the same may come by the other way, too.
+        """
+        self._both = both
+        self._single = [each for each in self._single if now - each[-1] < _LONGEST_SINGLE][-_MOST_SINGLE:]
+        news = [message for message in messages if self._is_news(message, way, now)]
+        if way == "poll":
+            self._polled.add(message.id for message in messages)
+        return news
+
+    def _is_news(self, message: ChatMessage, way: Way, now: float) -> bool:
+        if self.seen(message):
+            self._meet_again(message, way)
+            return False
+        twin = self._twin(message, way)
+        self._seen.add(message.ids)
+        if twin is not None:
+            self._single.remove(twin)
+            return False
+        if self._both and message.kind not in self._shared:
+            self._single.append([way, *_traits(message), now])
+        return True
+
+    def _meet_again(self, message: ChatMessage, way: Way) -> None:
+        """Learn from an id that comes by both ways that those of its kind are the same in both."""
+        if message.kind not in self._shared and any(
+            each[0] != way and each[1:-1] == _traits(message) for each in self._single
+        ):
+            self._shared.append(message.kind)
+            self._single = [each for each in self._single if each[1] != message.kind]
+
+    def _twin(self, message: ChatMessage, way: Way) -> list[Any] | None:
+        """The same message as it came by the other way, under another id."""
+        kind, who, what, at = _traits(message)
+        if kind in self._shared or at is None:
+            return None
+        apart = _SAME_TIME if kind == "message" else _SAME_DEED
+        for each in self._single:
+            known_way, known_kind, known_who, known_what, known_at, _ = each
+            if (
+                (known_way, known_kind, known_what) == ("poll" if way == "socket" else "socket", kind, what)
+                and set(known_who) & set(who)
+                and known_at is not None
+                and abs(known_at - at) <= apart
+            ):
+                return each
+        return None
+
+
+def _traits(message: ChatMessage) -> list[Any]:
+    """What is the same of a message whichever way it comes: its kind, who wrote it, what, and when."""
+    who = [short(key) for key in (message.author_user_id, message.wallet, message.author_name.casefold()) if key]
+    what = f"{message.amount}" if message.kind == "tip" or message.kind in DEEDS else message.text
+    return [message.kind, who, short(what), _seconds(message.sent_at)]
+
+
+def _seconds(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()

@@ -1,0 +1,168 @@
+"""Oneself: which entries of a chat are the agent's own words, in whatever shape they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.chat.dedup import Way
+from retake_flow.actions.chat.recently_sent import Said, Sayings, traits
+from retake_flow.api.chat import ChatMessage, is_own
+from retake_flow.run.records import Record
+
+_TWICE: Final = 2  # so often an author says what the agent has just said, and is the agent from then on
+_RETURNS: Final = 4  # so often something comes back right after each thing said, and nothing of it is recognised
+_EARLY, _PROMPT = 2.0, 2.5  # seconds; no person answers so soon each time
+_PROMPT_UNDATED = 10.0  # seconds, where only reading tells when something came
+_MOST_KEYS, _MOST_COINCIDENCES = 60, 1_000
+_CREDIBLE = 60.0  # seconds; who reads every few seconds reads nothing new that is dated so long ago
+
+
+class Oneself:
+    """Knows the agent's own words: by id, user id, wallet, name in any spelling, or by having just said them.
+
+    Each thing that was said is recognised once, so that whoever repeats it later is somebody else. Who brings such
+    words twice is the agent under a name or id that was not known, and counts as such from then on. When all fails,
+    and something unknown comes back right after each thing said, that is the agent too: it never talks with itself
+    without end.
+
+    Args:
+        access: Who the agent is.
+        now: The run's time, in seconds since the epoch.
+
+    Attributes:
+        sayings: What was said.
+    """
+
+    def __init__(self, access: Access, now: Callable[[], float]) -> None:
+        self.sayings = Sayings(now)
+        self._access = access
+        self._now = now
+        self._keys: dict[str, None] = {}
+        self._coincidences: dict[str, int] = {}
+        self._told_by_id = False  # whether the chat bears the agent's own user id
+        self._mirrored = False  # whether whatever comes back counts, whoever brings it
+        self._learnt: list[str] = []
+        self._restored = False
+
+    def restore(self, kept: Mapping[str, Any], journal: Callable[[], Iterable[Record]]) -> None:
+        """Take up what processes before this one have said, seen and learnt; once."""
+        if not self._restored:
+            self._restored = True
+            self._know(kept.get("keys", ()))
+            self.sayings.recall(journal(), self._access.known.user_db_id)
+            self.sayings.seen_before(kept.get("seen", ()))
+
+    def kept(self) -> dict[str, Any]:
+        """What the next process has to know, as plain data."""
+        return {"keys": list(self._keys), "seen": self.sayings.seen}
+
+    def learnt(self) -> list[str]:
+        """Under which names the agent was recognised since this was asked last."""
+        learnt, self._learnt = self._learnt, []
+        return learnt
+
+    def sift(self, messages: Sequence[tuple[Way, ChatMessage]], ahead: float | None) -> list[bool]:
+        """Which messages of the agent's own chat are its own.
+
+        Args:
+            messages: As they were read, oldest first, with the way by which they came.
+            ahead: How many seconds the platform's clock is ahead of the run's time; None when nobody knows.
+        """
+        # What is recognised for certain comes first: whoever says the same is then known to be somebody else.
+        own = [self._is_certain(way, message, ahead) for way, message in messages]
+        for at, (way, message) in enumerate(messages):
+            own[at] = own[at] or self._is_repeated(way, message, ahead) or self._comes_back(message, ahead)
+        return own
+
+    def is_author(self, message: ChatMessage) -> bool:
+        """Whether the agent is known to be the author of a message."""
+        known = self._access.known
+        return is_own(message, known.user_db_id, known.agent_name, known.wallet_address) or any(
+            key in self._keys for key in _keys(message)
+        )
+
+    def _is_certain(self, way: Way, message: ChatMessage, ahead: float | None) -> bool:
+        by_id = bool(message.author_user_id) and message.author_user_id == self._access.known.user_db_id
+        known = by_id or self.is_author(message)
+        said = self.sayings.matching(way, message, ahead) if known else self.sayings.with_id(message)
+        if said is not None:
+            self._see(said, way, message)
+        if by_id or (said is not None and not known):
+            self._told_by_id = self._told_by_id or by_id
+            self._know(traits(message))
+        return known or said is not None
+
+    def _is_repeated(self, way: Way, message: ChatMessage, ahead: float | None) -> bool:
+        """Whether a message brings what was just said, by an author whom nobody knows to be the agent."""
+        if message.author_user_id and self._told_by_id:
+            return False
+        said = self.sayings.matching(way, message, ahead)
+        if said is None:
+            return False
+        first = not said.ways
+        self._see(said, way, message)
+        for key in _keys(message) if first else ():
+            self._coincidences[key] = self._coincidences.pop(key, 0) + 1
+            if self._coincidences[key] == _TWICE:
+                self._learn(message)
+        _forget(self._coincidences, _MOST_COINCIDENCES)
+        return True
+
+    def _see(self, said: Said, way: Way, message: ChatMessage) -> None:
+        said.see(way, message)
+        self._mirrored = False
+
+    def _comes_back(self, message: ChatMessage, ahead: float | None) -> bool:
+        """Whether a message is one too many of those that come right after each thing said."""
+        who = set(traits(message)) or {""}
+        said = self._said_before(message, who, ahead)
+        if said is None:
+            return False
+        said.returned |= who
+        lately = self.sayings.unseen[-_RETURNS:]
+        if not self._mirrored and len(lately) == _RETURNS and all(each.returned for each in lately):
+            always = set.intersection(*(each.returned for each in lately)) - {""}
+            if always & who:
+                self._learn(message)
+                return True
+            self._mirrored = not always
+            if self._mirrored:
+                self._learnt.append("")
+        return self._mirrored
+
+    def _said_before(self, message: ChatMessage, who: set[str], ahead: float | None) -> Said | None:
+        """What was said right before a message came, and has brought nothing back yet of that author, or of anybody."""
+        if not message.is_message:
+            return None
+        at, early, prompt = self._now(), 0.0, _PROMPT_UNDATED
+        written = self.sayings.written(message, ahead)
+        if written is not None and at - written < _CREDIBLE:
+            at, early, prompt = written, _EARLY, _PROMPT
+        right_before = (e for e in reversed(self.sayings.unseen) if e.began - early <= at <= (e.ended or at) + prompt)
+        return next((e for e in right_before if not (e.returned if self._mirrored else e.returned & who)), None)
+
+    def _know(self, keys: Iterable[str]) -> None:
+        """Take it that whoever is known again by these is the agent; what was seen last is remembered."""
+        for key in keys:
+            self._keys.pop(key, None)
+            self._keys[key] = None
+        _forget(self._keys, _MOST_KEYS)
+
+    def _learn(self, message: ChatMessage) -> None:
+        """Take it that whoever wrote a message is the agent."""
+        self._know(traits(message))
+        self._learnt.append(message.author_name or message.wallet or message.author_user_id or "")
+
+
+def _forget(remembered: dict[str, Any], most: int) -> None:
+    """Let go of what was remembered first."""
+    while len(remembered) > most:
+        del remembered[next(iter(remembered))]
+
+
+def _keys(message: ChatMessage) -> list[str]:
+    """By what the author of a message is known again: the user id where there is one, else wallet and name."""
+    told = traits(message)
+    return told[:1] if message.author_user_id else told

@@ -1,0 +1,324 @@
+"""Reading a chat by both ways: asking for it again and again, and hearing of it as it happens.
+
+The real-time connection is the quicker way, asking the sure one: right after each connection the chat is asked for
+before anything heard counts, so that what was missed comes first; then it is asked for now and then all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from itertools import count
+
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.chat.dedup import Ledger, Way
+from retake_flow.actions.chat.history import History, older
+from retake_flow.actions.chat.own_messages import Oneself
+from retake_flow.api.chat import ChatMessage, Page
+from retake_flow.api.realtime.events import EVENTS, read_happening, rooms
+from retake_flow.errors import PlatformError
+from retake_flow.flow.model import Retry
+from retake_flow.ports.actions import Noted
+from retake_flow.ports.realtime import OpenRealtime
+
+#: How one page is asked for again: there may be many, and all are needed.
+AGAIN = Retry(max=2, interval=2.0, rate=1.0)
+PAGE = 100
+MOST_PAGES = 50
+#: Seconds between two questions for the chat while all is told in real time.
+CALM = 7.5
+
+_PACE = 2.0  # platform.md: no more often than this, in seconds
+_SOONEST = 1.5  # seconds; who is woken in between need not ask again
+_PATIENCE = 0.05  # seconds that what was heard waits for what is being asked for
+_SETTLES = 0.5  # seconds after a connection until its rooms are joined for certain
+_LATER = 0.02  # seconds; two clocks need not agree to the last of them
+_TOGETHER = 0.05  # seconds; what comes so close together is read at once
+_MOST_HEARD = 5_000
+_MOST_READ = 5_000  # that is read back
+_AT_ONCE = 50  # messages that are read before everything else has its turn
+_TELLING = 1_000  # messages of the newest, of which the agent's own tell what is history
+_SLOWEST = 60.0  # seconds between two questions that fail
+
+
+class Reading:
+    """How one activity reads chat; a `retake_flow.ports.realtime.Hearer`.
+
+    Args:
+        access: The agent's credentials and client.
+        oneself: Knows the agent's own messages, by whose dates it is known what is history.
+        now: Seconds since the epoch.
+        wake: Has the chat read at once.
+        place: Who reads, for records.
+
+    Attributes:
+        asked: When the chat was asked for last with success, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        oneself: Oneself,
+        now: Callable[[], float],
+        wake: Callable[[], None] = lambda: None,
+        place: str = "",
+    ) -> None:
+        self._access = access
+        self._oneself = oneself
+        self._place = place
+        self._now = now
+        self._wake = wake
+        self._heard: deque[ChatMessage] = deque(maxlen=_MOST_HEARD)
+        self._found: deque[ChatMessage] = deque()  # what was asked for and is not given out yet
+        self._unreadable = 0  # so many were passed over at once at most
+        self._told: list[Noted] = []
+        self._state = ""
+        self._settled: float | None = None  # when what is heard is whole from then on; None without a connection
+        self._caught_up = False
+        self._missed = True  # whether there may be something that only asking brings
+        self._failures = 0
+        self._next = 0.0
+        self._waking: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[list[ChatMessage]] | None = None
+        self._begun = 0.0  # when that was asked for
+        self.asked = 0.0
+
+    @property
+    def asks(self) -> bool:
+        """Whether the chat is being asked for, and what comes of it is not there yet, or not all of it."""
+        return self._asking is not None or self.behind
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more to give out of what was asked for."""
+        return bool(self._found)
+
+    @property
+    def live(self) -> bool:
+        """Whether what happens is heard, or soon will be."""
+        return self._settled is not None
+
+    async def open(self, realtime: OpenRealtime, scope: AsyncExitStack) -> None:
+        """Hear of what happens for as long as a scope is open."""
+        await scope.enter_async_context(realtime(self._rooms, self))
+
+    async def close(self) -> None:
+        """Ask for nothing any more, and wake nobody."""
+        self._wake_no_more()
+        if self._asking is not None:
+            self._asking.remove_done_callback(self._answered)
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    def told(self) -> list[Noted]:
+        """What there is to write down of the connection since this was asked last."""
+        told, self._told = self._told, []
+        return told
+
+    async def news(
+        self, ledger: Ledger, history: History, *, fresh: bool
+    ) -> tuple[list[tuple[Way, ChatMessage]], PlatformError | None]:
+        """What is new, in order.
+
+        Args:
+            ledger: What was read; what is given out is added to it.
+            history: What is older than the stream.
+            fresh: Ask for the chat though it need not be.
+
+        Returns:
+            Messages and the way by which each came; and why the chat could not be asked for, if so: what was heard is
+            given out all the same.
+        """
+        now, error = self._now(), None
+        if not self._found:
+            if self._asking is None and self._due(now, fresh):
+                self._begun = now
+                self._asking = asyncio.create_task(self._ask(ledger, history), name="chat")
+            asked, error = await self._answer()
+            self._found.extend(self._newer(asked, ledger, history))
+        both = self._state in ("connected", "lost")
+        polled = ledger.read(_first(self._found), "poll", now, both=both)
+        heard = [] if self._found else ledger.read(self._taken(history), "socket", now, both=both)
+        if self._found or (self._heard and self._is_whole):
+            self._wake_in(0.0)
+        return [*(("poll", message) for message in polled), *(("socket", message) for message in heard)], error
+
+    def ahead(self, messages: Sequence[ChatMessage] = ()) -> float | None:
+        """How many seconds the clock that dates the chat is ahead of ours at least; None when nothing tells."""
+        server = self._access.server_time
+        told = None if server is None else server - self._now()
+        return self._oneself.sayings.ahead(messages, self._oneself.is_author, told)
+
+    def _newer(self, asked: list[ChatMessage], ledger: Ledger, history: History) -> list[ChatMessage]:
+        """What of it is no history; by what comes first it is decided what is."""
+        if history.since is None or not asked:
+            return asked
+        if history.before is not None:
+            return history.later(asked, ledger.polled)
+        newest = asked[-_TELLING:]
+        ahead = self.ahead(newest)
+        first = self._oneself.sayings.first(newest, history.cutoff(ahead))
+        old = history.begin(asked, ahead, None if first is None else first + len(asked) - len(newest))
+        ledger.skip(old)
+        gone = {message.id for message in old}
+        return [message for message in asked if message.id not in gone]
+
+    # --- heard ----------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """All rooms are being joined."""
+        self._turn("connected")
+        wait = max(_SETTLES, self.asked + _PACE - self._now())
+        self._settled, self._caught_up = self._now() + wait, False
+        self._wake_in(wait + _LATER)
+
+    def lost(self, reason: str) -> None:
+        """What happens is not heard any more."""
+        self._turn("absent" if self._state in ("", "absent") else "lost", reason)
+        if self._settled is not None:
+            self._wake_in(0.0)
+        self._settled, self._caught_up, self._missed = None, False, True
+
+    def happened(self, event: str, payload: Sequence[object]) -> None:
+        """Something has happened."""
+        if event not in EVENTS:
+            return
+        message = read_happening(event, payload, self._now() + (self.ahead() or 0.0))
+        self._pass_over(message is None)
+        if message is not None:
+            self._missed = self._missed or len(self._heard) == _MOST_HEARD
+            self._heard.append(message)
+            self._wake_in(_TOGETHER)
+
+    def _wake_in(self, seconds: float) -> None:
+        """Have the chat read in so many seconds, or earlier."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        if self._waking is None or not loop.time() <= self._waking.when() <= due:
+            self._wake_no_more()
+            self._waking = loop.call_at(due, self._wake)
+
+    def _wake_no_more(self) -> None:
+        if self._waking is not None:
+            self._waking.cancel()
+
+    def _turn(self, state: str, reason: str = "") -> None:
+        if state != self._state:
+            self._state = state
+            self._told.append(("chat_realtime", {"state": state, **({"reason": reason} if reason else {})}))
+
+    def _rooms(self) -> list[str]:
+        known = self._access.known
+        return rooms(known.user_db_id, known.token_address)
+
+    def _taken(self, history: History) -> list[ChatMessage]:
+        """What was heard, unless something may be missing before it that is still to be asked for."""
+        if not self._is_whole:
+            return []
+        before = history.cutoff(self.ahead())
+        return [message for message in _first(self._heard) if not older(message, before)]
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether nothing may be missing before what was heard that is still to be asked for."""
+        return self._settled is None or self._caught_up or self._failures >= 2
+
+    # --- asked for ------------------------------------------------------------------------------------------
+
+    def _due(self, now: float, fresh: bool) -> bool:
+        if now < max(self._next, self.asked + _SOONEST):
+            return False
+        return fresh or self._missed or not self._caught_up or now >= self.asked + CALM
+
+    async def _answer(self) -> tuple[list[ChatMessage], PlatformError | None]:
+        """What was asked for, or why there is none; what is heard whole does not wait for it."""
+        if self._asking is None:
+            return [], None
+        await asyncio.wait({self._asking}, timeout=_PATIENCE if self._caught_up else None)
+        if not self._asking.done():
+            self._asking.remove_done_callback(self._answered)
+            self._asking.add_done_callback(self._answered)
+            return [], None
+        asking, self._asking = self._asking, None
+        try:
+            found = asking.result()
+        except PlatformError as error:
+            self._failed(error)
+            return [], error
+        self._succeeded()
+        return found, None
+
+    def _answered(self, _: asyncio.Task[list[ChatMessage]]) -> None:
+        self._wake()
+
+    async def _ask(self, ledger: Ledger, history: History) -> list[ChatMessage]:
+        """Everything since it was asked for last, oldest first; pages back until it meets what was there then."""
+        user_id = await self._access.user_id()
+        found: dict[str, ChatMessage] = {}
+        before: str | None = None
+        for _ in range(MOST_PAGES):
+            page = await self._page(user_id, before)
+            unknown = {message.id: message for message in page if message.id not in found}
+            found = {**unknown, **found}
+            self._pass_over(page.unreadable)
+            if not unknown or self._reaches_back(page, list(found.values()), ledger, history):
+                break
+            if len(found) >= _MOST_READ:
+                self._told.append(("chat_gap", {"messages": len(found)}))
+                break
+            before = page[0].id
+        else:
+            self._told.append(("chat_gap", {"pages": MOST_PAGES}))
+        return list(found.values())
+
+    def _reaches_back(
+        self, page: Sequence[ChatMessage], found: Sequence[ChatMessage], ledger: Ledger, history: History
+    ) -> bool:
+        """Whether a page goes back to what was known.
+
+        One message that stands out of place (a pinned one) says nothing.
+        """
+        ahead = self.ahead(found[-_TELLING:]) if history.before is None and history.since is not None else None
+        cutoff = history.cutoff(ahead)
+        known = [older(each, cutoff) or ledger.polled(each) for each in page]
+        return known[0] or sum(known) > 1
+
+    def _pass_over(self, messages: int) -> None:
+        """Tell that there are messages whose ids are none, when there are many more at once than ever."""
+        if messages > 2 * self._unreadable:
+            self._unreadable = messages
+            self._told.append(("chat_unreadable", {"what": "id", "messages": messages}))
+
+    async def _page(self, user_id: str, before: str | None) -> Page:
+        """One page; after an error again, so that a long way back is not begun anew with each of them."""
+        for failures in count(1):
+            try:
+                return await self._access.client().comments(user_id, PAGE if before else 50, before)
+            except PlatformError as error:
+                wait = AGAIN.wait(failures, 0.0, error.retry_after or 0.0)
+                if not error.may_repeat or failures > AGAIN.max or wait > _SLOWEST:
+                    raise
+                about = {"place": self._place, "kind": error.kind, "message": error.message, "hint": error.hint}
+                self._told.append(("error", {**about, "failures": failures}))
+            await asyncio.sleep(wait)
+        raise AssertionError
+
+    def _succeeded(self) -> None:
+        self.asked, self._failures, self._next, self._missed = self._begun, 0, 0.0, False
+        if self._settled is not None and self._begun >= self._settled:
+            self._caught_up = True
+
+    def _failed(self, error: PlatformError) -> None:
+        self._failures += 1
+        if not self.live:
+            return  # whoever performs the activity waits longer and longer by itself
+        pause = max(min(2.0 ** min(self._failures, 16), _SLOWEST), error.retry_after or 0.0)
+        self._next = self._now() + pause
+        self._wake_in(pause + _LATER)
+
+
+def _first(waiting: deque[ChatMessage]) -> list[ChatMessage]:
+    """What is read at once of what waits, taken from it."""
+    return [waiting.popleft() for _ in range(min(len(waiting), _AT_ONCE))]

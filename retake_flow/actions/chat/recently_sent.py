@@ -1,0 +1,252 @@
+"""What the agent has said lately, by which its words are known again in a chat."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from retake_flow.actions.chat.dedup import Way
+from retake_flow.actions.chat.digests import short
+from retake_flow.actions.chat.history import older
+from retake_flow.api.chat import ChatMessage
+from retake_flow.api.spelling import Words, name_key
+from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.run.dates import moment
+from retake_flow.run.records import Record
+
+_REMEMBERED = 100  # messages
+_LATEST = 600.0  # seconds after which nobody waits any more for what was sent
+_EARLY, _LATE = 2.0, 60.0  # seconds that the platform's date of a message may differ from when it was sent
+_SAME_DATE = 1.0  # seconds that one message may be dated apart by two ways
+_OTHER_STREAM = 6 * 3600.0  # seconds; what is dated further away was said in another stream
+_SENDS: Final = ("chat_sent", "action_started", "say_requested")
+
+
+@dataclass(slots=True, eq=False)
+class Said:
+    """Something that the agent has said, or may have.
+
+    Attributes:
+        text: What.
+        to: In whose chat; "" is its own.
+        began: When it was sent, by the run's time.
+        ended: When that was over; None while it is under way.
+        id: Of the message, where the platform told it.
+        ways: By which it was seen in the chat, recognised as the agent's own.
+        seen: As it was seen first.
+        returned: Who said something right after it that was not recognised.
+    """
+
+    text: str
+    to: str
+    began: float
+    ended: float | None = None
+    id: str | None = None
+    ways: set[Way] = field(default_factory=set)
+    seen: ChatMessage | None = None
+    returned: set[str] = field(default_factory=set)
+
+    @property
+    def words(self) -> Words:
+        """What the text is known again by."""
+        return _words(self.text)
+
+    def see(self, way: Way, message: ChatMessage) -> None:
+        """Take it that a message in the chat is this."""
+        self.ways.add(way)
+        self.seen = self.seen or message
+
+
+class Sayings:
+    """What was said, the oldest first.
+
+    Args:
+        now: The run's time, in seconds since the epoch.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._since = now()
+        self._said: deque[Said] = deque(maxlen=_REMEMBERED)
+
+    def begin(self, text: str, to: str = "") -> Said:
+        """Take it that a message is being sent: it may be in the chat before the platform says so."""
+        said = Said(text, to, self._now())
+        self._said.append(said)
+        return said
+
+    def arrived(self, said: Said, key: str | None = None) -> None:
+        """Take it that a message was sent, or may have been."""
+        said.ended, said.id = self._now(), key
+
+    def withdraw(self, said: Said) -> None:
+        """Take it that a message was surely not sent."""
+        if said in self._said:
+            self._said.remove(said)
+
+    def missing(self, text: str) -> None:
+        """Take it that a message that may have been sent was not: it is not in the chat."""
+        for said in [each for each in self._own(text) if not each.ways][-1:]:
+            self.withdraw(said)
+
+    # --- over the end of a process --------------------------------------------------------------------------
+
+    def recall(self, journal: Iterable[Record], user_id: str) -> None:
+        """Take up what was said before this process, from the journal of the run."""
+        earliest, own = self._now() - _LATEST, {said.text for said in self._said}
+        begun: dict[str, Said] = {}
+        for record in journal:
+            said = _told(record, user_id) if record["event"] in _SENDS else None
+            if said is None or not earliest < said.began <= self._since or said.text in own:
+                continue
+            if said.text in begun:
+                self.withdraw(begun.pop(said.text))
+            if record["event"] != "chat_sent":
+                begun[said.text] = said
+            self._said.append(said)
+
+    def doubted(self, text: str, at: float) -> None:
+        """Take it that a process before this one may have said something."""
+        if not any(not each.ways for each in self._own(text)):
+            self._said.append(Said(text, "", at, at))
+
+    def seen_before(self, seen: Sequence[Sequence[Any]]) -> None:
+        """Take it that a process before this one has seen some of it in the chat; as `seen` gives it."""
+        for digest, at in seen:
+            known = (said for said in self._said if short(said.text) == digest and abs(said.began - at) < _LATE)
+            for said in [each for each in known if not each.ways][:1]:
+                said.ways |= {"poll", "socket"}
+
+    @property
+    def seen(self) -> list[list[Any]]:
+        """What was seen of it in the chat lately, as plain data."""
+        lately = (each for each in self._said if each.ways and self._now() - each.began < _LATEST)
+        return [[short(said.text), said.began] for said in lately]
+
+    # --- known again ----------------------------------------------------------------------------------------
+
+    @property
+    def unseen(self) -> list[Said]:
+        """What was said in the agent's own chat and was not recognised there."""
+        return [said for said in self._said if not said.to and not said.ways]
+
+    def with_id(self, message: ChatMessage) -> Said | None:
+        """What was sent under the id of a message, and says the same; ids alone may be those of something else."""
+        same = (each for each in self._said if each.id in message.ids)
+        return next((said for said in same if said.words.are_seen_in(Words(message.text))), None)
+
+    def matching(self, way: Way, message: ChatMessage, ahead: float | None) -> Said | None:
+        """What was said in the words of a message, about when it was written, and was not seen by this way yet."""
+        if message.kind != "message" or not message.text:
+            return None
+        return next(
+            (
+                said
+                for said in self._own(message.text)
+                if way not in said.ways
+                and (said.seen is None or _are_one(said.seen, message))
+                and self._about_then(said, message, ahead)
+            ),
+            None,
+        )
+
+    def written(self, message: ChatMessage, ahead: float | None) -> float | None:
+        """When a message was written, by the run's time; None where its date tells nothing that can be right."""
+        if message.sent_at is None or ahead is None:
+            return None
+        written = message.sent_at.timestamp() - ahead
+        return written if abs(self._now() - written) < _LATEST else None
+
+    def _about_then(self, said: Said, message: ChatMessage, ahead: float | None) -> bool:
+        written = self.written(message, ahead)
+        if written is None:
+            return self._now() - said.began <= _LATEST
+        return said.began - _EARLY <= written <= (said.ended or self._now()) + _LATE
+
+    def _own(self, text: str) -> Iterator[Said]:
+        seen = Words(text)
+        return (said for said in self._said if not said.to and said.words.are_seen_in(seen))
+
+    # --- what they tell of a chat ---------------------------------------------------------------------------
+
+    def ahead(
+        self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool], told: float | None
+    ) -> float | None:
+        """How many seconds the clock that dates a chat is ahead of the run's time at least; None when nothing tells.
+
+        The agent's own messages tell it by their dates: for certain where their ids are known, by their words where
+        nothing else tells it.
+
+        Args:
+            messages: Of the chat.
+            known: Whether a message is known to be the agent's.
+            told: What the platform's answers tell.
+        """
+        by_id: list[float] = []
+        by_words: list[float] = []
+        by_anybody: list[float] = []
+        for message in messages:
+            said = next((each for each in reversed(list(self._own(message.text))) if each.ended is not None), None)
+            if said is not None and said.ended is not None and message.sent_at is not None:
+                ahead = message.sent_at.timestamp() - said.ended
+                if said.id in message.ids:
+                    by_id.append(ahead)
+                elif abs(ahead) < _OTHER_STREAM:
+                    (by_words if known(message) else by_anybody).append(ahead)
+        if by_id:
+            return max(by_id)
+        return told if told is not None else max(by_words, default=min(by_anybody, default=None))
+
+    def first(self, messages: Sequence[ChatMessage], before: float | None) -> int | None:
+        """Where the agent's first words of this stream stand in a chat, oldest first; None when they do not.
+
+        Args:
+            messages: Of the chat.
+            before: The same words of an earlier stream are dated before this, by the clock that dates the chat.
+        """
+        said = next((each for each in self._said if not each.to), None)
+        if said is None:
+            return None
+        by_id = [at for at, m in enumerate(messages) if said.id in m.ids]
+        words = (at for at, m in enumerate(messages) if said.words.are_seen_in(Words(m.text)))
+        return next(iter([*by_id, *(at for at in words if not older(messages[at], before))]), None)
+
+
+@lru_cache(maxsize=2 * _REMEMBERED)
+def _words(text: str) -> Words:
+    return Words(text)
+
+
+def traits(message: ChatMessage) -> list[str]:
+    """What is told of the author of a message."""
+    told = {"id": message.author_user_id, "wallet": message.wallet, "name": name_key(message.author_name)}
+    return [f"{what}:{value}" for what, value in told.items() if value]
+
+
+def _are_one(seen: ChatMessage, message: ChatMessage) -> bool:
+    """Whether two entries in the same words, which came by two ways, may be one message."""
+    dates = [each.sent_at.timestamp() for each in (seen, message) if each.sent_at is not None]
+    who, other = traits(seen), traits(message)
+    return max(dates, default=0.0) - min(dates, default=0.0) <= _SAME_DATE and (
+        bool(set(who) & set(other)) or not (who and other)
+    )
+
+
+def _told(record: Record, user_id: str) -> Said | None:
+    """What a record says that was said, or may have been."""
+    at = moment(record)
+    match record:
+        case {"event": "chat_sent", "text": str(text)}:
+            return Said(text, _chat(record, user_id), at, at, record.get("id"))
+        case {"event": "action_started", "action": "chat.send", "inputs": {"message": str(text), **more}}:
+            return Said(text, _chat(more, user_id), at, at)
+        case {"event": "say_requested", "text": str(text), "ways": list(ways)} if "chat" in ways:
+            return Said(text, "", at, at)
+    return None
+
+
+def _chat(told: Mapping[Any, Any], user_id: str) -> str:
+    to = str(told.get("to") or "")
+    return "" if to == user_id else to

@@ -1,0 +1,96 @@
+"""The declarations of the actions of chat."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final
+
+from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
+from retake_flow.flow.action_spec import ActionSpec, Idempotency
+from retake_flow.flow.duration import PATTERN
+from retake_flow.flow.schema.builders import Schema, mapping_of
+from retake_flow.responders.schema import GREETINGS, RESPONDER
+
+_SILENCE: Final = mapping_of(
+    "What is said when nobody has said anything for long: the next message of the list, none of them twice in a "
+    "stream; when there is none left, the responder is asked.",
+    {
+        "after": {
+            "type": ["string", "number"],
+            "pattern": PATTERN,
+            "description": "How long nobody has said anything, the agent included.",
+        },
+        "messages": {"type": "array", "items": {**TEXT, "minLength": 1}, "description": "What is said, one each time."},
+    },
+    ("after",),
+)
+
+
+def _limit(description: str, default: int, most: int) -> Schema:
+    return {"type": "integer", "minimum": 1, "maximum": most, "default": default, "description": description}
+
+
+_LIMITS: Final = mapping_of(
+    "How much is said; what is too fast waits for its turn, what is too much is written into the journal.",
+    {
+        "per_minute": _limit("Messages a minute.", 20, 600),
+        "length": _limit("Characters of a message; the rest is cut off.", 500, 5_000),
+        "replies": _limit("Messages to one batch.", 5, 50),
+    },
+)
+
+SPECS: Final = (
+    ActionSpec(
+        "chat.send",
+        "Write into the agent's own chat, or into another agent's.",
+        inputs={
+            "message": {**TEXT, "minLength": 1},
+            "to": {**TEXT, "description": "A userDbId; by default the agent's own."},
+        },
+        optional=frozenset({"to"}),
+        result={"id": {"type": ["string", "null"]}},
+        errors=(*CALLED, "secret"),
+        retry=AGAIN,
+        idempotency=Idempotency.ONCE,
+        requests=("POST /agent/stream/chat/send",),
+        occasional=WHO_AM_I,
+        says="message",
+    ),
+    ActionSpec(
+        "chat.respond",
+        "Read what is new in the agent's chat and have it answered; by default newcomers are greeted, once.",
+        inputs={
+            "since": {
+                "type": "number",
+                "description": "What is older than this is history: a time of the run, such as `now` (epoch seconds).",
+            },
+            "greeting": {
+                **TEXT,
+                "default": GREETINGS[0],
+                "description": "What is said to newcomers; {names} stands for their names.",
+            },
+            "responder": RESPONDER,
+            "silence": _SILENCE,
+            "limits": _LIMITS,
+            "show": {**FLAG, "default": True, "description": "Whether answers show on stream."},
+            "speak": {**FLAG, "default": False, "description": "Whether answers are spoken, where there is a voice."},
+            "direction": {**TEXT, "description": "What the stream is to be about; the responder is told."},
+        },
+        optional=frozenset({"responder", "silence", "limits", "direction"}),
+        public=frozenset({"greeting", "silence", "direction"}),
+        outcomes=("done", "idle"),
+        pace=(2.0, inf),
+        result={"messages": COUNT, "greeted": {"type": "array"}, "said": COUNT, "unanswered": COUNT},
+        errors=(*CALLED, "responder", "responder_missing", "missing_program"),
+        # Its memory is kept: what was read is not read again, and what may have been said is looked for in the chat.
+        idempotency=Idempotency.SAFE,
+        requests=("GET /agent/stream/comments",),
+        occasional={"POST /agent/stream/chat/send": "when there is something to say", **WHO_AM_I},
+        events={
+            "tip": {"amount": NUMBER, "author": TEXT, "text": TEXT, "currency": TEXT},
+            "follow": {"author": TEXT},
+            "trade": {"amount": NUMBER, "side": TEXT, "author": TEXT},
+            "first_message": {"author": TEXT},
+        },
+    ),
+)

@@ -1,0 +1,69 @@
+"""One performance of `chat.respond`: what it has to go by, and what it writes down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retake_flow.actions.chat.conversation import Conversation
+from retake_flow.actions.chat.outbox import Limits
+from retake_flow.actions.chat.speak_queue import Aloud
+from retake_flow.errors import RetakeFlowError
+from retake_flow.ports.actions import Call, Noted
+
+
+class Round:
+    """Keeps the conversation and the records of one performance together, so that a crash finds both or neither.
+
+    Attributes:
+        call: The performance.
+        aloud: Says things aloud; None where there is no voice.
+        chat: The conversation.
+        limits: How much may be said.
+        fresh: How many messages of others were read.
+        greeted: Who was greeted.
+        said: How many messages have surely arrived.
+    """
+
+    def __init__(self, call: Call, aloud: Aloud | None = None) -> None:
+        self.call = call
+        self.aloud = aloud
+        self.chat = Conversation.of(call)
+        self.limits = Limits.of(call.inputs)
+        self.fresh = 0
+        self.greeted: list[str] = []
+        self.said = 0
+        self._notes: list[Noted] = []
+
+    def note(self, event: str, **fields: Any) -> None:
+        """Have a record written with the next that is kept."""
+        self._notes.append((event, fields))
+
+    def trouble(self, error: RetakeFlowError) -> None:
+        """Have an error written down that is seen to."""
+        self.note("error", place=self.call.place, kind=error.kind, message=error.message, hint=error.hint)
+
+    def keep(self) -> None:
+        """Write all that is known and was noted; outside of an activity that waits for the end."""
+        if self.call.scope is not None:
+            self.call.keep(self.chat.kept(), tuple(self._notes))
+            self._notes.clear()
+
+    def fail(self) -> None:
+        """Write down what was noted, before an error ends the performance."""
+        if self.call.scope is not None:
+            self.keep()
+            return
+        for event, fields in self.notes():
+            self.call.note(event, **fields)
+
+    def notes(self) -> list[Noted]:
+        """What was noted and is not written yet."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    @property
+    def value(self) -> Mapping[str, Any]:
+        """The result."""
+        unanswered = len(self.chat.unanswered)
+        return {"messages": self.fresh, "greeted": self.greeted, "said": self.said, "unanswered": unanswered}

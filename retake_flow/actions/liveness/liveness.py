@@ -1,0 +1,177 @@
+"""Liveness: looks whether the platform shows a push live when that is due, and learns when the next one is due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from math import inf
+
+from retake_flow.actions.liveness.lag import Lag, LagFile, first_look
+from retake_flow.actions.liveness.lag_measurement import Measurement
+
+#: Seconds from the start of an encoder to the first look while the lag is unknown. Whoever does the guide literally
+#: looks just before: what that look finds, this one finds too (docs/decisions).
+GUIDE_LOOK = 3.1
+_AFTER_A_CALL = 3.05  # and after as long as a call takes, which whoever does the guide has made by then
+_LISTED_AT = (
+    0.4  # seconds after the first frames, when the list of who is live is asked for first while the lag is unknown
+)
+_LISTED_EVERY = 0.8
+_SOON = 0.3  # seconds before a look, when an answer would come too late
+
+
+class Push:
+    """One push of video, from the start of its encoder. Times are the loop's.
+
+    Args:
+        call_takes: How long a call takes with a connection of its own, in seconds.
+
+    Attributes:
+        began: When its encoder was started.
+        guide_look: When to look first while the lag is unknown.
+        sent_at: When its first frames were sent; infinite before.
+        sends: Set from then on.
+        announced: Set when something other than the stream status tells that it is live.
+        listed: Whether it is the list of who is live that tells, which did not before the first frames.
+        shown: Set when the stream status has said so.
+        measurement: Of its lag; None before the first frames.
+    """
+
+    def __init__(self, call_takes: float) -> None:
+        self.began = _now()
+        self.guide_look = self.began + max(GUIDE_LOOK, _AFTER_A_CALL + call_takes)
+        self.sent_at = inf
+        self.sends = asyncio.Event()
+        self.announced = asyncio.Event()
+        self.listed = False
+        self.shown = asyncio.Event()
+        self.measurement: Measurement | None = None
+
+    @property
+    def lag(self) -> Lag | None:
+        """What is known of its lag; None until it was seen live."""
+        return self.measurement.lag if self.measurement else None
+
+
+class Liveness:
+    """The push that goes on, and what was learnt from those before it.
+
+    Args:
+        file: Where lags are kept; where they cannot be, they are known as long as this process lives.
+        note: Writes a record.
+    """
+
+    def __init__(self, file: LagFile, note: Callable[..., None]) -> None:
+        self._file = file
+        self._note = note
+        self._earlier: tuple[Lag, ...] | None = None
+        self._push: Push | None = None
+        self._unkept = False
+
+    @property
+    def earlier(self) -> tuple[Lag, ...]:
+        """The lags of the pushes before the one that goes on, the newest last."""
+        if self._earlier is None:
+            self._earlier = self._file.load()
+        return self._earlier
+
+    @property
+    def lag(self) -> Lag | None:
+        """The lag of the push that goes on, as far as it is known."""
+        return self._push.lag if self._push else None
+
+    @contextmanager
+    def push(self, call_takes: float = 0.0) -> Iterator[Push]:
+        """The time of one encoder; the argument as for `Push`."""
+        self._push = push = Push(call_takes)
+        try:
+            yield push
+        finally:
+            if self._push is push:
+                self._push = None
+            if push.lag is not None:
+                self._earlier = (*self.earlier, push.lag)
+
+    def first_frames(self, push: Push) -> None:
+        """Take it that the encoder of a push has just sent its first frames."""
+        push.sent_at = _now()
+        push.measurement = Measurement(push.began - push.sent_at, self.earlier)
+        push.sends.set()
+
+    def look_at(self, push: Push) -> float:
+        """When a push is to be looked at first."""
+        look = first_look(self.earlier)
+        return push.guide_look if look is None else push.sent_at + look
+
+    def moments(self, push: Push, earliest: float) -> Iterator[float]:
+        """When the list of who is live may tell more of a push than the stream status, after its first frames.
+
+        That is until the first look; where the lag is known, only from then on until it may be looked.
+
+        Args:
+            push: The push.
+            earliest: When the stream status may be looked at again.
+        """
+        look = self.look_at(push)
+        at, end = (look, earliest) if self.earlier else (push.sent_at + _LISTED_AT, look)
+        while at <= end - _SOON:
+            yield at
+            at += _LISTED_EVERY
+
+    async def due(self, earliest: float) -> bool:
+        """Wait until the first look at the push that goes on is due, or something tells that it is live.
+
+        Args:
+            earliest: When it may be looked again.
+
+        Returns:
+            Whether the list of who is live tells it.
+        """
+        push = self._push
+        if push is None or not push.sends.is_set() or push.shown.is_set():
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(max(self.look_at(push), earliest)):
+                await push.announced.wait()
+        return push.listed
+
+    def saw(self, live: bool, uptime: int, asked: float, answered: float) -> None:
+        """Take note of a look at the stream status: what it says, and when it was asked for and answered."""
+        push = self._push
+        if push is None or push.measurement is None:
+            return
+        known = push.lag
+        if live:
+            push.measurement.found(asked - push.sent_at, answered - push.sent_at, uptime)
+            push.shown.set()
+        else:
+            push.measurement.missed(asked - push.sent_at)
+        if push.lag is not None and push.lag != known:
+            self._keep(push.lag)
+
+    def telling(self, earliest: float) -> float | None:
+        """When one more look would tell most of the lag of the push that goes on; None when it would tell nothing.
+
+        Args:
+            earliest: When it may be looked again.
+        """
+        push = self._push
+        if push is None or push.measurement is None:
+            return None
+        at = push.measurement.telling(earliest - push.sent_at)
+        return None if at is None else push.sent_at + at
+
+    def _keep(self, lag: Lag) -> None:
+        try:
+            self._file.save((*self.earlier, lag))
+        except OSError as error:
+            if not self._unkept:
+                self._unkept = True
+                message = f"{self._file.path} cannot be written: {error.strerror or error}"
+                kept = "how soon retake.tv shows a stream is remembered for this run only"
+                self._note("notice", kind="lag_unkept", message=f"{message}; {kept}")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

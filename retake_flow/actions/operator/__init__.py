@@ -1,0 +1,1 @@
+"""Actions that address the operator."""

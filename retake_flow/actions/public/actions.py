@@ -1,0 +1,225 @@
+"""The actions that look something up, as anybody can: people, sessions, tokens, trades, chats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.base import Family
+from retake_flow.actions.chat.comments import as_data, spoken
+from retake_flow.errors import CredentialsError
+from retake_flow.ports.actions import Call, Completion
+
+if TYPE_CHECKING:
+    from retake_flow.api.credentials import Credentials
+    from retake_flow.api.public import Public
+    from retake_flow.api.public_models import Session, Tipper, Token, TokenStats, Trade, User
+
+_NAMED = 5  # entries that a summary names
+#: What is compared of a token's stats, and what it is called.
+_COMPARED = {"price": "price", "volume_24h": "volume of a day", "holders": "holders"}
+_LONG = ("wallet_address", "picture_url", "bio", "links")  # only where one person is looked up
+
+
+class PublicActions(Family):
+    """Looks up what the platform tells anybody. No token goes with it.
+
+    Args:
+        access: Makes the client; its credentials tell who the agent itself is, where there are any.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self.tasks = {
+            "public.active_sessions": self.active_sessions,
+            "public.chat": self.chat,
+            "public.live_users": self.live_users,
+            "public.newest_users": self.newest_users,
+            "public.recent_trades": self.recent_trades,
+            "public.recorded_sessions": self.recorded_sessions,
+            "public.scheduled_sessions": self.scheduled_sessions,
+            "public.search_users": self.search_users,
+            "public.streamer": self.streamer,
+            "public.token_stats": self.token_stats,
+            "public.top_count": self.top_count,
+            "public.top_tippers": self.top_tippers,
+            "public.top_tokens": self.top_tokens,
+            "public.top_volume": self.top_volume,
+            "public.trending_tokens": self.trending_tokens,
+            "public.user": self.user,
+        }
+
+    # --- people -------------------------------------------------------------------------------------------
+
+    async def search_users(self, call: Call) -> Completion:
+        """Look for a name."""
+        return _users(call, await self._public.search_users(str(call.inputs["query"])))
+
+    async def live_users(self, call: Call) -> Completion:
+        """Look who streams, the most watched first; where the platform tells no viewers, in its own order."""
+        found = await self._public.live_users()
+        if call.inputs.get("others"):
+            known = self._known()
+            found = [user for user in found if not _is_own(user, known)]
+        return _users(call, sorted(found, key=lambda user: -user.viewers))
+
+    async def newest_users(self, call: Call) -> Completion:
+        """Look who is new."""
+        return _users(call, await self._public.newest_users())
+
+    async def user(self, call: Call) -> Completion:
+        """Look somebody up."""
+        return Completion(value=_plain(await self._public.user(str(call.inputs["user"]))))
+
+    async def streamer(self, call: Call) -> Completion:
+        """Look up a streamer, who may be the agent itself."""
+        found = await self._public.streamer(str(call.inputs["name"]))
+        return Completion(value={**_plain(found), "own": _is_own(found, self._known())})
+
+    # --- streams and their chats --------------------------------------------------------------------------
+
+    async def active_sessions(self, call: Call) -> Completion:
+        """Look what is on."""
+        return _sessions(call, await self._public.active_sessions(_text(call, "streamer")))
+
+    async def recorded_sessions(self, call: Call) -> Completion:
+        """Look what was on."""
+        return _sessions(call, await self._public.recorded_sessions(_text(call, "streamer")))
+
+    async def scheduled_sessions(self, call: Call) -> Completion:
+        """Look what is to come."""
+        return _sessions(call, await self._public.scheduled_sessions(_text(call, "streamer")))
+
+    async def chat(self, call: Call) -> Completion:
+        """Read a page of somebody's chat."""
+        page = await self._public.chat(str(call.inputs["streamer"]), _limit(call), _text(call, "before"))
+        messages = [message for message in page if message.is_message]
+        return _listed(call, "messages", map(as_data, messages), map(spoken, messages))
+
+    async def top_tippers(self, call: Call) -> Completion:
+        """Look who tips."""
+        found = await self._public.top_tippers(str(call.inputs["streamer"]))
+        return _listed(call, "tippers", map(_plain, found), (f"{t.username or t.user_id} {t.total:g}" for t in found))
+
+    # --- tokens -------------------------------------------------------------------------------------------
+
+    async def top_tokens(self, call: Call) -> Completion:
+        """Look what is worth most."""
+        found = await self._public.top_tokens()
+        return _tokens(call, found, lambda token: _usd(token.market_cap))
+
+    async def trending_tokens(self, call: Call) -> Completion:
+        """Look what grows."""
+        found = await self._public.trending_tokens()
+        return _tokens(call, found, lambda token: f"{token.growth_24h:+.0f} %")
+
+    async def top_volume(self, call: Call) -> Completion:
+        """Look what is traded for most."""
+        found = await self._public.top_volume(_limit(call), str(call.inputs.get("window", "24h")))
+        return _tokens(call, found, lambda token: _usd(token.volume))
+
+    async def top_count(self, call: Call) -> Completion:
+        """Look what is traded most often."""
+        found = await self._public.top_count(_limit(call), str(call.inputs.get("window", "24h")))
+        return _tokens(call, found, lambda token: f"{token.trades} trades")
+
+    async def recent_trades(self, call: Call) -> Completion:
+        """Look who has bought and sold."""
+        page = await self._public.recent_trades(_text(call, "token"), _limit(call), _text(call, "cursor"))
+        words = (f"{trade.side or 'trade'} of {trade.ticker} for {_usd(trade.usd)}" for trade in page.trades)
+        return _listed(call, "trades", map(_plain, page.trades), words, following=page.following)
+
+    async def token_stats(self, call: Call) -> Completion:
+        """Look how a token does, and compare."""
+        address = str(call.inputs["address"])
+        stats = await self._public.token_stats(address)
+        changes = _changes(stats, call.inputs.get("before") or {})
+        reached = [each for each in call.inputs.get("milestones") or () if each <= stats.market_cap]
+        value = {
+            **asdict(stats),
+            "address": address,
+            "changed": max(map(abs, changes.values()), default=0.0),
+            "changes": ", ".join(f"{what} {change:+.0f} %" for what, change in changes.items() if change),
+            "milestone": max(reached, default=0),
+            "summary": f"price {stats.price:g} USD, market cap {_usd(stats.market_cap)}, "
+            f"{stats.growth_24h:+.0f} % within a day",
+        }
+        return Completion(value=value)
+
+    @property
+    def _public(self) -> Public:
+        return self._access.client(anonymous=True).public
+
+    def _known(self) -> Credentials | None:
+        """Who the agent is; None when that cannot be known, since nobody has to be anybody here."""
+        try:
+            return self._access.known
+        except CredentialsError:
+            return None
+
+
+def _users(call: Call, found: Sequence[User]) -> Completion:
+    words = (user.username or user.user_id for user in found)
+    watched = (f" ({user.viewers} watching)" if user.viewers else "" for user in found)
+    return _listed(call, "users", map(_short, found), (name + more for name, more in zip(words, watched, strict=True)))
+
+
+def _sessions(call: Call, found: Sequence[Session]) -> Completion:
+    words = (": ".join(filter(None, (each.streamer or each.streamer_id, each.title))) for each in found)
+    return _listed(call, "sessions", map(_plain, found), words)
+
+
+def _tokens(call: Call, found: Sequence[Token], measure: Any) -> Completion:
+    words = (f"{token.ticker or token.name or token.username} ({measure(token)})" for token in found)
+    return _listed(call, "tokens", map(_plain, found), words)
+
+
+def _listed(
+    call: Call, of: str, entries: Iterable[Mapping[str, Any]], words: Iterable[str], **more: object
+) -> Completion:
+    """A list as far as it was asked for, with its length, its first entry, and in words."""
+    shown, told = list(entries)[: _limit(call)], list(words)[: _limit(call)]
+    rest = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    summary = ", ".join(told[:_NAMED]) + rest or "none"
+    first = shown[0] if shown else {}
+    return Completion(value={of: shown, "count": len(shown), "first": first, "summary": summary, **more})
+
+
+def _changes(stats: TokenStats, before: Mapping[str, Any]) -> dict[str, float]:
+    """By how many percent each figure has changed that is known now and was known before."""
+    found = {}
+    for name, called in _COMPARED.items():
+        now, then = float(getattr(stats, name)), before.get(name)
+        if now and isinstance(then, int | float) and then:
+            found[called] = round((now - then) / then * 100, 1)
+    return found
+
+
+def _is_own(user: User, known: Credentials | None) -> bool:
+    if known is None:
+        return False
+    if user.user_id and known.user_db_id:
+        return user.user_id == known.user_db_id
+    return bool(known.agent_name) and user.username.casefold() == known.agent_name.strip().casefold()
+
+
+def _plain(found: User | Session | Token | Trade | Tipper) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(found).items()}
+
+
+def _short(user: User) -> dict[str, Any]:
+    return {name: value for name, value in asdict(user).items() if name not in _LONG}
+
+
+def _limit(call: Call) -> int:
+    return int(call.inputs.get("limit", 20))
+
+
+def _text(call: Call, name: str) -> str:
+    return str(call.inputs.get(name) or "")
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:,.0f} USD" if amount >= 100 else f"{amount:.4g} USD"

@@ -1,0 +1,18 @@
+"""The declarations of all actions: what flows are checked against and `retake-flow actions` prints."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retake_flow.actions.chat import spec as chat
+from retake_flow.actions.operator import spec as operator
+from retake_flow.actions.public import spec as public
+from retake_flow.actions.retake import spec as retake
+from retake_flow.actions.sharing import spec as sharing
+from retake_flow.actions.studio import spec as studio
+from retake_flow.actions.voice import spec as voice
+from retake_flow.flow.action_spec import Catalogue
+
+CATALOGUE: Final[Catalogue] = {
+    spec.name: spec for family in (retake, studio, voice, chat, operator, sharing, public) for spec in family.SPECS
+}

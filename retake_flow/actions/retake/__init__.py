@@ -1,0 +1,1 @@
+"""Actions that call retake.tv."""

@@ -1,0 +1,195 @@
+"""The actions that are calls to retake.tv."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import quote
+
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.base import Family
+from retake_flow.actions.liveness.lag import Lag
+from retake_flow.api.credentials import Credentials, credentials_of
+from retake_flow.api.models import Registration, StopSummary
+from retake_flow.errors import CredentialsError, InDoubt, InputError, NoSession, PlatformError
+from retake_flow.ports.actions import Call, Completion
+
+_MEASURED = 3  # looks; each halves what the lag may be, of a second at first
+
+
+class RetakeActions(Family):
+    """Calls on behalf of the agent.
+
+    Args:
+        access: The agent's credentials and client.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, access: Access, now: Callable[[], float]) -> None:
+        self._access = access
+        self._now = now
+        self.tasks = {
+            "credentials.load": self.load_credentials,
+            "retake.measure_lag": self.measure_lag,
+            "retake.prepare_verify": self.prepare_verify,
+            "retake.register": self.register,
+            "retake.start_stream": self.start_stream,
+            "retake.stop_stream": self.stop_stream,
+            "retake.stream_key": self.stream_key,
+            "retake.stream_status": self.stream_status,
+            "retake.verification_status": self.verification_status,
+            "retake.verify": self.verify,
+        }
+        self.checks = {"retake.register": self.was_registered, "retake.verify": self.was_verified}
+
+    async def load_credentials(self, call: Call) -> Completion:
+        """Read the credentials."""
+        found = await self._access.reload()
+        if found is None:
+            return Completion("missing")
+        value = {"agent_name": found.agent_name, "user_db_id": found.user_db_id, "issued_by": found.issued_by}
+        return Completion("found", value)
+
+    async def register(self, call: Call) -> Completion:
+        """Create the account; the answer is on disk before anything else happens."""
+        wanted = Registration(
+            **{name: str(call.inputs.get(name) or "").strip() for name in Registration.__dataclass_fields__}
+        )
+        problems = wanted.problems()
+        if problems:
+            raise InputError(
+                "the agent cannot be registered: " + "; ".join(problems), hint="set them with --set NAME=…"
+            )
+        self._access.require_place()
+        try:
+            account = await self._access.client(anonymous=True).register(wanted)
+        except PlatformError as error:
+            # A gateway that gave up may leave a server at work behind it; after any other answer it is at rest.
+            if error.unsure and 200 <= error.status < 500:
+                error.unsure = await self._exists(wanted.agent_name) is not False
+            raise
+        new = credentials_of(account, wanted, self._access.origin)
+        await self._access.save(new)
+        return Completion(value=_identity(new))
+
+    async def _exists(self, name: str) -> bool | None:
+        """Whether anybody bears a name; None when that cannot be found out."""
+        with suppress(PlatformError):
+            return await self._access.client(anonymous=True).user_exists(name)
+        return None
+
+    async def was_registered(self, call: Call) -> Completion | None:
+        """Find out whether a registration was carried out whose process died meanwhile.
+
+        Raises:
+            InDoubt: The name is taken now and the token is not here.
+            PlatformError: That cannot be found out.
+        """
+        name = str(call.inputs.get("agent_name") or "").strip()
+        try:
+            found = self._access.load()
+            if found is not None and _is_kept(found) and found.agent_name.casefold() in ("", name.casefold()):
+                return Completion(value=_identity(found))
+            if not name or not await self._access.client(anonymous=True).user_exists(name):
+                return None
+        except (PlatformError, CredentialsError) as error:
+            raise error.prefixed(f"whether {name!r} was registered is not known") from None
+        raise InDoubt(
+            f"an agent named {name!r} is registered, and its token is not here",
+            hint="if its credentials are kept elsewhere, put them back; a token is never issued twice, so that without "
+            "it the agent needs another name",
+        )
+
+    async def prepare_verify(self, call: Call) -> Completion:
+        """Ask for the text to post; the one prepared last counts."""
+        return Completion(value={"message": (await self._access.client().prepare_verify()).text})
+
+    async def verify(self, call: Call) -> Completion:
+        """Hand in a post. An agent that is verified after an error, by whatever post, is verified."""
+        client = self._access.client()
+        try:
+            return Completion(value={"verified": await client.verify(str(call.inputs["tweet_url"]))})
+        except PlatformError:
+            with suppress(PlatformError):
+                if await client.verification_status():
+                    return Completion(value={"verified": True})
+            raise
+
+    async def was_verified(self, call: Call) -> Completion | None:
+        """Find out whether the agent is verified after a process died that was handing in a post.
+
+        Raises:
+            PlatformError: That cannot be found out.
+        """
+        try:
+            verified = await self._access.client().verification_status()
+        except (PlatformError, CredentialsError) as error:
+            raise error.prefixed("whether the agent is verified is not known") from None
+        return Completion(value={"verified": True}) if verified else None
+
+    async def verification_status(self, call: Call) -> Completion:
+        """Ask whether the agent is verified."""
+        return Completion(value={"verified": await self._access.client().verification_status()})
+
+    async def stream_key(self, call: Call) -> Completion:
+        """Fetch a fresh key."""
+        target = await self._access.client().rtmp()
+        return Completion(value={"url": target.url, "key": target.key, "push_url": target.push_url})
+
+    async def start_stream(self, call: Call) -> Completion:
+        """Open the session; what chat held before is history."""
+        started_at = self._now()
+        token = await self._access.client().start_stream()
+        address, ticker = (token.token_address, token.ticker) if token else ("", "")
+        self._access.learn(token_address=address, token_ticker=ticker)
+        page = f"{self._access.origin}/{quote(self._access.known.agent_name)}"
+        value = {"started_at": started_at, "page": page, "token_address": address, "ticker": ticker}
+        return Completion(value=value)
+
+    async def stream_status(self, call: Call) -> Completion:
+        """Ask how the stream is doing, at once or when it is due to be live."""
+        access = self._access
+        status = await (access.status_when_live() if call.inputs.get("await_live") else access.status())
+        return Completion(
+            value={
+                "is_live": status.is_live,
+                "viewers": status.viewers,
+                "uptime_seconds": status.uptime_seconds,
+                "user_db_id": status.user_db_id,
+                "token_address": self._access.known.token_address,
+            }
+        )
+
+    async def measure_lag(self, call: Call) -> Completion:
+        """Look a few times more, when the uptime tells most; a look that fails tells nothing."""
+        liveness, looks = self._access.liveness, 0
+        with suppress(PlatformError):
+            while looks < _MEASURED and (at := liveness.telling(self._access.status_next)) is not None:
+                await asyncio.sleep(at - asyncio.get_running_loop().time())
+                looks += 1
+                await self._access.status()
+        lag = liveness.lag or Lag(0.0, 0.0)
+        return Completion(value={"after": round(lag.after, 3), "by": round(lag.by, 3), "looks": looks})
+
+    async def stop_stream(self, call: Call) -> Completion:
+        """Close the session; one that is not there is closed."""
+        try:
+            return Completion(value=_summary(await self._access.client().stop_stream()))
+        except NoSession:
+            return Completion(value=_summary(StopSummary("stopped", 0, 0)))
+        except PlatformError as error:
+            raise error.prefixed("the stream session could not be closed and may still be open") from None
+
+
+def _identity(agent: Credentials) -> dict[str, str]:
+    return {"agent_name": agent.agent_name, "agent_id": agent.agent_id, "user_db_id": agent.user_db_id}
+
+
+def _is_kept(found: Credentials) -> bool:
+    # A token of the environment says nothing of a registration, whose token goes into the file.
+    return not found.from_environment or found.token_in_file is not None
+
+
+def _summary(summary: StopSummary) -> dict[str, str | int]:
+    return {"status": summary.status, "duration_seconds": summary.duration_seconds, "viewers": summary.viewers}

@@ -1,0 +1,1 @@
+"""Actions that share a stream on social networks."""

@@ -1,0 +1,54 @@
+"""The actions that share a stream where agents meet."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from retake_flow.actions.base import Family
+from retake_flow.actions.sharing.spec import SUBMOLT
+from retake_flow.errors import ShareFailed
+from retake_flow.ports.actions import Call, Completion
+
+if TYPE_CHECKING:
+    from retake_flow.api.moltbook import MoltbookClient
+
+
+class OpenMoltbook(Protocol):
+    """Opens the way to Moltbook."""
+
+    def __call__(self) -> AbstractAsyncContextManager[MoltbookClient]:
+        """For one action."""
+        ...
+
+
+class SharingActions(Family):
+    """Words to communities, each said once at most.
+
+    Args:
+        moltbook: The way to Moltbook; None when there is no key, or nothing may leave this machine.
+        why: Why there is none.
+    """
+
+    def __init__(self, moltbook: OpenMoltbook | None, why: str = "MOLTBOOK_API_KEY is not set") -> None:
+        self._moltbook = moltbook
+        self._why = why
+        self.tasks = {"share.moltbook": self.post, "share.verify": self.verify}
+
+    async def post(self, call: Call) -> Completion:
+        """Post on Moltbook; without a way there it is left out."""
+        if self._moltbook is None:
+            return Completion("skipped", {"why": self._why})
+        async with self._moltbook() as client:
+            submolt = str(call.inputs.get("submolt") or SUBMOLT)
+            post = await client.post(str(call.inputs["title"]), str(call.inputs["message"]), submolt)
+        value = {"id": post.id, "url": post.url, "code": post.code, "challenge": post.challenge}
+        return Completion("held" if post.code else "done", value)
+
+    async def verify(self, call: Call) -> Completion:
+        """Answer what holds a post back."""
+        if self._moltbook is None:
+            raise ShareFailed(f"there is no way to Moltbook: {self._why}")
+        async with self._moltbook() as client:
+            await client.verify(str(call.inputs["code"]), str(call.inputs["answer"]))
+        return Completion()

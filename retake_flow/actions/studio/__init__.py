@@ -1,0 +1,1 @@
+"""Actions that start programs of the studio and take pictures."""

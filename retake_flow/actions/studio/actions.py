@@ -1,0 +1,203 @@
+"""The actions that are programs and pictures of the studio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import asdict
+from math import inf
+from typing import Any, Final, Protocol
+
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.base import Family
+from retake_flow.errors import InputError, RetakeFlowError
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.services import Service
+from retake_flow.redact import Secret
+from retake_flow.studio.encoding.progress import Health
+from retake_flow.studio.picture import Picture
+from retake_flow.studio.screenshot import LIMIT, Screenshot
+
+#: How long a display whose content is still starting may be black before it is pictured all the same, in seconds.
+PATIENCE: Final = 10.0
+_BLACK_AGAIN: Final = 0.5
+#: How long something that was seen on the display counts as being there, in seconds.
+_SEEN_FOR: Final = 30.0
+#: For how long the encoder has to be slow until that is told, in seconds.
+STRUGGLING_SECONDS: Final = 60.0
+
+
+class Stage(Protocol):
+    """The programs of one run's studio; `retake_flow.studio.studio.Stage` starts real ones."""
+
+    def display(self, size: str) -> AbstractAsyncContextManager[Service]:
+        """A virtual display."""
+        ...
+
+    def window_manager(self) -> AbstractAsyncContextManager[Service]:
+        """A window manager on the display."""
+        ...
+
+    def content(self) -> AbstractAsyncContextManager[Service]:
+        """A window on the display that shows what is said."""
+        ...
+
+    def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AbstractAsyncContextManager[Service]:
+        """An encoder that sends the display to `push_url`."""
+        ...
+
+    async def screenshot(self, limit: int, look: bool) -> Screenshot:
+        """Take a picture of the display, as a PNG or JPEG file of at most `limit` bytes; `look` whether it is black."""
+        ...
+
+    async def picture(self) -> Picture:
+        """Look at the display."""
+        ...
+
+    def health(self) -> Health | None:
+        """How well the encoder does, or None when there is no encoder."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Show a text on stream."""
+        ...
+
+
+class StudioActions(Family):
+    """What one run's studio does."""
+
+    def __init__(self, stage: Stage, access: Access) -> None:
+        self._stage = stage
+        self._access = access
+        self._struggling = False
+        self._seen = _Seen()
+        self._visible_at = -inf
+        self.tasks = {
+            "studio.health": self.health,
+            "studio.picture": self.picture,
+            "studio.show": self.show,
+            "studio.thumbnail": self.thumbnail,
+        }
+        self.services = {
+            "studio.content": self.content,
+            "studio.display": self.display,
+            "studio.encoder": self.encoder,
+            "studio.window_manager": self.window_manager,
+        }
+
+    def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
+        """A virtual display."""
+        self._seen, self._visible_at = _Seen(), -inf
+        return self._stage.display(str(call.inputs.get("size", "1280x720")))
+
+    def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:
+        """A window manager on the display."""
+        return self._stage.window_manager()
+
+    def content(self, call: Call) -> AbstractAsyncContextManager[Service]:
+        """A window that shows the stream log."""
+        return self._stage.content()
+
+    def encoder(self, call: Call) -> AbstractAsyncContextManager[Service]:
+        """An encoder that pushes to the address of a fresh stream key.
+
+        Raises:
+            InputError: `to` is not the result of retake.stream_key.
+        """
+        target = call.inputs.get("to")
+        push_url = target.get("push_url") if isinstance(target, dict) else None
+        if not isinstance(push_url, Secret):
+            raise InputError("`to` of studio.encoder must be the result of retake.stream_key")
+        return self._pushing(
+            self._stage.encoder(
+                push_url,
+                framerate=int(call.inputs.get("framerate", 30)),
+                bitrate=str(call.inputs.get("bitrate", "1500k")),
+            )
+        )
+
+    @asynccontextmanager
+    async def _pushing(self, encoder: AbstractAsyncContextManager[Service]) -> AsyncIterator[Service]:
+        """The same encoder, while it is known that and since when it sends."""
+        async with self._access.push() as push, encoder as running:
+            self._access.liveness.first_frames(push)
+            previewing = asyncio.create_task(self._preview(), name="preview")
+            try:
+                yield running
+            finally:
+                previewing.cancel()
+                await asyncio.gather(previewing, return_exceptions=True)
+
+    async def _preview(self) -> None:
+        """Look at the display while the stream is not live yet, so that the first thumbnail need not wait for that."""
+        latest = _now() + PATIENCE
+        with suppress(RetakeFlowError):
+            while (await self._stage.picture()).black:
+                if _now() >= latest:
+                    return
+                await asyncio.sleep(_BLACK_AGAIN)
+            self._visible_at = _now()
+
+    async def thumbnail(self, call: Call) -> Completion:
+        """Take a picture and upload it; while nothing can be seen wait for a while, then upload what there is."""
+        limit, patience = int(call.inputs.get("limit", LIMIT)), float(call.inputs.get("patience", PATIENCE))
+        latest = _now() + patience
+        shot = await self._stage.screenshot(limit, _now() - self._visible_at > _SEEN_FOR)
+        while shot.black and _now() < latest:
+            await asyncio.sleep(_BLACK_AGAIN)
+            shot = await self._stage.screenshot(limit, look=True)
+        image = shot.path.read_bytes()
+        kind = "image/jpeg" if shot.path.suffix in (".jpg", ".jpeg") else "image/png"
+        uploaded = await self._access.client().update_thumbnail(image, kind)
+        return Completion(value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(image), "black": shot.black})
+
+    async def picture(self, call: Call) -> Completion:
+        """Look whether there is something to be seen, and something new."""
+        if not call.inputs.get("look", True):
+            return Completion("idle")
+        return Completion(value=self._seen.next(await self._stage.picture(), _now()))
+
+    async def health(self, call: Call) -> Completion:
+        """Tell how well the encoder does; when it has been too slow for a minute that is an event, once."""
+        health = self._stage.health()
+        if health is None:
+            return Completion("idle")
+        value = asdict(health)
+        struggled, self._struggling = self._struggling, health.slow_for >= STRUGGLING_SECONDS
+        if struggled or not self._struggling:
+            return Completion(value=value)
+        fields = {name: value[name] for name in ("speed", "fps", "slow_for")}
+        return Completion(value=value, raised=[("struggling", fields)])
+
+    async def show(self, call: Call) -> Completion:
+        """Write a line on the stream."""
+        self._stage.say(str(call.inputs["text"]))
+        return Completion()
+
+
+class _Seen:
+    """Compares what is seen on the display with what was seen before."""
+
+    def __init__(self) -> None:
+        self._last: Picture | None = None
+        self._still_since = 0.0
+        self._black_since = 0.0
+
+    def next(self, picture: Picture, now: float) -> Mapping[str, Any]:
+        """What there is to say of the next picture."""
+        if picture != self._last:
+            self._still_since = now
+        if not (picture.black and self._last is not None and self._last.black):
+            self._black_since = now
+        self._last = picture
+        return {
+            "black": picture.black,
+            "black_for": round(now - self._black_since, 1),
+            "still_for": round(now - self._still_since, 1),
+            "brightness": picture.brightness,
+        }
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,112 @@
+"""The declarations of the actions of the studio."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
+from retake_flow.flow.action_spec import ActionSpec
+
+_SIZE: Final[dict[str, Any]] = {"type": "string", "format": "size", "default": "1280x720"}
+
+SPECS: Final = (
+    ActionSpec(
+        "studio.display",
+        "Start a virtual display (Xvfb) with a number that nobody else uses.",
+        inputs={"size": _SIZE},
+        outcomes=SERVICE,
+        result={"display": TEXT, "size": TEXT},
+        errors=STARTED,
+        service=True,
+        programs=("Xvfb",),
+    ),
+    ActionSpec(
+        "studio.window_manager",
+        "Start the window manager (openbox) on the display.",
+        outcomes=SERVICE,
+        errors=STARTED,
+        service=True,
+        programs=("openbox",),
+    ),
+    ActionSpec(
+        "studio.content",
+        "Show the stream log on the display (xterm).",
+        outcomes=SERVICE,
+        errors=STARTED,
+        service=True,
+        programs=("xterm",),
+    ),
+    ActionSpec(
+        "studio.encoder",
+        "Send the display to the platform (ffmpeg); ready when frames have been sent.",
+        inputs={
+            "to": {"type": "object", "description": "The result of retake.stream_key."},
+            "framerate": {"type": "integer", "minimum": 1, "maximum": 60, "default": 30},
+            "bitrate": {"type": "string", "format": "bitrate", "default": "1500k"},
+        },
+        outcomes=SERVICE,
+        errors=(*STARTED, "ingest_unreachable", "push_refused", "push_closed"),
+        service=True,
+        programs=("ffmpeg",),
+        occasional={"GET /users/live/": "on an agent's first stream, to see when it is shown live"},
+    ),
+    ActionSpec(
+        "studio.thumbnail",
+        "Take a picture of the display and make it the stream's thumbnail.",
+        inputs={
+            "limit": {
+                "type": "integer",
+                "minimum": 20_000,
+                "default": 500_000,
+                "description": "How large the picture may be, in bytes; a larger one is made smaller.",
+            },
+            "patience": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 60,
+                "default": 10,
+                "description": "How long, in seconds, something to be seen is waited for while the display is black.",
+            },
+        },
+        result={"thumbnail_url": TEXT, "bytes": COUNT, "black": FLAG},
+        pace=(120.0, 300.0),
+        errors=(*CALLED, *STARTED),
+        retry=AGAIN,
+        programs=("scrot", "ffmpeg"),
+        requests=("POST /agent/update-thumbnail",),
+        samples={"black": False},
+    ),
+    ActionSpec(
+        "studio.picture",
+        "Look at the display: whether it is black, and for how many seconds nothing on it has changed.",
+        inputs={"look": {**FLAG, "default": True, "description": "Whether to look at all; otherwise it is `idle`."}},
+        outcomes=("done", "idle"),
+        result={"black": FLAG, "black_for": NUMBER, "still_for": NUMBER, "brightness": NUMBER},
+        errors=STARTED,
+        programs=("ffmpeg",),
+        samples={"black": False, "black_for": 0.0, "still_for": 0.0, "brightness": 0.2},
+    ),
+    ActionSpec(
+        "studio.health",
+        "Tell how well the encoder does; when it has been too slow for a minute, raise `struggling`.",
+        outcomes=("done", "idle"),
+        result={
+            "frames": COUNT,
+            "fps": NUMBER,
+            "bitrate": {**NUMBER, "description": "In kbit/s."},
+            "dropped": COUNT,
+            "speed": {**NUMBER, "description": "1 is as fast as it should be."},
+            "seconds": NUMBER,
+            "slow_for": {**NUMBER, "description": "Seconds for which the speed has been below 0.9."},
+        },
+        events={"struggling": {"speed": NUMBER, "fps": NUMBER, "slow_for": NUMBER}},
+        samples={"frames": 900, "fps": 30.0, "bitrate": 1500.0, "speed": 1.0, "seconds": 30.0},
+    ),
+    ActionSpec(
+        "studio.show",
+        "Write a line on the stream.",
+        inputs={"text": TEXT},
+        errors=("no_display", "secret"),
+        says="text",
+    ),
+)

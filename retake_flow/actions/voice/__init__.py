@@ -1,0 +1,1 @@
+"""Actions that play sound and speak."""

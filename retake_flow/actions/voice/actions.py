@@ -1,0 +1,55 @@
+"""The actions of the voice: the sound of the stream, and what is spoken on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+from retake_flow.actions.base import Family
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.services import Service
+
+
+class Speaker(Protocol):
+    """The sound of one run's studio; `retake_flow.studio.studio.Stage` has a real one."""
+
+    def sound(self, voice: Sequence[str], variables: Sequence[str]) -> AbstractAsyncContextManager[Service]:
+        """The sound, silent where it cannot be had.
+
+        Args:
+            voice: The program that speaks, if it is another than usual.
+            variables: Names of variables that it needs.
+        """
+        ...
+
+    async def speak(self, text: str) -> None:
+        """Speak a text; returns when it was heard."""
+        ...
+
+
+class VoiceActions(Family):
+    """What is heard of one run."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+        self._told = ""
+        self.tasks = {"studio.speak": self.speak}
+        self.services = {"studio.sound": self.sound}
+
+    @asynccontextmanager
+    async def sound(self, call: Call) -> AsyncIterator[Service]:
+        """The sound; where it is silent, that is told once."""
+        voice = call.inputs.get("voice") or {}
+        command, names = ([str(word) for word in voice.get(key, ())] for key in ("command", "variables"))
+        async with self._speaker.sound(command, names) as sound:
+            reason = str(sound.value.get("reason", ""))
+            if reason not in ("", self._told):
+                self._told = reason
+                call.note("sound_silent", reason=reason)
+            yield sound
+
+    async def speak(self, call: Call) -> Completion:
+        """Speak a text on stream."""
+        await self._speaker.speak(str(call.inputs["text"]))
+        return Completion()

@@ -1,0 +1,70 @@
+"""Whether retake.tv can be reached, asked without a token."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import httpx
+
+from retake_flow.api import protocol
+from retake_flow.api.http.server_clock import ServerClock
+from retake_flow.api.http.transport import Transport
+from retake_flow.api.lenient_json import text
+from retake_flow.api.responses import interpret, parse_json
+
+WITHIN = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An answer.
+
+    Attributes:
+        status: Its HTTP status.
+        seconds: How long it took.
+        version: That of the platform's guide; "" when it was not told.
+        ahead: By how much this machine's clock is ahead of the platform's, in seconds, to half a second; None when
+            the platform does not tell the time.
+        proxy: By which proxy it came; "" for none.
+    """
+
+    status: int
+    seconds: float
+    version: str
+    ahead: float | None
+    proxy: str
+
+
+async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) -> Reached:
+    """Ask for the version of the platform's guide, once.
+
+    Raises:
+        PlatformError: There was no answer, or one that points elsewhere.
+        SettingsError: The environment's proxy or certificates cannot be used.
+    """
+    way = Transport(origin, transport)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    request = replace(protocol.skill(), deadline=WITHIN)
+    try:
+        answer = await way.send(request, {"Accept": "application/json"})
+    finally:
+        await way.close()
+    if 300 <= answer.status < 400:
+        interpret(request, answer)
+    took, clock = loop.time() - began, ServerClock()
+    clock.heard(answer.headers, loop.time())
+    # `Date` tells whole seconds, without the part that had passed; it was written somewhere on the way.
+    ahead = None if clock.ahead is None else time.time() - loop.time() - (clock.ahead + 0.5 + took / 2)
+    return Reached(answer.status, took, _version(answer.body), ahead, way.proxy)
+
+
+def _version(body: bytes) -> str:
+    try:
+        value = parse_json(body)
+    except ValueError:
+        return ""
+    return text(value, "version") if isinstance(value, Mapping) else ""

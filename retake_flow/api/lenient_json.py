@@ -1,0 +1,168 @@
+"""Read fields of JSON that may be missing, null, of another type than documented, or longer than anything should be.
+
+Whatever is taken out of an answer or an event is taken out here, so that nothing of it is longer than its limit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from retake_flow.errors import UnexpectedAnswer
+from retake_flow.sanitize import stripped
+
+JsonObject = Mapping[str, Any]
+
+# All C0 and C1 controls but tab and newline: a terminal would obey them, and chat is shown in one on stream.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one milliseconds
+#: Characters. An id or an address that is longer is none: cut off it would be another one.
+LONGEST_ID: Final = 256
+LONGEST_NAME: Final = 100
+#: Of a text, of which the rest is cut off.
+LONGEST_TEXT: Final = 2_000
+#: Of a token, a key, or where to push.
+LONGEST_SECRET: Final = 4_000
+_LONGEST_NUMBER: Final = 400
+_LARGEST_ID: Final = 10**40
+
+
+def as_object(value: object, of: str) -> JsonObject:
+    """The JSON object that an answer must be.
+
+    Args:
+        value: Parsed JSON.
+        of: What was asked for, in words for the message.
+
+    Raises:
+        UnexpectedAnswer: It is something else.
+    """
+    if isinstance(value, Mapping):
+        return value
+    raise UnexpectedAnswer(f"retake.tv's answer about {of} is not a JSON object")
+
+
+def member(data: JsonObject, name: str) -> JsonObject:
+    """The object under `name`, or an empty one."""
+    value = data.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def text(data: JsonObject, *names: str, most: int = LONGEST_TEXT) -> str:
+    """The first non-empty text under one of `names`, without control characters; "" when there is none."""
+    return _CONTROLS.sub("", raw_text(data, *names)[: 2 * most])[:most]
+
+
+def words(data: JsonObject, *names: str, most: int = LONGEST_TEXT) -> str:
+    """The first non-empty text under one of `names`, without anything that a terminal would obey."""
+    return stripped(raw_text(data, *names)[: 2 * most])[:most]
+
+
+def identifier(data: JsonObject, *names: str, most: int = LONGEST_ID) -> str:
+    """The first id under one of `names`, exactly as sent; "" when there is none of at most so many characters."""
+    return next((found for name in names if (found := raw_text(data, name)) and len(found) <= most), "")
+
+
+def address(data: JsonObject, *names: str) -> str:
+    """The address of a wallet or a token under one of `names`, without anything that a terminal would obey."""
+    return stripped(identifier(data, *names))
+
+
+def raw_text(data: JsonObject, *names: str) -> str:
+    """The first text under one of `names` as it was sent, of any length; whole numbers count as text."""
+    for name in names:
+        value = data.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_ID:
+            return str(value)
+    return ""
+
+
+def scalars(data: JsonObject, names: Iterable[str]) -> dict[str, str | int | float | bool]:
+    """What stands under `names`, where it is neither an object nor a list, and not longer than a name."""
+    found = {name: data.get(name) for name in names}
+    return {
+        name: value[:LONGEST_NAME] if isinstance(value, str) else value
+        for name, value in found.items()
+        if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < _LARGEST_ID)
+    }
+
+
+def number(data: JsonObject, name: str) -> float | None:
+    """The finite number under `name`, also when it is written as text."""
+    value = data.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def count(data: JsonObject, name: str) -> int:
+    """The whole number under `name`, 0 when there is none."""
+    found = number(data, name)
+    return 0 if found is None else max(0, int(found))
+
+
+def figure(data: JsonObject, *names: str) -> float:
+    """The first number under one of `names`; 0 when there is none."""
+    return next((found for name in names if (found := number(data, name)) is not None), 0.0)
+
+
+def line(data: JsonObject, *names: str, most: int) -> str:
+    """The first text under one of `names`, on one line of at most `most` characters that no terminal obeys."""
+    said = " ".join(words(data, *names, most=2 * most).split())
+    return said if len(said) <= most else said[: most - 1] + "…"
+
+
+def epoch(data: JsonObject, *names: str) -> float:
+    """The first time under one of `names`, ISO-8601 or an epoch, in seconds since the epoch; 0 when there is none."""
+    return next((found for name in names if (found := _epoch(data, name))), 0.0)
+
+
+def _epoch(data: JsonObject, name: str) -> float:
+    given = number(data, name)
+    if given is not None:
+        return given if abs(given) < _SECONDS_END else given / 1000
+    try:
+        moment = datetime.fromisoformat(text(data, name))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
+def required_text(data: JsonObject, name: str, of: str) -> str:
+    """The text under `name`.
+
+    Raises:
+        UnexpectedAnswer: There is none.
+    """
+    found = text(data, name)
+    if not found:
+        raise UnexpectedAnswer(f"retake.tv's answer about {of} has no usable `{name}`")
+    return found
+
+
+def required_flag(data: JsonObject, name: str, of: str) -> bool:
+    """The true or false under `name`.
+
+    Raises:
+        UnexpectedAnswer: There is neither.
+    """
+    found = data.get(name)
+    if not isinstance(found, bool):
+        raise UnexpectedAnswer(f"retake.tv's answer about {of} has no usable `{name}`")
+    return found
+
+
+def well_formed(value: str) -> str:
+    """The text with lone surrogates replaced, so that it can be written as UTF-8."""
+    return value.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,192 @@
+"""The real-time connection to retake.tv: Socket.IO over a websocket, held open and opened again when it breaks.
+
+It hears and never speaks, but to join rooms; no token goes over it, and no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from retake_flow import __version__, network, settings
+from retake_flow.api.http.origin import normalised
+from retake_flow.errors import SettingsError
+from retake_flow.ports.realtime import Hearer
+
+if TYPE_CHECKING:  # half a megabyte of modules that only a run on air needs
+    import aiohttp
+    import socketio
+
+PATH = "socket.io"
+LONGEST_EVENT = 1 << 20  # bytes
+_OPENS = 10.0  # seconds until all rooms are to be joined
+_ENDS = 2.0  # seconds that a goodbye may take
+_SOONEST, _LATEST = 1.0, 60.0  # seconds between two tries
+_STEADY = 30.0  # a connection that lasted for so long (seconds) has proved itself: waiting begins anew
+
+# Whatever it has to say of a connection we say ourselves, in the journal.
+_SILENT = logging.getLogger("retake_flow.realtime")
+_SILENT.disabled = True
+
+
+@asynccontextmanager
+async def opened(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> AsyncIterator[None]:
+    """Listen in rooms until this is left; nothing of it goes on then.
+
+    Args:
+        origin: Where the platform is.
+        rooms: Gives the rooms, at each connection.
+        hearer: Hears of everything.
+
+    Raises:
+        SettingsError: It is neither retake.tv nor this machine, or the environment's proxy or certificates cannot be
+            used.
+    """
+    origin = _allowed(origin)
+    _way(origin)
+    listening = asyncio.create_task(_listen(origin, rooms, hearer), name="realtime")
+    try:
+        yield
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+def _allowed(origin: str) -> str:
+    origin = normalised(origin)
+    if origin != settings.RETAKE and not settings.is_loopback(urlsplit(origin).hostname):
+        raise SettingsError(f"real-time events are heard from {settings.RETAKE} or this machine, and not from {origin}")
+    return origin
+
+
+async def _listen(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> None:
+    """Connect again and again, less and less often as long as that fails."""
+    loop = asyncio.get_running_loop()
+    failures = 0
+    # It takes a quarter of a second, and much longer on a busy machine, while an encoder is about to send.
+    await asyncio.to_thread(import_module, "socketio")
+    while True:
+        began = loop.time()
+        reason = await _connection(origin, rooms, hearer)
+        _heed_cancellation()
+        failures = 1 if loop.time() - began >= _STEADY else failures + 1
+        hearer.lost(reason)
+        await asyncio.sleep(min(_SOONEST * 2.0 ** min(failures - 1, 16), _LATEST) * random.uniform(0.75, 1.0))
+
+
+async def _connection(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> str:
+    """One connection, from its beginning to its end; gives the reason of the end."""
+    import socketio
+
+    over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with _session() as session:
+        client = _client(origin, session, hearer, over)
+        try:
+            async with asyncio.timeout(_OPENS):
+                await client.connect(origin, transports=["websocket"], socketio_path=PATH, wait_timeout=int(_OPENS))
+                for room in rooms():
+                    await client.emit("joinRoom", {"roomId": room})
+            _heed_cancellation()
+            hearer.connected()
+            return await over
+        except TimeoutError:
+            return f"no connection within {_OPENS:g} s"
+        except socketio.exceptions.SocketIOError as error:
+            return str(error) or "refused"
+        except Exception as error:  # of aiohttp, or of a server that speaks something else
+            return str(error) or type(error).__name__
+        finally:
+            await _end(client)
+
+
+def _heed_cancellation() -> None:
+    """End when that was wanted meanwhile.
+
+    The library waits by `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes in the moment
+    in which the waiting is over.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _session() -> aiohttp.ClientSession:
+    """What a connection is made by: no cookies, no netrc of the environment, no redirects."""
+    import aiohttp
+
+    async def refuse(_: object, __: object, about: aiohttp.TraceRequestRedirectParams) -> None:
+        about.response.close()
+        raise aiohttp.ClientConnectionError("it points elsewhere, which is not followed")
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_redirect.append(refuse)
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        trace_configs=[tracing],
+        # Packed it may be larger than anybody says beforehand; nothing is unpacked, whatever it is called.
+        headers={"User-Agent": f"retake-flow/{__version__}", "Accept-Encoding": "identity"},
+        auto_decompress=False,
+    )
+
+
+def _client(
+    origin: str, session: aiohttp.ClientSession, hearer: Hearer, over: asyncio.Future[str]
+) -> socketio.AsyncClient:
+    import socketio
+
+    class Client(socketio.AsyncClient):  # type: ignore[misc]
+        async def _handle_eio_message(self, data: object) -> None:
+            # The library performs this in a task of its own, whose failure would be shown to people.
+            with suppress(Exception):
+                await super()._handle_eio_message(data)
+
+    client = Client(
+        reconnection=False,  # its own way cannot be cancelled, and has no end to be told of
+        handle_sigint=False,
+        logger=_SILENT,
+        engineio_logger=_SILENT,
+        http_session=session,
+        request_timeout=int(_ENDS),
+        websocket_extra_options={"max_msg_size": LONGEST_EVENT, **_way(origin)},
+    )
+
+    def gone(reason: object = "") -> None:
+        if not over.done():
+            over.set_result(str(reason) or "closed")
+
+    def happened(event: str, *payload: object) -> None:
+        hearer.happened(event, payload)
+
+    client.on("disconnect", gone)
+    client.on("*", happened)
+    return client
+
+
+def _way(origin: str) -> dict[str, Any]:
+    """How the websocket reaches an origin: by which proxy, and by which certificates it is verified."""
+    if not origin.startswith("https:"):
+        return {}
+    proxy = network.proxy_for(origin)
+    return {"ssl": network.certificates(), "proxy": proxy.reveal() if proxy else None}
+
+
+async def _end(client: socketio.AsyncClient) -> None:
+    """Say goodbye, and end what the library has begun."""
+    with suppress(Exception):
+        async with asyncio.timeout(_ENDS):
+            await client.disconnect()
+    for task in (client.eio.read_loop_task, client.eio.write_loop_task):
+        if isinstance(task, asyncio.Task):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    if client.eio.ws is not None:  # after words that it does not understand the library forgets it open
+        with suppress(Exception):
+            async with asyncio.timeout(_ENDS):
+                await client.eio.ws.close()

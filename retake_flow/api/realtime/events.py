@@ -1,0 +1,131 @@
+"""What the platform tells over the real-time connection, read as entries of the chat.
+
+Nobody documents what the events carry, so they are read by whatever names the same things have elsewhere on the
+platform; what has no id gets one that follows from what it says, so that an event told twice counts once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+
+from retake_flow.api.amounts import read_payment
+from retake_flow.api.chat import ChatMessage, deed_ids, read_message
+from retake_flow.api.lenient_json import LONGEST_NAME, JsonObject, address, identifier, member, raw_text, words
+from retake_flow.api.responses import parse_json
+
+#: What an event means, by its name; others are of no account here.
+EVENTS: Final[Mapping[str, str]] = {
+    "message": "message",
+    "tip_received": "tip",
+    "user_followed": "follow",
+    "newtrade": "trade",
+}
+#: In the room of a stream: its session has started; whether that is when it is opened or when it is live, nobody says.
+SESSION_STARTED: Final = "session_started"
+#: Where the one who does it may be told.
+_WHO: Final = ("sender", "user", "follower", "trader", "tipper", "from")
+_WRAPPINGS: Final = ("data", "message", "comment", "payload", "tip", "trade")
+
+
+def rooms(user_db_id: str, token_address: str) -> list[str]:
+    """The rooms of what concerns one agent."""
+    trades = [f"trades_{token_address}"] if token_address else []
+    return [user_db_id, live_room(user_db_id), *trades]
+
+
+def live_room(user_db_id: str) -> str:
+    """The room of what happens to an agent's stream."""
+    return f"live_{user_db_id}"
+
+
+def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMessage | None:
+    """Read an event.
+
+    Args:
+        event: Its name.
+        payload: What it carries.
+        at: When it came, in seconds since the epoch, for one that does not tell its time.
+
+    Returns:
+        The entry; None for an event that is of no account, or that nobody can read.
+    """
+    kind = EVENTS.get(event)
+    data = _plain(next((value for value in payload if isinstance(value, Mapping)), None))
+    if kind is None or data is None:
+        return None
+    data = _unwrapped(data)
+    found = read_message({**data, "_id": _key(event, data)})
+    if found is None:
+        return None
+    return _as(kind, found, data, datetime.fromtimestamp(at, UTC))
+
+
+def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatMessage:
+    """An entry with what only events of its kind tell."""
+    said = found.text or words(data, "message", "content", "note")
+    found = replace(_whose(found, data), sent_at=found.sent_at or now, text=said)
+    match kind:
+        case "tip":
+            told = member(data, "tip_data")
+            said = said or words(told, "message", "text", "note")
+            return replace(found, kind="tip", text=said, tip=read_payment(data, told) or {}, also=deed_ids(told))
+        case "trade":
+            told = member(data, "trade_data")
+            return replace(found, kind="trade", trade=read_payment(data, told) or {}, also=deed_ids(told, data))
+        case "follow":
+            return replace(found, kind="follow", text="")
+    return found
+
+
+def _plain(data: object) -> JsonObject | None:
+    """An object as the platform's answers are read: without what JSON does not know."""
+    try:
+        value = parse_json(json.dumps(data).encode())
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, Mapping) else None
+
+
+def _unwrapped(data: JsonObject) -> JsonObject:
+    """What is told, out of the object that it may be wrapped in."""
+    inner = next((member(data, name) for name in _WRAPPINGS if member(data, name)), None)
+    if inner is None or _id(data) or raw_text(data, "text"):
+        return data
+    return {**{name: value for name, value in data.items() if not isinstance(value, Mapping)}, **inner}
+
+
+def _whose(found: ChatMessage, data: JsonObject) -> ChatMessage:
+    """The entry with its author, under whichever names that stands."""
+    name = found.author_name or words(_who(data, "username", "name", "display_name"), "", most=LONGEST_NAME)
+    shown = found.author_display_name or words(_who(data, "display_name"), "", most=LONGEST_NAME)
+    return replace(
+        found,
+        author_name=name,
+        author_display_name=shown or name,
+        author_user_id=found.author_user_id or identifier(_who(data, "user_id", "userDbId", "id"), "") or None,
+        wallet=found.wallet or address(_who(data, "wallet_address", "wallet", "walletAddress"), ""),
+    )
+
+
+def _who(data: JsonObject, *names: str) -> dict[str, str]:
+    """The first that is told of whoever does it: `follower_username`, `follower: {username}`, or plainly `username`."""
+    told = [*(f"{who}_{name}" for name in names for who in _WHO), *(name for name in names if name != "id")]
+    found = raw_text(data, *told) or next((said for who in _WHO if (said := raw_text(member(data, who), *names))), "")
+    return {"": found}
+
+
+def _id(data: JsonObject) -> str:
+    return identifier(data, "_id", "chat_event_id", "id", "tip_id", "trade_id", "follow_id", "signature", "tx_hash")
+
+
+def _key(event: str, data: JsonObject) -> str:
+    key = _id(data)
+    if key:
+        return key
+    told = json.dumps([event, data], sort_keys=True, default=str, ensure_ascii=True)
+    return f"{event}:{sha256(told.encode()).hexdigest()[:24]}"

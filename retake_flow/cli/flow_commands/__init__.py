@@ -1,0 +1,1 @@
+"""Commands for authors: they read flows and run nothing for real."""

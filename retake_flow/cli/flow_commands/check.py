@@ -1,0 +1,145 @@
+"""`retake-flow check`: all mistakes of flows, before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from retake_flow.flow.diagnostics import Problem
+
+
+_MOST_SHOWN = 200  # mistakes of one flow, to people
+
+_EPILOG = """\
+exit codes:
+  0  all flows can run, warnings or not
+  2  a flow is not there or cannot be read; the others are checked nevertheless
+  3  all are there, and one cannot run as it is written
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser("check", help="say all that is wrong with flows, before anything runs", epilog=_EPILOG)
+    parser.add_argument("flows", nargs="*", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "sarif", "github"),
+        default="text",
+        help="for people, one JSON object a flow, SARIF 2.1.0, or annotations of GitHub Actions",
+    )
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    parser.add_argument("--explain", metavar="CODE", help="what a code such as RF050 means, and what to do")
+    parser.set_defaults(command=check)
+
+
+def check(args: argparse.Namespace) -> int:
+    """Check flows; 0 when they can run, warnings or not, and 3 when one cannot.
+
+    Raises:
+        UsageError: One is not there; the others are checked before.
+    """
+    from retake_flow.errors import UsageError
+
+    args.json = args.format == "json"
+    if args.explain is not None:
+        return _explain(args.explain, args.json)
+    if not args.flows:
+        raise UsageError("say which flows to check", hint="retake-flow check go-live.yaml")
+    from retake_flow.cli import flow_file
+    from retake_flow.settings import Settings
+
+    settings = Settings.from_environment()
+    bad = False
+    everything: list[Problem] = []
+    absent: list[UsageError] = []
+    for name in args.flows:
+        try:
+            found = flow_file.problems(name, settings, args.allow_outside)
+        except UsageError as error:
+            absent.append(error)
+            continue
+        bad = bad or bool(_errors(found))
+        everything += found
+        if args.format in ("text", "json"):
+            (_as_json if args.json else _as_text)(name, found)
+    if args.format not in ("text", "json"):
+        _as_annotations(args.format, dict.fromkeys(everything))
+    if absent:
+        raise UsageError("; ".join(error.message for error in absent), hint=absent[0].hint)
+    return 3 if bad else 0
+
+
+def _as_text(name: str, found: Sequence[Problem]) -> None:
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+
+    for problem in found[:_MOST_SHOWN]:
+        terminal.say(printable.text(str(problem)))
+    if len(found) > _MOST_SHOWN:
+        terminal.say(f"… and {len(found) - _MOST_SHOWN} more; --json lists all of them")
+    mistakes, warnings = len(_errors(found)), len(found) - len(_errors(found))
+    said = [_counted(mistakes, "mistake")] if mistakes or not warnings else []
+    said += [_counted(warnings, "warning")] if warnings else []
+    terminal.say(printable.line(f"{name}: {', '.join(said)}"))
+
+
+def _errors(found: Sequence[Problem]) -> Sequence[Problem]:
+    if not found:
+        return ()  # and nothing to import, which is most of the time that a flow takes that is known to be good
+    from retake_flow.flow.diagnostics import errors
+
+    return errors(found)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
+
+
+def _as_json(name: str, found: Sequence[Problem]) -> None:
+    from retake_flow.cli import terminal
+
+    terminal.emit({"flow": name, "valid": not _errors(found), "problems": [_described(problem) for problem in found]})
+
+
+def _described(problem: Problem) -> dict[str, Any]:
+    return {
+        "file": problem.position.file,
+        "line": problem.position.line,
+        "column": problem.position.column,
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.message,
+        "hint": problem.hint,
+        **({"path": problem.path} if problem.path else {}),
+    }
+
+
+def _as_annotations(form: str, found: Sequence[Problem] | dict[Problem, None]) -> None:
+    """What other programs show beside the lines; of what several flows have in common, once."""
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import github_annotations, sarif
+
+    if form == "sarif":
+        terminal.emit(sarif.log(found))
+    else:
+        for problem in found:
+            terminal.say(github_annotations.command(problem))
+
+
+def _explain(code: str, as_json: bool) -> int:
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import problem_explanations
+
+    explained = problem_explanations.explanation(code)
+    if as_json:
+        terminal.emit({"code": explained.code, "title": explained.title, "text": explained.text})
+    else:
+        terminal.say(f"{explained.code}: {explained.title}\n\n{explained.text}")
+    return 0

@@ -1,0 +1,127 @@
+"""The text of a flow that somebody begins with: what is usually changed, with words about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.text.yaml_writer import inline
+from retake_flow.sanitize import one_line
+
+if TYPE_CHECKING:
+    from retake_flow.flow.model import Flow, Input
+
+_HEAD = """\
+# yaml-language-server: $schema={schema}
+# {base}, but for what is written here: mappings are merged, lists and values replaced, null removes.
+#   retake-flow check {file}       says what is wrong with it
+#   retake-flow show-flow {file}   shows all of it, and where each line is from
+#   retake-flow run {file} --rehearse{so_long}
+flow: {name}
+version: 1
+extends: {base}
+
+# An input is fixed by `NAME: VALUE`; `NAME: {{default: VALUE}}` leaves it open to --set.
+inputs:
+"""
+#: What go-live.yaml asks for, in the order in which one thinks about it: the name, what to write, and what it means.
+_KNOWN: tuple[tuple[str, str, str], ...] = (
+    ("agent_name", "{name}", "Who the agent is. retake.tv asks for this once, to register: the name is unique there."),
+    ("agent_description", "# An agent that works in the open.", ""),
+    ("image_url", "# https://example.com/{name}.png", ""),
+    ("wallet_address", "# YOUR_SOLANA_PUBLIC_KEY", ""),
+    ("ticker", "# OWL", ""),
+    ("opening_message", "default: I'm {name}, and I'm live. What should we explore today?", "The first line in chat."),
+    ("greeting", "default: Welcome, {{names}}! Good to have you here.", "What newcomers in chat read."),
+    ("ideas", "default: a tour of what I am working on, live questions", "What you are told that it could stream."),
+    ("size", "default: 1280x720", "Of the display and the picture."),
+    ("max_duration", "default: 12h", "The longest time on air; --for sets it."),
+)
+_ON_AIR = "broadcast/pushing/on_air"
+_EXAMPLES = """
+# What else one usually changes: take the # away from what you want, and from `states:`.
+#
+# Whom to tell what happens; an address with a password in it belongs into RETAKE_FLOW_NOTIFY instead.
+# notify: ["json://127.0.0.1:8080/told"]
+#
+# Rules of your own that no path may break, beside those of retake.tv (docs/rules.md).
+# rules: [house.rules.yaml]
+#
+# states:
+#   broadcast/pushing/on_air:
+#     activities:
+#       thumbnail: {every: 5m}          # the pace of the picture; retake.tv asks for one every 2 to 5 minutes
+#       chat: {quiet: 10s}              # how often chat is read when nobody writes
+#
+#   approve:                            # nothing goes live before a person says so
+#     before: broadcast
+#     ask:
+#       message: May I go live?
+#       decisions:
+#         allow: {}
+#         refuse: {}
+#       timeout: 1d
+#     transitions: {refuse: not_live, timeout: not_live}
+"""
+
+
+def beginning(name: str, written: str, base: Flow, schema: str, file: str) -> str:
+    """The text of a new flow.
+
+    Args:
+        name: Its name.
+        written: What it extends, as it is to be written.
+        base: That flow.
+        schema: The file of the schema for editors.
+        file: The file that it is for, as a shell reads it.
+
+    Raises:
+        UsageError: There is nothing in `base` that a new flow could begin to change.
+    """
+    lines = [*_known(name, base), *_others(base)]
+    active = any(not line.lstrip().startswith("#") for line in lines)
+    lines += [] if active else _fixed(base)
+    if not lines:
+        message = f"{one_line(written)} has no inputs, so there is nothing in it that a flow for one agent would set"
+        raise UsageError(message, hint="write the file by hand: docs/language.md, Overlays")
+    so_long = " --for 20s" if "max_duration" in base.inputs else ""
+    head = _HEAD.format(schema=schema, base=inline(written), file=file, name=inline(name), so_long=so_long)
+    return head + "".join(f"{line}\n" for line in lines) + (_EXAMPLES if _ON_AIR in base.states else "")
+
+
+def _known(name: str, base: Flow) -> Iterator[str]:
+    for key, value, meaning in _KNOWN:
+        if key not in base.inputs or "value" in base.inputs[key].schema:
+            continue
+        filled = value.format(name=name)
+        hidden = filled.startswith("# ")
+        filled = filled.removeprefix("# ")
+        shown = f"{{default: {inline(filled[9:])}}}" if filled.startswith("default: ") else inline(filled)
+        if meaning:
+            yield f"  # {meaning}"
+        yield f"  {'# ' if hidden else ''}{key}: {shown}"
+
+
+def _others(base: Flow) -> Iterator[str]:
+    """The inputs that we know nothing of, each with a value that it may have, to be uncommented."""
+    known = {key for key, _, _ in _KNOWN}
+    for key, declared in base.inputs.items():
+        if key not in known and not {"value", "secret"} & declared.schema.keys():
+            said = " ".join(one_line(declared.schema.get("description", "")).split())
+            yield from ([f"  # {said}"] if said else [])
+            yield f"  # {key}: {inline(_sample(declared))}"
+
+
+def _fixed(base: Flow) -> Iterator[str]:
+    """One input that is set to what it is anyway, since a flow that changes nothing is none."""
+    key = next((key for key, declared in base.inputs.items() if "default" in declared.schema), None)
+    if key is not None:
+        yield "  # This fixes it to what it is anyway: a flow has to change something."
+        yield f"  {key}: {inline(base.inputs[key].schema['default'])}"
+
+
+def _sample(declared: Input) -> Any:
+    schema = declared.schema
+    first = next(iter(schema.get("examples", ())), None)
+    return schema.get("default", first if first is not None else "")

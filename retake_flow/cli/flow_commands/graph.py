@@ -1,0 +1,127 @@
+"""`retake-flow graph`: a flow as a picture."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.flow.diagram.diagram import Diagram, Ruled, Trace
+    from retake_flow.flow.model import Flow
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser("graph", help="draw a flow, or where a run is in it")
+    parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
+    parser.add_argument(
+        "--format", choices=("mermaid", "dot", "svg", "png"), default="mermaid", help="default: mermaid"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write there instead of to standard output")
+    parser.add_argument("--folded", action="store_true", help="draw each sub-flow as one state")
+    parser.add_argument(
+        "--run", metavar="RUN", help="mark where a run is (its id, a prefix of it, or last), in the flow as it began"
+    )
+    parser.add_argument("--rules", action="store_true", help="note in each state which rules hold over it")
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object that holds the picture")
+    parser.set_defaults(command=graph)
+
+
+def graph(args: argparse.Namespace) -> int:
+    """Draw a flow."""
+    import sys
+
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.diagram.diagram import diagram
+
+    if args.format == "png" and not args.output and (args.json or sys.stdout.isatty()):
+        raise UsageError("a PNG is not for the terminal or for JSON", hint="add --output FILE.png")
+    flow, trace = _opened(args)
+    ruled = _ruled(flow) if args.rules else None
+    content = _drawn(diagram(flow, trace=trace, ruled=ruled, folded=args.folded), args.format)
+    if args.output:
+        _write(args.output, content)
+    if args.json:
+        _tell(args, flow, trace, ruled, content)
+    elif not args.output:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    return 0
+
+
+def _opened(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
+    """What is to be drawn."""
+    from contextlib import closing
+
+    from retake_flow.cli import flow_file
+    from retake_flow.cli.render import trace
+    from retake_flow.errors import UsageError
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    settings = Settings.from_environment()
+    if args.run is None:
+        if args.flow is None:
+            raise UsageError("there is nothing to draw", hint="name a flow, or a run with --run RUN")
+        return flow_file.opened(args.flow, settings, args.allow_outside), None
+    with closing(opened(settings)) as store:
+        run = store.find(args.run)
+        found = trace.traced(store, run)
+    if args.flow is not None:
+        name = flow_file.opened(args.flow, settings, args.allow_outside).name
+        if name != found[0].name:
+            raise UsageError(
+                f"the run {run} is one of {found[0].name!r}, not of {name!r}",
+                hint="leave FLOW out: the flow is drawn that the run began with",
+            )
+    return found
+
+
+def _ruled(flow: Flow) -> Ruled:
+    from retake_flow.actions.registry import CATALOGUE
+    from retake_flow.flow.diagram.diagram import Ruled
+    from retake_flow.flow.rules.applies_to import rules_of, subjects
+
+    rules = rules_of(flow, CATALOGUE)
+    return Ruled({rule.name: rule.because for rule in rules}, subjects(flow, rules))
+
+
+def _drawn(diagram: Diagram, form: str) -> bytes:
+    from retake_flow.flow.diagram import graphviz, mermaid
+
+    if form == "mermaid":
+        return mermaid.mermaid(diagram).encode()
+    text = graphviz.dot(diagram)
+    if form == "dot":
+        return text.encode()
+    import asyncio
+
+    from retake_flow.wiring.drawing import draw
+
+    return asyncio.run(draw(text, form))
+
+
+def _write(file: str, content: bytes) -> None:
+    from pathlib import Path
+
+    from retake_flow.errors import UsageError
+    from retake_flow.sanitize import one_line
+
+    try:
+        Path(file).write_bytes(content)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{one_line(file)} cannot be written: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: Ruled | None, content: bytes) -> None:
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render.trace import data
+
+    told: dict[str, Any] = {"flow": flow.name, "format": args.format}
+    told |= {"file": args.output, "bytes": len(content)} if args.output else {"picture": content.decode()}
+    if ruled is not None:
+        told["rules"] = {"because": ruled.because, "over": {path: list(names) for path, names in ruled.over.items()}}
+    terminal.emit(told if trace is None else {**told, "run": data(trace)})

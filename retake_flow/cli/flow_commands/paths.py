@@ -1,0 +1,117 @@
+"""`retake-flow paths`: the shortest way along each transition of a flow, in words or as scenarios."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from retake_flow.flow.model import Flow, Route
+    from retake_flow.testing.paths.paths import Path, Paths
+
+_EPILOG = """\
+With --gherkin it writes a scenario for each transition, tried in virtual time. Where no steps are known that make it be
+taken, a comment says what is to be filled in. Redirect it into a file, and make it your own.
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser("paths", help="show the shortest way along each transition of a flow", epilog=_EPILOG)
+    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument("--gherkin", action="store_true", help="write scenarios that go these ways")
+    parser.add_argument(
+        "--uncovered", nargs="+", metavar="FEATURES", help="only transitions that no scenario in these features takes"
+    )
+    parser.add_argument("--python", action="store_true", help="run each conftest.py beside FEATURES, for its steps")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a transition")
+    parser.set_defaults(command=paths)
+
+
+def paths(args: argparse.Namespace) -> int:
+    """Show the ways of a flow."""
+    from retake_flow.cli import flow_file, terminal
+    from retake_flow.cli.option_values import pairs
+    from retake_flow.cli.render import printable
+    from retake_flow.settings import Settings
+    from retake_flow.testing.gherkin.coverage import words
+    from retake_flow.testing.gherkin.suite import UnderTest
+    from retake_flow.testing.paths.paths import Paths
+
+    flow = flow_file.opened(args.flow, Settings.from_environment(), args.allow_outside)
+    inputs = pairs(args.set)
+    UnderTest(flow, inputs).check()
+    routes = _routes(flow, inputs, args.uncovered, python=args.python)
+    if args.gherkin:
+        return _gherkin(flow, inputs, routes, args.json)
+    known = Paths(flow)
+    for route in routes:
+        way = next(iter(known.along(route)), None)
+        if args.json:
+            terminal.emit(_described(route, way))
+            continue
+        terminal.say(printable.text(f"{route.position}: {words(route)}"))
+        terminal.say(printable.text(f"    {_told(way)}"))
+    if not args.json:
+        for line in _unreached(flow, known):
+            terminal.say(line)
+    return 0
+
+
+def _routes(flow: Flow, inputs: dict[str, str], features: Sequence[str] | None, *, python: bool) -> list[Route]:
+    from retake_flow.testing.gherkin.coverage import Coverage
+
+    if features is None:
+        return Coverage(flow).routes
+    from retake_flow.cli.flow_commands.test import found, played
+    from retake_flow.testing.gherkin.suite import Suite, UnderTest
+
+    suite = Suite(UnderTest(flow, inputs))
+    played(suite, found(flow.file, features), python=python)
+    return suite.coverage.missed_routes
+
+
+def _gherkin(flow: Flow, inputs: dict[str, str], routes: Sequence[Route], as_json: bool) -> int:
+    from retake_flow.cli import terminal
+    from retake_flow.testing.gherkin.coverage import words
+    from retake_flow.testing.paths.skeletons import feature, skeletons
+
+    written = list(skeletons(flow, inputs, routes))
+    if as_json:
+        for skeleton in written:
+            title = words(skeleton.route)
+            lines = list(skeleton.lines(title))
+            terminal.emit({"transition": title, "scenario": "\n".join(lines), "missing": skeleton.missing})
+        return 0
+    for line in feature(flow, written):
+        terminal.say(line)
+    return 0
+
+
+def _described(route: Route, way: Path | None) -> dict[str, Any]:
+    from retake_flow.testing.gherkin.coverage import guard
+
+    steps = None
+    if way is not None:
+        steps = [{"from": source, "event": event, "to": target} for source, event, target in way.steps]
+    where = {"file": route.position.file, "line": route.position.line, "column": route.position.column}
+    return {"state": route.source, "on": route.event, "to": route.to, "when": guard(route), **where, "path": steps}
+
+
+def _told(way: Path | None) -> str:
+    if way is None:
+        return "no way leads there"
+    legs = [f" —{event}→ {target or 'the end'}" if event else f" → {target}" for _, event, target in way.steps]
+    return way.states[0] + "".join(legs)
+
+
+def _unreached(flow: Flow, known: Paths) -> Iterator[str]:
+    for state in flow.states.values():
+        if state.kind != "history" and known.to(state.path) is None:
+            yield f"{state.position}: no way leads to {state.path}"

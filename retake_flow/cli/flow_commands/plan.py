@@ -1,0 +1,88 @@
+"""`retake-flow plan`: what would happen, before anything does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.flow.model import Flow
+
+_EPILOG = """\
+what can be assumed:
+  credentials=missing            how an action, a program or a question of a state or an activity ends
+  session=error.rejected         an error
+  post=decline                   what a person decides; post=timeout: nobody answers
+  on_air=stop                    what comes from outside in a state
+  verification.verified=false    what a result or an answer holds
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser(
+        "plan", help="say what a flow would do: calls, programs, questions, times", epilog=_EPILOG
+    )
+    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    parser.add_argument(
+        "--assume", action="append", default=[], metavar="NAME=VALUE", help="what is otherwise than well; see below"
+    )
+    parser.add_argument(
+        "--all-paths", action="store_true", help="the shortest way to each end and to each question instead"
+    )
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.set_defaults(command=plan)
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Make a plan; 0 when one could be made, whatever its end."""
+    from retake_flow.cli import flow_file
+    from retake_flow.cli.option_values import pairs
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.load.inputs import resolve
+    from retake_flow.settings import Settings
+    from retake_flow.whatif.plan.samples import supplied
+
+    if args.all_paths and args.assume:
+        raise UsageError("--all-paths looks at all ways, so that --assume has no place beside it")
+    flow = supplied(flow_file.opened(args.flow, Settings.from_environment(), args.allow_outside))
+    document, lines = (_ways if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
+    _say(document, lines, as_json=args.json)
+    return 0
+
+
+def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+    from retake_flow.actions.registry import CATALOGUE
+    from retake_flow.cli.option_values import pairs
+    from retake_flow.cli.render import plan_text, table
+    from retake_flow.flow.load.inputs import origins
+    from retake_flow.whatif.plan import planner
+
+    made = planner.plan(flow, CATALOGUE, inputs, args.assume)
+    told = origins(flow, pairs(args.set))
+    return plan_text.document(made, told), plan_text.lines(made, told, table.width())
+
+
+def _ways(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+    from retake_flow.actions.registry import CATALOGUE
+    from retake_flow.cli.render import paths_text as told
+    from retake_flow.whatif.plan import ways
+
+    found = ways.ways(flow, CATALOGUE, inputs)
+    return told.document(found), told.lines(found, args.flow)
+
+
+def _say(document: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+
+    if as_json:
+        terminal.emit(document)
+        return
+    for line in lines:
+        terminal.say(printable.text(line))

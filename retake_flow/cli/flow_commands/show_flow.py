@@ -1,0 +1,101 @@
+"""`retake-flow show-flow`: a flow with all that it extends, and where each line of it is written."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from retake_flow.flow.text.yaml_source import Path, Source
+
+_WIDEST = 80  # a longer line does not push the origins of all others to the right
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser("show-flow", help="print a flow with all that it extends, and where each line is from")
+    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object: flow, origins")
+    parser.set_defaults(command=show_flow)
+
+
+def show_flow(args: argparse.Namespace) -> int:
+    """Print a flow as it is run; one that its overlays do not fit is invalid."""
+    from retake_flow.cli import terminal
+
+    source = _resolved(args.flow, args.allow_outside)
+    data = _scrubbed(source.data)
+    if args.json:
+        origins = {"/".join(map(str, path)): str(source.origin(path)) for path in _paths(data, ())}
+        terminal.emit({"flow": data, "origins": origins})
+        return 0
+    for line in _commented(source, data):
+        terminal.say(line)
+    return 0
+
+
+def _resolved(name: str, outside: Sequence[str]) -> Source:
+    from retake_flow.cli import flow_file
+    from retake_flow.flow.diagnostics import Position, Problem, Problems
+    from retake_flow.flow.load import folders
+    from retake_flow.flow.load.files import Files
+    from retake_flow.flow.text.yaml_source import decode
+
+    path, content = flow_file.read(name)
+    files = Files(folders.Folders.beside(path, folders.outside(outside)).find)
+    text, problems = decode(content, str(path))
+    source = files.put(text, str(path))
+    problems += files.problems if not problems else []
+    if not problems and not isinstance(source.data, dict):
+        problems = [Problem(Position(str(path), 1, 1), "RF014", "the flow must be a mapping")]
+    if problems:
+        raise Problems(problems)
+    return source
+
+
+def _scrubbed(data: Any) -> Any:
+    from retake_flow.redact import scrub
+
+    if isinstance(data, dict):
+        return {key: _scrubbed(item) for key, item in data.items()}
+    if isinstance(data, list):
+        return [_scrubbed(item) for item in data]
+    return scrub(data) if isinstance(data, str) else data
+
+
+def _paths(data: Any, path: Path) -> Iterator[Path]:
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from _paths(item, (*path, key))
+
+
+def _commented(source: Source, data: dict[str, Any]) -> Iterator[str]:
+    from retake_flow.cli.render import printable
+    from retake_flow.flow.text.yaml_writer import transcript
+
+    lines = transcript(data)
+    named = _names(source)
+    width = max((len(line.text) for line in lines if len(line.text) <= _WIDEST), default=0)
+    for line in lines:
+        if line.path is None:
+            yield line.text
+            continue
+        at = source.origin(line.path)
+        yield f"{line.text:{width}}  # {printable.line(named[at.file])}:{at.line}"
+
+
+def _names(source: Source) -> dict[str, str]:
+    """The files by what they are called, with their folders where two are called the same."""
+    from collections import Counter
+    from pathlib import PurePath
+
+    files = {source.file, *(at.file for places in (source.values, source.keys) for at in places.values())}
+    files |= {at.file for at in source.origins.values()}
+    times = Counter(PurePath(file).name for file in files)
+    return {file: PurePath(file).name if times[PurePath(file).name] == 1 else file for file in files}

@@ -1,0 +1,115 @@
+"""`retake-flow simulate`: a flow on a virtual clock, led by a script."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from retake_flow.flow.model import Flow
+    from retake_flow.whatif.simulate.mocks import Mocks
+    from retake_flow.whatif.simulate.simulation import Simulation
+
+STANDARD_INPUT = "-"
+_LARGEST = 64 << 20  # bytes of a script in a file
+_LONGEST_LINE = 1 << 20
+#: Mistakes that keep no script from being played: it may raise any event, and so reach any state.
+TOLERATED = frozenset({"RF051", "RF060", "RF061"})
+
+_EPILOG = """\
+a line of the script is one of:
+  {"event": "NAME", "data": {…}}                             {"advance": "2s"}
+  {"result": {"state": "…", "outcome": "done", "value": {…}}}
+  {"error": {"state": "…", "type": "http", "status": 503}}
+  {"answer": {"gate": "…", "decision": "…", "fields": {…}, "by": "…"}}
+what it writes is described in docs/simulation.md
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser(
+        "simulate", help="run a flow in virtual time, its actions told by a script", epilog=_EPILOG
+    )
+    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument(
+        "script", nargs="?", default=STANDARD_INPUT, metavar="SCRIPT", help="JSON Lines; or - for standard input"
+    )
+    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: what actions and states answer by themselves")
+    parser.add_argument("--start", action="store_true", help="write an object for the start too, before any line")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line; it is so in any case")
+    parser.set_defaults(command=simulate)
+
+
+def simulate(args: argparse.Namespace) -> int:
+    """Play a script; 0 when all its lines could be carried out, 2 when not."""
+    from retake_flow.actions.registry import CATALOGUE
+    from retake_flow.cli import flow_file, terminal
+    from retake_flow.cli.option_values import pairs
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.load.inputs import resolve
+    from retake_flow.settings import Settings
+    from retake_flow.whatif.plan.samples import supplied
+    from retake_flow.whatif.simulate.simulation import Simulation
+
+    flow = supplied(flow_file.opened(args.flow, Settings.from_environment(), args.allow_outside, tolerated=TOLERATED))
+    inputs = resolve(flow, pairs(args.set))
+    mocks = _mocks(args.mock, flow)
+    with _opened(args.script) as script, _interruptible(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
+        begun = simulation.start()
+        if args.start:
+            terminal.emit(begun)
+        for number, line in enumerate(iter(lambda: script.readline(_LONGEST_LINE + 1), b""), 1):
+            if len(line) > _LONGEST_LINE:
+                raise UsageError(f"line {number} of the script is longer than {_LONGEST_LINE} bytes")
+            if line.strip():
+                terminal.emit(simulation.take(line, number))
+        return 2 if simulation.refused else 0
+
+
+@contextmanager
+def _interruptible(simulation: Simulation) -> Iterator[Simulation]:
+    """Close a simulation at its end, or at the first Ctrl-C; another one does not disturb that, nor what is left."""
+    import signal
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        simulation.interrupt()
+
+    usual = signal.signal(signal.SIGINT, end)
+    try:
+        yield simulation
+    finally:
+        last = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        simulation.close()
+        if last is end:  # else it was pressed, and the process ends
+            signal.signal(signal.SIGINT, usual)
+
+
+def _mocks(file: str | None, flow: Flow) -> Mocks:
+    from retake_flow.actions.registry import CATALOGUE
+    from retake_flow.cli import flow_file
+    from retake_flow.whatif.simulate import mocks
+
+    return mocks.Mocks() if file is None else mocks.read(flow_file.content_of(file), file, flow, CATALOGUE)
+
+
+def _opened(name: str) -> AbstractContextManager[BinaryIO]:
+    """The script, to be read."""
+    import io
+    import sys
+    from contextlib import nullcontext
+
+    from retake_flow.cli import flow_file
+
+    if name == STANDARD_INPUT:
+        return nullcontext(sys.stdin.buffer)
+    return io.BytesIO(flow_file.content_of(name, _LARGEST))

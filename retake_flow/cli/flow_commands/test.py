@@ -1,0 +1,191 @@
+"""`retake-flow test`: people's own scenarios on their own flow, in virtual time."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from retake_flow.testing.gherkin.coverage import Coverage
+    from retake_flow.testing.gherkin.suite import Suite, UnderTest
+    from retake_flow.testing.gherkin.verdict import Verdict
+
+_EPILOG = """\
+FEATURES are .feature files, or folders of them; without any, the folder `features` beside the flow. No Python in these
+folders is run without --python.
+Actions are mocked: what no scenario speaks of goes well. docs/testing.md has a tutorial and all steps.
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser("test", help="play Gherkin scenarios on a flow, in virtual time", epilog=_EPILOG)
+    parser.add_argument("flow", nargs="?", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument("features", nargs="*", metavar="FEATURES", help="feature files or folders")
+    parser.add_argument("-k", dest="select", default="", metavar="EXPR", help="only scenarios that fit, as pytest -k")
+    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: what actions and states answer by themselves")
+    parser.add_argument("--phrases", action="append", default=[], metavar="FILE", help="YAML: wordings of your own")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    parser.add_argument(
+        "--coverage",
+        choices=("short", "full", "off"),
+        default="short",
+        help="how to say which states and transitions no scenario has reached; default: short",
+    )
+    parser.add_argument("--python", action="store_true", help="run each conftest.py beside the features, for its steps")
+    parser.add_argument("--steps", action="store_true", help="list all steps that scenarios can be made of")
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a scenario, and one for all")
+    parser.set_defaults(command=test)
+
+
+def test(args: argparse.Namespace) -> int:
+    """Play scenarios; 0 when all have passed, 1 when one has not."""
+    from retake_flow.errors import UsageError
+
+    if args.steps:
+        return _steps(args.json)
+    if args.flow is None:
+        raise UsageError("say which flow", hint="retake-flow test my-flow.yaml features/")
+    from retake_flow.testing.gherkin.suite import Suite
+
+    suite = Suite(_under_test(args))
+    played(suite, found(args.flow, args.features), args.select, python=args.python)
+    (_emit if args.json else _tell)(suite, args.coverage)
+    return 1 if any(verdict.outcome == "failed" for verdict in suite.verdicts) else 0
+
+
+def played(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
+    """Play features, and say which Python beside them had no part in it."""
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.testing.gherkin.lint import shown
+    from retake_flow.testing.gherkin.pytest_session import play
+
+    try:
+        play(suite, features, select, python=python)
+    finally:
+        if suite.unread:
+            files = ", ".join(map(shown, suite.unread))
+            terminal.advise(printable.line(f"retake-flow: not run: {files}; --python takes the steps in it"))
+
+
+def _under_test(args: argparse.Namespace) -> UnderTest:
+    from pathlib import Path
+
+    from retake_flow.cli import flow_file
+    from retake_flow.cli.option_values import pairs
+    from retake_flow.settings import Settings
+    from retake_flow.testing.gherkin.suite import UnderTest
+
+    flow = flow_file.opened(args.flow, Settings.from_environment(), args.allow_outside)
+    mock = None if args.mock is None else (args.mock, flow_file.content_of(args.mock))
+    under_test = UnderTest(flow, pairs(args.set), mock, [Path(file) for file in args.phrases])
+    under_test.mocks(flow)
+    return under_test
+
+
+def found(flow: str, given: Sequence[str]) -> list[Path]:
+    """The features that a person means; without any, those beside the flow.
+
+    Raises:
+        UsageError: One is not there, or is no feature.
+    """
+    from pathlib import Path
+
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.text import locate
+    from retake_flow.sanitize import one_line
+
+    features = [Path(name) for name in given] or [locate.find(flow).parent / "features"]
+    if not given and not features[0].resolve().is_relative_to(features[0].parent.resolve()):
+        raise UsageError(f"{one_line(str(features[0]))} leads out of the flow's folder", hint="name it to play it")
+    for path in features:
+        if not path.exists():
+            hint = "" if given else "say where your scenarios are: retake-flow test FLOW FEATURES"
+            raise UsageError(f"there is no {one_line(str(path))}", hint=hint)
+        if path.is_file() and path.suffix != ".feature":
+            raise UsageError(f"{one_line(str(path))} is no feature", hint="scenarios are in files NAME.feature")
+    return features
+
+
+# --- what is said -------------------------------------------------------------------------------------------
+
+
+def _emit(suite: Suite, coverage: str) -> None:
+    from retake_flow.cli import terminal
+
+    for verdict in suite.verdicts:
+        terminal.emit(verdict.described())
+    counted = _counted(suite.verdicts)
+    terminal.emit({"summary": counted, **({} if coverage == "off" else {"coverage": suite.coverage.described()})})
+
+
+def _tell(suite: Suite, coverage: str) -> None:
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+
+    file = ""
+    for verdict in suite.verdicts:
+        if verdict.file != file:
+            file = verdict.file
+            terminal.say(printable.line(f"{file}: {verdict.feature}"))
+        mark = {"passed": "ok", "failed": "FAILED"}.get(verdict.outcome, verdict.outcome)
+        terminal.say(f"{mark:>8}  {printable.line(verdict.scenario)}")
+    for verdict in suite.verdicts:
+        if verdict.outcome == "failed":
+            terminal.say("")
+            for line in verdict.explained():
+                terminal.say(printable.text(line))
+    counted = _counted(suite.verdicts)
+    terminal.say("")
+    many = len(suite.verdicts)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counted.items() if count)
+    terminal.say(f"{many} scenario{'s' if many != 1 else ''}: {outcomes}")
+    if coverage != "off":
+        for line in _coverage(suite.coverage, full=coverage == "full"):
+            terminal.say(printable.text(line))
+
+
+def _counted(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    outcomes = [verdict.outcome for verdict in verdicts]
+    return {name: outcomes.count(name) for name in ("passed", "failed", "skipped")}
+
+
+def _coverage(coverage: Coverage, *, full: bool) -> Iterator[str]:
+    from retake_flow.testing.gherkin.coverage import words
+
+    states, routes = coverage.missed_states, coverage.missed_routes
+    reached = f"{len(coverage.states) - len(states)} of {len(coverage.states)} states"
+    taken = f"{len(coverage.routes) - len(routes)} of {len(coverage.routes)} transitions"
+    more = "" if full or not (states or routes) else "  (--coverage full lists the others)"
+    yield f"reached: {reached}, {taken}{more}"
+    if full:
+        yield from (f"  {state.position}: never in {state.path}" for state in states)
+        yield from (f"  {route.position}: never taken {words(route)}" for route in routes)
+
+
+def _steps(as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from retake_flow.cli import terminal
+    from retake_flow.testing.phrasebook import steps
+
+    topic = kind = ""
+    for step in steps():
+        if as_json:
+            terminal.emit(asdict(step))
+            continue
+        if step.topic != topic:
+            terminal.say(("\n" if topic else "") + step.topic)
+        if (step.topic, step.kind) != (topic, kind):
+            terminal.say(f"  {step.kind}")
+        topic, kind = step.topic, step.kind
+        for line in (f"  {step.wording}", f"      {step.meaning}", *(f"      {s}" for s in step.example.splitlines())):
+            terminal.say(f"  {line}")
+    return 0

@@ -1,0 +1,119 @@
+"""Opening a flow that a person named: found, read, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from retake_flow.cli.check_cache import Verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+    from pathlib import Path
+
+    from retake_flow.flow.diagnostics import Problem
+    from retake_flow.flow.load.load import Loaded
+    from retake_flow.flow.model import Flow
+    from retake_flow.settings import Settings
+
+#: Mistakes with which it is known all the same what a flow does on each of its paths.
+_SUPERFLUOUS = frozenset({"RF051", "RF060", "RF061"})
+
+
+def read(name: str) -> tuple[Path, bytes]:
+    """The file and the content of a flow.
+
+    Raises:
+        UsageError: There is none, or it cannot be read.
+    """
+    from retake_flow.flow.text import locate
+
+    path = locate.find(name)
+    return path, content_of(path)
+
+
+def content_of(file: str | Path, most: int = 4 << 20) -> bytes:
+    """The content of a plain file that a person named, of so many bytes at most.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    from retake_flow import plain_file
+    from retake_flow.errors import UsageError
+    from retake_flow.sanitize import one_line
+
+    try:
+        return plain_file.read(file, most)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(f"{one_line(str(file))} cannot be read: {said}") from None
+
+
+def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tuple[Problem, ...]:
+    """All that is wrong with a flow and, when nothing is that makes its paths unknown, by the rules.
+
+    That nothing is wrong is remembered for the same texts and program.
+
+    Args:
+        name: A file, or the name of a shipped flow.
+        settings: Say where verdicts are remembered.
+        outside: Folders and files beyond its own folder that the flow may name.
+    """
+    path, content = read(name)
+    allowed = _allowed(outside)
+    verdicts = Verdicts(settings.cache_folder)
+    if verdicts.known_good(content, str(path), allowed):
+        return ()
+    from retake_flow.actions.registry import CATALOGUE
+    from retake_flow.flow.check.check import check
+    from retake_flow.flow.diagnostics import errors
+    from retake_flow.flow.load.load import read_bytes
+
+    loaded = read_bytes(content, str(path), allowed=allowed)
+    found = check(loaded, CATALOGUE)
+    if loaded.flow is None or loaded.problems or any(problem.code not in _SUPERFLUOUS for problem in errors(found)):
+        return found
+    from retake_flow.flow.check.attribution import blamed
+    from retake_flow.flow.rules.check import problems as broken
+    from retake_flow.flow.rules.load import uses
+
+    def by_rules(loaded: Loaded) -> set[Problem]:
+        return set() if loaded.flow is None else set(broken(loaded.flow, CATALOGUE))
+
+    found = tuple(sorted({*found, *blamed(by_rules(loaded), loaded, by_rules)}))
+    if not found:
+        verdicts.remember(content, (*loaded.flow.sources.uses(), *uses(loaded.flow)))
+    return found
+
+
+def opened(name: str, settings: Settings, outside: Iterable[str] = (), *, tolerated: Container[str] = ()) -> Flow:
+    """A flow that can be run.
+
+    Args:
+        name: A file, or the name of a shipped flow.
+        settings: Say where verdicts are remembered.
+        outside: Folders and files beyond its own folder that the flow may name.
+        tolerated: The codes of mistakes that are no hindrance.
+
+    Raises:
+        Problems: It has mistakes.
+        UsageError: There is no such flow.
+    """
+    from retake_flow.flow.diagnostics import Problems, errors
+    from retake_flow.flow.load.load import read_bytes
+
+    found = problems(name, settings, outside)
+    if any(problem.code not in tolerated for problem in errors(found)):
+        raise Problems(errors(found))
+    path, content = read(name)
+    loaded = read_bytes(content, str(path), known_good=True, allowed=_allowed(outside))
+    if loaded.flow is None or loaded.problems:
+        raise Problems(loaded.problems)
+    return loaded.flow
+
+
+def _allowed(outside: Iterable[str]) -> tuple[str, ...]:
+    if not outside:
+        return ()
+    from retake_flow.flow.load import folders
+
+    return folders.outside(outside)

@@ -1,0 +1,80 @@
+"""`retake-flow guide`: the platform's guide, and what has changed in it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.api.guides import Guides
+    from retake_flow.settings import Settings
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("guide", help="read the platform's guide, or what has changed in it")
+    parser.add_argument("--diff", action="store_true", help="what has changed since the version before")
+    parser.add_argument("--since", metavar="VERSION", default="", help="compare with this version instead")
+    parser.add_argument("--refresh", action="store_true", help="ask retake.tv, also when it was asked within a day")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=guide)
+
+
+def guide(args: argparse.Namespace) -> int:
+    """Show the newest guide, or how it differs from an older one; what is kept is shown when retake.tv is silent."""
+    import time
+
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.guide import kept
+
+    settings = Settings.from_environment()
+    guides = kept(settings)
+    version = _newest(settings, guides, time.time(), anew=args.refresh)
+    data: dict[str, Any] = {"version": version, "kept": guides.versions(), "path": str(guides.path(version))}
+    if args.diff or args.since:
+        data |= _difference(guides, version, args.since)
+    else:
+        data["text"] = printable.text(guides.text(version) or "")
+    if args.json:
+        terminal.emit(data)
+    else:
+        terminal.say(data["diff"] or data["summary"] if "diff" in data else data["text"])
+    return 0
+
+
+def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str:
+    """The version that is published, or the newest that is kept when nobody can be asked.
+
+    Raises:
+        PlatformError: Nobody can be asked, and none is kept.
+    """
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.errors import PlatformError
+    from retake_flow.wiring.guide import looked
+
+    try:
+        return looked(settings, guides, now, anew=anew)
+    except PlatformError as error:
+        versions = guides.versions()
+        if not versions:
+            raise
+        terminal.advise(f"retake-flow: {printable.line(error.message)}; this is what was kept")
+        return versions[-1]
+
+
+def _difference(guides: Guides, version: str, since: str) -> dict[str, Any]:
+    from retake_flow.cli.render import printable
+    from retake_flow.errors import UsageError
+
+    older = guides.before(version, since)
+    if since and guides.path(older) != guides.path(since):
+        kept = ", ".join(guides.versions())
+        raise UsageError(f"no guide {since} is kept to compare {version} with", hint=f"kept are {kept}")
+    found = guides.difference(older, version)
+    if found is None:
+        return {"since": None, "diff": "", "summary": f"No guide before {version} is kept, so nothing can be compared."}
+    diff = printable.text("\n".join(found.lines))
+    return {"since": older, "diff": diff, "summary": printable.text(found.summary)}

@@ -1,0 +1,61 @@
+"""Options as people write them: what a flow may name, NAME=VALUE, and those of a rehearsal in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def allow_outside(parser: Any) -> None:
+    """Declare the option that lets a flow name files outside of its folder."""
+    parser.add_argument(
+        "--allow-outside",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="let the flow name files in this folder too, or this file; by default it names those in its own folder",
+    )
+
+
+def pairs(written: Iterable[str]) -> dict[str, str]:
+    """The values by name of `--set NAME=VALUE`; of one name the last.
+
+    Raises:
+        UsageError: One has no `=`.
+    """
+    from retake_flow.errors import UsageError
+
+    given: dict[str, str] = {}
+    for pair in written:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes NAME=VALUE, not {pair!r}")
+        given[name.strip()] = value
+    return given
+
+
+def read_options(file: str | None) -> dict[str, Any]:
+    """The JSON object in a file; without a file, an empty one.
+
+    Raises:
+        UsageError: The file cannot be read or is no JSON object.
+    """
+    if file is None:
+        return {}
+    import json
+
+    from retake_flow.cli import flow_file
+    from retake_flow.errors import UsageError
+    from retake_flow.sanitize import one_line
+
+    try:
+        answer = json.loads(flow_file.content_of(file).decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{one_line(file)}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except ValueError:
+        raise UsageError(f"{one_line(file)} is not UTF-8 text") from None
+    except RecursionError:
+        raise UsageError(f"{one_line(file)} nests too deep") from None
+    if not isinstance(answer, dict):
+        raise UsageError(f"{one_line(file)} holds no JSON object")
+    return answer

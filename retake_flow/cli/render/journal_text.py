@@ -1,0 +1,159 @@
+"""What the records of a journal say to a person, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from retake_flow.cli.render import printable
+from retake_flow.flow.duration import words
+from retake_flow.run.records import Record
+from retake_flow.sanitize import stripped
+
+_LONGEST_TEXT = 300  # characters of what a viewer has written
+_LONGEST_TIP = _LONGEST_TEXT + 60  # with who gave it, and how much
+_TRADES = {"buy": "buys", "sell": "sells"}
+
+
+def clock(record: Record) -> str:
+    """The local time of a record."""
+    return datetime.fromisoformat(record["t"]).astimezone().strftime("%H:%M:%S")
+
+
+def lines(record: Record, *, prompted: bool = False) -> list[str]:
+    """What a record says to a person, as lines; nothing for most.
+
+    Args:
+        record: Of the journal.
+        prompted: Whether the person is asked by a prompt what a state asks, so that it need not be said here.
+    """
+    if prompted and record["event"] == "gate_opened" and ":" not in record["gate"]:
+        return []
+    said = _SAID.get(record["event"])
+    try:
+        # Its texts were masked when it was made; a secret that is an ordinary word must not mask the names in it.
+        return stripped(said(record)).splitlines() if said else []
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        return [f"! the record {record['event']} is damaged: {stripped(f'{type(error).__name__}: {error}')}"]
+
+
+def chat_line(author: str, text: str) -> str:
+    """A viewer's words on one line, so that none can look like a line of ours."""
+    return printable.line(f"{author}: {text}")
+
+
+def entry(record: Record) -> str:
+    """What somebody has written or done in chat, on one line as it shows on stream; a long text is cut."""
+    author, kind, number = record["author"], record.get("kind"), record.get("amount")
+    words = _cut(printable.line(record.get("text", "")), _LONGEST_TEXT)
+    amount = "" if number is None else f"{number:.15g} {record.get('currency', '')}".strip()
+    match kind:
+        case "tip":
+            does = f"tips {amount}"
+        case "trade":
+            does = f"{_TRADES.get(record.get('side', ''), 'trades')} {amount}"
+        case "follow":
+            does = "follows"
+        case _ if record["event"] == "chat_message":
+            return chat_line(author, words)
+        case _:
+            does = f"{kind}"
+    return printable.line(f"* {author} {does}") + (f": {words}" if words else "")
+
+
+def _cut(line: str, longest: int) -> str:
+    return line if len(line) <= longest else f"{line[:longest]}…"
+
+
+def _noticed(record: Record) -> str:
+    """A notice; one of a tip holds a viewer's text."""
+    longest = _LONGEST_TIP if record.get("kind") == "tip" else len(record["message"])
+    return "\n".join(f"• {_cut(line, longest)}" for line in record["message"].splitlines())
+
+
+def _hinted(record: Record) -> str:
+    return f" ({record['hint']})" if record.get("hint") else ""
+
+
+def _ended(record: Record) -> str:
+    name = record["activity"].rpartition(":")[2]
+    return f"! {name}: {record['reason']}" if record["outcome"] == "exited" else ""
+
+
+def _undone(record: Record) -> str:
+    result = ", ".join(f"{name} {value}" for name, value in record.get("result", {}).items())
+    return f"← {record['action']}: {record.get('message') or result or record['outcome']}"
+
+
+def _run_ended(record: Record) -> str:
+    reason = f": {record['reason']}" if record["reason"] else ""
+    place = "" if record["state"] == record["outcome"] else f" in {record['state'] or 'no state'}"
+    return f"{record['outcome']}{place}{reason}"
+
+
+def _asked(record: Record) -> str:
+    """A question, and how it is answered from another terminal."""
+    decisions = record["schema"].get("decisions", {})
+    choice = f"  (decisions: {', '.join(decisions)})" if len(decisions) > 1 else ""
+    return f"? {record['message']}\nanswer: {record['answer_with']}{choice}"
+
+
+def _suspended(record: Record) -> str:
+    asked = [f"waits for: {gate['answer_with']}" for gate in record["gates"]]
+    why = f", {record['reason']}" if "reason" in record else ""
+    return "\n".join([f"suspended in {record['state']}{why}", *asked, f"then: retake-flow resume {record['run']}"])
+
+
+def _answered(record: Record) -> str:
+    decision = f" {record['decision']}" if record["decision"] else ""
+    said = ", ".join(f"{name}: {value}" for name, value in record["fields"].items())
+    return f"✓ {record['by']} ({record['channel']}) answered{decision}" + (f": {said}" if said else "")
+
+
+def _was_said(record: Record) -> str:
+    """What somebody outside has had said, and why not where it was not."""
+    failed = [f"! not by {way}: {why}" for way, why in record["failed"].items()]
+    if not record["how"]:
+        failed.insert(0, f"! not said: {record['reason']}" if record["reason"] else "! not said")
+        return "\n".join(failed)
+    return "\n".join([chat_line(f"{record['by']} ({', '.join(record['how'])})", record["text"]), *failed])
+
+
+def _stepped(record: Record) -> str:
+    by = record["by"]
+    way = "back" if by < 0 else "forward"
+    return f"! the clock of this machine was set {way} by {words(abs(by))}; the run goes on by its own time"
+
+
+_SAID: dict[str, Callable[[Record], str]] = {
+    "run_started": lambda r: f"run {r['run']} of {r['flow']}",
+    "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
+    "run_resumed": lambda r: f"run {r['run']} goes on in {r['state'] or 'no state'}",
+    "run_suspended": _suspended,
+    "gate_opened": _asked,
+    "gate_reminder": lambda r: f"still asked: {r['message']}",
+    "gate_escalated": lambda r: f"nobody has answered {r['gate']}; {r['audience']} is told",
+    "gate_answered": _answered,
+    "gate_expired": lambda r: f"! nobody has answered {r['gate']} in time",
+    "error": lambda r: f"! {r['place']}: {r['message']}{_hinted(r)}",
+    "retry_scheduled": lambda r: f"  again in {r['after']:g} s",
+    "activity_ended": _ended,
+    "notice": _noticed,
+    "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
+    "record_damaged": lambda r: f"! the record {r['number']} of this journal is damaged: {r['message']}",
+    "off_air": lambda r: f"! {r['message']}",
+    "chat_message": entry,
+    "chat_deed": entry,
+    "clock_stepped": _stepped,
+    "chat_sent": lambda r: f"> {r['text']}",
+    "said": _was_said,
+    "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",
+    "event_refused": lambda r: f"! {r['by']} sent {r['name']}: {r['message']}",
+    "chat_oneself": lambda r: f"! the chat shows this agent as {r['name'] or 'somebody else each time'}",
+    "chat_unanswered": lambda r: f"! {len(r['messages'])} in chat got no answer",
+    "responder_said": lambda r: f"  brain: {r['text']}",
+    "stop_requested": lambda r: f"stopping: {r['reason']}" + "; once more to kill" * r["reason"].endswith("(Ctrl-C)"),
+    "output_failed": lambda r: f"! {r['message']}",
+    "undo_finished": _undone,
+    "run_ended": _run_ended,
+}

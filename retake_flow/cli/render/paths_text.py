@@ -1,0 +1,65 @@
+"""The ways through a flow, for people and for programs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from retake_flow.sanitize import one_line
+from retake_flow.whatif.plan.ways import Leg, Way, Ways
+
+
+def document(ways: Ways) -> dict[str, Any]:
+    """The ways as one JSON object."""
+    return {"flow": ways.flow, "ways": [_described(way) for way in ways.found], "unreached": list(ways.unreached)}
+
+
+def _described(way: Way) -> dict[str, Any]:
+    legs = [{"from": leg.source, "event": leg.event, "guards": list(leg.guards), "to": leg.target} for leg in way.legs]
+    return {
+        "to": way.goal,
+        "kind": "question" if way.question else "end",
+        "start": way.start,
+        "path": legs,
+        "assume": None if way.assumed is None else list(way.assumed),
+        "tried": way.tried or way.assumed is not None,
+    }
+
+
+def lines(ways: Ways, file: str) -> Iterator[str]:
+    """The ways in words, each with the command that plans it.
+
+    Args:
+        ways: Through a flow.
+        file: What the flow is called on the command line.
+    """
+    for title, question in (("Ends", False), ("Questions", True)):
+        found = [way for way in ways.found if way.question is question]
+        if found:
+            yield title
+        for way in found:
+            yield from (
+                "",
+                f"  {way.goal}",
+                f"    {way.start}{''.join(map(_leg, way.legs))}",
+                f"    {_takes(way, file)}",
+            )
+        if found:
+            yield ""
+    if ways.unreached:
+        yield f"No way leads to {', '.join(ways.unreached)}."
+
+
+def _leg(leg: Leg) -> str:
+    guards = f"[{' and '.join(leg.guards)}]" if leg.guards else ""
+    return f" —{' '.join(part for part in (leg.event, guards) if part)}→ {leg.target}"
+
+
+def _takes(way: Way, file: str) -> str:
+    if not way.tried and way.assumed is None:
+        return "what it takes was not looked for: the flow has too many ways"
+    if way.assumed is None:
+        return "no assumption is known that makes a plan go there"
+    options = "".join(f" --assume {shlex.quote(each)}" for each in way.assumed)
+    return one_line(f"$ retake-flow plan {shlex.quote(file)}{options}")

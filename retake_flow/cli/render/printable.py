@@ -1,0 +1,16 @@
+"""Text of others as a terminal may get it: without control sequences, and without secrets."""
+
+from __future__ import annotations
+
+from retake_flow.redact import scrub
+from retake_flow.sanitize import stripped
+
+
+def text(value: str) -> str:
+    """A text of any number of lines."""
+    return scrub(stripped(value))
+
+
+def line(value: str) -> str:
+    """A text on one line, so that none of it can look like a line of ours."""
+    return " ".join(text(value).split())

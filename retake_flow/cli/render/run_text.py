@@ -1,0 +1,94 @@
+"""What is known of stored runs, in words for people and as JSON data for programs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.ports.runs import Holder, OpenGate
+    from retake_flow.run.records import Record
+
+_DAY = 86400
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
+
+
+def since(seconds: float) -> str:
+    """A span of time in one number: `8s`, `3m`, `2h`, `5d`."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+def moment(at: float) -> str:
+    """A local date and time."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def ahead(at: float, now: float) -> str:
+    """When something comes due: `due in 3m (12:30:00)`, `overdue for 3m`."""
+    if at < now:
+        return f"overdue for {since(now - at)}"
+    soon = f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
+    return f"due in {since(at - now)} ({soon if at - now < _DAY else moment(at)})"
+
+
+def process(holder: Holder | None, ended: bool) -> str:
+    """Which process drives a run: `pid 12`, `pid 12@host` on another host, `died`, or `-` for none."""
+    if holder is None or ended:
+        return "-"
+    from retake_flow.wiring.storing import alive, this_process
+
+    if not alive(holder):
+        return "died"
+    return f"pid {holder.pid}" + ("" if holder.host == this_process().host else f"@{holder.host}")
+
+
+def holder_data(holder: Holder | None) -> dict[str, Any] | None:
+    """The process that drives a run, and whether it lives, as JSON data."""
+    from retake_flow.wiring.storing import alive
+
+    return None if holder is None else {"host": holder.host, "pid": holder.pid, "alive": alive(holder)}
+
+
+def not_driven(run: str, holder: Holder | None) -> Record:
+    """What there is to say of a run that no process drives, as a record that is not in its journal."""
+    import time
+
+    from retake_flow.run.records import record
+
+    hint = f"go on with `retake-flow resume {run}`"
+    said = "the process that drove it has died" if holder is not None else "no process drives it"
+    return record("error", time.time(), place=run, kind="not_driven", message=said, hint=hint)
+
+
+def gate_data(asked: OpenGate) -> dict[str, Any]:
+    """An open question as JSON data."""
+    from retake_flow.run.gate_prompt import told
+    from retake_flow.run.records import plain, timestamp
+
+    if asked.damage:
+        return {"run": asked.run, "flow": asked.flow, "gate": asked.gate.id, "damage": asked.damage}
+    opened_at = timestamp(asked.gate.opened_at)
+    question = {"due": None, **told(asked.run, asked.gate), "opened_at": opened_at}
+    data: dict[str, Any] = plain({"run": asked.run, "flow": asked.flow, **question})
+    return data
+
+
+def gate_lines(asked: OpenGate, now: float) -> list[str]:
+    """An open question for a person: what is asked, what can be said, and the command that says it."""
+    from retake_flow.cli.render import printable
+    from retake_flow.run.gate_prompt import commands, described
+
+    gate = asked.gate
+    if asked.damage:
+        return [printable.line(asked.damage)]
+    due = f", {ahead(gate.due, now)}" if gate.due is not None else ""
+    lines = [f"{gate.id}  asked of {gate.audience} {since(now - gate.opened_at)} ago{due}"]
+    lines += [f"    {line}" for line in gate.message.splitlines()]
+    for decision, fields in gate.decisions.items() or [("", gate.fields)]:
+        lines += [f"  decision {decision}"] if decision else []
+        lines += [f"    {name}: {meaning}" for name, meaning in described(fields)]
+    lines += [f"  answer: {command}" for command in commands(asked.run, gate)]
+    return [printable.text(line).replace("\n", " ") for line in lines]

@@ -1,0 +1,77 @@
+"""Where a stored run is and which way it came, as a diagram marks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.flow.diagram.diagram import Step, Trace
+from retake_flow.flow.model import SEPARATOR
+
+if TYPE_CHECKING:
+    from retake_flow.flow.model import Flow
+    from retake_flow.ports.runs import Runs
+    from retake_flow.run.records import Record
+
+
+def traced(store: Runs, run: str) -> tuple[Flow, Trace]:
+    """The flow that a run began with, and where the run is in it.
+
+    Args:
+        store: Where the run is kept.
+        run: Its id.
+
+    Raises:
+        RunUnknown: There is none of this id.
+        StoreError: The flow cannot be read any more.
+    """
+    from retake_flow.flow.load.load import stored as flow_of
+    from retake_flow.flow.text.bundle import parsed
+
+    stored = store.load(run)
+    flow, now = flow_of(parsed(stored.flow_text)), stored.run
+    way = tuple(step for step in _way(record for _, record in store.journal(run)) if step.path in flow.states)
+    asked = frozenset(opened.gate.place for opened in store.open_gates(run))
+    active = frozenset(state.path for state in flow.around(now.state))
+    said = f"{now.id}: {now.outcome or now.phase.value}" + (f" in {now.state}" if now.state else "")
+    return flow, Trace(active, dict(now.visits), way, asked, said)
+
+
+def data(trace: Trace) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "active": sorted(trace.active),
+        "visits": dict(trace.visits),
+        "way": [step.path for step in trace.way],
+        "asked": sorted(trace.asked),
+    }
+
+
+def _way(journal: Iterable[Record]) -> list[Step]:
+    """The innermost states that a run was in up to now, the oldest first, back to where it would be twice in one."""
+    entered: list[Step] = []
+    happened: frozenset[str] = frozenset()
+    for record in journal:
+        if record["event"] != "state_entered":
+            happened |= _names(record)
+            continue
+        path = str(record.get("state", ""))
+        if entered and entered[-1].path == path.rpartition(SEPARATOR)[0]:
+            happened |= entered.pop().after
+        entered.append(Step(path, happened))
+        happened = frozenset()
+    way: list[Step] = []
+    for step in reversed(entered):
+        if any(step.path == later.path for later in way):
+            break
+        way.append(step)
+    return way[::-1]
+
+
+def _names(record: Record) -> frozenset[str]:
+    """What a record tells of, as routes would name it."""
+    if record["event"] == "stop_requested":
+        return frozenset({"stop"})
+    names = {str(record[key]) for key in ("outcome", "purpose", "decision", "name") if record.get(key)}
+    activity = str(record.get("activity", "")).partition(":")[2]
+    return frozenset({f"{activity}.{name}" for name in names} if activity else names)

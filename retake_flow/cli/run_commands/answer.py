@@ -1,0 +1,189 @@
+"""`retake-flow answer`: answer a question of a run, from any terminal or program."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from retake_flow.cli.run_commands.given_answer import Given
+    from retake_flow.ports.runs import Runs
+    from retake_flow.run.gates import Answer, Gate
+
+_EPILOG = """\
+examples:
+  retake-flow answer last --decision posted tweet_url=https://x.com/owl/status/42
+  retake-flow answer last prove_human --decision posted tweet_url=https://x.com/owl/status/42
+  echo '{"decision": "posted", "tweet_url": "…"}' | retake-flow answer last -
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("answer", help="answer a question that a run has asked", epilog=_EPILOG)
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="GATE | NAME=VALUE | -",
+        help="the gate, when more than one is open (its id, or the end of its place); the fields; or - to read a "
+        "JSON object from standard input",
+    )
+    parser.add_argument(
+        "--decision",
+        default="",
+        metavar="NAME",
+        help="the decision, where the fields do not tell which of several is meant",
+    )
+    parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=answer)
+
+
+def answer(args: argparse.Namespace) -> int:
+    """Answer a gate; the first valid answer wins."""
+    from contextlib import closing
+
+    from retake_flow.cli.run_commands.given_answer import given
+    from retake_flow.run.run import Phase
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import lives, opened, this_user
+
+    said = given(args.words)  # before the store is opened: standard input may take its time
+    with closing(opened(Settings.from_environment())) as store:
+        run = store.find(args.run)
+        kept = keep(store, run, said, args.decision, args.by or this_user())
+        stored = store.load(run)
+        driven = lives(stored.holder) and stored.run.phase is not Phase.SUSPENDED  # it may be about to leave
+    _told(run, kept, driven, args.json)
+    return 0
+
+
+def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Gate, Answer]:
+    """Keep an answer in the store.
+
+    Raises:
+        AlreadyAnswered: Somebody was first.
+        AnswerInvalid: It does not fit; says all that is wrong.
+        GateUnknown: Nothing of that name is asked, or more than one is meant.
+        RunEnded: Nothing is asked any more.
+    """
+    import time
+
+    from retake_flow.cli.run_commands.requests import ending
+    from retake_flow.errors import Damaged
+    from retake_flow.run import answers
+    from retake_flow.run.errors import RunEnded
+    from retake_flow.run.gates import Answer
+
+    before = store.load(run).run  # first, so that a gate that has gone since is known to be answered
+    if before.ended:
+        raise RunEnded(ending(before))
+    asked = {one.gate.id: one for one in store.open_gates(run)}
+    waiting = {name: one.gate for name, one in asked.items()}
+    name, now = _meant(run, said.gate, waiting, before.gates) or _past(store, run, said.gate), time.time()
+    gate = waiting.get(name)
+    if gate is not None and (damage := asked[name].damage):
+        raise Damaged(damage, hint=f"`retake-flow resume {run}` writes it anew, as the run knows it")
+    if gate is None:
+        gate = _put_again(store, run, name, Answer("", {}, by, said.channel, now), waiting)
+    chosen, fields = said.answer_to(gate, decision)
+    _hide_secrets(gate, fields)
+    kept = answers.answer(gate, fields, decision=chosen, by=by, channel=said.channel, at=now)
+    store.answer(run, gate.id, kept)
+    return gate, kept
+
+
+def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str, Gate]) -> str:
+    """The id of the gate that is meant, one that waits before one that is answered; "" for none of them.
+
+    Raises:
+        GateUnknown: More than one is meant, or nothing is asked.
+    """
+    from retake_flow.cli.render.gate_names import matching
+    from retake_flow.run.errors import GateUnknown
+
+    found = [gate.id for gate in matching(name, {**asked, **waiting}.values())]
+    found = [gate for gate in found if gate in waiting] or found
+    if len(found) > 1:
+        raise GateUnknown(
+            f"more than one question may be meant: {', '.join(found)}", hint="write the name of one of them behind RUN"
+        )
+    if not found and not name:
+        raise GateUnknown(f"{run} asks nothing now")
+    return found[0] if found else ""
+
+
+def _past(store: Runs, run: str, name: str) -> str:
+    """The id of the gate that was asked last of those that a name means; the name itself for none of them."""
+    from retake_flow.cli.render.gate_names import Past, matching
+
+    asked = [
+        Past(record["gate"])
+        for _, record in store.journal(run)
+        if record["event"] == "gate_opened" and "gate" in record
+    ]
+    found = matching(name, asked)
+    return found[-1].id if found else name
+
+
+def _put_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:
+    """The gate that a question beside the states has by now, when it was taken back and put again meanwhile.
+
+    Raises:
+        AlreadyAnswered: Somebody has answered it.
+        GateUnknown: It was never asked, has expired, or is closed.
+    """
+    from retake_flow.run.errors import GateUnknown
+
+    again = (gate for gate in waiting.values() if ":" in gate.place and gate.place == name.rpartition(".")[0])
+    try:
+        _refuse(store, run, name, answer, waiting)
+    except GateUnknown:
+        if (gate := next(again, None)) is None:
+            raise
+        return gate
+
+
+def _refuse(store: Runs, run: str, gate: str, answer: Answer, waiting: Mapping[str, Gate]) -> NoReturn:
+    """Say who was first with a gate that does not wait, or why it does not.
+
+    Raises:
+        AlreadyAnswered: Somebody was.
+        GateUnknown: It was never asked, has expired, or is closed.
+    """
+    from retake_flow.run.errors import GateUnknown
+
+    try:
+        store.answer(run, gate, answer)
+    except GateUnknown as error:
+        raise GateUnknown(error.message, hint=f"it asks: {', '.join(waiting)}" if waiting else "") from None
+    raise GateUnknown(f"{run} does not ask {gate!r}")
+
+
+def _hide_secrets(gate: Gate, fields: Mapping[str, Any]) -> None:
+    """Keep the secret fields out of whatever is said from now on, also of the words about a wrong answer."""
+    from retake_flow.redact import Secret
+
+    for name in frozenset().union(*(gate.secrets_of(decision) for decision in gate.decisions or [""])):
+        if name in fields:
+            for form in (str(fields[name]), repr(fields[name])[1:-1]):
+                Secret(form)
+
+
+def _told(run: str, kept: tuple[Gate, Answer], driven: bool, as_json: bool) -> None:
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.run.records import plain, timestamp
+
+    gate, answer = kept
+    if as_json:
+        data = {"run": run, "gate": gate.id, "answered": True, "decision": answer.decision, "by": answer.by}
+        rest = {"channel": answer.channel, "at": timestamp(answer.at), "driven": driven}
+        terminal.emit(plain({**data, **rest}))
+        return
+    terminal.say(f"answered {printable.line(gate.id)} of {printable.line(run)}")
+    if not driven:
+        terminal.say(f"no process drives it; go on with `retake-flow resume {printable.line(run)}`")

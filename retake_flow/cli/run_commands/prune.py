@@ -1,0 +1,63 @@
+"""`retake-flow prune`: delete runs that ended long ago."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from retake_flow.cli.durations import span
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("prune", help="delete old runs that have ended, with their journals")
+    parser.add_argument(
+        "--older-than", default="30d", type=span, metavar="TIME", help="that ended longer ago than this; default 30d"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say which")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=prune)
+
+
+def prune(args: argparse.Namespace) -> int:
+    """Delete old runs and list their ids."""
+    import time
+
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.run.records import timestamp
+
+    before = time.time() - args.older_than
+    found = _old(before, args.dry_run)
+    if args.json:
+        terminal.emit({"pruned": found, "dry_run": args.dry_run, "before": timestamp(before)})
+        return 0
+    for run in found:
+        terminal.say(printable.line(run))
+    runs = f"{len(found)} run{'' if len(found) == 1 else 's'}"
+    terminal.say(f"{runs} would be deleted" if args.dry_run else f"{runs} deleted")
+    return 0
+
+
+def _old(before: float, dry_run: bool) -> list[str]:
+    import shutil
+    from contextlib import closing
+
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    settings = Settings.from_environment()
+    with closing(opened(settings)) as store:
+        if not dry_run:
+            pruned = store.prune(before)
+            for run in filter(_is_name, pruned):  # where nobody named another folder
+                shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
+                (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
+            return pruned
+        runs = store.summaries()
+        return sorted(run.id for run in runs if run.outcome is not None and run.updated < before and not run.damage)
+
+
+def _is_name(run: str) -> bool:
+    """Whether an id is the name of a file in a folder; in a damaged store it may be anything."""
+    return run not in ("", ".", "..") and not {"/", "\0"} & {*run}

@@ -1,0 +1,136 @@
+"""`retake-flow resume`: go on with a run that no process drives."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.ports.runs import Claim, Runs
+    from retake_flow.run.run import Run
+    from retake_flow.settings import Settings
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser("resume", help="go on with a run after an answer, a crash or a reboot")
+    parser.add_argument("run", nargs="?", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument("--all", action="store_true", help="every run whose process died, or that has something to do")
+    parser.add_argument(
+        "--answer",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="answer its question first; - reads JSON",
+    )
+    parser.add_argument("--decision", default="", metavar="NAME", help="the decision of that answer")
+    parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
+    parser.add_argument("--upgrade", action="store_true", help="go on with the flow's file as it is now")
+    parser.add_argument("--force", action="store_true", help="take it from a process that is, or may be, alive")
+    parser.add_argument("--wait", action="store_true", help="stay when the run does nothing but wait for a person")
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(command=resume, drives=True)
+
+
+def resume(args: argparse.Namespace) -> int:
+    """Go on with one run, or with all that wait for a process; the exit code says how it ended."""
+    from contextlib import closing
+
+    from retake_flow.errors import UsageError
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    answering = args.answer or args.decision
+    if args.all == bool(args.run) or (args.all and (answering or args.upgrade or args.force or args.allow_outside)):
+        raise UsageError(
+            "resume takes either a RUN or --all, and --all takes no answer, --upgrade, --force or --allow-outside"
+        )
+    settings = Settings.from_environment()
+    with closing(opened(settings)) as runs:
+        if args.all:
+            from retake_flow.cli.run_commands.resume_all import resume_all
+
+            return resume_all(runs, settings, as_json=args.json, wait=args.wait)
+        run, answered = runs.find(args.run), ""
+        if answering:
+            from retake_flow.cli.run_commands.answer import keep
+            from retake_flow.cli.run_commands.given_answer import given
+            from retake_flow.wiring.storing import this_user
+
+            gate, _ = keep(runs, run, given(args.answer), args.decision, args.by or this_user())
+            answered = gate.id
+        return _one(runs, run, settings, args, answered)
+
+
+def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    """End a run that no process drives, in order: what it owes is done, and then it is over.
+
+    Raises:
+        RunHeld: A process drives it now.
+    """
+    import asyncio
+
+    asyncio.run(_stopped(runs, run, settings, silent=silent))
+
+
+def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str) -> int:
+    import asyncio
+
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.errors import CredentialsError
+    from retake_flow.run.errors import RunHeld
+
+    stored = runs.load(run)
+    if stored.run.ended and stored.holder is None:
+        ended = stored.run
+        if args.json:
+            terminal.emit({"event": "already_ended", "run": run, "outcome": ended.outcome, "reason": ended.reason})
+        else:
+            terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
+        return 0 if ended.succeeded else 1
+    try:
+        count, ended = asyncio.run(_interruptible(runs, stored.run, settings, args))
+    except (RunHeld, CredentialsError) as error:
+        if answered:  # the answer counts all the same
+            taker = "the process that drives the run" if isinstance(error, RunHeld) else "whoever goes on with the run"
+            terminal.advise(f"answered {printable.line(answered)}; {taker} takes it")
+        raise
+    from retake_flow.cli.session.session import exit_code
+
+    return exit_code(ended, bool(count))
+
+
+async def _interruptible(runs: Runs, run: Run, settings: Settings, args: argparse.Namespace) -> tuple[int, Run]:
+    from retake_flow.cli.run_commands.takeover import taken_up
+    from retake_flow.cli.session.interrupts import Interrupts
+    from retake_flow.cli.session.session import Session, somebody_is_there
+    from retake_flow.cli.session.views import view_for
+    from retake_flow.flow.load.folders import outside
+
+    def upgraded(claim: Claim) -> None:
+        if args.upgrade:
+            from retake_flow.cli.run_commands.upgrade import upgrade
+
+            upgrade(runs, run.id, claim, settings, allowed)
+
+    allowed = outside(args.allow_outside)
+    session = Session(runs, settings, as_json=args.json, wait=args.wait)
+    prompted = somebody_is_there(args.json)
+    with view_for(args.json, run.flow, prompted=prompted) as view, Interrupts() as interrupts:
+        ended = await taken_up(session, run.id, view, interrupts, allowed, force=args.force, prepare=upgraded)
+    return interrupts.count, ended
+
+
+async def _stopped(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    from retake_flow.cli.run_commands.takeover import taken_up
+    from retake_flow.cli.session.interrupts import Interrupts
+    from retake_flow.cli.session.session import Session
+    from retake_flow.cli.session.views import NoView, PlainView
+
+    session = Session(runs, settings, as_json=silent, wait=False, asks=False)
+    with Interrupts() as interrupts:
+        await taken_up(session, run, NoView() if silent else PlainView(), interrupts, stop="stopped")

@@ -1,0 +1,179 @@
+"""`retake-flow resume --all`: every run that waits for a process, side by side in this one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from retake_flow.cli import terminal
+from retake_flow.cli.render import printable
+from retake_flow.cli.render.journal_text import clock, lines
+from retake_flow.cli.render.rehearsal_report import report_lines
+from retake_flow.cli.run_commands.takeover import taken_up
+from retake_flow.cli.session.interrupts import Interrupts
+from retake_flow.cli.session.session import Session
+from retake_flow.engine.driver.execute import known
+from retake_flow.errors import AccountInUse, Damaged, RetakeFlowError, WrongAccount
+from retake_flow.ports.runs import Runs, Summary
+from retake_flow.run.errors import RunHeld
+from retake_flow.run.records import Record, plain, record
+from retake_flow.run.run import Phase
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import alive, certain
+
+#: How often to look for more runs while some are driven, in seconds.
+LOOK_AGAIN = 15.0
+
+
+def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> int:
+    """Go on with every run whose process died or had to let go of it, and every suspended one with something to do.
+
+    While any is driven, those that come to wait for a process meanwhile are taken up too.
+
+    Returns:
+        The exit code: 0 when all went well or wait for a person, 1 when one failed, 5 when one that may wait for a
+        process was left alone, 130 after an interruption.
+    """
+    return asyncio.run(_Together(runs, settings, as_json=as_json, wait=wait).drive())
+
+
+def _look(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
+    """The runs that wait for a process, and those that may: they were taken up on another host, or are damaged.
+
+    A container that was made anew is another host, too.
+    """
+    now = time.time()
+    waiting, elsewhere = list[str](), dict[str, RetakeFlowError]()
+    for summary in runs.summaries():
+        holder = summary.holder
+        if summary.damage:
+            elsewhere[summary.id] = Damaged(f"it is damaged: {summary.damage}")
+        elif holder is None:
+            if summary.outcome is None and (summary.phase is not Phase.SUSPENDED or _due(runs, summary, now)):
+                waiting.append(summary.id)
+        elif not alive(holder):
+            waiting.append(summary.id)
+        elif not certain(holder) and summary.outcome is None:
+            elsewhere[summary.id] = RunHeld(summary.id, host=holder.host, pid=holder.pid, certain=False)
+    return waiting, elsewhere
+
+
+def _due(runs: Runs, summary: Summary, now: float) -> bool:
+    """Whether a suspended run has something to do: a question was answered, or a time has come."""
+    try:
+        run = runs.load(summary.id).run
+    except RetakeFlowError:
+        return True  # whoever takes it up is told why it cannot be read
+    return summary.gates < len(run.gates) or any(due <= now for due in run.timers.values())
+
+
+class _Together:
+    """Runs that are driven side by side."""
+
+    def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> None:
+        self._runs = runs
+        self._session = Session(runs, settings, as_json=as_json, wait=wait, asks=False)
+        self._as_json = as_json
+        self._driven: dict[str, asyncio.Task[None]] = {}
+        self._failed: set[str] = set()
+        self._left: dict[str, str] = {}
+
+    async def drive(self) -> int:
+        """Drive until none is left to drive; gives the exit code."""
+        with Interrupts() as interrupts:
+            self._take_up(interrupts)
+            if not self._driven and not self._left and not self._as_json:
+                terminal.say("no run waits for a process")
+            while self._driven:
+                deadline = time.monotonic() + LOOK_AGAIN
+                while self._driven and (left := deadline - time.monotonic()) > 0:
+                    done, _ = await asyncio.wait(
+                        self._driven.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    self._driven = {run: task for run, task in self._driven.items() if task not in done}
+                if self._driven and not interrupts.count:
+                    self._take_up(interrupts)
+        if interrupts.count:
+            return 130
+        return 1 if self._failed else 5 if self._left else 0
+
+    def _take_up(self, interrupts: Interrupts) -> None:
+        try:
+            waiting, elsewhere = _look(self._runs)
+        except RetakeFlowError:
+            if not self._driven:
+                raise
+            return  # those that are driven go on; what is missed now is seen the next time
+        self._left = {run: said for run, said in self._left.items() if run in elsewhere or run in waiting}
+        for run, held in elsewhere.items():
+            self._leave(run, held)
+        for run in waiting:
+            if run not in self._driven and run not in self._failed:
+                self._driven[run] = asyncio.create_task(self._one(run, interrupts), name=run)
+
+    async def _one(self, run: str, interrupts: Interrupts) -> None:
+        """Drive one run, if it is to be driven by us."""
+        view = _Named(run, self._as_json)
+        try:
+            ended = await taken_up(self._session, run, view, interrupts)
+        except RunHeld:
+            return  # somebody else was quicker
+        except (WrongAccount, AccountInUse, Damaged) as error:
+            self._leave(run, error)
+            return
+        except Exception as raised:  # also a defect of ours with one run must not take the others down
+            view.heard(_failure(known(raised, f"going on with {run}")))
+            self._failed.add(run)
+            return
+        self._left.pop(run, None)
+        if ended.phase is not Phase.SUSPENDED and not ended.succeeded:
+            self._failed.add(run)
+
+    def _leave(self, run: str, error: RetakeFlowError) -> None:
+        """Say once that a run is left alone, why, and what goes on with it."""
+        if self._left.get(run) == error.message:
+            return
+        self._left[run] = error.message
+        if self._as_json:
+            about = {"kind": error.kind, "message": error.message, "hint": error.hint}
+            terminal.emit({"run": run, **record("run_left", time.time(), **about)})
+        else:
+            terminal.say(printable.line(f"[{run}] is left alone: {error.message}; {error.hint}"))
+
+
+def _failure(error: RetakeFlowError) -> Record:
+    return record("error", time.time(), place="resume", kind=error.kind, message=error.message, hint=error.hint)
+
+
+class _Named:
+    """Shows each record with the run it belongs to."""
+
+    def __init__(self, run: str, as_json: bool) -> None:
+        self._run = run
+        self._as_json = as_json
+
+    def pause(self) -> None:
+        """Nothing is in the way."""
+
+    def go_on(self) -> None:
+        """Nothing was in the way."""
+
+    def earlier(self, record: Record) -> None:
+        """What was before is not shown."""
+
+    def heard(self, record: Record) -> None:
+        """Print a record."""
+        if self._as_json:
+            terminal.emit({"run": self._run, **record})
+            return
+        for line in lines(record):
+            terminal.say(f"[{self._run}] {clock(record)}  {line}")
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Print how a rehearsal went."""
+        if self._as_json:
+            terminal.emit({"run": self._run, "event": "rehearsal_report", **plain(report)})
+            return
+        for line in report_lines(report):
+            terminal.say(f"[{self._run}] {line}")

@@ -1,0 +1,128 @@
+"""`retake-flow run`: take a flow from its start to its end."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.flow.model import Flow
+    from retake_flow.ports.runs import Runs
+    from retake_flow.settings import Settings
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser("run", help="run a flow, for example go-live.yaml")
+    parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
+    parser.add_argument("--rehearse", action="store_true", help="against a retake.tv on this machine, seen by nobody")
+    parser.add_argument(
+        "--rehearsal-options", metavar="FILE", help="JSON: latency, viewers, faults, … (docs/rehearsal.md)"
+    )
+    parser.add_argument("--folder", metavar="DIR", help="where a rehearsal keeps its recordings and report")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
+    parser.add_argument("--for", dest="duration", metavar="TIME", help="end the time on air after this long (10s, 2h)")
+    parser.add_argument(
+        "--hours",
+        type=_hours,
+        metavar="NUMBER",
+        help="rehearse that long, with a lively chat and trouble now and then, and measure (0.5, 8)",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="stay when the run does nothing but wait for a person",
+    )
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(command=run, drives=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run a flow; the exit code says how it ended."""
+    import asyncio
+    from contextlib import closing
+
+    from retake_flow.cli import flow_file
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.load.inputs import provided, resolve
+    from retake_flow.settings import Settings, variables
+    from retake_flow.wiring.storing import opened
+
+    if (args.rehearsal_options or args.folder) and not args.rehearse:
+        raise UsageError("--rehearsal-options and --folder go with --rehearse")
+    if args.hours is not None and (not args.rehearse or args.duration is not None):
+        raise UsageError("--hours goes with --rehearse, and without --for")
+    settings = Settings.from_environment()
+    flow = provided(flow_file.opened(args.flow, settings, args.allow_outside), variables())
+    inputs = resolve(flow, _given(args, flow))
+    options = _options(args) if args.rehearse else None
+    with closing(opened(settings)) as runs:
+        return asyncio.run(_driven(runs, flow, inputs, settings, options, args))
+
+
+async def _driven(
+    runs: Runs,
+    flow: Flow,
+    inputs: dict[str, Any],
+    settings: Settings,
+    options: dict[str, Any] | None,
+    args: argparse.Namespace,
+) -> int:
+    from pathlib import Path
+
+    from retake_flow.cli.session.interrupts import Interrupts
+    from retake_flow.cli.session.session import Session, exit_code, somebody_is_there
+    from retake_flow.cli.session.views import view_for
+    from retake_flow.wiring import accounts, running
+    from retake_flow.wiring.soak import Soak
+
+    session = Session(runs, settings, as_json=args.json, wait=args.wait)
+    if options is None:
+        agent = accounts.identity_here(settings, inputs).name
+    else:
+        from retake_flow.wiring import rehearsing
+
+        agent = rehearsing.agent_in(options) or str(inputs.get("agent_name") or "")
+    run = running.new_id(flow, agent, rehearsal=options is not None)
+    folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / run
+    with view_for(args.json, flow.name, prompted=somebody_is_there(args.json)) as view, Interrupts() as interrupts:
+        rehearsal = None if options is None else (folder, options)
+        soak = None if args.hours is None else Soak(args.hours * 3600)
+        ended = await session.begin(flow, run, inputs, rehearsal, view, interrupts, soak)
+    return exit_code(ended, bool(interrupts.count))
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0.01 <= hours <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of hours between 0.01 and 1000")
+    return hours
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of the rehearsal; those of a long one are beneath what is given."""
+    from retake_flow.cli.option_values import read_options
+    from retake_flow.wiring.soak import script
+
+    given = read_options(args.rehearsal_options)
+    return given if args.hours is None else {**script(args.hours * 3600), **given}
+
+
+def _given(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
+    from retake_flow.cli.option_values import pairs
+    from retake_flow.errors import UsageError
+
+    given = pairs(args.set)
+    if args.duration is not None:
+        if "max_duration" not in flow.inputs:
+            raise UsageError(f"the flow {flow.name!r} has no input max_duration, so --for means nothing to it")
+        given["max_duration"] = args.duration
+    if args.hours is not None and "max_duration" in flow.inputs:
+        given.setdefault("max_duration", f"{args.hours + 1:g}h")  # its end comes from outside
+    return given

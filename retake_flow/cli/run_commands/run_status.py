@@ -1,0 +1,139 @@
+"""How a stored run stands: the snapshot and all that belongs to it, read at one moment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from retake_flow.cli.render.run_text import gate_data, holder_data, not_driven
+from retake_flow.cli.render.vitals import Vitals
+from retake_flow.ports.runs import OpenGate, Runs, Stored
+from retake_flow.run.dates import moment
+from retake_flow.run.records import Record, plain, timestamp
+from retake_flow.run.run import PendingUndo, Run
+from retake_flow.wiring.children import Child, bearing
+from retake_flow.wiring.storing import lives
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run with its open questions, its journal and its programs.
+
+    Attributes:
+        stored: The run as it was last written.
+        asked: The questions that wait for an answer, the oldest first.
+        answered: The ids of the gates that are answered, and the run does not know yet.
+        journal: Its records, the oldest first.
+        children: Its living programs.
+        now: When this was read, in seconds since the epoch.
+    """
+
+    stored: Stored
+    asked: list[OpenGate]
+    answered: list[str]
+    journal: list[Record]
+    children: list[Child]
+    now: float
+
+    @property
+    def run(self) -> Run:
+        """The snapshot."""
+        return self.stored.run
+
+    @property
+    def steady(self) -> float:
+        """The run's own time when this was read."""
+        return self.now + self.run.ahead
+
+    @property
+    def entered(self) -> Record | None:
+        """The record of entering the state that the run is in, when there is one."""
+        for record in reversed(self.journal):
+            if record["event"] == "state_entered" and record.get("state") == self.run.state:
+                return record
+        return None
+
+    @property
+    def lasts(self) -> float:
+        """For how many seconds the run has been in its state, when the journal says so; else 0."""
+        return 0.0 if self.entered is None else self.steady - moment(self.entered)
+
+    @property
+    def timers(self) -> list[tuple[tuple[str, str], float]]:
+        """What comes due and when, the next first; nothing once the run has ended."""
+        return [] if self.run.ended else sorted(self.run.timers.items(), key=lambda item: item[1])
+
+    @property
+    def vitals(self) -> Vitals:
+        """How the stream does, or did when the journal was written last."""
+        vitals = Vitals.of(self.journal)
+        if not (self.run.ended or lives(self.stored.holder)):
+            vitals.note(not_driven(self.run.id, self.stored.holder))
+        return vitals
+
+    def data(self, last: int) -> dict[str, Any]:
+        """All of it as JSON data, with the last records of the journal."""
+        run, stored = self.run, self.stored
+        found: dict[str, Any] = plain(
+            {
+                "run": run.id,
+                "flow": run.flow,
+                "flow_file": stored.flow_file,
+                "digest": run.digest,
+                "agent": stored.agent,
+                "account": {
+                    "user_db_id": run.identity.user_db_id,
+                    "source": run.identity.source,
+                    "platform": run.identity.platform,
+                },
+                "phase": run.phase.value,
+                "state": run.state,
+                "since": None if self.entered is None else self.entered["t"],
+                "outcome": run.outcome,
+                "reason": run.reason,
+                "epoch": stored.epoch,
+                "holder": holder_data(stored.holder),
+                "created": timestamp(stored.created),
+                "updated": timestamp(stored.updated),
+                "rehearsal": run.rehearsal or None,
+                "inputs": run.inputs,
+                "vars": run.vars,
+                "outputs": run.outputs,
+                "visits": run.visits,
+                "health": self.vitals.data(self.steady),
+                "gates": [gate_data(asked) for asked in self.asked],
+                "answered": self.answered,
+                "timers": [{"state": at, "purpose": why, "due": timestamp(due)} for (at, why), due in self.timers],
+                "activities": {key: {"work": one.work.value, "value": one.value} for key, one in _running(run)},
+                "undos": [_undo(undo) for undo in (*run.undoing, *reversed(run.undos))],
+                "children": [
+                    {"pid": one.pid, "name": one.name, "started": timestamp(one.started)} for one in self.children
+                ],
+                "records": len(self.journal),
+                "journal": self.journal[-last:],
+            }
+        )
+        return found
+
+
+def standing(store: Runs, run: str) -> Standing:
+    """How a run stands.
+
+    Raises:
+        RunUnknown: There is none of this id.
+    """
+    stored = store.load(run)
+    asked = store.open_gates(run)
+    waiting = {one.gate.id for one in asked}
+    answered = [] if stored.run.ended else [gate for gate in stored.run.gates if gate not in waiting]
+    journal = [record for _, record in store.journal(run)]
+    return Standing(stored, asked, answered, journal, bearing(run), time.time())
+
+
+def _running(run: Run) -> list[tuple[str, Any]]:
+    return [] if run.ended else list(run.activities.items())
+
+
+def _undo(undo: PendingUndo) -> dict[str, Any]:
+    return {"scope": undo.scope, "state": undo.state, "action": undo.do}

@@ -1,0 +1,142 @@
+"""`retake-flow show`: where a run is, what it waits for, what belongs to it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.cli.run_commands.run_status import Standing
+    from retake_flow.run.records import Record
+
+_LAST = 10
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("show", help="show where a run is and what it waits for")
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument("--journal", action="store_true", help="print its whole journal instead, as JSON lines")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=show)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Show a run."""
+    from contextlib import closing
+
+    from retake_flow.cli import terminal
+    from retake_flow.cli.run_commands.run_status import standing
+    from retake_flow.run.records import plain
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    with closing(opened(Settings.from_environment())) as store:
+        found = standing(store, store.find(args.run))
+    if args.journal:
+        for record in found.journal:
+            terminal.emit(plain(record))
+    elif args.json:
+        terminal.emit(found.data(last=_LAST))
+    else:
+        for line in _lines(found):
+            terminal.say(line)
+    return 0
+
+
+def _lines(found: Standing) -> list[str]:
+    """What a person wants to know of a run."""
+    from retake_flow.cli.render import printable, table
+
+    head = [_head(found)]
+    head += table.table([("  " + name, value) for name, value in _facts(found)])
+    return [printable.line(head[0]), *map(printable.text, head[1:]), *_asked(found), *_belongings(found), *_last(found)]
+
+
+def _head(found: Standing) -> str:
+    from pathlib import Path
+
+    agent, file = found.stored.agent, Path(found.stored.flow_file).name or found.run.flow
+    return f"{found.run.id} of {file}{f' for {agent}' if agent else ''}{', a rehearsal' if found.run.rehearsal else ''}"
+
+
+def _account(found: Standing) -> str:
+    identity = found.run.identity
+    known = [identity.user_db_id, f"token from {identity.source}" if identity.fingerprint else "", identity.platform]
+    return ", ".join(filter(None, known))
+
+
+def _facts(found: Standing) -> list[tuple[str, str]]:
+    from datetime import datetime
+
+    from retake_flow.cli.render import printable
+    from retake_flow.cli.render.run_text import moment, process, since
+
+    run, stored = found.run, found.stored
+    state = run.state or "none yet"
+    if found.entered is not None:
+        entered = datetime.fromisoformat(found.entered["t"]).timestamp()
+        state += f", since {moment(entered)} ({since(found.lasts)})"
+    vitals = found.vitals
+    ended = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.ended else ""
+    facts = [
+        ("phase", run.phase.value),
+        ("state", state),
+        ("ended", ended),
+        ("on air", vitals.on_air(found.steady)),
+        ("stream", vitals.stream(found.steady)),
+        ("viewers", vitals.viewers if vitals.on_air(found.steady) else ""),
+        ("encoder", vitals.encoder(found.steady)),
+        ("process", process(stored.holder, run.ended)),
+        ("began", f"{moment(stored.created)} ({since(found.now - stored.created)} ago)"),
+        ("written", f"{moment(stored.updated)} ({since(found.now - stored.updated)} ago)"),
+        ("account", _account(found)),
+        ("flow", f"{stored.flow_file or '-'} ({run.digest[:12]})"),
+        ("epoch", str(stored.epoch)),
+        ("rehearsal", run.rehearsal),
+    ]
+    return [(name, printable.line(value)) for name, value in facts if value]
+
+
+def _asked(found: Standing) -> list[str]:
+    from retake_flow.cli.render import printable
+    from retake_flow.cli.render.run_text import gate_lines
+
+    lines = [f"  {line}" for asked in found.asked for line in gate_lines(asked, found.now)]
+    lines += [f"  {printable.line(gate)}  is answered; the run takes it when it goes on" for gate in found.answered]
+    return ["", "waits for an answer", *lines] if lines else []
+
+
+def _belongings(found: Standing) -> list[str]:
+    """Timers, activities, debts and programs, as tables with a title each."""
+    from retake_flow.cli.render import printable, table
+    from retake_flow.cli.render.run_text import ahead, since
+
+    run, now = found.run, found.now
+    owed = "not taken back" if run.ended else "to be taken back"
+    tables: dict[str, list[tuple[str, ...]]] = {
+        "timers": [(place, purpose, ahead(due, now)) for (place, purpose), due in found.timers],
+        "activities": [] if run.ended else [(key, one.work.value) for key, one in run.activities.items()],
+        owed: [(undo.state, undo.do) for undo in (*run.undoing, *reversed(run.undos))],
+        "programs": [(f"pid {one.pid}", one.name, since(now - one.started)) for one in found.children],
+    }
+    lines: list[str] = []
+    for title, rows in tables.items():
+        if rows:
+            cells = [["  " + printable.line(row[0]), *map(printable.line, row[1:])] for row in rows]
+            lines += ["", title, *table.table(cells)]
+    return lines
+
+
+def _last(found: Standing) -> list[str]:
+    from retake_flow.cli.render.journal_text import clock, lines
+
+    said = [f"  {clock(record)}  {line}" for record in _telling(found.journal) for line in lines(record)]
+    return ["", f"the end of its journal ({len(found.journal)} records)", *said[-_LAST:]] if said else []
+
+
+def _telling(journal: list[Record]) -> list[Record]:
+    """The last records that say something to a person."""
+    from retake_flow.cli.render.journal_text import lines
+
+    return [record for record in journal if lines(record)][-_LAST:]

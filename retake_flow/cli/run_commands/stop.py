@@ -1,0 +1,148 @@
+"""`retake-flow stop` and `kill`: end a run, whoever drives it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.cli.durations import span
+
+if TYPE_CHECKING:
+    from retake_flow.ports.runs import Runs, Stored, Wish
+
+_EVERY = 0.1
+
+
+def add_to(commands: Any) -> None:
+    """Declare the commands."""
+    stopping = commands.add_parser("stop", help="end a run in order, wherever it is driven")
+    killing = commands.add_parser("kill", help="end a run at once, without taking anything back")
+    for parser, command, within in ((stopping, stop, "2m"), (killing, kill, "30s")):
+        parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+        parser.add_argument(
+            "--within", type=span, default=within, metavar="TIME", help=f"how long to wait for it; default {within}"
+        )
+        parser.add_argument("--json", action="store_true", help="one JSON object")
+        parser.set_defaults(command=command, drives=True)
+
+
+def stop(args: argparse.Namespace) -> int:
+    """End a run in order; 0 when it has ended, 1 when it has not in time."""
+    return _end(args, "stop")
+
+
+def kill(args: argparse.Namespace) -> int:
+    """End a run at once; 0 when it has ended, 1 when it has not in time."""
+    return _end(args, "kill")
+
+
+def _end(args: argparse.Namespace, what: Wish) -> int:
+    from contextlib import closing
+
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import lives, opened
+
+    settings = Settings.from_environment()
+    with closing(opened(settings)) as store:
+        before = store.load(store.find(args.run))
+        run = before.run.id
+        journalled = len(store.journal(run))
+        if not before.run.ended and lives(before.holder):
+            store.request(run, what)
+        after = _waited(store, run, args.within)
+        # One that was stopped and has not ended goes where its flow says, for example to a question.
+        stopped = any(record["event"] == "stop_requested" for _, record in store.journal(run, journalled))
+        driven = lives(after.holder)
+        if what == "kill" and not after.run.ended and not driven:
+            after = _killed(store, run)
+        if what == "stop" and not after.run.ended and not driven and not stopped:
+            from retake_flow.cli.run_commands.resume import stop_parked
+
+            stop_parked(store, run, settings, silent=args.json)
+            after = store.load(run)
+    _tell(after, what, already=before.run.ended, as_json=args.json)
+    return 0 if after.run.ended else 1
+
+
+def _waited(store: Runs, run: str, within: float) -> Stored:
+    """The run once it has ended or no process drives it; or as it is when the time is over."""
+    import time
+
+    from retake_flow.wiring.storing import lives
+
+    deadline = time.monotonic() + within
+    while True:
+        stored = store.load(run)
+        if stored.run.ended or not lives(stored.holder) or time.monotonic() >= deadline:
+            return stored
+        time.sleep(_EVERY)
+
+
+def _killed(store: Runs, run: str) -> Stored:
+    """End a run that no process drives, and whatever its processes have left behind."""
+    import time
+    from dataclasses import replace
+
+    from retake_flow.run.records import record
+    from retake_flow.run.run import Phase
+    from retake_flow.wiring.children import sweep
+    from retake_flow.wiring.storing import this_process
+
+    claim = store.claim(run, this_process())
+    try:
+        sweep(run)
+        last = store.load(run).run
+        if not last.ended:
+            # Its gates stay in the snapshot: the store then closes them whether or not they are answered.
+            ended = replace(last, phase=Phase.CANCELLED, outcome="killed", reason="killed", undos=(), undoing=())
+            said = record("run_ended", time.time(), run=run, outcome="killed", state=last.state, reason="killed")
+            claim.write(ended, [said])
+            if last.rehearsal:
+                _forget(last.rehearsal)
+    finally:
+        claim.release()
+    return store.load(run)
+
+
+def _forget(rehearsal: str) -> None:
+    """Remove the tokens of a rehearsal that cannot go on any more."""
+    from pathlib import Path
+
+    from retake_flow.wiring import rehearsing
+
+    rehearsing.forget(Path(rehearsal))
+
+
+def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.run.records import plain
+
+    run = stored.run
+    if as_json:
+        data = {"run": run.id, "ended": run.ended, "already_ended": already, "phase": run.phase.value}
+        rest = {"outcome": run.outcome, "state": run.state, "reason": run.reason}
+        terminal.emit(plain({**data, **rest}))
+        return
+    if run.ended:
+        reason = f": {run.reason}" if run.reason not in ("", run.outcome) else ""
+        word = "had already ended" if already else "has ended"
+        terminal.say(printable.line(f"{run.id} {word}: {run.outcome} in {run.state or 'no state'}{reason}"))
+        return
+    terminal.say(printable.line(f"{run.id} has not ended yet; it is in {run.state or 'no state'}"))
+    terminal.advise(_next(stored, what))
+
+
+def _next(stored: Stored, what: Wish) -> str:
+    """What a person can do about a run that does not end."""
+    from retake_flow.cli.render import printable
+    from retake_flow.wiring.storing import certain
+
+    run, holder = printable.line(stored.run.id), stored.holder
+    if holder is not None and not certain(holder):
+        gone = f"when {printable.line(holder.host)} is gone, take it over with `retake-flow resume {run} --force`"
+        return f"    hint: {gone}, and {what} it then"
+    if what == "stop" or holder is None:
+        return f"    hint: wait for it with `retake-flow watch {run}`, or end it with `retake-flow kill {run}`"
+    where = f"process {holder.pid} on {printable.line(holder.host)}"
+    return f"    hint: end {where} with `kill -9 {holder.pid}`, then `retake-flow kill {run}` again"

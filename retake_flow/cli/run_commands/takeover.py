@@ -1,0 +1,146 @@
+"""Taking a run over that no process drives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from retake_flow.cli.session.interrupts import Interrupts
+from retake_flow.cli.session.session import Session, let_go
+from retake_flow.cli.session.views import View
+from retake_flow.errors import AccountInUse, CredentialsError, Damaged, InputError, RetakeFlowError
+from retake_flow.flow.load.inputs import provided
+from retake_flow.flow.load.load import stored as flow_of
+from retake_flow.flow.model import Flow
+from retake_flow.flow.text.bundle import parsed
+from retake_flow.ports.runs import Claim, Runs, Stored
+from retake_flow.run.errors import RunHeld
+from retake_flow.run.identity import Identity
+from retake_flow.run.run import Run
+from retake_flow.run.secret_inputs import restored
+from retake_flow.run.upgrading import strange
+from retake_flow.settings import Settings, variables
+from retake_flow.wiring import accounts
+from retake_flow.wiring.accounts import AccountLock
+from retake_flow.wiring.storing import this_process
+
+
+def claimed(runs: Runs, run: str, *, force: bool = False) -> Claim:
+    """Claim a run for this process.
+
+    Raises:
+        RunHeld: Another process has it.
+    """
+    return runs.claim(run, this_process(), force=force)
+
+
+async def taken_up(
+    session: Session,
+    run: str,
+    view: View,
+    interrupts: Interrupts,
+    allowed: tuple[str, ...] = (),
+    *,
+    force: bool = False,
+    stop: str = "",
+    prepare: Callable[[Claim], None] = lambda claim: None,
+) -> Run:
+    """Claim a run for this process and go on with it, as the account that it acts as.
+
+    Args:
+        session: Drives it.
+        run: Its id.
+        view: Shows it.
+        interrupts: May interrupt it.
+        allowed: What its flow may name outside of its folder, besides what it was begun with.
+        force: Take it from a process that is, or may be, alive.
+        stop: Why it is to end at once, in order; "" when it is not.
+        prepare: What is done with the claim before anything else.
+
+    Raises:
+        RunHeld: Another process has it.
+        WrongAccount: The credentials of this process are another agent's; the run is left as it was.
+        AccountInUse: Another run streams as its agent; the run is left as it was.
+        Damaged: It cannot be read, or does not fit its flow; it is left as it was.
+    """
+    before = session.runs.load(run)
+    flow = _readable(before)
+    with accounts.lock_of(before.run, session.settings) as lock:
+        identity = await _account(before, flow, session.settings, stop)
+        if flow is not None:
+            _hold(lock, flow, identity, run, force=force)
+        claim = claimed(session.runs, run, force=force)
+        with let_go(claim):
+            prepare(claim)
+            stored = session.runs.load(run)  # anew: its last process may have written until it was claimed
+            if flow is None or stored.flow_text != before.flow_text:
+                flow = flow_of(parsed(stored.flow_text))
+            flow = replace(flow, sources=flow.sources.allowing(allowed))
+            flow, kept = _with_secrets(flow, stored, ending=bool(stop))
+            if force:
+                await accounts.take_over(lock, flow, identity, run)
+            if _told_its_end(session.runs, run, view):  # its process died when nothing was left to do
+                if stored.run.rehearsal:
+                    from retake_flow.wiring import rehearsing
+
+                    rehearsing.forget(Path(stored.run.rehearsal))
+                claim.release()
+                return stored.run
+            return await session.go_on(flow, replace(kept, identity=identity), claim, lock, view, interrupts, stop)
+
+
+def _told_its_end(runs: Runs, run: str, view: View) -> bool:
+    """Let a view take note of what was; tells whether the end of the run is written down."""
+    last = ""
+    for _, record in runs.journal(run):
+        view.earlier(record)
+        last = record["event"] if not record["event"].startswith("notice_") else last
+    return last == "run_ended"
+
+
+async def _account(stored: Stored, flow: Flow | None, settings: Settings, stop: str) -> Identity:
+    """The account with which a run goes on. One that ends and owes nothing needs none."""
+    try:
+        return await accounts.recognise(stored, flow, settings)
+    except CredentialsError:
+        if stop and not (stored.run.undos or stored.run.undoing):
+            return stored.run.identity
+        raise
+
+
+def _readable(stored: Stored) -> Flow | None:
+    """The flow of a run; one that cannot be read is told once the run is claimed.
+
+    Raises:
+        Damaged: The run is where its flow has nothing.
+    """
+    try:
+        flow = flow_of(parsed(stored.flow_text))
+    except RetakeFlowError:
+        return None
+    if places := strange(stored.run, flow):
+        raise Damaged(f"the run {stored.run.id} is damaged: its flow has no {places[0]!r}")
+    return flow
+
+
+def _hold(lock: AccountLock, flow: Flow, identity: Identity, run: str, *, force: bool) -> None:
+    """Hold the account of a run before it is claimed: a claim would fence a process that lives."""
+    try:
+        accounts.hold(lock, flow, identity)
+    except AccountInUse as error:
+        if error.run != run:
+            raise
+        if not force:
+            raise RunHeld(run, host=error.host, pid=error.pid) from None
+
+
+def _with_secrets(flow: Flow, stored: Stored, *, ending: bool) -> tuple[Flow, Run]:
+    """A flow and its run with the inputs that are read outside of them; a run that is to end does so without."""
+    try:
+        flow = provided(flow, variables(), stored.flow_file)
+        return flow, restored(stored.run, flow)
+    except InputError:
+        if ending:
+            return flow, stored.run
+        raise

@@ -1,0 +1,58 @@
+"""`retake-flow resume --upgrade`: going on with the flow's file as it is now."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from dataclasses import replace
+
+from retake_flow.cli import flow_file, terminal
+from retake_flow.cli.render import printable
+from retake_flow.errors import FlowInvalid
+from retake_flow.flow.text.bundle import Sources, parsed
+from retake_flow.ports.runs import Claim, Runs
+from retake_flow.run.records import record
+from retake_flow.run.upgrading import obstacles
+from retake_flow.sanitize import one_line
+from retake_flow.settings import Settings
+
+
+def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tuple[str, ...] = ()) -> None:
+    """Give a run the flow's file as it is now, when the run can go on in it.
+
+    Raises:
+        FlowInvalid: It cannot, or the file has mistakes; the run keeps the flow that it has.
+    """
+    stored = runs.load(run)
+    old = parsed(stored.flow_text)
+    flow = flow_file.opened(stored.flow_file, settings, old.allowing(allowed).allowed)
+    if _same(old, flow.sources):
+        terminal.advise("the flow is the one that the run has already")
+        return
+    against = obstacles(stored.run, flow)
+    if against:
+        _show_difference(old.text, flow.text, stored.flow_file)
+        raise FlowInvalid(
+            f"{run} cannot go on in the flow as it is now: {'; '.join(against)}",
+            hint="resume without --upgrade to go on with the flow that it began with",
+        )
+    said = record("run_upgraded", time.time(), run=run, version=flow.version, digest=flow.digest)
+    claim.upgrade(replace(stored.run, digest=flow.digest), [said], flow.sources.dumped())
+
+
+def _same(old: Sources, new: Sources) -> bool:
+    """Whether two flows say the same; their files may be named in other ways, relative or absolute."""
+    return old.text == new.text and _used(old) == _used(new) and set(old.allowed) == set(new.allowed)
+
+
+def _used(sources: Sources) -> list[tuple[str, str]]:
+    return sorted((name, digest) for _, name, digest in sources.uses())
+
+
+def _show_difference(old: str, new: str, file: str) -> None:
+    file = one_line(file)
+    lines = difflib.unified_diff(
+        old.splitlines(), new.splitlines(), f"{file} (as the run has it)", f"{file} (as it is now)", lineterm=""
+    )
+    for line in lines:
+        terminal.advise(printable.text(line))

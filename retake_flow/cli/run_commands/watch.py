@@ -1,0 +1,132 @@
+"""`retake-flow watch`: follow a run that another process drives."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retake_flow.cli.session.views import View
+    from retake_flow.ports.runs import Runs, Stored
+    from retake_flow.run.records import Record
+
+_EVERY = 0.3
+_FIRST = 10
+#: When it is said again first that the stream is off air, in seconds; then whenever that time has doubled.
+_OFF_AIR_AGAIN = 10.0
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("watch", help="follow a run until it ends; Ctrl-C ends the watching alone")
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument("--json", action="store_true", help="its whole journal as JSON lines, then what happens")
+    parser.set_defaults(command=watch)
+
+
+def watch(args: argparse.Namespace) -> int:
+    """Follow a run; 0 when it completes, 1 when it ends otherwise, 4 when it is suspended."""
+    from contextlib import closing
+
+    from retake_flow.cli.render import printable
+    from retake_flow.cli.session.views import view_for
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    with closing(opened(Settings.from_environment())) as store:
+        run = store.find(args.run)
+        with view_for(args.json, printable.line(run), "Ctrl-C ends the watching") as view:
+            last = _Watching(store, run, view).follow(whole=args.json)
+    if not last.run.ended:
+        return 4
+    return 0 if last.run.succeeded else 1
+
+
+class _Watching:
+    """Shows the journal of a run as it grows."""
+
+    def __init__(self, store: Runs, run: str, view: View) -> None:
+        self._store = store
+        self._run = run
+        self._view = view
+        self._number = 0
+        from retake_flow.cli.render.vitals import Vitals
+
+        self._told_of_death = False
+        self._vitals = Vitals()
+        self._ahead = 0.0  # of the wall clock, the run's time is
+        self._off_air_told = 0.0
+
+    def follow(self, *, whole: bool) -> Stored:
+        """Show what happens until the run has ended or is suspended; gives how it was then.
+
+        Args:
+            whole: Whether to show all that has happened before, too, and not just the last of it.
+        """
+        import time
+
+        stored = self._load()
+        self._before(whole)
+        while not (stored.run.ended or self._suspended(stored)):
+            self._note_death(stored)
+            self._note_off_air()
+            time.sleep(_EVERY)
+            stored = self._load()  # before the journal, so that no record of an end is missed
+            self._news()
+        return stored
+
+    def _load(self) -> Stored:
+        return self._store.load(self._run)
+
+    def _before(self, whole: bool) -> None:
+        from retake_flow.cli.render.journal_text import lines
+
+        journal = self._store.journal(self._run)
+        telling = [number for number, record in journal if lines(record)][-_FIRST:]
+        for number, record in journal:
+            (self._view.heard if whole or number in telling else self._view.earlier)(record)
+            self._take(number, record)
+
+    def _news(self) -> None:
+        for number, record in self._store.journal(self._run, self._number):
+            self._view.heard(record)
+            self._take(number, record)
+
+    def _take(self, number: int, record: Record) -> None:
+        self._number = number
+        self._vitals.note(record)
+        self._ahead = record.get("ahead", 0.0)
+
+    def _suspended(self, stored: Stored) -> bool:
+        from retake_flow.run.run import Phase
+        from retake_flow.wiring.storing import lives
+
+        return stored.run.phase is Phase.SUSPENDED and not lives(stored.holder)
+
+    def _note_death(self, stored: Stored) -> None:
+        """Say once that nothing will happen by itself."""
+        from retake_flow.cli.render.run_text import not_driven
+        from retake_flow.wiring.storing import lives
+
+        dead = not lives(stored.holder)
+        if dead and not self._told_of_death:
+            told = not_driven(self._run, stored.holder)
+            self._vitals.note(told)
+            self._view.heard(told)
+        self._told_of_death = dead
+
+    def _note_off_air(self) -> None:
+        """Say for how long the stream has been off air, at first and then less and less often."""
+        import time
+
+        from retake_flow.run.dates import dated
+        from retake_flow.run.records import record
+
+        now = time.time() + self._ahead
+        seconds = self._vitals.off_air(now)
+        if seconds is None:
+            self._off_air_told = 0.0
+        elif seconds >= self._off_air_told:
+            self._off_air_told = max(_OFF_AIR_AGAIN, 2 * seconds)
+            told = record("off_air", now, seconds=round(seconds, 1), message=self._vitals.stream(now))
+            self._view.heard(dated(told, self._ahead))

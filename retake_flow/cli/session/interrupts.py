@@ -1,0 +1,126 @@
+"""Interruptions: signals and a reader that goes away end a run in order, or suspend it where it waits for a person."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from retake_flow.cli import output, terminal
+from retake_flow.errors import StoreError
+from retake_flow.run.errors import Fenced
+
+if TYPE_CHECKING:
+    from retake_flow.engine.driver.runner import Runner
+
+#: Also a limit of processor time, an alarm set by whoever started us, and a machine or container that loses its power.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGALRM, signal.SIGPWR)
+#: Who sends one of these again means it: the run is killed. A terminal that goes away may send SIGHUP twice.
+_INSISTENT = (signal.SIGINT, signal.SIGTERM)
+#: They mean nothing to a run; by default each would end it without any order.
+_MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
+
+
+def heeded(numbers: Iterable[signal.Signals] = _ENDING) -> list[signal.Signals]:
+    """The signals among these that were not ignored when we were started, as nohup ignores SIGHUP."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+class Interrupts:
+    """Passes interruptions on to runs; before there is one, they cancel what is being prepared.
+
+    The first ends runs in order, a second SIGINT or SIGTERM kills them, and so does SIGQUIT at once.
+
+    Attributes:
+        count: How many interruptions there were.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._reason = ""
+        self._insisted = False
+        self._runners: list[Runner] = []
+        self._noted: list[str] = []
+        self._task: asyncio.Task[object] | None = None
+        self._handled: list[signal.Signals] = []
+
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        self._handled = heeded((*_ENDING, signal.SIGQUIT, *_MEANINGLESS))
+        for number in self._handled:
+            loop.add_signal_handler(number, self._signalled, number)
+        if (out := output.standard()) is not None:
+            out.tell_trouble(lambda *trouble: loop.call_soon_threadsafe(self._unheard, *trouble))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if (out := output.standard()) is not None:
+            out.tell_trouble(None)
+        for number in self._handled:
+            asyncio.get_running_loop().remove_signal_handler(number)
+        if kind is asyncio.CancelledError and self.count:
+            raise KeyboardInterrupt from None
+
+    def of(self, runner: Runner) -> None:
+        """From now on, interruptions are for this run too."""
+        self._runners.append(runner)
+        for message in self._noted:
+            _note(runner, message)
+        if self.count:  # it comes late, and has not heard of the first one
+            _end_in_order(runner, self._reason)
+
+    def interrupt(self, reason: str) -> None:
+        """End in order what is driven; of no effect the second time."""
+        self.count += 1
+        if self.count > 1:
+            return
+        self._reason = reason
+        if not self._runners and self._task is not None:
+            self._task.cancel()
+        for runner in self._driven():
+            _end_in_order(runner, reason)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        name = "SIGINT (Ctrl-C)" if number is signal.SIGINT else number.name
+        if number in _MEANINGLESS:
+            terminal.advise(f"retake-flow: {name} means nothing to a run; it goes on")
+            return
+        kills = number is signal.SIGQUIT or (number in _INSISTENT and self._insisted)
+        self._insisted |= number in _INSISTENT
+        if kills:
+            for runner in self._driven():
+                runner.kill(f"killed by {name}")
+        self.interrupt(f"interrupted by {name}")
+
+    def _unheard(self, reason: str, gone: bool) -> None:
+        """Take note that standard output cannot be written; in the foreground one without a reader ends the run."""
+        # Who has SIGHUP ignored wants the run to outlive whoever has started it.
+        ends = gone and signal.SIGHUP in heeded()
+        terminal.advise(f"retake-flow: {reason}; {'what is driven ends in order' if ends else 'the run goes on'}")
+        if ends:
+            self.interrupt(reason)
+            return
+        self._noted.append(reason)
+        for runner in self._driven():
+            _note(runner, reason)
+
+    def _driven(self) -> list[Runner]:
+        return [runner for runner in self._runners if not runner.over]
+
+
+def _end_in_order(runner: Runner, reason: str) -> None:
+    if runner.parked:
+        runner.suspend(reason)  # it is kept for whoever answers; nothing runs that would have to be stopped
+    else:
+        runner.stop(reason)
+
+
+def _note(runner: Runner, message: str) -> None:
+    with suppress(StoreError, Fenced):  # whoever drives it sees that too, and says so
+        runner.note("output_failed", message=message)

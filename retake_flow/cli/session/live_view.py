@@ -1,0 +1,153 @@
+"""A live picture of a run on a terminal: what happens scrolls, how things stand remains at the bottom."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from retake_flow.cli import output
+from retake_flow.cli.render import printable
+from retake_flow.cli.render.journal_text import clock, entry, lines
+from retake_flow.cli.render.rehearsal_report import report_lines
+from retake_flow.cli.render.vitals import Vitals
+from retake_flow.flow.duration import words
+from retake_flow.run.dates import moment
+from retake_flow.run.records import Record
+
+_CHAT_LINES = 4
+_DOING = {
+    "activity_started": "starting",
+    "activity_ready": "ready",
+    "activity_result": "running",
+    "activity_failed": "failing",
+}
+
+
+class _Picture(Live):
+    """Picture that is not drawn again while the terminal takes nothing, as after Ctrl-S."""
+
+    def refresh(self) -> None:
+        """Draw it, if the last one was taken."""
+        out = output.standard()
+        if out is None or not out.behind():
+            super().refresh()
+
+
+class LiveView:
+    """Shows the state, what is running, how the stream does and the last of the chat, twice a second.
+
+    Args:
+        name: What is shown: the name of the flow, or of the run.
+        console: The terminal.
+        hint: What Ctrl-C does.
+        prompted: Whether questions are put by a prompt.
+    """
+
+    def __init__(
+        self, name: str, console: Console | None = None, *, hint: str = "Ctrl-C stops", prompted: bool = False
+    ) -> None:
+        self._prompted = prompted
+        self._title = name
+        self._hint = hint
+        self._console = console or Console(highlight=False)
+        self._began = time.time()  # until the journal tells when the run did
+        self._ahead = 0.0  # of the wall clock, the run's time is
+        self._state = ""
+        self._activities: dict[str, str] = {}
+        self._vitals = Vitals()
+        self._chat: deque[str] = deque(maxlen=_CHAT_LINES)
+        self._dropped = 0  # lines that the terminal did not take in time
+        self._live = self._new_live()
+
+    def __enter__(self) -> Self:
+        if (out := output.standard()) is not None:
+            out.dropped = self._note_dropped
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def pause(self) -> None:
+        """Take the picture away while somebody writes."""
+        self._live.stop()
+
+    def go_on(self) -> None:
+        """Show the picture again."""
+        # A new one: the old one would take what was written meanwhile for its own picture, and wipe it away.
+        self._live = self._new_live()
+        self._live.start()
+
+    def _new_live(self) -> Live:
+        return _Picture(console=self._console, get_renderable=self._picture, refresh_per_second=2, transient=True)
+
+    def earlier(self, record: Record) -> None:
+        """Take a record of before into the picture."""
+        self._note(record)
+
+    def heard(self, record: Record) -> None:
+        """Take a record into the picture, and print it above if it is of interest."""
+        self._note(record)
+        for line in lines(record, prompted=self._prompted):
+            # As text, not as markup: what viewers write must not style our terminal.
+            self._console.print(Text(f"{clock(record)}  {line}"), soft_wrap=True)
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Print how a rehearsal went."""
+        self._live.stop()
+        for line in report_lines(report):
+            self._console.print(Text(line), soft_wrap=True)
+
+    def _note(self, record: Record) -> None:
+        self._ahead = record.get("ahead", 0.0)
+        match record:
+            case {"event": "run_started"}:
+                self._began = moment(record)
+            case {"event": "state_entered", "state": str(state)}:
+                self._state = state
+            case {"event": "state_left", "state": str(state)}:
+                self._activities = {k: v for k, v in self._activities.items() if not k.startswith(f"{state}:")}
+            case {"event": "activity_ended", "activity": str(key)}:
+                self._activities.pop(key, None)
+            case {"event": "chat_message", "author": str(), "text": str()}:
+                self._chat.append(entry(record))
+            case {"event": "chat_sent", "text": str(text)}:
+                self._chat.append(printable.line(f"> {text}"))
+            case {"event": event, "activity": str(key)} if event in _DOING:
+                self._activities[key] = _DOING[event]
+        self._vitals.note(record)
+
+    def _note_dropped(self, lines: int) -> str:
+        self._dropped += lines
+        return ""  # the picture says it; a line between two pictures would be wiped away
+
+    def _picture(self) -> Group:
+        table = Table.grid(padding=(0, 2))
+        table.add_row(Text("state", "dim"), Text(self._state or "starting", "bold"))
+        running = "  ".join(f"{key.rpartition(':')[2]} {doing}" for key, doing in self._activities.items())
+        table.add_row(Text("running", "dim"), Text(running or "nothing"))
+        now = time.time() + self._ahead
+        vitals = self._vitals
+        table.add_row(Text("viewers", "dim"), Text(vitals.viewers))
+        for name, value, style in (
+            ("on air", vitals.on_air(now), ""),
+            ("stream", vitals.stream(now), "bold red"),
+            ("encoder", vitals.encoder(now), ""),
+        ):
+            if value:
+                table.add_row(Text(name, "dim"), Text(value, style))
+        if self._dropped:
+            table.add_row(Text("output", "dim"), Text(f"{self._dropped} lines dropped"))
+        table.add_row(Text("chat", "dim"), Text("\n".join(self._chat) or "quiet"))
+        title = f"{self._title} · {words(now - self._began)} · {self._hint}"
+        return Group(Panel(table, title=title, title_align="left", border_style="dim"))

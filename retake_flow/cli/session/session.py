@@ -1,0 +1,244 @@
+"""Driving runs in this process: they are shown, a person at the terminal is asked, interruptions are passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.cli import garbage, terminal
+from retake_flow.cli.render import printable
+from retake_flow.cli.session.interrupts import Interrupts
+from retake_flow.cli.session.prompt import Prompter
+from retake_flow.cli.session.views import View
+from retake_flow.errors import RetakeFlowError
+from retake_flow.flow.model import Flow
+from retake_flow.ports.journal import Listener
+from retake_flow.ports.notices import Notifier
+from retake_flow.ports.runs import Claim, Runs
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.run.records import Record
+from retake_flow.run.run import Phase, Run
+from retake_flow.settings import Settings
+from retake_flow.store.steadfast import Steadfast
+from retake_flow.wiring import accounts, preflight, running
+from retake_flow.wiring.accounts import AccountLock
+from retake_flow.wiring.children import sweep
+
+if TYPE_CHECKING:
+    from retake_flow.wiring.soak import Soak
+
+
+def somebody_is_there(as_json: bool) -> bool:
+    """Whether a person at the terminal can be asked."""
+    return not as_json and terminal.foreground(sys.stdin) and terminal.foreground(sys.stdout)
+
+
+@dataclass(frozen=True, slots=True)
+class _Driving:
+    """A run that is to be driven, who sees it, interrupts it, is told of it or measures it, and why it ends at once."""
+
+    flow: Flow
+    run: Run
+    view: View
+    interrupts: Interrupts
+    told: Sequence[Notifier]
+    stop: str = ""
+    soak: Soak | None = None
+
+
+class _Seen:
+    """Shows records; one that cannot be shown is told of once, and never ends a run."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._told = False
+
+    def heard(self, record: Record) -> None:
+        """Show a record of the journal."""
+        try:
+            self._view.heard(record)
+        except Exception as error:
+            if not self._told:
+                told = f"{type(error).__name__}: {error}"
+                terminal.advise(f"retake-flow: {record['event']} cannot be shown ({printable.line(told)})")
+            self._told = True
+
+
+class Session:
+    """What this process does with runs.
+
+    Args:
+        runs: The store.
+        settings: Of this process.
+        as_json: Whether a program reads our output.
+        wait: Whether to stay when a run does nothing but wait for a person; with somebody at the terminal we do.
+        asks: Whether to ask at the terminal, where there is one.
+    """
+
+    def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool, asks: bool = True) -> None:
+        self.runs = runs
+        self.settings = settings
+        self._asks = asks and somebody_is_there(as_json)
+        self._wait = wait or self._asks
+
+    async def begin(
+        self,
+        flow: Flow,
+        run_id: str,
+        inputs: dict[str, Any],
+        rehearsal: tuple[Path, dict[str, Any]] | None,
+        view: View,
+        interrupts: Interrupts,
+        soak: Soak | None = None,
+    ) -> Run:
+        """Begin a run and drive it.
+
+        Args:
+            flow: Its flow.
+            run_id: Its name.
+            inputs: Of the flow, with defaults filled in.
+            rehearsal: The folder and the options of the rehearsal that it is for; None for the real platform.
+            view: Shows it.
+            interrupts: May interrupt it.
+            soak: Ends it after its time and measures it; None for a run that ends by itself.
+
+        Raises:
+            AccountInUse: Another run streams as its agent; nothing has begun.
+        """
+        await preflight.require(flow, self.settings, rehearsed=rehearsal is not None)
+        folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is looked at where it is used
+        run = running.new_run(run_id, flow, inputs, folder)
+        told = running.channels(flow, self.settings, run)
+        driving = _Driving(flow, run, view, interrupts, told, soak=soak)
+        async with self._platform(run, {} if rehearsal is None else rehearsal[1], view, soak) as settings:
+            run = replace(run, identity=accounts.identity_here(settings, inputs))
+            with accounts.lock_of(run, settings) as lock:
+                try:
+                    accounts.hold(lock, flow, run.identity)
+                    claim = running.begun(self.runs, flow, run)
+                except RetakeFlowError:
+                    if folder:
+                        from retake_flow.wiring import rehearsing
+
+                        rehearsing.forget(Path(folder))
+                    raise
+                with let_go(claim):
+                    return await self._drive(replace(driving, run=run), claim, lock, settings)
+
+    async def go_on(
+        self,
+        flow: Flow,
+        run: Run,
+        claim: Claim,
+        lock: AccountLock,
+        view: View,
+        interrupts: Interrupts,
+        stop: str = "",
+    ) -> Run:
+        """Go on with a run that was claimed.
+
+        Args:
+            flow: As it was when the run began.
+            run: As it was last written.
+            claim: The right to write it; whoever has it lets go of it when this fails.
+            lock: Of the account that it acts as.
+            view: Shows it.
+            interrupts: May interrupt it.
+            stop: Why it is to end at once, in order; "" when it is not.
+        """
+        driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)
+        if not stop:
+            await preflight.require(flow, self.settings, rehearsed=bool(run.rehearsal))
+        sweep(run.id)
+        async with self._platform(run, None, view) as settings:
+            return await self._drive(driving, claim, lock, settings)
+
+    @asynccontextmanager
+    async def _platform(
+        self, run: Run, options: dict[str, Any] | None, view: View, soak: Soak | None = None
+    ) -> AsyncIterator[Settings]:
+        """The settings of a run: ours, or those of its rehearsal, which goes on when there are no options for it."""
+        if not run.rehearsal:
+            yield self.settings
+            return
+        from retake_flow.wiring import rehearsing
+
+        folder, launcher = self._folder(run), running.launcher(run.id)
+        resumed = options is None
+        async with rehearsing.rehearsal(launcher, self.settings, folder, options or {}, resumed) as settings:
+            yield settings
+        if self._ended(run):
+            rehearsing.forget(folder)
+            seen = await rehearsing.report(launcher, folder)
+            if soak is not None:
+                seen["soak"] = soak.report(seen, (record for _, record in self.runs.journal(run.id)))
+            view.report(seen)
+
+    def _folder(self, run: Run) -> Path:
+        """The folder of a run's rehearsal; one in the state folder moves with that."""
+        moved = self.settings.state_folder / "rehearsals" / run.id
+        return moved if moved.is_dir() else Path(run.rehearsal)
+
+    def _ended(self, run: Run) -> bool:
+        return self.runs.load(run.id).run.ended
+
+    async def _drive(self, driving: _Driving, claim: Claim, lock: AccountLock, settings: Settings) -> Run:
+        prompter = Prompter(self.runs, driving.view) if self._asks else None
+        seen = _Seen(driving.view)
+        listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
+        wait = self._wait and not driving.stop
+        stored = self.runs.load(driving.run.id)
+        claim = Steadfast(claim, driving.run)
+        async with running.runner(
+            driving.flow,
+            driving.run,
+            claim,
+            lock,
+            settings,
+            listeners,
+            driving.told,
+            clock=running.clock_of(stored),
+            folder=Path(stored.flow_file).parent,
+            wait=wait,
+            journal=lambda last: (record for _, record in self.runs.journal(driving.run.id, last=last)),
+        ) as runner:
+            driving.interrupts.of(runner)
+            if driving.stop:
+                runner.stop(driving.stop)
+            beside = [each for each in (prompter, driving.soak) if each is not None]
+            attending = [asyncio.create_task(each.attend(runner)) for each in beside]
+            garbage.settle()
+            try:
+                ended = await runner.drive()
+            finally:
+                for task in attending:
+                    task.cancel()
+                if attending:
+                    await asyncio.wait(attending)
+        claim.release()
+        return ended
+
+
+@contextmanager
+def let_go(claim: Claim) -> Iterator[None]:
+    """Let go of a run that could not be driven, for whatever reason, so that anybody may go on with it at once."""
+    try:
+        yield
+    except Exception:
+        with suppress(RetakeFlowError):
+            claim.release()
+        raise
+
+
+def exit_code(ended: Run, interrupted: bool) -> int:
+    """How the program exits after it has driven a run."""
+    if ended.phase is Phase.SUSPENDED:
+        return 4
+    if interrupted:
+        return 130
+    return 0 if ended.succeeded else 1

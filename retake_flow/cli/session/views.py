@@ -1,0 +1,145 @@
+"""How a run looks from outside: JSON lines for programs, plain lines for logs, a live picture on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from retake_flow.cli import terminal
+from retake_flow.cli.render.journal_text import clock, lines
+from retake_flow.cli.render.rehearsal_report import report_lines
+from retake_flow.run.records import Record
+
+
+class View(Protocol):
+    """Shows what happens."""
+
+    def pause(self) -> None:
+        """Step aside while somebody writes on the terminal."""
+        ...
+
+    def go_on(self) -> None:
+        """Show again."""
+        ...
+
+    def earlier(self, record: Record) -> None:
+        """Take note of a record that was there before, without showing it."""
+        ...
+
+    def heard(self, record: Record) -> None:
+        """Show a record of the journal."""
+        ...
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Show how a rehearsal went."""
+        ...
+
+
+@contextmanager
+def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: bool = False) -> Iterator[View]:
+    """The view that fits who is looking.
+
+    Args:
+        as_json: Whether a program reads it.
+        name: What is shown: the name of the flow, or of the run.
+        hint: What Ctrl-C does.
+        prompted: Whether questions are put by a prompt.
+    """
+    if as_json:
+        view = JsonView()
+        try:
+            yield view
+        finally:
+            view.close()
+    elif terminal.foreground(sys.stdout) and os.get_terminal_size().columns >= 40:
+        from retake_flow.cli.session.live_view import LiveView
+
+        with LiveView(name, hint=hint, prompted=prompted) as live:
+            yield live
+    else:
+        yield PlainView(prompted)
+
+
+class _Still:
+    """Has nothing on the terminal that could be in the way."""
+
+    def pause(self) -> None:
+        """Nothing to do."""
+
+    def go_on(self) -> None:
+        """Nothing to do."""
+
+
+class NoView(_Still):
+    """Shows nothing."""
+
+    def earlier(self, record: Record) -> None:
+        """Nothing."""
+
+    def heard(self, record: Record) -> None:
+        """Nothing."""
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+class JsonView(_Still):
+    """Prints every record as one line; `run_ended` or `run_suspended` is the last, also after word of notices."""
+
+    def __init__(self) -> None:
+        self._last: Record | None = None
+
+    def earlier(self, record: Record) -> None:
+        """Nothing: it was printed when it happened."""
+
+    def heard(self, record: Record) -> None:
+        """Print a record, or keep it when it may be the last."""
+        if record["event"] in ("notice_sent", "notice_failed"):
+            terminal.emit(record)
+            return
+        self.close()
+        if record["event"] in ("run_ended", "run_suspended"):
+            self._last = record
+        else:
+            terminal.emit(record)
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Print the report."""
+        at = self._last["t"] if self._last else None
+        seen = {name: value for name, value in report.items() if name != "soak"}
+        terminal.emit({"t": at, "event": "rehearsal_report", **seen})
+        if "soak" in report:
+            terminal.emit({"t": at, "event": "soak_report", **report["soak"]})
+
+    def close(self) -> None:
+        """Print the last record."""
+        if self._last is not None:
+            terminal.emit(self._last)
+            self._last = None
+
+
+class PlainView(_Still):
+    """Prints a line for what a person wants to know.
+
+    Args:
+        prompted: Whether questions are put by a prompt.
+    """
+
+    def __init__(self, prompted: bool = False) -> None:
+        self._prompted = prompted
+
+    def earlier(self, record: Record) -> None:
+        """Nothing: a line is of its moment."""
+
+    def heard(self, record: Record) -> None:
+        """Print a record if it is of interest."""
+        for line in lines(record, prompted=self._prompted):
+            terminal.say(f"{clock(record)}  {line}")
+
+    def report(self, report: dict[str, Any]) -> None:
+        """Print the report."""
+        for line in report_lines(report):
+            terminal.say(line)

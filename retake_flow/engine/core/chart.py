@@ -1,0 +1,175 @@
+"""The flow as one `transitions` machine, which finds the route of an event.
+
+One machine serves all runs: a run is not its model. Each question is asked with a small object of its own instead,
+and only compiled callables are passed as conditions, since `transitions` imports and calls what it gets as a text.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, cast
+
+from transitions.core import EventData
+from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
+
+from retake_flow.flow.event_names import matches
+from retake_flow.flow.model import SEPARATOR, Flow, Route, State
+
+Names = Mapping[str, Any]
+
+
+class Question:
+    """Asks which route an event takes: stands in for the model, of which the machine knows only the state.
+
+    Attributes:
+        state: The path of the innermost active state.
+        names: Gives the names that guards may use, by the sub-flow they belong to.
+        route: The answer.
+    """
+
+    __slots__ = ("names", "route", "state")
+
+    def __init__(self, state: str, names: Callable[[str], Names]) -> None:
+        self.state = state
+        self.names = names
+        self.route: Route | None = None
+
+
+class _State(NestedState):
+    separator = SEPARATOR
+
+
+class _Transition(NestedTransition):
+    """Is taken without changing anything: which states are left and entered the engine asks the flow itself."""
+
+    def _change_state(self, event_data: EventData) -> None:
+        return
+
+
+class _Machine(HierarchicalMachine):
+    state_cls = _State
+    transition_cls = _Transition
+
+    #: The states by path, once the machine is complete: looking one up by descending is what a step would mostly do.
+    known: Mapping[str, NestedState] = {}
+
+    def get_state(self, state: Any, hint: list[str] | None = None) -> NestedState:
+        if not self.prefix_path and hint is None:
+            found = self.known.get(state if isinstance(state, str) else SEPARATOR.join(state))
+            if found is not None:
+                return found
+        return super().get_state(state, hint)
+
+
+# It warns of every event that a state has no route for, which Python prints when nobody listens.
+_library = logging.getLogger("transitions")
+_library.addHandler(logging.NullHandler())
+_library.propagate = False
+
+
+class Chart:
+    """Answers for a flow: which route does an event take?
+
+    Attributes:
+        paths: The path of each state by its name, for the flow itself ("") and for each sub-flow.
+        remembered: The paths of the states of which it is to be known what was active last inside.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self.paths: dict[str, dict[str, str]] = {}
+        for path, state in flow.states.items():
+            self.paths.setdefault(state.root, {})[state.name] = path
+        self.remembered = frozenset(state.parent for state in flow.states.values() if state.kind == "history")
+        self._patterns = {pattern for state in flow.states.values() for pattern in state.routes}
+        self._machine = _Machine(
+            model=None,
+            states=[self._nested(state) for state in flow.states.values() if not state.parent],
+            initial=flow.initial,
+            auto_transitions=False,
+            send_event=True,
+            ignore_invalid_triggers=True,
+        )
+        self._restless = {path for path in flow.states if any(around.always for around in flow.around(path))}
+        self._machine.known = {path: self._machine.get_state(path) for path in flow.states}
+        for state in flow.states.values():
+            for trigger, route in self._triggers(state):
+                self._machine.add_transition(
+                    trigger,
+                    state.path,
+                    route.to or None,
+                    conditions=[partial(_holds, route)] if route.when is not None else None,
+                    before=[partial(_take, route)],
+                )
+
+    def take(self, state: str, event: str, origin: str, names: Callable[[str], Names]) -> Route | None:
+        """The route that an event takes.
+
+        Args:
+            state: The path of the innermost active state.
+            event: The event's name; "" asks for the routes without an event.
+            origin: The path of the state whose own event it is; states inside it are not asked. "" asks all.
+            names: Gives the names that guards may use, by the sub-flow they belong to; asked for only when there
+                is a guard.
+
+        Returns:
+            The route; None when nothing takes it.
+
+        Raises:
+            ExpressionError: A guard could not be evaluated.
+        """
+        pattern = self._pattern(event)
+        trigger = _trigger(pattern, "" if origin == state else origin)
+        known = pattern if event else state in self._restless
+        if not state or not known or trigger not in self._machine.events:
+            return None
+        question = Question(state, names)
+        self._machine.trigger_event(question, trigger)
+        return question.route
+
+    def expects(self, event: str) -> bool:
+        """Whether any state has a route that an event could take."""
+        return bool(self._pattern(event))
+
+    def _nested(self, state: State) -> dict[str, Any]:
+        answer: dict[str, Any] = {"name": state.name}
+        if state.children:
+            answer["children"] = [self._nested(self._flow.states[child]) for child in state.children]
+        return answer
+
+    def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:
+        """Every trigger that a route of a state answers, and the route, in the order of the file."""
+        composites = [s.path for s in self._flow.states.values() if s.composite]
+        inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
+        for route in state.always:
+            yield from ((_trigger("", origin), route) for origin in ("", *inside))
+        for pattern in sorted(state.routes, key=len, reverse=True):  # `error` takes what `error.KIND` leaves
+            for known in self._patterns:
+                if matches(pattern, known):
+                    for route in state.routes[pattern]:
+                        yield from ((_trigger(known, origin), route) for origin in ("", *inside))
+
+    def _pattern(self, event: str) -> str:
+        """The longest known pattern that takes an event."""
+        while event and event not in self._patterns:
+            event = event.rpartition(".")[0]
+        return event
+
+
+def _trigger(pattern: str, origin: str) -> str:
+    # Never the bare pattern: `transitions` has names of its own, such as `state`.
+    return f"{pattern}@{origin}"
+
+
+def _holds(route: Route, event_data: EventData) -> bool:
+    return route.when is None or route.when.holds(_question(event_data).names(route.root))
+
+
+def _take(route: Route, event_data: EventData) -> None:
+    _question(event_data).route = route
+
+
+def _question(event_data: EventData) -> Question:
+    return cast(Question, event_data.model)

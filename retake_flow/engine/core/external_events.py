@@ -1,0 +1,75 @@
+"""Events from outside: what a flow takes from whoever sends it one while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.fields import read
+from retake_flow.flow.graph.exit_entry_sets import entered
+from retake_flow.flow.model import Flow
+from retake_flow.run.errors import EventNotNow, EventRefused
+from retake_flow.run.run import Run
+
+
+def fitting(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of an event as the flow declares it under `events`; texts are read as the declared types.
+
+    Raises:
+        EventRefused: The flow declares no such event, or the data does not fit; all that is wrong is named.
+    """
+    if name not in flow.events:
+        declared = f"its `events`: {', '.join(flow.events) or 'none'}"
+        near = did_you_mean(name, flow.events, otherwise=declared)
+        raise EventRefused(
+            f"the flow {flow.name!r} takes no event {name!r} from outside",
+            hint=declared if near == declared else f"{near} {declared}",
+        )
+    fields = flow.events[name]
+    found = read(fields, given)
+    problems = [f"the event {name!r} has no field {field!r}" for field in found.unknown]
+    problems += [f"the field {field!r} {said}" for field, said in found.unfit.items()]
+    problems += [f"the field {field!r} is missing" for field in found.missing]
+    if problems:
+        taken = " ".join(f"--set {field}=…" for field in fields)
+        raise EventRefused("; ".join(problems), hint=f"it takes: {taken}" if taken else "it takes no fields")
+    return found.values
+
+
+def unexpected(flow: Flow, run: Run, name: str, takers: Collection[str], expected: Collection[str]) -> EventRefused:
+    """That a run does not expect an event where it is, and what to do about it.
+
+    Args:
+        flow: Of the run.
+        run: As it is.
+        name: The event.
+        takers: The paths of the states that have a route for it.
+        expected: What the active states have routes for.
+    """
+    message = f"{run.state!r} does not expect the event {name!r}"
+    hint = f"expected: {', '.join(each for each in expected if each in flow.events) or 'nothing from outside'}"
+    if name not in flow.events:
+        return EventRefused(message, hint=hint)
+    asks = any(gate.place == run.state for gate in run.gates.values())
+    if not asks and any(path in run.visits for path in {*takers} & _ahead(flow, run.state)):
+        # It was where the event is taken, and may be there again without anybody: a stream that recovers, as a rule.
+        return EventNotNow(message, hint=f"try again in a moment: {_places(takers)} takes it; {hint}")
+    return EventNotNow(message, hint=f"{hint}; {_places(takers)} takes it" if takers else hint)
+
+
+def _ahead(flow: Flow, active: str) -> set[str]:
+    """The paths of the states that the flow may come to, whatever its guards say."""
+    found, pending = set(), [active]
+    while pending:
+        for around in flow.around(pending.pop()):
+            if around.path in found:
+                continue
+            found.add(around.path)
+            targets = [route.to for routes in (around.always, *around.routes.values()) for route in routes if route.to]
+            pending.extend(entered(flow, to, "", {})[-1] for to in targets)
+    return found
+
+
+def _places(paths: Collection[str]) -> str:
+    return " or ".join(f"{path!r}" for path in paths)

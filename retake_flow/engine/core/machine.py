@@ -1,0 +1,351 @@
+"""The pure half of the engine: a run and an event give a new run and commands."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from retake_flow.engine.core import effects, gates, recovery
+from retake_flow.engine.core.chart import Chart
+from retake_flow.engine.core.draft import Draft
+from retake_flow.engine.core.macrostep import Macrostep, group, in_words
+from retake_flow.errors import ExpressionError, fault_of
+from retake_flow.flow.action_spec import Catalogue, with_retries
+from retake_flow.flow.event_names import matches
+from retake_flow.flow.model import Activity, Ask, Flow, State
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.run import events
+from retake_flow.run.commands import Command, Note
+from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.run import ActivityState, Phase, Run, Work
+
+#: What a state waits for, so that it would not go on if this were passed over.
+_AWAITED = (
+    events.ActionFinished,
+    events.ActionFailed,
+    events.GateAnswered,
+    events.TimerFired,
+    events.ActivityReady,
+    events.ActivityExited,
+    events.ActivityFailed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event made of a run."""
+
+    run: Run
+    commands: tuple[Command, ...]
+
+
+class Machine:
+    """Takes runs of one flow from event to event. It holds no run: one machine serves all runs of its flow."""
+
+    def __init__(self, flow: Flow, catalogue: Catalogue | None = None, chart: Chart | None = None) -> None:
+        """Make the machine of a flow.
+
+        Args:
+            flow: What it runs.
+            catalogue: What its actions are; says how they are tried again where the flow does not, and what to do about
+                one that was under way when its process died.
+            chart: Finds its routes; made anew when it is left out.
+        """
+        self._catalogue: Catalogue = catalogue or {}
+        self.flow = with_retries(flow, self._catalogue)
+        self._chart = chart or Chart(flow)
+        self._activities: Mapping[str, Activity] = {activity.key: activity for activity in self.flow.activities()}
+
+    def step(self, run: Run, event: events.Event, now: float) -> Step:
+        """Take one event through the flow, to completion.
+
+        Args:
+            run: The run before.
+            event: What happened.
+            now: The time, in seconds since the epoch.
+
+        Returns:
+            The run after, and what is to be done, in this order. Where an expression cannot be evaluated, an event
+            from outside is passed over; what a state waits for becomes `error.expression`; and what nobody routes
+            ends the run as faulted.
+        """
+        macrostep = Macrostep(self.flow, self._chart, run, now)
+        try:
+            self._react(macrostep, event)
+            macrostep.settle()
+        except Exception as raised:  # also a defect of ours has to end in order what the run has begun
+            return self._anew(run, event, now, in_words(raised))
+        return Step(macrostep.run.run(), tuple(macrostep.commands))
+
+    def _anew(self, run: Run, event: events.Event, now: float, error: ExpressionError) -> Step:
+        """A step that has failed, done anew as a fault: half a step never shows."""
+        if isinstance(event, _AWAITED):
+            with suppress(Exception):
+                macrostep = Macrostep(self.flow, self._chart, run, now)
+                self._react(macrostep, event)
+                macrostep.fail(error)
+                macrostep.settle()
+                return Step(macrostep.run.run(), tuple(macrostep.commands))
+        stops = isinstance(event, events.StopRequested)
+        return self.end(run, error.message, now, outcome="stopped" if stops else "failed")
+
+    def end(self, run: Run, why: str, now: float, *, outcome: str = "failed") -> Step:
+        """End a run that cannot go on: everything is left in order, and nothing of the flow is evaluated any more."""
+        macrostep = Macrostep(self.flow, self._chart, run, now)
+        macrostep.end(outcome, why, Phase.CANCELLED if outcome == "stopped" else Phase.FAULTED)
+        return Step(macrostep.run.run(), tuple(macrostep.commands))
+
+    def refilled(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+        """The inputs of a repeated activity as they are now; what cannot be filled in any more stays as it was.
+
+        Args:
+            run: As it is.
+            key: The activity.
+            inputs: As they were the last time.
+            now: The time, in seconds since the epoch.
+        """
+        activity = self._activities[key]
+        moment = Macrostep(self.flow, self._chart, run, now)
+        filled = dict(inputs)
+        for name, value in activity.inputs.items():
+            with suppress(ExpressionError):
+                filled[name] = moment.filled(value, activity.root)
+        return filled
+
+    def parked(self, run: Run) -> bool:
+        """Whether a run does nothing but wait for a person, so that no process is needed meanwhile."""
+        waiting = any(gate.place == run.state for gate in run.gates.values())
+        busy = run.attempt is not None and run.attempt.open
+        lively = (Work.STARTING, Work.READY)
+        return (
+            waiting
+            and not busy
+            and not any(
+                doing.work in lively and self._activities[key].ask is None for key, doing in run.activities.items()
+            )
+        )
+
+    def expects(self, run: Run, event: str) -> bool:
+        """Whether some active state has a route for an event, whatever its guards say."""
+        return any(matches(pattern, event) for pattern in self.expected(run))
+
+    def expected(self, run: Run) -> tuple[str, ...]:
+        """The events that the active states have routes for."""
+        return tuple(sorted({pattern for state in self.flow.around(run.state) for pattern in state.routes}))
+
+    def takers(self, event: str) -> tuple[str, ...]:
+        """The paths of the states that have a route for an event."""
+        states = self.flow.states.values()
+        return tuple(state.path for state in states if any(matches(pattern, event) for pattern in state.routes))
+
+    def _react(self, macrostep: Macrostep, event: events.Event) -> None:
+        if macrostep.run.ended or self._late(macrostep.run, event):
+            macrostep.commands.append(Note("dropped", {"late": type(event).__name__}))
+            return
+        match event:
+            case events.Started():
+                macrostep.run.phase = Phase.RUNNING
+                macrostep.begin()
+            case events.GateAnswered():
+                self._answered(macrostep, macrostep.run.gates[event.gate], event.answer)
+            case events.Resumed():
+                recovery.resume(macrostep, self._catalogue, event)
+            case events.TimerFired():
+                self._timer(macrostep, event)
+            case events.StopRequested():
+                macrostep.signal({"reason": event.reason}, ("stop", ""))
+            case events.Raised():
+                macrostep.guest(event.data, (event.name, ""))
+            case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
+                self._react_to_action(macrostep, event)
+            case _:
+                self._react_to_activity(macrostep, event)
+
+    def _react_to_action(self, macrostep: Macrostep, event: events.Event) -> None:
+        match event:
+            case events.ActionFinished():
+                self._finished(macrostep, event)
+            case events.ActionFailed():
+                self._failed(macrostep, event)
+            case events.ActionNotDone():
+                macrostep.try_action(self.flow.states[event.state])
+            case events.ActionInDoubt():
+                recovery.ask(macrostep, self.flow.states[event.state], event.message)
+
+    def _react_to_activity(self, macrostep: Macrostep, event: events.Event) -> None:
+        match event:
+            case events.ActivityReady():
+                macrostep.activity(event.activity, ActivityState(event.visit, Work.READY, event.value))
+                macrostep.begin_activities()
+                macrostep.begin_action()
+                macrostep.signal({"result": event.value}, (self._named(event.activity, "ready"), ""))
+            case events.ActivityResulted():
+                self._resulted(macrostep, event)
+            case events.ActivityExited():
+                self._over(macrostep, event.activity)
+                macrostep.signal({"reason": event.reason}, (self._named(event.activity, "exited"), ""))
+            case events.ActivityFailed():
+                self._activity_failed(macrostep, event)
+
+    def _late(self, run: Draft, event: events.Event) -> bool:
+        """Whether an event answers a command of a visit that is over."""
+        match event:
+            case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
+                attempt = run.attempt
+                number = attempt.number if attempt else 0
+                return (run.state, run.visits.get(event.state), number) != (event.state, event.visit, event.attempt)
+            case events.TimerFired():
+                scope = event.state.partition(":")[0]
+                active = (event.state, event.purpose) in run.timers
+                return not active or run.visits.get(scope, 0) != event.visit
+            case events.GateAnswered():
+                return event.gate not in run.gates
+            case events.ActivityReady() | events.ActivityResulted() | events.ActivityExited() | events.ActivityFailed():
+                known = run.activities.get(event.activity)
+                return known is None or known.visit != event.visit
+        return False
+
+    # --- the action of a state ------------------------------------------------------------------------------
+
+    def _finished(self, macrostep: Macrostep, event: events.ActionFinished) -> None:
+        run = macrostep.run
+        state = self.flow.states[event.state]
+        run.outputs = {**run.outputs, state.path: event.value}
+        if event.memory is not None:
+            run.memory = {**run.memory, group(state.do): event.memory}
+        if run.attempt is not None:
+            run.attempt = replace(run.attempt, failures=0, open=False)
+        names = {**macrostep.names(state.root), "result": event.value}
+        try:
+            again = state.poll if state.poll is not None and not state.poll.until.holds(names) else None
+        except ExpressionError as error:
+            macrostep.fail(error)
+            return
+        if again is not None:
+            macrostep.timer(state.path, "again", macrostep.seconds(again.every, state.root))
+        else:
+            macrostep.signal({"result": event.value}, (event.outcome, ""))
+
+    def _failed(self, macrostep: Macrostep, event: events.ActionFailed) -> None:
+        run = macrostep.run
+        state = self.flow.states[event.state]
+        wait = None if event.permanent else self._wait(macrostep, state, event)
+        if run.attempt is not None:
+            run.attempt = replace(run.attempt, open=False)
+        if wait is not None and run.attempt is not None:
+            run.attempt = replace(run.attempt, failures=run.attempt.failures + 1)
+            macrostep.timer(state.path, "again", wait)
+            fields = {"state": state.path, "after": round(wait, 3), "failures": run.attempt.failures}
+            macrostep.commands.append(Note("retry_scheduled", fields))
+            return
+        macrostep.signal(_error(event), (f"error.{event.kind}", ""))
+
+    def _wait(self, macrostep: Macrostep, state: State, event: events.ActionFailed) -> float | None:
+        """Seconds until the next try, or None when there is none."""
+        retry, attempt = state.retry, macrostep.run.attempt
+        if retry is None or attempt is None or attempt.failures >= retry.max or not macrostep.fillable(state):
+            return None
+        # The spread follows from what is known of the run, so that a step is a function of its arguments.
+        spread = random.Random(f"{macrostep.run.id}/{state.path}/{event.visit}/{event.attempt}").random()
+        wait = retry.wait(attempt.failures + 1, spread, event.retry_after)
+        late = retry.within is not None and macrostep.now + wait > attempt.since + retry.within
+        return None if late else wait
+
+    def _timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
+        macrostep.forget_timers(event.state, (event.purpose,))
+        if effects.come_due(macrostep, event.state, event.purpose):
+            return
+        place, root, question = self._question(event.state)
+        match event.purpose:
+            case "again":
+                if macrostep.run.attempt is not None and event.state == macrostep.run.state:
+                    macrostep.try_action(self.flow.states[event.state])
+            case "wait":
+                macrostep.signal({}, ("done", event.state))
+            case "remind" if question is not None:
+                gates.remind(macrostep, event.state, question, root)
+            case "escalate" if question is not None:
+                gates.escalate(macrostep, event.state, question, root)
+            case _ if question is not None:
+                self._expired(macrostep, event.state, place)
+            case _:
+                macrostep.signal({}, (event.purpose, event.state))
+
+    # --- questions ------------------------------------------------------------------------------------------
+
+    def _question(self, place: str) -> tuple[State | Activity, str, Ask | None]:
+        """Who is at a place, the sub-flow it belongs to, and what it asks."""
+        found: State | Activity = self._activities[place] if ":" in place else self.flow.states[place]
+        return found, found.root, found.ask
+
+    def _expired(self, macrostep: Macrostep, place: str, asker: State | Activity) -> None:
+        gates.expire(macrostep, place)
+        if isinstance(asker, Activity):
+            self._over(macrostep, place)
+            macrostep.signal({}, (f"{asker.name}.timeout", ""))
+        else:
+            macrostep.signal({}, ("timeout", place))
+
+    def _answered(self, macrostep: Macrostep, gate: Gate, answer: Answer) -> None:
+        asker, _, question = self._question(gate.place)
+        result = gates.answered(macrostep, gate, answer)
+        if question is None:
+            recovery.answered(macrostep, self.flow.states[gate.place], self._catalogue, answer.decision)
+        elif isinstance(asker, Activity):
+            macrostep.activity(gate.place, ActivityState(gate.visit, Work.READY, result))
+            macrostep.begin_activities()
+            macrostep.begin_action()
+            macrostep.signal({"result": result}, (f"{asker.name}.{answer.decision or 'answered'}", ""))
+        else:
+            macrostep.run.outputs = {**macrostep.run.outputs, gate.place: result}
+            macrostep.signal({"result": result}, (answer.decision or "answered", ""))
+
+    # --- activities -----------------------------------------------------------------------------------------
+
+    def _resulted(self, macrostep: Macrostep, event: events.ActivityResulted) -> None:
+        run = macrostep.run
+        activity = self._activities[event.activity]
+        if event.memory is not None:
+            run.memory = {**run.memory, group(activity.do): event.memory}
+        if activity.every is None:
+            self._over(macrostep, event.activity)
+        names = {**macrostep.names(activity.root), "result": event.value}
+        for raised, condition in activity.raises:
+            try:
+                if condition.holds(names):
+                    macrostep.guest({"result": event.value}, (raised, ""))
+            except ExpressionError as error:
+                macrostep.pass_over(raised, error)
+        for name, data in event.raised:
+            own = self._named(event.activity, name)
+            if self._chart.expects(own) or self._chart.expects(name):
+                macrostep.guest(data, (own, ""), (name, ""))
+
+    def _activity_failed(self, macrostep: Macrostep, event: events.ActivityFailed) -> None:
+        activity = self._activities[event.activity]
+        own = (f"{activity.name}.error.{event.kind}", "")
+        if event.again:
+            # Whatever needs it has to wait until it is ready once more.
+            macrostep.activity(event.activity, ActivityState(event.visit, Work.STARTING))
+            if self._chart.expects(own[0]):
+                macrostep.signal(_error(event), own)
+            return
+        self._over(macrostep, event.activity)
+        # What nobody expects of an activity is an error of the state it belongs to.
+        macrostep.signal(_error(event), own, (f"error.{event.kind}", activity.scope))
+
+    def _named(self, key: str, what: str) -> str:
+        return f"{self._activities[key].name}.{what}"
+
+    @staticmethod
+    def _over(macrostep: Macrostep, key: str) -> None:
+        # It stays noted, since it is not to start again before its state is entered anew.
+        macrostep.activity(key, ActivityState(macrostep.run.activities[key].visit, Work.ENDED))
+
+
+def _error(event: events.ActionFailed | events.ActivityFailed) -> dict[str, Any]:
+    message = f"{event.message} ({event.hint})" if event.hint else event.message
+    return {"kind": event.kind, "fault": fault_of(event.kind), "message": message}

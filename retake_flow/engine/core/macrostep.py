@@ -1,0 +1,363 @@
+"""One macrostep under way: the run being changed, and the commands that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+from retake_flow.engine.core import effects, gates
+from retake_flow.engine.core.draft import Draft
+from retake_flow.engine.core.moment import Moment
+from retake_flow.errors import ExpressionError
+from retake_flow.flow.fields import read
+from retake_flow.flow.graph import exit_entry_sets
+from retake_flow.flow.model import SEPARATOR, Activity, Route, State, SubFlow
+from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
+from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Work
+
+#: Transitions that follow from one event without any change of a variable, and in all.
+_LONGEST_CYCLE = 100
+_LONGEST_CHAIN = 1_000
+_SHOWN_OF_CHAIN = 10
+
+
+def group(action: str) -> str:
+    """The group of an action (`chat` of `chat.respond`), whose actions share one memory."""
+    return action.partition(".")[0]
+
+
+def in_words(raised: Exception) -> ExpressionError:
+    """What went wrong in a step, as an error of the flow's; a defect of ours says that it is one."""
+    if isinstance(raised, ExpressionError):
+        return raised
+    return ExpressionError(f"a defect of retake-flow: {type(raised).__name__}: {raised}")
+
+
+class Macrostep(Moment):
+    """Takes signals through the flow, one after the other, until none is left."""
+
+    #: Whether the innermost state was entered and has not begun what it is for.
+    _arrived = False
+
+    # --- signals ------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Take all signals through the flow; then begin what the state is for in which it has come to rest."""
+        self._rest()
+        while self._guests and not self.run.ended:
+            event, candidates = self._guests.pop(0)
+            with self._whole_or_not_at_all(candidates[-1][0]):
+                self._dispatch(event, candidates)
+                self._rest()
+
+    @contextmanager
+    def _whole_or_not_at_all(self, event: str) -> Iterator[None]:
+        before, arrived, count = self.run.run(), self._arrived, len(self.commands)
+        try:
+            yield
+        except Exception as raised:  # whatever a viewer has written, it does not end the stream
+            self.run, self._arrived, self._active = Draft(before), arrived, None
+            self._signals.clear()
+            del self.commands[count:]
+            self.pass_over(event, in_words(raised))
+
+    def pass_over(self, event: str, error: ExpressionError) -> None:
+        """Tell that an event from outside changes nothing, since the flow cannot evaluate what it makes of it."""
+        message = f"the event {event!r} is passed over: {error.message}"
+        about = {"place": self.run.state, "kind": error.kind, "message": message, "hint": "mend that expression"}
+        self.commands.append(Note("error", about))
+
+    def fail(self, error: ExpressionError, *own: tuple[str, str]) -> None:
+        """Let an expression that cannot be evaluated be an error that the flow may route, instead of what was to come.
+
+        Args:
+            error: Why it cannot be.
+            own: More specific names of that error, as for `signal`.
+        """
+        self._signals.clear()
+        self._guests.clear()
+        about = {"kind": error.kind, "fault": error.fault, "message": error.message}
+        self.signal(about, *own, ("error.expression", own[-1][1] if own else ""))
+
+    def _rest(self) -> None:
+        """Go on until nothing is signalled and the innermost state does what it is for."""
+        chain: list[str] = []
+        known, fruitless = self._known(), 0
+        while not self.run.ended:
+            if self._advance():
+                chain.append(self.run.state)
+            elif self._arrived:
+                self._arrived = False
+                self._begin_state()
+            else:
+                return
+            before, known = known, self._known()
+            fruitless = fruitless + 1 if known == before else 0
+            for count, most in ((fruitless, _LONGEST_CYCLE), (len(chain), _LONGEST_CHAIN)):
+                if count > most:
+                    cycle = " → ".join(dict.fromkeys(chain[-_SHOWN_OF_CHAIN:]))
+                    raise ExpressionError(f"more than {most} transitions followed from one event: {cycle}")
+
+    def _known(self) -> tuple[Any, Any]:
+        """What a guard can wait for while nothing happens but transitions."""
+        return self.run.vars, self.run.locals
+
+    def _advance(self) -> bool:
+        """Take a transition without an event, or else the next signal; says whether there was any."""
+        route = self.chart.take(self.run.state, "", "", self.names)
+        if route is not None:
+            self._follow(route)
+        elif self._signals:
+            self._dispatch(*self._signals.pop(0))
+        else:
+            return False
+        return True
+
+    def _dispatch(self, event: Mapping[str, Any], candidates: tuple[tuple[str, str], ...]) -> None:
+        for name, origin in candidates:
+            self._event = {**event, "name": name}
+            route = self.chart.take(self.run.state, name, origin, self.names)
+            if route is not None:
+                self._follow(route)
+                return
+        self._unexpected(candidates[-1][0], event)
+
+    def _unexpected(self, name: str, event: Mapping[str, Any]) -> None:
+        if name == "stop":
+            self._finish("stopped", str(event.get("reason", "")), Phase.CANCELLED)
+        elif name == "error" or name.startswith("error."):
+            self._finish("failed", str(event.get("message", name)), Phase.FAULTED)
+        elif not name.endswith(".ready"):
+            self.commands.append(Note("ignored", {"name": name, "state": self.run.state}))
+
+    # --- from state to state ------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Enter the initial states."""
+        self.enter(exit_entry_sets.entered(self.flow, self.flow.initial, "", {}))
+
+    def _follow(self, route: Route) -> None:
+        scope = exit_entry_sets.kept(route) if route.to else route.source
+        left = exit_entry_sets.left(self.flow, self.run.state, scope) if route.to else ()
+        self._take_leave(left, scope)
+        # Filled in before anything is left: what a service or a question gave is gone with its state.
+        changed = self.filled(route.set, route.root)
+        self.assign(changed, route.root)
+        effects.announce(self, route.raises, route.root, scope)
+        effects.tell(self, route.tell, route.root)
+        self._active = None
+        for path in left:
+            self.leave(path)
+        if route.to:
+            self.run.state = scope
+            self.enter(exit_entry_sets.entered(self.flow, route.to, scope, self.run.history))
+
+    def _take_leave(self, paths: tuple[str, ...], scope: str) -> None:
+        """Do what is to happen on leaving states, innermost first; `in()` no longer sees those already left."""
+        for path in paths:
+            state = self.flow.states[path]
+            self._active = path
+            effects.perform(self, state.exit, state.root, scope)
+        if paths:
+            self._active = scope
+
+    def leave(self, path: str) -> None:
+        """Leave one state: what it started ends, what is owed on leaving it is done."""
+        run = self.run
+        owed = tuple(reversed([undo for undo in run.undos if undo.scope == path]))
+        self.commands.append(Leave(path, run.visits[path], owed))
+        prefix = path + ":"
+        if path == run.state:
+            run.attempt = None
+        if path in self.chart.remembered:
+            run.history = {**run.history, path: run.state}
+        gates.close(self, lambda place: place == path or place.startswith(prefix))
+        run.timers = {at: due for at, due in run.timers.items() if at[0] != path and not at[0].startswith(prefix)}
+        run.delayed = {at: raised for at, raised in run.delayed.items() if at in run.timers}
+        if path in run.locals:
+            run.locals = {root: local for root, local in run.locals.items() if root != path}
+        if self.flow.states[path].activities:
+            run.activities = {key: doing for key, doing in run.activities.items() if not key.startswith(prefix)}
+        if owed:
+            run.undos = tuple(undo for undo in run.undos if undo.scope != path)
+            run.undoing = (*run.undoing, *owed)
+
+    def enter(self, paths: tuple[str, ...]) -> None:
+        """Enter states, outermost first; what the innermost is for begins when nothing leads away from it at once."""
+        for path in paths:
+            state = self.flow.states[path]
+            visits = {**self.run.visits, path: self.run.visits.get(path, 0) + 1}
+            self.run.state, self.run.visits, self.run.attempt = path, visits, None
+            self.commands.append(Enter(path, visits[path]))
+            self.assign(self.filled(state.set, state.root), state.root)
+            if state.sub is not None:
+                self._begin(state, state.sub)
+            if state.timeout is not None:
+                self.timer(path, "timeout", self.seconds(state.timeout, state.root))
+            effects.perform(self, state.entry, state.root, path)
+        self._arrived = True
+
+    def _begin_state(self) -> None:
+        self.begin_activities()
+        state = self.flow.states[self.run.state]
+        self.run.phase = Phase.WAITING if state.ask else Phase.RUNNING
+        if state.final:
+            self._arrive(state)
+        elif state.ask is not None:
+            gates.ask(self, state.path, state.ask, state.root)
+        elif state.wait is not None:
+            self.timer(state.path, "wait", self.seconds(state.wait, state.root))
+        elif state.poll is not None and state.poll.timeout is not None:
+            due = self.now + self.seconds(state.poll.timeout, state.root)
+            if due < self.run.timers.get((state.path, "timeout"), inf):
+                self.set_timer(state.path, "timeout", due)
+        self.begin_action()
+
+    def _begin(self, state: State, sub: SubFlow) -> None:
+        """Give a sub-flow its inputs; what an earlier visit has left is none of its business."""
+        found = read({name: given.schema for name, given in sub.inputs.items()}, self.filled(state.inputs, state.root))
+        problems = [*(f"{name} {said}" for name, said in found.unfit.items()), *found.missing]
+        if problems:
+            raise ExpressionError(f"the flow {sub.name!r} does not get the inputs it needs: {'; '.join(problems)}")
+        inside = state.path + SEPARATOR
+        self.run.history = {path: last for path, last in self.run.history.items() if not path.startswith(inside)}
+        self.run.outputs = {path: value for path, value in self.run.outputs.items() if not path.startswith(inside)}
+        self.run.locals = {**self.run.locals, state.path: Local(found.values)}
+
+    def _arrive(self, state: State) -> None:
+        """A final state ends the run; that of a sub-flow is an event of the state that the sub-flow runs in."""
+        # Where a stop leads to an end that gives no reason, it is the stop's.
+        asked = str(self._event.get("reason", "")) if self._event.get("name") == "stop" else ""
+        reason = asked if state.reason is None else str(self.filled(state.reason, state.root))
+        if not state.root:
+            self._finish(state.final, reason, Phase.FAULTED if state.fails else Phase.COMPLETED)
+            return
+        within = self.chart.paths[state.root].items()
+        result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}
+        self.run.outputs = {**self.run.outputs, state.root: result}
+        self.signal({"result": result, "reason": reason, "message": reason}, (state.final, state.root))
+
+    def _finish(self, outcome: str, reason: str, phase: Phase) -> None:
+        self._take_leave(tuple(around.path for around in self.flow.around(self.run.state)), "")
+        self._active = None
+        self.end(outcome, reason, phase)
+
+    def end(self, outcome: str, reason: str, phase: Phase) -> None:
+        """Leave everything and end the run."""
+        state = self.run.state
+        for around in self.flow.around(state):
+            if not around.final:
+                self.leave(around.path)
+        owed = tuple(reversed(self.run.undos))
+        if owed:
+            self.commands.append(Leave("", 0, owed))
+        self.run.outcome, self.run.reason, self.run.phase, self.run.undos = outcome, reason, phase, ()
+        self.run.undoing = (*self.run.undoing, *owed)
+        self.commands.append(EndRun(outcome, state, reason))
+
+    # --- what a state does --------------------------------------------------------------------------------
+
+    def begin_action(self) -> None:
+        """Perform the action of the current state, unless it waits for an activity or was begun before."""
+        state = self.flow.states[self.run.state]
+        if (
+            state.kind != "do"
+            or self.run.attempt is not None
+            or self.run.ended
+            or not self._available(state.needs, state)
+        ):
+            return
+        self.run.attempt = Attempt(0, 0, self.now)
+        delay = self.seconds(state.poll.delay, state.root) if state.poll else 0.0
+        if delay > 0:
+            self.timer(state.path, "again", delay)
+        else:
+            self.try_action(state)
+
+    def try_action(self, state: State) -> None:
+        """Begin the next try or poll of the current state's action."""
+        run = self.run
+        attempt = run.attempt or Attempt(0, 0, self.now)
+        visit = run.visits[state.path]
+        try:
+            inputs = self.filled(state.inputs, state.root)
+            run.undos = self._undo(state)
+        except ExpressionError as error:
+            self.fail(error)
+            return
+        since = attempt.since if attempt.failures else self.now
+        run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)
+        self.commands.append(self._started(state, visit, attempt.number + 1, inputs))
+
+    def fillable(self, state: State) -> bool:
+        """Whether the action of a state can be begun again; not so where it needs the event that led there."""
+        try:
+            self.filled(state.inputs, state.root)
+            self._undo(state)
+        except ExpressionError:
+            return False
+        return True
+
+    def look_up(self, state: State) -> None:
+        """Find out whether the action that was under way when the process died was done."""
+        if self.run.attempt is not None:
+            inputs = self.filled(state.inputs, state.root)
+            wish = self._started(state, self.run.visits[state.path], self.run.attempt.number, inputs)
+            self.commands.append(replace(wish, look_up=True, retry=state.retry))
+
+    def _started(self, state: State, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
+        memory = self.run.memory.get(group(state.do), {})
+        return StartAction(state.path, visit, number, state.do, inputs, memory, f"{self.run.id}/{state.path}/{visit}")
+
+    def _undo(self, state: State) -> tuple[PendingUndo, ...]:
+        # Owed from the moment the action begins: when it is broken off, nobody knows how far it came.
+        if state.undo is None:
+            return self.run.undos
+        others = tuple(undo for undo in self.run.undos if undo.state != state.path)
+        inputs = self.filled(state.undo.inputs, state.root)
+        return (*others, PendingUndo(state.parent, state.path, state.undo.do, inputs))
+
+    # --- activities ---------------------------------------------------------------------------------------
+
+    def begin_activities(self) -> None:
+        """Start every activity of the active states whose needs are met, outermost first."""
+        for state in reversed(list(self.flow.around(self.run.state))):
+            for activity in state.activities.values():
+                known = self.run.activities.get(activity.key)
+                if known is None or known.work is Work.WAITING:
+                    self._begin_activity(activity)
+
+    def _begin_activity(self, activity: Activity) -> None:
+        try:
+            self._start_activity(activity)
+        except ExpressionError as error:
+            self.activity(activity.key, ActivityState(self.run.visits[activity.scope], Work.ENDED))
+            self.fail(error, (f"{activity.name}.error.expression", activity.scope))
+
+    def _start_activity(self, activity: Activity) -> None:
+        visit, root = self.run.visits[activity.scope], activity.root
+        if activity.ask is not None:
+            self.activity(activity.key, ActivityState(visit, Work.STARTING))
+            gates.ask(self, activity.key, activity.ask, root)
+            return
+        ready = self._available(activity.needs, self.flow.states[activity.scope])
+        if ready:
+            every, quiet = (None if v is None else self.seconds(v, root) for v in (activity.every, activity.quiet))
+            inputs = self.filled(activity.inputs, root)
+            memory = self.run.memory.get(group(activity.do), {})
+            delay = self.seconds(activity.delay, root)
+            self.commands.append(
+                StartActivity(activity.key, visit, activity.do, inputs, memory, every, quiet, delay, activity.retry)
+            )
+        self.activity(activity.key, ActivityState(visit, Work.STARTING if ready else Work.WAITING))
+
+    def _available(self, needed: tuple[str, ...], state: State) -> bool:
+        """Whether the activities that are needed in a state are ready: of those of a name it sees, the innermost."""
+        return all(self._ready(name, state) for name in needed)
+
+    def _ready(self, needed: str, state: State) -> bool:
+        key = next((seen.activities[needed].key for seen in self.flow.seen(state) if needed in seen.activities), "")
+        return key in self.run.activities and self.run.activities[key].work is Work.READY

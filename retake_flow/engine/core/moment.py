@@ -1,0 +1,119 @@
+"""A run at the moment that something happens to it: what is known, what is signalled, what is wished for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retake_flow.engine.core.chart import Chart
+from retake_flow.engine.core.draft import Draft
+from retake_flow.engine.core.expression_scope import names
+from retake_flow.errors import ExpressionError
+from retake_flow.flow import duration
+from retake_flow.flow.expressions.expression import render
+from retake_flow.flow.model import Flow
+from retake_flow.run.commands import Command, SetTimer
+from retake_flow.run.run import ActivityState, Local, Phase, Run
+
+#: What belongs to something that happened, and its names with the states whose own event each is.
+Signal = tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]
+
+
+class Moment:
+    """The run being changed, and the commands that come of it.
+
+    Nothing is performed: what should be is in `commands`.
+
+    Attributes:
+        before: The run as it was.
+        run: The run as it becomes.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, flow: Flow, chart: Chart, run: Run, now: float) -> None:
+        self.flow = flow
+        self.chart = chart
+        self.before = run
+        self.run = Draft(run)
+        self.now = now
+        self.commands: list[Command] = []
+        self._signals: list[Signal] = []
+        self._guests: list[Signal] = []
+        self._event: Mapping[str, Any] = {}
+        self._active: str | None = None
+
+    def signal(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
+        """Take something that happened through the flow before anything else happens to the run.
+
+        Args:
+            event: What belongs to it; expressions see it as `event` (and its `result` as `result`).
+            candidates: Its names, the first that some route takes counts; each with the path of the state whose
+                own event it is, "" when every active state may take it.
+        """
+        self._signals.append((event, candidates))
+
+    def guest(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
+        """Take something that came from outside through the flow, once all else has been; arguments as for `signal`.
+
+        When the flow cannot evaluate what it makes of it, the run stays as it was before, and that is told.
+        """
+        self._guests.append((event, candidates))
+
+    def names(self, root: str) -> Mapping[str, Any]:
+        """What expressions of the flow itself ("") or of a sub-flow can use now."""
+        return names(self.flow, self.chart.paths, self.run, self._event, root, self.now, self._active)
+
+    def filled(self, value: Any, root: str) -> Any:
+        """A value of a flow with its expressions filled in."""
+        if not value or isinstance(value, str | int | float):
+            return value
+        return render(value, self.names(root))
+
+    def assign(self, values: Mapping[str, Any], root: str) -> None:
+        """Set variables of the flow itself or of a sub-flow that is active."""
+        run = self.run
+        if values and not root:
+            run.vars = {**run.vars, **values}
+        elif values and root in run.locals:
+            local = run.locals[root]
+            run.locals = {**run.locals, root: Local(local.inputs, {**local.vars, **values})}
+
+    def activity(self, key: str, doing: ActivityState) -> None:
+        """Note what an activity is doing."""
+        self.run.activities = {**self.run.activities, key: doing}
+
+    # --- time ---------------------------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """The run waits for a person from now on."""
+        self.run.phase = Phase.WAITING
+
+    def wake(self) -> None:
+        """The run has a process, and waits for a person only if its state is there for that."""
+        asks = any(gate.place == self.run.state for gate in self.run.gates.values())
+        self.run.phase = Phase.WAITING if asks else Phase.RUNNING
+
+    def timer(self, place: str, purpose: str, after: float) -> None:
+        """Let a state or an activity hear of a time that has passed."""
+        self.set_timer(place, purpose, self.now + after)
+
+    def set_timer(self, place: str, purpose: str, due: float) -> None:
+        """Let a state or an activity hear of a time (seconds since the epoch)."""
+        self.run.timers = {**self.run.timers, (place, purpose): due}
+        self.commands.append(SetTimer(place, self.visit(place), purpose, due))
+
+    def forget_timers(self, place: str, purposes: Iterable[str]) -> None:
+        """Let a place hear no more of these; what is under way already comes late."""
+        gone = {(place, purpose) for purpose in purposes}
+        self.run.timers = {at: due for at, due in self.run.timers.items() if at not in gone}
+
+    def visit(self, place: str) -> int:
+        """The current visit of a state, or of the state that an activity belongs to; 0 for the flow itself ("")."""
+        return self.run.visits.get(place.partition(":")[0], 0)
+
+    def seconds(self, value: Any, root: str) -> float:
+        """The seconds that a duration of a flow means now."""
+        try:
+            return duration.seconds(self.filled(value, root))
+        except ValueError as error:
+            raise ExpressionError(str(error)) from None

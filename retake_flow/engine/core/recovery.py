@@ -1,0 +1,130 @@
+"""Going on with a run whose process is gone: what had begun is begun again, looked up, asked about, or has failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from retake_flow.engine.core import gates
+from retake_flow.engine.core.macrostep import Macrostep
+from retake_flow.errors import fault_of
+from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency
+from retake_flow.flow.model import Activity, State
+from retake_flow.run.events import Resumed
+from retake_flow.run.gates import Gate
+from retake_flow.run.run import ActivityState, Run, Work
+
+_DIED = "it ended with the process that drove the run"
+_DEFAULTS = {Idempotency.SAFE: "retry", Idempotency.VERIFY: "verify", Idempotency.ONCE: "fail"}
+
+
+def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
+    """Take a run up where its snapshot says that it is.
+
+    Services ended with the process: those that may be tried again are, the others have exited, the outermost first,
+    which leaves what stood on them. What is still active after that is begun again or settled.
+
+    Args:
+        macrostep: Changes the run.
+        catalogue: What the actions are.
+        event: How the run was when this process found it.
+    """
+    was = event.was
+    running = [activity for activity in _activities(macrostep, was) if activity.ask is None]
+    for activity in running:
+        if _untouched(macrostep, was, activity) and _lost(activity, catalogue):
+            doing = was.activities[activity.key]
+            macrostep.activity(activity.key, ActivityState(doing.visit, Work.ENDED))
+            macrostep.signal({"reason": _DIED}, (f"{activity.name}.exited", ""))
+            macrostep.settle()
+    for activity in running:
+        if not macrostep.run.ended and _untouched(macrostep, was, activity):
+            _again(macrostep, was.activities[activity.key].visit, activity, catalogue)
+    macrostep.settle()
+    if macrostep.run.ended:
+        return
+    macrostep.wake()
+    macrostep.begin_activities()
+    for (place, purpose), due in sorted(was.timers.items(), key=lambda timer: timer[1]):
+        if macrostep.run.timers.get((place, purpose)) == due:
+            macrostep.set_timer(place, purpose, due)
+    state = macrostep.flow.states[macrostep.run.state]
+    if macrostep.run.attempt is None:
+        macrostep.begin_action()
+    elif macrostep.run.attempt is was.attempt and was.attempt.open:
+        _settle_action(macrostep, state, catalogue, event.begun)
+
+
+def ask(macrostep: Macrostep, state: State, message: str) -> None:
+    """Ask a person what became of an action that was under way when the process died."""
+    visit = macrostep.visit(state.path)
+    text = f"{message}.\nWas it done? `done` goes on as if it were, `again` does it now, `give_up` counts it as failed."
+    gate = Gate(f"{state.path}.{visit}", state.path, visit, text, {}, gates.AFTER_CRASH, macrostep.now)
+    if macrostep.run.attempt is not None:  # it is for the person to say now, also when this process dies too
+        macrostep.run.attempt = replace(macrostep.run.attempt, open=False)
+    macrostep.wait()
+    gates.put(macrostep, gate)
+
+
+def answered(macrostep: Macrostep, state: State, catalogue: Catalogue, decision: str) -> None:
+    """Do what a person said of an action that was under way when the process died."""
+    macrostep.wake()
+    if decision == "again":
+        macrostep.try_action(state)
+    elif decision == "done":
+        spec = catalogue.get(state.do)
+        macrostep.run.outputs = {**macrostep.run.outputs, state.path: {}}
+        macrostep.signal({"result": {}}, (spec.outcomes[0] if spec else "done", ""))
+    else:
+        _fail(macrostep, state.do, "error.interrupted")
+
+
+def _activities(macrostep: Macrostep, was: Run) -> list[Activity]:
+    """The activities of the states that were active, outermost first."""
+    around = reversed(list(macrostep.flow.around(was.state)))
+    return [activity for state in around for activity in state.activities.values()]
+
+
+def _untouched(macrostep: Macrostep, was: Run, activity: Activity) -> bool:
+    """Whether an activity was at work, and is still the one that was."""
+    doing = was.activities.get(activity.key)
+    at_work = doing is not None and doing.work in (Work.STARTING, Work.READY)
+    return at_work and macrostep.run.activities.get(activity.key) is doing
+
+
+def _lost(activity: Activity, catalogue: Catalogue) -> bool:
+    spec = catalogue.get(activity.do)
+    return spec is not None and spec.service and activity.retry is None
+
+
+def _again(macrostep: Macrostep, visit: int, activity: Activity, catalogue: Catalogue) -> None:
+    """Begin an activity again, unless it was to be done once and may have been."""
+    spec = catalogue.get(activity.do)
+    once = activity.every is None and spec is not None and not spec.service
+    if once and _policy(activity.on_crash, spec) != "retry":
+        macrostep.activity(activity.key, ActivityState(visit, Work.ENDED))
+        _fail(macrostep, activity.do, f"{activity.name}.error.interrupted", "error.interrupted", scope=activity.scope)
+    else:
+        macrostep.activity(activity.key, ActivityState(visit, Work.WAITING))
+
+
+def _settle_action(macrostep: Macrostep, state: State, catalogue: Catalogue, begun: bool) -> None:
+    policy = _policy(state.on_crash, catalogue.get(state.do)) if begun else "retry"
+    if policy == "retry":
+        macrostep.try_action(state)
+    elif policy == "verify":
+        macrostep.look_up(state)
+    elif policy == "ask":
+        ask(macrostep, state, f"The process ended while {state.do} was under way in {state.path}")
+    else:
+        _fail(macrostep, state.do, "error.interrupted")
+
+
+def _policy(on_crash: str, spec: ActionSpec | None) -> str:
+    return on_crash or _DEFAULTS[spec.idempotency if spec else Idempotency.ONCE]
+
+
+def _fail(macrostep: Macrostep, do: str, *events: str, scope: str = "") -> None:
+    message = f"the process ended while {do} was under way; whether it was done is not known"
+    origins = ["" if number == 0 else scope for number in range(len(events))]
+    error = {"kind": "interrupted", "fault": fault_of("interrupted"), "message": message}
+    macrostep.signal(error, *zip(events, origins, strict=True))

@@ -1,0 +1,1 @@
+"""The driver: journals each step, executes its commands, and brings their outcomes back as events."""

@@ -1,0 +1,77 @@
+"""Taking back what a state did, within a time, whatever comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from retake_flow.engine.driver.execute import performed
+from retake_flow.errors import RetakeFlowError
+from retake_flow.flow.model import Retry
+from retake_flow.ports.actions import ActionRunner, Call, Completion
+from retake_flow.ports.clock import Clock
+from retake_flow.run.run import PendingUndo
+
+#: How long one undo may take with all its tries, in seconds; whoever ends a stream waits for it.
+UNDO_WITHIN = 75.0
+
+
+async def perform(
+    undo: PendingUndo,
+    run: str,
+    actions: ActionRunner,
+    note: Callable[..., None],
+    *,
+    retry: Retry | None,
+    clock: Clock,
+) -> dict[str, Any]:
+    """Perform an undo; after an error again, also where only a person could mend it: nobody comes in between.
+
+    Args:
+        undo: What is owed.
+        run: The id of the run.
+        actions: Performs it.
+        note: Writes records while it is under way.
+        retry: How it is tried again.
+        clock: Tells the time.
+
+    Returns:
+        How it ended, as fields of a record. An undo that fails must not hide why the scope was left, nor keep the next
+        one from its turn, so nothing is raised.
+    """
+    call = Call(run, undo.state, 1, undo.do, undo.inputs, {}, f"{run}/{undo.state}/undo", note)
+    try:
+        async with asyncio.timeout(UNDO_WITHIN):
+            done = await _tried(call, actions, retry, clock)
+    except TimeoutError:
+        done = _TookTooLong(f"{undo.do} took longer than {UNDO_WITHIN:g} s")
+    if isinstance(done, Completion):
+        return {"outcome": done.outcome, "result": done.value}
+    return {"outcome": f"error.{done.kind}", "message": done.message}
+
+
+class _TookTooLong(RetakeFlowError):
+    """An undo did not end in its time."""
+
+    kind = "timeout"
+
+
+async def _tried(call: Call, actions: ActionRunner, retry: Retry | None, clock: Clock) -> Completion | RetakeFlowError:
+    until = clock.now() + UNDO_WITHIN
+    while True:
+        done = await performed(call, actions)
+        wait = None if isinstance(done, Completion) else _wait(retry, done, call.attempt)
+        if isinstance(done, Completion) or wait is None or clock.now() + wait > until:
+            return done
+        about = {"kind": done.kind, "message": done.message, "hint": done.hint}
+        call.note("error", place=call.place, **about, failures=call.attempt)
+        await clock.sleep_until(clock.now() + wait)
+        call = replace(call, attempt=call.attempt + 1)
+
+
+def _wait(retry: Retry | None, error: RetakeFlowError, failures: int) -> float | None:
+    if retry is None or error.unsure or failures > retry.max:
+        return None
+    return retry.wait(failures, 0.0, error.retry_after or 0.0)

@@ -1,0 +1,424 @@
+"""The driver: journals each macrostep, performs its commands, and brings their outcomes back as events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from retake_flow.engine.core import external_events
+from retake_flow.engine.core.machine import Machine
+from retake_flow.engine.core.macrostep import group, in_words
+from retake_flow.engine.driver import compensation, execute, say_request
+from retake_flow.engine.driver.defects import Watched
+from retake_flow.engine.driver.inbox import InboxWatch
+from retake_flow.engine.driver.mailbox import Mailbox
+from retake_flow.engine.driver.scope import Scope
+from retake_flow.errors import StoreError
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.ports.actions import ActionRunner, Call
+from retake_flow.ports.clock import Clock
+from retake_flow.ports.journal import Listener, RunStore
+from retake_flow.ports.runs import Inbox, Request
+from retake_flow.run import dates, events, records
+from retake_flow.run.commands import Command, EndRun, Leave, Note, SetTimer, StartAction, StartActivity
+from retake_flow.run.errors import AnswerWaiting, EventRefused, Fenced
+from retake_flow.run.gate_prompt import told
+from retake_flow.run.gates import Answer
+from retake_flow.run.identity import Identity
+from retake_flow.run.run import PendingUndo, Phase, Run
+
+_OWN = "the runner's own"
+
+
+class Runner:
+    """Drives one run: from its start, or from where its last process left it.
+
+    Attributes:
+        run: The run as it is now.
+        over: Whether its end was written down, so that nothing of it goes on.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        run: Run,
+        *,
+        catalogue: Catalogue,
+        actions: ActionRunner,
+        store: RunStore,
+        clock: Clock,
+        listeners: Sequence[Listener] = (),
+        inbox: Inbox | None = None,
+        wait: bool = True,
+    ) -> None:
+        """Prepare to drive.
+
+        Args:
+            machine: Of the run's flow.
+            run: As it was last written.
+            catalogue: What the actions are.
+            actions: Performs them.
+            store: Where the run is written down.
+            clock: Tells the time.
+            listeners: Hear every record.
+            inbox: What others ask of the run and answer to it.
+            wait: Whether to stay when the run does nothing but wait for a person.
+        """
+        self.run = dates.read(run)
+        self.over = False
+        self._machine = machine
+        self._catalogue = catalogue
+        self._actions = Watched(actions, clock)
+        self._store = store
+        self._clock = clock
+        self._ahead = run.ahead
+        self._listeners = listeners
+        self._wait = wait
+        self._scopes: dict[str, Scope] = {}
+        self._mailbox = Mailbox()
+        self._driving: asyncio.Task[Run] | None = None
+        self._killed = ""  # why, once it was
+        self._suspended = ""  # why it does not stay any more
+        self._broken: BaseException | None = None  # what ended something of ours that nobody foresaw
+        self._inbox: InboxWatch | None = None
+        if inbox is not None:
+            self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed, self._tell)
+
+    async def drive(self) -> Run:
+        """Take the run to its end, or to where nothing but a person can take it further.
+
+        Nothing that it started is left when this returns or raises.
+
+        Returns:
+            The run, which has ended or is suspended.
+
+        Raises:
+            StoreError: The run could not be written down; what it had started was ended in order.
+            Fenced: Another process has taken it over.
+        """
+        self._driving = asyncio.current_task()
+        try:
+            if self._inbox is not None:
+                watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._mailbox.wake, self._heed_clock)
+                self._scope(_OWN).start(watching, "inbox")
+            await self._begin()
+            await self._go_on()
+        except asyncio.CancelledError:
+            if not self._killed:
+                raise
+        except Fenced:
+            raise
+        except StoreError:
+            await self._give_up()
+            raise
+        except Exception as raised:
+            await self._break_off(raised)
+            raise
+        finally:
+            await self._abandon()
+        if self._killed and self._driving is not None and self._driving.cancelling():
+            self._driving.uncancel()  # whoever awaits us goes on
+        if not self.over and self.run.phase is not Phase.SUSPENDED:
+            # Also a run that had decided how to end is killed when its ending was not waited for.
+            self.run = replace(
+                self.run, phase=Phase.CANCELLED, outcome="killed", reason=self._killed, undos=(), undoing=()
+            )
+            self._ended("killed", self.run.state, self._killed)
+        return self.run
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Ask the run to end in order; goes before whatever else waits."""
+        self._post_urgently(events.StopRequested(reason))
+
+    def send(self, name: str, data: Mapping[str, Any], by: str = "", request: int = 0) -> None:
+        """Let something that happened outside be an event of the run.
+
+        Args:
+            name: The event.
+            data: What expressions see of it, as `event.NAME`.
+            by: Who says so, when that is known.
+            request: The number of the request that brought it, or 0.
+
+        Raises:
+            EventRefused: No active state has a route for it; `EventNotNow` where the flow takes it from outside.
+        """
+        if not self._machine.expects(self.run, name):
+            machine = self._machine
+            takers, expected = machine.takers(name), machine.expected(self.run)
+            raise external_events.unexpected(machine.flow, self.run, name, takers, expected)
+        self._post(events.Raised(name, data, by, request))
+
+    def answer(self, gate: str, answer: Answer) -> None:
+        """Give the answer to an open question, when no inbox brings it."""
+        self._post_urgently(events.GateAnswered(gate, answer))
+
+    def kill(self, reason: str = "killed") -> None:
+        """End the run at once: programs are ended, undos are not performed."""
+        if self._driving is not None and not (self._killed or self.over):
+            self._driving.cancel()
+        self._killed = self._killed or reason
+
+    @property
+    def parked(self) -> bool:
+        """Whether the run does nothing but wait for a person."""
+        return self._machine.parked(self.run)
+
+    def suspend(self, reason: str = "") -> None:
+        """Do not stay any more when the run does nothing but wait for a person."""
+        self._wait = False
+        self._suspended = reason
+        self._mailbox.wake()
+
+    def look(self) -> None:
+        """See at once what others ask and have answered."""
+        if self._inbox is not None:
+            self._inbox.look(self.run.gates)
+
+    def _tell(self, trouble: str) -> None:
+        self.note("notice", kind="store", message=trouble)
+
+    def _heed(self, request: Request) -> None:
+        """Do what somebody outside has asked, beside ending the run."""
+        if request.what == "say":
+            call = Call(self.run.id, "say", 1, "", {}, {}, f"{self.run.id}/say/{request.number}", self.note)
+            ways = say_request.there(self._machine.flow, self.run)
+            self._scope(_OWN).start(say_request.say(request, ways, call, self._actions), "say")
+            return
+        name, by = str(request.data.get("name", "")), str(request.data.get("by", ""))
+        try:
+            data = external_events.fitting(self._machine.flow, name, request.data.get("data", {}))
+            self.send(name, data, by, request.number)
+        except EventRefused as error:
+            about = {"name": name, "by": by, "kind": error.kind, "message": error.message, "hint": error.hint}
+            self.note("event_refused", request=request.number, **about)
+
+    # --- from the start, or from where it was -------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        if self.run.phase is Phase.PENDING:
+            self._write([self._record("run_started", run=self.run.id, flow=self._machine.flow.name)])
+            self._post(events.Started())
+            return
+        died = self.run.phase is not Phase.SUSPENDED
+        self._write([self._record("run_resumed", run=self.run.id, state=self.run.state, died=died)])
+        was = self.run
+        for undo in was.undoing:
+            await self._undo(undo)
+        if self.run.ended:
+            self._ended(str(self.run.outcome), self.run.state, self.run.reason)
+        else:
+            self._post_urgently(events.Resumed(was, begun=not was.undoing))
+
+    async def _go_on(self) -> None:
+        while not self.run.ended and not self._killed:
+            event = await self._mailbox.next(self._stays)
+            if event is None:
+                return self._suspend()
+            await self._macrostep(event)
+        return None
+
+    def _stays(self) -> bool:
+        if self._broken is not None:
+            raise self._broken
+        if self._inbox is not None and self._inbox.failure is not None:
+            raise self._inbox.failure
+        now = self._clock.now()
+        if self._wait or not self.parked or any(due <= now for due in self.run.timers.values()):
+            return True
+        self.look()
+        return False
+
+    def _suspend(self) -> None:
+        asked = [told(self.run.id, gate) for gate in self.run.gates.values()]
+        why = {"reason": self._suspended} if self._suspended else {}
+        record = self._record("run_suspended", run=self.run.id, state=self.run.state, gates=asked, **why)
+        self._write([record], replace(self.run, phase=Phase.SUSPENDED))
+
+    async def _break_off(self, raised: Exception) -> None:
+        """End in order what cannot go on by a defect of ours, and write it down as far as that can be done."""
+        if self.run.ended:
+            return await self._give_up()
+        now = self._clock.now()
+        step = self._machine.end(self.run, in_words(raised).message, now)
+        try:
+            wished = (records.of_command(command, now) for command in step.commands)
+            self._write([record for record in wished if record is not None], step.run)
+            for command in step.commands:
+                await self._perform(command)
+        except Exception:
+            await self._give_up()
+
+    async def _give_up(self) -> None:
+        """End everything in order, though it cannot be written down any more."""
+        await self._abandon()
+        for undo in (*self.run.undoing, *reversed(self.run.undos)):
+            await self._undone(undo, lambda event, **fields: None)
+
+    # --- events in, commands out --------------------------------------------------------------------------
+
+    def _post(self, event: events.Event) -> None:
+        self._mailbox.post(event)
+
+    def _post_urgently(self, event: events.Event) -> None:
+        self._mailbox.post(event, urgent=True)
+
+    async def _macrostep(self, event: events.Event) -> None:
+        expires = isinstance(event, events.TimerFired) and event.purpose == "timeout"
+        if expires and self._answers():
+            return self._post(event)  # who answered in time is not to lose against the clock
+        now = self._clock.now()
+        step = self._machine.step(self.run, event, now)
+        wished = (records.of_command(command, now) for command in step.commands)
+        happened = records.of_event(event, now, _failures(step.commands))
+        try:
+            self._write([*happened, *(record for record in wished if record is not None)], step.run)
+        except AnswerWaiting:
+            if not self._answers():
+                raise
+            return self._post_urgently(event)
+        for command in step.commands:
+            await self._perform(command)
+        return None
+
+    def _answers(self) -> bool:
+        return self._inbox is not None and self._inbox.answers(self.run.gates)
+
+    async def _perform(self, command: Command) -> None:
+        match command:
+            case Leave():
+                await self._leave(command)
+            case StartAction():
+                call = self._call(command, command.state, command.attempt, command.key)
+                if command.look_up:
+                    work = execute.look_up(command, call, self._actions, self._clock, self._post)
+                else:
+                    work = execute.action(command, call, self._actions, self._post)
+                self._scope(command.state).start(work, command.do)
+            case SetTimer():
+                scope = self._scope(command.state.partition(":")[0])
+                scope.start(execute.timer(command, self._clock, self._post), command.purpose)
+            case StartActivity():
+                key = f"{self.run.id}/{command.activity}/{command.visit}"
+                call = self._call(command, command.activity, 1, key)
+                self._scope(command.activity.rpartition(":")[0]).start(self._beside(command, call), command.activity)
+            case EndRun():
+                self._ended(command.outcome, command.state, command.reason)
+
+    def _call(self, command: StartAction | StartActivity, place: str, attempt: int, key: str) -> Call:
+        return Call(
+            run=self.run.id,
+            place=place,
+            attempt=attempt,
+            do=command.do,
+            inputs=command.inputs,
+            memory=command.memory,
+            key=key,
+            note=self.note,
+        )
+
+    def _beside(self, command: StartActivity, call: Call) -> Coroutine[Any, Any, None]:
+        """What an activity does."""
+        if self._catalogue[command.do].service:
+            return execute.service(command, call, self._actions, self._clock, self._post)
+        call = replace(call, keep=partial(self._keep, group(command.do)))
+        refill = partial(self._refilled, command.activity)
+        return execute.task(command, call, self._actions, self._clock, self._post, refill)
+
+    async def _refilled(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        # Were the next round to keep something before this one's result is taken, that would undo it.
+        await self._mailbox.without(
+            lambda each: isinstance(each, events.ActivityResulted) and each.activity == activity
+        )
+        return self._machine.refilled(self.run, activity, inputs, self._clock.now())
+
+    def _keep(self, whose: str, memory: Mapping[str, Any], notes: Sequence[events.Noted] = ()) -> None:
+        """Write what an activity wants to know the next time, and records with it."""
+        become = replace(self.run, memory={**self.run.memory, whose: memory})
+        self._write(records.noted(notes, self._clock.now()), become)
+
+    def learn(self, identity: Identity) -> None:
+        """Write which account the run acts as, when more of it is known."""
+        about = {"agent": identity.name, "user_db_id": identity.user_db_id, "source": identity.source}
+        self._write([self._record("account", **about)], replace(self.run, identity=identity))
+
+    # --- leaving ------------------------------------------------------------------------------------------
+
+    def _scope(self, state: str) -> Scope:
+        return self._scopes.setdefault(state, Scope(self._break))
+
+    def _break(self, error: BaseException) -> None:
+        self._broken = self._broken or error
+        self._mailbox.wake()
+
+    async def _leave(self, command: Leave) -> None:
+        scope = self._scopes.pop(command.state, None)
+        if scope is not None:
+            await scope.close()
+        for undo in command.undos:
+            await self._undo(undo)
+
+    async def _undo(self, undo: PendingUndo) -> None:
+        about = {"state": undo.state, "action": undo.do}
+        self.note("undo_started", **about)
+        ending = await self._undone(undo, self.note)
+        owed = list(self.run.undoing)
+        if undo in owed:
+            owed.remove(undo)
+        self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
+
+    async def _undone(self, undo: PendingUndo, note: Callable[..., None]) -> dict[str, Any]:
+        """Take back what a state did, and say how that ended."""
+        spec = self._catalogue.get(undo.do)
+        retry = None if spec is None else spec.retry
+        return await compensation.perform(undo, self.run.id, self._actions, note, retry=retry, clock=self._clock)
+
+    async def _abandon(self) -> None:
+        """End whatever still runs, innermost first; after an orderly end there is nothing."""
+        interrupted = False
+        while self._scopes:
+            _, scope = self._scopes.popitem()
+            try:
+                await scope.close()
+            except asyncio.CancelledError:
+                interrupted = True
+        if interrupted and not self._killed:
+            raise asyncio.CancelledError
+
+    # --- writing down -------------------------------------------------------------------------------------
+
+    def _heed_clock(self) -> None:
+        """Write down when the wall clock was set: what is stored bears its dates."""
+        if self._clock.ahead != self._ahead and not self.over:
+            self._write([])
+
+    def note(self, event: str, **fields: object) -> None:
+        """Write a record of something that happens outside a macrostep."""
+        self._write([self._record(event, **fields)])
+
+    def _record(self, event: str, /, **fields: object) -> records.Record:
+        return records.record(event, self._clock.now(), **fields)
+
+    def _ended(self, outcome: str, state: str, reason: str) -> None:
+        self.over = True
+        self.note("run_ended", run=self.run.id, outcome=outcome, state=state, reason=reason)
+
+    def _write(self, written: list[records.Record], run: Run | None = None) -> None:
+        """Write records, and the run as it becomes by them; it is that only once it is written."""
+        become, ahead = run or self.run, self._clock.ahead
+        if ahead != self._ahead:
+            written = [self._record("clock_stepped", by=round(self._ahead - ahead, 3)), *written]
+        written = [dates.dated(record, ahead) for record in written]
+        self._store.write(dates.written(become, ahead), written)
+        self.run, self._ahead = become, ahead
+        for record in written:
+            for listener in self._listeners:
+                listener.heard(record)
+
+
+def _failures(commands: Sequence[Command]) -> int:
+    """How often in a row an action has failed that is soon tried again; 0 when there is none."""
+    notes = (command.fields for command in commands if isinstance(command, Note) and command.event == "retry_scheduled")
+    return next((int(note["failures"]) for note in notes if note["after"] <= execute.SOON), 0)

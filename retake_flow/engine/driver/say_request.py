@@ -1,0 +1,88 @@
+"""Saying something on the stream beside the flow, as somebody outside has asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Container, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from retake_flow.engine.driver.execute import known
+from retake_flow.errors import StoreError
+from retake_flow.flow.model import Flow
+from retake_flow.ports.actions import ActionRunner, Call
+from retake_flow.ports.runs import Request
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.run.run import Run, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a text can be said.
+
+    Attributes:
+        do: The action that says it.
+        takes: The input that takes the text.
+        needs: The service without which nobody would notice; where nobody says how, a text is said in the ways whose
+            service is ready.
+    """
+
+    do: str
+    takes: str
+    needs: str = ""
+
+
+WAYS: Final[Mapping[str, Way]] = {
+    "voice": Way("studio.speak", "text", "studio.sound"),
+    "screen": Way("studio.show", "text", "studio.content"),
+    "chat": Way("chat.send", "message"),
+}
+NOT_ON_AIR: Final = "the run is not on air"
+
+
+def there(flow: Flow, run: Run) -> list[str]:
+    """The ways whose service is ready; a sound that is silent is no way."""
+    services: dict[str, Mapping[str, Any]] = {}
+    for activity in flow.activities():
+        doing = run.activities.get(activity.key)
+        if doing is not None and doing.work is Work.READY:
+            services[activity.do] = doing.value
+    return [name for name, way in WAYS.items() if services.get(way.needs, {"speaks": False}).get("speaks", True)]
+
+
+async def say(request: Request, ways: list[str], call: Call, actions: ActionRunner) -> None:
+    """Say what a request wants said, in all its ways at once, and write down what became of it.
+
+    Args:
+        request: With the `text`, the `ways` (none where all that are there will do), and who asks (`by`).
+        ways: Those that are there.
+        call: Of the run; what is to be performed, and with which inputs, is put in here.
+        actions: Perform it.
+    """
+    text, by = str(request.data.get("text", "")), str(request.data.get("by", ""))
+    wanted = list(request.data.get("ways") or ways)
+    try:
+        # Before it begins: in a crash a text is rather lost than said twice.
+        call.note("say_requested", request=request.number, by=by, text=text, ways=wanted)
+        failures = await asyncio.gather(*(_in(way, text, ways, call, actions) for way in wanted))
+        failed = {way: why for way, why in zip(wanted, failures, strict=True) if why}
+        how = [way for way in wanted if way not in failed]
+        reason = "" if wanted else NOT_ON_AIR
+        call.note("said", request=request.number, by=by, text=text, how=how, failed=failed, reason=reason)
+    except StoreError:
+        pass  # the run's own next write says so
+
+
+async def _in(name: str, text: str, ways: Container[str], call: Call, actions: ActionRunner) -> str:
+    """Say it in one way; gives why that failed, or nothing."""
+    way = WAYS.get(name)
+    if way is None:
+        return f"there is no way {name!r} of saying something"
+    if name == "screen" and name not in ways:
+        return NOT_ON_AIR
+    try:
+        await actions.perform(replace(call, do=way.do, inputs={way.takes: text}))
+    except Exception as raised:
+        error = known(raised, way.do)
+        return f"{error.message}; {error.hint}" if error.hint else error.message
+    return ""

@@ -1,0 +1,279 @@
+"""Word to people: what of a run somebody has to hear, and its delivery, which never holds the run up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain, repeat
+from typing import Final
+
+from retake_flow.engine.driver.execute import known
+from retake_flow.engine.notify.stream_summary import Tally
+from retake_flow.engine.notify.throttle import Floods
+from retake_flow.errors import RetakeFlowError
+from retake_flow.ports.clock import Clock
+from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
+from retake_flow.run.dates import moment
+from retake_flow.run.records import Record
+
+#: After how many seconds a notice that did not arrive is sent again; the last is for all later times.
+AGAIN_AFTER = (5.0, 30.0, 120.0, 600.0, 1800.0)
+#: How long nothing more is said of errors after one was told, in seconds.
+QUIET = 600.0
+#: What is soon tried again is told from so many failures in a row on.
+TROUBLE_FROM = 3
+#: How soon a question beside the states that was taken back is put again to count as the same one, in seconds.
+SAME_WITHIN = 600.0
+
+_GATES: Final[dict[str, tuple[Kind, str]]] = {
+    "gate_opened": ("gate", "a question"),
+    "gate_reminder": ("reminder", "a question still waits for an answer"),
+    "gate_escalated": ("escalation", "a question that nobody has answered"),
+}
+
+
+#: What a record says of a kind, when people get it as such; every other kind is trouble.
+_KINDS: Final[dict[str, Kind]] = {
+    "live": "live",
+    "recovered": "recovered",
+    "tip": "tip",
+    "milestone": "milestone",
+    "warning": "warning",
+}
+
+
+class Notices:
+    """Hears the records of a run and tells people of some of them; to be closed before its event loop ends.
+
+    Attributes:
+        title: What people know the run by; every notice begins with it.
+    """
+
+    def __init__(
+        self,
+        notifiers: Sequence[Notifier],
+        *,
+        clock: Clock,
+        note: Callable[..., None],
+        title: str = "retake-flow",
+    ) -> None:
+        """Prepare to tell.
+
+        Args:
+            notifiers: The channels. A notice goes to those of its audience, or to the operator's if it has none.
+            clock: Tells the time.
+            note: Writes a record of each try: `notice_sent` or `notice_failed`.
+            title: What people know the run by; every notice begins with it.
+        """
+        self._channels = [_Channel(notifier, clock, note) for notifier in notifiers]
+        self._clock = clock
+        self.title = title
+        self._quiet_until = 0.0
+        self._held_back = 0
+        self._floods = Floods(clock, self._put)
+        self._tally = Tally()
+        self._asked: dict[str, tuple[str, float | None]] = {}
+
+    def heard(self, record: Record) -> None:
+        """Tell whom a record concerns, in the background."""
+        self._tally.heard(record)
+        notice = None if self._asked_before(record) or _may_pass(record) else self._notice(record)
+        if notice is not None and self._channels:
+            if notice.kind == "ended":
+                self._floods.release()
+            self._floods.put(notice)
+
+    def missed(self, journal: Iterable[Record], open_gates: Collection[str]) -> None:
+        """Tell of the questions that somebody was not told of before the process ended, by the channels that are left.
+
+        Args:
+            journal: The records of the run so far.
+            open_gates: The ids of the gates that wait for an answer.
+        """
+        untold: dict[str, tuple[Notice, list[_Channel]]] = {}
+        for record in journal:
+            self._tally.heard(record)
+            again = self._asked_before(record)
+            match record:
+                case {"event": "gate_opened" | "gate_escalated"} if notice := self._question(record):
+                    known = untold.get(_of(notice.about)) if again else None
+                    untold[_of(notice.about)] = notice, known[1] if known else self._channels_of(notice)
+                case {"event": "notice_sent", "about": gate, "kind": kind, "channel": name} if _of(gate) in untold:
+                    notice, left = untold[_of(gate)]
+                    if kind in (notice.kind, "reminder"):
+                        untold[_of(gate)] = notice, [channel for channel in left if channel.name != name]
+        for notice, left in untold.values():
+            for channel in left if notice.about in open_gates else ():
+                channel.put(notice)
+
+    async def close(self, within: float = 10.0) -> None:
+        """Give what is under way, and one more try of what waits, so many seconds; then nothing is left running."""
+        await self._floods.close()
+        tasks = [task for channel in self._channels if (task := channel.hurry()) is not None]
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=within)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for channel in self._channels:
+            channel.give_up()
+
+    def _put(self, notice: Notice) -> None:
+        for channel in self._channels_of(notice):
+            channel.put(notice)
+
+    def _channels_of(self, notice: Notice) -> list[_Channel]:
+        theirs = [channel for channel in self._channels if channel.audience == notice.audience]
+        if notice.audience == SHARED:
+            return theirs  # what is for communities is no word to the operator
+        return theirs or [channel for channel in self._channels if channel.audience == OPERATOR]
+
+    def _notice(self, record: Record) -> Notice | None:
+        match record:
+            case {"event": "gate_opened" | "gate_reminder" | "gate_escalated"}:
+                return self._question(record)
+            case {"event": "notice", "kind": "shared", "message": message}:
+                return Notice("shared", "", message, SHARED)
+            case {"event": "notice", "kind": "told", "message": message}:
+                return self._about("told", "", message)
+            case {"event": "notice", "kind": kind, "message": message}:
+                return self._about(_KINDS.get(kind, "trouble"), str(kind).replace("_", " "), message)
+            case {"event": "run_resumed", "died": True}:
+                return self._about("trouble", "resumed", "The process that drove it had died; the run goes on.")
+            case {"event": "stop_requested", "reason": reason} if self._tally.on_air:
+                return self._about("warning", "stopping", f"The stream ends now: {reason}.")
+            case {"event": "run_ended", "outcome": outcome, "state": state, "reason": reason}:
+                said = [f"It ended in {state or 'no state'}.", reason or "", self._tally.text]
+                return self._about("ended", outcome, "\n".join(filter(None, said)))
+        return self._failure(record)
+
+    def _failure(self, record: Record) -> Notice | None:
+        """The notice of something that has failed or is gone."""
+        match record:
+            case {"event": "error", "place": place, "message": message}:
+                return self._trouble(place, f"{message}\n{record.get('hint') or ''}".strip())
+            case {"event": "activity_ended", "outcome": "exited", "activity": activity, "reason": reason}:
+                return self._trouble(activity, f"it ended: {reason}")
+            case {"event": "undo_finished", "outcome": str(outcome), "message": message} if outcome.startswith(
+                "error."
+            ):
+                return self._about("trouble", "not taken back", message)
+        return None
+
+    def _asked_before(self, record: Record) -> bool:
+        """Whether a question beside the states is put again, since its state was left and entered anew.
+
+        It is when it is put in the same words, or soon after it was taken back: words tell what changes meanwhile.
+        """
+        match record:
+            case {"event": "gate_opened", "gate": gate, "message": message} if ":" in gate:
+                before, closed = self._asked.get(_of(gate), (None, None))
+                self._asked[_of(gate)] = message, None
+                return bool(before == message) or (closed is not None and moment(record) - closed <= SAME_WITHIN)
+            case {"event": "gate_closed", "gate": gate} if _of(gate) in self._asked:
+                self._asked[_of(gate)] = self._asked[_of(gate)][0], moment(record)
+            case {"event": "gate_answered" | "gate_expired", "gate": gate}:
+                self._asked.pop(_of(gate), None)
+        return False
+
+    def _question(self, record: Record) -> Notice | None:
+        kind, title = _GATES[record["event"]]
+        match record:
+            case {"gate": gate, "message": message, "audience": audience, "answer_with": command}:
+                return Notice(kind, f"{self.title}: {title}", f"{message}\n\nTo answer:\n{command}", audience, gate)
+        return None
+
+    def _trouble(self, place: str, text: str) -> Notice | None:
+        """Trouble that may come in floods: told once, then held back for a while and counted."""
+        now = self._clock.now()
+        if now < self._quiet_until:
+            self._held_back += 1
+            return None
+        if self._held_back:
+            text = f"{text}\n({self._held_back} more since the last such notice)"
+        self._quiet_until, self._held_back = now + QUIET, 0
+        return self._about("trouble", f"trouble in {place}", text)
+
+    def _about(self, kind: Kind, title: str, text: str) -> Notice:
+        return Notice(kind, f"{self.title}: {title}" if title else self.title, text)
+
+
+def _may_pass(record: Record) -> bool:
+    """Whether it is an error of what is soon tried again, and has not failed often: what passes is no trouble."""
+    return record["event"] == "error" and int(record.get("failures", 0)) in range(1, TROUBLE_FROM)
+
+
+def _of(gate: str) -> str:
+    """What a gate counts as: beside the states, a question is the same one whenever it is put."""
+    return gate.rpartition(".")[0] if ":" in gate else gate
+
+
+class _Channel:
+    """The notices for one channel, delivered one after the other, each until it has arrived."""
+
+    def __init__(self, notifier: Notifier, clock: Clock, note: Callable[..., None]) -> None:
+        self.name, self.audience = notifier.channel, notifier.audience
+        self._notifier = notifier
+        self._clock = clock
+        self._note = note
+        self._waiting: deque[Notice] = deque()
+        self._delivering: asyncio.Task[None] | None = None
+        self._pause: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def put(self, notice: Notice) -> None:
+        """Deliver a notice after those that wait."""
+        if self._closing:
+            return
+        self._waiting.append(notice)
+        if self._delivering is None or self._delivering.done():
+            self._delivering = asyncio.create_task(self._deliver(), name=f"notices to {self._notifier.channel}")
+
+    def hurry(self) -> asyncio.Task[None] | None:
+        """Take nothing more and try each that waits just once; gives the task that is at it, if one is."""
+        self._closing = True
+        if self._pause is not None:
+            self._pause.cancel()
+        return self._delivering
+
+    def give_up(self) -> None:
+        """Note what was not delivered."""
+        while self._waiting:
+            self._noted("notice_failed", self._waiting.popleft(), message="nothing came of it in time", again_in=None)
+
+    async def _deliver(self) -> None:
+        while self._waiting:
+            for again_in in chain(AGAIN_AFTER, repeat(AGAIN_AFTER[-1])):
+                if await self._arrived(self._waiting[0], again_in) or self._closing:
+                    break
+                await self._rest(again_in)
+            self._waiting.popleft()
+
+    async def _arrived(self, notice: Notice, again_in: float) -> bool:
+        try:
+            await self._notifier.send(notice)
+        except Exception as raised:
+            message = known(raised, self._notifier.channel).message
+            self._noted("notice_failed", notice, message=message, again_in=None if self._closing else again_in)
+            return False
+        self._noted("notice_sent", notice)
+        return True
+
+    async def _rest(self, seconds: float) -> None:
+        self._pause = asyncio.create_task(self._clock.sleep_until(self._clock.now() + seconds))
+        try:
+            await asyncio.wait([self._pause])
+        finally:
+            self._pause.cancel()
+
+    def _noted(self, event: str, notice: Notice, **fields: object) -> None:
+        try:
+            self._note(event, kind=notice.kind, about=notice.about, channel=self._notifier.channel, **fields)
+        except RetakeFlowError:
+            return  # the run is over, or another's; the notice counts all the same
+        except Exception:
+            logging.getLogger(__name__).exception("%s could not be noted", event)

@@ -1,0 +1,1 @@
+"""Checks: everything that can be said about a flow before it runs."""

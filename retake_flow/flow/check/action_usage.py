@@ -1,0 +1,162 @@
+"""How a flow uses actions and sub-flows: what they are given, and whether they stand where they can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.check.asks import RESERVED
+from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
+from retake_flow.flow.expressions.expression import Expression, templates
+from retake_flow.flow.expressions.type_inference import Typed, declared, spoken
+from retake_flow.flow.fields import Declared, flaw, mismatch
+from retake_flow.flow.model import Activity, Flow, Input, State, SubFlow
+
+
+def problems(flow: Flow, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
+    """What is wrong with inputs, actions and sub-flows."""
+    yield from _inputs(flow.inputs.values())
+    for state in flow.states.values():
+        yield from _inputs(state.sub.inputs.values() if state.sub else ())
+        yield from _state(state, catalogue, typed)
+        yield from _needs(flow, state, catalogue)
+        for activity in state.activities.values():
+            yield from _activity(activity, catalogue, typed)
+
+
+def _inputs(given: Iterable[Input]) -> Iterator[Problem]:
+    for each in given:
+        said = flaw(each.schema)
+        if said:
+            yield Problem(each.position, "RF044", f"the input {each.name!r} {said}")
+            continue
+        if any(_templated(each.schema.get(key)) for key in ("value", "default")):
+            message = f"the input {each.name!r} has `{{{{` in it, and inputs are never filled in: it stays as it is"
+            yield Problem(each.position, "RF044", message, "write the template where the input is used")
+        elif "default" in each.schema:
+            said = mismatch(each.schema["default"], each.schema)
+            if said:
+                yield Problem(each.position, "RF044", f"the default of the input {each.name!r} {said}")
+
+
+def _templated(value: Any) -> bool:
+    """Whether somebody meant a value to be filled in."""
+    if isinstance(value, Mapping):
+        return any(map(_templated, value.values()))
+    return "{{" in value if isinstance(value, str) else isinstance(value, list) and any(map(_templated, value))
+
+
+# --- actions ------------------------------------------------------------------------------------------------
+
+
+def _state(state: State, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
+    if state.do:
+        yield from _use(state.do, state.inputs, state.position, catalogue, typed)
+        if state.do in catalogue and catalogue[state.do].service:
+            message = f"{state.do!r} goes on until it is stopped, so it is an activity, not what a state does"
+            yield Problem(state.position, "RF045", message, "put it under `activities:` of a state")
+    if state.undo:
+        yield from _use(state.undo.do, state.undo.inputs, state.position, catalogue, typed)
+        if not state.parent:
+            message = f"nothing is around {state.path!r} that could be left, so its undo waits for the end of the run"
+            hint = "put the state, and those that need what it did, into a state with `states:`"
+            yield Problem(state.position, "RF048", message, hint)
+    if state.sub:
+        yield from _run_inside(state, state.sub, typed)
+
+
+def _activity(activity: Activity, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
+    if activity.ask is not None:
+        return
+    yield from _use(activity.do, activity.inputs, activity.position, catalogue, typed)
+    spec = catalogue.get(activity.do)
+    if spec and spec.service and activity.every is not None:
+        message = f"{activity.do!r} goes on by itself; it cannot be repeated `every` so often"
+        yield Problem(activity.position, "RF045", message)
+
+
+def _use(
+    name: str, inputs: Mapping[str, Any], position: Position, catalogue: Catalogue, typed: Typed
+) -> Iterator[Problem]:
+    spec = catalogue.get(name)
+    if spec is None:
+        hint = did_you_mean(name, catalogue, "`retake-flow actions` lists them")
+        yield Problem(position, "RF040", f"there is no action {name!r}", hint)
+        return
+    yield from _given(f"the action {name!r}", inputs, spec.inputs, position, typed)
+    yield from _missing(f"the action {name!r}", inputs, spec.required, position)
+
+
+def _run_inside(state: State, sub: SubFlow, typed: Typed) -> Iterator[Problem]:
+    """What is wrong with the inputs that a sub-flow gets, and with how it ends."""
+    for outcome in sub.outcomes:
+        if outcome in RESERVED or outcome.startswith("error."):
+            message = f"a final state of the flow {sub.name!r} ends it with {outcome!r}, which is an event of its own"
+            yield Problem(state.position, "RF046", message, "call that end something else where it runs inside another")
+    known = {name: given.schema for name, given in sub.inputs.items()}
+    yield from _given(f"the flow {sub.name!r}", state.inputs, known, state.position, typed)
+    required = [name for name, given in sub.inputs.items() if given.required]
+    yield from _missing(f"the flow {sub.name!r}", state.inputs, required, state.position)
+
+
+def _missing(who: str, given: Mapping[str, Any], required: Iterable[str], position: Position) -> Iterator[Problem]:
+    for name in required:
+        if name not in given:
+            message = f"{who} needs the input {name!r}"
+            yield Problem(position, "RF042", message, f"add it under `with: {{{name}: …}}`")
+
+
+def _given(who: str, given: Mapping[str, Any], known: Declared, position: Position, typed: Typed) -> Iterator[Problem]:
+    """What is wrong with the inputs that an action or a sub-flow is given."""
+    for name, value in given.items():
+        if name not in known:
+            yield Problem(position, "RF041", f"{who} has no input {name!r}", did_you_mean(name, known))
+            continue
+        filled = list(templates(value))
+        said = _other_type(value, known[name], typed) if filled else mismatch(value, known[name])
+        if said:
+            place = filled[0].position if filled else position
+            whose = who.removeprefix("the action ").removeprefix("the flow ")
+            yield Problem(place, "RF043", f"the input {name!r} of {whose} {said}")
+
+
+def _other_type(value: Any, schema: Mapping[str, Any], typed: Typed) -> str:
+    """Why an expression cannot give what is wanted, or nothing."""
+    wanted, given = declared(schema), typed(value) if isinstance(value, Expression) else None
+    if wanted is None or given is None or wanted & given:
+        return ""
+    return f"does not fit: {value.text!r} gives {spoken(given)}, and it has to be {spoken(wanted)}"
+
+
+# --- what has to be ready -----------------------------------------------------------------------------------
+
+
+def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
+    users: list[Activity | State] = [*state.activities.values(), state]
+    wanting = [(needed, user) for user in users for needed in user.needs]
+    if not wanting:
+        return
+    available = {a.name: a for around in reversed(list(flow.seen(state))) for a in around.activities.values()}
+    for needed, who in wanting:
+        if needed not in available:
+            message = f"{who.name!r} needs the activity {needed!r}, which does not run here"
+            yield Problem(who.position, "RF032", message, did_you_mean(needed, available))
+            continue
+        spec = catalogue.get(available[needed].do)
+        if spec and not spec.service and available[needed].ask is None:
+            message = f"{who.name!r} needs the activity {needed!r}, which is never ready: {spec.name!r} is no service"
+            yield Problem(who.position, "RF032", message)
+        elif isinstance(who, Activity) and _needs_itself(who, available):
+            yield Problem(who.position, "RF032", f"the activity {who.name!r} needs itself, so it never starts")
+
+
+def _needs_itself(activity: Activity, available: Mapping[str, Activity]) -> bool:
+    seen: set[str] = set()
+    pending = [*activity.needs]
+    while pending:
+        needed = pending.pop()
+        if needed in available and needed not in seen:
+            seen.add(needed)
+            pending += available[needed].needs
+    return activity.name in seen

@@ -1,0 +1,84 @@
+"""The questions of a flow: what they are called, what is asked for, and whether anything reads the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retake_flow.flow.check.references import Chain, everywhere, mentions
+from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.fields import flaw, mismatch
+from retake_flow.flow.model import ANSWERED, Activity, Ask, Flow, State
+
+#: Events that neither a decision nor the end of a sub-flow must be called like.
+RESERVED = ("timeout", "stop", "error")
+_Asker = State | Activity
+
+
+def problems(flow: Flow) -> Iterator[Problem]:
+    """What is wrong with questions, and the fields that nothing reads."""
+    askers: list[tuple[_Asker, Ask]] = []
+    for state in flow.states.values():
+        here: list[_Asker] = [state, *state.activities.values()]
+        askers += [(asker, asker.ask) for asker in here if asker.ask is not None]
+    for asker, ask in askers:
+        yield from _question(asker, ask)
+    if askers:
+        yield from _unread(flow, askers)
+
+
+def _question(asker: _Asker, ask: Ask) -> Iterator[Problem]:
+    if ask.fields and ask.decisions:
+        message = f"{asker.name!r} has both an `answer` and `decisions`"
+        yield Problem(asker.position, "RF013", message, "give each decision the fields that belong to it")
+    for name in ask.decisions:
+        if name in RESERVED:
+            message = f"a decision of {asker.name!r} is called {name!r}, which is an event of its own"
+            yield Problem(asker.position, "RF046", message, "call it something else")
+    for fields in (ask.fields, *ask.decisions.values()):
+        for name, schema in fields.items():
+            said = f"has a name that answers use: {', '.join(ANSWERED)}" if name in ANSWERED else flaw(schema)
+            if not said and "default" in schema:
+                said = mismatch(schema["default"], schema)
+            if said:
+                yield Problem(asker.position, "RF046", f"the field {name!r} of {asker.name!r} {said}")
+
+
+def _unread(flow: Flow, askers: list[tuple[_Asker, Ask]]) -> Iterator[Problem]:
+    """The fields of answers that no expression uses."""
+    used: dict[str, set[Chain]] = {}
+    for root, expression in everywhere(flow):
+        used.setdefault(root, set()).update(mention.chain for mention in mentions(expression))
+    for asker, ask in askers:
+        read = _read(flow, asker, used)
+        asked = {name: schema for fields in (ask.fields, *ask.decisions.values()) for name, schema in fields.items()}
+        for name, schema in asked.items():
+            # What need not be answered is a remark, which the journal keeps.
+            if name not in read and "*" not in read and not schema.get("optional"):
+                message = f"nothing reads the field {name!r} that {asker.name!r} asks for"
+                base = f"outputs.{asker.name}" if isinstance(asker, State) else "result"
+                yield Problem(asker.position, "RF054", message, f"use `{base}.{name}`, or do not ask for it")
+
+
+def _read(flow: Flow, asker: _Asker, used: dict[str, set[Chain]]) -> set[str]:
+    """The fields of a question that are used by name; with `*` when an answer is used as a whole."""
+    kind = "outputs" if isinstance(asker, State) else "activities"
+    found = _after(("result",), used.get(asker.root, set())) | _after((kind, asker.name), used.get(asker.root, set()))
+    base: Chain = (asker.name,) if isinstance(asker, State) else ()
+    root = asker.root
+    while root and base:
+        state = flow.states[root]
+        around = used.get(state.root, set())
+        found |= _after(("result", *base), around) | _after(("outputs", state.name, *base), around)
+        base, root = (state.name, *base), state.root
+    return found
+
+
+def _after(base: Chain, chains: set[Chain]) -> set[str]:
+    """What follows a name; `*` where it stands, or less of it does."""
+    found: set[str] = set()
+    for chain in chains:
+        if chain == base[: len(chain)]:
+            found.add("*")
+        elif chain[: len(base)] == base:
+            found.add(chain[len(base)])
+    return found

@@ -1,0 +1,104 @@
+"""Whose mistake it is: that of a flow which is extended, or that of the overlay which has made it one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from retake_flow.flow.diagnostics import Position, Problem
+from retake_flow.flow.load.load import Extension, Loaded
+from retake_flow.flow.overlay.targets import path_of
+from retake_flow.flow.text.yaml_source import Path
+
+_UNKNOWN = re.compile(r"'(inputs|outputs)\.(\w+)")
+#: What an overlay changes piece by piece, and what says only what it is.
+_HOLDERS = ("states", "activities", "inputs")
+_IDENTITY = ("flow", "version", "description")
+
+
+def blamed(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set[Problem]]) -> set[Problem]:
+    """Problems, each in the file that is at fault.
+
+    What stands in a flow that is extended and is wrong by itself is told there. What is wrong only since an overlay
+    has changed something else is told in the overlay.
+
+    Args:
+        found: The problems, each where it is written.
+        loaded: The flow that has them.
+        check: Finds the problems of a flow, each where it is written.
+    """
+    extension = loaded.extension
+    if extension is None:
+        return found
+    files = extension.files
+    theirs = {problem for problem in found if problem.position.file in files}
+    if not theirs:
+        return found
+    base = extension.base()
+    old = theirs & check(base)
+    source = extension.source
+    paths = {at: path for places in (source.values, source.keys) for path, at in places.items()}
+    touched = _touched(extension)
+    moved = {_moved(problem, extension, touched, paths.get(problem.position, ())) for problem in theirs - old}
+    return (found - theirs) | moved | blamed(old, base, check)
+
+
+def _touched(extension: Extension) -> dict[Path, Position]:
+    """What an overlay changes, adds or removes, and where; of what it does in each other, the innermost."""
+    source, file = extension.source, extension.at.file
+    changed = {path: at for path, at in source.keys.items() if at.file == file and _counts(path)}
+    every = changed | source.removed
+    around = {path[:length] for path in every for length in range(len(path))}
+    return {path: at for path, at in every.items() if path not in around}
+
+
+def _counts(path: Path) -> bool:
+    if len(path) == 1:
+        return path[0] not in (*_HOLDERS, *_IDENTITY)
+    return len(path) > 1 and path[-2] in _HOLDERS
+
+
+def _moved(problem: Problem, extension: Extension, touched: dict[Path, Position], path: Path) -> Problem:
+    """A problem of what is written at a path, told in the overlay.
+
+    Where it removes what is missed, or has changed the state, activity or input around the path, or is the one place
+    that can be the reason; or else where it names what it extends.
+    """
+    reasons = (
+        _removing(problem, extension),
+        _around(extension, path),
+        set(touched.values()),
+        _on_the_way(problem, touched),
+    )
+    at = next((next(iter(places)) for places in reasons if len(places) == 1), extension.at)
+    return replace(problem, position=at, message=f"{problem.message} ({problem.position})")
+
+
+def _removing(problem: Problem, extension: Extension) -> set[Position]:
+    """Where the input or the state is removed that an expression names and that is not there any more."""
+    unknown = _UNKNOWN.search(problem.message) if problem.code == "RF031" else None
+    if unknown is None:
+        return set()
+    end = ("states" if unknown[1] == "outputs" else "inputs", unknown[2])
+    return {at for path, at in extension.source.removed.items() if path[-2:] == end}
+
+
+def _around(extension: Extension, path: Path) -> set[Position]:
+    """Where the innermost state, activity or input around a path is changed."""
+    for length in range(len(path), 1, -1):
+        key = extension.source.key(path[:length])
+        if path[length - 2] in _HOLDERS and key.file == extension.at.file:
+            return {key}
+    return set()
+
+
+def _on_the_way(problem: Problem, touched: dict[Path, Position]) -> set[Position]:
+    """Where states are changed that a run enters before it breaks a rule."""
+    entered = {path_of(state) for move in problem.path for state in move["entered"]}
+    return {at for path, at in touched.items() if path in entered or _scope(path) in entered}
+
+
+def _scope(path: Path) -> Path:
+    """Where the state stands whose activity is at a path."""
+    return path[:-2] if path[-2:-1] == ("activities",) else ()

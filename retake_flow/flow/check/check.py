@@ -1,0 +1,90 @@
+"""All that can be said about a flow before it runs: names, actions, expressions, routes, times, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.check import action_usage, asks, eventless_cycles, routing, secrets, timing, undefined_names
+from retake_flow.flow.check.attribution import blamed
+from retake_flow.flow.check.dataflow import undefined_values
+from retake_flow.flow.check.dataflow.analysis import Walk
+from retake_flow.flow.check.dataflow.symbols import Declarations
+from retake_flow.flow.check.dataflow.undefined_values import Sight, lookup
+from retake_flow.flow.check.references import everywhere
+from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.expressions.expression import Expression, Template
+from retake_flow.flow.expressions.type_inference import BOOLEAN, Typed, Types, spoken, types, unlike
+from retake_flow.flow.graph.transition_graph import Moves
+from retake_flow.flow.load.load import Loaded
+from retake_flow.flow.model import Flow
+
+
+def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
+    """All problems of a flow in the order of its lines: those of loading it, and those found here."""
+    return tuple(sorted(blamed(_found(loaded, catalogue), loaded, partial(_found, catalogue=catalogue))))
+
+
+def _found(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
+    """All problems, each where it is written."""
+    found = set(loaded.problems)
+    if loaded.flow is not None:
+        found.update(_checked(loaded.flow, loaded.damaged, catalogue))
+    return found
+
+
+def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Iterator[Problem]:
+    moves, declarations = Moves.shared(flow, catalogue), Declarations(flow, catalogue)
+    whole = all(path in flow.states for path in (flow.initial, *(s.initial for s in flow.states.values() if s.initial)))
+    misnamed = list(undefined_names.problems(flow, declarations))
+    yield from misnamed
+    seen: Mapping[Expression, Sight] = {}
+    if whole:
+        partly = bool(damaged) or any(do and do not in catalogue for do in _done(flow))
+        walk = Walk(flow, moves, declarations, guessing=partly)
+        told = {problem.position for problem in misnamed}
+        seen = {each: sight for each, sight in undefined_values.sights(walk).items() if each.position not in told}
+        yield from undefined_values.problems(walk, seen, declarations)
+    typed = partial(_typed, seen, declarations)
+    yield from action_usage.problems(flow, catalogue, typed)
+    yield from asks.problems(flow)
+    yield from routing.problems(flow, moves, catalogue, damaged, whole)
+    if whole:
+        yield from eventless_cycles.problems(flow, moves)
+    yield from timing.problems(flow, catalogue, declarations, typed)
+    yield from secrets.problems(flow, catalogue, declarations, seen)
+    yield from _conditions(flow, typed)
+    yield from _comparisons(flow, seen, declarations)
+
+
+def _done(flow: Flow) -> Iterator[str]:
+    yield from (state.do for state in flow.states.values())
+    yield from (activity.do for activity in flow.activities())
+
+
+def _typed(seen: Mapping[Expression, Sight], declarations: Declarations, expression: Expression) -> Types:
+    """The types that an expression can give where it stands; None when nothing is known."""
+    sight = seen.get(expression)
+    return types(expression, partial(lookup, sight, declarations)) if sight is not None else None
+
+
+def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
+    """Conditions that give something else than true or false."""
+    for _, expression in everywhere(flow):
+        given = typed(expression) if not isinstance(expression, Template) else None
+        if given is not None and given - BOOLEAN:
+            message = f"the condition `{expression.text}` can give {spoken(given - BOOLEAN)}, not only true or false"
+            hint = "compare it with something, such as `… > 0` or `… is not none`"
+            yield Problem(expression.position, "RF035", message, hint)
+
+
+def _comparisons(flow: Flow, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
+    """Conditions that compare what is never alike."""
+    for _, expression in everywhere(flow):
+        sight = seen.get(expression)
+        if sight is None or isinstance(expression, Template):
+            continue
+        if unlike(expression, partial(lookup, sight, declarations)):
+            message = f"the condition `{expression.text}` compares a number with a text"
+            yield Problem(expression.position, "RF043", message, "write numbers without quotes, `== 0`")

@@ -1,0 +1,1 @@
+"""Data-flow analysis: which values are defined wherever an expression reads them."""

@@ -1,0 +1,322 @@
+"""Following the facts of a flow along its moves, in the order in which the engine evaluates things.
+
+What holds on every path to a place is certain there, what holds on one is possible.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from operator import and_, or_
+from typing import Any
+
+from retake_flow.flow.check.dataflow.gen_kill import News
+from retake_flow.flow.check.dataflow.lattice import Facts
+from retake_flow.flow.check.dataflow.symbols import Declarations
+from retake_flow.flow.check.references import assured
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
+from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Flow, Route, State
+from retake_flow.quick_dataclasses import dataclass
+
+#: Takes what is evaluated, the path of the sub-flow whose names it uses, the facts by then, and what has just happened;
+#: None when that may be anything.
+See = Callable[[Any, str, int, "Occurrence | None"], None]
+
+
+def _blind(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+    """Sees nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a move leads, and what it does to facts.
+
+    Attributes:
+        kept: The facts after it, if all were there before.
+        come: The facts after it, if none was.
+        move: The move itself, when that does not say it all.
+    """
+
+    target: str
+    kept: int
+    come: int
+    move: Move | None
+
+    def after(self, facts: int, take: Callable[[Move, int, See], int]) -> int:
+        """The facts after it."""
+        return (facts & self.kept) | self.come if self.move is None else take(self.move, facts, _blind)
+
+
+class Walk:
+    """Takes the moves of a flow, for what is evaluated by them.
+
+    Attributes:
+        facts: What there is to know.
+        certain: The facts when an innermost state has been entered, on every path there; of those reached only.
+    """
+
+    def __init__(self, flow: Flow, moves: Moves, declarations: Declarations, *, guessing: bool = False) -> None:
+        """Follow the facts.
+
+        Args:
+            flow: The flow.
+            moves: Its moves.
+            declarations: Its names.
+            guessing: Parts of the flow are missing, so that nobody knows what leads where: take every innermost state
+                as reached, and whatever could be there as there.
+        """
+        self.facts = Facts(flow, declarations)
+        self._news = News(flow, self.facts, declarations)
+        self._flow = flow
+        self._moves = moves
+        self._declarations = declarations
+        self._assured: dict[tuple[Expression, bool, str], int] = {}
+        self._steps: dict[str, tuple[Move, ...]] = {}
+        self._ways = {} if guessing else self._explored()
+        self.certain = self._everywhere() if guessing else self._spread(and_)
+
+    @cached_property
+    def possible(self) -> dict[str, int]:
+        """The facts when an innermost state has been entered, on some path there; of those reached only."""
+        return self._spread(or_) if self._ways else self.certain
+
+    # --- all paths ----------------------------------------------------------------------------------------
+
+    def _everywhere(self) -> dict[str, int]:
+        states = self._flow.states.values()
+        return {s.path: self.facts.every for s in states if not s.children and s.kind != "history"}
+
+    def _explored(self) -> dict[str, list[_Way]]:
+        """The innermost states that can become active, each behind those it is reached from, with their ways on."""
+        start = self._moves.start().target
+        found: dict[str, list[_Way]] = {}
+        done: list[str] = []
+        pending = [start]
+        while pending:
+            source = pending[-1]
+            if source not in found:
+                found[source] = [self._way(move) for move in self.steps(source) if move.target]
+                pending.extend(way.target for way in found[source] if way.target not in found)
+            else:
+                pending.pop()
+                done.append(source)
+        return {source: found[source] for source in dict.fromkeys(reversed(done))}
+
+    def _way(self, move: Move) -> _Way:
+        """A move as what it does to facts, whatever they are; the end of a sub-flow depends on them."""
+        if self._flow.states[move.source].final:
+            return _Way(move.target, 0, 0, move)
+        kept, come = self.take(move, self.facts.every, _blind), self.take(move, 0, _blind)
+        if not move.entered:  # the event that the state was entered by is still the one that it was entered by
+            kept, come = kept | self.facts.of_event, come & ~self.facts.of_event
+        return _Way(move.target, kept, come, None)
+
+    def _spread(self, meet: Callable[[int, int], int]) -> dict[str, int]:
+        """The facts in each innermost state that can become active."""
+        start = self._moves.start()
+        found = {start.target: self.take(start, 0, _blind)}
+        order = list(self._ways)
+        changed = set(found)
+        while changed:
+            # Forth and back, since facts can come from either side.
+            for source in order:
+                if source in changed:
+                    changed.discard(source)
+                    for way in self._ways[source]:
+                        facts = way.after(found[source], self.take)
+                        known = found.get(way.target)
+                        met = facts if known is None else meet(known, facts)
+                        if met != known:
+                            found[way.target] = met
+                            changed.add(way.target)
+            order.reverse()
+        return found
+
+    def steps(self, source: str) -> tuple[Move, ...]:
+        """The moves from an innermost state, one of those that do not differ in facts."""
+        if source not in self._steps:
+            different: dict[tuple[object, ...], Move] = {}
+            for move in self._moves.distinct(source):
+                caught = self._news.of(move.occurrence)
+                key = (id(move.route), move.target, move.occurrence.place, caught, *map(id, move.refused))
+                different.setdefault(key, move)
+            self._steps[source] = tuple(different.values())
+        return self._steps[source]
+
+    def see_all(self, see: See, facts: Mapping[str, int]) -> None:
+        """Show everything that is evaluated on any path, with the facts of one of `certain` and `possible`."""
+        self.take(self._moves.start(), 0, see)
+        self._begun(self._moves.start(), facts, see)
+        for source, known in facts.items():
+            self._settle(self._flow.states[source], known, see)
+            for move in self.steps(source):
+                self.take(move, known, see)
+                self._begun(move, facts, see)
+
+    def search(self, see: See, follow: Callable[[int], bool], found: Callable[[], bool]) -> tuple[str, ...]:
+        """The shortest way on which something is seen, as the paths of the innermost states; nothing if there is none.
+
+        Args:
+            see: Sees what is evaluated.
+            follow: Whether a way is of interest that has led to these facts.
+            found: Whether what was sought has been seen.
+        """
+        start = self._moves.start()
+        facts = {start.target: self.take(start, 0, see)}
+        before = {start.target: ""}
+        self._begun(start, facts, see)
+        pending = deque([start.target])
+        end = start.target
+        while pending and not found():
+            source = end = pending.popleft()
+            self._settle(self._flow.states[source], facts[source], see)
+            for move in self.steps(source):
+                if found():
+                    break
+                known = self.take(move, facts[source], see)
+                if move.target and move.target not in facts and follow(known):
+                    facts[move.target], before[move.target] = known, source
+                    pending.append(move.target)
+                    self._begun(move, facts, see)
+                    end = move.target if found() else source
+        return _way(before, end) if found() else ()
+
+    # --- one move -----------------------------------------------------------------------------------------
+
+    def take(self, move: Move, facts: int, see: See) -> int:
+        """The facts after a move from an innermost state with these, shown to `see` what is evaluated meanwhile."""
+        facts = self._happen(move, facts)
+        route, now = move.route, move.occurrence if move.source and move.occurrence.name else None
+        for guard in move.refused:
+            facts |= self._known_by(guard, False, route.root if route else "")
+        if route is not None and route.when is not None:
+            see(route.when, route.root, facts, now)
+            facts |= self._known_by(route.when, True, route.root)
+        for path in move.left:
+            facts = self._effects(self._flow.states[path].exit, self._flow.states[path], facts, see)
+        if route is not None:
+            see(route.set, route.root, facts, now)
+            facts |= self._set(route.set, route.root)
+            _announced(route, route.root, facts, see, now)
+        for path in move.left:
+            facts = self._leave(self._flow.states[path], facts)
+        for path in move.entered:
+            facts = self._enter(self._flow.states[path], facts, see)
+        return facts
+
+    def _happen(self, move: Move, facts: int) -> int:
+        """The facts when something has happened, before any guard is looked at."""
+        if not move.occurrence.name:
+            # Where an eventless route is always taken, it is on entering, when what led there is known.
+            return facts if not move.source or self._passing(move.source) else facts & ~self.facts.of_event
+        gone, come = self._news.of(move.occurrence)
+        facts = facts & ~self.facts.of_event
+        source = self._flow.states[move.source]
+        if source.final:
+            root = source.root
+            lifted = self.facts.lifted(root, facts)
+            facts &= ~self.facts.under(("outputs", root))
+            return facts | lifted | come | self.facts.these([("outputs", root)])
+        if move.occurrence.place == move.source and source.needs:
+            come |= self.facts.these([("activities", source.root, needed) for needed in source.needs])
+        return (facts & ~gone) | come
+
+    def _passing(self, source: str) -> bool:
+        """Whether an innermost state is left as soon as it is entered."""
+        return any(route.when is None for around in self._flow.around(source) for route in around.always)
+
+    def _known_by(self, guard: Expression, holds: bool, root: str) -> int:
+        key = (guard, holds, root)
+        if key not in self._assured:
+            mask = 0
+            for chain in assured(guard, holds):
+                mask |= self.facts.needed(root, chain)
+            self._assured[key] = mask
+        return self._assured[key]
+
+    # --- leaving and entering -----------------------------------------------------------------------------
+
+    def _leave(self, state: State, facts: int) -> int:
+        if state.activities:
+            facts &= ~self.facts.these([("activities", state.root, name) for name in state.activities])
+        return facts
+
+    def _enter(self, state: State, facts: int, see: See) -> int:
+        see(state.set, state.root, facts, None)
+        facts |= self._set(state.set, state.root)
+        if state.sub is not None:
+            see(state.inputs, state.root, facts, None)
+            for name in self._declarations.named(state.path):
+                facts &= ~self.facts.under(("outputs", state.path + SEPARATOR + name))
+            facts &= ~self.facts.under(("vars", state.path))
+        see(state.timeout, state.root, facts, None)
+        return self._effects(state.entry, state, facts, see)
+
+    def _effects(self, effects: Iterable[Effect], state: State, facts: int, see: See) -> int:
+        for effect in effects:
+            see(effect.set, state.root, facts, None)
+            facts |= self._set(effect.set, state.root)
+            _announced(effect, state.root, facts, see, None)
+        return facts
+
+    def _set(self, values: Mapping[str, Any], root: str) -> int:
+        return self.facts.these([("vars", root, name) for name in values]) if values else 0
+
+    # --- what begins in a state ---------------------------------------------------------------------------
+
+    def _settle(self, state: State, facts: int, see: See) -> None:
+        """What an innermost state is for, as it is evaluated once the state has been entered."""
+        root = state.root
+        see((state.wait, state.reason), root, facts, None)
+        _question(state.ask, root, facts, see)
+        if not state.do:
+            return
+        later = facts & ~self.facts.of_event
+        begun = later if state.poll or state.retry or state.needs else facts
+        begun |= self.facts.these([("activities", root, needed) for needed in state.needs])
+        see((state.inputs, state.undo.inputs if state.undo else None), root, begun, None)
+        if state.poll:
+            done = next(iter(self._moves.own(state)), None)
+            see((state.poll.delay, state.poll.timeout, state.poll.every), root, later, None)
+            if done is not None:
+                see(state.poll.until, root, later | self._news.of(done)[1], done)
+
+    def _begun(self, move: Move, facts: Mapping[str, int], see: See) -> None:
+        """The activities that start by a move."""
+        for path in move.entered:
+            for activity in self._flow.states[path].activities.values():
+                self._start(activity, facts[move.target], see)
+
+    def _start(self, activity: Activity, facts: int, see: See) -> None:
+        root, later = activity.root, facts & ~self.facts.of_event
+        if activity.ask is not None:
+            _question(activity.ask, root, facts, see)
+            return
+        ready = self.facts.these([("activities", root, needed) for needed in activity.needs])
+        begun = later | ready if activity.needs else facts
+        see((activity.inputs, activity.every, activity.quiet, activity.delay), root, begun, None)
+        for event, condition in activity.raises:
+            raised_ = Occurrence(((event, ""),), activity.key)
+            see(condition, root, later | self._news.of(raised_)[1], raised_)
+
+
+def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:
+    way: list[str] = []
+    while end:
+        way.append(end)
+        end = before[end]
+    return tuple(reversed(way))
+
+
+def _question(ask: Ask | None, root: str, facts: int, see: See) -> None:
+    if ask is not None:
+        see((ask.message, ask.timeout, ask.remind, [later.after for later in ask.escalate]), root, facts, None)
+
+
+def _announced(effect: Effect | Route, root: str, facts: int, see: See, now: Occurrence | None) -> None:
+    for each in effect.raises:
+        see((each.data, each.after), root, facts, now)
+    if effect.tell is not None:
+        see(effect.tell.message, root, facts, now)

@@ -1,0 +1,92 @@
+"""What something that happens brings with it, and what is gone by it: results, and the parts of its event."""
+
+from __future__ import annotations
+
+from retake_flow.flow.check.dataflow.lattice import Fact, Facts
+from retake_flow.flow.check.dataflow.symbols import Declarations, fields
+from retake_flow.flow.effects import raised
+from retake_flow.flow.event_names import matches
+from retake_flow.flow.graph.transition_graph import Occurrence
+from retake_flow.flow.model import Flow, State
+
+
+class News:
+    """Tells the facts that come and go with what happens in a flow."""
+
+    def __init__(self, flow: Flow, facts: Facts, declarations: Declarations) -> None:
+        self._flow = flow
+        self._facts = facts
+        self._declarations = declarations
+        self._known: dict[Occurrence, tuple[int, int]] = {}
+        self._brought = self._data()
+
+    def of(self, occurrence: Occurrence) -> tuple[int, int]:
+        """The facts that go and those that come when something happens."""
+        if occurrence not in self._known:
+            gone, come = self._outcome(occurrence)
+            self._known[occurrence] = gone, come | self._event("name")
+        return self._known[occurrence]
+
+    def _outcome(self, occurrence: Occurrence) -> tuple[int, int]:
+        name, place = occurrence.name, occurrence.place
+        if not place:
+            return 0, self._event(*self._brought.get(name, ()))
+        scope, _, activity = place.rpartition(":")
+        if not scope:
+            state = self._flow.states[place]
+            if state.final:
+                return 0, self._facts.these([("result",)]) | self._event("reason", "message")
+            error = matches("error", name)
+            return (0, self._event("kind", "fault", "message")) if error else self._output(state, occurrence)
+        root = self._flow.states[scope].root
+        there = self._facts.these([("activities", root, activity)])
+        if name == f"{activity}.exited":
+            return there, self._event("reason")
+        if name.startswith(f"{activity}.error"):
+            return there, self._event("kind", "fault", "message")
+        brought = self._declarations.event(occurrence)
+        if brought:
+            return 0, self._event(*brought)
+        come, _ = self._result(occurrence, ())
+        own = self._declarations.result(occurrence) is not None and name.startswith(f"{activity}.")
+        return 0, come | there if own else come
+
+    def _event(self, *names: str) -> int:
+        return self._facts.these([("event", name) for name in names])
+
+    def _output(self, state: State, occurrence: Occurrence) -> tuple[int, int]:
+        """A result becomes the output of its state, and what it had before is gone."""
+        come, kept = self._result(occurrence, ("outputs", state.path))
+        return self._facts.under(("outputs", state.path)) & ~kept if kept else 0, come | kept
+
+    def _result(self, occurrence: Occurrence, output: Fact) -> tuple[int, int]:
+        """The facts that there is a result, with what is in it; and the same of an output."""
+        schema = self._declarations.result(occurrence)
+        if schema is None:
+            return 0, 0
+        come, kept = self._facts.these([("result",)]), self._facts.these([output])
+        missing = self._not_asked(occurrence)
+        for name in fields(schema):
+            if name not in missing:
+                come |= self._facts.under(("result", name))
+                kept |= self._facts.under((*output, name))
+        return come, kept
+
+    def _not_asked(self, occurrence: Occurrence) -> set[str]:
+        """The fields that belong to other decisions than the one that was taken."""
+        scope, _, activity = occurrence.place.rpartition(":")
+        asker = self._flow.states[scope].activities[activity] if scope else self._flow.states[occurrence.place]
+        if asker.ask is None:
+            return set()
+        taken = occurrence.name.removeprefix(f"{activity}.") if scope else occurrence.name
+        every = {name for named in asker.ask.decisions.values() for name in named}
+        return every - set(asker.ask.decisions.get(taken, ()))
+
+    def _data(self) -> dict[str, frozenset[str]]:
+        """What events bring that the flow raises, or that come from outside, whoever raises them."""
+        found = {name: frozenset(declared) for name, declared in self._flow.events.items()}
+        for state in self._flow.states.values():
+            for each in raised(state):
+                data = frozenset(each.data)
+                found[each.event] = found[each.event] & data if each.event in found else data
+        return {"stop": frozenset({"reason"}), **found}

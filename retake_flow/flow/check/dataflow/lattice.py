@@ -1,0 +1,123 @@
+"""The facts that expressions of a flow need: that a result, a variable or a part of an event is there.
+
+Sets of facts are bits of an integer, so that following them through a flow of a thousand states takes a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from retake_flow.flow.check.dataflow.symbols import Declarations
+from retake_flow.flow.check.references import Chain, everywhere, mentions
+from retake_flow.flow.model import ANSWERED, Flow, State
+
+Fact = tuple[str, ...]
+_DEEPEST = 3
+
+
+class Facts:
+    """The facts of one flow, each with a bit.
+
+    Attributes:
+        every: All of them.
+        of_event: All that are facts of the event that is being taken.
+    """
+
+    def __init__(self, flow: Flow, declarations: Declarations) -> None:
+        self._flow = flow
+        self._declarations = declarations
+        self._bits: dict[Fact, int] = {}
+        self._under: dict[Fact, int] = {}
+        self._lifted: dict[str, list[tuple[int, int]]] = {}
+        self._subs = [state for state in flow.states.values() if state.sub]
+        self._name_all()
+        self.every = (1 << len(self._bits)) - 1
+        self.of_event = self.under(("event",)) | self.under(("result",))
+
+    def needed(self, root: str, chain: Chain) -> int:
+        """The facts that a name stands for; none for what is always there.
+
+        Args:
+            root: The path of the sub-flow that the name is used in; "" for the flow itself.
+            chain: The name.
+        """
+        return self.these(self._stands_for(root, chain))
+
+    def these(self, facts: Iterable[Fact]) -> int:
+        """Some facts, as far as anything needs them."""
+        mask = 0
+        for fact in facts:
+            mask |= self._bits.get(fact, 0)
+        return mask
+
+    def under(self, fact: Fact) -> int:
+        """A fact and all that go further: with a result its parts."""
+        return self._under.get(fact, 0)
+
+    def lifted(self, root: str, facts: int) -> int:
+        """What follows for the flow around when a sub-flow ends with these facts."""
+        mask = 0
+        for inner, outer in self._lifted.get(root, ()):
+            if facts & inner:
+                mask |= outer
+        return mask
+
+    def _name_all(self) -> None:
+        """Give a bit to every fact that some expression needs, and to those that it is made of."""
+        pending: list[Fact] = [
+            fact
+            for root, expression in everywhere(self._flow)
+            for mention in mentions(expression)
+            for fact in self._stands_for(root, mention.chain)
+        ]
+        while pending:
+            fact = pending.pop()
+            if fact not in self._bits:
+                bit = self._bits[fact] = 1 << len(self._bits)
+                for length in range(1, len(fact) + 1):
+                    self._under[fact[:length]] = self._under.get(fact[:length], 0) | bit
+                pending += [inner for _, inner in self._inside(fact)]
+        for fact, bit in self._bits.items():
+            for root, inner in self._inside(fact):
+                self._lifted.setdefault(root, []).append((self._bits[inner], bit))
+
+    def _stands_for(self, root: str, chain: Chain) -> Iterator[Fact]:
+        """The facts that a name stands for: for `outputs.post.url` that there is a result, and that it has a `url`."""
+        match chain:
+            case ("outputs", name, *rest):
+                state = self._declarations.named(root).get(name)
+                if state is not None:
+                    yield ("outputs", state.path)
+                    yield from (("outputs", state.path, *part) for part in self._parts(state, rest))
+            case ("vars" | "activities" as kind, name, *_):
+                yield (kind, root, name)
+            case ("event", "result", *_):
+                yield ("result",)
+            case ("event", name, *_):
+                yield ("event", name)
+            case ("result", *rest):
+                yield from (("result", *rest[:length]) for length in range(min(len(rest), _DEEPEST) + 1))
+
+    def _parts(self, state: State, names: list[str]) -> Iterator[Fact]:
+        """The parts of a result that are not always in it: what a decision asks for, what a state inside ended with."""
+        if not names:
+            return
+        if state.ask is not None and state.ask.decisions and names[0] not in ANSWERED:
+            yield (names[0],)
+        inner = self._declarations.named(state.path).get(names[0]) if state.sub else None
+        if inner is not None:
+            yield (names[0],)
+            yield from ((names[0], *part) for part in self._parts(inner, names[1:]))
+
+    def _inside(self, fact: Fact) -> Iterator[tuple[str, Fact]]:
+        """The facts of a sub-flow that become a fact of the flow around when it ends, with the state it runs in."""
+        if fact[0] == "outputs" and len(fact) > 2:
+            roots, names = [self._flow.states[fact[1]]], fact[2:]
+        elif fact[0] == "result" and len(fact) > 1:
+            roots, names = self._subs, fact[1:]
+        else:
+            return
+        for root in roots:
+            inner = self._declarations.named(root.path).get(names[0]) if root.sub else None
+            if inner is not None:
+                yield root.path, ("outputs", inner.path, *names[1:])

@@ -1,0 +1,188 @@
+"""What the names in expressions are declared to be, as JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.fields import Declared
+from retake_flow.flow.graph.transition_graph import Occurrence
+from retake_flow.flow.model import Activity, Ask, Flow, Input, State
+
+Schema = Mapping[str, Any]
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer"}
+_NUMBER: Schema = {"type": "number"}
+#: What the result of a question holds besides its fields.
+_ANSWERED: Declared = {
+    "decision": {"type": ["string", "null"]},
+    "answered_by": _TEXT,
+    "answered_at": {"type": "number"},
+    "channel": _TEXT,
+}
+UNKNOWN: Schema = {}
+#: What an event tells of itself, besides its data.
+EVENT: Final = frozenset({"name", "kind", "fault", "message", "reason"})
+
+
+class Declarations:
+    """Of a flow, the types of its names as far as they are declared."""
+
+    def __init__(self, flow: Flow, catalogue: Catalogue) -> None:
+        self._flow = flow
+        self._catalogue = catalogue
+        self._outputs: dict[str, Schema | None] = {}
+
+    def of(self, root: str, chain: tuple[str, ...]) -> Schema | None:
+        """What a name is declared to be, for the flow itself ("") or in the sub-flow in the state `root`.
+
+        Returns:
+            A JSON Schema property, {} when nothing is known of it; None when it is declared that there is no such name.
+        """
+        match chain:
+            case ("inputs", name, *rest):
+                given = self.inputs(root).get(name)
+                return inside(_possibly_nothing(given.schema), rest) if given is not None else UNKNOWN
+            case ("outputs", name, *rest):
+                state = self.named(root).get(name)
+                output = self.output(state) if state is not None else UNKNOWN
+                return inside(output, rest) if output is not None else None
+            case ("visits", _):
+                return _COUNT
+            case ("activities", name, *rest):
+                found = [self.activity(each) for each in self.activities(root).get(name, ())]
+                return inside(found[0], rest) if len(found) == 1 else UNKNOWN
+            case ("now",):
+                return _NUMBER
+            case ("run", "id" | "state"):
+                return _TEXT
+            case ("event", name) if name in EVENT:
+                return _TEXT
+        return UNKNOWN
+
+    def inputs(self, root: str) -> Mapping[str, Input]:
+        """The inputs of the flow itself, or of a sub-flow."""
+        sub = self._flow.states[root].sub if root else None
+        return sub.inputs if sub is not None else {} if root else self._flow.inputs
+
+    def named(self, root: str) -> Mapping[str, State]:
+        """The states of the flow itself, or of a sub-flow, by name."""
+        return self._names.get(root, {})
+
+    def activities(self, root: str) -> Mapping[str, list[Activity]]:
+        """The activities of the flow itself, or of a sub-flow, by name."""
+        return self._activities.get(root, {})
+
+    def output(self, state: State) -> Schema | None:
+        """What a state ends with; None when that is nothing."""
+        if state.path not in self._outputs:
+            self._outputs[state.path] = self._output(state)
+        return self._outputs[state.path]
+
+    def activity(self, activity: Activity) -> Schema:
+        """What `activities.NAME` is."""
+        if activity.ask is not None:
+            return answer(activity.ask)
+        spec = self._catalogue.get(activity.do)
+        return UNKNOWN if spec is None else _holding(spec.result)
+
+    def result(self, occurrence: Occurrence) -> Schema | None:
+        """What `result` is when something happens; None when that brings none."""
+        name, _ = occurrence.names[0]
+        if ":" in occurrence.place:
+            return self._result_of_activity(occurrence.place, name)
+        state = self._flow.states.get(occurrence.place)
+        if state is None or not name or name == "timeout" or name.startswith("error."):
+            return None
+        if state.final:
+            return self.output(self._flow.states[state.root])
+        return self.output(state) if state.do or state.ask is not None else None
+
+    def event(self, occurrence: Occurrence) -> Mapping[str, Schema]:
+        """What an event holds that an activity's action has raised, or that comes from outside; of others nothing."""
+        scope, _, name = occurrence.place.rpartition(":")
+        if not scope:
+            return {} if occurrence.place else self._flow.events.get(occurrence.name, {})
+        spec = self._catalogue.get(self._flow.states[scope].activities[name].do)
+        return spec.events.get(occurrence.name.removeprefix(f"{name}."), {}) if spec is not None else {}
+
+    @property
+    def in_events(self) -> Iterable[str]:
+        """The names of what is in the events that activities' actions may raise."""
+        used = {activity.do for activity in self._flow.activities()} & set(self._catalogue)
+        return {name for do in used for fields in self._catalogue[do].events.values() for name in fields}
+
+    def _result_of_activity(self, key: str, event: str) -> Schema | None:
+        scope, _, name = key.rpartition(":")
+        activity = self._flow.states[scope].activities[name]
+        if activity.ask is not None:
+            return None if event == f"{name}.timeout" else answer(activity.ask)
+        raises = {raised for raised, _ in activity.raises}
+        return self.activity(activity) if event in {f"{name}.ready", *raises} else None
+
+    def _output(self, state: State) -> Schema | None:
+        if state.do:
+            spec = self._catalogue.get(state.do)
+            return UNKNOWN if spec is None else _holding(spec.result)
+        if state.ask is not None:
+            return answer(state.ask)
+        if state.kind != "flow":
+            return None
+        inside = {name: self.output(inner) for name, inner in self.named(state.path).items()}
+        return _holding({name: output for name, output in inside.items() if output is not None})
+
+    @cached_property
+    def _names(self) -> Mapping[str, Mapping[str, State]]:
+        found: dict[str, dict[str, State]] = {}
+        for state in self._flow.states.values():
+            found.setdefault(state.root, {})[state.name] = state
+        return found
+
+    @cached_property
+    def _activities(self) -> Mapping[str, Mapping[str, list[Activity]]]:
+        found: dict[str, dict[str, list[Activity]]] = {}
+        for activity in self._flow.activities():
+            found.setdefault(activity.root, {}).setdefault(activity.name, []).append(activity)
+        return found
+
+
+def answer(ask: Ask) -> Schema:
+    """What the result of a question is."""
+    known: dict[str, Schema] = {}
+    for fields in (ask.fields, *ask.decisions.values()):
+        for name, schema in fields.items():
+            other = known.get(name, schema)
+            known[name] = _possibly_nothing(schema) if other == schema else UNKNOWN
+    return _holding({**known, **_ANSWERED})
+
+
+def fields(schema: Schema) -> Iterable[str]:
+    """The names of what is in a value."""
+    return schema.get("properties", {}) if isinstance(schema.get("properties"), Mapping) else ()
+
+
+def _possibly_nothing(schema: Schema) -> Schema:
+    """A property that may be left out is then nothing."""
+    kinds = schema.get("type")
+    if not schema.get("optional") or schema.get("default") is not None or not isinstance(kinds, str):
+        return schema
+    return {**schema, "type": [kinds, "null"]}
+
+
+def _holding(properties: Mapping[str, Schema]) -> Schema:
+    """A mapping with just these fields."""
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def inside(schema: Schema, names: Iterable[str]) -> Schema | None:
+    """What stands at some names within a value; {} when unknown, None when it is declared that it has no such field."""
+    for name in names:
+        known = schema.get("properties")
+        if not isinstance(known, Mapping) or (name not in known and schema.get("additionalProperties") is not False):
+            return UNKNOWN
+        if name not in known:
+            return None
+        schema = known[name]
+    return schema

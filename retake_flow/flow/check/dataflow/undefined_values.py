@@ -1,0 +1,136 @@
+"""How each expression of a flow is met: what is there when it is evaluated, on all paths together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from retake_flow.flow.check.dataflow.analysis import Walk
+from retake_flow.flow.check.dataflow.symbols import Declarations, Schema, fields, inside
+from retake_flow.flow.check.references import Chain, mentions
+from retake_flow.flow.diagnostics import Problem, did_you_mean
+from retake_flow.flow.expressions.expression import Expression, templates
+from retake_flow.flow.graph.transition_graph import Occurrence
+from retake_flow.quick_dataclasses import dataclass, field
+
+#: How many paths are sought for one flow; a search goes through all its moves.
+_MOST_SEARCHED = 2_000
+_LONGEST_SHOWN = 8
+
+
+@dataclass(slots=True)
+class Sight:
+    """One expression as it is met.
+
+    Attributes:
+        root: The path of the sub-flow whose names it uses.
+        certain: The facts on every path.
+        occurrences: What happens just then; None among them is anything.
+    """
+
+    root: str
+    certain: int
+    occurrences: dict[Occurrence | None, None] = field(default_factory=dict)
+
+
+def sights(walk: Walk) -> dict[Expression, Sight]:
+    """Every expression that is evaluated on some path."""
+    found: dict[Expression, Sight] = {}
+
+    def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+        for expression in templates(value) if value else ():
+            sight = found.setdefault(expression, Sight(root, facts))
+            sight.certain &= facts
+            sight.occurrences[now] = None
+
+    walk.see_all(see, walk.certain)
+    return found
+
+
+def problems(walk: Walk, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
+    """What is used before it is there, or in a place where nothing brings it."""
+    missing = {each: found for each, sight in seen.items() if (found := _missing(walk, each, sight))}
+    if not missing:
+        return
+    possible = dict.fromkeys(missing, 0)
+
+    def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+        for expression in templates(value):
+            if expression in possible:
+                possible[expression] |= facts
+
+    walk.see_all(see, walk.possible)
+    searches = max(1, _MOST_SEARCHED // len(walk.certain))
+    for expression, mentioned in missing.items():
+        for chain, (needed, conditional) in mentioned.items():
+            never = bool(needed & ~possible[expression])
+            if conditional and not never:
+                continue
+            searches -= 1
+            path = _path(walk, expression, needed) if searches >= 0 and not never else ()
+            yield _problem(expression, chain, seen[expression], never, path, declarations)
+
+
+def _missing(walk: Walk, expression: Expression, sight: Sight) -> dict[Chain, tuple[int, bool]]:
+    """The names that may not be there: the facts that are not certain, and whether the name is looked at always."""
+    found: dict[Chain, tuple[int, bool]] = {}
+    for mention in mentions(expression):
+        missing = walk.facts.needed(sight.root, mention.chain) & ~sight.certain
+        if missing and not mention.optional:
+            conditional = found.get(mention.chain, (0, True))[1] and mention.conditional
+            found[mention.chain] = missing, conditional
+    return found
+
+
+def _problem(
+    expression: Expression, chain: Chain, sight: Sight, never: bool, path: tuple[str, ...], known: Declarations
+) -> Problem:
+    name, kind = ".".join(chain), chain[0]
+    default = f"give it a default, `{name}|default(…)`"
+    if kind in ("event", "result"):
+        if never:
+            message = f"nothing that leads here brings {name!r}"
+            return Problem(expression.position, "RF031", message, _brought(chain, sight, known) or default)
+        message = f"not everything that leads here brings {name!r}"
+        return Problem(expression.position, "RF034", message, default)
+    if never:
+        message = f"{name!r} is never there when this is evaluated"
+        return Problem(expression.position, "RF034", message, "use it only where it has been set before")
+    shown = path if len(path) <= _LONGEST_SHOWN else (*path[:2], "…", *path[2 - _LONGEST_SHOWN :])
+    way = f": {' → '.join(shown)}" if path else ""
+    hint = f"{default}, or let every path set it before"
+    return Problem(expression.position, "RF034", f"{name!r} is not there on every path{way}", hint)
+
+
+def _brought(chain: Chain, sight: Sight, declarations: Declarations) -> str:
+    """What a result has instead."""
+    results = [declarations.result(now) for now in sight.occurrences if now is not None]
+    names = {name for result in results if result is not None for name in fields(result)}
+    return did_you_mean(chain[1], names) if chain[0] == "result" and chain[1:] and names else ""
+
+
+def _path(walk: Walk, sought: Expression, needed: int) -> tuple[str, ...]:
+    """A shortest way to where an expression is evaluated without some facts, state by state."""
+    met = False
+
+    def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
+        nonlocal met
+        met = met or bool(needed & ~facts and any(expression is sought for expression in templates(value)))
+
+    return walk.search(see, lambda facts: bool(needed & ~facts), lambda: met)
+
+
+def lookup(sight: Sight, declarations: Declarations, chain: Chain) -> Schema:
+    """What a name is declared to be where an expression is met; {} when unknown."""
+    if chain[0] not in ("result", "event"):
+        return declarations.of(sight.root, chain) or {}
+    found: list[Schema] = []
+    for now in sight.occurrences:
+        brought = _event(now, declarations) if chain[0] == "event" else declarations.result(now) if now else None
+        found.append((inside(brought, chain[1:]) or {}) if brought is not None else {})
+    agreed = found[0] if found and all(each == found[0] for each in found) else {}
+    return agreed or declarations.of(sight.root, chain) or {}
+
+
+def _event(now: Occurrence | None, declarations: Declarations) -> Schema | None:
+    return {"type": "object", "properties": declarations.event(now)} if now is not None else None

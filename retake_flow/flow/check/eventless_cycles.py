@@ -1,0 +1,161 @@
+"""Cycles that nothing ends: of transitions without an event, and of failures that nobody hears of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING
+
+from retake_flow.flow.check.references import mentions
+from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.event_names import matches
+from retake_flow.flow.graph.transition_graph import Move, Moves
+from retake_flow.flow.model import Effect, Flow, Route
+
+if TYPE_CHECKING:
+    import networkx
+
+_Edge = tuple[str, str]
+_Taken = tuple[Move, Route]
+
+
+#: Whoever looks at one of these may count the tries, or how long they take.
+_COUNTED = frozenset({"visits", "vars", "now"})
+
+
+def problems(flow: Flow, moves: Moves) -> Iterator[Problem]:
+    """The cycles that nothing that happens on the way could break; guards that cannot change may hold."""
+    yield from _chasing(flow, moves)
+    yield from _lasting(flow, moves)
+
+
+def _chasing(flow: Flow, moves: Moves) -> Iterator[Problem]:
+    edges = _eventless(flow, moves)
+    try:
+        TopologicalSorter(_targets(edges)).prepare()
+    except CycleError:
+        pass
+    else:
+        return  # the rule, and to import networkx would take longer than the rest of the check
+    import networkx
+
+    graph: networkx.DiGraph[str] = networkx.DiGraph(sorted(edges))
+    for component in list(networkx.strongly_connected_components(graph)):
+        inside = [edge for edge in sorted(edges) if edge[0] in component and edge[1] in component]
+        changed = set(_changed(flow, [move for edge in inside for move, _ in edges[edge]]))
+        for edge in inside:
+            edges[edge] = [taken for taken in edges[edge] if changed.isdisjoint(_read(*taken))]
+        graph.remove_edges_from([edge for edge in inside if not edges[edge]])
+    for component in list(networkx.strongly_connected_components(graph)):
+        cycle = _cycle(graph.subgraph(component))
+        if cycle:
+            hint = (
+                "let one of them wait for an event, or give it a guard on what changes meanwhile, such as `visits.NAME`"
+            )
+            yield _problem("RF064", "these transitions follow each other without end", hint, cycle, edges)
+
+
+def _targets(edges: Iterable[_Edge]) -> dict[str, list[str]]:
+    targets: dict[str, list[str]] = {}
+    for source, target in edges:
+        targets.setdefault(source, []).append(target)
+    return targets
+
+
+def _eventless(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
+    """The transitions without an event from one innermost state to the next."""
+    edges: dict[_Edge, list[_Taken]] = {}
+    for state in flow.states.values():
+        if state.children or not any(around.always for around in flow.around(state.path)):
+            continue
+        for move in moves.of(state.path):
+            if move.route is not None and not move.occurrence.name:
+                edges.setdefault((move.source, move.target), []).append((move, move.route))
+    return edges
+
+
+def _cycle(graph: networkx.DiGraph[str]) -> list[_Edge]:
+    import networkx
+
+    try:
+        return [(source, target) for source, target, *_ in networkx.find_cycle(graph)]
+    except networkx.NetworkXNoCycle:
+        return []
+
+
+def _lasting(flow: Flow, moves: Moves) -> Iterator[Problem]:
+    """Failures that are tried again for as long as they last, and nobody is told or asked."""
+    edges = _silent(flow, moves)
+    while True:
+        try:
+            return TopologicalSorter(_targets(edges)).prepare()
+        except CycleError as error:
+            cycle = list(pairwise(reversed(error.args[1])))
+        if any(_failed(flow, move) for edge in cycle for move, _ in edges[edge]):
+            hint = "tell a person of it, or ask one, after some tries: `{when: visits.NAME > 5, to: …}`"
+            yield _problem("RF065", "what fails here is tried again without end, in silence", hint, cycle, edges)
+        for edge in cycle:
+            del edges[edge]
+
+
+def _silent(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
+    """The transitions that follow a failure or a pause by themselves, which nobody counts and of which nobody hears."""
+    edges: dict[_Edge, list[_Taken]] = {}
+    for state in flow.states.values():
+        for move in () if state.children or state.final or state.kind == "history" else moves.distinct(state.path):
+            if move.route is not None and move.route.to and _follows(flow, move) and not _heard(flow, move, move.route):
+                edges.setdefault((move.source, move.target), []).append((move, move.route))
+    return edges
+
+
+def _follows(flow: Flow, move: Move) -> bool:
+    return not move.occurrence.name or flow.states[move.source].kind == "wait" or _failed(flow, move)
+
+
+def _failed(flow: Flow, move: Move) -> bool:
+    """Whether the action of a state has failed, or has not come to what it was performed for."""
+    name, own = move.occurrence.name, move.occurrence.place == move.source
+    return own and (matches("error", name) or (name == "timeout" and flow.states[move.source].poll is not None))
+
+
+def _heard(flow: Flow, move: Move, route: Route) -> bool:
+    """Whether people hear of a move, or may by and by."""
+    effects: Iterable[Route | Effect] = (
+        route,
+        *(effect for path in move.entered for effect in flow.states[path].entry),
+    )
+    around = tuple(flow.around(move.target))
+    asks = (ask for state in around for ask in (state.ask, *(each.ask for each in state.activities.values())))
+    leaving = (each.when for state in around for each in state.always if each.when is not None)
+    looked = chain(_read(move, route), (mention.chain for guard in leaving for mention in mentions(guard)))
+    counted = any(name[0] in _COUNTED for name in looked)
+    return counted or any(each.tell or each.raises for each in effects) or any(asks)
+
+
+def _problem(code: str, message: str, hint: str, cycle: list[_Edge], edges: Mapping[_Edge, list[_Taken]]) -> Problem:
+    places = [edges[edge][0][1].position for edge in cycle]
+    first = places.index(min(places))
+    turned = [*cycle[first:], *cycle[:first]]
+    way = " → ".join([turned[0][0], *(target for _, target in turned)])
+    return Problem(min(places), code, f"{message}: {way}", hint)
+
+
+def _changed(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str]]:
+    """What is set or counted on the way."""
+    for move in taken:
+        if move.route is not None:
+            yield from (("vars", name) for name in move.route.set)
+        for path in move.left:
+            yield from (("vars", name) for effect in flow.states[path].exit for name in effect.set)
+        for path in move.entered:
+            state = flow.states[path]
+            yield ("visits", state.name)
+            yield from (("vars", name) for name in state.set)
+            yield from (("vars", name) for effect in state.entry for name in effect.set)
+
+
+def _read(move: Move, route: Route) -> set[tuple[str, ...]]:
+    """What the guards look at that have to hold, or not to hold, for a move."""
+    guards = [*move.refused, *([route.when] if route.when is not None else [])]
+    return {mention.chain[:2] for guard in guards for mention in mentions(guard)}

@@ -1,0 +1,139 @@
+"""The names that expressions mention, and how much each of them has to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from jinja2 import nodes
+
+from retake_flow.errors import ExpressionError
+from retake_flow.flow.effects import raised, told
+from retake_flow.flow.expressions.ast_allowlist import chain
+from retake_flow.flow.expressions.expression import Expression, templates
+from retake_flow.flow.model import Ask, Flow, State
+
+Chain = tuple[str, ...]
+
+
+class Mention(NamedTuple):
+    """A dotted name in an expression.
+
+    Attributes:
+        optional: It may be missing: it has a default, or is asked whether it is defined.
+        conditional: Only sometimes it is looked at: in a branch of an inline `if`, or behind `and` or `or`.
+        shown: Its value becomes part of the expression's value; of a comparison's or a test's operand it does not.
+    """
+
+    chain: Chain
+    optional: bool = False
+    conditional: bool = False
+    shown: bool = True
+
+
+def written(states: Iterable[State]) -> Iterator[Expression]:
+    """Every expression of some states."""
+    for state in states:
+        yield from templates((state.inputs, state.wait, state.reason, state.timeout, state.set, _asked(state.ask)))
+        if state.undo:
+            yield from templates(state.undo.inputs)
+        if state.poll:
+            yield from templates((state.poll.every, state.poll.delay, state.poll.timeout, state.poll.until))
+        yield from templates([effect.set for effect in (*state.entry, *state.exit)])
+        yield from templates([(each.data, each.after) for each in raised(state)])
+        yield from templates([each.message for each in told(state)])
+        for routes in (state.always, *state.routes.values()):
+            yield from templates([route.set for route in routes])
+            yield from (route.when for route in routes if route.when is not None)
+        for activity in state.activities.values():
+            yield from templates((activity.inputs, activity.every, activity.quiet, activity.delay))
+            yield from templates(_asked(activity.ask))
+            yield from (condition for _, condition in activity.raises)
+
+
+def _asked(ask: Ask | None) -> tuple[object, ...]:
+    return () if ask is None else (ask.message, ask.remind, ask.timeout, [later.after for later in ask.escalate])
+
+
+def everywhere(flow: Flow) -> Iterator[tuple[str, Expression]]:
+    """Every expression of a flow that can be read, with the path of the sub-flow it belongs to."""
+    for state in flow.states.values():
+        for expression in written((state,)):
+            if readable(expression):
+                yield state.root, expression
+
+
+def readable(expression: Expression) -> bool:
+    """Whether an expression is one, and allowed."""
+    try:
+        expression.names()
+    except ExpressionError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=4096)
+def mentions(expression: Expression) -> tuple[Mention, ...]:
+    """What an expression that can be read mentions, in the order written; nothing of one that cannot be."""
+    if not readable(expression):
+        return ()
+    return tuple(mention for tree in expression.trees() for mention in _within(tree, Mention(())))
+
+
+def _within(node: nodes.Node, how: Mention) -> Iterator[Mention]:
+    """The mentions in a node that is looked at in a certain way."""
+    dotted = chain(node)
+    if dotted:
+        yield how._replace(chain=dotted)
+    if dotted or isinstance(node, nodes.Call):
+        return
+    inside = how._replace(optional=False)
+    match node:
+        case nodes.Filter(name="default"):
+            yield from _each((node.node,), how._replace(optional=True))
+            yield from _each((*node.args, *(pair.value for pair in node.kwargs)), how._replace(conditional=True))
+        case nodes.Compare() | nodes.Filter(name="length"):
+            yield from _each(node.iter_child_nodes(), inside._replace(shown=False))
+        case nodes.Test():
+            asked = node.name in ("defined", "undefined")
+            yield from _each((node.node,), how._replace(optional=asked, shown=False))
+            yield from _each(node.args, inside._replace(shown=False))
+        case nodes.CondExpr():
+            yield from _within(node.test, inside._replace(shown=False))
+            yield from _each((node.expr1, node.expr2), how._replace(conditional=True))
+        case nodes.And() | nodes.Or():
+            yield from _within(node.left, inside)
+            yield from _within(node.right, inside._replace(conditional=True))
+        case nodes.Getitem() | nodes.Getattr():
+            yield from _within(node.node, how)
+            yield from _each((getattr(node, "arg", None),), inside)
+        case _:
+            yield from _each(node.iter_child_nodes(), inside)
+
+
+def _each(found: Iterable[nodes.Node | None], how: Mention) -> Iterator[Mention]:
+    for node in found:
+        if node is not None:
+            yield from _within(node, how)
+
+
+def assured(expression: Expression, holds: bool) -> frozenset[Chain]:
+    """The names that are surely there when a condition holds, or does not: `vars.x is defined` assures `vars.x`."""
+    if not readable(expression):
+        return frozenset()
+    return frozenset(found for tree in expression.trees() for found in _assured(tree, holds))
+
+
+def _assured(node: nodes.Node, holds: bool) -> Iterator[Chain]:
+    match node:
+        case nodes.Not():
+            yield from _assured(node.node, not holds)
+        case nodes.And() if holds:
+            yield from _assured(node.left, holds)
+            yield from _assured(node.right, holds)
+        case nodes.Or() if not holds:
+            yield from _assured(node.left, holds)
+            yield from _assured(node.right, holds)
+        case nodes.Test(name="defined" | "undefined") if (node.name == "defined") is holds and chain(node.node):
+            yield chain(node.node)

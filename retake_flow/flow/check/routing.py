@@ -1,0 +1,191 @@
+"""What can occur in each state of a flow, and which routes take it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.diagnostics import Problem, did_you_mean
+from retake_flow.flow.effects import raised
+from retake_flow.flow.event_names import OUTSIDE, matches
+from retake_flow.flow.graph import reachability
+from retake_flow.flow.graph.transition_graph import Moves, Occurrence
+from retake_flow.flow.model import Flow, Route, State
+
+
+def problems(
+    flow: Flow, moves: Moves, catalogue: Catalogue, damaged: Collection[str], whole: bool
+) -> Iterator[Problem]:
+    """What is wrong with the routes of a flow, except where a state has lost parts already.
+
+    Args:
+        flow: The flow.
+        moves: Its moves.
+        catalogue: The actions.
+        damaged: The paths of the states that have lost parts.
+        whole: Whether every state that is begun with is there, so that the flow can be walked through.
+    """
+    sound = [s for s in flow.states.values() if not any(around.path in damaged for around in flow.around(s.path))]
+    unknown = _unknown(flow, catalogue)
+    patterns = {pattern for state in flow.states.values() for pattern in state.routes}
+    dead: dict[int, Route] = {}
+    loose: set[str] = set()
+    possible = _possible(flow, moves)
+    for state in sound:
+        unrouted = list(_unrouted(moves, state, catalogue))
+        loose.update(state.path for _ in unrouted)
+        yield from unrouted
+        if whole:
+            yield from _at_a_loss(moves, state)
+        yield from _untaken(state, patterns)
+        if state.path not in unknown:
+            yield from _impossible(state, possible[state.path], dead)
+    if whole and not damaged and not unknown:
+        yield from _shadowed(flow, moves, dead)
+        yield from reachability.problems(flow, moves, dead.values(), loose)
+    else:
+        yield from _listed_later(flow.states.values(), dead)
+
+
+# --- events ---------------------------------------------------------------------------------------------------
+
+
+def _unrouted(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Problem]:
+    """The ends of what a state is for, and of what it has started, that lead nowhere."""
+    raises = {event for activity in state.activities.values() for event, _ in activity.raises}
+    for outcome, occurrence in sorted(_ends(moves, state, catalogue).items()):
+        routes = [route for route, _ in moves.taken(state.path, occurrence)]
+        if not routes:
+            hint = f"add `{outcome}: STATE` to the transitions of {state.path!r} or of a state around it"
+            yield Problem(state.position, "RF050", f"nothing says where {state.path!r} goes on {outcome!r}", hint)
+        elif outcome not in raises and routes[-1].when is not None:
+            # What is raised may be passed over; what has ended would leave the state with nothing to do.
+            message = f"nothing says where {state.path!r} goes on {outcome!r} when no guard holds"
+            yield Problem(
+                _first_list(routes)[-1].position, "RF050", message, "end the list with a route without `when`"
+            )
+
+
+def _at_a_loss(moves: Moves, state: State) -> Iterator[Problem]:
+    """Routes that lead nowhere when what the state is for has ended."""
+    for occurrence in _own_ends(moves, state):
+        for route, _ in moves.taken(state.path, occurrence):
+            if not route.to and not _goes_on(moves, state, route):
+                message = f"{state.path!r} has nothing to do after {route.event!r}, since this leads nowhere"
+                yield Problem(route.position, "RF052", message, "give the route a target, `to: STATE`")
+
+
+def _first_list(routes: list[Route]) -> list[Route]:
+    return [route for route in routes if (route.source, route.event) == (routes[0].source, routes[0].event)]
+
+
+def _ends(moves: Moves, state: State, catalogue: Catalogue) -> dict[str, Occurrence]:
+    """What has to be routed: how what a state does and what it has started can end, and what it raises."""
+    found = {each.name: each for each in moves.own(state) if not matches("error", each.name)}
+    for outcome in state.sub.outcomes if state.sub else ():
+        found[outcome] = Occurrence(((outcome, state.path),), state.path)
+    for activity in state.activities.values():
+        service = activity.do in catalogue and catalogue[activity.do].service
+        needed = {event for event, _ in activity.raises} | ({f"{activity.name}.exited"} if service else set())
+        found |= {each.name: each for each in moves.of_activity(activity) if each.name in needed}
+    return found
+
+
+def _own_ends(moves: Moves, state: State) -> Iterator[Occurrence]:
+    """After what a state has nothing more to do by itself."""
+    for occurrence in moves.own(state):
+        if occurrence.name != "timeout" or state.kind == "ask":
+            yield occurrence
+    for outcome in state.sub.outcomes if state.sub else ():
+        yield Occurrence(((outcome, state.path),), state.path)
+
+
+def _goes_on(moves: Moves, state: State, route: Route) -> bool:
+    """Whether something can still lead on from a state whose own work is over."""
+    if route.raises:
+        return True
+    for move in () if state.sub else moves.of(state.path):
+        own = move.occurrence.place == state.path and move.occurrence.name not in ("", "timeout")
+        if not own and move.occurrence.name not in OUTSIDE and move.target != state.path:
+            return True
+    return False
+
+
+def _untaken(state: State, patterns: Collection[str]) -> Iterator[Problem]:
+    for each in raised(state):
+        parts = each.event.split(".")
+        if not any(".".join(parts[:length]) in patterns for length in range(1, len(parts) + 1)):
+            message = f"nothing takes the event {each.event!r} that is raised here"
+            yield Problem(each.position, "RF053", message, did_you_mean(each.event, patterns))
+
+
+def _unknown(flow: Flow, catalogue: Catalogue) -> set[str]:
+    """The states in, inside or around which an action is not known, so that its events are not either."""
+    at = {path for path, s in flow.states.items() if s.do and s.do not in catalogue}
+    at |= {a.scope for a in flow.activities() if a.do and a.do not in catalogue}
+    inside = {path for path in flow.states if any(around.path in at for around in flow.around(path))}
+    return inside | {around.path for path in at for around in flow.around(path)}
+
+
+def _possible(flow: Flow, moves: Moves) -> dict[str, set[str]]:
+    """The events that each state could take: its own, those of the states inside, those of activities around."""
+    found: dict[str, set[str]] = {}
+    around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE}}
+    around[""].update(each.event for state in flow.states.values() for each in raised(state))
+    for path, state in flow.states.items():
+        own = [name for occurrence in moves.own(state) for name, _ in occurrence.names]
+        names = [
+            each for a in state.activities.values() for occurrence in moves.of_activity(a) for each in occurrence.names
+        ]
+        found[path] = {*own, *(state.sub.outcomes if state.sub else ()), *(name for name, _ in names)}
+        if any(activity.do for activity in state.activities.values()):
+            found[path].add("error")  # a fallback for whatever its activities may fail with, now or later
+        anywhere = {name for name, origin in names if not origin}
+        around[path] = around[state.parent] | anywhere if anywhere else around[state.parent]
+    for path in reversed(found):
+        parent = flow.states[path].parent
+        if parent:
+            found[parent] |= found[path]
+    return {path: names | around[path] for path, names in found.items()}
+
+
+def _impossible(state: State, possible: set[str], dead: dict[int, Route]) -> Iterator[Problem]:
+    for pattern, routes in state.routes.items():
+        if pattern not in possible and not any(matches(pattern, event) for event in possible):
+            dead.update((id(route), route) for route in routes)
+            hint = did_you_mean(pattern, possible)
+            yield Problem(routes[0].position, "RF051", f"nothing in {state.path!r} raises the event {pattern!r}", hint)
+
+
+# --- routes that are never taken ------------------------------------------------------------------------------
+
+
+def _listed_later(states: Iterable[State], dead: dict[int, Route]) -> Iterator[Problem]:
+    """Routes below one that is always taken."""
+    for state in states:
+        for event, routes in (("", state.always), *state.routes.items()):
+            last = next((index for index, route in enumerate(routes) if route.when is None), len(routes))
+            later = routes[last + 1 :]
+            if later:
+                dead.update((id(route), route) for route in later)
+                message = f"this route for {event!r} is never taken" if event else "this route is never taken"
+                yield Problem(later[0].position, "RF062", message, "a route without `when` is the last")
+
+
+def _shadowed(flow: Flow, moves: Moves, dead: dict[int, Route]) -> Iterator[Problem]:
+    """Routes that are never taken although their event occurs.
+
+    What the states inside always take before it gets to a state may be there for states to come: it is no mistake.
+    """
+    yield from _listed_later(flow.states.values(), dead)
+    leaves = [state for state in flow.states.values() if not state.children and state.kind != "history"]
+    taken = {id(move.route) for state in leaves for move in moves.distinct(state.path)}
+    for state in flow.states.values():
+        passing = any(route.when is None for around in flow.around(state.path) for route in around.always)
+        for routes in (state.always, *state.routes.values()):
+            untaken = [route for route in routes if id(route) not in taken and id(route) not in dead]
+            dead.update((id(route), route) for route in untaken)
+            if untaken and passing:
+                message = f"this route for {untaken[0].event!r} is never taken"
+                hint = "an `always` without `when` leads away before anything can happen"
+                yield Problem(untaken[0].position, "RF062", message, hint)

@@ -1,0 +1,170 @@
+"""Where secrets of a flow would become readable: in questions, messages, reasons, or what the platform shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.check.dataflow.symbols import Declarations
+from retake_flow.flow.check.dataflow.undefined_values import Sight
+from retake_flow.flow.check.references import Chain, mentions
+from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.effects import raised, told
+from retake_flow.flow.expressions.expression import Expression, templates
+from retake_flow.flow.fields import Declared, is_secret
+from retake_flow.flow.model import Activity, Ask, Flow, State
+
+#: Of whoever answers in chat, what viewers read or a service of others is told.
+_SAID_BY_RESPONDERS = {"greeter", "openai"}
+_HINT = "secrets are for actions that need them, such as `studio.encoder`; leave it out here"
+
+
+def problems(
+    flow: Flow, catalogue: Catalogue, declarations: Declarations, seen: Mapping[Expression, Sight]
+) -> Iterator[Problem]:
+    """The places where a secret would be read by people."""
+    secrets = Secrets(flow, catalogue, declarations, seen)
+    if not secrets.any:
+        return
+    for state in flow.states.values():
+        yield from _told(state.reason, "the reason", state, secrets)
+        for each in told(state):
+            yield from _told(each.message, "what the operator is told", state, secrets)
+        askers: list[State | Activity] = [state, *state.activities.values()]
+        for asker in askers:
+            yield from _asked(asker.ask, asker, secrets)
+            yield from _performed(asker.do, asker.inputs, asker, catalogue, secrets)
+        if state.undo is not None:
+            yield from _performed(state.undo.do, state.undo.inputs, state, catalogue, secrets)
+
+
+def _asked(ask: Ask | None, asker: State | Activity, secrets: Secrets) -> Iterator[Problem]:
+    if ask is not None:
+        yield from _told(ask.message, "the question", asker, secrets)
+
+
+def _performed(
+    do: str, inputs: Mapping[str, Any], who: State | Activity, catalogue: Catalogue, secrets: Secrets
+) -> Iterator[Problem]:
+    spec = catalogue.get(do)
+    for name in {spec.says, *spec.public} & inputs.keys() if spec is not None else ():
+        yield from _told(inputs[name], f"the input {name!r} of {do}", who, secrets)
+    responder = inputs.get("responder")
+    said = responder if isinstance(responder, Mapping) else {}
+    for name in sorted(_SAID_BY_RESPONDERS & said.keys()):
+        yield from _told(said[name], f"{name!r} of the input 'responder' of {do}", who, secrets)
+
+
+def _told(value: Any, where: str, who: State | Activity, secrets: Secrets) -> Iterator[Problem]:
+    for expression in templates(value):
+        for mention in mentions(expression):
+            if mention.shown and secrets.holds(who.root, mention.chain, expression):
+                message = f"{'.'.join(mention.chain)!r} is secret, and people can read {where}"
+                yield Problem(expression.position, "RF090", message, _HINT)
+
+
+class Secrets:
+    """Knows which names of a flow hold a secret.
+
+    Attributes:
+        any: Whether there is any.
+    """
+
+    def __init__(
+        self, flow: Flow, catalogue: Catalogue, declarations: Declarations, seen: Mapping[Expression, Sight]
+    ) -> None:
+        self._flow = flow
+        self._seen = seen
+        self._catalogue = catalogue
+        self._declarations = declarations
+        self._inputs = {("", name) for name, given in flow.inputs.items() if is_secret(given.schema)}
+        for state in flow.states.values():
+            named = state.sub.inputs.items() if state.sub else ()
+            self._inputs |= {(state.path, name) for name, given in named if is_secret(given.schema)}
+        self._fields = {s.path: found for s in flow.states.values() if (found := self._of_result(s))}
+        self._fields |= {a.key: found for a in flow.activities() if (found := self._of_result(a))}
+        self._vars: set[tuple[str, str]] = set()
+        self._data: set[str] = set()
+        self.any = bool(self._inputs or self._fields)
+        while self.any and self._grow():
+            pass
+
+    def holds(self, root: str, chain: Chain, expression: Expression) -> bool:
+        """Whether a name is a secret or has one in it, where an expression of a flow or sub-flow uses it."""
+        match chain:
+            case ("inputs", name, *_):
+                return (root, name) in self._inputs
+            case ("vars", name, *_):
+                return (root, name) in self._vars
+            case ("outputs", name, *rest):
+                state = self._declarations.named(root).get(name)
+                return state is not None and self._output(state, rest)
+            case ("activities", name, *rest):
+                found = self._declarations.activities(root).get(name, ())
+                return any(_part(self._fields.get(activity.key, frozenset()), rest) for activity in found)
+            case ("result", *rest) | ("event", "result", *rest):
+                return self._result(expression, rest)
+            case ("event", name, *_):
+                return name in self._data
+        return False
+
+    def _output(self, state: State, names: list[str]) -> bool:
+        if state.sub is not None:
+            inner = self._declarations.named(state.path)
+            if names:
+                return names[0] in inner and self._output(inner[names[0]], names[1:])
+            return any(self._output(each, []) for each in inner.values())
+        return _part(self._fields.get(state.path, frozenset()), names)
+
+    def _result(self, expression: Expression, names: list[str]) -> bool:
+        """Whether the result is that of something with secrets; when anything may have led there, its names say so."""
+        sight = self._seen.get(expression)
+        for now in sight.occurrences if sight is not None else ():
+            places = [now.place] if now is not None else list(self._fields) if names else []
+            for place in places:
+                state = self._flow.states.get(place)
+                if state is not None and state.final and state.root:
+                    return self._output(self._flow.states[state.root], names)
+                if _part(self._fields.get(place, frozenset()), names):
+                    return True
+        return False
+
+    def _of_result(self, who: State | Activity) -> frozenset[str]:
+        """The secret fields of what a state or an activity ends with."""
+        if who.ask is not None:
+            asked: list[Declared] = [who.ask.fields, *who.ask.decisions.values()]
+            return frozenset(name for fields in asked for name, schema in fields.items() if schema.get("secret"))
+        return self._catalogue[who.do].secrets if who.do in self._catalogue else frozenset()
+
+    def _grow(self) -> bool:
+        """Follow secrets one step further: into variables, and into the inputs of sub-flows."""
+        known = len(self._vars) + len(self._inputs) + len(self._data)
+        for state in self._flow.states.values():
+            for values in _set_by(state):
+                self._vars |= {(state.root, name) for name, value in values.items() if self._within(value, state.root)}
+            if state.sub is not None:
+                given = state.inputs.items()
+                self._inputs |= {(state.path, name) for name, value in given if self._within(value, state.root)}
+            for each in raised(state):
+                self._data |= {name for name, value in each.data.items() if self._within(value, state.root)}
+        return len(self._vars) + len(self._inputs) + len(self._data) > known
+
+    def _within(self, value: Any, root: str) -> bool:
+        return any(
+            mention.shown and self.holds(root, mention.chain, expression)
+            for expression in templates(value)
+            for mention in mentions(expression)
+        )
+
+
+def _set_by(state: State) -> Iterator[Mapping[str, Any]]:
+    yield state.set
+    yield from (effect.set for effect in (*state.entry, *state.exit))
+    for routes in (state.always, *state.routes.values()):
+        yield from (route.set for route in routes)
+
+
+def _part(secret: frozenset[str], names: list[str]) -> bool:
+    """Whether a result with these secret fields has one in it, or in the part that is named."""
+    return names[0] in secret if names else bool(secret)

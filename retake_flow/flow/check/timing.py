@@ -1,0 +1,197 @@
+"""The times of a flow: those that never come, and paces that the platform does not allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from retake_flow.flow import duration
+from retake_flow.flow.action_spec import ActionSpec, Catalogue
+from retake_flow.flow.check.dataflow.symbols import Declarations
+from retake_flow.flow.check.references import mentions
+from retake_flow.flow.diagnostics import Position, Problem
+from retake_flow.flow.duration import exact
+from retake_flow.flow.expressions.expression import Expression, templates
+from retake_flow.flow.expressions.type_inference import Typed, spoken
+from retake_flow.flow.graph.exit_entry_sets import is_within
+from retake_flow.flow.model import Activity, Ask, Flow, Retry, State
+
+_DURATIONS = frozenset({"string", "integer", "number"})
+
+
+def problems(flow: Flow, catalogue: Catalogue, declarations: Declarations, typed: Typed) -> Iterator[Problem]:
+    """What is wrong with times that are known before a run: those written, and the defaults of inputs."""
+    known = _Known(flow, declarations)
+    for state in flow.states.values():
+        yield from _no_durations(state, typed, known)
+        yield from _retries(state, known)
+        yield from _own(state, known)
+        yield from _around(flow, state, known)
+        if state.poll is not None:
+            yield from _pace(state, catalogue.get(state.do), known, every=state.poll.every)
+        for activity in state.activities.values():
+            yield from _activity(activity, known)
+            spec = catalogue.get(activity.do)
+            yield from _pace(activity, spec, known, every=activity.every, quiet=activity.quiet)
+
+
+class _Known:
+    """Knows the seconds of the durations of a flow that are known before a run."""
+
+    def __init__(self, flow: Flow, declarations: Declarations) -> None:
+        self._flow = flow
+        self._declarations = declarations
+
+    def __call__(self, value: Any, root: str) -> float | None:
+        """The seconds that a duration means, unless it is only known in a run."""
+        return self.written(self.value(value, root))
+
+    def value(self, value: Any, root: str) -> Any:
+        """What a time is when nobody sets the input that it is; None when that is only known in a run."""
+        return self._input(value, root)[0] if isinstance(value, Expression) else value
+
+    def whose(self, value: Any, root: str) -> str:
+        """The path of the sub-flow that says a time: the one that gives the input that it is; "" is the flow itself."""
+        return self._input(value, root)[1] if isinstance(value, Expression) else root
+
+    @staticmethod
+    def written(value: Any) -> float | None:
+        """The seconds of a duration that is written as it is."""
+        try:
+            return None if value is None or isinstance(value, Expression) else duration.seconds(value)
+        except ValueError:
+            return None
+
+    def _input(self, written: Expression, root: str) -> tuple[Any, str]:
+        """What an expression that is nothing but an input is, when nobody sets it."""
+        used = mentions(written)
+        if len(used) != 1 or used[0].chain[0] != "inputs" or not _plain(written, used[0].chain):
+            return None, root
+        name = ".".join(used[0].chain[1:])
+        state = self._flow.states[root] if root else None
+        if state is not None and name in state.inputs:
+            given = state.inputs[name]
+            return self._input(given, state.root) if isinstance(given, Expression) else (given, state.root)
+        declared = self._declarations.inputs(root).get(name)
+        if declared is None:
+            return None, root
+        return declared.schema.get("value", declared.schema.get("default")), root
+
+
+def _plain(written: Expression, chain: tuple[str, ...]) -> bool:
+    return written.text.strip().removeprefix("{{").removesuffix("}}").strip() == ".".join(chain)
+
+
+# --- what never comes ---------------------------------------------------------------------------------------
+
+
+def _retries(state: State, known: _Known) -> Iterator[Problem]:
+    """A state that is over before it has tried again as often as it says."""
+    if state.retry is None:
+        return
+    polled = state.poll.timeout if state.poll else None
+    for what, limit in (("timeout", known(state.timeout, state.root)), ("poll's timeout", known(polled, state.root))):
+        if limit is not None and (lasts := _lasts(state.retry)) > limit:
+            message = f"{state.name!r} would try again for {exact(lasts)}, but its {what} is over after {exact(limit)}"
+            yield Problem(state.position, "RF080", message, "try again less often or sooner, or wait longer")
+            return
+
+
+def _lasts(retry: Retry) -> float:
+    """The seconds that all waits of a retry take together."""
+    waits = sum(islice((retry.wait(number, 0.0) for number in range(1, retry.max + 1)), retry.max))
+    return waits if retry.within is None else min(waits, retry.within)
+
+
+def _own(state: State, known: _Known) -> Iterator[Problem]:
+    """Times of a state that lie behind its own end."""
+    root, limit = state.root, known(state.timeout, state.root)
+    if state.poll is not None:
+        polls = known(state.poll.timeout, root)
+        yield from _late(state.position, "the poll's timeout", polls, limit, "the state's timeout")
+        for what, value in (("delay", state.poll.delay), ("pause", state.poll.every)):
+            first = limit if polls is None else polls if limit is None else min(polls, limit)
+            yield from _late(state.position, f"the poll's {what}", known(value, root), first, "its timeout")
+    yield from _late(state.position, "the wait", known(state.wait, root), limit, "the state's timeout")
+    yield from _asked(state.ask, state, known)
+
+
+def _asked(ask: Ask | None, asker: State | Activity, known: _Known) -> Iterator[Problem]:
+    if ask is None:
+        return
+    # Only what is written there: with a timeout of an input, reminders are there for the longest that may be set.
+    limit = known.written(ask.timeout)
+    for what, values in (("a reminder", ask.remind), ("an escalation", [later.after for later in ask.escalate])):
+        for value in values:
+            yield from _late(asker.position, what, known.written(value), limit, "the question's timeout")
+
+
+def _around(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
+    """Times of a state that lie behind the end of a state around it in the same flow.
+
+    A sub-flow is there for flows of any length, so that its own times are no mistake of the one it runs in; those that
+    it is given are.
+    """
+    times: list[tuple[str, Any]] = [("the timeout", state.timeout), ("the wait", state.wait)]
+    if state.ask is not None:
+        times.append(("the question's timeout", state.ask.timeout))
+    if state.poll is not None:
+        times.append(("the poll's timeout", state.poll.timeout))
+    said = [(what, known(value, state.root), known.whose(value, state.root)) for what, value in times]
+    if all(time is None for _, time, _ in said):
+        return
+    for outer in list(flow.around(state.path))[1:]:
+        limit = known(outer.timeout, outer.root)
+        by = f"the timeout of {outer.name!r}"
+        theirs = [(what, time) for what, time, whose in said if is_within(outer.root, whose)]
+        found = [problem for what, time in theirs for problem in _late(state.position, what, time, limit, by)]
+        if found:
+            yield found[0]
+            return
+
+
+def _activity(activity: Activity, known: _Known) -> Iterator[Problem]:
+    yield from _asked(activity.ask, activity, known)
+
+
+def _late(position: Position, what: str, time: float | None, limit: float | None, by: str) -> Iterator[Problem]:
+    if time is not None and limit is not None and time > limit:
+        message = f"{what}, {exact(time)}, never comes: {by}, {exact(limit)}, is over before"
+        yield Problem(position, "RF081", message, "make the inner time shorter, or the outer one longer")
+
+
+def _no_durations(state: State, typed: Typed, known: _Known) -> Iterator[Problem]:
+    """Expressions that give something else than a duration where one is needed."""
+    polled = (state.poll.every, state.poll.delay, state.poll.timeout) if state.poll else ()
+    beside = [each for a in state.activities.values() for each in (a.every, a.quiet, a.delay)]
+    askers: list[State | Activity] = [state, *state.activities.values()]
+    questions = [asker.ask for asker in askers if asker.ask is not None]
+    asked = [(ask.timeout, ask.remind, [later.after for later in ask.escalate]) for ask in questions]
+    for expression in templates([state.wait, state.timeout, polled, beside, asked]):
+        given = typed(expression)
+        if given is not None and not given & _DURATIONS:
+            message = f"a duration is needed here, and {expression.text!r} gives {spoken(given)}"
+            yield Problem(expression.position, "RF043", message, "write for example 30s, 3m, 1h30m or 500ms")
+            continue
+        value = known.value(expression, state.root)
+        if value is not None and not isinstance(value, Expression) and known.written(value) is None:
+            message = f"a duration is needed here, and {expression.text!r} gives something else"
+            hint = "give the input `format: duration`, and a value such as 30s, 3m, 1h30m or 500ms"
+            yield Problem(expression.position, "RF043", message, hint)
+
+
+# --- pace ---------------------------------------------------------------------------------------------------
+
+
+def _pace(who: State | Activity, spec: ActionSpec | None, known: _Known, **times: Any) -> Iterator[Problem]:
+    """Repetitions that are faster or slower than the platform asks for."""
+    if spec is None or spec.pace is None:
+        return
+    fastest, slowest = spec.pace
+    for key, value in times.items():
+        time = known(value, who.root)
+        if time is not None and not fastest <= time <= slowest:
+            asked = f"at least {exact(fastest)}" if time < fastest else f"at most {exact(slowest)}"
+            message = f"{who.name!r} repeats {spec.name} `{key}` {exact(time)}; the platform asks for {asked}"
+            yield Problem(who.position, "RF082", message, f"write `{key}: {exact(max(fastest, min(time, slowest)))}`")

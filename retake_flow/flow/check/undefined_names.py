@@ -1,0 +1,91 @@
+"""What the expressions of a flow name: whether they can be read, and whether each name means one thing that exists."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from retake_flow.errors import ExpressionError
+from retake_flow.flow.check.dataflow.symbols import EVENT, Declarations, fields
+from retake_flow.flow.check.references import Chain, written
+from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
+from retake_flow.flow.effects import raised
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.model import SEPARATOR, Flow, State
+
+
+def problems(flow: Flow, declarations: Declarations) -> Iterator[Problem]:
+    """What is wrong with expressions and the names in them, wherever they stand."""
+    for root in dict.fromkeys(("", *(state.path for state in flow.states.values() if state.sub))):
+        yield from _within(flow, root, declarations)
+
+
+def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Problem]:
+    """Of the flow itself, or of one sub-flow, which has names of its own."""
+    states = list(flow.of(root))
+    names = Counter(state.name for state in states)
+    shared = {name for name, times in names.items() if times > 1}
+    known: dict[str, Iterable[str]] = {
+        "inputs": declarations.inputs(root),
+        "outputs": names,
+        "visits": names,
+        "activities": declarations.activities(root),
+        "vars": _variables(states),
+        "run": ("id", "state"),
+        "now": (),
+        "event": {*EVENT, "result", *_data(flow, states), *declarations.in_events},
+        "in": [state.path.removeprefix(root + SEPARATOR if root else "") for state in states],
+    }
+    for expression in written(states):
+        try:
+            used = expression.names()
+        except ExpressionError as error:
+            yield Problem(expression.position, "RF030", error.message, error.hint)
+            continue
+        for chain in sorted(used):
+            yield from _name(chain, expression.position, known)
+            if chain[0] in ("outputs", "visits") and chain[1:] and chain[1] in shared:
+                yield _ambiguous(chain, expression.position)
+            elif chain[0] in ("outputs", "activities"):
+                yield from _part(root, chain, expression, declarations)
+
+
+def _data(flow: Flow, states: Iterable[State]) -> set[str]:
+    """What events bring that are raised by the flow itself or from outside."""
+    declared = {name for data in flow.events.values() for name in data}
+    return declared | {name for state in states for each in raised(state) for name in each.data}
+
+
+def _variables(states: Iterable[State]) -> set[str]:
+    names: set[str] = set()
+    for state in states:
+        names.update(state.set, *(effect.set for effect in (*state.entry, *state.exit)))
+        for routes in (state.always, *state.routes.values()):
+            names.update(*(route.set for route in routes))
+    return names
+
+
+def _name(chain: Chain, position: Position, known: Mapping[str, Iterable[str]]) -> Iterator[Problem]:
+    base, rest = chain[0], chain[1:]
+    if base in known and rest and rest[0] not in known[base]:
+        hint = did_you_mean(rest[0], known[base])
+        yield Problem(position, "RF031", f"there is nothing called {'.'.join(chain[:2])!r}", hint)
+
+
+def _ambiguous(chain: Chain, position: Position) -> Problem:
+    message = f"several states are called {chain[1]!r}, so {'.'.join(chain[:2])!r} could be any of them"
+    return Problem(position, "RF033", message, "give the one that is meant a name of its own")
+
+
+def _part(root: str, chain: Chain, expression: Expression, declarations: Declarations) -> Iterator[Problem]:
+    """What of a result is not declared to be in it."""
+    for length in range(2, len(chain) + 1):
+        if declarations.of(root, chain[:length]) is not None:
+            continue
+        name = ".".join(chain[:length])
+        if length == 2:
+            yield Problem(expression.position, "RF031", f"the state {chain[1]!r} has no result, so no {name!r}")
+        else:
+            hint = did_you_mean(chain[length - 1], fields(declarations.of(root, chain[: length - 1]) or {}))
+            yield Problem(expression.position, "RF031", f"there is nothing called {name!r}", hint)
+        return

@@ -1,0 +1,293 @@
+"""A flow as boxes, frames and arrows: what every kind of picture is drawn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from itertools import pairwise
+
+from retake_flow.flow.diagram.labels import Note, Topic, labelled, led, lines, notes, printed
+from retake_flow.flow.event_names import matches
+from retake_flow.flow.model import SEPARATOR, Flow, Route, State
+
+_FAILING = ("error", "exited", "failed")
+#: From so many states failures may be drawn to one end; more are written where they begin.
+_MOST = 3
+
+
+class Look(StrEnum):
+    """What a box is drawn as."""
+
+    ACTION = "action"
+    ASKING = "asking"
+    WAITING = "waiting"
+    RESTING = "resting"
+    FRAME = "frame"
+    SUB_FLOW = "sub-flow"
+    HISTORY = "history"
+    COMPLETED = "completed"
+    ENDED = "ended"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether it is an end."""
+        return self in (Look.COMPLETED, Look.ENDED, Look.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A state as it is drawn.
+
+    Attributes:
+        first: The path of the box inside that it begins with; "" when it holds none.
+        active: A run is here.
+        visits: How often a run was here; None when no run is drawn.
+    """
+
+    path: str
+    name: str
+    look: Look
+    notes: tuple[Note, ...] = ()
+    inside: tuple[Box, ...] = ()
+    first: str = ""
+    active: bool = False
+    visits: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, with how often a run was here when that is more than once."""
+        return f"{self.name} ×{self.visits}" if self.visits and self.visits > 1 else self.name
+
+    def all(self) -> Iterator[Box]:
+        """It and every box inside."""
+        yield self
+        for box in self.inside:
+            yield from box.all()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """All routes of one state to one target.
+
+    Attributes:
+        labels: The lines that stand beside it.
+        tail: The path of the box inside the source below which it begins; "" where none is meant.
+        quiet: It is taken on failures alone.
+        onward: It leads to a state that stands later in the file.
+        main: It is the first way out of its state, and leads onward.
+        taken: The way that a run took last leads along it.
+    """
+
+    source: str
+    target: str
+    labels: tuple[str, ...]
+    tail: str = ""
+    quiet: bool = False
+    onward: bool = True
+    main: bool = False
+    taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A place on the way of a run.
+
+    Attributes:
+        path: The path of the innermost state.
+        after: Names of what happened just before it was entered, as far as they are known.
+    """
+
+    path: str
+    after: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where a run is and was.
+
+    Attributes:
+        active: The paths of the active states.
+        visits: How often each state was entered, by path.
+        way: The way to where it is, the oldest step first, no state twice.
+        asked: Where a question is open: the paths of states and the keys of activities.
+        said: The run in a line.
+    """
+
+    active: frozenset[str]
+    visits: Mapping[str, int]
+    way: tuple[Step, ...]
+    asked: frozenset[str]
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """The rules that a flow has to keep.
+
+    Attributes:
+        because: Why, by the rule's name.
+        over: The names of the rules that hold over a state, by its path.
+    """
+
+    because: Mapping[str, str]
+    over: Mapping[str, Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """A whole picture.
+
+    Attributes:
+        first: The path of the box to begin with.
+        said: A line about the run that is drawn; "" when none is.
+        legend: What the rules that are named mean, in a line each.
+    """
+
+    name: str
+    first: str
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    said: str = ""
+    legend: tuple[str, ...] = ()
+
+    def all(self) -> Iterator[Box]:
+        """Every box, those inside behind what they are in."""
+        for box in self.boxes:
+            yield from box.all()
+
+
+def diagram(flow: Flow, *, trace: Trace | None = None, ruled: Ruled | None = None, folded: bool = False) -> Diagram:
+    """What is to be drawn of a flow.
+
+    Args:
+        flow: The flow.
+        trace: A run of it to be marked.
+        ruled: Rules to be noted in the boxes that they hold over.
+        folded: Sub-flows are a box each, without what is inside.
+    """
+    drawing = _Drawing(flow, trace, ruled.over if ruled else {}, folded)
+    boxes = tuple(drawing.box(state) for state in flow.states.values() if not state.parent)
+    said = "" if trace is None else printed(trace.said)
+    legend = tuple(printed(f"{name}: {why}") for name, why in ruled.because.items()) if ruled else ()
+    return Diagram(printed(flow.name), flow.initial, boxes, tuple(drawing.arrows()), said, legend)
+
+
+class _Drawing:
+    def __init__(self, flow: Flow, trace: Trace | None, rules: Mapping[str, Iterable[str]], folded: bool) -> None:
+        self._flow = flow
+        self._trace = trace
+        self._rules = rules
+        self._folded = folded
+        self._places = {path: number for number, path in enumerate(flow.states)}
+        self._steps = set(_steps(flow, trace.way)) if trace else set()
+
+    def box(self, state: State) -> Box:
+        """A state with all that is inside."""
+        closed = self._folded and state.sub is not None
+        inside = () if closed else tuple(self.box(self._flow.states[path]) for path in state.children)
+        trace = self._trace
+        return Box(
+            state.path,
+            "H*" if state.history == "deep" else "H" if state.history else printed(state.name),
+            _look(state),
+            tuple(Note(note.topic, printed(note.text)) for note in self._notes(state)),
+            inside,
+            state.initial if inside else "",
+            trace is not None and state.path in trace.active,
+            None if trace is None else trace.visits.get(state.path, 0),
+        )
+
+    def arrows(self) -> Iterator[Arrow]:
+        """One for each pair of a state and a target outside of it."""
+        return (arrow for arrow in self._all if arrow not in self._written)
+
+    @cached_property
+    def _all(self) -> list[Arrow]:
+        states = [state for state in self._flow.states.values() if not (self._folded and state.root)]
+        return [arrow for state in states for arrow in self._of(state)]
+
+    @cached_property
+    def _written(self) -> frozenset[Arrow]:
+        """Arrows that are words in the box they leave: failures that lead from many states to one end."""
+        quiet = Counter(arrow.target for arrow in self._all if arrow.quiet)
+        ends = {arrow.target for arrow in self._all if not arrow.quiet and self._flow.states[arrow.target].final}
+        listed = (arrow for arrow in self._all if arrow.quiet and not arrow.taken)
+        return frozenset(arrow for arrow in listed if arrow.target in ends and quiet[arrow.target] > _MOST)
+
+    def _of(self, state: State) -> Iterator[Arrow]:
+        if state.kind == "history" and state.initial:
+            yield Arrow(state.path, state.initial, ("the first time",))
+        merged: dict[str, list[tuple[Route, str]]] = {}
+        for route, label in labelled(state):
+            if not _within(route.to, state.path):
+                merged.setdefault(route.to, []).append((route, label))
+        main = next((target for target, routes in merged.items() if not _aside(routes[0][0].event)), "")
+        for target, routes in merged.items():
+            onward = self._places[target] > self._places[state.path]
+            yield Arrow(
+                state.path,
+                target,
+                tuple(map(printed, lines(label for _, label in routes))),
+                self._tail(state, merged[main][0][0].event) if main else "",
+                all(_fails(route.event) for route, _ in routes),
+                onward,
+                onward and target == main,
+                (state.path, target) in self._steps,
+            )
+
+    def _tail(self, state: State, event: str) -> str:
+        """The end of a sub-flow that an event stands for."""
+        if state.sub is None or self._folded:
+            return ""
+        return next((inside.path for inside in self._flow.of(state.path) if inside.final == event), "")
+
+    def _notes(self, state: State) -> Iterator[Note]:
+        yield from notes(state)
+        for route, label in labelled(state):
+            if _within(route.to, state.path):
+                yield Note(Topic.STAYS, label + led(route))
+        for arrow in self._all:
+            if arrow.source == state.path and arrow in self._written:
+                yield Note(Topic.FAILS, f"{', '.join(arrow.labels)} → {self._flow.states[arrow.target].name}")
+        for names in lines(self._rules.get(state.path, ())):
+            yield Note(Topic.RULE, f"rule {names}")
+        for place in sorted(self._trace.asked if self._trace else ()):
+            path, _, name = place.partition(":")
+            if path == state.path:
+                yield Note(Topic.RUN, f"{name} is asked now" if name else "asked now")
+
+
+def _look(state: State) -> Look:
+    if state.final:
+        look = Look.COMPLETED if state.final == "completed" else Look.ENDED
+        return Look.FAILED if state.fails else look
+    looks = {"do": Look.ACTION, "ask": Look.ASKING, "flow": Look.SUB_FLOW, "wait": Look.WAITING}
+    return {**looks, "states": Look.FRAME, "history": Look.HISTORY}.get(state.kind, Look.RESTING)
+
+
+def _fails(event: str) -> bool:
+    return any(part in _FAILING for part in event.split("."))
+
+
+def _aside(event: str) -> bool:
+    """Whether an event is no part of what a state is there for."""
+    return event == "timeout" or _fails(event)
+
+
+def _within(target: str, source: str) -> bool:
+    """Whether a route has no arrow: it leads nowhere, to the state itself or into it."""
+    return not target or target == source or target.startswith(source + SEPARATOR)
+
+
+def _steps(flow: Flow, way: tuple[Step, ...]) -> Iterator[tuple[str, str]]:
+    """The arrows along a way: of the routes that can lead from one step to the next, the one for what had happened."""
+    for before, after in pairwise(way):
+        routes = [route for state in flow.around(before.path) for route, _ in labelled(state)]
+        found = [route for route in routes if route.to and (after.path + SEPARATOR).startswith(route.to + SEPARATOR)]
+        fitting = [route for route in found if any(matches(route.event, name) for name in after.after)]
+        for route in (fitting or found)[:1]:
+            yield route.source, route.to

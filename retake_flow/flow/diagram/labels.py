@@ -1,0 +1,149 @@
+"""The words in a diagram: what stands in the box of a state, and beside an arrow.
+
+Of inputs, of what is handed to actions, of messages and of addresses there is nothing but names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from retake_flow.flow.duration import words
+from retake_flow.flow.expressions.expression import Template
+from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Raise, Route, State, Value
+from retake_flow.redact import scrub
+
+_LONGEST = 40
+_LINE = 26
+
+
+class Topic(StrEnum):
+    """What a note is about."""
+
+    DOES = "does"
+    ASKS = "asks"
+    TIME = "time"
+    UNDO = "undo"
+    BESIDE = "beside"
+    EFFECT = "effect"
+    STAYS = "stays"
+    FAILS = "fails"
+    RULE = "rule"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line in a box."""
+
+    topic: Topic
+    text: str
+
+
+def printed(text: str) -> str:
+    """A text on one line, without secrets and without what a reader would not see."""
+    return "".join(sign if sign.isprintable() else " " for sign in scrub(text))
+
+
+def notes(state: State) -> Iterator[Note]:
+    """What a state does, in order of importance; its transitions are not among it."""
+    yield from _purpose(state)
+    for activity in state.activities.values():
+        yield Note(Topic.BESIDE, _beside(activity))
+    if state.undo:
+        around = f"on leaving {state.parent}" if state.parent else "at the end"
+        yield Note(Topic.UNDO, f"undo {state.undo.do} {around}")
+    for word, effects in (("entry", state.entry), ("exit", state.exit)):
+        if effects:
+            yield Note(Topic.EFFECT, f"{word} {', '.join(_effects(effects))}")
+
+
+def labelled(state: State) -> Iterator[tuple[Route, str]]:
+    """The routes of a state, each with its event, its guard in short, and what it raises."""
+    for routes in (state.always, *state.routes.values()):
+        for number, route in enumerate(routes):
+            guard = f"[{_short(route.when.text)}]" if route.when else "[else]" if number else ""
+            raised = f"/ raise {', '.join(_raised(route.raises))}" if route.raises else ""
+            told = "/ tell" if route.tell else ""
+            yield route, " ".join(filter(None, (route.event or "always", guard, raised, told)))
+
+
+def led(route: Route) -> str:
+    """Where a route leads that has no arrow, since it leads nowhere, to the state itself or into it."""
+    if not route.to:
+        return ", stays" + (f", set {', '.join(route.set)}" if route.set else "")
+    again = " again" if route.to == route.source or route.reenter else ""
+    inside = route.to.removeprefix(route.source).removeprefix(SEPARATOR)
+    return f" →{' ' + inside if inside else ''}{again}"
+
+
+def lines(labels: Iterable[str]) -> Iterator[str]:
+    """Labels of one arrow, each once; short ones share a line."""
+    line = ""
+    for label in dict.fromkeys(labels):
+        if line and len(line) + len(label) > _LINE:
+            yield line
+            line = ""
+        line = f"{line}, {label}" if line else label
+    if line:
+        yield line
+
+
+def _purpose(state: State) -> Iterator[Note]:
+    """What a state is there for, and how long that may take."""
+    if state.do:
+        yield Note(Topic.DOES, state.do)
+    if state.sub:
+        yield Note(Topic.DOES, f"flow {state.sub.name}")
+    if state.ask:
+        yield Note(Topic.ASKS, _asks(state.ask))
+    if state.needs:
+        yield Note(Topic.TIME, f"needs {' and '.join(state.needs)}")
+    if state.poll:
+        yield Note(Topic.TIME, f"every {_span(state.poll.every)} until {_short(state.poll.until.text)}")
+    if state.wait is not None:
+        yield Note(Topic.TIME, f"wait {_span(state.wait)}")
+    for limit in (state.timeout, state.poll and state.poll.timeout, state.ask and state.ask.timeout):
+        if limit is not None:
+            yield Note(Topic.TIME, f"timeout {_span(limit)}")
+
+
+def _beside(activity: Activity) -> str:
+    if activity.ask:
+        return f"{activity.name}: {_asks(activity.ask)}"
+    pace = f" every {_span(activity.every)}" if activity.every is not None else ""
+    quiet = f" ({_span(activity.quiet)} when quiet)" if activity.quiet is not None else ""
+    needs = f", needs {' and '.join(activity.needs)}" if activity.needs else ""
+    return f"{activity.name}: {activity.do}{pace}{quiet}{needs}"
+
+
+def _asks(ask: Ask) -> str:
+    return f"asks a person: {' · '.join(ask.decisions or ask.fields) or 'answered'}"
+
+
+def _effects(effects: Iterable[Effect]) -> Iterator[str]:
+    for effect in effects:
+        if effect.set:
+            yield f"set {', '.join(effect.set)}"
+        for raised in _raised(effect.raises):
+            yield f"raise {raised}"
+        if effect.tell is not None:
+            yield "tell"
+
+
+def _raised(raises: Iterable[Raise]) -> Iterator[str]:
+    for each in raises:
+        yield each.event + (f" after {_span(each.after)}" if each.after is not None else "")
+
+
+def _span(value: Value) -> str:
+    """A duration as it is written in the flow."""
+    if isinstance(value, Template):
+        return _short(value.text.strip().removeprefix("{{").removesuffix("}}"))
+    return words(value) if isinstance(value, float) else _short(str(value))
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

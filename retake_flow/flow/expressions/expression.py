@@ -1,0 +1,175 @@
+"""Jinja2 expressions, restricted so that none can hang, exhaust or reach into the program.
+
+Two fences: an allowlist over Jinja2's own syntax tree (`allowlist`), and a sandbox that evaluates the tree step by step
+and bounds each of them (`sandbox`). Nothing is ever compiled, so nothing is computed before its bounds are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import UndefinedError, nodes
+
+from retake_flow.errors import ExpressionError
+from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.expressions import ast_allowlist
+from retake_flow.flow.expressions.ast_allowlist import Names, Trees
+from retake_flow.flow.expressions.sandbox import evaluate, fill
+
+_LONGEST_SHOWN = 100  # characters of what a condition gives that is none
+_PLAIN = (str, int, float, type(None))
+_LISTS = (list, tuple)
+
+
+class Expression:
+    """A bare expression, as in `when:` and `until:`.
+
+    Attributes:
+        text: What is written in the flow.
+        position: Where.
+    """
+
+    __slots__ = ("_names", "_trees", "position", "text")
+
+    def __init__(self, text: str, position: Position) -> None:
+        self.text = text
+        self.position = position
+        self._names: Names | None = None
+        self._trees: Trees | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether its value keeps its type; else it is filled into a text."""
+        return True
+
+    def trees(self) -> Trees:
+        """Jinja2's syntax trees of what it is made of.
+
+        Raises:
+            ExpressionError: The text is not an expression.
+        """
+        if self._trees is None:
+            self._trees = self._parsed()
+        return self._trees
+
+    def names(self) -> Names:
+        """Every dotted name used, as tuples: `outputs.stream_key.url` is `("outputs", "stream_key", "url")`.
+
+        Raises:
+            ExpressionError: The text is not an expression, or holds what is not allowed.
+        """
+        if self._names is None:
+            self._names = ast_allowlist.names(self.trees())
+        return self._names
+
+    def value(self, names: Mapping[str, Any]) -> Any:
+        """Evaluate with these names.
+
+        Raises:
+            ExpressionError: It cannot be evaluated, for example since a name is not there yet.
+        """
+        try:
+            self.names()
+            return self._evaluated(names)
+        except UndefinedError as error:
+            raise ExpressionError(f"`{self.text}`: {_missing(str(error.message))}") from None
+        except ExpressionError:
+            raise
+        except RecursionError:
+            raise ExpressionError(f"`{self.text}` cannot be evaluated: what it works on nests too deep") from None
+        except Exception as error:  # Jinja2's filters assert, and all of them meet Python's limits
+            raise ExpressionError(f"`{self.text}` cannot be evaluated: {error}") from None
+
+    def holds(self, names: Mapping[str, Any]) -> bool:
+        """Evaluate a condition, which must give true or false.
+
+        Raises:
+            ExpressionError: It gives something else, or cannot be evaluated.
+        """
+        answer = self.value(names)
+        if not isinstance(answer, bool):
+            given = repr(answer)[:_LONGEST_SHOWN]
+            raise ExpressionError(f"the condition `{self.text}` gave {given}, which is neither true nor false")
+        return answer
+
+    def _parsed(self) -> Trees:
+        return ast_allowlist.condition(self.text)
+
+    def _evaluated(self, names: Mapping[str, Any]) -> Any:
+        return evaluate(self.trees()[0], names)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+
+class Template(Expression):
+    """A text with `{{ … }}` in it; one that is exactly one `{{ … }}` keeps the type of its value."""
+
+    __slots__ = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether its value keeps its type; else it is filled into a text."""
+        return self._only() is not None
+
+    def _only(self) -> nodes.Node | None:
+        """The expression that is all there is in the text; None when there is more."""
+        stripped = self.text.strip()
+        if not (stripped.startswith("{{") and stripped.endswith("}}")):
+            return None
+        parts = [part for part in self.trees() if not _blank(part)]
+        return parts[0] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
+
+    def _parsed(self) -> Trees:
+        return ast_allowlist.template(self.text)
+
+    def _evaluated(self, names: Mapping[str, Any]) -> Any:
+        only = self._only()
+        return fill(self.trees(), names) if only is None else evaluate(only, names)
+
+
+def is_template(text: str) -> bool:
+    """Whether a text of the flow has expressions in it."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+def render(value: Any, names: Mapping[str, Any]) -> Any:
+    """Fill in every template within plain data; what came out of one is data and is not looked at again."""
+    if isinstance(value, Expression):
+        return value.value(names)
+    if isinstance(value, Mapping):
+        return {key: render(item, names) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [render(item, names) for item in value]
+    return value
+
+
+def templates(value: Any) -> list[Expression]:
+    """Every expression within plain data."""
+    found: list[Expression] = []
+    if value:
+        _find(value, found)
+    return found
+
+
+def _find(value: Any, found: list[Expression]) -> None:
+    if isinstance(value, _PLAIN):
+        return
+    if isinstance(value, Expression):
+        found.append(value)
+    elif isinstance(value, _LISTS):
+        for item in value:
+            _find(item, found)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            _find(item, found)
+
+
+def _missing(said: str) -> str:
+    name = said.split("'")
+    return f"there is no {name[-2]!r} here (yet)" if len(name) > 2 else said
+
+
+def _blank(part: nodes.Node) -> bool:
+    return isinstance(part, nodes.TemplateData) and not part.data.strip()

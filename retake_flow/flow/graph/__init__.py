@@ -1,0 +1,1 @@
+"""The flow as a graph: exit and entry sets, transitions, reachability."""

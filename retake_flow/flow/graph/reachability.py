@@ -1,0 +1,108 @@
+"""Which states can be reached, and from which of them the flow can end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.graph.exit_entry_sets import entered
+from retake_flow.flow.graph.transition_graph import Moves
+from retake_flow.flow.model import Flow, Route
+
+
+def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[str]) -> Iterator[Problem]:
+    """States that nothing leads to, and states that lead to no end.
+
+    Args:
+        flow: The flow.
+        moves: Its moves.
+        dead: The routes that are never taken, which are mistakes of their own: what they lead to is not accused.
+        loose: The paths of the states of which an outcome is not routed, so that nobody knows where they lead.
+    """
+    leads = _leads(flow, moves, dead)
+    reached = {around.path for path in leads for around in flow.around(path)}
+    for path in leads:
+        for around in flow.around(path):
+            targets = (route.to for routes in (around.always, *around.routes.values()) for route in routes)
+            reached.update(to for to in targets if to and flow.states[to].kind == "history")
+    for state in flow.states.values():
+        first = state.parent and flow.states[state.parent].initial == state.path
+        if state.path not in reached and (not state.parent or state.parent in reached) and not first:
+            message = f"no path leads to the state {state.path!r}"
+            yield Problem(state.position, "RF060", message, "route to it or remove it")
+    finals = [path for path in leads if flow.states[path].final and not flow.states[path].root]
+    open_ = [path for path in leads if any(around.path in loose for around in flow.around(path))]
+    if not finals and not open_:
+        first_state = flow.states[flow.initial]
+        hint = "add a state with `final: completed`"
+        yield Problem(first_state.position, "RF061", "no path leads to a final state", hint)
+    else:
+        yield from _trapped(flow, leads, [*finals, *open_])
+
+
+def _leads(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str]]:
+    """From each innermost state that can be reached, where it leads; routes that are mistakes lead on all the same."""
+    astray: dict[str, list[Route]] = {}
+    for route in dead:
+        if route.to:
+            astray.setdefault(route.source, []).append(route)
+    found: dict[str, set[str]] = {}
+    pending = deque([moves.start().target])
+    while pending:
+        path = pending.popleft()
+        if path in found:
+            continue
+        found[path] = {move.target for move in moves.distinct(path) if move.target}
+        for around in flow.around(path) if astray else ():
+            found[path].update(entered(flow, route.to, "", {})[-1] for route in astray.get(around.path, ()))
+        pending.extend(sorted(found[path] - found.keys()))
+    return found
+
+
+def _trapped(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str]) -> Iterator[Problem]:
+    """States from which no end can be reached: of those that lead to each other, the first in the file."""
+    sources: dict[str, list[str]] = {}
+    for path, targets in leads.items():
+        for target in targets:
+            sources.setdefault(target, []).append(path)
+    good, pending = set(), list(ends)
+    while pending:
+        path = pending.pop()
+        if path not in good:
+            good.add(path)
+            pending.extend(sources.get(path, ()))
+    trapped = leads.keys() - good
+    if not trapped:
+        return
+    import networkx
+
+    graph: networkx.DiGraph[str] = networkx.DiGraph({path: sorted(leads[path]) for path in sorted(trapped)})
+    order = {path: index for index, path in enumerate(flow.states)}
+    for component in networkx.attracting_components(graph):
+        inside = sorted(component, key=order.__getitem__)
+        names = ", ".join(map(repr, inside[:5])) + (", …" if len(inside) > 5 else "")
+        message = f"once in {names}, the flow cannot end" if len(inside) == 1 else f"among {names} the flow cannot end"
+        hint = "route it to a final state; if it is to last until somebody stops the run, say so: `stop: STATE`"
+        yield Problem(flow.states[inside[0]].position, "RF063", message, hint)
+
+
+def reachable_from(flow: Flow, start: str) -> set[str]:
+    """The paths of all states that routes lead to from a state on, whatever occurs; what is around it too."""
+    reached: set[str] = set()
+    followed: set[str] = set()
+    pending = [start]
+    while pending:
+        path = pending.pop()
+        if path in followed or path not in flow.states:
+            continue
+        followed.add(path)
+        state = flow.states[path]
+        for around in flow.around(path):
+            reached.add(around.path)
+            pending.extend(route.to for routes in (around.always, *around.routes.values()) for route in routes)
+        if state.initial:
+            pending.append(state.initial)
+        elif state.kind == "history":
+            pending.append(flow.states[state.parent].initial if state.parent else flow.initial)
+    return reached

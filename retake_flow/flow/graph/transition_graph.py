@@ -1,0 +1,356 @@
+"""What can happen in a state and where it leads: the flow as a graph, for everything that looks at all its paths.
+
+Guards count as possible both ways. The engine takes the same way from one state to the next, so that a path found here
+is one that a run can go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, cached_property, partial
+from itertools import chain
+
+from retake_flow.errors import fault_of
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.effects import raised
+from retake_flow.flow.event_names import ERRORS, OUTSIDE, matches
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.graph.exit_entry_sets import entered, kept, left
+from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
+from retake_flow.quick_dataclasses import dataclass
+
+#: What an expression makes a text of that does not stand in it.
+_COMPOSING = re.compile(r"[~+|%\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something that can happen while a state is active.
+
+    Attributes:
+        names: What it is called: the first name that some route takes counts; each with the path of the state whose own
+            event it is, "" when every active state may take it.
+        place: What it comes from: the path of a state or the key of an activity; "" when it comes from outside.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    place: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is first of all called; "" when it is nothing but a guard that holds."""
+        return self.names[0][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One way on from an innermost active state.
+
+    Attributes:
+        source: The path of that state; "" before the start.
+        occurrence: What happens.
+        route: The route that is taken; None at the start, and where nothing is routed and the run ends by that.
+        refused: The guards before it that did not hold.
+        left: The paths of the states left, innermost first.
+        entered: The paths of the states entered, outermost first.
+    """
+
+    source: str
+    occurrence: Occurrence
+    route: Route | None
+    refused: tuple[Expression, ...]
+    left: tuple[str, ...]
+    entered: tuple[str, ...]
+
+    @property
+    def target(self) -> str:
+        """The path of the innermost active state after it; "" when the run has ended by it."""
+        return self.entered[-1] if self.entered else self.source if self.route is not None else ""
+
+
+class Moves:
+    """All moves of a flow."""
+
+    def __init__(self, flow: Flow, catalogue: Catalogue) -> None:
+        self.flow = flow
+        self._catalogue = catalogue
+        self._known: dict[str, tuple[Move, ...]] = {}
+        self._distinct: dict[str, tuple[Move, ...]] = {}
+        self._patterns = frozenset(pattern for state in flow.states.values() for pattern in state.routes)
+        # Much the same is asked of every state in a composite.
+        self._pattern = cache(self._longest)
+        self._offered = cache(self._offering)
+        self._left = cache(partial(left, flow))
+        self._entered = cache(partial(entered, flow, history={}))
+        self._from = cache(self._around)
+        self._own = cache(lambda path: self._compared(self._ends(flow.states[path])))
+        self._beside = cache(
+            lambda path: self._compared(chain(*map(self.of_activity, flow.states[path].activities.values())))
+        )
+        self._alike: set[int] = set()  # the ids of errors that nothing can tell from one before, of those kept above
+
+    @classmethod
+    def shared(cls, flow: Flow, catalogue: Catalogue) -> Moves:
+        """The moves of a flow; while it is the last that was asked about, those that are known already."""
+        if not _last or _last[0].flow is not flow or _last[0]._catalogue is not catalogue:
+            _last[:] = [cls(flow, catalogue)]
+        return _last[0]
+
+    def start(self) -> Move:
+        """How a run begins."""
+        return Move("", Occurrence((("", ""),)), None, (), (), entered(self.flow, self.flow.initial, "", {}))
+
+    def of(self, active: str) -> tuple[Move, ...]:
+        """Every way on while a state is the innermost active one; none from where the run has ended."""
+        if active not in self._known:
+            self._known[active] = tuple(self._moves(active))
+        return self._known[active]
+
+    def distinct(self, active: str) -> tuple[Move, ...]:
+        """The same, but of the errors of one place that go the same way only the first.
+
+        Where a guard looks at the event, only the first of those that no guard can tell apart.
+        """
+        if active not in self._distinct:
+            self._distinct[active] = tuple(self._differing(active))
+        return self._distinct[active]
+
+    def _differing(self, active: str) -> Iterator[Move]:
+        seen: set[tuple[object, ...]] = set()
+        for occurrence in self._occurring(active):
+            if id(occurrence) in self._alike:
+                continue
+            error = self._error(occurrence)
+            if error not in seen:
+                moves = tuple(self._following(active, occurrence))
+                yield from moves
+                if error and not any("event" in guard.text for move in moves for guard in guards(move)):
+                    seen.add(error)
+                if _surely_left(moves):
+                    return
+
+    def _error(self, occurrence: Occurrence) -> tuple[object, ...]:
+        """What is the same for all errors that some route could take alike; nothing for what is no error."""
+        if "error." not in occurrence.name:
+            return ()
+        return (occurrence.place, *(self._takers(name, origin) for name, origin in occurrence.names))
+
+    def _takers(self, name: str, origin: str) -> object:
+        """What is the same for names that the same routes take: those routes, or else the pattern that they need."""
+        pattern = self._pattern(name)
+        return tuple(id(route) for route, _ in self._offered(origin, pattern)) if origin and pattern else pattern
+
+    def _compared(self, occurrences: Iterable[Occurrence]) -> tuple[Occurrence, ...]:
+        """What can come from some places, once it is noted which errors are alike."""
+        found = tuple(occurrences)
+        seen: set[tuple[object, ...]] = set()
+        for occurrence in found:
+            if error := self._error(occurrence):
+                sort = (*error, self._told_apart(occurrence.name.rpartition("error.")[2]))
+                if sort in seen:
+                    self._alike.add(id(occurrence))
+                seen.add(sort)
+        return found
+
+    def _told_apart(self, kind: str) -> str:
+        """What guards can tell of an error: its kind, where one names it or might put it together; else the fault."""
+        named = f"'{kind}'" in self._looking or f'"{kind}"' in self._looking
+        return kind if named or _COMPOSING.search(self._looking) else fault_of(kind)
+
+    @cached_property
+    def _looking(self) -> str:
+        """The guards that look at an event."""
+        states = self.flow.states.values()
+        routes = (route for state in states for routes in (state.always, *state.routes.values()) for route in routes)
+        return "\n".join(route.when.text for route in routes if route.when is not None and "event" in route.when.text)
+
+    def _longest(self, event: str) -> str:
+        """The longest pattern of all that takes an event; "" when there is none."""
+        while event and event not in self._patterns:
+            event = event.rpartition(".")[0]
+        return event
+
+    def occurrences(self, active: str) -> Iterator[Occurrence]:
+        """What can happen while a state is the innermost active one, in the order in which it would be looked at.
+
+        Of what the flow raises or others may send, only what some active state has a route for, and errors.
+        """
+        yield from self._from(active)
+        patterns = (pattern for state in self.flow.around(active) for pattern in ("", *state.routes))
+        for name in sorted({*OUTSIDE, *(name for pattern in patterns for name in self._sent.get(pattern, ()))}):
+            yield Occurrence(((name, ""),))
+
+    @cached_property
+    def _sent(self) -> Mapping[str, list[str]]:
+        """The events that are raised or come from others, by the patterns that take them; with "" the errors."""
+        found: dict[str, list[str]] = {}
+        for name in {*self.raised, *self.flow.events}:
+            pattern = self._pattern(name)
+            if matches("error", name):
+                found.setdefault("", []).append(name)
+            while pattern:
+                found.setdefault(pattern, []).append(name)
+                pattern = self._pattern(pattern.rpartition(".")[0])
+        return found
+
+    def _around(self, active: str) -> tuple[Occurrence, ...]:
+        """What can come from a state and those around it, and then from their activities."""
+        around = [state.path for state in self.flow.around(active)]
+        own = (each for path in around for each in self._own(path))
+        return (*own, *(each for path in around for each in self._beside(path)))
+
+    def own(self, state: State) -> tuple[Occurrence, ...]:
+        """How what a state is there for can end; `timeout` and the ends of a sub-flow are the state's own."""
+        return self._own(state.path)
+
+    def _ends(self, state: State) -> Iterator[Occurrence]:
+        outcomes: tuple[str, ...] = ()
+        if state.do in self._catalogue:
+            spec = self._catalogue[state.do]
+            errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS))
+            outcomes = (*spec.outcomes, *errors)
+        elif state.ask is not None:
+            outcomes = tuple(outcome for outcome in state.ask.outcomes if outcome != "timeout")
+        elif state.kind == "wait":
+            outcomes = ("done",)
+        for outcome in outcomes:
+            yield Occurrence(((outcome, ""),), state.path)
+        if state.timed:
+            yield Occurrence((("timeout", state.path),), state.path)
+
+    def of_activity(self, activity: Activity) -> Iterator[Occurrence]:
+        """What can come from an activity."""
+        name, place = activity.name, activity.key
+        spec = self._catalogue.get(activity.do)
+        service = spec is not None and spec.service
+        outcomes = activity.ask.outcomes if activity.ask else spec.outcomes if spec and service else ()
+        for outcome in outcomes:
+            yield Occurrence(((f"{name}.{outcome}", ""),), place)
+        for event, _ in activity.raises:
+            yield Occurrence(((event, ""),), place)
+        for event in spec.events if spec else ():
+            yield Occurrence(((f"{name}.{event}", ""), (event, "")), place)
+        for kind in dict.fromkeys((*(spec.errors if spec else ()), *ERRORS)) if activity.do else ():
+            own = (f"{name}.error.{kind}", "")
+            # What is repeated goes on after an error, so that nobody has to take it.
+            yield Occurrence((own,) if activity.every is not None else (own, (f"error.{kind}", activity.scope)), place)
+
+    def taken(self, active: str, occurrence: Occurrence) -> Iterator[tuple[Route, tuple[Expression, ...]]]:
+        """The routes that can take something that happens, each with the guards that did not hold before it.
+
+        The last of them has no guard, unless there is a way to pass all of them by.
+        """
+        refused: tuple[Expression, ...] = ()
+        for name, origin in occurrence.names:
+            pattern = self._pattern(name)
+            if name and not pattern:
+                continue
+            for route, before in self._offered(origin or active, pattern):
+                yield route, (*refused, *before) if refused else before
+                if route.when is None:
+                    return
+            refused = (*refused, *self._refusing(origin or active, pattern))
+
+    def _offering(self, path: str, pattern: str) -> tuple[tuple[Route, tuple[Expression, ...]], ...]:
+        """The routes of a state and those around it for a pattern, each with the guards before it; "" is no event."""
+        offered: list[tuple[Route, tuple[Expression, ...]]] = []
+        state = self.flow.states[path]
+        refused: tuple[Expression, ...] = ()
+        for route in _routes(state, pattern):
+            offered.append((route, refused))
+            if route.when is None:
+                return tuple(offered)
+            refused = (*refused, route.when)
+        around = self._offered(state.parent, pattern) if state.parent else ()
+        if not offered:
+            return around
+        return (*offered, *((route, (*refused, *before)) for route, before in around))
+
+    def _refusing(self, path: str, pattern: str) -> tuple[Expression, ...]:
+        """All guards of those routes."""
+        return tuple(route.when for route, _ in self._offered(path, pattern) if route.when is not None)
+
+    @cached_property
+    def raised(self) -> frozenset[str]:
+        """The events that the flow itself raises."""
+        return frozenset(each.event for state in self.flow.states.values() for each in raised(state))
+
+    def _moves(self, active: str) -> Iterator[Move]:
+        for occurrence in self._occurring(active):
+            moves = tuple(self._following(active, occurrence))
+            yield from moves
+            if _surely_left(moves):
+                return
+
+    def _occurring(self, active: str) -> Iterator[Occurrence]:
+        """What can happen, a guard that holds first; in a final state only what goes before the end, and the end."""
+        state = self.flow.states[active]
+        yield Occurrence((("", ""),), active)
+        if not state.final:
+            yield from self.occurrences(active)
+            return
+        for name in sorted(self.raised):
+            yield Occurrence(((name, ""),))
+        if state.root:
+            yield Occurrence(((state.final, state.root),), active)
+
+    def _following(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
+        """The moves that something leads to; none where it is passed over."""
+        refused: tuple[Expression, ...] = ()
+        for route, before in self.taken(active, occurrence):
+            yield from self._ways(active, occurrence, route, before)
+            if route.when is None:
+                return
+            refused = (*before, route.when)
+        if any(name in OUTSIDE or matches("error", name) for name, _ in occurrence.names):
+            left_all = tuple(around.path for around in self.flow.around(active))
+            yield Move(active, occurrence, None, refused, left_all, ())
+
+    def _ways(
+        self, active: str, occurrence: Occurrence, route: Route, refused: tuple[Expression, ...]
+    ) -> Iterator[Move]:
+        """A route as moves: more than one where it leads to what was active before."""
+        if not route.to:
+            yield Move(active, occurrence, route, refused, (), ())
+            return
+        scope = kept(route)
+        gone = self._left(active, scope)
+        yield Move(active, occurrence, route, refused, gone, self._entered(route.to, scope))
+        for history in self._histories(route.to):
+            yield Move(active, occurrence, route, refused, gone, entered(self.flow, route.to, scope, history))
+
+    def _histories(self, target: str) -> Iterator[Mapping[str, str]]:
+        """What may have been active last, as far as a target asks for it."""
+        state = self.flow.states[target]
+        if state.kind == "history":
+            for path, inside in self.flow.states.items():
+                if not inside.children and inside.kind != "history" and path.startswith(state.parent + SEPARATOR):
+                    yield {state.parent: path}
+
+
+#: Rules, routes and names are checked one after the other, on the same moves.
+_last: list[Moves] = []
+
+
+def guards(move: Move) -> tuple[Expression, ...]:
+    """The guards that were asked for a move; the last is the one that held, if its route has one."""
+    held = move.route.when if move.route is not None else None
+    return move.refused if held is None else (*move.refused, held)
+
+
+def _surely_left(moves: tuple[Move, ...]) -> bool:
+    """Whether moves without an event are always taken, so that nothing else can happen."""
+    return (
+        bool(moves) and not moves[-1].occurrence.name and moves[-1].route is not None and moves[-1].route.when is None
+    )
+
+
+def _routes(state: State, pattern: str) -> Iterator[Route]:
+    """The routes of a state that take what a pattern takes, those for its exact name first."""
+    if not pattern:
+        yield from state.always
+        return
+    for own in sorted(state.routes, key=len, reverse=True):
+        if matches(own, pattern):
+            yield from state.routes[own]

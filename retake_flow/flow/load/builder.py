@@ -1,0 +1,350 @@
+"""Build the states of one flow file out of its data, and note what cannot be resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from retake_flow.flow import duration
+from retake_flow.flow.diagnostics import Problem, one_of_many
+from retake_flow.flow.expressions.expression import Expression, Template, is_template
+from retake_flow.flow.model import (
+    SEPARATOR,
+    Activity,
+    Ask,
+    Effect,
+    Escalation,
+    Input,
+    Poll,
+    Raise,
+    Retry,
+    Route,
+    State,
+    SubFlow,
+    Tell,
+    Undo,
+    Value,
+)
+from retake_flow.flow.schema.state import KINDS
+from retake_flow.flow.text.yaml_source import Path, Source
+
+_MOST_ALIKE = 100  # states of one name that are looked through for the one that is meant
+
+#: Gives what a sub-flow is and its states: by the name written, where it is written, and the path of its state.
+Inner = Callable[[str, Problem, str], "tuple[SubFlow, str, dict[str, State]] | None"]
+
+
+class Builder:
+    """Builds the states of one file out of data that fits the schema.
+
+    Args:
+        source: The file.
+        root: The path of the state that the file's flow runs in; "" for the flow itself.
+        inner: Gives sub-flows.
+
+    Attributes:
+        problems: What could not be resolved.
+        damaged: The paths of the states that lost parts by that.
+    """
+
+    def __init__(self, source: Source, root: str, inner: Inner) -> None:
+        self.source = source
+        self.root = root
+        self.inner = inner
+        self.problems: list[Problem] = []
+        self.paths: dict[str, Path] = {}
+        self._named: dict[str, list[str]] = {}
+        self.damaged: set[str] = set()
+
+    def states(self, data: Mapping[str, Any]) -> dict[str, State]:
+        """All states, by path; those of a sub-flow behind the state it runs in."""
+        prefix = self.root + SEPARATOR if self.root else ""
+        self.paths = {prefix + path: where for path, where in _paths(data["states"], ("states",), "")}
+        for path in self.paths:
+            self._named.setdefault(path.rpartition(SEPARATOR)[2], []).append(path)
+        states: dict[str, State] = {}
+        for path, where in self.paths.items():
+            states.update(self._state(path, _at(data, where) or {}, where))
+        return states
+
+    def inputs(self, data: Mapping[str, Any]) -> dict[str, Input]:
+        """The declared inputs."""
+        return {name: Input(name, s, self.source.key(("inputs", name))) for name, s in data.get("inputs", {}).items()}
+
+    def events(self, data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The declared events from outside, with the properties of their data."""
+        declared = data.get("events", {})
+        pairs = declared.items() if isinstance(declared, dict) else dict.fromkeys(declared).items()
+        return {name: fields or {} for name, fields in pairs}
+
+    def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
+        """One state, and those of the sub-flow that runs in it."""
+        kind = next((k for k in KINDS if k in data), "rest")
+        value = {key: self._time(data[key], (*where, key)) for key in ("wait", "timeout") if key in data}
+        sub, initial, inside = self._sub(path, data, where) if kind == "flow" else (None, "", {})
+        children = tuple(path + SEPARATOR + name for name in data.get("states", ()))
+        state = State(
+            path=path,
+            parent=path.rpartition(SEPARATOR)[0],
+            kind=kind,
+            position=self.source.key(where),
+            description=data.get("description", ""),
+            do=data.get("do", ""),
+            inputs=self._value(data.get("with", {}), (*where, "with")),
+            needs=_needs(data),
+            retry=self._retry(data, where),
+            poll=self._poll(data, where),
+            undo=self._undo(data, where),
+            initial=self._initial(path, data, where) or initial,
+            children=children or tuple(inner for inner, state in inside.items() if state.parent == path),
+            wait=value.get("wait"),
+            final=data.get("final", ""),
+            fails=data.get("final") == "failed" or data.get("fails", False),
+            reason=self._value(data.get("reason"), (*where, "reason")),
+            routes=dict(self._routes(path, data.get("transitions", {}), (*where, "transitions"))),
+            activities={
+                name: self._activity(path, name, item, (*where, "activities", name))
+                for name, item in data.get("activities", {}).items()
+            },
+            timeout=value.get("timeout"),
+            set=self._value(data.get("set", {}), (*where, "set")),
+            ask=self._ask(data, where),
+            sub=sub,
+            on_crash=data.get("on_crash", ""),
+            root=self.root,
+            history=data.get("history", ""),
+            always=self._listed(path, "", data.get("always"), (*where, "always")),
+            entry=self._effects(data.get("entry"), (*where, "entry")),
+            exit=self._effects(data.get("exit"), (*where, "exit")),
+        )
+        return {path: state, **inside}
+
+    def _initial(self, path: str, data: Mapping[str, Any], where: Path) -> str:
+        """The path of the state to begin with inside a composite, or of the one that a history state leads to first."""
+        if "initial" not in data:
+            return ""
+        around = path.rpartition(SEPARATOR)[0] if "history" in data else path
+        return self.child(around, data["initial"], (*where, "initial"))
+
+    def _effects(self, data: Any, where: Path) -> tuple[Effect, ...]:
+        """What happens on entering or leaving a state, in the order written."""
+        return tuple(
+            Effect(
+                self._value(item.get("set", {}), (*at, "set")), self._raises(item, (*at, "raise")), self._tell(item, at)
+            )
+            for item, at in _each(data, where)
+        )
+
+    def _raises(self, data: Mapping[str, Any], where: Path) -> tuple[Raise, ...]:
+        return tuple(self._raise(item, at) for item, at in _each(data.get("raise"), where))
+
+    def _raise(self, written: Any, where: Path) -> Raise:
+        given = {"event": written} if isinstance(written, str) else written
+        return Raise(
+            event=given["event"],
+            position=self.source.value(where),
+            data=self._value(given.get("data", {}), (*where, "data")),
+            after=self._time(given["after"], (*where, "after")) if "after" in given else None,
+        )
+
+    def _tell(self, data: Mapping[str, Any], where: Path) -> Tell | None:
+        match data.get("tell"):
+            case None:
+                return None
+            case str(message):
+                return Tell(self._value(message, (*where, "tell")))
+            case given:
+                return Tell(self._value(given["message"], (*where, "tell", "message")), given.get("kind", "told"))
+
+    def _sub(self, path: str, data: Mapping[str, Any], where: Path) -> tuple[SubFlow | None, str, dict[str, State]]:
+        """The sub-flow in a state, its initial state and all its states."""
+        unknown = Problem(self.source.value((*where, "flow")), "RF021", "")
+        found = self.inner(data["flow"], unknown, path)
+        if found is None:
+            self.damaged.add(path)
+            return None, "", {}
+        return found
+
+    def _ask(self, data: Mapping[str, Any], where: Path) -> Ask | None:
+        if "ask" not in data:
+            return None
+        given, at = data["ask"], (*where, "ask")
+        reminders = given.get("remind", [])
+        later = enumerate(given.get("escalate", []))
+        return Ask(
+            message=self._value(given["message"], (*at, "message")),
+            fields=given.get("answer", {}),
+            decisions={name: fields or {} for name, fields in given.get("decisions", {}).items()},
+            remind=tuple(self._time(item, (*at, "remind", index)) for index, item in enumerate(reminders)),
+            timeout=self._time(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
+            escalate=tuple(
+                Escalation(self._time(item["after"], (*at, "escalate", index, "after")), item["to"])
+                for index, item in later
+            ),
+        )
+
+    def _routes(self, path: str, data: Mapping[str, Any], where: Path) -> Iterator[tuple[str, tuple[Route, ...]]]:
+        for event, written in data.items():
+            known = self._listed(path, event, written, (*where, event))
+            if known:
+                yield event, known
+
+    def _listed(self, path: str, event: str, written: Any, where: Path) -> tuple[Route, ...]:
+        """The routes that stand behind one event."""
+        made = [self._route(path, event, item, at) for item, at in _each(written, where)]
+        return tuple(route for route in made if route is not None)
+
+    def _route(self, path: str, event: str, data: Any, where: Path) -> Route | None:
+        full: Mapping[str, Any] = {"to": data} if isinstance(data, str) else data
+        at = (*where, "to") if "to" in full and isinstance(data, dict) else where
+        target = self._target(path, full["to"]) if "to" in full else ""
+        if target is None:
+            self.damaged.add(path)
+            message = f"there is no state {full['to']!r}"
+            self.problems.append(Problem(self.source.value(at), "RF020", message, self._meant(full["to"])))
+            return None
+        when = self._condition(full["when"], (*where, "when")) if "when" in full else None
+        return Route(
+            event=event,
+            to=target,
+            when=when,
+            set=self._value(full.get("set", {}), (*where, "set")),
+            position=self.source.value(at),
+            root=self.root,
+            source=path,
+            raises=self._raises(full, (*where, "raise")),
+            reenter=full.get("reenter", False),
+            tell=self._tell(full, where),
+        )
+
+    def _target(self, path: str, written: str) -> str | None:
+        """The path that a target means: its first name is sought beside the state, then further and further out."""
+        scope = path
+        while scope != self.root:
+            scope = scope.rpartition(SEPARATOR)[0]
+            candidate = scope + SEPARATOR + written if scope else written
+            if candidate in self.paths:
+                return candidate
+        return None
+
+    def _meant(self, written: str) -> str:
+        """What may be meant by a target that leads nowhere."""
+        alike = islice(self._named.get(written.rpartition(SEPARATOR)[2], ()), _MOST_ALIKE)
+        inside = next((known for known in alike if known.endswith(SEPARATOR + written)), None)
+        if inside is not None:
+            return f"write its path, {inside!r}"
+        return one_of_many(written, self._named, self.problems)
+
+    def child(self, path: str, name: str, where: Path) -> str:
+        """The path of the initial state of a composite, or of the whole flow."""
+        full = path + SEPARATOR + name if path else name
+        if full not in self.paths:
+            known = (p.rpartition(SEPARATOR) for p in self.paths)
+            hint = one_of_many(name, (inside for around, _, inside in known if around == path), self.problems)
+            message = f"the initial state {name!r} is not inside {path or 'the flow'!r}"
+            self.problems.append(Problem(self.source.value(where), "RF020", message, hint))
+        return full
+
+    def _activity(self, scope: str, name: str, data: Mapping[str, Any], where: Path) -> Activity:
+        value = {k: self._time(data[k], (*where, k)) for k in ("every", "quiet", "delay") if k in data}
+        raises = data.get("raises", {})
+        return Activity(
+            name=name,
+            scope=scope,
+            do=data.get("do", ""),
+            inputs=self._value(data.get("with", {}), (*where, "with")),
+            needs=_needs(data),
+            every=value.get("every"),
+            quiet=value.get("quiet"),
+            delay=value.get("delay", 0.0),
+            raises=tuple((e, self._condition(raises[e], (*where, "raises", e))) for e in raises),
+            retry=self._retry(data, where),
+            position=self.source.key(where),
+            ask=self._ask(data, where),
+            on_crash=data.get("on_crash", ""),
+            root=self.root,
+        )
+
+    def _retry(self, data: Mapping[str, Any], where: Path) -> Retry | None:
+        if "retry" not in data:
+            return None
+        given = data["retry"]
+        times = {
+            key: self._fixed(given[key], (*where, "retry", key))
+            for key in ("interval", "cap", "within")
+            if key in given
+        }
+        return Retry(max=int(given["max"]), rate=float(given.get("rate", 2)), **times)
+
+    def _poll(self, data: Mapping[str, Any], where: Path) -> Poll | None:
+        if "poll" not in data:
+            return None
+        given, at = data["poll"], (*where, "poll")
+        return Poll(
+            every=self._time(given["every"], (*at, "every")),
+            until=self._condition(given["until"], (*at, "until")),
+            delay=self._time(given.get("delay", 0.0), (*at, "delay")),
+            timeout=self._time(given["timeout"], (*at, "timeout")) if "timeout" in given else None,
+        )
+
+    def _undo(self, data: Mapping[str, Any], where: Path) -> Undo | None:
+        given = data.get("undo")
+        if given is None:
+            return None
+        if isinstance(given, str):
+            return Undo(given, {})
+        return Undo(given["do"], self._value(given.get("with", {}), (*where, "undo", "with")))
+
+    def _time(self, written: Any, where: Path) -> Value:
+        """A duration as it is written, or the expression that gives one."""
+        value = self._value(written, where)
+        if not isinstance(value, Expression):
+            self._fixed(value, where)
+        return value
+
+    def _fixed(self, written: Any, where: Path) -> float:
+        try:
+            return duration.seconds(written)
+        except ValueError as error:
+            self.problems.append(Problem(self.source.value(where), "RF014", f"{error}"))
+            return 1.0
+
+    def _condition(self, written: Any, where: Path) -> Expression:
+        return Expression(str(written).lower() if isinstance(written, bool) else written, self.source.value(where))
+
+    def _value(self, written: Any, where: Path) -> Value:
+        """Plain data with its templates made."""
+        if isinstance(written, str) and is_template(written):
+            return Template(written, self.source.value(where))
+        if isinstance(written, dict):
+            return {key: self._value(item, (*where, key)) for key, item in written.items()}
+        if isinstance(written, list):
+            return [self._value(item, (*where, index)) for index, item in enumerate(written)]
+        return written
+
+
+def _paths(states: Mapping[str, Any], where: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+    for name, data in states.items():
+        yield prefix + name, (*where, name)
+        if isinstance(data, dict) and "states" in data:
+            yield from _paths(data["states"], (*where, name, "states"), prefix + name + SEPARATOR)
+
+
+def _each(written: Any, where: Path) -> Iterator[tuple[Any, Path]]:
+    """What is written as one or as a list of several, each with where it stands; nothing for None."""
+    if isinstance(written, list):
+        yield from ((item, (*where, index)) for index, item in enumerate(written))
+    elif written is not None:
+        yield written, where
+
+
+def _at(data: Any, where: Path) -> Any:
+    for step in where:
+        data = data[step]
+    return data
+
+
+def _needs(data: Mapping[str, Any]) -> tuple[str, ...]:
+    given = data.get("needs", ())
+    return (given,) if isinstance(given, str) else tuple(given)

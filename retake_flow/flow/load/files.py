@@ -1,0 +1,133 @@
+"""The files that a flow is made of: each is read once, and overlays are laid over what they extend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.text.bundle import Find, Sources
+from retake_flow.flow.text.yaml_source import EXTENDS, Source, decode, meant, parse
+from retake_flow.redact import Secret
+from retake_flow.sanitize import one_line
+
+#: How many flows may extend each other.
+LONGEST = 8
+#: Of which a flow that another names has one; of one that a person names more is told, as it may be half written.
+_KEYS = ("flow", EXTENDS)
+_OWN_KEYS = (*_KEYS, "initial", "states", "inputs")
+
+
+class Files:
+    """Files of flows, by their names.
+
+    Args:
+        find: Finds a file by the name that is written in another.
+
+    Attributes:
+        problems: What is wrong with them as texts, and with how overlays fit what they extend.
+    """
+
+    def __init__(self, find: Find) -> None:
+        self.problems: list[Problem] = []
+        self._find = find
+        self._texts: dict[str, str] = {}
+        self._contents: dict[str, bytes] = {}
+        self._references: dict[str, dict[str, str]] = {}
+        self._sources: dict[str, Source] = {}
+
+    def put(self, text: str, file: str) -> Source:
+        """Take the text of a file; gives what it is when whatever it extends is counted in."""
+        return self._resolved(text, file, (file,))
+
+    def read(self, file: str) -> Source | None:
+        """What a file is that was found; None when it is no text."""
+        return self._read(file, (file,))
+
+    def found(self, name: str, unknown: Problem) -> str | None:
+        """The file that is meant by a name.
+
+        Args:
+            name: As it is written.
+            unknown: Where it is written, and what to say, but for the words, when there is no such file.
+        """
+        file = unknown.position.file
+        found = self._references.get(file, {}).get(name)
+        if found is None:
+            try:
+                found, content = self._find(name, file)
+            except UsageError as error:
+                self.say(unknown, error.message, error.hint)
+                return None
+            except OSError as error:
+                self.say(unknown, f"{name} cannot be read: {error.strerror}")
+                return None
+            self._references.setdefault(file, {})[name] = found
+            self._contents.setdefault(found, content)
+        return found
+
+    def sources(self, file: str, allowed: Sequence[str] = ()) -> Sources:
+        """All texts that were read, as those of the flow in a file, which may name what is allowed besides."""
+        return Sources(file, self._texts, self._references, tuple(allowed))
+
+    def say(self, unknown: Problem, message: str, hint: str = "") -> None:
+        """Note what is wrong with a name."""
+        self.problems.append(replace(unknown, message=one_line(message), hint=one_line(hint)))
+
+    def _read(self, file: str, chain: tuple[str, ...]) -> Source | None:
+        if file in self._sources:
+            return self._sources[file]
+        text, problems = decode(self._contents[file], file)
+        self.problems += problems
+        return None if problems else self._resolved(text, file, chain)
+
+    def _resolved(self, text: str, file: str, chain: tuple[str, ...]) -> Source:
+        source = meant(parse(text, file), "flow", _KEYS if self._texts else _OWN_KEYS)
+        self._texts[file] = text
+        _hide_secrets(source.data)
+        self.problems += source.problems
+        if isinstance(source.data, dict) and EXTENDS in source.data:
+            source = self._extended(source, chain)
+        self._sources[file] = source
+        return source
+
+    def _extended(self, over: Source, chain: tuple[str, ...]) -> Source:
+        """What an overlay makes of the flow that it extends; nothing when that cannot be had."""
+        name, unknown = over.data[EXTENDS], Problem(over.value((EXTENDS,)), "RF022", "")
+        nothing = replace(over, data={})
+        if not isinstance(name, str):
+            self.say(unknown, "'extends' must be the name of a flow, or the path of its file")
+            return nothing
+        found = self.found(name, unknown)
+        if found is None:
+            return nothing
+        if found in chain or len(chain) > LONGEST:
+            hint = "give this file another name" if found == chain[-1] else ""
+            self.say(unknown, f"{name} would extend itself: {' → '.join((*chain, found))}", hint)
+            return nothing
+        base = self._read(found, (*chain, found))
+        if base is None or not isinstance(base.data, dict) or not base.data:
+            return nothing
+        from retake_flow.flow.overlay.merge import laid
+
+        source = laid(over, base)
+        self.problems += source.problems
+        return source
+
+
+def _hide_secrets(data: Any) -> None:
+    """Make secrets of what must not be seen in a file, before anything about it is said."""
+    written = data.get("notify") if isinstance(data, dict) else None
+    inputs = data.get("inputs") if isinstance(data, dict) else None
+    for declared in inputs.values() if isinstance(inputs, dict) else ():
+        if isinstance(declared, dict) and declared.get("secret"):
+            _hide([declared.get("default"), declared.get("value")])
+    _hide(written if isinstance(written, list) else [written])
+
+
+def _hide(values: list[Any]) -> None:
+    for value in values:
+        if isinstance(value, str):
+            Secret(value)

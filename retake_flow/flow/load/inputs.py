@@ -1,0 +1,226 @@
+"""The inputs of a run: fixed in the flow, given, read from the environment or a file, or left at their defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from retake_flow import plain_file
+from retake_flow.errors import InputError, UsageError
+from retake_flow.flow.diagnostics import Problem
+from retake_flow.flow.fields import is_secret, mismatch, read
+from retake_flow.flow.load.folders import Folders
+from retake_flow.flow.model import Flow, Input, State
+from retake_flow.flow.text.yaml_source import Source
+from retake_flow.redact import Secret
+from retake_flow.sanitize import one_line
+from retake_flow.settings import is_credentials
+
+_LARGEST = 64 * 1024  # bytes of a file that holds an input
+
+
+def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of every input.
+
+    Args:
+        flow: Declares the inputs; what the environment and files say is among their defaults (`provided`).
+        given: Values by name; texts are read as the declared type (`--set tries=3`).
+
+    Raises:
+        InputError: One is unknown, missing, not of its type, or not for the command line; all of them are named.
+    """
+    refused = {name: said for name in given if (said := _refused(flow.inputs.get(name)))}
+    allowed = {name: value for name, value in given.items() if name not in refused}
+    found = read({name: declared.schema for name, declared in flow.inputs.items()}, allowed)
+    problems = [f"the flow {flow.name!r} has no input {name!r} ({hint})" for name, hint in found.unknown.items()]
+    problems += refused.values()
+    problems += [f"the input {name!r} {said}" for name, said in found.unfit.items()]
+    problems += [_missing(flow.inputs[name]) for name in found.missing]
+    if problems:
+        raise InputError("\n".join(problems))
+    return found.values
+
+
+def provided(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow:
+    """The flow with what the environment and files say as the defaults of its inputs, and of its sub-flows' inputs.
+
+    Args:
+        flow: Says which variables and files.
+        environment: The variables.
+        file: Where the flow's file is now, when it was loaded by another name.
+
+    Raises:
+        InputError: A file cannot be read, a value is not of its type, or a sub-flow lacks one that nobody else gives.
+    """
+    problems: list[str] = []
+    reading = _Provision(environment, flow, file or flow.file, problems)
+    inputs = {name: reading.provided(declared) for name, declared in flow.inputs.items()}
+    states = {path: reading.inside(state) for path, state in flow.states.items()}
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
+    return replace(flow, inputs=inputs, states=states)
+
+
+def origins(flow: Flow, given: Container[str]) -> dict[str, str]:
+    """Where the inputs come from that variables and files say, by their names; neither is looked at.
+
+    Args:
+        flow: Says which variables and files, also of its sub-flows.
+        given: The names of those that are given otherwise.
+    """
+    subs = (state for state in flow.states.values() if state.sub is not None)
+    inner = {
+        f"{state.path}/{name}": declared
+        for state in subs
+        for name, declared in (state.sub.inputs.items() if state.sub else ())
+        if name not in state.inputs
+    }
+    own = {name: declared for name, declared in flow.inputs.items() if name not in given}
+    told = {name: _origin(declared.schema) for name, declared in {**own, **inner}.items()}
+    return {name: origin for name, origin in told.items() if origin}
+
+
+def _origin(schema: Mapping[str, Any]) -> str:
+    places = {"env": "the variable", "file": "the file"}
+    return " or ".join(f"{what} {one_line(str(schema[key]))}" for key, what in places.items() if key in schema)
+
+
+def placed(inputs: Mapping[str, Input], source: Source) -> dict[str, Input]:
+    """Inputs whose files are sought beside the file in which they are named."""
+    return {name: _placed(declared, source) for name, declared in inputs.items()}
+
+
+def flaws(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
+    """What is wrong with the declared inputs that their schema does not say."""
+    for name, schema in data.get("inputs", {}).items():
+        path = ("inputs", name)
+        if schema.get("secret"):
+            for key in ("default", "value"):
+                if key in schema:
+                    message = f"the input {name!r} is secret, but whoever can read this file can read it"
+                    hint = "take it away, and say where it comes from: `env: NAME` or `file: PATH`"
+                    yield Problem(source.key((*path, key)), "RF047", message, hint)
+            if schema["type"] != "string":
+                yield Problem(source.value((*path, "type")), "RF047", f"the secret input {name!r} must be a string")
+        elif "value" in schema:
+            said = mismatch(schema["value"], schema)
+            if said:
+                yield Problem(source.value((*path, "value")), "RF044", f"the value of the input {name!r} {said}")
+
+
+def _refused(declared: Input | None) -> str:
+    """Why an input is not to be given on the command line, or nothing."""
+    if declared is not None and "value" in declared.schema:
+        return f"the input {declared.name!r} is fixed at {declared.position}; change it there"
+    if declared is not None and declared.schema.get("secret"):
+        said = f"the input {declared.name!r} is secret, and others can read the command line"
+        return f"{said}; {_ways(declared)}"
+    return ""
+
+
+def _missing(declared: Input) -> str:
+    """What a person is told of an input that has to be given: what it is, and how."""
+    about = str(declared.schema.get("description", "")).strip()
+    said = f"the input {declared.name!r} is missing; {_ways(declared)}"
+    return f"{said}. It is: {about}" if about else said
+
+
+def _ways(declared: Input) -> str:
+    """What a person can do to give an input."""
+    name, schema = declared.name, declared.schema
+    ways = [f"set the variable {schema['env']}"] if "env" in schema else []
+    ways += [f"write it into the file {schema['file']}"] if "file" in schema else []
+    if not schema.get("secret"):
+        ways.append(f"give it with --set {name}=…")
+    return ", or ".join(ways) or f"say at {declared.position} where it comes from: `env: NAME` or `file: PATH`"
+
+
+def _placed(declared: Input, source: Source) -> Input:
+    written = declared.schema.get("file")
+    if not isinstance(written, str):
+        return declared
+    beside = Path(source.value(("inputs", declared.name, "file")).file).parent
+    path = written if written.startswith("~/") else str(beside / written)
+    return replace(declared, schema={**declared.schema, "file": path})
+
+
+class _Provision:
+    """Reads inputs where they are said to be.
+
+    Args:
+        environment: The variables.
+        flow: Whose inputs they are.
+        now: Where its file is now.
+        problems: Gets what is wrong.
+    """
+
+    def __init__(self, environment: Mapping[str, str], flow: Flow, now: str, problems: list[str]) -> None:
+        self._environment = environment
+        self._loaded = flow.file
+        self._now = now
+        self._within = Folders.beside(now, flow.sources.allowed)
+        self._problems = problems
+
+    def provided(self, declared: Input) -> Input:
+        """An input with what was found as its default."""
+        origin, text = self._found(declared)
+        if text is None:
+            return declared
+        name, schema = declared.name, declared.schema
+        given = Secret(text) if is_secret(schema) else text
+        found = read({name: schema}, {name: given})
+        if found.unfit:  # what is said of a value may quote it
+            wanted = "" if schema.get("type", "string") == "string" else f" the type {schema['type']}"
+            self._problems.append(f"the input {name!r}, from {origin}, does not fit{wanted}; its value is not shown")
+        return replace(declared, schema={**schema, "default": found.values[name]})
+
+    def inside(self, state: State) -> State:
+        """A state whose sub-flow has what was found as the defaults of its inputs."""
+        if state.sub is None:
+            return state
+        inputs = {name: self.provided(declared) for name, declared in state.sub.inputs.items()}
+        for name, declared in inputs.items():
+            outside = {"env", "file"} & declared.schema.keys()
+            if outside and not {"default", "optional"} & declared.schema.keys() and name not in state.inputs:
+                way = _ways(declared).partition(", or give it")[0]
+                self._problems.append(f"the input {name!r} of the flow in {state.path!r} is missing; {way}")
+        return replace(state, sub=replace(state.sub, inputs=inputs))
+
+    def _found(self, declared: Input) -> tuple[str, str | None]:
+        """What an input is said to be outside of the flow, and where that was found."""
+        variable = declared.schema.get("env", "")
+        text = self._environment.get(variable) if variable else None
+        if text:  # an empty variable is how one is taken away
+            return f"the variable {variable}", text
+        file = declared.schema.get("file")
+        return ("", None) if file is None else (f"the file {one_line(file)}", self._content(declared, self._path(file)))
+
+    def _path(self, file: str) -> str:
+        if file.startswith("~/"):
+            return os.path.join(self._environment.get("HOME", "/"), file[2:])
+        if os.path.isabs(file):
+            return file
+        return os.path.join(os.path.dirname(self._now), os.path.relpath(file, os.path.dirname(self._loaded) or "."))
+
+    def _content(self, declared: Input, path: str) -> str | None:
+        if is_credentials(path, self._environment):
+            self._problems.append(f"the input {declared.name!r} cannot be the credentials file {one_line(path)}")
+            return None
+        try:
+            self._within.require(path, file=True)
+            content = plain_file.read(path, _LARGEST)
+            return content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+        except FileNotFoundError:
+            return None
+        except UsageError as error:
+            self._problems.append(f"the input {declared.name!r}: {error.message} ({error.hint})")
+            return None
+        except OSError as error:
+            said = f"cannot be read: {error.strerror}"
+        except ValueError:
+            said = "is not UTF-8 text"
+        self._problems.append(f"the file {one_line(path)} of the input {declared.name!r} {said}")
+        return None

@@ -1,0 +1,296 @@
+"""Build the model of a flow from its file and those of its sub-flows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+from retake_flow.errors import StoreError
+from retake_flow.flow.diagnostics import Position, Problem, Problems
+from retake_flow.flow.load.builder import Builder
+from retake_flow.flow.load.files import Files
+from retake_flow.flow.load.folders import Folders
+from retake_flow.flow.load.inputs import flaws, placed
+from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
+from retake_flow.flow.schema.quick_validate import checker
+from retake_flow.flow.text.bundle import Find, Sources
+from retake_flow.flow.text.yaml_source import Path, Source, decode
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.redact import Secret
+
+#: How many flows may run inside each other, and how many states they may have together.
+DEEPEST = 8
+MOST_STATES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What a flow extends.
+
+    Attributes:
+        source: What came of it.
+        at: Where the flow that is extended is named.
+        base: Loads that flow by itself.
+    """
+
+    source: Source
+    at: Position
+    base: Callable[[], Loaded]
+
+    @property
+    def files(self) -> set[str]:
+        """The files of the flow that is extended, and of all that it extends."""
+        return {at.file for at in self.source.values.values()} - {self.source.file}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A flow and what is wrong with it.
+
+    Attributes:
+        flow: The flow; parts that could not be understood are missing from it. None when nothing could be.
+        problems: What the YAML, the schema and the resolution of names say.
+        damaged: The paths of the states that lost parts, about which a check should be silent.
+        extension: What it extends; None when that is nothing.
+    """
+
+    flow: Flow | None
+    problems: tuple[Problem, ...]
+    damaged: frozenset[str]
+    extension: Extension | None = None
+
+
+def read_bytes(
+    content: bytes, file: str, *, known_good: bool = False, find: Find | None = None, allowed: Sequence[str] = ()
+) -> Loaded:
+    """Build the model from the content of a flow file; see `load`."""
+    text, problems = decode(content, file)
+    if problems:
+        return Loaded(None, tuple(problems), frozenset())
+    return load(text, file, known_good=known_good, find=find, allowed=allowed)
+
+
+def load(
+    text: str, file: str, *, known_good: bool = False, find: Find | None = None, allowed: Sequence[str] = ()
+) -> Loaded:
+    """Build the model from the text of a flow file.
+
+    Args:
+        text: The YAML.
+        file: The name shown in messages, beside which sub-flows are sought.
+        known_good: The very texts have been found to fit the schema, so that need not be looked at again.
+        find: Finds sub-flows; None for those on disk.
+        allowed: What the flow may name outside of its folder.
+    """
+    find = find or Folders.beside(file, allowed).find
+    reading = _Reading(find, known_good)
+    source = reading.files.put(text, file)
+    reading.examine(source)
+    part = reading.part(file, "", (file,))
+    if part is None:
+        return Loaded(None, reading.problems, frozenset())
+    data, states = part.data, part.states
+    sources = reading.files.sources(file, allowed)
+    flow = Flow(
+        name=data["flow"],
+        version=data.get("version", 1),
+        guide=data.get("guide", ""),
+        description=data.get("description", ""),
+        inputs=part.inputs,
+        initial=part.initial,
+        states=states,
+        file=file,
+        text=text,
+        sources=sources,
+        digest=sources.digest,
+        notify=tuple(map(Secret, data.get("notify", ()))),
+        events=reading.events,
+        rules=tuple(data.get("rules", ())),
+        phrases=data.get("phrases", {}),
+    )
+    extension = None
+    if source.extends is not None:
+        base = partial(load, sources.texts[source.base], source.base, find=find, allowed=allowed)
+        extension = Extension(source, source.extends, base)
+    return Loaded(flow, reading.problems, frozenset(reading.damaged), extension)
+
+
+def loaded(text: str, file: str, find: Find | None = None) -> Flow:
+    """The flow in a text.
+
+    Raises:
+        Problems: It has mistakes.
+    """
+    answer = load(text, file, find=find)
+    if answer.flow is None or answer.problems:
+        raise Problems(answer.problems)
+    return answer.flow
+
+
+def stored(sources: Sources) -> Flow:
+    """The flow that a run began with.
+
+    Raises:
+        Problems: It has mistakes for this program.
+        StoreError: This program cannot read it any more.
+    """
+    unreadable = StoreError(
+        "this program cannot read the flow of this run any more",
+        hint="go on with the version of retake-flow that began it, or resume with --upgrade to take the flow's file as "
+        "it is now",
+    )
+    try:
+        answer = load(sources.text, sources.file, known_good=True, find=sources.find, allowed=sources.allowed)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Nothing holds it against the schema: an older program did, against its own.
+        raise unreadable from error
+    if answer.flow is None:
+        raise unreadable
+    if answer.problems:
+        raise Problems(answer.problems)
+    return answer.flow
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one file gives."""
+
+    data: Mapping[str, Any]
+    builder: Builder
+    inputs: dict[str, Input]
+    initial: str
+    states: dict[str, State]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file, read once however often it is used.
+
+    Attributes:
+        data: What of it fits the schema; all its uses share it, so nobody may change it.
+        damaged: Where something does not.
+    """
+
+    source: Source
+    data: Mapping[str, Any]
+    damaged: frozenset[Path]
+
+
+class _Reading:
+    """Reads a flow and, wherever it names one, a sub-flow."""
+
+    def __init__(self, find: Find, known_good: bool) -> None:
+        self.files = Files(find)
+        self.damaged: set[str] = set()
+        self.events: dict[str, Mapping[str, Any]] = {}
+        self._problems: list[Problem] = []
+        self._known_good = known_good
+        self._states = 0
+        self._full = False
+        self._read: dict[str, _File] = {}
+        self._bad: set[str] = set()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that was found wrong."""
+        return (*self.files.problems, *self._problems)
+
+    def examine(self, source: Source) -> None:
+        """Take a file that was read, and say what is wrong with it."""
+        data, damaged = self._examined(source)
+        self._read[source.file] = _File(source, data, damaged)
+
+    def part(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
+        """Build the flow of a file that was read, in the state `root`; `chain` are the files that led to it."""
+        read = self._read[file]
+        data = read.data
+        if not data:
+            return None
+
+        def inner(name: str, unknown: Problem, path: str) -> tuple[SubFlow, str, dict[str, State]] | None:
+            return self._sub_flow(name, unknown, path, chain)
+
+        builder = Builder(read.source, root, inner)
+        states = builder.states(data)
+        # Whoever sends one does not know which file waits for it; what the flow around says of it counts.
+        self.events = {**self.events, **builder.events(data)}
+        initial = builder.child(root, data["initial"], ("initial",))
+        explained = read.source.explained
+        self._problems += [explained.get(p.position, p) if p.code == "RF020" else p for p in builder.problems]
+        prefix = root + SEPARATOR if root else ""
+        self.damaged |= builder.damaged | {prefix + path for path in read.source.damaged}
+        self.damaged |= {prefix + _state_of(path) if _state_of(path) else root for path in read.damaged}
+        return _Part(data, builder, placed(builder.inputs(data), read.source), initial, states)
+
+    def _examined(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:
+        if not source.data and self.files.problems:
+            return {}, frozenset()
+        if source.data is None:
+            self._problems.append(Problem(source.value(()), "RF001", "the file holds nothing"))
+            return {}, frozenset()
+        if self._known_good:
+            return source.data, frozenset()
+        if _flow_fits()(source.data):
+            self._problems += flaws(source.data, source)
+            return source.data, frozenset()
+        # Imported here: the schema's validator is slow to import, and most flows fit.
+        from retake_flow.flow.schema import validate
+
+        data, problems, damaged = validate.examine(source)
+        self._problems += [*problems, *flaws(data, source)]
+        return data, damaged
+
+    def _sub_flow(
+        self, name: str, unknown: Problem, path: str, chain: tuple[str, ...]
+    ) -> tuple[SubFlow, str, dict[str, State]] | None:
+        found = self._found(name, unknown, chain)
+        # What was found bad has said so; used again it would say the same, and its users are damaged either way.
+        if found is None or found in self._bad:
+            return None
+        before = len(self.problems)
+        part = self._inside(found, path, (*chain, found))
+        if len(self.problems) > before:
+            self._bad.add(found)
+            self.damaged.add(path)
+        self._states += 1 if part is None else len(part.states)
+        if part is None:
+            return None
+        finals = dict.fromkeys(state.final for state in part.states.values() if state.final and state.root == path)
+        return SubFlow(part.data["flow"], part.inputs, tuple(finals)), part.initial, part.states
+
+    def _inside(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
+        if file not in self._read:
+            source = self.files.read(file)
+            if source is None:
+                return None
+            self.examine(source)
+        return self.part(file, root, chain)
+
+    def _found(self, name: str, unknown: Problem, chain: tuple[str, ...]) -> str | None:
+        """The file of a sub-flow that may run here."""
+        found = self.files.found(name, unknown)
+        if found is None:
+            return None
+        if found in chain or len(chain) > DEEPEST:
+            self.files.say(unknown, f"{name} would run inside itself: {' → '.join((*chain, found))}")
+            return None
+        if self._states > MOST_STATES:
+            if not self._full:
+                self.files.say(unknown, f"the sub-flows have more than {MOST_STATES} states together")
+            self._full = True
+            return None
+        return found
+
+
+def _state_of(path: Path) -> str:
+    names = [str(path[i + 1]) for i in range(0, len(path) - 1, 2) if path[i] == "states"]
+    return SEPARATOR.join(names)
+
+
+@cache
+def _flow_fits() -> Callable[[Any], bool]:
+    """What says whether a file fits the schema of flows: made once for a flow and its sub-flows."""
+    from retake_flow.flow.schema import flow as schema
+
+    return checker(schema.schema())

@@ -1,0 +1,1 @@
+"""Overlays: flows that extend another one."""

@@ -1,0 +1,196 @@
+"""Put a new state before or after another without writing the routes of either again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from retake_flow.errors import ExpressionError
+from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
+from retake_flow.flow.expressions.expression import Expression, Template, is_template
+from retake_flow.flow.overlay.targets import (
+    SEPARATOR,
+    Target,
+    around,
+    joined,
+    named,
+    states,
+    targets,
+    targets_of,
+    within,
+)
+from retake_flow.flow.text.tree import Node, made
+
+_CODE = "RF025"
+
+
+class _Refused(Exception):
+    """It cannot be told where the routes are to lead."""
+
+    def __init__(self, place: Position, message: str, hint: str, code: str = _CODE) -> None:
+        super().__init__(message)
+        self.problem = Problem(place, code, message, hint)
+
+
+def insert(tree: Node, here: Mapping[str, Node], path: str, word: str, anchor: Node) -> list[Problem]:
+    """Lead the routes of a flow through a state that was added to it.
+
+    Args:
+        tree: The flow; it is changed.
+        here: All its states by their paths, the new one too.
+        path: The new state.
+        word: `before` or `after`.
+        anchor: What stands behind that word: the name of a state beside the new one, or, after it, a mapping of
+            `state` and `on`.
+
+    Returns:
+        What is wrong; the routes are as they were then.
+    """
+    try:
+        beside, event = _anchor(word, anchor)
+        other = joined(around(path), beside)
+        if other == path or other not in here or around(other) != around(path):
+            names = {_name(known) for known in here if around(known) == around(path)}
+            message = f"there is no state {beside!r} beside {path!r}"
+            raise _Refused(anchor.at, message, did_you_mean(beside, names - {_name(path)}), "RF023")
+        if word == "before":
+            _before(tree, here, path, other, anchor)
+        else:
+            _after(here, path, other, event, anchor)
+        _move(here[around(path)] if around(path) else tree, path, other, word)
+    except _Refused as refused:
+        return [refused.problem]
+    return []
+
+
+def _move(owner: Node, path: str, other: str, word: str) -> None:
+    """Put the new state where it is in the order of the states, which pictures and lists follow."""
+    held = owner.value["states"].value
+    names = [name for name in held if name != _name(path)]
+    names.insert(names.index(_name(other)) + (word == "after"), _name(path))
+    owner.value["states"].value = {name: held[name] for name in names}
+
+
+def _anchor(word: str, anchor: Node) -> tuple[str, str]:
+    """The name of the state and the event in what stands behind `before` or `after`."""
+    state, on = (anchor.get("state"), anchor.get("on")) if anchor.mapping else (anchor, None)
+    whole = not anchor.mapping or (word == "after" and anchor.value.keys() <= {"state", "on"})
+    if state is None or not isinstance(state.value, str) or not (on is None or isinstance(on.value, str)) or not whole:
+        more = "" if word == "before" else ", or {state: NAME, on: EVENT}"
+        raise _Refused(anchor.at, f"{word!r} takes the name of a state beside this one{more}", "", "RF014")
+    return state.value, "" if on is None else str(on.value)
+
+
+def _before(tree: Node, here: Mapping[str, Node], path: str, other: str, anchor: Node) -> None:
+    success = _unrouted_success(here, path, other, anchor)
+    for target in list(targets(tree)):
+        own = within(target.bearer, path) or (target.bearer and within(target.bearer, other))
+        # What a history state begins with is named beside it, and so comes from outside.
+        if not own and target.means(here) == other:
+            target.node.value = _renamed(target.node.value, path)
+            if target.means(here) != path:
+                target.node.value = path
+            target.node.at = target.node.origin = anchor.at
+    _lay_route(here[path], success, made(_name(other), anchor.at), anchor)
+
+
+def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: Node) -> None:
+    event = event or _success_of(here[other], other, anchor)
+    routes = here[other].get("transitions")
+    route = routes.get(event) if routes is not None else None
+    if routes is None or route is None or not any(True for _ in named(route)):
+        message = f"the state {other!r} does not say where it goes on {event!r}"
+        raise _Refused(anchor.at, message, f"give {other!r} and {path!r} their transitions in the overlay")
+    success = _unrouted_success(here, path, "", anchor)
+    listed = isinstance(route.value, list)
+    looking = next(_looks_at_event(route), None) if listed or route.get("when") is not None else None
+    if looking is not None:
+        message = f"where {other!r} goes on {event!r} hangs on {looking!r}, which {path!r} does not have"
+        hint = f"give {other!r} and {path!r} their transitions in the overlay instead of `after`"
+        raise _Refused(anchor.at, message, hint)
+    onward = route.copied()
+    if listed or route.get("when") is not None:
+        routes.value[event] = Node(_name(path), anchor.at, route.key, anchor.at)
+    else:
+        [node] = named(route)
+        onward = Node(node.value, anchor.at, anchor.key, anchor.key)
+        node.value, node.at, node.origin = _name(path), anchor.at, anchor.at
+    _lay_route(here[path], success, onward, anchor)
+
+
+def _lay_route(state: Node, event: str, route: Node, anchor: Node) -> None:
+    if event:
+        routes = state.value.setdefault("transitions", made({}, anchor.at))
+        route.key = route.origin = anchor.key
+        if routes.mapping:  # else the schema says so
+            routes.value[event] = route
+
+
+def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: Node) -> str:
+    """The event on which the new state goes on and which it does not route itself; "" when it has done so."""
+    state = here[path]
+    routes = state.get("transitions")
+    known = set(routes.value) if routes is not None and routes.mapping else set()
+    if state.get("do") is not None or state.get("wait") is not None:
+        return "" if "done" in known else "done"
+    ask = state.get("ask")
+    if ask is not None:
+        decisions = ask.get("decisions")
+        answers = list(decisions.value) if decisions is not None and decisions.mapping else ["answered"]
+        open_ends = [answer for answer in answers if answer not in known]
+        if len(open_ends) <= 1:
+            return open_ends[0] if open_ends else ""
+        hint = f"add transitions for all of {', '.join(open_ends)} but the one that goes on"
+        raise _Refused(anchor.at, f"which answer to {path!r} goes on is not clear", hint)
+    inside = [(path, state), *states(state, path)]
+    if not any(_leaves(target, path, here) for inner, node in inside for target in targets_of(inner, node)):
+        where = f"to {_name(other)!r}" if other else "on"
+        raise _Refused(anchor.at, f"how {path!r} ends is not known here", f"give it transitions that lead {where}")
+    return ""
+
+
+def _leaves(target: Target, path: str, here: Mapping[str, Node]) -> bool:
+    """Whether it means a state outside of another."""
+    meant = target.means(here)
+    return meant is not None and not within(meant, path)
+
+
+def _success_of(state: Node, path: str, anchor: Node) -> str:
+    """The event on which a state goes on when all is well."""
+    routes = state.get("transitions")
+    events = list(routes.value) if routes is not None and routes.mapping else []
+    likely = [event for event in events if not (event in ("timeout", "stop", "error") or "." in event)]
+    if "done" in likely:
+        return "done"
+    if len(likely) == 1:
+        return str(likely[0])
+    hint = f"write `after: {{state: {_name(path)}, on: EVENT}}`, where EVENT is one of: {', '.join(events) or 'none'}"
+    raise _Refused(anchor.at, f"on which event {path!r} goes on is not clear", hint)
+
+
+def _looks_at_event(node: Node) -> Iterator[str]:
+    """The names in the guards and variables of a route that mean the event that takes it."""
+    for item in node.value if isinstance(node.value, list) else [node]:
+        for key, found in item.value.items() if item.mapping else ():
+            for text in _texts(found) if key != "to" else ():
+                try:
+                    names = (Template if is_template(text) else Expression)(text, node.at).names()
+                except ExpressionError:
+                    continue  # the check says so
+                yield from (chain[0] for chain in sorted(names) if chain[0] in ("result", "event"))
+
+
+def _texts(node: Node) -> Iterator[str]:
+    if isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node.value, dict | list):
+        for item in node.value.values() if isinstance(node.value, dict) else node.value:
+            yield from _texts(item)
+
+
+def _renamed(written: str, path: str) -> str:
+    """A target with another last name."""
+    return joined(around(written), _name(path))
+
+
+def _name(path: str) -> str:
+    return path.rpartition(SEPARATOR)[2]

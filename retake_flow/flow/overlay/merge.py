@@ -1,0 +1,322 @@
+"""Lay an overlay over the flow that it extends: mappings merge, lists and values replace, null removes.
+
+Every key and value keeps its place, so that whatever is said later points into the file that is at fault.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any
+
+from retake_flow.flow.diagnostics import Position, Problem, one_of_many
+from retake_flow.flow.overlay.insert_state import insert
+from retake_flow.flow.overlay.targets import SEPARATOR, joined, path_of, states, targets
+from retake_flow.flow.schema.state import KINDS
+from retake_flow.flow.text.tree import Node, plain, planted, source_of
+from retake_flow.flow.text.yaml_source import EXTENDS, Path, Source
+from retake_flow.sanitize import one_line
+
+#: What of a base's state goes away when the overlay makes it one of another kind.
+_OF_KIND = {
+    "do": ("with", "needs", "retry", "poll", "undo", "on_crash"),
+    "flow": ("with",),
+    "states": ("initial",),
+    "final": ("reason", "fails"),
+    "history": ("initial",),
+}
+_ROUTES = ("transitions", "always")
+#: What any state has but one of this kind.
+_NOT_OF_KIND = {
+    "ask": ("timeout",),
+    "final": (*_ROUTES, "exit", "activities", "timeout"),
+    "history": (*_ROUTES, "entry", "exit", "set", "activities", "timeout"),
+}
+_MOST_INSERTED = 100
+#: Whose change alone is none.
+_IDENTITY = ("flow", "version", "description")
+#: What an input loses when the overlay says in another way what its value is.
+_SUPERSEDED = {
+    "value": ("default", "optional", "required", "env", "file"),
+    "required": ("default", "optional", "value"),
+    "default": ("value", "required"),
+    "optional": ("value", "required"),
+    "env": ("value",),
+    "file": ("value",),
+}
+
+
+def laid(over: Source, base: Source) -> Source:
+    """The flow that an overlay makes of the one that it extends; what is wrong with that is in its `problems`."""
+    laying = _Laying(planted(base), PurePath(base.file).name)
+    before = _content(laying.tree)
+    layer = planted(over)
+    laying.lay(layer)
+    if not laying.problems and _content(laying.tree) == before:
+        place = over.key((EXTENDS,))
+        hint = f"run {one_line(base.file)} itself, or say here what is to be different"
+        laying.say(place, "RF024", f"this changes nothing of {laying.base}", hint)
+    source = source_of(laying.tree, over.file, over.text)
+    source.problems, source.explained = laying.problems, base.explained | laying.explained()
+    source.base, source.extends = base.file, over.value((EXTENDS,))
+    source.removed, source.damaged = laying.removed(), base.damaged | laying.damaged
+    return source
+
+
+def _content(tree: Node) -> dict[str, Any]:
+    data: dict[str, Any] = plain(tree)
+    return {key: value for key, value in data.items() if key not in _IDENTITY}
+
+
+class _Laying:
+    """One overlay on its way into the tree of its base."""
+
+    def __init__(self, tree: Node, base: str) -> None:
+        self.tree = tree
+        self.base = one_line(base)
+        self.problems: list[Problem] = []
+        self.damaged: set[str] = set()
+        self._gone: dict[str, Position] = {}
+        self._gone_inputs: dict[str, Position] = {}
+        self._inserted: list[tuple[str, str, Node]] = []
+
+    def say(self, place: Position, code: str, message: str, hint: str = "") -> None:
+        """Note a mistake."""
+        self.problems.append(Problem(place, code, message, hint))
+
+    def lay(self, over: Node) -> None:
+        """Merge, and then put the inserted states in."""
+        for key, node in over.value.items():
+            if key == "states":
+                self._states(self.tree, node, "")
+            elif key == "inputs":
+                self._inputs(node)
+            elif key != EXTENDS:
+                self._entry(self.tree, key, node, "the flow")
+        _touch(self.tree, over)
+        here = dict(states(self.tree))
+        for path, word, anchor in self._inserted[:_MOST_INSERTED]:
+            wrong = insert(self.tree, here, path, word, anchor) if path in here else []
+            self._unplaced(path, *wrong)
+        for path, _, anchor in self._inserted[_MOST_INSERTED : _MOST_INSERTED + 1]:
+            message = f"{path!r} is one too many: an overlay inserts {_MOST_INSERTED} states at most"
+            self._unplaced(path, Problem(anchor.key, "RF025", message))
+        self.damaged |= {path for path, _, _ in self._inserted[_MOST_INSERTED:]}
+
+    def _unplaced(self, path: str, *wrong: Problem) -> None:
+        """Note why a state is not where it is to be: where it leads is not known then, nor what leads to it."""
+        self.problems += wrong
+        self.damaged |= {path} if wrong else set()
+
+    def removed(self) -> dict[Path, Position]:
+        """Where states and inputs are removed, by where they were."""
+        removed: dict[Path, Position] = {path_of(path): place for path, place in self._gone.items()}
+        return removed | {("inputs", name): place for name, place in self._gone_inputs.items()}
+
+    def explained(self) -> dict[Position, Problem]:
+        """What to say of targets that are not there any more, by where they are written."""
+        here = dict(states(self.tree))
+        found: dict[Position, Problem] = {}
+        for target in targets(self.tree):
+            path = None if target.means(here) else target.means(self._gone)
+            if path is not None:
+                who = repr(target.bearer) if target.bearer else "the flow"
+                on = f" on {target.event!r}" if target.event else ""
+                message = f"the state {path!r} is not there any more, and {who} goes to it{on} ({target.node.at})"
+                found[target.node.at] = Problem(self._gone[path], "RF020", message, f"say here where {who} goes{on}")
+        return found
+
+    # --- states ---------------------------------------------------------------------------------------------
+
+    def _states(self, owner: Node, over: Node, prefix: str) -> None:
+        """Merge states into a flow or a state; a key may be a path from there on."""
+        held = owner.get("states")
+        if held is None or not held.mapping or not over.mapping:
+            if held is None or self._fits(over, f"'states' of {_state(prefix)}"):
+                self._entry(owner, "states", over, _state(prefix))
+            return
+        _touch(held, over)
+        for written, node in over.value.items():
+            self._addressed(held, written, node, prefix)
+
+    def _addressed(self, held: Node, written: str, node: Node, prefix: str) -> None:
+        *way, name = written.split(SEPARATOR)
+        for step in way:
+            state = held.get(step)
+            inner = state.get("states") if state is not None else None
+            if inner is None or not inner.mapping:
+                said = f"there is no state {joined(prefix, step)!r}" if state is None else f"{step!r} holds no states"
+                hint = self._meant(step, held) if state is None else ""
+                self.say(node.key, "RF023", f"{written!r} leads nowhere in {self.base}: {said}", hint)
+                return
+            held, prefix = inner, joined(prefix, step)
+        self._state(held, name, node, joined(prefix, name))
+
+    def _state(self, held: Node, name: str, node: Node, path: str) -> None:
+        known = held.get(name)
+        if node.value is None:
+            if known is None:
+                message = f"there is no state {path!r} in {self.base} to remove"
+                self.say(node.key, "RF023", message, self._meant(name, held))
+                return
+            self._lose(path, known, node.key)
+            del held.value[name]
+            held.at = held.at if held.value else node.key
+        elif known is not None and not self._fits(node, _state(path)):
+            return
+        elif known is None:
+            self._add(held, name, node, path)
+        else:
+            self._change(known, node, path)
+
+    def _add(self, held: Node, name: str, node: Node, path: str) -> None:
+        if not node.mapping:
+            held.value[name] = node
+            return
+        if self._replaces(node) or not (node.value.keys() & {*KINDS, *_ROUTES, "before", "after"}):
+            self.say(node.key, "RF023", f"there is no state {path!r} in {self.base}", self._meant(name, held))
+            return
+        held.value[name] = node
+        words = [word for word in ("before", "after") if word in node.value]
+        anchors = [node.value.pop(word) for word in words]
+        if len(words) > 1:
+            message = f"{path!r} cannot be both before a state and after one"
+            self._unplaced(path, Problem(anchors[1].key, "RF025", message))
+        elif words:
+            self._inserted.append((path, words[0], anchors[0]))
+
+    def _change(self, known: Node, node: Node, path: str) -> None:
+        if not node.mapping or not (known.mapping or known.value is None) or self._replaces(node):
+            self._lose(path, known, node.key)
+            known.value = node.value
+        else:
+            known.value = known.value or {}
+            self._patch(known, node, path)
+        _touch(known, node)
+
+    def _patch(self, known: Node, node: Node, path: str) -> None:
+        for word in ("before", "after"):
+            if word in node.value:
+                hint = "only a new state is inserted; change the transitions of those that are there"
+                self.say(node.value.pop(word).key, "RF025", f"the state {path!r} is in {self.base} already", hint)
+        self._turn(known, node, path)
+        for key, item in node.value.items():
+            if key == "states":
+                self._states(known, item, path)
+            elif key == "activities" and item.mapping and known.get(key) is not None:
+                self._activities(known.value[key], item, path)
+            else:
+                self._entry(known, key, item, _state(path))
+
+    def _turn(self, known: Node, node: Node, path: str) -> None:
+        """Take away what belongs to the kind, or to the action, that the state has no longer."""
+        old = next((kind for kind in KINDS if kind in known.value), None)
+        new = next((kind for kind in KINDS if kind in node.value and node.value[kind].value is not None), old)
+        if new == old:
+            _forget_inputs(known, node)
+            return
+        self._lose(path, known, node.key, itself=False)
+        of_old = () if old is None else (old, *_OF_KIND.get(old, ()), *_ROUTES)
+        for key in (*of_old, *_NOT_OF_KIND.get(new or "", ())):
+            known.value.pop(key, None)
+
+    def _activities(self, known: Node, over: Node, path: str) -> None:
+        for name, node in over.value.items():
+            activity = known.get(name)
+            if activity is not None and activity.mapping and node.mapping:
+                if self._replaces(node) or node.value.keys() & {"do", "ask"} - activity.value.keys():
+                    activity.value = {}
+                _forget_inputs(activity, node)
+            self._entry(known, name, node, f"the activities of {path!r}")
+        _touch(known, over)
+
+    def _replaces(self, node: Node) -> bool:
+        """Whether what stands here takes the place of all that the base has there."""
+        word = node.value.pop("replace", None)
+        if word is not None and not isinstance(word.value, bool):
+            self.say(word.at, "RF014", "'replace' must be true or false")
+        return word is not None and word.value is True
+
+    def _fits(self, node: Node, what: str) -> bool:
+        """Whether this is a mapping, or removes; what is neither is a mistake, and leaves the base's as it is."""
+        fits = node.mapping or node.value is None
+        if not fits:
+            given = "a list" if isinstance(node.value, list) else "a single value"
+            self.say(node.at, "RF014", f"{what} must be a mapping, not {given}")
+        return fits
+
+    def _lose(self, path: str, state: Node, place: Position, *, itself: bool = True) -> None:
+        self._gone |= {inner: place for inner, _ in states(state, path)}
+        if itself:
+            self._gone[path] = place
+
+    def _meant(self, name: str, held: Node) -> str:
+        alike = self._paths.get(name)
+        return f"write its path, {alike!r}" if alike else one_of_many(name, held.value, self.problems)
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        """The path of the first state of each name."""
+        return {path.rpartition(SEPARATOR)[2]: path for path, _ in reversed(list(states(self.tree)))}
+
+    # --- inputs and everything else -------------------------------------------------------------------------
+
+    def _inputs(self, over: Node) -> None:
+        held = self.tree.value.setdefault("inputs", Node({}, over.at, over.key, over.key))
+        if not over.mapping or not held.mapping:
+            if self._fits(over, "'inputs' of the flow"):
+                self._gone_inputs |= dict.fromkeys(held.value if held.mapping else (), over.key)
+                self._entry(self.tree, "inputs", over, "the flow")
+            return
+        for name, node in over.value.items():
+            known = held.get(name)
+            if known is None and node.value is not None and not node.mapping:
+                message = f"there is no input {name!r} in {self.base} to set"
+                self.say(node.key, "RF023", message, one_of_many(name, held.value, self.problems))
+                continue
+            if known is not None and known.mapping and node.value is not None:
+                node = node if node.mapping else Node({"value": node}, node.at, node.key, node.key)
+                for key in node.value:
+                    for old in _SUPERSEDED.get(key, ()):
+                        known.value.pop(old, None)
+            if node.value is None:
+                self._gone_inputs[name] = node.key
+            self._entry(held, name, node, "the flow's inputs")
+
+    def _entry(self, owner: Node, key: str, node: Node, what: str) -> None:
+        """Merge one key of a mapping."""
+        known = owner.get(key)
+        if node.value is None:
+            if known is None:
+                self.say(node.key, "RF023", f"{what} has no {key!r} in {self.base} to remove", self._near(key, owner))
+                return
+            del owner.value[key]
+        elif known is not None and known.mapping and node.mapping:
+            if key == "undo":
+                _forget_inputs(known, node)
+            for inner, item in node.value.items():
+                self._entry(known, inner, item, f"{key!r} of {what}")
+            _touch(known, node)
+        else:
+            owner.value[key] = node
+
+    def _near(self, key: str, owner: Node) -> str:
+        return one_of_many(key, owner.value, self.problems) if owner.mapping else ""
+
+
+def _touch(known: Node, over: Node) -> None:
+    """Place what was changed in the overlay, where whoever made a mistake has to look."""
+    known.at, known.key = over.at, over.key
+
+
+def _forget_inputs(known: Node, node: Node) -> None:
+    """Another action, or another sub-flow, begins without the inputs of the one before it."""
+    for key, bound in (("do", ("with", "poll")), ("flow", ("with",))):
+        old, new = known.get(key), node.get(key)
+        if old is not None and new is not None and new.value is not None and old.value != new.value:
+            for name in bound:
+                known.value.pop(name, None)
+
+
+def _state(path: str) -> str:
+    return f"the state {path!r}" if path else "the flow"

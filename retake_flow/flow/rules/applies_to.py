@@ -1,0 +1,55 @@
+"""Which states a rule holds over: those that do what must not happen unless it is allowed just then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.model import Flow, State
+from retake_flow.flow.rules import load
+from retake_flow.flow.rules.model import Rule, Term
+
+
+def rules_of(flow: Flow, catalogue: Catalogue) -> tuple[Rule, ...]:
+    """The rules that hold for a flow: the platform's and its own, as far as those can be read."""
+    own = (read.rules for read in load.own(flow, catalogue) if read.rules is not None)
+    return tuple(rule for rules in (load.platform(catalogue), *own) for rule in rules.rules)
+
+
+def subjects(flow: Flow, rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]:
+    """The names of the rules that hold over each state, by its path; states over which none holds are left out."""
+    rules = tuple(rules)
+    held = {
+        state.path: tuple(rule.name for rule in rules if any(_concerns(term, state) for term in rule.offends))
+        for state in flow.states.values()
+    }
+    return {path: names for path, names in held.items() if names}
+
+
+def _concerns(term: Term, state: State) -> bool:
+    """Whether a state does what a term names, or bears the activity that makes its conditions hold."""
+    if term.name:
+        return term.name == state.path or any(
+            do == term.name and _may_fit(term, inputs) for do, inputs in _performed(state)
+        )
+    runs = {condition.runs for condition in term.during if condition.runs}
+    return any(activity.do in runs for activity in state.activities.values()) or any(
+        condition.inside == state.path for condition in term.during
+    )
+
+
+def _performed(state: State) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if state.do:
+        yield state.do, state.inputs
+    for activity in state.activities.values():
+        if activity.do:
+            yield activity.do, activity.inputs
+
+
+def _may_fit(term: Term, inputs: Mapping[str, Any]) -> bool:
+    """Whether an action may be given what a term names; what a template makes is not known."""
+    return all(
+        isinstance(inputs.get(key), Expression) or inputs.get(key) == value for key, value in term.inputs.items()
+    )

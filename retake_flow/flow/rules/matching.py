@@ -1,0 +1,137 @@
+"""Whether what happens is what a rule names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from retake_flow.flow import duration
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.event_names import matches
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.graph.transition_graph import Moves
+from retake_flow.flow.model import SEPARATOR, Flow, State
+from retake_flow.flow.rules.guards import Literal, literals
+from retake_flow.flow.rules.model import Condition, Term
+from retake_flow.flow.rules.propositions import SOMEHOW, UNWELL, Fact
+
+
+class Reader:
+    """Says what of a flow a rule means.
+
+    Args:
+        flow: The flow.
+        moves: Its moves.
+        catalogue: What its actions are.
+    """
+
+    def __init__(self, flow: Flow, moves: Moves, catalogue: Catalogue) -> None:
+        self._flow = flow
+        self._moves = moves
+        self._catalogue = catalogue
+        self._held: dict[tuple[Condition, str], bool] = {}
+
+    def among(self, fact: Fact, terms: Iterable[Term], *, sure: bool) -> bool:
+        """Whether a fact is one of what is named: surely, or else possibly."""
+        return any(self._is(fact, term, sure) for term in terms)
+
+    def _is(self, fact: Fact, term: Term, sure: bool) -> bool:
+        if not _same_verb(fact, term, sure):
+            return False
+        if term.name and term.name != fact.name and not _named(fact.name, term):
+            return False
+        if term.outcome and not _ended(fact.outcome, term.outcome, sure):
+            return False
+        if term.where is not None and not _known(fact.known, term.where.text, sure):
+            return False
+        return self._given(fact, term, sure) and self._then(fact, term)
+
+    def _given(self, fact: Fact, term: Term, sure: bool) -> bool:
+        """Whether an action has the inputs that a term names; what a run makes of a template is not sure."""
+        spec = self._catalogue.get(fact.name)
+        for key, wanted in term.inputs.items():
+            default = spec.inputs.get(key, {}).get("default") if spec else None
+            given = fact.inputs.get(key, default)
+            if sure if isinstance(given, Expression) else given != wanted:
+                return False
+        return True
+
+    def _then(self, fact: Fact, term: Term) -> bool:
+        """Whether the conditions of a term are as they have to be at that moment."""
+        if term.during and not any(self.holds(condition, fact.at) for condition in term.during):
+            return False
+        return not any(self.holds(condition, fact.at) for condition in term.unless)
+
+    def holds(self, condition: Condition, at: str) -> bool:
+        """Whether a condition holds while a state is the innermost active one."""
+        key = (condition, at)
+        if key not in self._held:
+            self._held[key] = self._holds(condition, at)
+        return self._held[key]
+
+    def _holds(self, condition: Condition, at: str) -> bool:
+        around = list(self._flow.around(at))
+        if condition.runs and not any(self._runs(state, condition.runs) for state in around):
+            return False
+        if condition.inside and not any(is_called(state.path, condition.inside) for state in around):
+            return False
+        return condition.rests is None or (bool(around) and self._rests(around[0]) > condition.rests)
+
+    def _runs(self, state: State, action: str) -> bool:
+        spec = self._catalogue.get(action)
+        service = spec is not None and spec.service
+        return any(a.do == action and (service or a.every is not None) for a in state.activities.values())
+
+    def _rests(self, state: State) -> float:
+        """For how long a run may do nothing but wait in a state."""
+        if state.kind == "do":
+            over = (route for each in self._moves.own(state) for route, _ in self._moves.taken(state.path, each))
+            return float("inf") if any(not route.to for route in over) else 0.0
+        if state.kind not in ("rest", "wait", "ask"):
+            return 0.0
+        limits = (state.wait, state.timeout, state.ask.timeout if state.ask else None)
+        return min((_seconds(limit) for limit in limits if limit is not None), default=float("inf"))
+
+
+def is_called(path: str, name: str) -> bool:
+    """Whether a state is meant by a name: its path, or the end of it."""
+    return path == name or path.endswith(SEPARATOR + name)
+
+
+def _named(name: str, term: Term) -> bool:
+    """Whether a state, or an event, is meant by what is only the end, or the beginning, of its name."""
+    if term.verb == "takes":
+        return matches(term.name, name)
+    return term.verb in ("enters", "leaves") and is_called(name, term.name)
+
+
+def _same_verb(fact: Fact, term: Term, sure: bool) -> bool:
+    if term.verb == "done":
+        if fact.verb == "shows":
+            return sure and term.where is not None
+        return fact.verb == "ends" and fact.outcome.partition(".")[0] not in UNWELL
+    if term.verb == "holds":
+        return fact.verb == "settles"
+    return fact.verb == term.verb
+
+
+def _ended(outcome: str, wanted: str, sure: bool) -> bool:
+    return outcome == wanted or outcome.startswith(wanted + ".") or (outcome == SOMEHOW and not sure)
+
+
+def _known(known: frozenset[Literal], where: str, sure: bool) -> bool:
+    wanted = _wanted(where)
+    return wanted <= known if sure else not any((said, not held) in known for said, held in wanted)
+
+
+@lru_cache(maxsize=256)
+def _wanted(where: str) -> frozenset[Literal]:
+    return literals(where, held=True)
+
+
+def _seconds(written: Any) -> float:
+    try:
+        return duration.seconds(written)
+    except (ValueError, TypeError):
+        return float("inf")  # an expression gives it

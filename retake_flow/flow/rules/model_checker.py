@@ -1,0 +1,216 @@
+"""Holding a flow against rules: for each that can be broken, the shortest path that breaks it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.graph.transition_graph import Move, Moves
+from retake_flow.flow.model import Flow
+from retake_flow.flow.rules.matching import Reader
+from retake_flow.flow.rules.model import RUN, Rule, RuleSet, Term
+from retake_flow.flow.rules.propositions import Fact, Facts, Words
+from retake_flow.flow.rules.state_space import Node, Way, Ways
+from retake_flow.quick_dataclasses import dataclass
+
+#: How often a path may turn out to pretend something of what was entered before, until it is believed.
+_DOUBTS = 12
+#: What is named by a part of its name, or not at all.
+_BY_PART = ("enters", "leaves", "takes", "settles")
+#: What a rule says of a fact that it does not name.
+_NOTHING = (False, False, False)
+#: How many nodes all rules together are followed over; what grows larger is followed for each of them alone.
+_MOST_TOGETHER = 20_000
+#: How many nodes a rule is followed over.
+_MOST = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A rule that a flow can break.
+
+    Attributes:
+        rule: The rule.
+        path: The moves of the shortest path that breaks it, from the start of a run.
+        position: Where the flow says what must not happen there.
+        message: Which rule, and why it is one.
+        what: What happens at the end of the path that must not happen then, in words.
+    """
+
+    rule: Rule
+    path: tuple[Move, ...]
+    position: Position
+    message: str
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a path ends that breaks a rule."""
+
+    fact: Fact
+
+
+_Step = tuple[Node, bool] | _Found
+
+
+def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tuple[Breach, ...]:
+    """The rules that a flow can break, in their order, each with its shortest path.
+
+    Args:
+        flow: The flow, in which nothing else is wrong.
+        catalogue: What its actions are.
+        rule_sets: The rules.
+    """
+    rules = [rule for each in rule_sets for rule in each.rules if _concerns(flow, rule)]
+    moves = Moves.shared(flow, catalogue)
+    facts = Facts(flow, catalogue, Words(rules))
+    reader = Reader(flow, moves, catalogue)
+    plain = Ways(flow, moves, facts)
+    found: list[Breach] = []
+    for monitor in _suspected(plain, [Monitor(rule, reader) for rule in rules]):
+        ways, watched = plain, frozenset[str]()
+        for _ in range(_DOUBTS):
+            breach = _shortest(ways, monitor)
+            doubtful = ways.doubtful(breach.path) - watched if breach is not None else frozenset()
+            if not doubtful:
+                break
+            watched |= doubtful
+            ways = plain.watching(watched)
+        if breach is not None:
+            found.append(breach)
+    return tuple(found)
+
+
+def _concerns(flow: Flow, rule: Rule) -> bool:
+    """Whether a flow has anything that a rule could forbid."""
+    actions = {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
+    actions |= {state.undo.do for state in flow.states.values() if state.undo}
+    return any(_possible(term, actions) for term in rule.offends)
+
+
+def _possible(term: Term, actions: set[str]) -> bool:
+    if term.verb in ("begins", "done", "ends"):
+        return term.name in actions or term.name == RUN
+    running = [condition.runs for condition in term.during]
+    return not running or any(action in actions or not action for action in running)
+
+
+class Monitor:
+    """What a rule says on the way: whether what it forbids is allowed just then."""
+
+    def __init__(self, rule: Rule, reader: Reader) -> None:
+        self.rule = rule
+        self._reader = reader
+        self._known: dict[Fact, tuple[bool, bool, bool]] = {}
+        self._names = {term.name for term in rule.terms}
+
+    def said(self, fact: Fact) -> tuple[bool, bool, bool]:
+        """Whether a fact is what must not happen, what forbids it from then on, and what allows it."""
+        if fact.verb not in _BY_PART and fact.name not in self._names:
+            return _NOTHING
+        if fact not in self._known:
+            self._known[fact] = self._said(fact)
+        return self._known[fact]
+
+    def follow(self, facts: Iterable[Fact], allowed: bool) -> bool | Fact:
+        """Whether it is allowed after some facts, or the one of them that breaks the rule."""
+        for fact in facts:
+            offends, forbids, allows = self.said(fact)
+            if offends and not allowed:
+                return fact
+            allowed = allows or (allowed and not forbids)
+        return allowed
+
+    def _said(self, fact: Fact) -> tuple[bool, bool, bool]:
+        rule, among = self.rule, self._reader.among
+        # What an action has ended with long ago says nothing of what has happened since.
+        old = bool(rule.forbids) and fact.verb == "shows"
+        allows = not old and among(fact, rule.allows, sure=True)
+        return among(fact, rule.offends, sure=False), among(fact, rule.forbids, sure=False), allows
+
+
+def _suspected(ways: Ways, monitors: list[Monitor]) -> list[Monitor]:
+    """The rules that may be broken, all of them followed at once: one bit says for each whether it allows."""
+    masks: dict[Fact, tuple[int, int, int]] = {}
+    broken, start = 0, ways.start()
+    pending = [(start, sum(monitor.rule.allowed << place for place, monitor in enumerate(monitors)))]
+    seen: set[tuple[Node, int]] = set()
+    while pending and len(seen) < _MOST_TOGETHER:
+        way, allowed = pending.pop()
+        for fact in way.facts:
+            if fact not in masks:
+                masks[fact] = _masks(fact, monitors)
+            offends, forbids, allows = masks[fact]
+            broken |= offends & ~allowed
+            allowed = (allowed & ~forbids) | allows
+        here = (way.after, allowed | broken)
+        if here not in seen:
+            seen.add(here)
+            pending += [(onward, here[1]) for onward in ways.of(way.after)]
+    return [monitor for place, monitor in enumerate(monitors) if pending or broken >> place & 1]
+
+
+def _masks(fact: Fact, monitors: list[Monitor]) -> tuple[int, int, int]:
+    offends = forbids = allows = 0
+    for place, monitor in enumerate(monitors):
+        says = monitor.said(fact)
+        offends |= says[0] << place
+        forbids |= says[1] << place
+        allows |= says[2] << place
+    return offends, forbids, allows
+
+
+def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:
+    """The shortest path on which a rule is broken; None when it holds on all."""
+    rule, start, origin = monitor.rule, ways.start(), (Node(""), monitor.rule.allowed)
+    first = _step(start, monitor.follow(start.facts, rule.allowed))
+    came: dict[_Step, tuple[_Step, Way]] = {first: (origin, start)}
+    moves = {first: 1}
+    pending = deque([first])
+    while pending:
+        here = pending.popleft()
+        if isinstance(here, _Found):
+            path = tuple(_back(came, here, origin))[::-1]
+            return Breach(rule, path, here.fact.position, _said(rule), _happens(here.fact))
+        if len(came) > _MOST:
+            return Breach(rule, (), rule.position, f"it cannot be told whether a flow of so many ways {_said(rule)}")
+        node, allowed = here
+        for way in ways.of(node):
+            there = _step(way, monitor.follow(way.facts, allowed))
+            length = moves[here] + (way.move is not None)
+            if length < moves.get(there, length + 1):
+                moves[there], came[there] = length, (here, way)
+                # What is no move makes a path no longer, so it is looked at before those that are.
+                pending.append(there) if way.move is not None else pending.appendleft(there)
+    return None
+
+
+def _step(way: Way, said: bool | Fact) -> _Step:
+    return _Found(said) if isinstance(said, Fact) else (way.after, said)
+
+
+def _back(came: dict[_Step, tuple[_Step, Way]], step: _Step, origin: _Step) -> Iterator[Move]:
+    while step != origin:
+        step, way = came[step]
+        if way.move is not None:
+            yield way.move
+
+
+def _said(rule: Rule) -> str:
+    owner = "the platform's rule" if rule.owner == "platform" else "the rule"
+    of = "" if rule.owner == "platform" else f" of {rule.owner}"
+    return f"breaks {owner} {rule.name}{of}: {rule.because}"
+
+
+def _happens(fact: Fact) -> str:
+    said = {
+        "begins": f"{fact.name} begins",
+        "ends": "the run ends" if fact.name == RUN else f"{fact.name} ends",
+        "enters": f"{fact.name} is entered",
+        "leaves": f"{fact.name} is left",
+        "takes": f"{fact.name} is taken",
+    }
+    return said.get(fact.verb, f"the run stays in {fact.at}")

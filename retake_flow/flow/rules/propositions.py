@@ -1,0 +1,276 @@
+"""What happens on the ways of a flow, as far as rules name it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from retake_flow.flow.action_spec import Catalogue, retry_of
+from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.graph.transition_graph import Move
+from retake_flow.flow.model import Activity, Flow, State
+from retake_flow.flow.rules import guards
+from retake_flow.flow.rules.guards import Literal
+from retake_flow.flow.rules.model import RUN, Rule
+from retake_flow.quick_dataclasses import dataclass
+
+#: How an action ended of which nothing is known, and how a service ends with its state.
+SOMEHOW, STOPPED = "?", "stopped"
+#: How what has not ended well has ended.
+UNWELL = ("error", "exited", STOPPED)
+_NOTHING: frozenset[Literal] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fact:
+    """One thing that happens; of those that are alike there is one, so that they are told apart by identity.
+
+    Attributes:
+        verb: As in `Term`; also `shows`, for a guard that looks at what an action has ended with before, and `settles`.
+        name: The action, the state or the event.
+        at: The innermost active state at that moment.
+        outcome: How the action ended; `?` when that is not known.
+        known: What is sure of its result.
+        inputs: What the action is given.
+        position: Where it is written what makes it happen.
+    """
+
+    verb: str
+    name: str
+    at: str
+    outcome: str
+    known: frozenset[Literal]
+    inputs: Mapping[str, Any]
+    position: Position
+
+
+class Words:
+    """What rules name, so that nothing else has to be followed."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        terms = [term for rule in rules for term in rule.terms]
+        self.verbs = frozenset(term.verb for term in terms)
+        self.actions = frozenset(term.name for term in terms if term.verb in ("begins", "done", "ends"))
+        self.outcomes = frozenset(term.outcome for term in terms if term.outcome)
+        named = (*self.outcomes, *(term.name for term in terms if term.verb == "takes"))
+        self.errors = any("error." in name for name in named)
+        wheres = {term.where.text for term in terms if term.where is not None}
+        self.said = frozenset(said for where in wheres for said, _ in guards.literals(where, held=True))
+
+
+class Facts:
+    """Tells what happens.
+
+    Args:
+        flow: The flow.
+        catalogue: What its actions are.
+        words: What rules name.
+    """
+
+    def __init__(self, flow: Flow, catalogue: Catalogue, words: Words) -> None:
+        self._flow = flow
+        self._catalogue = catalogue
+        self._words = words
+        #: Whether it matters which error it is that an action ends with.
+        self.tells_errors = words.errors
+        self._known: dict[tuple[object, ...], Fact] = {}
+        self._owed: dict[tuple[str, str, str], str] = {}
+        self._paths: dict[str, dict[str, str]] = {}
+        for path, state in flow.states.items():
+            self._paths.setdefault(state.root, {})[state.name] = path
+        # A path is looked at from many sides, and what happens on it is the same from each.
+        self.begun = cache(self._begun)
+        self.left = cache(self._left)
+        self._literals = cache(self._of_interest)
+
+    def path(self, root: str, name: str) -> str:
+        """The path of a state by its name in the flow itself or a sub-flow; "" when there is none."""
+        return self._paths.get(root, {}).get(name, "")
+
+    def owed(self, leaf: str) -> frozenset[str]:
+        """The state whose undo is owed when a state has begun, if rules name it; of those with the same, the first."""
+        state = self._flow.states[leaf]
+        if state.undo is None or state.undo.do not in self._words.actions:
+            return frozenset()
+        return frozenset({self._owed.setdefault((state.parent, state.undo.do, repr(state.undo.inputs)), leaf)})
+
+    def _begun(self, leaf: str, kept: str) -> tuple[Fact, ...]:
+        """What the states that were entered inside `kept` begin, outermost first, activities before what is inside."""
+        facts: list[Fact] = []
+        for state in reversed(list(self._flow.around(leaf))):
+            if len(state.path) > len(kept):
+                for activity in _in_order(state.activities):
+                    facts += self._of(activity, "begins", leaf)
+        state = self._flow.states[leaf]
+        facts += self._of(state, "begins", leaf)
+        if "holds" in self._words.verbs:
+            facts.append(self._fact("settles", "", leaf, position=state.position))
+        return tuple(facts)
+
+    def entered(self, paths: Iterable[str], leaf: str) -> Iterator[Fact]:
+        """That states were entered."""
+        if "enters" in self._words.verbs:
+            for path in paths:
+                yield self._fact("enters", path, leaf, position=self._flow.states[path].position)
+
+    def _left(self, paths: tuple[str, ...], leaf: str, owed: frozenset[str]) -> tuple[Fact, ...]:
+        """What leaving states ends, innermost first, and then takes back; "" is the whole run."""
+        facts: list[Fact] = []
+        for path in paths:
+            state = self._flow.states.get(path)
+            if state is not None:
+                for activity in reversed(_in_order(state.activities)):
+                    facts += self._of(activity, "ends", leaf, STOPPED)
+                if "leaves" in self._words.verbs:
+                    facts.append(self._fact("leaves", path, leaf, position=state.position))
+            facts += self._taken_back(path, leaf, owed)
+        if "" in paths:
+            facts.append(self._fact("ends", RUN, leaf, position=self._flow.states[leaf].position))
+        return tuple(facts)
+
+    def _taken_back(self, path: str, leaf: str, owed: frozenset[str]) -> Iterator[Fact]:
+        for other in sorted(owed):
+            state = self._flow.states[other]
+            if state.undo is not None and state.parent == path:
+                given, position = state.undo.inputs, state.position
+                yield self._fact("begins", state.undo.do, leaf, inputs=given, position=position)
+                yield self._fact("ends", state.undo.do, leaf, "done", inputs=given, position=position)
+
+    # --- what a move tells -------------------------------------------------------------------------------------
+
+    def taken(self, move: Move, *, begun: bool) -> tuple[Fact, ...]:
+        """What a move tells: the end of the action that it comes from, what its guards show, and its event."""
+        place, name = move.occurrence.place, move.occurrence.name
+        sure = self._sure(move)
+        facts: list[Fact] = []
+        if begun and ":" in place:
+            facts += self._of_activity(self.activity(place), name, move.source, sure)
+        elif begun and place and (place, name) != (move.occurrence.names[0][1], "timeout"):
+            state = self._flow.states[place]
+            facts += self._of(state, "ends", move.source, name, sure | self._until(state, name))
+        facts += self._shown(move, sure)
+        if "takes" in self._words.verbs and name:
+            facts.append(self._fact("takes", name, move.source, known=sure, position=_position(move)))
+        return tuple(facts)
+
+    def _of_activity(self, activity: Activity, name: str, leaf: str, known: frozenset[Literal]) -> Iterator[Fact]:
+        raised = dict(activity.raises)
+        if name in raised:
+            known = known | self._literals(raised[name].text, True)
+            for outcome in self._outcomes(activity.do):
+                yield from self._of(activity, "ends", leaf, outcome, known)
+            return
+        what = name.removeprefix(f"{activity.name}.")
+        if self._catalogue.get(activity.do) and what in self._catalogue[activity.do].events:
+            return
+        if what != "ready" and activity.ask is None:
+            yield from self._of(activity, "ends", leaf, what, known)
+
+    def _until(self, state: State, outcome: str) -> frozenset[Literal]:
+        if state.poll is None or outcome.startswith("error"):
+            return _NOTHING
+        return self._literals(state.poll.until.text, True)
+
+    def _shown(self, move: Move, sure: frozenset[Literal]) -> Iterator[Fact]:
+        """What guards show of how actions have ended before."""
+        if not sure or move.route is None:
+            return
+        for name, shown in guards.of_outputs(sure).items():
+            path = self.path(move.route.root, name)
+            if path and self._flow.states[path].do in self._words.actions:
+                action = self._flow.states[path].do
+                yield self._fact("shows", action, move.source, known=shown, position=_position(move))
+
+    def _sure(self, move: Move) -> frozenset[Literal]:
+        """The conditions that are sure on a move."""
+        if move.route is None or not self._words.said or (move.route.when is None and not move.refused):
+            return _NOTHING
+        held = self._literals(move.route.when.text, True) if move.route.when is not None else _NOTHING
+        return held.union(*(self._literals(guard.text, False) for guard in move.refused))
+
+    def _of_interest(self, text: str, held: bool) -> frozenset[Literal]:
+        """The conditions that an expression makes sure of, as far as rules may ask for them."""
+        known = guards.literals(text, held=held)
+        return frozenset(each for each in known if each[0] in self._words.said or "outputs." in each[0])
+
+    # --- what is done again --------------------------------------------------------------------------------------
+
+    def repeats(self, leaf: str) -> Iterator[tuple[str, State | Activity, tuple[Fact, ...]]]:
+        """What can happen while states stay as they are: how it is called, whose it is, and the facts."""
+        doing: list[State | Activity] = [self._flow.states[leaf]]
+        for around in self._flow.around(leaf):
+            doing += around.activities.values()
+        for who in doing:
+            if who.do in self._words.actions:
+                begins = tuple(self._of(who, "begins", leaf))
+                for event, ends in self._rounds(who, leaf):
+                    yield event, who, (*ends, *(begins if event == "again" else ()))
+
+    def _rounds(self, who: State | Activity, leaf: str) -> Iterator[tuple[str, Iterable[Fact]]]:
+        """Each way in which an action can end without an event, and what follows: `again`, or nothing (`done`)."""
+        spec = self._catalogue.get(who.do)
+        service = spec is not None and spec.service
+        if retry_of(who, self._catalogue) is not None or (isinstance(who, Activity) and who.every is not None):
+            yield "again", self._of(who, "ends", leaf, "exited" if service else "error")
+        if isinstance(who, State):
+            if who.poll is not None:
+                refused = self._literals(who.poll.until.text, False)
+                for outcome in self._outcomes(who.do):
+                    yield "again", self._of(who, "ends", leaf, outcome, refused)
+        elif not service:
+            for outcome in self._outcomes(who.do):
+                yield "done" if who.every is None else "again", self._of(who, "ends", leaf, outcome)
+
+    # --- facts ---------------------------------------------------------------------------------------------------
+
+    def activity(self, key: str) -> Activity:
+        """An activity by its key."""
+        scope, _, name = key.rpartition(":")
+        return self._flow.states[scope].activities[name]
+
+    def _outcomes(self, action: str) -> tuple[str, ...]:
+        spec = self._catalogue.get(action)
+        return spec.outcomes if spec is not None else (SOMEHOW,)
+
+    def _of(
+        self, who: State | Activity, verb: str, leaf: str, outcome: str = "", known: frozenset[Literal] = _NOTHING
+    ) -> Iterator[Fact]:
+        """What happens to the action of a state or an activity, when rules name it."""
+        if who.do in self._words.actions:
+            kind = outcome if self._words.outcomes or not outcome.startswith("error") else "error"
+            yield self._fact(verb, who.do, leaf, kind, known, who.inputs, who.position)
+
+    def _fact(
+        self,
+        verb: str,
+        name: str,
+        at: str,
+        outcome: str = "",
+        known: frozenset[Literal] = _NOTHING,
+        inputs: Mapping[str, Any] | None = None,
+        position: Position | None = None,
+    ) -> Fact:
+        key = (verb, name, at, outcome, known, position)
+        if key not in self._known:
+            self._known[key] = Fact(verb, name, at, outcome, known, inputs or {}, position or Position("", 1, 1))
+        return self._known[key]
+
+
+def _in_order(activities: Mapping[str, Activity]) -> list[Activity]:
+    """Activities in the order in which they begin: as written, each after what it needs."""
+    ordered: dict[str, Activity] = {}
+
+    def put(activity: Activity, chain: tuple[str, ...]) -> None:
+        for name in activity.needs:
+            if name in activities and name not in chain:
+                put(activities[name], (*chain, name))
+        ordered.setdefault(activity.name, activity)
+
+    for activity in activities.values():
+        put(activity, (activity.name,))
+    return list(ordered.values())
+
+
+def _position(move: Move) -> Position | None:
+    return move.route.position if move.route is not None else None

@@ -1,0 +1,192 @@
+"""All ways of a flow as a graph: what happens on each, as far as rules name it, and what is owed after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from retake_flow.errors import fault_of
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
+from retake_flow.flow.graph.transition_graph import guards as guards_of
+from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
+from retake_flow.flow.rules import guards
+from retake_flow.flow.rules.propositions import Fact, Facts
+
+
+class Node(NamedTuple):
+    """Where a path has come to.
+
+    Attributes:
+        leaf: The innermost active state; "" when the run has ended.
+        kept: What is inside this state was entered and has not begun what it is for; None when all has begun.
+        owed: The states whose undos are owed.
+        seen: Of the states that are watched, those that were entered before.
+    """
+
+    leaf: str
+    kept: str | None = None
+    owed: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
+
+
+class Way(NamedTuple):
+    """One way on.
+
+    Attributes:
+        move: The move; None when what was entered begins what it is for.
+        facts: What happens on it, as far as rules name it.
+        after: Where it leads.
+    """
+
+    move: Move | None
+    facts: tuple[Fact, ...]
+    after: Node
+
+
+class Ways:
+    """The graph of all ways.
+
+    Args:
+        flow: The flow, without mistakes.
+        moves: Its moves.
+        facts: Tells what happens on them.
+        watched: The paths of the states of which it matters whether they were entered before.
+    """
+
+    def __init__(self, flow: Flow, moves: Moves, facts: Facts, watched: frozenset[str] = frozenset()) -> None:
+        self._flow = flow
+        self._moves = moves
+        self._facts = facts
+        self._watched = watched
+        self._known: dict[Node, tuple[Way, ...]] = {}
+        self._told: dict[tuple[str, bool], list[tuple[Move, tuple[Fact, ...]]]] = {}
+
+    def watching(self, watched: frozenset[str]) -> Ways:
+        """The same graph, in which it matters whether some states were entered before."""
+        ways = Ways(self._flow, self._moves, self._facts, watched)
+        ways._told = self._told
+        return ways
+
+    def start(self) -> Way:
+        """How a path begins."""
+        return self._entering(self._moves.start(), (), Node(""))
+
+    def of(self, node: Node) -> tuple[Way, ...]:
+        """Every way on; of those that differ in nothing that rules name, the first."""
+        if node not in self._known:
+            found: dict[tuple[tuple[Fact, ...], Node], Way] = {}
+            for way in self._ways(node):
+                if way.facts or way.after != node:
+                    found.setdefault((way.facts, way.after), way)
+            self._known[node] = tuple(found.values())
+        return self._known[node]
+
+    def doubtful(self, moves: Iterable[Move]) -> frozenset[str]:
+        """The states of which a path pretends that they were, or were not, entered before."""
+        seen: frozenset[str] = frozenset()
+        for move in moves:
+            asked = self._asked(move)
+            if not _possible(self._guards(move), move, {name: path in seen for name, path in asked.items()}):
+                return frozenset(asked.values())
+            seen |= set(move.entered)
+        return frozenset()
+
+    # --- the ways ----------------------------------------------------------------------------------------------
+
+    def _ways(self, node: Node) -> Iterator[Way]:
+        if not node.leaf:
+            return
+        for move, facts in self._told_of(node.leaf, begun=node.kept is None):
+            if not self._watched or self._was_so(move, node.seen):
+                yield self._taken(move, facts, node)
+        if node.kept is None:
+            for event, who, facts in self._facts.repeats(node.leaf):
+                yield Way(_stay(node.leaf, event, who), facts, node)
+        elif not any(route.when is None for state in self._flow.around(node.leaf) for route in state.always):
+            yield self._settled(None, (), node)
+
+    def _told_of(self, leaf: str, *, begun: bool) -> list[tuple[Move, tuple[Fact, ...]]]:
+        """The moves of a state, with what they tell: of those that tell and do the same, the first."""
+        key = (leaf, begun)
+        if key not in self._told:
+            told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...]]] = {}
+            for move in self._moves.of(leaf) if self._facts.tells_errors else self._moves.distinct(leaf):
+                name = move.occurrence.name
+                first = begun or not name or name in self._moves.raised
+                known = self._guards(move)
+                if first and (not known or _possible(known, move, {})):
+                    facts = self._facts.taken(move, begun=begun)
+                    asks = known and self._asked(move)
+                    asked: object = (move.refused, id(move.route)) if asks else move.route is None
+                    told.setdefault((facts, move.left, move.entered, asked), (move, facts))
+            self._told[key] = list(told.values())
+        return self._told[key]
+
+    def _taken(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Way:
+        if move.route is None:
+            return self._ended(move, facts, node, move.left)
+        facts += self._facts.left(move.left, move.source, node.owed)
+        owed = frozenset(path for path in node.owed if self._flow.states[path].parent not in move.left)
+        if not move.entered:
+            return Way(move, facts, node._replace(owed=owed))
+        return self._entering(move, facts, node._replace(owed=owed))
+
+    def _entering(self, move: Move, facts: tuple[Fact, ...], node: Node) -> Way:
+        scope, leaf = move.entered[0].rpartition(SEPARATOR)[0], move.entered[-1]
+        if node.kept is not None and len(node.kept) < len(scope):
+            scope = node.kept
+        facts += tuple(self._facts.entered(move.entered, leaf))
+        after = Node(leaf, scope, node.owed, node.seen | self._watched.intersection(move.entered))
+        if self._moves.raised or any(state.always for state in self._flow.around(leaf)):
+            return Way(move, facts, after)
+        return self._settled(move, facts, after)
+
+    def _settled(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Way:
+        """What was entered begins what it is for."""
+        leaf, state = node.leaf, self._flow.states[node.leaf]
+        facts += self._facts.begun(leaf, node.kept or "")
+        after = Node(leaf, None, node.owed | self._facts.owed(leaf), node.seen)
+        if state.final and not state.root:
+            return self._ended(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
+        return Way(move, facts, after)
+
+    def _ended(self, move: Move | None, facts: tuple[Fact, ...], node: Node, left: tuple[str, ...]) -> Way:
+        return Way(move, facts + self._facts.left((*left, ""), node.leaf, node.owed), Node(""))
+
+    # --- guards that ask what was entered ------------------------------------------------------------------------
+
+    def _was_so(self, move: Move, seen: frozenset[str]) -> bool:
+        """Whether the states that are watched were entered or not as the guards of a move have it."""
+        asked = {name: path in seen for name, path in self._asked(move).items() if path in self._watched}
+        return not asked or _possible(self._guards(move), move, asked)
+
+    def _asked(self, move: Move) -> dict[str, str]:
+        """The states of which the guards of a move ask how often they were entered: paths by name."""
+        if move.route is None:
+            return {}
+        names = {name for guard in self._guards(move) for name in guards.visited(guard.text)}
+        return {name: path for name in names if (path := self._facts.path(move.route.root, name))}
+
+    def _guards(self, move: Move) -> tuple[Expression, ...]:
+        """The guards of a move that use the names of the route that it takes."""
+        if move.route is None:
+            return ()
+        asked = guards_of(move)
+        return asked if self._flow.states[move.source].root == move.route.root else asked[len(move.refused) :]
+
+
+def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, bool]) -> bool:
+    """Whether the guards of a move can be as they have to be, as far as its event and what was entered tell."""
+    if not known or move.route is None:
+        return True
+    kind = move.occurrence.name.rpartition("error.")[2]
+    values = {"event.kind": kind, "event.fault": fault_of(kind)} if kind != move.occurrence.name else {}
+    return not any(guards.truth(g.text, entered, values) is (g is not move.route.when) for g in known)
+
+
+def _stay(leaf: str, event: str, who: State | Activity) -> Move:
+    """That something is done again, as a move that neither leaves nor enters a state."""
+    place = who.path if isinstance(who, State) else who.key
+    route = Route(event, "", None, {}, who.position, source=leaf)
+    return Move(leaf, Occurrence(((event, ""),), place), route, (), (), ())

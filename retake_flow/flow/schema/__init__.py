@@ -1,0 +1,1 @@
+"""The schema of the language, and the validation of data against it."""

@@ -1,0 +1,186 @@
+"""The words of the language and what may stand behind each: the source of `schemas/flow.schema.json`.
+
+`python -m retake_flow.flow.schema.flow` prints the schema; a test holds the shipped file to it. Alternatives are
+written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from retake_flow.flow.schema import state
+from retake_flow.flow.schema.builders import (
+    EVENT_NAME,
+    STATE_NAME,
+    STATE_PATH,
+    VARIABLE,
+    Schema,
+    mapping,
+    mapping_of,
+    only,
+)
+from retake_flow.flow.schema.overlay import addressed, patch, patches
+
+_PROPERTY: Schema = {
+    "type": {
+        "description": "Its JSON type.",
+        "type": "string",
+        "enum": ["string", "integer", "number", "boolean", "array", "object"],
+    },
+    "description": {"description": "What it is for, in words.", "type": "string"},
+    "default": {"description": "Its value when none is set."},
+    "format": {
+        "description": "`duration` for times such as 12h, `post` for the address of a post on X, `size` for 1280x720, "
+        "`bitrate` for 1500k or 2M.",
+        "type": "string",
+    },
+    "optional": {"description": "It may be left out and is then nothing (none).", "type": "boolean"},
+    "enum": {"type": "array", "minItems": 1},
+    "pattern": {"type": "string"},
+    "minLength": {"type": "integer", "minimum": 0},
+    "maxLength": {"type": "integer", "minimum": 0},
+    "minItems": {"type": "integer", "minimum": 0},
+    "maxItems": {"type": "integer", "minimum": 0},
+    "minimum": {"type": "number"},
+    "maximum": {"type": "number"},
+    "items": {"type": "object"},
+    "examples": {"type": "array"},
+}
+_INPUT: Schema = {
+    **mapping_of(
+        "One input as a JSON Schema property; without a default it must be given.",
+        {
+            **_PROPERTY,
+            "value": {"description": "Its value for good: it cannot be set any more.", "examples": ["night-owl"]},
+            "required": {
+                "description": "It must be given, whatever the extended flow says.",
+                "type": "boolean",
+            },
+            "env": {
+                "description": "The variable of the environment that its value is read from, when it is not set.",
+                "type": "string",
+                "pattern": VARIABLE,
+                "examples": ["OWL_MESSAGE"],
+            },
+            "file": {
+                "description": "The file that its value is read from, when it is not set: a path in its folder. "
+                "Others take `--allow-outside`.",
+                "type": "string",
+                "minLength": 1,
+                "examples": ["opening.txt"],
+            },
+            "secret": {
+                "description": "Nobody but the run may read it; so it is with a string from `env` or `file`, "
+                "unless this is false.",
+                "type": "boolean",
+            },
+        },
+        ("type",),
+        allOf=[
+            only("value", ("default", "optional", "required", "env", "file")),
+            only("required", ("default", "optional")),
+        ],
+    ),
+    "examples": [{"type": "string", "format": "duration", "default": "12h"}],
+}
+_FIELD: Schema = {
+    **mapping_of(
+        "One field of an answer as a JSON Schema property; without a default it must be given.",
+        {
+            **_PROPERTY,
+            "secret": {"description": "Nobody but the run may read the answer.", "type": "boolean"},
+        },
+        ("type",),
+    ),
+    "examples": [{"type": "string", "format": "post"}],
+}
+_EXTENDS: Schema = {
+    "description": "The flow that this one changes, by path or name: mappings are merged, lists and values replaced, "
+    "null removes.",
+    "type": "string",
+    "minLength": 1,
+    "examples": ["go-live.yaml"],
+}
+_FLOW: Schema = {
+    "flow": {
+        "description": "The name of the flow.",
+        "type": "string",
+        "pattern": "^[a-z0-9][a-z0-9-]*$",
+        "examples": ["go-live"],
+    },
+    "version": {"description": "The version of this file.", "type": "integer", "minimum": 1},
+    "description": {"description": "What the flow does, in words.", "type": "string"},
+    "guide": {
+        "description": "The version of the platform's guide that it was written for.",
+        "type": "string",
+        "examples": ["2.1.2"],
+    },
+    "notify": {
+        "description": "Whom to tell what a run has to say, as addresses of apprise. Those with secrets in "
+        "them belong into RETAKE_FLOW_NOTIFY instead.",
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "examples": [["json://127.0.0.1:8080/told"]],
+    },
+    "events": {
+        "description": "The events that may come from outside, besides `stop`: their names, or a mapping "
+        "from their names to the JSON Schema properties of their data.",
+        "type": ["array", "object"],
+        "if": {"type": "array"},
+        "then": {"items": {"type": "string", "pattern": EVENT_NAME}},
+        "else": {
+            "propertyNames": {"pattern": EVENT_NAME},
+            "additionalProperties": {"$ref": "#/$defs/decision"},
+        },
+        "examples": [["pause", "go"], {"tip": {"amount": {"type": "number"}}}],
+    },
+    "rules": {
+        "description": "Files with rules of one's own that every path of the flow has to keep, beside its "
+        "file; those of the platform hold always.",
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "examples": [["house.rules.yaml"]],
+    },
+    "phrases": {
+        "description": "Further wordings for scenarios: from a wording to the step that it stands for.",
+        "type": "object",
+        "additionalProperties": {"type": "string", "minLength": 1},
+        "examples": [{"the owl wakes": "the flow is run"}],
+    },
+    "inputs": mapping("What an agent sets.", STATE_NAME, {"$ref": "#/$defs/input"}),
+    "initial": {
+        "description": "The state to begin with; a path when it is inside another.",
+        "type": "string",
+        "pattern": STATE_PATH,
+    },
+    "states": {
+        "description": "The states, by name.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": STATE_NAME},
+        "additionalProperties": {"$ref": "#/$defs/state"},
+    },
+}
+
+
+def schema() -> Schema:
+    """The JSON Schema (2020-12) of a flow file, whole or an overlay."""
+    pieces = {"input": _INPUT, "field": _FIELD, **state.definitions()}
+    changed = {key: patch(piece) for key, piece in _FLOW.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://retake-flow.invalid/schemas/flow.schema.json",
+        "title": "A retake-flow flow",
+        "if": {"required": ["extends"]},
+        "then": mapping_of(
+            "A flow that is another one but for what is written here.",
+            {"extends": _EXTENDS, **changed, "states": addressed(changed["states"])},
+            ("extends",),
+        ),
+        "else": mapping_of("A state machine that takes an agent live.", _FLOW, ("flow", "initial", "states")),
+        "$defs": {**pieces, **patches(pieces)},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))

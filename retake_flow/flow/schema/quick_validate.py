@@ -1,0 +1,293 @@
+"""Whether data fits a JSON Schema, quickly: what most flows need to know, before anything has to be said in words.
+
+The words are jsonschema's (`structure`, `fields`), which takes longer to import than a whole flow to check. Here is
+only as much of JSON Schema as the language uses; of a schema that has more in it nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from retake_flow.flow.schema.patterns import PatternError, matches, require
+
+_Check = Callable[[Any], bool]
+
+#: What is said of a value and means nothing for whether it fits.
+_ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "examples", "default", "errorMessage"})
+#: How many keywords of an author's schema are held against data here.
+_MOST_STEPS = 50_000
+_SCALARS = (str, int, float, bool, type(None))
+
+
+class Unsure(Exception):
+    """The schema holds what is not known here, or is none."""
+
+
+def checker(schema: Mapping[str, Any]) -> _Check:
+    """What says whether data surely fits a schema of ours; when not, jsonschema has the word."""
+    return _surely(_Compiler(schema).later(schema))
+
+
+def _surely(check: _Check) -> _Check:
+
+    def surely(data: Any) -> bool:
+        try:
+            return check(data)
+        except (Unsure, RecursionError):
+            return False
+
+    return surely
+
+
+def _together(checks: list[_Check]) -> _Check:
+    if len(checks) == 1:
+        return checks[0]
+
+    def together(data: Any) -> bool:
+        for check in checks:  # noqa: SIM110, since `all` would make a generator for each of thousands of values
+            if not check(data):
+                return False
+        return True
+
+    return together
+
+
+def fits(schema: Mapping[str, Any], data: Any) -> bool:
+    """Whether data surely fits a schema of an author's."""
+    return _surely(_Authors(schema).later(schema))(data)
+
+
+def sound(schema: Mapping[str, Any]) -> bool:
+    """Whether a schema of an author's surely is one."""
+    try:
+        _Authors(schema, eager=True).compiled(schema)
+    except Unsure:
+        return False
+    return True
+
+
+class _Compiler:
+    """Makes checks of the pieces of one schema; those behind a condition or a reference when they are first needed."""
+
+    def __init__(self, root: Mapping[str, Any], *, eager: bool = False) -> None:
+        self._eager = eager
+        self._defs: Mapping[str, Any] = root.get("$defs", {})
+        self._made: dict[str, _Check] = {}
+
+    def compiled(self, schema: Any) -> _Check:
+        """The check of a schema.
+
+        Raises:
+            Unsure: It cannot be made.
+        """
+        if not isinstance(schema, Mapping):
+            raise Unsure
+        return _together(list(self._checks(schema)))
+
+    def later(self, schema: Any) -> _Check:
+        """The same, made at once only where all is to be made."""
+        if self._eager:
+            return self.compiled(schema)
+        made = cache(lambda: self.compiled(schema))
+        return lambda data: made()(data)
+
+    def _checks(self, schema: Mapping[str, Any]) -> Iterator[_Check]:
+        for key, value in schema.items():
+            if key in _KEYWORDS:
+                yield _made(_KEYWORDS[key], value)
+            elif key in _NESTED:
+                yield _NESTED[key](self, value)
+            elif key == "additionalProperties":
+                yield self._others(value, schema.get("properties", {}))
+            elif key == "if":
+                yield self._branches(value, schema)
+            elif key not in _ANNOTATIONS and key not in ("then", "else"):
+                raise Unsure(key)
+
+    def _referred(self, where: Any) -> _Check:
+        name = str(where).removeprefix("#/$defs/")
+        if name not in self._defs:
+            raise Unsure(where)
+        if name not in self._made:
+            self._made[name] = lambda data: self._made[name](data)  # until it is made: a piece may hold itself
+            self._made[name] = self.later(self._defs[name])
+        return lambda data: self._made[name](data)
+
+    def _properties(self, value: Any) -> _Check:
+        checks = {key: self.compiled(piece) for key, piece in _mapping(value).items()}
+        return lambda data: (
+            not isinstance(data, dict) or all(checks[key](item) for key, item in data.items() if key in checks)
+        )
+
+    def _others(self, value: Any, known: Any) -> _Check:
+        names = frozenset(_mapping(known))
+        if isinstance(value, bool):
+            return lambda data: value or not isinstance(data, dict) or names.issuperset(data)
+        check = self.compiled(value)
+        return lambda data: not isinstance(data, dict) or all(check(v) for key, v in data.items() if key not in names)
+
+    def _names(self, value: Any) -> _Check:
+        check = self.compiled(value)
+        return lambda data: not isinstance(data, dict) or all(check(key) for key in data)
+
+    def _items(self, value: Any) -> _Check:
+        check = self.compiled(value)
+        return lambda data: not isinstance(data, list) or all(check(item) for item in data)
+
+    def _all(self, value: Any) -> _Check:
+        if not isinstance(value, list) or not value:
+            raise Unsure
+        return _together([self.compiled(piece) for piece in value])
+
+    def _not(self, value: Any) -> _Check:
+        check = self.compiled(value)
+        return lambda data: not check(data)
+
+    def _branches(self, condition: Any, schema: Mapping[str, Any]) -> _Check:
+        holds = self.compiled(condition)
+        then, otherwise = (self.later(schema.get(key, {})) for key in ("then", "else"))
+        return lambda data: then(data) if holds(data) else otherwise(data)
+
+
+class _Authors(_Compiler):
+    """The same for what an author has written: patterns in linear time, and not more work than a flow can need."""
+
+    def __init__(self, root: Mapping[str, Any], *, eager: bool = False) -> None:
+        super().__init__(root, eager=eager)
+        self._left = _MOST_STEPS
+
+    def compiled(self, schema: Any) -> _Check:
+        check = super().compiled(schema)
+
+        def counted(data: Any) -> bool:
+            self._left -= len(schema)
+            if self._left < 0:
+                raise Unsure
+            return check(data)
+
+        return counted
+
+    def _checks(self, schema: Mapping[str, Any]) -> Iterator[_Check]:
+        if "$schema" in schema:  # another draft has other keywords
+            raise Unsure
+        if "pattern" in schema:
+            yield _made(_linear, schema["pattern"])
+        yield from super()._checks({key: value for key, value in schema.items() if key != "pattern"})
+
+
+_NESTED: Mapping[str, Callable[[_Compiler, Any], _Check]] = {
+    "$ref": _Compiler._referred,
+    "properties": _Compiler._properties,
+    "propertyNames": _Compiler._names,
+    "items": _Compiler._items,
+    "allOf": _Compiler._all,
+    "not": _Compiler._not,
+}
+
+
+# --- keywords that hold no schema -----------------------------------------------------------------------------
+
+
+def _number(data: Any) -> bool:
+    return isinstance(data, int | float) and not isinstance(data, bool)
+
+
+_TYPES: Mapping[str, _Check] = {
+    "object": lambda data: isinstance(data, dict),
+    "array": lambda data: isinstance(data, list),
+    "string": lambda data: isinstance(data, str),
+    "boolean": lambda data: isinstance(data, bool),
+    "null": lambda data: data is None,
+    "number": _number,
+    "integer": lambda data: _number(data) and data == data // 1,
+}
+
+
+def _type(value: Any) -> _Check:
+    checks = [_TYPES[name] for name in ([value] if isinstance(value, str) else _texts(value))]
+    return lambda data: any(check(data) for check in checks)
+
+
+def _enum(value: Any) -> _Check:
+    if not isinstance(value, list) or not all(isinstance(item, _SCALARS) for item in value):
+        raise Unsure
+    listed = frozenset((isinstance(item, bool), item) for item in value)
+    return lambda data: isinstance(data, _SCALARS) and (isinstance(data, bool), data) in listed
+
+
+def _pattern(value: Any) -> _Check:
+    found = re.compile(value).search
+    return lambda data: not isinstance(data, str) or found(data) is not None
+
+
+def _linear(value: Any) -> _Check:
+    require(value)
+    return lambda data: not isinstance(data, str) or _found(value, data)
+
+
+def _found(pattern: str, text: str) -> bool:
+    try:
+        return matches(pattern, text)
+    except PatternError:
+        raise Unsure from None
+
+
+def _limit(
+    kind: type | tuple[type, ...], holds: Callable[[Any, Any], bool], *, whole: bool = True
+) -> Callable[[Any], _Check]:
+    def made(value: Any) -> _Check:
+        if not _number(value) or (whole and (not isinstance(value, int) or value < 0)):
+            raise Unsure
+        return lambda data: isinstance(data, bool) or not isinstance(data, kind) or holds(data, value)
+
+    return made
+
+
+def _required(value: Any) -> _Check:
+    names = _texts(value)
+    return lambda data: not isinstance(data, dict) or all(name in data for name in names)
+
+
+def _dependent(value: Any) -> _Check:
+    needs = {key: _texts(names) for key, names in _mapping(value).items()}
+    return lambda data: (
+        not isinstance(data, dict) or all(name in data for key, names in needs.items() if key in data for name in names)
+    )
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value) or len(set(value)) < len(value):
+        raise Unsure
+    return value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Unsure
+    return value
+
+
+_KEYWORDS: Mapping[str, Callable[[Any], _Check]] = {
+    "type": _type,
+    "enum": _enum,
+    "pattern": _pattern,
+    "minLength": _limit(str, lambda data, least: len(data) >= least),
+    "maxLength": _limit(str, lambda data, most: len(data) <= most),
+    "minItems": _limit(list, lambda data, least: len(data) >= least),
+    "maxItems": _limit(list, lambda data, most: len(data) <= most),
+    "minProperties": _limit(dict, lambda data, least: len(data) >= least),
+    "minimum": _limit((int, float), lambda data, least: data >= least, whole=False),
+    "maximum": _limit((int, float), lambda data, most: data <= most, whole=False),
+    "required": _required,
+    "dependentRequired": _dependent,
+}
+
+
+def _made(make: Callable[[Any], _Check], value: Any) -> _Check:
+    try:
+        return make(value)
+    except (KeyError, TypeError, ValueError, RecursionError, re.error):
+        raise Unsure from None

@@ -1,0 +1,188 @@
+"""The words of states, activities and routes, and what may stand behind each, as pieces of the schema.
+
+Alternatives are written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
+"""
+
+from __future__ import annotations
+
+from retake_flow.flow.schema.activity import ACTIVITY, ASK, ESCALATION, FIELDS
+from retake_flow.flow.schema.builders import (
+    ACTION_NAME,
+    EVENT_NAME,
+    STATE_NAME,
+    STATE_PATH,
+    Schema,
+    duration,
+    expression,
+    mapping,
+    only,
+)
+from retake_flow.flow.schema.common import (
+    DO,
+    EFFECTS,
+    ON_CRASH,
+    ONE_EFFECT,
+    ONE_RAISE,
+    POLL,
+    RAISE,
+    RETRY,
+    SET,
+    TELL,
+    WITH,
+    needs,
+)
+
+#: What makes a state of which kind; a state has at most one of these keys.
+KINDS = ("do", "ask", "flow", "states", "wait", "final", "history")
+#: The keys of an activity that say how its action is performed.
+_ROUTE: Schema = {
+    "description": "Where to go: the name of a state, or a mapping with a guard, or a list tried from top to bottom. "
+    "Without `to` no state is left or entered.",
+    "type": ["string", "object", "array"],
+    "minItems": 1,
+    "if": {"type": "array"},
+    "then": {"items": {"$ref": "#/$defs/route"}},
+    "else": {"$ref": "#/$defs/route"},
+}
+_ONE_ROUTE: Schema = {
+    "type": ["string", "object"],
+    "minLength": 1,
+    "properties": {
+        "to": {"description": "The target: a state beside this one or further out, or a path.", "type": "string"},
+        "when": expression("The guard: the route is taken when this is true.", "visits.pushing < 6"),
+        "set": SET,
+        "raise": RAISE,
+        "tell": TELL,
+        "reenter": {
+            "description": "Leave the state that bears the transition and enter it anew, though its target is inside.",
+            "type": "boolean",
+        },
+    },
+    "minProperties": 1,
+    "dependentRequired": {"reenter": ["to"]},
+    "additionalProperties": False,
+}
+_STATE: Schema = {
+    "description": "A state. Its kind is given by one key: do, ask, flow, states, wait, final or "
+    "history; with none it rests.",
+    "type": ["object", "null"],
+    "properties": {
+        "description": {"description": "What this state is for, in words.", "type": "string"},
+        "do": DO,
+        "ask": ASK,
+        "flow": {
+            "description": "The flow to run inside, by path or name; its final states are events of this one. `with` "
+            "gives its inputs.",
+            "type": "string",
+            "minLength": 1,
+            "examples": ["verify.yaml"],
+        },
+        "on_crash": ON_CRASH,
+        "with": WITH,
+        "needs": needs("the action is performed"),
+        "retry": RETRY,
+        "poll": POLL,
+        "undo": {
+            "description": "The action that takes back what this state did, performed when the state around is left.",
+            "type": ["string", "object"],
+            "pattern": ACTION_NAME,
+            "properties": {"do": DO, "with": WITH},
+            "required": ["do"],
+            "additionalProperties": False,
+            "examples": ["retake.stop_stream"],
+        },
+        "states": {
+            "description": "The states inside this one.",
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": STATE_NAME},
+            "additionalProperties": {"$ref": "#/$defs/state"},
+        },
+        "initial": {
+            "description": "The state inside to begin with, a path when it is deeper inside; of a history state, where "
+            "it leads the first time.",
+            "type": "string",
+            "pattern": STATE_PATH,
+        },
+        "history": {
+            "description": "Going here enters what was active last in the state around: the state directly inside it "
+            "(shallow), or as deep as it was (deep).",
+            "type": "string",
+            "enum": ["shallow", "deep"],
+        },
+        "wait": duration("Stay for this long; then the event `done` is routed.", "10s"),
+        "final": {
+            "description": "The run ends here with this outcome; `failed` makes the run fail.",
+            "type": "string",
+            "pattern": STATE_NAME,
+            "examples": ["completed", "failed"],
+        },
+        "fails": {
+            "description": "Whether a run that ends here has failed; `failed` has in any case.",
+            "type": "boolean",
+        },
+        "reason": {
+            "description": "What to tell the person when the run ends here, and what to do.",
+            "type": "string",
+            "minLength": 1,
+        },
+        "transitions": mapping(
+            "Where to go on which event. `error` takes every `error.KIND` that has no route of its own.",
+            EVENT_NAME,
+            {"$ref": "#/$defs/routes"},
+            examples=[{"done": "session", "error.unauthorized": "registration"}],
+        ),
+        "always": {
+            "description": "Transitions without an event: taken as soon as the guard holds, tried from top to bottom.",
+            **{key: value for key, value in _ROUTE.items() if key != "description"},
+            "examples": [[{"when": "vars.tries > 3", "to": "trouble"}]],
+        },
+        "entry": {"description": "What happens when the state is entered.", **EFFECTS},
+        "exit": {"description": "What happens when the state is left.", **EFFECTS},
+        "activities": mapping("What runs beside the states inside.", STATE_NAME, {"$ref": "#/$defs/activity"}),
+        "timeout": duration("When the state lasts longer, the event `timeout` is routed.", "12h"),
+        "set": SET,
+    },
+    "additionalProperties": False,
+    "dependentRequired": {
+        "on_crash": ["do"],
+        "poll": ["do"],
+        "retry": ["do"],
+        "undo": ["do"],
+        "needs": ["do"],
+        "states": ["initial"],
+        "reason": ["final"],
+        "fails": ["final"],
+    },
+    "allOf": [
+        {
+            "if": {"not": {"required": ["flow"]}},
+            "then": {"dependentRequired": {"with": ["do"]}},
+        },
+        {
+            "if": {"not": {"required": ["history"]}},
+            "then": {"dependentRequired": {"initial": ["states"]}},
+        },
+        only("do", ("ask", "flow", "states", "wait", "final", "history")),
+        only("ask", ("flow", "states", "wait", "final", "history", "with", "timeout")),
+        only("flow", ("states", "wait", "final", "history")),
+        only("states", ("wait", "final", "history", "with")),
+        only("wait", ("final", "history", "with")),
+        only("final", ("history", "transitions", "always", "exit", "activities", "timeout", "with")),
+        only("history", ("transitions", "always", "entry", "exit", "set", "activities", "timeout", "with")),
+    ],
+}
+
+
+def definitions() -> Schema:
+    """The pieces that others refer to, by name."""
+    return {
+        "decision": {**FIELDS, "type": ["object", "null"]},
+        "escalation": ESCALATION,
+        "state": _STATE,
+        "activity": ACTIVITY,
+        "routes": _ROUTE,
+        "route": _ONE_ROUTE,
+        "raise": ONE_RAISE,
+        "effect": ONE_EFFECT,
+    }

@@ -1,0 +1,278 @@
+"""Hold the data of a flow file against the schema, in words, and cut out what does not fit."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Sized
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+
+from retake_flow.flow.diagnostics import Problem, did_you_mean, one_of_many
+from retake_flow.flow.schema import builders, state
+from retake_flow.flow.schema import flow as schema
+from retake_flow.flow.text.yaml_source import Path, Source
+from retake_flow.redact import scrub
+
+_KINDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+_TYPES = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"))
+_ROUNDS = 20
+#: What people write who come from other state machines and workflows, and what it is called here.
+_ELSEWHERE = {
+    "on": "what follows an event stands under `transitions:`, as in `transitions: {done: NEXT}`",
+    "type": "the kind of a state is a key of its own, as in `final: completed`",
+    **dict.fromkeys(("next", "end"), "the next state stands under `transitions:`, as in `transitions: {done: NEXT}`"),
+    **dict.fromkeys(("target", "goto"), "the state to go to is `to: STATE`"),
+    **dict.fromkeys(("if", "cond", "guard", "condition", "unless"), "a guard is `when: EXPRESSION`"),
+    **dict.fromkeys(("action", "run", "task", "invoke", "src", "resource"), "what a state does is `do: group.action`"),
+    **dict.fromkeys(("args", "params", "parameters", "input"), "what an action is given stands under `with:`"),
+    **dict.fromkeys(("assign", "variables"), "variables are set by `set: {NAME: VALUE}`"),
+    **dict.fromkeys(("onentry", "on_entry", "onEntry"), "what happens on entering is `entry:`"),
+    **dict.fromkeys(("onexit", "on_exit", "onExit"), "what happens on leaving is `exit:`"),
+    **dict.fromkeys(("after", "sleep", "delay"), "a state that lasts is `wait: 30s`; a limit is `timeout: 30s`"),
+    "<<": "merge keys are not read: write the keys out, or let the flow extend another",
+}
+#: Stands in an overlay only, which is laid over its base before anything is held against the schema.
+_EXTENDS = "extends"
+#: The keys beside which others cannot be.
+_EXCLUSIVE = (*state.KINDS, "value", "required")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    """One error of the schema validator.
+
+    Attributes:
+        path: Where in the data.
+        rule: Where in the schema.
+        validator: The keyword that does not hold, and what it expects.
+        schema: The schema around the keyword.
+        instance: The data at `path`; of a mistaken name, the name.
+    """
+
+    path: Path
+    rule: tuple[str | int, ...]
+    validator: str
+    expected: Any
+    schema: dict[str, Any]
+    instance: Any
+    message: str
+
+    @classmethod
+    def of(cls, error: ValidationError) -> _Mistake:
+        path, rule = tuple(error.absolute_path), tuple(error.absolute_schema_path)
+        schema: Any = error.schema
+        return cls(path, rule, str(error.validator), error.validator_value, schema, error.instance, error.message)
+
+
+def examine(source: Source) -> tuple[dict[str, Any], list[Problem], frozenset[Path]]:
+    """Find what does not fit the schema.
+
+    Returns:
+        The data without the parts that do not fit, so that the rest can be checked too; the problems; the paths of
+        the mappings and lists out of which something was cut.
+    """
+    data = copy.deepcopy(source.data)
+    problems: list[Problem] = []
+    damaged: set[Path] = set()
+    # Cutting a part out can leave what is around it incomplete. That is a consequence of the first mistake, not
+    # one more: only the first round speaks.
+    for number in range(_ROUNDS):
+        errors = [_Mistake.of(error) for error in _validator().iter_errors(data)]
+        if not errors:
+            return data, problems, frozenset(damaged)
+        if number == 0:
+            for error in errors:
+                problems.extend(_problems(error, source, problems))
+        for error in errors:
+            for path in _guilty(error):
+                damaged.add(path[:-1])
+                data = _mended(data, path, error)
+    return {}, problems, frozenset(damaged)
+
+
+@cache
+def _validator() -> Validator:
+    return Draft202012Validator(schema.schema())
+
+
+def _of_name(error: _Mistake) -> bool:
+    return "propertyNames" in error.rule
+
+
+def _unexpected(error: _Mistake) -> list[str]:
+    return [key for key in error.instance if key not in error.schema.get("properties", {})]
+
+
+def _lonely(error: _Mistake) -> list[tuple[str, str]]:
+    """Pairs of a key and the key it needs beside it."""
+    pairs = ((key, other) for key, others in error.expected.items() for other in others)
+    return [(key, other) for key, other in pairs if key in error.instance and other not in error.instance]
+
+
+def _guilty(error: _Mistake) -> Iterator[Path]:
+    """The paths to cut out for one error."""
+    path = error.path
+    if _of_name(error):
+        yield (*path, str(error.instance))
+    elif error.validator == "additionalProperties":
+        yield from ((*path, key) for key in _unexpected(error))
+    elif error.validator == "dependentRequired":
+        yield from ((*path, key) for key, _ in _lonely(error))
+    else:
+        yield path
+
+
+def _mended(data: Any, path: Path, error: _Mistake) -> Any:
+    """The data without what is at `path`, or with what it lacks when that can be guessed for the check's sake."""
+    if not path:
+        return _with_guesses(data)
+    parent = data
+    for step in path[:-1]:
+        parent = _at(parent, step)
+    last = path[-1]
+    if error.validator == "dependentRequired" and last == "states":
+        if isinstance(parent, dict) and isinstance(parent.get("states"), dict):  # not cut out by another error
+            parent["initial"] = next(iter(parent["states"]), "none")
+    elif isinstance(parent, dict):
+        parent.pop(last, None)
+    elif isinstance(parent, list) and isinstance(last, int) and last < len(parent):
+        del parent[last]
+    return data
+
+
+def _at(parent: Any, step: str | int) -> Any:
+    if isinstance(parent, dict):
+        return parent.get(str(step))
+    return parent[step] if isinstance(parent, list) and isinstance(step, int) and step < len(parent) else None
+
+
+def _with_guesses(data: Any) -> Any:
+    if not isinstance(data, dict) or not isinstance(data.get("states"), dict):
+        return {"flow": "unreadable", "initial": "none", "states": {"none": None}}
+    data.setdefault("flow", "unnamed")
+    data.setdefault("initial", next(iter(data["states"]), "none"))
+    return data
+
+
+def _problems(error: _Mistake, source: Source, told: Sized) -> Iterator[Problem]:
+    """What one schema error says to a person, and how much has been told already."""
+    path = error.path
+    here = source.value(path)
+    name = _spoken(path)
+    value = error.expected
+    if _of_name(error):
+        key = str(error.instance)
+        yield Problem(source.key((*path, key)), "RF012", f"{key!r} is no name for {_inside(path)}", _naming(str(value)))
+    elif error.validator == "additionalProperties":
+        known = [*error.schema.get("properties", {}), *([] if path else [_EXTENDS])]
+        for key in _unexpected(error):
+            place = source.key((*path, key))
+            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or one_of_many(key, known, told)
+            yield Problem(place, "RF010", f"unknown key {key!r} in {name}", hint)
+    elif error.validator == "dependentRequired":
+        for key, other in _lonely(error):
+            yield Problem(source.key((*path, key)), "RF011", f"{name} has {key!r} but no {other!r}")
+    elif error.validator == "required":
+        for key in value:
+            if key not in error.instance:
+                yield Problem(here, "RF011", f"{name} needs the key {key!r}", _mistyped(source, path))
+    elif error.validator == "not":
+        kind = next(k for k in _EXCLUSIVE if k in _parent(source, path) and k != path[-1])
+        yield Problem(source.key(path), "RF013", f"{str(path[-1])!r} does not go with {kind!r} in {_spoken(path[:-1])}")
+    else:
+        yield Problem(here, "RF014", f"{name} {_wanted(error)}", _declared_as(path, error))
+
+
+def _declared_as(path: Path, error: _Mistake) -> str:
+    """How a value is declared that stands where its declaration should."""
+    if len(path) < 2 or path[-2] not in ("inputs", "answer") or error.validator != "type":
+        return ""
+    value = error.instance
+    kind = next((name for kinds, name in _TYPES if isinstance(value, kinds)), "string")
+    if value is None or (isinstance(value, str) and value in {name for _, name in _TYPES}):
+        declared = f"type: {value or kind}"
+    else:
+        declared = f"type: {kind}, default: {json.dumps(value, ensure_ascii=False)}"
+    return f"declare its type: `{path[-1]}: {{{declared}}}`"
+
+
+def _mistyped(source: Source, path: Path) -> str:
+    """A hint that names the activity beside, when what lacks a key may be that one with a slip in its name."""
+    if len(path) < 2 or path[-2] != "activities":
+        return ""
+    return did_you_mean(str(path[-1]), (name for name in _parent(source, path) if name != path[-1]), " ").strip()
+
+
+def _parent(source: Source, path: Path) -> Any:
+    data = source.data
+    for step in path[:-1]:
+        data = data[step]
+    return data
+
+
+def _wanted(error: _Mistake) -> str:
+    value = error.expected
+    match error.validator:
+        case "type":
+            kinds = " or ".join(_KINDS[kind] for kind in ([value] if isinstance(value, str) else value))
+            return f"must be {kinds}, not {_shown(error.instance)}"
+        case "enum":
+            return f"must be one of {', '.join(map(str, value))}, not {_shown(error.instance)}"
+        case "minimum" | "maximum":
+            return f"must be {'at least' if error.validator == 'minimum' else 'at most'} {value}"
+        case "minProperties" | "minItems" | "minLength":
+            return "is empty"
+        case "pattern" if "duration" in str(error.schema.get("description", "")):
+            return f"must be a duration such as 30s, 3m, 1h30m or 500ms, not {_shown(error.instance)}"
+        case "pattern":
+            return f"is {_shown(error.instance)}; {_naming(str(value))}"
+        case _:
+            return f"is not right: {error.message}"
+
+
+def _naming(pattern: str) -> str:
+    return {
+        builders.STATE_PATH: "use names of states: small letters, digits and _, with / between a state and its child",
+        builders.STATE_NAME: "use small letters, digits and _, beginning with a letter",
+        builders.EVENT_NAME: "use small letters, digits and _, with dots between the parts",
+        builders.ACTION_NAME: "an action is written group.action; `retake-flow actions` lists them",
+        builders.VARIABLE: "use letters, digits and _; those that begin with RETAKE_ are the program's own",
+        builders.AUDIENCE: "use letters, digits, - and _, beginning with a letter",
+    }.get(pattern, "use small letters, digits and -")
+
+
+def _shown(value: Any) -> str:
+    # Masked before it is cut: half an address would be masked nowhere.
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = "nothing" if value is None else scrub(repr(value))
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _inside(path: Path) -> str:
+    what = {"states": "a state", "transitions": "an event", "activities": "an activity", "inputs": "an input"}
+    return what.get(str(path[-1]) if path else "", "this")
+
+
+def _spoken(path: Path) -> str:
+    """A path into the file as a person would say it: `retry of the state session`."""
+    states = [str(path[i + 1]) for i in range(len(path) - 1) if path[i] == "states" and isinstance(path[i + 1], str)]
+    last_state = max((i + 2 for i in range(len(path) - 1) if path[i] == "states"), default=0)
+    rest = [str(step) if isinstance(step, str) else f"number {step + 1}" for step in path[last_state:]]
+    inner = " of ".join(f"{step!r}" if not step.startswith("number") else step for step in reversed(rest))
+    outer = f"the state {'/'.join(states)!r}" if states else "the flow"
+    return f"{inner} of {outer}" if inner else outer

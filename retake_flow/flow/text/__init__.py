@@ -1,0 +1,1 @@
+"""YAML text and files: where the language is read and written."""

@@ -1,0 +1,71 @@
+"""Finding flows: by path, or by the name of one that is shipped with the program."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.sanitize import one_line
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+# In a wheel the flows are inside the package; in a checkout they are beside it.
+_PLACES = (_PACKAGE / "_shipped", _PACKAGE.parent)
+_SHELVES = tuple(place / "flows" for place in _PLACES)
+#: The folders of the shipped flows.
+SHELVES = tuple(map(str, _SHELVES))
+
+
+def shipped() -> dict[str, Path]:
+    """The flows that come with the program, by file name."""
+    return {file.name: file for shelf in _SHELVES if shelf.is_dir() for file in sorted(shelf.glob("*.yaml"))}
+
+
+def schema_file() -> Path:
+    """The JSON Schema of flow files, for editors."""
+    files = [place / "schemas" / "flow.schema.json" for place in _PLACES]
+    return next((file for file in files if file.is_file()), files[0])
+
+
+def platform_rules() -> Path:
+    """The file with the rules of the platform."""
+    return next(file for shelf in _SHELVES if (file := shelf / "rules" / "platform.yaml").is_file())
+
+
+def _near(path: Path) -> str:
+    """A file beside of the same name with another ending; "" for none."""
+    with suppress(OSError, ValueError):
+        for ending in (".yaml", ".yml", ".YAML", ".YML"):
+            if (beside := path.with_suffix(ending)).is_file():
+                return str(beside)
+    return ""
+
+
+def find(name: str, folder: Path = Path()) -> Path:
+    """The file that a name means: a path from a folder on, or a shipped flow (`go-live.yaml` or `go-live`).
+
+    Raises:
+        UsageError: There is none.
+    """
+    if not name.strip():
+        raise UsageError("the name of a flow is empty", hint="write a file, or a shipped flow such as go-live.yaml")
+    path = folder / name
+    try:
+        if path.is_file():
+            return path
+        if path.is_dir():
+            raise UsageError(f"{one_line(name)} is a folder, not a flow")
+        if path.exists():
+            raise UsageError(f"{one_line(name)} is no plain file")
+    except OSError as error:
+        raise UsageError(f"{name[:60]!r} is no file: {error.strerror}") from None
+    flows = shipped()
+    found = flows.get(name) or flows.get(f"{name}.yaml")
+    if found is None and (near := _near(path)):
+        raise UsageError(f"there is no file {name!r}", hint=f"did you mean {near!r}?")
+    if found is None:
+        raise UsageError(
+            f"there is no flow {name!r}", hint=did_you_mean(name, flows, f"shipped are: {', '.join(sorted(flows))}")
+        )
+    return found

@@ -1,0 +1,103 @@
+"""The data of a flow file as a tree in which every value bears its places, so that flows can be merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.text.yaml_source import Path, Source
+from retake_flow.quick_dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Node:
+    """One value.
+
+    Attributes:
+        value: A mapping or a list of nodes, or a text, number, truth value or None.
+        at: Where it begins; of one that an overlay has touched, where it begins there.
+        key: Where the key stands that leads to it, by the same rule; of what has no key, where it begins.
+        origin: Where its line was written first, whoever has touched it since.
+    """
+
+    value: Any
+    at: Position
+    key: Position
+    origin: Position
+
+    @property
+    def mapping(self) -> bool:
+        """Whether it is a mapping."""
+        return isinstance(self.value, dict)
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key; None where there is none, or this is no mapping."""
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def copied(self) -> Node:
+        """The same with nothing shared."""
+        value = self.value
+        if isinstance(value, dict):
+            value = {key: node.copied() for key, node in value.items()}
+        elif isinstance(value, list):
+            value = [node.copied() for node in value]
+        return Node(value, self.at, self.key, self.origin)
+
+
+def made(value: Any, at: Position) -> Node:
+    """A tree of plain data that is written nowhere, all of it placed at one position."""
+    if isinstance(value, dict):
+        value = {key: made(item, at) for key, item in value.items()}
+    elif isinstance(value, list):
+        value = [made(item, at) for item in value]
+    return Node(value, at, at, at)
+
+
+def plain(node: Node) -> Any:
+    """The data of a tree."""
+    if isinstance(node.value, dict):
+        return {key: plain(item) for key, item in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(item) for item in node.value]
+    return node.value
+
+
+def planted(source: Source) -> Node:
+    """The tree of a source."""
+    return _planted(source, source.data, ())
+
+
+def _planted(source: Source, data: Any, path: Path) -> Node:
+    value = data
+    if isinstance(data, dict):
+        value = {key: _planted(source, item, (*path, key)) for key, item in data.items()}
+    elif isinstance(data, list):
+        value = [_planted(source, item, (*path, index)) for index, item in enumerate(data)]
+    return Node(value, source.value(path), source.key(path), source.origin(path))
+
+
+def source_of(tree: Node, file: str, text: str) -> Source:
+    """The source whose data and positions are those of a tree.
+
+    Args:
+        tree: The data.
+        file: The name shown where no position is known.
+        text: What is written in that file.
+    """
+    source = Source(file, text, plain(tree))
+    for path, node in _walked(tree, ()):
+        source.values[path], source.keys[path] = node.at, node.key
+        if node.origin != node.key:
+            source.origins[path] = node.origin
+    return source
+
+
+def _walked(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    yield path, node
+    if isinstance(node.value, dict):
+        for key, item in node.value.items():
+            yield from _walked(item, (*path, key))
+    elif isinstance(node.value, list):
+        for index, item in enumerate(node.value):
+            yield from _walked(item, (*path, index))

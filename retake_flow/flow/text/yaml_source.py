@@ -1,0 +1,326 @@
+"""YAML text to plain data in which every key and value knows its line and column."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import ComposerError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, MappingEndEvent, MappingStartEvent, NodeEvent
+from ruamel.yaml.events import CollectionEndEvent as EndEvent
+from ruamel.yaml.events import CollectionStartEvent as StartEvent
+from ruamel.yaml.resolver import Resolver
+
+from retake_flow.flow.diagnostics import Position, Problem
+from retake_flow.quick_dataclasses import dataclass, field
+
+Path = tuple[str | int, ...]
+#: The key with which a file says which flow it changes.
+EXTENDS = "extends"
+_LARGEST = 1_000_000  # characters
+_MOST_NODES = 50_000  # aliases can make a small text explode
+_DEEPEST = 100
+
+
+@dataclass(slots=True)
+class Source:
+    """A parsed YAML text.
+
+    Attributes:
+        file: The name shown in messages.
+        text: What was read.
+        data: The plain data: dict, list, str, int, float, bool, None.
+        problems: What could not be read; duplicate keys too.
+        values: Where each value begins.
+        keys: Where the key stands that leads to a value.
+        origins: Where a line was written first that an overlay has touched, so that its key is said to stand there.
+        extends: Where an overlay names the flow that it extends; None when the data is as it is written.
+        base: The file of that flow.
+        explained: What to say of a target that is unknown since an overlay removes it, by where it is written.
+        removed: Where an overlay removes states and inputs, by where they were in what it extends.
+        damaged: The paths of the states that could not be put where an overlay wants them.
+    """
+
+    file: str
+    text: str
+    data: Any = None
+    problems: list[Problem] = field(default_factory=list)
+    values: dict[Path, Position] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    origins: dict[Path, Position] = field(default_factory=dict)
+    extends: Position | None = None
+    base: str = ""
+    explained: dict[Position, Problem] = field(default_factory=dict)
+    removed: dict[Path, Position] = field(default_factory=dict)
+    damaged: frozenset[str] = frozenset()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def value(self, path: Path) -> Position:
+        """Where the value at `path` begins; of what is not there, where its parent begins."""
+        while path and path not in self.values:
+            path = path[:-1]
+        return self.values.get(path, Position(self.file, 1, 1))
+
+    def key(self, path: Path) -> Position:
+        """Where the key that leads to `path` stands."""
+        return self.keys.get(path) or self.value(path)
+
+    def origin(self, path: Path) -> Position:
+        """Where the line of `path` was written first, also if an overlay has touched what is in it."""
+        return self.origins.get(path) or self.key(path)
+
+
+def parse(text: str, file: str) -> Source:
+    """Read YAML 1.2; mistakes are in the answer's `problems`."""
+    source = Source(file, text)
+    if len(text) > _LARGEST:
+        source.problems.append(Problem(Position(file, 1, 1), "RF001", f"the file is larger than {_LARGEST} characters"))
+        return source
+    try:
+        events, anchors = _events(text)
+        if not events:
+            source.problems.append(
+                Problem(Position(file, 1, 1), "RF001", "the file is empty", "a flow begins with `flow: NAME`")
+            )
+            return source
+        source.data = _Reader(source, events, anchors).read((), 0)
+    except YAMLError as error:
+        source.problems.append(_yaml_problem(error, text, file))
+    except _TooLarge as error:
+        source.problems.append(Problem(Position(file, error.line, error.column), "RF001", str(error)))
+    return source
+
+
+def meant(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
+    """A source, when it is meant as what it is read for; else one without data, whose problem quotes nothing of it.
+
+    Args:
+        source: What was read.
+        kind: What it is read for, such as `flow`.
+        keys: Of which it has one, then.
+    """
+    if isinstance(source.data, dict):
+        fits = any(key in source.data for key in keys)
+    else:
+        fits = source.data is None and any(re.search(rf"^{key}\s*:", source.text, re.MULTILINE) for key in keys)
+    if fits:
+        return source
+    if source.data is None and source.problems:
+        first = source.problems[0]
+        kind_of_mistake = re.sub(r"['\"].*", "…", first.message, flags=re.DOTALL)
+        said = Problem(first.position, first.code, kind_of_mistake, first.hint)
+    else:
+        message = f"this is no {kind}: it has none of the keys {', '.join(keys)}"
+        said = Problem(source.value(()), "RF014", message, f"a {kind} begins with `{keys[0]}: NAME`")
+    return Source(source.file, source.text, problems=[said])
+
+
+def _events(text: str) -> tuple[list[Event], dict[str, int]]:
+    """What the values of a YAML text are made of, in its order, and which of them the aliases stand for.
+
+    ruamel's composer would take as long again, and crash on what nests too deep.
+
+    Raises:
+        YAMLError: It is not YAML.
+        _TooLarge: It nests too deep.
+    """
+    events: list[Event] = []
+    anchors: dict[str, int] = {}
+    depth = 0
+    for event in YAML(typ="safe", pure=False).parse(text):
+        mark = event.start_mark
+        if isinstance(event, DocumentStartEvent) and events:
+            raise ComposerError(None, None, "but found another document", mark)
+        if isinstance(event, AliasEvent):
+            if event.anchor not in anchors:
+                raise ComposerError(None, None, "found undefined alias", mark)
+        elif isinstance(event, NodeEvent) and event.anchor is not None:
+            if event.anchor in anchors:
+                raise ComposerError(None, None, "second occurrence", mark)
+            anchors[event.anchor] = len(events)
+        depth += isinstance(event, StartEvent) - isinstance(event, EndEvent)
+        if depth > _DEEPEST:
+            raise _TooLarge(f"this nests deeper than {_DEEPEST}", mark.line + 1, mark.column + 1)
+        if isinstance(event, _WITHIN):
+            events.append(event)
+    return events, anchors
+
+
+def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
+    """The text in `raw`, which must be UTF-8, and what is wrong with it."""
+    try:
+        return raw.decode("utf-8-sig"), []
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        before = raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start]
+        column = len(before.decode("utf-8-sig")) + 1
+        hint = "save the file as UTF-8 text"
+        return "", [Problem(Position(file, line, column), "RF001", "this is not UTF-8 text", hint)]
+
+
+class _TooLarge(Exception):
+    """The YAML grows past what a flow can be."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+class _Reader:
+    """Turns YAML's events into plain data and notes their positions."""
+
+    def __init__(self, source: Source, events: list[Event], anchors: dict[str, int]) -> None:
+        self.source = source
+        self.nodes = 0
+        self._events = events
+        self._anchors = anchors
+        self._next = 0
+
+    def read(self, path: Path, depth: int) -> Any:
+        """The value that comes next; what an alias stands for is read as if it were written here again."""
+        event = self._events[self._next]
+        if isinstance(event, AliasEvent):
+            after, self._next = self._next + 1, self._anchors[event.anchor]
+            data = self.read(path, depth)
+            self._next = after
+            return data
+        self._next += 1
+        self.nodes += 1
+        if self.nodes > _MOST_NODES or depth > _DEEPEST:
+            raise _TooLarge(f"with its aliases it holds more than {_MOST_NODES} values or nests deeper than {_DEEPEST}")
+        self.source.values[path] = self._position(event)
+        if isinstance(event, MappingStartEvent):
+            return self._unquoted(event) or dict(self._pairs(path, depth))
+        if isinstance(event, StartEvent):
+            return list(self._items(path, depth))
+        return self._scalar(event)
+
+    def _skip(self) -> Event:
+        """Pass the next value by; gives its last event."""
+        depth = 0
+        while True:
+            event = self._events[self._next]
+            self._next += 1
+            depth += isinstance(event, StartEvent) - isinstance(event, EndEvent)
+            if not depth:
+                return event
+
+    def _unquoted(self, start: Event) -> str:
+        """The `{{ … }}` that somebody has written without quotation marks; "" for a mapping."""
+        here = self._next
+        if not (start.flow_style and isinstance(self._events[here], MappingStartEvent)):
+            return ""
+        self._next -= 1
+        text = self.source.text[start.start_mark.index : self._skip().end_mark.index]
+        if not (text.startswith("{{") and text.endswith("}}")):
+            self._next = here
+            return ""
+        hint = "write " + (f'"{text}"' if '"' not in text else f"'{text}'")
+        self._problem(self._position(start), "`{{ … }}` has to stand in quotation marks", hint=hint)
+        return text
+
+    def _items(self, path: Path, depth: int) -> Iterator[Any]:
+        index = 0
+        while not isinstance(self._events[self._next], EndEvent):
+            yield self.read((*path, index), depth + 1)
+            index += 1
+        self._next += 1
+
+    def _pairs(self, path: Path, depth: int) -> Iterator[tuple[str, Any]]:
+        seen: dict[str, Position] = {}
+        while not isinstance(event := self._events[self._next], MappingEndEvent):
+            if isinstance(event, AliasEvent):
+                event = self._events[self._anchors[event.anchor]]
+            here = self._position(event)
+            self._skip()
+            key = "" if isinstance(event, StartEvent) else str(event.value)
+            if isinstance(event, StartEvent):
+                self._problem(here, "a key must be a plain word")
+            elif key in seen:
+                first = seen[key]
+                self._problem(here, f"the key {key!r} is here twice; the first is at line {first.line}", "RF003")
+            else:
+                seen[key] = here
+                self.source.keys[(*path, key)] = here
+                yield key, self.read((*path, key), depth + 1)
+                continue
+            self._skip()
+        self._next += 1
+
+    def _scalar(self, event: Event) -> Any:
+        text, tag = str(event.value), _tag(event)
+        kind = tag.rpartition(":")[2]
+        if kind == "int" and _OCTAL.fullmatch(text):
+            hint = f"write {text.lstrip('0_') or '0'} for the number, '{text}' for the text"
+            self._problem(
+                self._position(event), f"{text} can be read as a number, an octal number or a text", hint=hint
+            )
+        if kind not in ("str", "timestamp", *_SCALARS):
+            self._problem(self._position(event), f"the tag {tag!r} is not allowed")
+        try:
+            return _SCALARS[kind](text) if kind in _SCALARS else text
+        except ValueError:
+            return text
+
+    def _problem(self, position: Position, message: str, code: str = "RF002", hint: str = "") -> None:
+        self.source.problems.append(Problem(position, code, message, hint))
+
+    def _position(self, event: Event) -> Position:
+        mark = event.start_mark
+        return Position(self.source.file, mark.line + 1, mark.column + 1)
+
+
+def _tag(event: Event) -> str:
+    """The tag of a scalar: as it is written, else what its text looks like by YAML 1.2."""
+    if event.tag not in (None, "!"):
+        return str(event.tag)
+    plain, _ = event.implicit
+    for tag, form in Resolver.yaml_implicit_resolvers.get(event.value[:1], ()) if plain else ():
+        if form.match(event.value):
+            return str(tag)
+    return "tag:yaml.org,2002:str"
+
+
+_WITHIN = (NodeEvent, EndEvent)
+_OCTAL = re.compile(r"[-+]?0[0-9_]+")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 30:
+        raise ValueError(text)
+    return int(text.replace("_", ""), 0) if text.lstrip("+-").startswith(("0x", "0o")) else int(text.replace("_", ""))
+
+
+def _number(text: str) -> float | str:
+    number = float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    # Infinity and not-a-number have no JSON form, and nothing in a flow can mean them.
+    return number if math.isfinite(number) else text
+
+
+_SCALARS: dict[str, Any] = {
+    "null": lambda _: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": _integer,
+    "float": _number,
+}
+
+
+def _yaml_problem(error: YAMLError, text: str, file: str) -> Problem:
+    mark = getattr(error, "problem_mark", None) if isinstance(error, MarkedYAMLError) else None
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).split("\n", 1)[0]
+    position = Position(file, mark.line + 1, mark.column + 1) if mark is not None else Position(file, 1, 1)
+    line = text.splitlines()[position.line - 1 : position.line]
+    hint = "indent with spaces; quote a text that holds ': ' or begins with {, [, *, & or @"
+    if line and "{{" in line[0]:
+        hint = 'put quotation marks around the whole value: "{{ … }}"'
+    return Problem(position, "RF001", f"this is not YAML: {said}", hint)

@@ -1,0 +1,132 @@
+"""The rehearsal's own calls, under `/_rehearsal/`: what a director needs while it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from retake_flow.errors import NotFound, UsageError
+from retake_flow.rehearsal.http.middleware import CONTROL_PATH
+from retake_flow.rehearsal.setup import json_bodies
+from retake_flow.rehearsal.setup.crowd import read_part
+from retake_flow.rehearsal.setup.faults import read_fault
+from retake_flow.rehearsal.setup.option_fields import Fields, each
+from retake_flow.rehearsal.setup.options import CHAT_SHAPES, COMMENTS_WITHOUT_SESSION, REALTIME, read_ingest
+from retake_flow.rehearsal.setup.stream_faults import StreamFault
+from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.rehearsal.state import report
+from retake_flow.rehearsal.state.agents import Agent
+from retake_flow.rehearsal.state.platform import Platform
+
+
+class ControlEndpoints:
+    """Reports of the rehearsal, and changes to it.
+
+    Args:
+        platform: The state.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def routes(self) -> list[Route]:
+        """All routes."""
+        return [
+            Route(f"{CONTROL_PATH}/report", self._report),
+            Route(f"{CONTROL_PATH}/faults", self._add_faults, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/faults", self._clear_faults, methods=["DELETE"]),
+            Route(f"{CONTROL_PATH}/comments", self._comment, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/tweets", self._tweet, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/viewers", self._viewers, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/options", self._options, methods=["POST"]),
+            Route(f"{CONTROL_PATH}/sockets", self._break_sockets, methods=["DELETE"]),
+        ]
+
+    async def _report(self, request: Request) -> Response:
+        return JSONResponse(report.build(self._platform))
+
+    async def _add_faults(self, request: Request) -> Response:
+        value = await _json(request)
+        items = each(value, "faults") if isinstance(value, list) else [Fields(value, "fault")]
+        faults = [read_fault(item) for item in items]
+        of_streams = [fault for fault in faults if isinstance(fault, StreamFault)]
+        if of_streams:
+            self._platform.direct(self._agent(None), of_streams)
+        for fault in faults:
+            if not isinstance(fault, StreamFault):
+                self._platform.faults.add(fault)
+        return JSONResponse({"pending": self._platform.faults.pending})
+
+    async def _clear_faults(self, request: Request) -> Response:
+        self._platform.faults.clear()
+        return JSONResponse({"pending": 0})
+
+    async def _break_sockets(self, request: Request) -> Response:
+        self._platform.rooms.drop()
+        return JSONResponse({"broken": True})
+
+    async def _comment(self, request: Request) -> Response:
+        value = await _json(request)
+        wanted = value.pop("agent", None) if isinstance(value, dict) else None
+        comment = self._platform.perform(self._agent(wanted), Cue.read(Fields(value, "comment")))
+        return JSONResponse({"id": None if comment is None else comment.id})
+
+    async def _viewers(self, request: Request) -> Response:
+        script = [read_part(item) for item in each(await _json(request), "viewers")]
+        self._platform.direct(self._agent(None), script)
+        return JSONResponse({"parts": len(script)})
+
+    async def _tweet(self, request: Request) -> Response:
+        fields = Fields(await _json(request), "tweet")
+        url, text = fields.text("url"), fields.text("text")
+        fields.end()
+        self._platform.verification.post(url, text)
+        return JSONResponse({"posted": True})
+
+    async def _options(self, request: Request) -> Response:
+        fields, old = Fields(await _json(request), "options"), self._platform.options
+        agent = self._agent(fields.maybe_text("agent")) if fields.has("verified") else None
+        changed = dataclasses.replace(
+            old,
+            latency=fields.number("latency", old.latency),
+            lag=fields.number("lag", old.lag),
+            chat_shape=fields.choice("chat_shape", CHAT_SHAPES, old.chat_shape),
+            comments_without_session=fields.choice(
+                "comments_without_session", COMMENTS_WITHOUT_SESSION, old.comments_without_session
+            ),
+            realtime=fields.choice("realtime", REALTIME, old.realtime),
+            ingest=read_ingest(fields, old.ingest),
+            skill_version=fields.text("skill_version", old.skill_version),
+        )
+        verified = fields.flag("verified", False)
+        fields.end()
+        self._platform.options = changed
+        if agent is not None:
+            agent.verified = verified
+        return JSONResponse({"changed": True})
+
+    def _agent(self, name: object) -> Agent:
+        """The agent of this name; without one, whoever started a session last, or the first there is."""
+        if isinstance(name, str):
+            found = self._platform.agents.named(name)
+        else:
+            found = max(self._platform.agents, key=_started, default=None)
+        if found is None:
+            raise NotFound("no such agent is registered")
+        return found
+
+
+def _started(agent: Agent) -> float:
+    if agent.neighbour:
+        return -1.0
+    return agent.sessions[-1].started_at if agent.sessions else 0.0
+
+
+async def _json(request: Request) -> object:
+    try:
+        return json_bodies.parse(await request.body())
+    except ValueError as error:
+        raise UsageError(f"the body is not JSON: {error}") from None

@@ -1,0 +1,161 @@
+"""The real-time side of the rehearsed platform: its rooms over Socket.IO."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import socketio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from retake_flow.rehearsal.state.platform import Platform
+
+PATH = "/socket.io"
+
+# Nobody is there whom these could tell anything: a client sees what is wrong by itself.
+for _name in ("socketio.server", "engineio.server"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
+
+# Rooms that one connection may be in; nobody needs more than a few.
+_MOST_ROOMS = 50
+# Seconds that a connection which is to break has to send what it had been told before.
+_LAST_WORDS = 1.0
+
+
+class Realtime:
+    """An ASGI app around the platform's own that takes what comes to `/socket.io/`.
+
+    Args:
+        platform: Whose rooms they are, and whose options say whether there are any.
+        app: Takes everything else.
+    """
+
+    def __init__(self, platform: Platform, app: ASGIApp) -> None:
+        self._platform = platform
+        self._app = app
+        # Only the library's own monitor would wake up all the time; a socket that is gone is found by its silence.
+        self._server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*", monitor_clients=False)
+        self._served: ASGIApp = socketio.ASGIApp(self._server)
+        self._members: dict[str, set[str]] = {}
+        self._unsubscribe: dict[str, Callable[[], None]] = {}
+        self._saying: asyncio.Queue[tuple[str, str, Mapping[str, Any]] | None] = asyncio.Queue()
+        self._open: set[asyncio.Event] = set()
+        self._server.on("joinRoom", self._join)
+        self._server.on("leaveRoom", self._leave)
+        self._server.on("disconnect", self._left)
+
+    async def serve(self) -> None:
+        """Say what is said in the rooms to those who have joined them, in order; goes on until it is cancelled."""
+        self._platform.rooms.on_drop.append(self._drop)
+        try:
+            while True:
+                said = await self._saying.get()
+                if said is None:
+                    await self._break()
+                else:
+                    room, event, data = said
+                    await self._server.emit(event, data, room=room)
+        finally:
+            self._platform.rooms.on_drop.remove(self._drop)
+            for unsubscribe in self._unsubscribe.values():
+                unsubscribe()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one socket."""
+        if scope["type"] == "lifespan" or not f"{scope['path']}/".startswith(f"{PATH}/"):
+            await self._app(scope, receive, send)
+        elif self._platform.options.realtime is False:
+            await _answer(scope, receive, send, 404)
+        elif b"sid=" not in scope["query_string"] and self._platform.faults.take_connection():
+            await _answer(scope, receive, send, 503)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._served(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a socket that can break."""
+        broken = asyncio.Event()
+        self._open.add(broken)
+
+        async def hear() -> Message:
+            heard, breaks = asyncio.ensure_future(receive()), asyncio.ensure_future(broken.wait())
+            try:
+                await asyncio.wait([heard, breaks], return_when=asyncio.FIRST_COMPLETED)
+                return await heard if not broken.is_set() else {"type": "websocket.disconnect", "code": 1006}
+            finally:
+                heard.cancel()
+                breaks.cancel()
+
+        async def say(message: Message) -> None:
+            if not broken.is_set():  # a network that breaks says no goodbye
+                await send(message)
+
+        try:
+            await self._served(scope, hear, say)
+        finally:
+            self._open.discard(broken)
+
+    async def _join(self, sid: str, data: object = None) -> None:
+        room = _room(data)
+        if not room or sum(sid in members for members in self._members.values()) >= _MOST_ROOMS:
+            return
+        if room not in self._members:
+            self._members[room] = set()
+            self._unsubscribe[room] = self._platform.subscribe(
+                room, lambda event, data: self._saying.put_nowait((room, event, data))
+            )
+        self._members[room].add(sid)
+        await self._server.enter_room(sid, room)
+        await self._server.emit("joinedRoom", {"roomId": room}, to=sid)
+
+    async def _leave(self, sid: str, data: object = None) -> None:
+        room = _room(data)
+        if sid in self._members.get(room, ()):
+            await self._server.leave_room(sid, room)
+            self._forget(sid, room)
+
+    def _left(self, sid: str, reason: str = "") -> None:
+        for room in [room for room, members in self._members.items() if sid in members]:
+            self._forget(sid, room)
+
+    def _forget(self, sid: str, room: str) -> None:
+        self._members[room].discard(sid)
+        if not self._members[room]:
+            del self._members[room]
+            self._unsubscribe.pop(room)()
+
+    def _drop(self) -> None:
+        self._saying.put_nowait(None)
+
+    async def _break(self) -> None:
+        """Break all connections, once they have sent what they were told before."""
+        sockets = list(self._server.eio.sockets.values())
+        try:
+            async with asyncio.timeout(_LAST_WORDS):
+                for connection in sockets:
+                    await connection.queue.join()
+        except TimeoutError:
+            pass  # one that reads nothing holds up nobody
+        for broken in tuple(self._open):
+            broken.set()
+        for connection in sockets:
+            await connection.close(wait=False, abort=True)
+
+
+def _room(data: object) -> str:
+    room = data.get("roomId") if isinstance(data, Mapping) else None
+    return room if isinstance(room, str) else ""
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send, status: int) -> None:
+    """Answer as a platform does that has no such path, or cannot serve it now."""
+    await receive()
+    kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
+    body = b'{"error": "Not Found"}' if status == 404 else b'{"error": "Service Unavailable"}'
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": f"{kind}.start", "status": status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})

@@ -1,0 +1,1 @@
+"""The RTMP ingest of the rehearsed platform."""

@@ -1,0 +1,138 @@
+"""What a rehearsal keeps on disk while it goes on, so that it can go on after its process has ended, however it did."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from retake_flow import private_file
+from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.state.agents import Agent
+from retake_flow.rehearsal.state.platform import Platform
+
+
+def next_part(platform: Platform) -> Options:
+    """The options of a platform that knows what this one knows now: its agents, posts, faults to come and settings.
+
+    Keys, sessions and chat are not among it: a stream is over when its platform ends.
+    """
+    return replace(
+        platform.options,
+        part=platform.options.part + 1,
+        agents=tuple(_prepared(agent) for agent in platform.agents if not agent.neighbour),
+        neighbours=tuple(_neighbour(platform, neighbour) for neighbour in platform.options.neighbours),
+        tweets=platform.verification.tweets,
+        faults=platform.faults.remaining,
+    )
+
+
+class Keeper:
+    """Keeps the next part's options in a file, and the report of this part.
+
+    Args:
+        platform: The state.
+        file: The options file, readable by its owner alone.
+        report: Writes the report of what has happened so far.
+    """
+
+    def __init__(self, platform: Platform, file: Path, report: Callable[[], None]) -> None:
+        self._platform = platform
+        self._file = file
+        self._report = report
+        self._kept = ""
+        self._told = False
+        self._milestones: tuple[int, ...] = ()
+
+    def keep(self) -> None:
+        """Write what has changed.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        text = json.dumps(next_part(self._platform).as_json(), indent=1)
+        if text != self._kept or not self._file.exists():
+            private_file.replace(self._file, text.encode())
+            self._kept = text
+        milestones = _milestones(self._platform)
+        if milestones != self._milestones:
+            self._report()
+            self._milestones = milestones
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """An app that keeps what a call has changed before it answers."""
+
+        async def kept(scope: Scope, receive: Receive, send: Send) -> None:
+            async def answer(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    self.keep_if_possible()
+                await send(message)
+
+            try:
+                await app(scope, receive, answer)
+            finally:
+                self.keep_if_possible()  # a call whose connection is dropped may have done its work
+
+        return kept
+
+    def keep_if_possible(self) -> None:
+        """Write what has changed; where that fails the rehearsal goes on, only its next part may know less."""
+        try:
+            self.keep()
+            self._told = False
+        except OSError as error:
+            if not self._told:
+                logging.getLogger(__name__).warning(
+                    "the rehearsal cannot be kept in %s: %s", self._file, error.strerror
+                )
+            self._told = True
+
+
+def _prepared(agent: Agent) -> PreparedAgent:
+    return PreparedAgent(
+        name=agent.name,
+        token=agent.token,
+        user_id=agent.user_id,
+        verified=agent.verified,
+        agent_id=agent.agent_id,
+        description=agent.profile.description,
+        image_url=agent.profile.image_url,
+        wallet_address=agent.profile.wallet_address,
+        ticker=agent.profile.ticker,
+        code=agent.code,
+        token_address=agent.token_address,
+        spent_keys=(*agent.spent_keys, *(key.value for key in agent.keys if key.pushes)),
+    )
+
+
+def _neighbour(platform: Platform, neighbour: Neighbour) -> Neighbour:
+    """A neighbour with what was made up of it."""
+    agent = platform.agents.named(neighbour.name)
+    if agent is None or not agent.neighbour:
+        return neighbour
+    return replace(
+        neighbour,
+        user_id=agent.user_id,
+        agent_id=agent.agent_id,
+        wallet_address=agent.person.wallet_address,
+        token_address=agent.token_address,
+    )
+
+
+def _milestones(platform: Platform) -> tuple[int, ...]:
+    """Counts of what a report should not lose; calls and chat change too often to be written each time."""
+    sessions = [session for agent in platform.agents for session in agent.sessions]
+    return (
+        len(platform.agents),
+        sum(len(agent.keys) for agent in platform.agents),
+        len(sessions),
+        sum(session.ended_at is not None for session in sessions),
+        sum(len(agent.thumbnails) for agent in platform.agents),
+        len(platform.publications),
+        len(platform.breaches),
+    )

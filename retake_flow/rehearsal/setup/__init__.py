@@ -1,0 +1,1 @@
+"""What a rehearsal is told beforehand: options, script, faults."""

@@ -1,0 +1,172 @@
+"""Many viewers in few words: what a crowd, a repeated cue or all the trolls do is worked out while it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from heapq import merge
+from itertools import count
+from random import Random
+from typing import Any
+
+from retake_flow.rehearsal.setup import trolls
+from retake_flow.rehearsal.setup.option_fields import Fields
+from retake_flow.rehearsal.setup.viewer_script import Cue
+
+_NUMBER = "{n}"
+_TALK = (
+    "what are you working on?",
+    "this is oddly calming",
+    "can you show that again?",
+    "hello from the train",
+    "why does it do that?",
+    "nice one",
+    "I did not expect that",
+    "how long have you been live?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Viewers who write many messages, each text another one: `#001 …`, `#002 …`.
+
+    Attributes:
+        viewers: How many people.
+        messages: How many messages they write together.
+        start: Seconds after going live until the first may come; `from` in JSON.
+        over: Seconds over which the messages are spread by chance.
+        name: What their names begin with.
+    """
+
+    viewers: int
+    messages: int
+    start: float = 0.0
+    over: float = 0.0
+    name: str = "viewer"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Crowd:
+        """Read a crowd from JSON."""
+        crowd = cls(
+            viewers=fields.whole("viewers", least=1),
+            messages=fields.whole("messages", least=1),
+            start=fields.number("from", 0.0),
+            over=fields.number("over", 0.0),
+            name=fields.text("name", "viewer"),
+        )
+        fields.end()
+        return crowd
+
+    def as_json(self) -> dict[str, Any]:
+        """The crowd as `read` reads it, in its object."""
+        told = asdict(self)
+        return {"crowd": {"from": told.pop("start"), **told}}
+
+    def cues(self, dice: Random) -> Iterator[Cue]:
+        """What they do; everybody has written once before anybody writes by chance."""
+        digits = max(3, len(str(self.messages)))
+        times = sorted(self.start + dice.random() * self.over for _ in range(self.messages))
+        for number, at in enumerate(times, 1):
+            viewer = number if number <= self.viewers else dice.randint(1, self.viewers)
+            yield Cue(at, f"{self.name}-{viewer:02}", text=f"#{number:0{digits}} {dice.choice(_TALK)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A cue that happens again and again; `{n}` in its name or text is how often it has.
+
+    Attributes:
+        cue: What happens, first at its own time.
+        every: Seconds from one time to the next.
+        until: Seconds after going live when it is over; None for never.
+    """
+
+    cue: Cue
+    every: float
+    until: float | None = None
+
+    @classmethod
+    def read(cls, fields: Fields) -> Repeat:
+        """Read a repeated cue from JSON: a cue with `repeat`, and `until`."""
+        every = fields.number("repeat")
+        if every < 0.01:
+            raise fields.wrong("repeat", "seconds, a hundredth at least")
+        until = fields.number("until") if fields.anything("until") is not None else None
+        return cls(Cue.read(fields), every, until)
+
+    def as_json(self) -> dict[str, Any]:
+        """The repeated cue as `read` reads it."""
+        return {**asdict(self.cue), "repeat": self.every, "until": self.until}
+
+    def cues(self, dice: Random) -> Iterator[Cue]:
+        """All its times."""
+        for number in count(1):
+            at = self.cue.at + (number - 1) * self.every
+            if self.until is not None and at > self.until:
+                return
+            name, text = (text.replace(_NUMBER, str(number)) for text in (self.cue.name, self.cue.text))
+            yield replace(self.cue, at=at, name=name, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Trolls:
+    """Everything that trolls write (`trolls.STOCK`), one text after the other.
+
+    Attributes:
+        start: Seconds after going live until the first; `from` in JSON.
+        every: Seconds from one to the next.
+        rounds: How often all of it.
+    """
+
+    start: float = 0.0
+    every: float = 1.0
+    rounds: int = 1
+
+    @classmethod
+    def read(cls, fields: Fields) -> Trolls:
+        """Read trolls from JSON."""
+        found = cls(fields.number("from", 0.0), fields.number("every", 1.0), fields.whole("rounds", 1, least=1))
+        fields.end()
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """The trolls as `read` reads them, in their object."""
+        return {"trolls": {"from": self.start, "every": self.every, "rounds": self.rounds}}
+
+    def cues(self, dice: Random) -> Iterator[Cue]:
+        """What they write."""
+        for number, (name, text) in enumerate(trolls.STOCK * self.rounds):
+            yield Cue(self.start + number * self.every, name, text=text)
+
+
+Part = Cue | Crowd | Repeat | Trolls
+"""A part of the viewers' script."""
+
+
+def read_part(fields: Fields) -> Part:
+    """Read a part of the script from JSON: `{"crowd": {…}}`, `{"trolls": {…}}`, or a cue, perhaps with `repeat`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    for name, kind in (("crowd", Crowd), ("trolls", Trolls)):
+        if fields.has(name):
+            inner = Fields(fields.anything(name), f"{fields.where}.{name}")
+            fields.end()
+            read: Part = kind.read(inner)
+            return read
+    return Repeat.read(fields) if fields.has("repeat") else Cue.read(fields)
+
+
+def part_as_json(part: Part) -> dict[str, Any]:
+    """A part of the script as `read_part` reads it."""
+    return asdict(part) if isinstance(part, Cue) else part.as_json()
+
+
+def cues(script: Sequence[Part], seed: int | None) -> Iterator[Cue]:
+    """What a script has viewers do, one thing after the other; the same each time with a seed."""
+    parts = []
+    for number, part in enumerate(script):
+        dice = Random(None if seed is None else f"{seed}, viewers, {number}")
+        parts.append(iter([part]) if isinstance(part, Cue) else part.cues(dice))
+    return merge(*parts, key=lambda cue: cue.at)

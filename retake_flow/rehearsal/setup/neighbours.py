@@ -1,0 +1,80 @@
+"""Other agents of a rehearsal, who are there without anybody behind them: on air or not, with what is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from retake_flow.rehearsal.setup.option_fields import Fields
+from retake_flow.rehearsal.setup.viewer_script import Cue
+
+_TOLD = ("user_id", "agent_id", "description", "image_url", "wallet_address", "ticker", "token_address")
+#: What may be given of a token: money in USD, growth in percent.
+_STATS = ("price", "market_cap", "all_time_high", "growth_1h", "growth_6h", "growth_24h", "volume", "holders")
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another agent.
+
+    Attributes:
+        name: Its name.
+        live: Whether it is on air all the time.
+        viewers: How many watch it.
+        title: What its stream is called.
+        user_id: Its userDbId; made up when it is empty, as are `agent_id`, `wallet_address` and `token_address`.
+        description: What it tells of itself; so do `image_url` and `ticker`.
+        stats: How its token did before the rehearsal: `price`, `market_cap`, `volume`, …
+        scheduled: The streams that it has announced: title, and seconds from now.
+        chat: What stands in its chat; `at` says how many seconds ago it was written.
+    """
+
+    name: str
+    live: bool = True
+    viewers: int = 0
+    title: str = ""
+    user_id: str = ""
+    agent_id: str = ""
+    description: str = ""
+    image_url: str = ""
+    wallet_address: str = ""
+    ticker: str = ""
+    token_address: str = ""
+    stats: Mapping[str, float] = field(default_factory=dict)
+    scheduled: tuple[tuple[str, float], ...] = ()
+    chat: tuple[Cue, ...] = ()
+
+    @classmethod
+    def read(cls, fields: Fields) -> Neighbour:
+        """Read a neighbour from JSON.
+
+        Raises:
+            UsageError: It is none.
+        """
+        stats = Fields(fields.anything("stats") or {}, f"{fields.where}.stats")
+        scheduled = [_announced(item) for item in fields.objects("scheduled")]
+        neighbour = cls(
+            name=fields.text("name"),
+            live=fields.flag("live", True),
+            viewers=fields.whole("viewers", 0),
+            title=fields.text("title", ""),
+            **{name: fields.text(name, "") for name in _TOLD},
+            stats={name: stats.number(name) for name in _STATS if stats.has(name)},
+            scheduled=tuple(scheduled),
+            chat=tuple(Cue.read(item) for item in fields.objects("chat")),
+        )
+        stats.end()
+        fields.end()
+        return neighbour
+
+    def as_json(self) -> dict[str, Any]:
+        """The neighbour as `read` reads it."""
+        scheduled = [{"title": title, "in": seconds} for title, seconds in self.scheduled]
+        return {**asdict(self), "scheduled": scheduled, "chat": [asdict(cue) for cue in self.chat]}
+
+
+def _announced(fields: Fields) -> tuple[str, float]:
+    announced = fields.text("title"), fields.number("in")
+    fields.end()
+    return announced

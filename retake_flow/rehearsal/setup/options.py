@@ -1,0 +1,251 @@
+"""How the rehearsed platform behaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from random import Random
+from typing import Any, Literal, get_args
+
+from retake_flow.errors import UsageError
+from retake_flow.flow import formats
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.setup import json_bodies
+from retake_flow.rehearsal.setup.crowd import Part, part_as_json, read_part
+from retake_flow.rehearsal.setup.faults import AnyFault, read_fault
+from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.option_fields import Fields
+from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT, Cue
+
+ChatShape = Literal["documented", "observed", "wrapped", "mixed"]
+ChatNames = Literal["registered", "slug"]
+Realtime = Literal[True, False, "silent"]
+SearchShape = Literal["users", "list"]
+SessionShape = Literal["sessions", "list"]
+Moment = Literal["start", "live"]
+# Seconds. What the real platform's lag is, nobody could establish; the guide allows for thirty.
+LAG = 0.3
+
+CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
+CHAT_NAMES: tuple[ChatNames, ...] = get_args(ChatNames)
+SEARCH_SHAPES: tuple[SearchShape, ...] = get_args(SearchShape)
+SESSION_SHAPES: tuple[SessionShape, ...] = get_args(SessionShape)
+REALTIME: tuple[Realtime, ...] = get_args(Realtime)
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
+
+# What becomes of pushes, where it is not told to push elsewhere.
+OPEN, REFUSES = "open", "refuses"
+
+# platform.md: observed are 409 and 404; 200 is the documented answer, which says nothing of sessions.
+COMMENTS_WITHOUT_SESSION = (409, 404, 200)
+
+_TOLD = ("agent_id", "description", "image_url", "wallet_address", "ticker", "code", "token_address")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedAgent:
+    """An agent that is registered from the beginning.
+
+    Attributes:
+        name: Its name.
+        token: Its access token.
+        user_id: Its userDbId; one is made up when it is empty.
+        verified: Whether it is verified; None is what the options say for everybody.
+        agent_id: Its other id; who has one has been here before, and gets no history.
+        description: What it tells of itself; so do `image_url`, `wallet_address` and `ticker`.
+        code: The verification code that was prepared for it.
+        token_address: The address of its own token.
+        spent_keys: The stream keys that it pushed with before.
+    """
+
+    name: str
+    token: Secret
+    user_id: str = ""
+    verified: bool | None = None
+    agent_id: str = ""
+    description: str = ""
+    image_url: str = ""
+    wallet_address: str = ""
+    ticker: str = ""
+    code: str = ""
+    token_address: str = ""
+    spent_keys: tuple[Secret, ...] = ()
+
+    @classmethod
+    def read(cls, fields: Fields) -> PreparedAgent:
+        """Read an agent from JSON: `name` and `token`; all else is optional."""
+        agent = cls(
+            name=fields.text("name"),
+            token=Secret(fields.text("token")),
+            user_id=fields.text("user_id", ""),
+            verified=fields.flag("verified") if fields.has("verified") else None,
+            spent_keys=tuple(Secret(key) for key in fields.words("spent_keys")),
+            **{name: fields.text(name, "") for name in _TOLD},
+        )
+        fields.end()
+        return agent
+
+    def as_json(self) -> dict[str, Any]:
+        """The agent as `read` reads it, its secrets in plain text."""
+        return {
+            "name": self.name,
+            "token": self.token.reveal(),
+            "user_id": self.user_id,
+            **({} if self.verified is None else {"verified": self.verified}),
+            **{name: getattr(self, name) for name in _TOLD},
+            "spent_keys": [key.reveal() for key in self.spent_keys],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one rehearsal.
+
+    Attributes:
+        verified: Whether agents are verified from the beginning.
+        latency: Seconds that every answer takes.
+        lag: Seconds from the first video frame until `is_live` says so.
+        chat_shape: In which of the shapes of platform.md comments are given out: `documented`, `observed` as a bare
+            list, the same under `comments` (`wrapped`), or both in one list (`mixed`).
+        chat_names: How chat tells the names of those who write: as they are `registered`, or as a `slug`.
+        message_ids: Whether the answer to a message that was sent tells its id.
+        clock: How many seconds the platform's clock is ahead of this machine's.
+        date: Whether answers tell the platform's time (`Date`).
+        realtime: Whether there are real-time events: none at all, or connections on which nothing is said (`silent`).
+        session_started: When the event of that name comes: at the `start` of a session, or once it is `live`.
+        live_users: From when on somebody is among the users who are live; again the `start`, or `live`.
+        comments_without_session: The status of the comments while no session is active.
+        ingest: Whether the ingest takes video (`open`) or refuses every push (`refuses`); or an address to push to
+            that is told instead of its own.
+        skill_version: The version in skill.json.
+        seed: Makes ids, tokens and keys the same in each rehearsal; None makes them new.
+        tweets: The tweets that can be found, text by address; `{message}` in a text stands for the
+            verification message and `{code}` for its code.
+        agents: Who is registered from the beginning.
+        neighbours: Which other agents there are.
+        search_shape: Whether a search for users answers a bare list (`list`) or has it under `users`.
+        history: What stood in the chat before the stream; `at` says how many seconds ago it was written, and an
+            hour where it is 0.
+        viewers: What viewers do once the stream is live.
+        faults: What goes wrong.
+        part: Which part of a rehearsal that was interrupted this is, from 1.
+    """
+
+    verified: bool = True
+    latency: float = 0.0
+    lag: float = LAG
+    chat_shape: ChatShape = "observed"
+    chat_names: ChatNames = "registered"
+    message_ids: bool = True
+    clock: float = 0.0
+    date: bool = True
+    realtime: Realtime = True
+    session_started: Moment = "start"
+    live_users: Moment = "live"
+    comments_without_session: int = 409
+    ingest: str = OPEN
+    skill_version: str = "2.1.2"
+    seed: int | None = None
+    tweets: Mapping[str, str] = field(default_factory=dict)
+    agents: tuple[PreparedAgent, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    search_shape: SearchShape = "users"
+    session_shape: SessionShape = "sessions"
+    history: tuple[Cue, ...] = ()
+    viewers: tuple[Part, ...] = DEFAULT_SCRIPT
+    faults: tuple[AnyFault, ...] = ()
+    part: int = 1
+
+    @property
+    def dice(self) -> Random:
+        """Where ids, tokens and keys come from; with a seed, each part has its own, and the same ones each time."""
+        return Random(self.seed if self.seed is None or self.part == 1 else f"{self.seed}, part {self.part}")
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        """Read options from a JSON text.
+
+        Raises:
+            UsageError: The text is not JSON, or a field is not what it should be.
+        """
+        try:
+            value = json_bodies.parse(text)
+        except ValueError as error:
+            raise UsageError(f"the rehearsal's options are not JSON: {error}") from None
+        return cls.from_mapping(value)
+
+    @classmethod
+    def from_mapping(cls, value: object) -> Options:
+        """Read options from what was parsed from JSON.
+
+        Raises:
+            UsageError: A field is unknown or not of its type.
+        """
+        fields = Fields(value, "options")
+        options = cls(
+            verified=fields.flag("verified", True),
+            latency=fields.number("latency", 0.0),
+            lag=fields.number("lag", LAG),
+            chat_shape=fields.choice("chat_shape", CHAT_SHAPES, "observed"),
+            chat_names=fields.choice("chat_names", CHAT_NAMES, "registered"),
+            message_ids=fields.flag("message_ids", True),
+            clock=fields.offset("clock", 0.0),
+            date=fields.flag("date", True),
+            realtime=fields.choice("realtime", REALTIME, True),
+            session_started=fields.choice("session_started", MOMENTS, "start"),
+            live_users=fields.choice("live_users", MOMENTS, "live"),
+            comments_without_session=fields.choice("comments_without_session", COMMENTS_WITHOUT_SESSION, 409),
+            ingest=read_ingest(fields, OPEN),
+            skill_version=fields.text("skill_version", "2.1.2"),
+            seed=fields.whole("seed") if fields.anything("seed") is not None else None,
+            tweets=_tweets(fields),
+            agents=tuple(PreparedAgent.read(item) for item in fields.objects("agents")),
+            neighbours=tuple(Neighbour.read(item) for item in fields.objects("neighbours")),
+            search_shape=fields.choice("search_shape", SEARCH_SHAPES, "users"),
+            session_shape=fields.choice("session_shape", SESSION_SHAPES, "sessions"),
+            history=tuple(Cue.read(item) for item in fields.objects("history")),
+            viewers=_viewers(fields),
+            faults=tuple(read_fault(item) for item in fields.objects("faults")),
+            part=fields.whole("part", 1, least=1),
+        )
+        fields.end()
+        return options
+
+    def as_json(self) -> dict[str, Any]:
+        """The options as `from_mapping` reads them, tokens in plain text."""
+        return {
+            **{name: getattr(self, name) for name in Options.__dataclass_fields__},
+            "tweets": dict(self.tweets),
+            "agents": [agent.as_json() for agent in self.agents],
+            "neighbours": [neighbour.as_json() for neighbour in self.neighbours],
+            "history": [asdict(cue) for cue in self.history],
+            "viewers": [part_as_json(part) for part in self.viewers],
+            "faults": [asdict(fault) for fault in self.faults],
+        }
+
+
+def read_ingest(fields: Fields, default: str) -> str:
+    """What becomes of pushes.
+
+    Raises:
+        UsageError: It is none of what can be.
+    """
+    found = fields.text("ingest", default)
+    if found not in (OPEN, REFUSES) and not found.startswith(("rtmp://", "rtmps://")):
+        raise fields.wrong("ingest", f"{OPEN}, {REFUSES}, or an address that begins with rtmp:// or rtmps://")
+    return found
+
+
+def _tweets(fields: Fields) -> dict[str, str]:
+    tweets = fields.texts("tweets")
+    for url in tweets:
+        try:
+            formats.post(url)
+        except ValueError as error:
+            raise UsageError(f"{fields.where}.tweets: {url!r}: {error}") from None
+    return tweets
+
+
+def _viewers(fields: Fields) -> tuple[Part, ...]:
+    given = fields.objects("viewers")
+    return tuple(read_part(item) for item in given) if fields.has("viewers") else DEFAULT_SCRIPT

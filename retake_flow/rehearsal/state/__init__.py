@@ -1,0 +1,1 @@
+"""The state of the rehearsed platform, without I/O."""

@@ -1,0 +1,122 @@
+"""The agents that the rehearsed platform knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from retake_flow.errors import NotFound, Rejected
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.state.agents import Agent, Profile
+from retake_flow.rehearsal.state.chat_log import Chat
+from retake_flow.rehearsal.state.identities import Identities, Person
+
+#: How long before the rehearsal the history of a chat was written, in seconds.
+HISTORY_AGE = 3600.0
+
+
+class Directory:
+    """All agents: registers new ones and finds those that are there.
+
+    Args:
+        identities: Where ids and tokens come from.
+        now: The clock, in epoch seconds.
+    """
+
+    def __init__(self, identities: Identities, now: Callable[[], float]) -> None:
+        self._identities = identities
+        self._now = now
+        self._agents: list[Agent] = []
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self._agents)
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def register(self, form: Mapping[str, object], options: Options) -> Agent:
+        """Register an agent from the body of the request.
+
+        Raises:
+            Rejected: A field is missing or bad, or the name is taken.
+        """
+        profile = Profile.read(form)
+        if self.named(profile.name) is not None:
+            raise Rejected("agent_name is already taken")
+        person = self._identities.person(profile.name, wallet_address=profile.wallet_address)
+        return self._admit(person, profile, self._identities.access_token(), options.verified, options)
+
+    def prepare(self, agent: PreparedAgent, options: Options) -> Agent:
+        """Have an agent there from the beginning."""
+        verified = options.verified if agent.verified is None else agent.verified
+        person = self._identities.person(agent.name, agent.user_id, agent.wallet_address)
+        profile = Profile(
+            agent.name,
+            description=agent.description,
+            image_url=agent.image_url,
+            wallet_address=person.wallet_address,
+            ticker=agent.ticker or agent.name[:10].upper(),
+        )
+        admitted = self._admit(person, profile, agent.token, verified, options, agent.agent_id)
+        admitted.code, admitted.token_address, admitted.spent_keys = agent.code, agent.token_address, agent.spent_keys
+        return admitted
+
+    def settle(self, neighbour: Neighbour, options: Options) -> Agent:
+        """Have another agent there that nobody is behind."""
+        person = self._identities.person(neighbour.name, neighbour.user_id, neighbour.wallet_address)
+        profile = Profile(
+            neighbour.name,
+            description=neighbour.description,
+            image_url=neighbour.image_url,
+            wallet_address=person.wallet_address,
+            ticker=neighbour.ticker or neighbour.name[:10].upper(),
+        )
+        token, history = self._identities.access_token(), replace(options, history=neighbour.chat)
+        settled = self._admit(person, profile, token, True, history)
+        settled.agent_id = neighbour.agent_id or settled.agent_id
+        settled.token_address = neighbour.token_address or self._identities.address()
+        settled.audience |= {f"{neighbour.name} viewer {number}" for number in range(1, neighbour.viewers + 1)}
+        settled.neighbour, settled.stats = True, neighbour.stats
+        settled.scheduled = tuple((title, self._now() + seconds) for title, seconds in neighbour.scheduled)
+        return settled
+
+    def with_token(self, token: str) -> Agent | None:
+        """Whose access token this is."""
+        # A stranger's text is not wrapped in Secret: it would be blanked out of every report from then on.
+        return next((agent for agent in self._agents if agent.token.reveal() == token), None)
+
+    def named(self, name: str) -> Agent | None:
+        """The agent of this name, in any case of letters."""
+        return next((agent for agent in self._agents if agent.name.lower() == name.lower()), None)
+
+    def with_id(self, user_id: str) -> Agent:
+        """The agent with this userDbId.
+
+        Raises:
+            NotFound: There is none.
+        """
+        for agent in self._agents:
+            if agent.user_id == user_id:
+                return agent
+        raise NotFound("User not found")
+
+    def _admit(
+        self,
+        person: Person,
+        profile: Profile,
+        token: Secret,
+        verified: bool,
+        options: Options,
+        agent_id: str = "",
+    ) -> Agent:
+        chat = Chat(person.user_id, self._identities)
+        # An agent that has an id already was there in an earlier part, and so was its history.
+        for cue in () if agent_id else options.history:
+            viewer = self._identities.viewer(cue.name)
+            written_at = self._now() - (cue.at or HISTORY_AGE)
+            chat.write(viewer, cue.text, at=written_at, session_id="", shape=options.chat_shape)
+        agent = Agent(person, agent_id or self._identities.id("agent"), token, profile, verified, chat)
+        self._agents.append(agent)
+        return agent

@@ -1,0 +1,306 @@
+"""The state of retake.tv in a rehearsal: one plain object, without I/O, with its clock and dice injected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from retake_flow.errors import NoSession, NotFound, Rejected
+from retake_flow.rehearsal.setup.crowd import Part
+from retake_flow.rehearsal.setup.faults import FaultPlan
+from retake_flow.rehearsal.setup.neighbours import Neighbour
+from retake_flow.rehearsal.setup.options import OPEN, REFUSES, Options
+from retake_flow.rehearsal.setup.stream_faults import StreamFault, Strike
+from retake_flow.rehearsal.setup.viewer_script import Cue
+from retake_flow.rehearsal.state import rules
+from retake_flow.rehearsal.state.agent_registry import Directory
+from retake_flow.rehearsal.state.agents import Agent
+from retake_flow.rehearsal.state.call_log import CallLog
+from retake_flow.rehearsal.state.chat_log import Comment
+from retake_flow.rehearsal.state.identities import Identities
+from retake_flow.rehearsal.state.rooms import Listener, Rooms
+from retake_flow.rehearsal.state.streams import Publication, Session, StreamKey, Thumbnail
+from retake_flow.rehearsal.state.verification import Verification, is_placeholder
+from retake_flow.rehearsal.state.viewer_actions import Attendance
+
+Direction = Sequence[Part | StreamFault]
+"""What viewers are to do, and what is to go wrong with a stream, counted from the moment at which it is told."""
+
+# A client that breaks a rule all the time shows that in fewer.
+_BREACHES_KEPT = 1_000
+
+
+class Platform:
+    """Everything that the rehearsed retake.tv knows and does.
+
+    It refuses like the real one, with the errors that a client would see: `Rejected` is its 400, `NotFound` its
+    404, `NoSession` its 409.
+
+    Args:
+        options: How it behaves.
+        now: The clock of this machine, in epoch seconds.
+        rng: Where ids, tokens and keys come from.
+
+    Attributes:
+        options: May be replaced while it runs.
+        now: The platform's clock, in epoch seconds.
+        ingest_url: Where the ingest is.
+        agents: Who is registered.
+        publications: All pushes that were accepted.
+        breaches: The rules of platform.md that clients broke, the first thousand times.
+        strikes: What went wrong with streams, as told, and when.
+        refused_pushes: How many pushes came with an unknown or an old key.
+        faults: What is still to go wrong.
+        calls: What was called.
+        rooms: Where real-time events are said.
+        attendance: What people do in streams.
+        on_direction: Called with an agent and what is to happen to its stream from now on.
+        on_air: Called with an agent and the time of going live, once a session has its first frame of video.
+    """
+
+    def __init__(self, options: Options, now: Callable[[], float], rng: Random) -> None:
+        self.options = options
+        self.now: Callable[[], float] = lambda: now() + options.clock
+        self.began = self.now()
+        self.ingest_url = "rtmps://ingest.rehearsal.invalid:443/app"
+        self._identities = Identities(rng, options.part)
+        self.agents = Directory(self._identities, self.now)
+        self.verification = Verification(self._identities, options.tweets)
+        self.publications: list[Publication] = []
+        self.breaches: list[rules.Breach] = []
+        self.strikes: list[Strike] = []
+        self.refused_pushes = 0
+        self.faults = FaultPlan(options.faults)
+        self.calls = CallLog()
+        self.rooms = Rooms(self.faults, lambda: self.options.realtime is True)
+        self.attendance = Attendance(self._identities, self.rooms, self.now, lambda: self.options)
+        self.on_direction: list[Callable[[Agent, Direction], None]] = []
+        self.on_air: list[Callable[[Agent, float], None]] = []
+        self._key_count = 0
+        for prepared in options.agents:
+            self.agents.prepare(prepared, options)
+        for neighbour in options.neighbours:
+            self._settle(neighbour)
+
+    def verify(self, agent: Agent, tweet_url: str) -> None:
+        """Verify an agent by the tweet of a human.
+
+        Raises:
+            Rejected: The tweet does not prove it.
+        """
+        if is_placeholder(tweet_url):
+            self._broken([rules.at_placeholder(agent, self.now())])
+        self.verification.verify(agent, tweet_url)
+
+    # --- the stream -----------------------------------------------------------------------------------------
+
+    def issue_key(self, agent: Agent) -> StreamKey:
+        """Give out a new stream key; the one before it is worth nothing from now on."""
+        return self._new_key(agent, "a newer stream key was issued")
+
+    @property
+    def push_address(self) -> str:
+        """Where agents are told to push to."""
+        return self.ingest_url if self.options.ingest in (OPEN, REFUSES) else self.options.ingest
+
+    def start(self, agent: Agent) -> Session:
+        """Start a session; one that is still active ends."""
+        now = self.now()
+        self._broken(rules.at_start(agent, now))
+        if agent.session is not None:
+            agent.session.end(now, "start")
+        # platform.md, rule 1: only a verified agent gets a token of its own.
+        if agent.verified and not agent.token_address:
+            agent.token_address = self._identities.address()
+        session = Session(self._identities.id("session"), now, agent.newest_key, viewers=len(agent.audience))
+        agent.sessions.append(session)
+        if self.options.session_started == "start":
+            self.attendance.session_started(agent, session)
+        self._go_on_air(agent)
+        return session
+
+    def stop(self, agent: Agent) -> Session:
+        """End the active session and the push.
+
+        Raises:
+            NoSession: None is active.
+        """
+        session = agent.session
+        if session is None:
+            raise NoSession("No active stream session")
+        session.end(self.now(), "stop")
+        if agent.publication is not None:
+            agent.publication.close("the session was stopped")
+        return session
+
+    def publish(self, key: str) -> Publication:
+        """Begin a push of video with a key.
+
+        Raises:
+            Rejected: It is not the key that was issued last to any agent, or every push is refused.
+        """
+        agent, issued = self._owner(key)
+        issued.pushes += 1
+        if issued is not agent.newest_key:
+            self.refused_pushes += 1
+            self._broken(rules.at_old_key(agent, issued, self.now()))
+            raise Rejected("the stream key is not the one issued last")
+        if self.options.ingest == REFUSES:
+            self.refused_pushes += 1
+            raise Rejected("no push is taken now")
+        if agent.publication is not None:
+            agent.publication.close("another push took its place")
+        push = Publication(
+            len(self.publications) + 1,
+            issued,
+            self.now,
+            first_frame=lambda: self._go_on_air(agent),
+            closed=lambda: self._closed(agent, issued),
+        )
+        agent.publication = push
+        self.publications.append(push)
+        self._broken(rules.at_push(agent, push, self.now()))
+        return push
+
+    def is_live(self, agent: Agent) -> bool:
+        """Whether video is arriving on the key of the active session, and has been for the lag."""
+        session, push = agent.session, agent.publication
+        if agent.neighbour:
+            return session is not None
+        if session is None or push is None or push.first_video_at is None or session.key is not push.key:
+            return False
+        now = self.now()
+        return push.is_flowing and now >= max(self._live_from(session, push.first_video_at), session.offline_until)
+
+    def shows_live(self, agent: Agent) -> bool:
+        """Whether the platform says that an agent is live, which may be wrong when it is told to be."""
+        told, until = agent.frozen
+        return told if self.now() < until else self.is_live(agent)
+
+    def poll_status(self, agent: Agent) -> bool:
+        """Tell an agent whether it is live, and count that it asked."""
+        now = self.now()
+        self._broken(rules.at_status_poll(agent, agent.status_polls.note(now), now))
+        return self.shows_live(agent)
+
+    def set_thumbnail(self, agent: Agent, image: bytes, media_type: str, path: str = "") -> Thumbnail:
+        """Take a new thumbnail that was kept under `path`."""
+        now, session = self.now(), agent.session
+        self._broken(rules.at_thumbnail(agent, session, now))
+        since_live = None if session is None or session.live_at is None else now - session.live_at
+        thumbnail = Thumbnail(now, media_type, len(image), path, since_live)
+        agent.thumbnails.append(thumbnail)
+        agent.image = image
+        if session is not None:
+            session.thumbnails += 1
+        return thumbnail
+
+    # --- chat -----------------------------------------------------------------------------------------------
+
+    def say(self, agent: Agent, destination: str, text: str) -> Comment:
+        """Have an agent write in a chat, its own or another's.
+
+        Raises:
+            NotFound: Nobody has this userDbId.
+        """
+        streamer = self.agents.with_id(destination)
+        if streamer is agent:
+            self._broken(rules.at_message(agent, agent.session, self.now()))
+        return self.attendance.write(streamer, agent.person, text)
+
+    def comments(self, user_id: str, limit: int, before_id: str | None) -> list[Comment]:
+        """A page of an agent's chat, newest first.
+
+        Raises:
+            NotFound: Nobody has this userDbId, or there is no comment `before_id`.
+            NoSession: No session is active.
+        """
+        streamer = self.agents.with_id(user_id)
+        if streamer.session is None and self.options.comments_without_session != 200:
+            refusal = NotFound if self.options.comments_without_session == 404 else NoSession
+            raise refusal("No active stream session")
+        if self.is_live(streamer):
+            streamer.comment_polls.note(self.now())
+        return streamer.chat.page(limit, before_id, self.options.chat_shape)
+
+    def perform(self, agent: Agent, cue: Cue) -> Comment | None:
+        """Have a viewer do something in an agent's stream."""
+        return self.attendance.perform(agent, cue)
+
+    def direct(self, agent: Agent, direction: Direction) -> None:
+        """Have viewers do things, and a stream go wrong, from now on."""
+        for fault in direction:
+            if isinstance(fault, StreamFault):
+                self.faults.add(fault)
+        for tell in tuple(self.on_direction):
+            tell(agent, direction)
+
+    def strike(self, agent: Agent, fault: StreamFault) -> None:
+        """Have a stream go wrong now."""
+        now, push = self.now(), agent.publication
+        self.strikes.append(Strike(now, agent.name, fault))
+        until = float("inf") if fault.lasts is None else now + fault.lasts
+        match fault.stream:
+            case "frozen_status":
+                agent.frozen = (self.is_live(agent), until)
+            case "offline" if agent.session is not None:
+                agent.session.offline_until = until
+            case "rotate_key":
+                self._new_key(agent, "the platform rotated the stream key").rotated = True
+            case "close_push" if push is not None:
+                push.close("the ingest closed it")
+            case "stall" if push is not None and push.is_open:
+                push.stall(fault.lasts)
+
+    def subscribe(self, room: str, listener: Listener) -> Callable[[], None]:
+        """Have somebody hear the events of a room, as a socket that has joined it does; what is returned ends it."""
+        return self.rooms.subscribe(room, listener)
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _settle(self, neighbour: Neighbour) -> None:
+        agent, now = self.agents.settle(neighbour, self.options), self.now()
+        if neighbour.live:
+            session = Session(self._identities.id("session"), now, None, live_at=now, viewers=neighbour.viewers)
+            session.title = neighbour.title
+            agent.sessions.append(session)
+
+    def _broken(self, found: Sequence[rules.Breach]) -> None:
+        self.breaches += found[: max(0, _BREACHES_KEPT - len(self.breaches))]
+
+    def _new_key(self, agent: Agent, reason: str) -> StreamKey:
+        if agent.publication is not None:
+            agent.publication.close(reason)
+        self._key_count += 1
+        key = StreamKey(self._key_count, self._identities.stream_key(), self.now())
+        agent.keys.append(key)
+        return key
+
+    def _owner(self, key: str) -> tuple[Agent, StreamKey]:
+        for agent in self.agents:
+            for issued in agent.keys:
+                if issued.value.reveal() == key:
+                    return agent, issued
+            if any(spent.reveal() == key for spent in agent.spent_keys):
+                self._broken([rules.at_spent_key(agent, self.now())])
+        self.refused_pushes += 1
+        raise Rejected("the stream key is unknown")
+
+    def _go_on_air(self, agent: Agent) -> None:
+        session, push = agent.session, agent.publication
+        if session is None or session.live_at is not None or push is None or session.key is not push.key:
+            return
+        if push.first_video_at is None or not push.is_open:
+            return
+        session.live_at = self._live_from(session, push.first_video_at)
+        for tell in tuple(self.on_air):
+            tell(agent, session.live_at)
+
+    def _closed(self, agent: Agent, key: StreamKey) -> None:
+        """See to a push that has ended: when the lag was not over yet, its session was never live."""
+        session = agent.session
+        if session is not None and session.key is key and (session.live_at or 0.0) > self.now():
+            session.live_at = None
+
+    def _live_from(self, session: Session, first_video_at: float) -> float:
+        return max(first_video_at, session.started_at) + self.options.lag

@@ -1,0 +1,170 @@
+"""What people do in a stream: write, tip, trade, follow, come and leave; and who hears of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retake_flow.rehearsal.setup.options import Options
+from retake_flow.rehearsal.setup.viewer_script import CommentType, Cue, Side
+from retake_flow.rehearsal.state.agents import Agent, Tips
+from retake_flow.rehearsal.state.chat_log import Comment
+from retake_flow.rehearsal.state.identities import Identities, Person
+from retake_flow.rehearsal.state.rooms import TRADES, Rooms, chat_room, live_room, trades_room
+from retake_flow.rehearsal.state.streams import Session
+
+# A rehearsal of many hours has trades all the time; what is oldest goes first.
+_KEPT = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """Somebody has bought or sold tokens.
+
+    Attributes:
+        id: Opaque.
+        at: When, in epoch seconds.
+        trader: Who.
+        side: `buy` or `sell`.
+        amount: For how much, in USD.
+        token_address: Which token.
+        ticker: What it is called; empty for a token that is no agent's.
+    """
+
+    id: str
+    at: float
+    trader: Person
+    side: Side
+    amount: float
+    token_address: str
+    ticker: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The trade as the platform tells it."""
+        return {
+            "trade_id": self.id,
+            "token_address": self.token_address,
+            "token_ticker": self.ticker,
+            "side": self.side,
+            "is_buy": self.side == "buy",
+            "amount": self.amount,
+            "amount_in_usd": self.amount,
+            "trader_user_id": self.trader.user_id,
+            "trader_username": self.trader.name,
+            "trader_wallet_address": self.trader.wallet_address,
+            f"{'buyer' if self.side == 'buy' else 'seller'}_address": self.trader.wallet_address,
+            "timestamp": str(int(self.at * 1000)),
+        }
+
+
+class Attendance:
+    """Lets people act in streams, puts it into the chat, and says it in the rooms.
+
+    Args:
+        identities: Who people are.
+        rooms: Where it is said.
+        now: The clock, in epoch seconds.
+        options: How the platform behaves now.
+
+    Attributes:
+        trades: The newest trades, oldest first.
+    """
+
+    def __init__(
+        self, identities: Identities, rooms: Rooms, now: Callable[[], float], options: Callable[[], Options]
+    ) -> None:
+        self.trades: deque[Trade] = deque(maxlen=_KEPT)
+        self._identities = identities
+        self._rooms = rooms
+        self._now = now
+        self._options = options
+
+    def perform(self, agent: Agent, cue: Cue) -> Comment | None:
+        """Have a viewer do something in an agent's stream."""
+        if cue.type == "leave":
+            agent.audience.discard(cue.name)
+            return None
+        if cue.name not in agent.audience:
+            agent.audience.add(cue.name)
+            if agent.session is not None:
+                agent.session.viewers += 1
+        viewer = self._identities.viewer(cue.name)
+        match cue.type:
+            case "join":
+                return None
+            case "follow":
+                self._follow(agent, viewer)
+                return None
+            case "tip":
+                return self._tip(agent, viewer, cue)
+            case "trade":
+                return self._trade(agent, viewer, cue)
+        return self.write(agent, viewer, cue.text, cue.type)
+
+    def write(
+        self,
+        streamer: Agent,
+        author: Person,
+        text: str,
+        type: CommentType = "message",
+        details: Mapping[str, Any] | None = None,
+    ) -> Comment:
+        """Put an entry into a chat, and say it in the chat's room."""
+        comment = streamer.chat.write(
+            author,
+            text,
+            at=self._now(),
+            session_id="" if streamer.session is None else streamer.session.id,
+            shape=self._options().chat_shape,
+            type=type,
+            details=details,
+        )
+        self._rooms.say(chat_room(streamer.user_id), "message", comment.as_json(self._options().chat_names))
+        return comment
+
+    def session_started(self, agent: Agent, session: Session) -> None:
+        """Say that an agent has started a session."""
+        started = {
+            "session_id": session.id,
+            "streamer_id": agent.user_id,
+            "streamer_username": agent.name,
+            "timestamp": str(int(session.started_at * 1000)),
+        }
+        self._rooms.say(live_room(agent.user_id), "session_started", started)
+
+    def _follow(self, agent: Agent, viewer: Person) -> None:
+        agent.followers.add(viewer.name)
+        followed = {
+            "user_id": viewer.user_id,
+            "username": viewer.name,
+            "streamer_id": agent.user_id,
+            "timestamp": str(int(self._now() * 1000)),
+        }
+        self._rooms.say(live_room(agent.user_id), "user_followed", followed)
+
+    def _tip(self, agent: Agent, viewer: Person, cue: Cue) -> Comment:
+        tips = agent.tips.setdefault(viewer.name, Tips(viewer))
+        tips.total, tips.count = tips.total + cue.amount, tips.count + 1
+        tip = {"amount": cue.amount, "message": cue.text}
+        comment = self.write(agent, viewer, cue.text, "tip", tip)
+        self._rooms.say(
+            live_room(agent.user_id),
+            "tip_received",
+            {**comment.as_json(self._options().chat_names), "amount": cue.amount},
+        )
+        return comment
+
+    def _trade(self, agent: Agent, viewer: Person, cue: Cue) -> Comment | None:
+        token = cue.token or agent.token_address
+        own = token == agent.token_address
+        ticker = agent.profile.ticker if own else ""
+        trade = Trade(self._identities.id("trade"), self._now(), viewer, cue.side, cue.amount, token, ticker)
+        self.trades.append(trade)
+        told = trade.as_json()
+        # A trade of another token has nothing to do with this stream.
+        comment = self.write(agent, viewer, cue.text, "trade", told) if own else None
+        for room in (*([live_room(agent.user_id)] if own else []), TRADES, trades_room(token)):
+            self._rooms.say(room, "newtrade", told)
+        return comment

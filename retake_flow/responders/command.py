@@ -1,0 +1,227 @@
+"""A program of the operator's that answers chat.
+
+It reads one JSON line for each batch of messages and answers each with one JSON line, `{"replies": ["…"]}`. An answer
+counts as a whole or not at all, so that nothing is said of a batch that has to be asked about again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from retake_flow.errors import MissingProgram, ResponderFailed, RetakeFlowError
+from retake_flow.flow import duration
+from retake_flow.ports.responders import Answer, Batch
+from retake_flow.responders import replies
+from retake_flow.responders.schema import THINKS
+from retake_flow.sanitize import one_line
+from retake_flow.settings import NETWORK, PYTHON
+from retake_flow.studio import programs
+from retake_flow.studio.processes.launcher import Launcher, lacking_hint
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
+
+MOST_NOTES = 20  # lines of standard error that the journal gets for each batch
+
+_HINT = (
+    f"it answers each line with one line, {replies.FORM}, at once and not buffered; "
+    "other words belong on standard error"
+)
+_PLACES = (
+    "`command` names it from the folder of the flow's file when there is a `/` in it, else it is sought on the PATH"
+)
+
+_RUNS = "the program in `command` runs in the folder of the flow's file, so a script is named from there"
+_SCRIPTS = (".py", ".sh", ".js")
+_PATHS = ("/", "./", "../")
+
+Note = Callable[..., None]
+
+
+@asynccontextmanager
+async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], note: Note) -> AsyncIterator[Brain]:
+    """The program that a flow names, started when it is first asked and again when it has ended; it ends with this.
+
+    Args:
+        launcher: Starts it.
+        folder: Where it runs.
+        settings: The `command`, and how long it may think about an answer (`timeout`).
+        note: Writes into the journal.
+    """
+    named = map(str, settings.get("variables", ()))
+    spec = ProcessSpec(
+        argv=tuple(map(str, settings["command"])),
+        variables=(*NETWORK, *PYTHON, *named),
+        folder=folder,
+        fed=True,
+        hint=_HINT,
+    )
+    brain = Brain(launcher, spec, duration.seconds(settings.get("timeout", THINKS)), note)
+    try:
+        yield brain
+    finally:
+        await brain.end()
+
+
+def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """What is started under a name: one with a `/` in it is found from the folder, others are sought on the PATH.
+
+    Raises:
+        MissingProgram: There is none.
+    """
+    place = str((folder / name).absolute()) if "/" in name else name
+    if programs.found(place, environment) is None:
+        said = "is not there or may not be executed" if "/" in name else "is not installed"
+        raise MissingProgram(f"{one_line(place)}, which is to answer chat, {said}", hint=_PLACES)
+    return place
+
+
+def script(arguments: Sequence[object], folder: Path) -> None:
+    """Make sure that the script is there that the program of a command is to run: its first argument that is no option.
+
+    An argument counts as a script by its ending or, when it comes first, by beginning as a path does; others may be
+    anything, such as the name of a model or a file that is yet to be written.
+
+    Raises:
+        MissingProgram: It is not there.
+    """
+    words = [word for word in arguments if not (isinstance(word, str) and word.startswith("-"))]
+    if not words or not isinstance(words[0], str) or "{{" in words[0]:
+        return
+    named, path_like = words[0], words[0] is arguments[0] and words[0].startswith(_PATHS)
+    if (named.endswith(_SCRIPTS) and not any(map(str.isspace, named))) or path_like:
+        place = (folder / named).absolute()
+        if not os.path.exists(place):
+            raise MissingProgram(f"{one_line(str(place))}, which is to answer chat, is not there", hint=_RUNS)
+
+
+class Brain:
+    """Asks the program; a `retake_flow.ports.responders.Responder`."""
+
+    def __init__(self, launcher: Launcher, spec: ProcessSpec, within: float, note: Note) -> None:
+        self._launcher = launcher
+        self._spec = spec
+        self._within = within
+        self._note = note
+        self._process: Process | None = None
+        self._running = AsyncExitStack()
+        self._answers = _Lines()
+        self._said: list[str] = []
+        self._more = 0
+
+    async def respond(self, batch: Batch) -> Answer:
+        """What the program says to new messages.
+
+        Raises:
+            ResponderFailed: It did not answer in time, ended, or gave something else; it is started anew next time.
+            MissingProgram: It cannot be found.
+        """
+        try:
+            async with asyncio.timeout(self._within):
+                process = await self._started()
+                process.write(json.dumps(asdict(batch), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+                return replies.read(await self._answers.next(process), process.name, _HINT)
+        except TimeoutError:
+            await self.end()
+            message = f"{self._spec.name} gave no answer within {duration.exact(self._within)}"
+            raise ResponderFailed(message, hint=_HINT) from None
+        except RetakeFlowError as error:
+            error.hint = self._lacking() or error.hint
+            await self.end()
+            raise
+        finally:
+            self._tell()
+
+    async def end(self) -> None:
+        """End the program, if it runs."""
+        self._process = None
+        await self._running.aclose()
+
+    async def _started(self) -> Process:
+        """The program as it runs, with nothing left of what it said unasked."""
+        if self._process is not None and not self._process.alive:
+            self._hear(f"{await self._process.ended()}; it is started again")
+            await self.end()
+        if self._process is None:
+            self._answers = _Lines()
+            opening = self._launcher.process(self._found(), stdout=self._answers.hear, line=self._hear)
+            self._process = await self._running.enter_async_context(opening)
+        for line in self._answers.dropped():
+            self._hear(f"not asked: {replies.shown(line)}")
+        return self._process
+
+    def _found(self) -> ProcessSpec:
+        """What is to be started, now that it is known to be there."""
+        name, *arguments = map(str, self._spec.argv)
+        folder = self._spec.folder or Path()
+        if not folder.is_dir():
+            raise ResponderFailed(f"the folder {one_line(str(folder))}, where {name} is to run, is not there any more")
+        return replace(self._spec, argv=(program(name, folder, self._launcher.environment), *arguments))
+
+    def _lacking(self) -> str:
+        lines = self._process.lines if self._process else ()
+        return lacking_hint(self._launcher.withheld(self._spec, lines))
+
+    def _hear(self, line: str) -> None:
+        """Keep what the program said beside its answers, as far as it will be written down."""
+        if len(self._said) < MOST_NOTES:
+            self._said.append(line)
+        else:
+            self._more += 1
+
+    def _tell(self) -> None:
+        """Write down what the program said beside its answers."""
+        lines = [*self._said, *([f"and {self._more} more lines"] if self._more else [])]
+        self._said, self._more = [], 0
+        for line in lines:
+            self._note("responder_said", text=line)
+
+
+class _Lines:
+    """What a program writes, line by line."""
+
+    def __init__(self) -> None:
+        self._whole: deque[bytes] = deque()
+        self._partial = b""
+        self._news = asyncio.Event()
+
+    def hear(self, data: bytes) -> None:
+        """The program has written something."""
+        *whole, self._partial = (self._partial + data).split(b"\n")
+        if len(self._partial) > replies.LONGEST:
+            whole, self._partial = [*whole, self._partial], b""
+        self._whole.extend(whole[: MOST_NOTES - len(self._whole)])  # nobody asks for more
+        if whole:
+            self._news.set()
+
+    def dropped(self) -> list[bytes]:
+        """The lines that nobody has asked for; they are gone."""
+        lines = [line for line in self._whole if line.strip()]
+        self._whole.clear()
+        self._news.clear()
+        return lines
+
+    async def next(self, process: Process) -> bytes:
+        """The next line, when it has come.
+
+        Raises:
+            ResponderFailed: The program ended before.
+        """
+        news = asyncio.ensure_future(self._news.wait())
+        death = asyncio.ensure_future(process.ended())
+        try:
+            await asyncio.wait({news, death}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._whole:
+                raise ResponderFailed(f"{await death} before it answered", hint=_HINT)
+        finally:
+            news.cancel()
+            death.cancel()
+            await asyncio.gather(news, death, return_exceptions=True)
+        return self._whole.popleft()

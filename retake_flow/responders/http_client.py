@@ -1,0 +1,183 @@
+"""The one place where batches of chat go over HTTP: to one address, which no answer can change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from retake_flow import network
+from retake_flow.api.http.pool import Pool
+from retake_flow.api.responses import retry_after
+from retake_flow.errors import ResponderFailed, SettingsError
+from retake_flow.flow import duration
+from retake_flow.outgoing import require_no_secret
+from retake_flow.redact import scrub
+from retake_flow.responders.replies import LONGEST, shown
+from retake_flow.settings import is_loopback
+
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_PAUSES: Final = (0.5, 1.5)  # seconds before a request that surely was not delivered is sent again
+_BUSY: Final = (429, 503)
+_NOTHING_THERE: Final = (404, 405, 410)  # most likely it is the address that is wrong
+_LONGEST_PATH: Final = 100  # characters of it that are named
+
+
+class Refused(ResponderFailed):
+    """Whoever answers chat has not taken a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        status: The HTTP status.
+        kind: The content type, without its parameters.
+        body: All of it.
+    """
+
+    status: int
+    kind: str
+    body: bytes
+
+
+class Connection:
+    """Posts JSON to one address, over connections that are kept: no redirects, no cookies; by a proxy only encrypted.
+
+    Attributes:
+        host: Where that is, for messages; the rest of the address may be secret.
+    """
+
+    def __init__(self, url: str, within: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """Prepare to post.
+
+        Args:
+            url: The address: https, or this machine.
+            within: How long an answer may take with all tries, in seconds.
+            transport: The network; by default the real one.
+
+        Raises:
+            ResponderFailed: It is no such address, or the environment's proxy or certificates cannot be used.
+        """
+        self.host = _host(url)
+        self._url = url
+        self._within = within
+        try:
+            self._pool = Pool(
+                url,
+                transport,
+                timeout=within,
+                limits=httpx.Limits(max_connections=2, keepalive_expiry=4.0),
+            )
+        except SettingsError as error:
+            raise ResponderFailed(f"{self.host} cannot be asked: {error.message}", hint=error.hint) from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        await self._pool.close()
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Post JSON, again where it surely was not taken: without a connection, or when asked to come back later.
+
+        Raises:
+            Refused: It surely was not taken: there is no connection, or the answer is no success.
+            ResponderFailed: No answer came in time, or none that can be read.
+            SecretRefused: It would tell a secret.
+        """
+        require_no_secret(f"what was to be posted to {self.host}", body.decode(errors="replace"))
+        late = asyncio.get_running_loop().time() + self._within
+        pauses = list(_PAUSES)
+        try:
+            async with asyncio.timeout_at(late):
+                while True:
+                    pause = await self._sent(body, headers, pauses, late)
+                    if isinstance(pause, Reply):
+                        return pause
+                    await asyncio.sleep(pause)
+        except TimeoutError:
+            raise ResponderFailed(f"{self.host} gave no answer within {duration.exact(self._within)}") from None
+
+    async def _sent(self, body: bytes, headers: Mapping[str, str], pauses: list[float], late: float) -> Reply | float:
+        """What came back, or how long to wait before the next try."""
+        try:
+            reply, after = await self._once(body, headers)
+        except _NOT_SENT as error:
+            if pauses:
+                return pauses.pop(0)
+            hint = network.UNTRUSTED_HINT if network.is_untrusted(error) else ""
+            raise Refused(f"{self.host} cannot be reached: {_words(error)}", hint=hint) from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            # Not chained: httpx keeps the request, and with it the key, in its errors.
+            raise ResponderFailed(f"{self.host} gave no answer: {_words(error)}") from None
+        left = late - asyncio.get_running_loop().time()
+        if reply.status in _BUSY and after is not None and after < left and pauses:
+            pauses.pop()
+            return after
+        if not 200 <= reply.status < 300:
+            asked = self.host
+            if reply.status in _NOTHING_THERE:
+                asked = f"the responder's `url`, {self.host}{_path(self._url)},"
+            failure = Refused(f"{asked} {_refusal(reply)}")
+            failure.retry_after = after
+            raise failure
+        return reply
+
+    async def _once(self, body: bytes, headers: Mapping[str, str]) -> tuple[Reply, float | None]:
+        given = {"Content-Type": "application/json", **headers}
+        async with self._pool.stream("POST", self._url, content=body, headers=given) as response:
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise ResponderFailed(f"{self.host} gave a packed answer, which was not asked for")
+            read = bytearray()
+            async for chunk in response.aiter_raw():
+                read += chunk
+                if len(read) > LONGEST:
+                    raise ResponderFailed(f"{self.host} gave an answer of more than {LONGEST // 1024} KiB")
+            kind = response.headers.get("content-type", "").partition(";")[0].strip()
+            return Reply(response.status_code, kind, bytes(read)), retry_after(response.headers)
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        parts, port = urlsplit(""), ""
+    local = parts.scheme == "http" and is_loopback(parts.hostname)
+    if not parts.hostname or parts.username or parts.password or not (parts.scheme == "https" or local):
+        raise ResponderFailed(
+            "the address of who is to answer chat is none that can be used",
+            hint="it begins with https://, or with http:// when it is on this machine, and has no password in it",
+        )
+    return f"{parts.hostname}{port}"
+
+
+def _path(url: str) -> str:
+    """The path of an address, for messages: without its query, and none where a secret was filled in."""
+    return shown(urlsplit(url).path.encode(), _LONGEST_PATH) if scrub(url) == url else ""
+
+
+def _refusal(reply: Reply) -> str:
+    if 300 <= reply.status < 400:
+        return f"points elsewhere ({reply.status}), which is not followed; give the address that it leads to"
+    said = f": {shown(reply.body, 200)}" if reply.body and reply.kind != "text/html" else ""
+    return f"refused with status {reply.status}{said}"
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case httpx.TimeoutException():
+            return "not in time"
+        case httpx.RemoteProtocolError() | httpx.ReadError():
+            return "the connection broke"
+        case _:
+            return scrub(str(error)) or type(error).__name__

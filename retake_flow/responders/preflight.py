@@ -1,0 +1,74 @@
+"""What those who answer chat need, made sure of before a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from retake_flow import network
+from retake_flow.errors import RetakeFlowError
+
+Check = Callable[[], object]
+
+
+def missing(
+    settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str] = ()
+) -> Iterator[RetakeFlowError]:
+    """What is not there of a responder that a flow names, each as the error that asking it would end with.
+
+    What is filled in only while the run goes on is not looked at.
+
+    Args:
+        settings: What the flow says under `responder`.
+        folder: That of the flow's file.
+        environment: The variables.
+        allowed: Folders and files besides where its files may be.
+    """
+    for check in _checks(settings, folder, environment, allowed):
+        try:
+            check()
+        except RetakeFlowError as error:
+            yield error
+
+
+def _checks(
+    settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
+) -> Iterator[Check]:
+    match settings:
+        case {"command": [str(name), *arguments]}:
+            from retake_flow.responders.command import program, script
+            from retake_flow.responders.env_secrets import variable
+
+            named = settings.get("variables", ())
+            for each in named if isinstance(named, list | tuple) else ():
+                if isinstance(each, str):
+                    yield partial(variable, environment, each, header=False)
+            yield partial(program, name, folder, environment)
+            yield partial(script, arguments, folder)
+        case {"module": str(name)}:
+            from retake_flow.responders.function import function
+
+            yield partial(function, name, folder)
+        case {"http": dict(said)} | {"openai": dict(said)}:
+            yield from _texts(said, folder, environment, allowed)
+
+
+def _texts(
+    said: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
+) -> Iterator[Check]:
+    """What is read from the environment and from files."""
+    from retake_flow.responders.env_secrets import signing_key, variable
+    from retake_flow.responders.language_model.playbook import playbook
+
+    if isinstance(said.get("url"), str):
+        yield partial(network.proxy_for, said["url"])
+    headers = said.get("headers_from", {})
+    for name in (*(headers.values() if isinstance(headers, dict) else ()), said.get("key_from")):
+        if isinstance(name, str):
+            yield partial(variable, environment, name)
+    if isinstance(said.get("secret_from"), str):
+        yield partial(signing_key, environment, said["secret_from"])
+    if isinstance(said.get("playbook_file"), str):
+        yield partial(playbook, {"playbook_file": said["playbook_file"]}, folder, allowed)

@@ -1,0 +1,163 @@
+"""Who answers chat: from what a flow says under `responder` to somebody who can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from retake_flow.errors import ResponderFailed, RetakeFlowError
+from retake_flow.flow.fields import mismatch
+from retake_flow.ports.responders import Answer, Batch, Message, OpenResponder, Responder
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.redact import MASK, Secret, bears_secret
+from retake_flow.responders.language_model.token_budget import Ledger
+from retake_flow.responders.schema import KINDS, RESPONDER
+from retake_flow.studio.processes.launcher import Launcher
+
+if TYPE_CHECKING:
+    import httpx
+
+_Opened = AbstractAsyncContextManager[Responder]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What there is for those who answer.
+
+    Attributes:
+        launcher: Starts programs.
+        folder: That of the flow's file, where programs, modules and playbooks are sought.
+        environment: Where keys are.
+        ledger: Counts tokens.
+        now: Seconds since the epoch.
+        transport: The network; None for the real one.
+        allowed: Folders and files where playbooks may be besides.
+    """
+
+    launcher: Launcher
+    folder: Path
+    environment: Mapping[str, str]
+    ledger: Ledger
+    now: Callable[[], float]
+    transport: httpx.AsyncBaseTransport | None = None
+    allowed: tuple[str, ...] = ()
+
+
+def responders(around: Surroundings) -> dict[str, OpenResponder]:
+    """Who may answer, by the key that names them in a flow; each begins when it is first asked."""
+    return {kind: partial(_opened, around, kind) for kind in KINDS}
+
+
+@asynccontextmanager
+async def _opened(
+    around: Surroundings, kind: str, settings: Mapping[str, Any], note: Callable[..., None]
+) -> AsyncIterator[Responder]:
+    async with AsyncExitStack() as scope:
+        yield _WhenAsked(partial(_OPEN[kind], around, plain(settings), note), scope, plain(settings))
+
+
+class _WhenAsked:
+    """A responder that is opened when it is first asked, and again as long as that fails.
+
+    So what is wrong with it is an answer that could not be had, and chat is read all the same.
+    """
+
+    def __init__(self, opens: Callable[[], _Opened], scope: AsyncExitStack, settings: Mapping[str, Any]) -> None:
+        self._opens = opens
+        self._scope = scope
+        self._settings = settings
+        self._responder: Responder | None = None
+
+    async def respond(self, batch: Batch) -> Answer:
+        """Ask it.
+
+        Raises:
+            RetakeFlowError: It cannot be opened, or has no answer.
+        """
+        try:
+            if self._responder is None:
+                require_form(self._settings)
+                self._responder = await self._scope.enter_async_context(self._opens())
+            return await self._responder.respond(_without_secrets(batch))
+        except RetakeFlowError:
+            raise
+        except Exception as error:
+            raise ResponderFailed(f"the responder has a defect: {type(error).__name__}: {error}") from None
+
+
+def _without_secrets(batch: Batch) -> Batch:
+    """A batch whose texts bear no secret, whoever has written it into the chat: services of others read it."""
+
+    def clean(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        return tuple(replace(each, text=MASK) if bears_secret(each.text) else each for each in messages)
+
+    direction = MASK if bears_secret(batch.direction) else batch.direction
+    return replace(batch, messages=clean(batch.messages), recent=clean(batch.recent), direction=direction)
+
+
+def require_form(settings: Mapping[str, Any]) -> None:
+    """Make sure that what a flow says of a responder can be used.
+
+    Raises:
+        ResponderFailed: It cannot.
+    """
+    said = mismatch(dict(settings), RESPONDER)
+    if said:
+        raise ResponderFailed(f"what the flow says under `responder` {said}")
+
+
+def plain(value: Any) -> Any:
+    """What a flow says, with the secrets that were filled in as texts."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+# Imported when they are needed: a run whose chat is greeted does not wait for what it does not use.
+
+
+def _greeter(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
+    from retake_flow.responders import greeter
+
+    return greeter.opened(settings, note)
+
+
+def _command(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
+    from retake_flow.responders import command
+
+    return command.opened(around.launcher, around.folder, settings, note)
+
+
+def _http(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
+    from retake_flow.responders import webhook
+
+    return webhook.opened(around.environment, around.now, around.transport, settings)
+
+
+def _openai(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
+    from retake_flow.responders.language_model import model
+
+    return model.opened(
+        around.folder, around.environment, around.ledger, around.transport, settings, note, around.allowed
+    )
+
+
+def _module(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
+    from retake_flow.responders import function
+
+    return function.opened(around.folder, settings)
+
+
+_OPEN: Final[Mapping[str, Callable[[Surroundings, Mapping[str, Any], Callable[..., None]], _Opened]]] = {
+    "greeter": _greeter,
+    "command": _command,
+    "http": _http,
+    "openai": _openai,
+    "module": _module,
+}

@@ -1,0 +1,62 @@
+"""Secret inputs of a run that goes on: none is written down, so each is read anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from retake_flow.errors import ExpressionError, InputError
+from retake_flow.flow.expressions.expression import render
+from retake_flow.flow.fields import is_secret
+from retake_flow.flow.model import Flow, Input, State
+from retake_flow.redact import Secret
+from retake_flow.run.run import Local, Run
+
+
+def restored(run: Run, flow: Flow) -> Run:
+    """A run with its secret inputs, and those of the sub-flows that it is in.
+
+    Args:
+        run: As it was stored, without them.
+        flow: Its flow, with what the environment and files say as defaults.
+
+    Raises:
+        InputError: One that has to be there cannot be had any more.
+    """
+    inputs = {**run.inputs, **_again(flow.inputs, run.inputs)}
+    for name, declared in flow.inputs.items():
+        if is_secret(declared.schema) and name not in inputs:
+            ways = " or ".join(f"{key} {declared.schema[key]}" for key in ("env", "file") if key in declared.schema)
+            raise InputError(
+                f"the secret input {name!r} is never written down, and it is not there any more",
+                hint=f"give it again where the run had it from: {ways}" if ways else "",
+            )
+    known: dict[str, Local] = {"": Local(inputs, run.vars)}
+    for root in sorted(run.locals):  # the outer ones first, as the inner ones have theirs from them
+        known[root] = _local(flow.states.get(root), run.locals[root], known)
+    return replace(run, inputs=inputs, locals={root: local for root, local in known.items() if root})
+
+
+def _again(declared: Mapping[str, Input], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The secret ones that were not kept; those that may be left out are none."""
+    secret = {name: given.schema for name, given in declared.items() if is_secret(given.schema) and name not in kept}
+    return {
+        name: schema.get("default") for name, schema in secret.items() if "default" in schema or schema.get("optional")
+    }
+
+
+def _local(state: State | None, local: Local, known: Mapping[str, Local]) -> Local:
+    if state is None or state.sub is None:
+        return local
+    outer = known.get(state.root, Local())
+    found: dict[str, Any] = {}
+    for name, declared in state.sub.inputs.items():
+        if is_secret(declared.schema) and name not in local.inputs and name in state.inputs:
+            try:
+                value = render(state.inputs[name], {"inputs": outer.inputs})
+            except ExpressionError:
+                continue  # it came from what is gone for good; what needs it says so
+            found |= {name: value if isinstance(value, Secret) or value is None else Secret(str(value))}
+    again = {name: value for name, value in _again(state.sub.inputs, local.inputs).items() if name not in state.inputs}
+    return replace(local, inputs={**local.inputs, **again, **found})

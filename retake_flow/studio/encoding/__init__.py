@@ -1,0 +1,1 @@
+"""Encoding: ffmpeg, its progress and its errors."""

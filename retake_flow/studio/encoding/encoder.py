@@ -1,0 +1,269 @@
+"""The encoder: ffmpeg, sending a display to the platform with the guide's settings."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from retake_flow.errors import InputError, StudioError
+from retake_flow.flow import formats
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.redact import Secret
+from retake_flow.settings import CERTIFICATES
+from retake_flow.studio.display import Display, checked_size
+from retake_flow.studio.encoding.progress import Health, Progress, ProgressReader
+from retake_flow.studio.encoding.push_errors import diagnose
+from retake_flow.studio.processes import watchdog
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.sound import SILENCE, AudioInput
+
+FRAMERATE = 30
+BITRATE = "1500k"
+# A write that the network does not take ends ffmpeg after so long (measured for RTMP with ffmpeg 5.1; without it
+# ffmpeg hangs and does not hear SIGINT either).
+WRITE_TIMEOUT_SECONDS = 10
+# Where ffmpeg hangs in another place, such as the display or the sound, it is given up when nothing was encoded, or
+# nothing sent, for so long. A longer silence than a display's, so that a display that hangs is noticed first.
+STALL_SECONDS = 5.0
+# The key is all behind the last slash, as in `rtmps://host:443/app/key`.
+_PUSH_URL = re.compile(r"(?P<server>rtmps?://[^\s/]+)/(?P<app>\S+)/(?P<key>[^\s/]+)/*")
+_LONGEST_OPTION = 900  # characters; ffmpeg cuts the lines of a preset
+
+# The display's frames bear the time of day. Where that jumps, as when the clock is set, one frame follows the other as
+# before; else ffmpeg drops every frame until the time of day is again what it was, or makes up those in between.
+_LONGEST_GAP_SECONDS = 5
+_STEADY = f"if(between((PTS-PREV_INPTS)*TB,0,{_LONGEST_GAP_SECONDS}),PTS-PREV_INPTS,1/(FR*TB))"
+_FILTERS = ("-vf", f"setpts='if(N,PREV_OUTPTS+{_STEADY},PTS)'")
+_TEN_YEARS = 10 * 366 * 86_400  # seconds; frames that are further apart do not even come to the filter
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """A running encoder."""
+
+    process: Process
+    reader: ProgressReader
+    value: Mapping[str, Any]
+
+    @property
+    def progress(self) -> Progress:
+        """Its latest report."""
+        self.process.look()
+        return self.reader.latest or Progress()
+
+    @property
+    def health(self) -> Health:
+        """How well it does."""
+        self.process.look()  # who was asleep must not judge it by what it did before
+        return self.reader.health()
+
+    async def ended(self) -> str:
+        """Wait until it ends, or has sent nothing for `STALL_SECONDS`, and say why.
+
+        Raises:
+            PushClosed: The ingest has ended the push.
+            IngestUnreachable: The connection to it is lost.
+        """
+        stalled = watchdog.lost(STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size)
+        reason = await watchdog.ended(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
+        error = diagnose(self.process.lines, sending=True) if (self.process.status or 0) > 0 else None
+        if error is not None:
+            raise error
+        return reason
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an encoder sends.
+
+    Attributes:
+        address: The ingest's address, up to the key.
+        app: The RTMP application there.
+        key: The stream key.
+    """
+
+    address: str
+    app: str
+    key: Secret
+
+    @classmethod
+    def of(cls, push_url: Secret) -> Target:
+        """The parts of the address that a platform tells, a slash, and the key.
+
+        Raises:
+            StudioError: It is not an RTMP address, or too long for ffmpeg.
+        """
+        parts = _PUSH_URL.fullmatch(push_url.reveal())
+        if parts is None:
+            raise StudioError("the platform's push address is not an rtmp:// or rtmps:// address with a key")
+        if max(map(len, parts.groups())) > _LONGEST_OPTION:
+            raise StudioError(f"the platform's push address is longer than {_LONGEST_OPTION} characters")
+        # ffmpeg and the ingest also name the key alone.
+        return cls(f"{parts['server']}/{parts['app']}", parts["app"], Secret(parts["key"]))
+
+    @property
+    def preset(self) -> bytes:
+        """Options of ffmpeg, as a file of presets has them, that make it push with the key."""
+        return f"rtmp_app={self.app}\nrtmp_playpath={self.key.reveal()}\n".encode()
+
+
+def specification(
+    target: Target,
+    display: Mapping[str, str],
+    size: str,
+    framerate: int = FRAMERATE,
+    bitrate: str = BITRATE,
+    audio: AudioInput = SILENCE,
+) -> ProcessSpec:
+    """How the encoder is started: the guide's command line (section 4), with the marked additions.
+
+    Args:
+        target: Where it sends; the key has to be written to its standard input (`Target.preset`).
+        display: What a program needs to be let in to the display.
+        size: How much of it, in pixels.
+        framerate: Frames per second.
+        bitrate: Of the video, such as `1500k`.
+        audio: What is heard.
+
+    Raises:
+        InputError: A setting cannot be used.
+    """
+    return ProcessSpec(
+        argv=(
+            *command(grabbed(display["DISPLAY"], size, framerate), framerate, bitrate, audio),
+            *("-rw_timeout", str(WRITE_TIMEOUT_SECONDS * 1_000_000)),  # added, in microseconds
+            # Every user of this machine can read arguments, so the stream key is in none.
+            *("-fpre", "/dev/stdin"),
+            *("-f", "flv", target.address),
+        ),
+        environment={**display, **audio.environment},
+        # With TLS it would go through the proxy in `http_proxy`, and not with RTMP alone: the video takes one way only.
+        variables=CERTIFICATES,
+        shares_memory=False,
+        fed=True,
+        detached=True,
+        ready_within=20.0,
+        stop_signal=signal.SIGINT,  # it then closes the stream in order
+        grace=5.0,
+        hint="see whether the ingest can be reached; it takes only the newest stream key",
+        diagnose=partial(diagnose, sending=False),
+    )
+
+
+def grabbed(display: str, size: str, framerate: int = FRAMERATE) -> tuple[str, ...]:
+    """A display as ffmpeg's input.
+
+    Raises:
+        InputError: A setting cannot be used.
+    """
+    rate = str(_checked_framerate(framerate))
+    # Without a pointer: nobody points at anything, and it would stand in the middle. ffmpeg asks for it all the same,
+    # since it notices only by that when the display has died; a picture as large as the display cannot follow it.
+    pictured = ("-draw_mouse", "0", "-follow_mouse", "centered", "-video_size", checked_size(size))
+    return ("-f", "x11grab", *pictured, "-framerate", rate, "-i", display)
+
+
+def command(
+    picture: Sequence[str], framerate: int = FRAMERATE, bitrate: str = BITRATE, audio: AudioInput = SILENCE
+) -> tuple[str, ...]:
+    """The encoder's command line up to where it sends.
+
+    Args:
+        picture: What is seen, as ffmpeg's input.
+        framerate: Frames per second.
+        bitrate: Of the video, such as `1500k`.
+        audio: What is heard.
+
+    Raises:
+        InputError: A setting cannot be used.
+    """
+    return (
+        "ffmpeg",
+        # Added: quiet, with progress for us. The reports come often because the first that shows a sent frame
+        # makes the encoder ready.
+        *("-hide_banner", "-loglevel", "error", "-nostats"),
+        *("-progress", "pipe:1", "-stats_period", "0.1"),
+        # Added: without it ffmpeg, when the display dies, sends the silent sound alone, as fast as it can; and when
+        # the sound dies, the picture alone, which players do not show.
+        "-xerror",
+        *("-dts_error_threshold", str(_TEN_YEARS)),
+        *(audio.options if audio.slow else ()),
+        *("-thread_queue_size", "512"),  # prevents dropped frames (guide)
+        *picture,
+        # The player shows nothing without an audio track (guide).
+        *(() if audio.slow else audio.options),
+        *_FILTERS,
+        *audio.filters,
+        *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"),
+        *_rate(bitrate),
+        *("-pix_fmt", "yuv420p"),  # what browsers decode (guide)
+        *("-g", str(2 * framerate)),  # a key frame every 2 s
+        *("-c:a", "aac", "-b:a", "128k"),
+    )
+
+
+@asynccontextmanager
+async def push(
+    launcher: Launcher,
+    push_url: Secret,
+    display: Display,
+    size: str | None = None,
+    framerate: int = FRAMERATE,
+    bitrate: str = BITRATE,
+    audio: AudioInput = SILENCE,
+) -> AsyncIterator[Encoder]:
+    """An encoder that has sent its first frames.
+
+    Args:
+        launcher: Starts it.
+        push_url: The ingest's address with the stream key.
+        display: The display to send.
+        size: How much of it, in pixels, such as `1280x720`; all by default.
+        framerate: Frames per second.
+        bitrate: Of the video, such as `1500k`.
+        audio: What is heard.
+
+    Raises:
+        InputError: A setting cannot be used.
+        StudioError: `push_url` is not an RTMP address.
+        MissingProgram: ffmpeg is not installed, or lacks a part that is needed.
+        HostError: This machine does not let it work.
+        PushRefused: The ingest does not take the push.
+        IngestUnreachable: No connection to it comes about.
+        ProcessFailed: ffmpeg ended for another reason: the display is gone, for example.
+        NotReady: No frame was sent in time.
+    """
+    target = Target.of(push_url)
+    reader = ProgressReader(framerate)
+
+    async def sending(process: Process) -> None:
+        process.finish(target.preset)
+        await reader.sending.wait()
+
+    size = size or display.size
+    spec = specification(target, display.environment, size, framerate, bitrate, audio)
+    async with launcher.process(spec, sending, stdout=reader.feed) as process:
+        frames = reader.latest.frame if reader.latest else 0
+        yield Encoder(process, reader, {"display": display.name, "size": size, "frames": frames})
+
+
+def _rate(bitrate: str) -> tuple[str, ...]:
+    try:
+        formats.bitrate(bitrate)
+    except ValueError as error:
+        raise InputError(f"the bit rate {bitrate!r} cannot be used", hint=str(error)) from None
+    number = bitrate.rstrip("kM")
+    # The guide's buffer holds two seconds.
+    return ("-b:v", bitrate, "-maxrate", bitrate, "-bufsize", f"{2 * int(number)}{bitrate[len(number) :]}")
+
+
+def _checked_framerate(framerate: int) -> int:
+    if not 1 <= framerate <= 60:
+        raise InputError(f"the frame rate {framerate} cannot be used", hint="choose one between 1 and 60")
+    return framerate

@@ -1,0 +1,78 @@
+"""Tries, before anything is spent on it, whether ffmpeg and the letters can do what a stream needs."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from retake_flow.errors import NotReady
+from retake_flow.studio import programs
+from retake_flow.studio.encoding import encoder
+from retake_flow.studio.processes import program_errors
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
+
+TIMEOUT_SECONDS: Final = 10.0
+
+#: A display that nobody has: opening it fails, and otherwise than in an ffmpeg that cannot open any.
+_NO_DISPLAY: Final = ":65000"
+_TEST_PICTURE: Final = ("-f", "lavfi", "-i", f"color=black:size=64x64:rate={encoder.FRAMERATE}")
+
+
+async def require_capture(launcher: Launcher) -> None:
+    """Make sure that ffmpeg knows the encoder's options and can look at a display.
+
+    Raises:
+        MissingProgram: It cannot, or is not installed.
+        HostError: This machine does not let it.
+    """
+    await _tried(launcher, (*encoder.command(encoder.grabbed(_NO_DISPLAY, "64x64")), "-f", "flv", "/dev/null"))
+
+
+async def require_sending(launcher: Launcher, scheme: str) -> None:
+    """Make sure that ffmpeg can encode and send as a stream is sent.
+
+    Args:
+        launcher: Starts it.
+        scheme: Of the platform's ingest, `rtmp` or `rtmps`.
+
+    Raises:
+        MissingProgram: It cannot, or is not installed.
+        HostError: This machine does not let it.
+    """
+    with _closed_port() as port:
+        target = f"{scheme}://127.0.0.1:{port}/app/preflight"
+        await _tried(launcher, (*encoder.command(_TEST_PICTURE), "-t", "1", "-fpre", os.devnull, "-f", "flv", target))
+
+
+async def require_fonts(launcher: Launcher) -> None:
+    """Make sure that there is a font, where that can be found out.
+
+    Raises:
+        HostError: There is none.
+    """
+    if programs.found("fc-list", launcher.environment) is None:
+        return
+    with suppress(NotReady):
+        listed = await launcher.run(ProcessSpec(("fc-list", ":", "family")), TIMEOUT_SECONDS)
+        if listed.status == 0 and not listed.stdout.strip():
+            raise program_errors.no_font()
+
+
+async def _tried(launcher: Launcher, command: tuple[str, ...]) -> None:
+    """Start a program in vain, for the sake of its reasons."""
+    with suppress(NotReady):  # a machine that is only slow
+        completed = await launcher.run(ProcessSpec(command), TIMEOUT_SECONDS)
+        if completed.lasting is not None:
+            raise completed.lasting
+
+
+@contextmanager
+def _closed_port() -> Iterator[int]:
+    """A port of this machine on which surely nobody listens, as long as this lasts."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

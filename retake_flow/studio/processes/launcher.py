@@ -1,0 +1,279 @@
+"""Starts programs and ends them for certain: the only module that starts children.
+
+A program is an asynchronous context manager. Entering starts it and waits until it is ready; leaving ends it and
+everything it started, however it is left: asked, then killed, then a sweep for what got away. Each child carries
+the run's marker in its environment, so that what outlives even this process can be found again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import re
+import secrets
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from retake_flow import os_errors
+from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed, RetakeFlowError, SecretRefused
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.redact import TOKEN_PREFIX, Secret
+from retake_flow.settings import NETWORK, PYTHON, inherited
+from retake_flow.studio import programs
+from retake_flow.studio.processes import confinement, program_errors, stragglers
+from retake_flow.studio.processes.output import Output
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
+
+if TYPE_CHECKING:
+    import psutil
+
+RUN_VARIABLE = "RETAKE_FLOW_RUN"
+PROCESS_VARIABLE = "RETAKE_FLOW_PROCESS"
+_SHORTEST_KEY: Final = 8  # characters; what is shorter is no key, and masking it would mask ordinary words
+
+Probe = Callable[[Process], Awaitable[None]]
+T = TypeVar("T")
+
+# A process id would name somebody else's programs too, where another PID namespace can be seen.
+_OURS = secrets.token_hex(6)
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ran to its end.
+
+    Attributes:
+        status: Its exit status, negative for the signal that killed it.
+        stdout: All it wrote to standard output.
+        lines: The last lines it wrote elsewhere, free of secrets.
+        ending: How it ended, in words for a person.
+        lasting: Why it failed, where trying again cannot help; None where it may, or it did not fail.
+    """
+
+    status: int
+    stdout: bytes
+    lines: tuple[str, ...]
+    ending: str
+    lasting: HostError | MissingProgram | None = None
+
+
+class Launcher:
+    """Starts the programs of one run."""
+
+    def __init__(self, marker: str, environment: Mapping[str, str]) -> None:
+        """Prepare to start programs.
+
+        Args:
+            marker: The run's id, put into each child's environment.
+            environment: All variables. A child has those that every program has, and those that it is started with;
+                our own settings, keys and tokens stay here.
+
+        Attributes:
+            environment: What every child has.
+        """
+        self.environment = inherited(environment)
+        self._variables = environment
+        self._marker = marker
+
+    @asynccontextmanager
+    async def process(
+        self,
+        spec: ProcessSpec,
+        ready: Probe | None = None,
+        stdout: Callable[[bytes], object] | None = None,
+        line: Callable[[str], object] | None = None,
+    ) -> AsyncIterator[Process]:
+        """A running program, ready for use; it has ended, with all it started, when the context is left.
+
+        Args:
+            spec: What to start.
+            ready: Returns once the program is ready; without it, it is ready at once.
+            stdout: Receives the program's standard output.
+            line: Receives each line that it writes elsewhere, free of secrets.
+
+        Raises:
+            MissingProgram: It is not installed, or lacks a part that the stream needs.
+            HostError: It ended before it was ready, for a reason that only the operator can mend.
+            ProcessFailed: It ended before it was ready.
+            NotReady: It was not ready within `spec.ready_within` seconds.
+        """
+        programs.require(str(spec.argv[0]), self.environment)
+        marks = {RUN_VARIABLE: self._marker, PROCESS_VARIABLE: f"{_OURS}-{next(_numbers)}"}
+        outputs = _outputs(spec) if spec.detached else {}
+        process = Process(spec.name, stdout, line, outputs)
+        try:
+            await _to_the_end(self._start(spec, process, marks, [outputs[fd].fd for fd in outputs]))
+            if ready is not None:
+                await self._until_ready(process, spec, ready)
+            yield process
+        finally:
+            await _stop(process, spec, marks)
+
+    async def run(self, spec: ProcessSpec, timeout: float) -> Completed:
+        """Run a program to its end, within `timeout` seconds; its exit status is the caller's to judge.
+
+        Raises:
+            MissingProgram: It is not installed.
+            HostError: It cannot be started here.
+            NotReady: It did not end in time; it was ended.
+        """
+        output = bytearray()
+        async with self.process(spec, stdout=output.extend) as process:
+            try:
+                async with asyncio.timeout(timeout):
+                    ending = await process.ended()
+            except TimeoutError:
+                raise NotReady(f"{spec.name} did not finish within {timeout:g} s", hint=spec.hint) from None
+            return Completed(process.status or 0, bytes(output), process.lines, ending, self._lasting(process))
+
+    def _lasting(self, process: Process) -> HostError | MissingProgram | None:
+        if not process.status:
+            return None
+        return program_errors.lasting(process.name, process.status, process.lines, self.environment)
+
+    async def _start(
+        self, spec: ProcessSpec, process: Process, marks: Mapping[str, str], outputs: Sequence[int]
+    ) -> None:
+        stdout, stderr = outputs or (asyncio.subprocess.PIPE, asyncio.subprocess.PIPE)
+        try:
+            await asyncio.get_running_loop().subprocess_exec(
+                lambda: process,
+                *confinement.prefix(self.environment, shares_memory=spec.shares_memory),
+                *spec.command(),
+                stdin=asyncio.subprocess.PIPE if spec.fed else asyncio.subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env={**self._environment(spec), **marks},
+                cwd=spec.folder,
+                start_new_session=True,  # its own process group, and no Ctrl-C from our terminal
+            )
+        except OSError as error:
+            raise _not_started(spec, error) from None
+
+    def _environment(self, spec: ProcessSpec) -> dict[str, str]:
+        """All variables that a program has.
+
+        Raises:
+            SecretRefused: It would get an access token of retake.tv.
+        """
+        named = {name: self._variables[name] for name in spec.variables if name in self._variables}
+        ours = [name for name in named if name.startswith("RETAKE_")]
+        assert not ours, f"{spec.name} is to get {ours}"
+        for name, value in named.items():
+            if name in (*NETWORK, *PYTHON):
+                continue
+            if TOKEN_PREFIX in value:
+                raise SecretRefused(
+                    f"the variable {name} holds an access token of retake.tv, so {spec.name} was not started",
+                    hint="the token goes to retake.tv only; give the program a key of its own",
+                )
+            if len(value) >= _SHORTEST_KEY:
+                Secret(value)  # a program may say it in its last lines
+        return {**self.environment, **named, **spec.environment}
+
+    def withheld(self, spec: ProcessSpec, lines: Iterable[str]) -> list[str]:
+        """The variables that a program speaks of in its last lines, and that are set here, but not for it."""
+        words = dict.fromkeys(word for line in lines for word in re.findall(r"\b[A-Z][A-Z0-9_]{2,}\b", line))
+        given = self._environment(spec)
+        return [
+            word for word in words if word in self._variables and word not in given and not word.startswith("RETAKE_")
+        ]
+
+    async def _until_ready(self, process: Process, spec: ProcessSpec, ready: Probe) -> None:
+        probe = asyncio.ensure_future(ready(process))
+        death = asyncio.ensure_future(process.ended())
+        try:
+            await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
+            if not process.alive:
+                await death  # and with it for the last lines
+                said = _with_lines(f"{spec.name} {process.ending} before it was ready", process)
+                known = self._lasting(process) or spec.diagnose(process.lines)
+                raise known or ProcessFailed(said, hint=spec.hint)
+            if not probe.done():
+                raise NotReady(
+                    _with_lines(f"{spec.name} was not ready within {spec.ready_within:g} s", process), hint=spec.hint
+                )
+            await probe
+        finally:
+            probe.cancel()
+            death.cancel()
+            await asyncio.gather(probe, death, return_exceptions=True)
+
+
+def lacking_hint(names: Sequence[str]) -> str:
+    """What a person can do when a program of theirs asks for variables that it does not have; "" for no names."""
+    if not names:
+        return ""
+    said = ", ".join(names)
+    return f"a program has only the variables that are named for it; write beside its command: variables: [{said}]"
+
+
+def sweep(marker: str) -> int:
+    """Kill whatever is left of a run, from any process that drove it.
+
+    Returns:
+        How many processes there were.
+    """
+    return len(stragglers.kill({RUN_VARIABLE: marker}))
+
+
+def _outputs(spec: ProcessSpec) -> dict[int, Output]:
+    """Where a program writes its standard output and its errors."""
+    opened: dict[int, Output] = {}
+    try:
+        for fd in (1, 2):
+            opened[fd] = Output()
+    except OSError as error:
+        for output in opened.values():
+            output.close()
+        raise _not_started(spec, error) from None
+    return opened
+
+
+def _not_started(spec: ProcessSpec, error: OSError) -> RetakeFlowError:
+    doing = f"{spec.name} could not be started"
+    if error.errno == errno.EAGAIN:
+        return HostError(f"{doing}: so many processes are not allowed", hint=os_errors.PROCESSES)
+    return os_errors.host_error(error, doing) or ProcessFailed(f"{doing}: {error.strerror}", hint=spec.hint)
+
+
+async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -> None:
+    try:
+        process.send_signal(spec.stop_signal)
+        await process.exited(within=spec.grace)
+    finally:
+        # Reached at once when the caller is cancelled again. Up to the sweep's end nothing is awaited, so nothing
+        # can come between.
+        process.send_signal(signal.SIGKILL)
+        killed = stragglers.kill(marks)
+        await _to_the_end(_let_go(process, killed))
+
+
+async def _let_go(process: Process, killed: Sequence[psutil.Process]) -> None:
+    await stragglers.gone(killed)
+    await process.close()
+
+
+def _with_lines(sentence: str, process: Process) -> str:
+    return f"{sentence}; its last lines: {' / '.join(process.lines[-3:])}" if process.lines else sentence
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Finish `work` even when the caller is cancelled meanwhile, any number of times; then pass that on."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not report it as lost
+        raise cancelled
+    return task.result()

@@ -1,0 +1,203 @@
+"""A running program, seen from outside: what it said last, whether it lives, why it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final, cast
+
+from retake_flow.redact import scrub
+from retake_flow.sanitize import stripped
+from retake_flow.studio.processes.output import Output
+
+KEPT_LINES = 20
+LONGEST_LINE = 300
+# A program that never ends its line must not fill our memory.
+LONGEST_PARTIAL = 64 * 1024
+# What a program wrote last may arrive after the news of its end; a grandchild may hold the pipe open for ever.
+DRAIN_SECONDS = 0.5
+# What ffmpeg says where it may share no memory (`confinement`), which is as it should be.
+_UNSHARED: Final = "Could not get shared memory buffer"
+# How often (seconds) an output is looked at that is no pipe: often while a program starts, and somebody waits for it.
+_LOOKS_SOON, _LOOKS = 0.02, 0.2
+_STARTS_WITHIN = 10.0
+
+
+#: The process ids of programs that asyncio waits for.
+watched: Final[set[int]] = set()
+
+
+class Process(asyncio.SubprocessProtocol):
+    """A program that was started.
+
+    The methods of `asyncio.SubprocessProtocol` are called by the event loop only.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stdout: Callable[[bytes], object] | None = None,
+        line: Callable[[str], object] | None = None,
+        outputs: Mapping[int, Output] | None = None,
+    ) -> None:
+        """Prepare to watch a program.
+
+        Args:
+            name: Its name, for messages.
+            stdout: Receives what it writes to standard output; without it those are lines like any other.
+            line: Receives each line.
+            outputs: Where it writes, by descriptor, where that is no pipe; they are closed with it.
+        """
+        self.name = name
+        self._stdout = stdout
+        self._line = line
+        self._outputs = outputs or {}
+        self._looking: asyncio.TimerHandle | None = None
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._partial = {1: b"", 2: b""}
+        self._exited = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also that of its process group; 0 when it never started."""
+        return (self._transport.get_pid() or 0) if self._transport else 0
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for the signal that killed it; None while it runs."""
+        return self._transport.get_returncode() if self._transport else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._transport is not None and self.status is None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last lines it wrote, free of secrets."""
+        return tuple(self._lines)
+
+    @property
+    def ending(self) -> str:
+        """How it ended, without its name: `ended with status 1`, `was killed by signal 9`."""
+        status = self.status or 0
+        return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+    async def ended(self) -> str:
+        """Wait until it ends.
+
+        Returns:
+            Why, in words for a person, free of secrets.
+        """
+        await self._exited.wait()
+        await _at_most(DRAIN_SECONDS, self._closed)
+        last = f": {self._lines[-1]}" if self._lines and (self.status or 0) >= 0 else ""
+        return f"{self.name} {self.ending}{last}"
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and its process group, if it still lives."""
+        # Once it is reaped its number may belong to somebody else; the sweep finds the rest of the group.
+        if self.alive:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def write(self, data: bytes) -> None:
+        """Write to its standard input; of no effect when it reads nothing any more."""
+        pipe = self._transport.get_pipe_transport(0) if self._transport else None
+        if pipe is not None and not pipe.is_closing():
+            cast(asyncio.WriteTransport, pipe).write(data)
+
+    def finish(self, data: bytes) -> None:
+        """Write to its standard input and close it; of no effect when it reads nothing any more."""
+        pipe = self._transport.get_pipe_transport(0) if self._transport else None
+        if pipe is not None and not pipe.is_closing():
+            cast(asyncio.WriteTransport, pipe).write(data)
+            pipe.close()  # what is still to be written is written first
+
+    async def exited(self, within: float) -> bool:
+        """Wait at most `within` seconds for its end, and say whether it came."""
+        return not self.alive or await _at_most(within, self._exited)
+
+    async def close(self) -> None:
+        """Let go of the outputs of a program that was killed."""
+        if self._looking is not None:
+            self._looking.cancel()
+        for output in self._outputs.values():
+            output.close()
+        if self._transport is None:
+            return
+        await _at_most(DRAIN_SECONDS, self._closed)
+        self._transport.close()
+        await _at_most(DRAIN_SECONDS, self._closed)
+
+    def look(self) -> None:
+        """Take what it has written where that is no pipe, which else is looked at now and then."""
+        for fd, output in self._outputs.items():
+            if data := output.read():
+                self.pipe_data_received(fd, data)
+
+    # --- called by the event loop ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It was started."""
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        watched.add(self.pid)
+        if self._outputs:
+            self._look(asyncio.get_running_loop().time() + _STARTS_WITHIN)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """It wrote something."""
+        if fd == 1 and self._stdout is not None:
+            self._stdout(data)
+            return
+        *whole, rest = re.split(rb"[\r\n]+", self._partial[fd] + data)
+        self._partial[fd] = rest[:LONGEST_PARTIAL]
+        for line in whole:
+            self._keep(line)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """It closed an output."""
+        if fd in self._partial:
+            self._keep(self._partial[fd])
+            self._partial[fd] = b""
+
+    def process_exited(self) -> None:
+        """It ended."""
+        watched.discard(self.pid)
+        self.look()
+        for fd in self._outputs:
+            self.pipe_connection_lost(fd, None)
+        self._exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It ended and all its outputs are closed."""
+        self._closed.set()
+
+    def _look(self, started: float) -> None:
+        self.look()
+        if self.alive:
+            loop = asyncio.get_running_loop()
+            pause = _LOOKS_SOON if loop.time() < started else _LOOKS
+            self._looking = loop.call_later(pause, self._look, started)
+
+    def _keep(self, line: bytes) -> None:
+        # Scrubbed before it is cut, so that no half of a secret remains.
+        text = scrub(stripped(line.decode(errors="replace"))).replace("\n", " ").strip()[:LONGEST_LINE]
+        if text and _UNSHARED not in text:
+            self._lines.append(text)
+            if self._line is not None:
+                self._line(text)
+
+
+async def _at_most(seconds: float, event: asyncio.Event) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()

@@ -1,0 +1,62 @@
+"""Takes leave of orphans that have ended, where nobody else does: as the first process of a container."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from retake_flow.studio.processes.process import watched
+
+EVERY: Final = 5.0  # seconds
+
+
+@asynccontextmanager
+async def reaping(every: float = EVERY) -> AsyncIterator[None]:
+    """As long as this lasts, no orphan that becomes our child stays in the process table as a zombie.
+
+    Children of ours are left to those who started them: the launcher, and functions of the operator's, whose children
+    share our session. A zombie is taken only when it is still there at the second look.
+    """
+    work = asyncio.create_task(_reap(every))
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+
+
+async def _reap(every: float) -> None:
+    before: set[int] = set()
+    while True:
+        await asyncio.sleep(every)
+        now = set(_ended_orphans())
+        _take_leave(before & now)
+        before = now - before
+
+
+def _take_leave(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _ended_orphans() -> Iterator[int]:
+    mine = str(os.getsid(0))
+    for pid in _children():
+        with suppress(OSError, ValueError):
+            # Behind the name, which may hold blanks and brackets: state, parent, process group, session (proc(5)).
+            state, _, _, session = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
+            if state == "Z" and session != mine and pid not in watched:
+                yield pid
+
+
+def _children() -> list[int]:
+    found: list[int] = []
+    for file in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, file.read_text().split())
+    return found

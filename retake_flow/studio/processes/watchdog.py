@@ -1,0 +1,78 @@
+"""Whether a program that lives also works: what it does has to move on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from retake_flow.studio.processes.process import Process
+
+_LOOK_SECONDS = 0.25
+_ASKED_EVERY = 1.0  # seconds
+_DIES_WITHIN = 1.0  # seconds; a kill is slow only when the kernel itself is stuck
+
+Beat = Callable[[], object]
+
+
+async def lost(within: float, *beats: Beat) -> None:
+    """Wait until one of `beats` has given the same for `within` seconds.
+
+    Looks are counted, not time: when this process or the whole machine was asleep, nobody else is to blame.
+    """
+    seen = [beat() for beat in beats]
+    missed = [0] * len(beats)
+    while max(missed) * _LOOK_SECONDS < within:
+        await asyncio.sleep(_LOOK_SECONDS)
+        for number, beat in enumerate(beats):
+            now = beat()
+            missed[number] = 0 if now != seen[number] else missed[number] + 1
+            seen[number] = now
+
+
+async def unanswered(within: float, ask: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until a server has not answered for `within` seconds.
+
+    Args:
+        within: How long its silence may be.
+        ask: Asks it once; true when it answers. It may wait for the answer for ever.
+    """
+    answers = 0
+
+    async def go_on_asking() -> None:
+        nonlocal answers
+        while True:
+            answers += await ask()
+            await asyncio.sleep(_ASKED_EVERY)
+
+    asking = asyncio.ensure_future(go_on_asking())
+    try:
+        await lost(within, lambda: answers)
+    finally:
+        asking.cancel()
+
+
+async def ended(process: Process, silence: Coroutine[Any, Any, None], silent: str) -> str:
+    """Wait until a program ends or falls silent; one that hangs is killed.
+
+    Args:
+        process: The program.
+        silence: Returns when it does not work any more.
+        silent: What that is called.
+
+    Returns:
+        Why it is over, in words for a person.
+    """
+    death, hung = asyncio.ensure_future(process.ended()), asyncio.ensure_future(silence)
+    try:
+        await asyncio.wait({death, hung}, return_when=asyncio.FIRST_COMPLETED)
+        if death.done():
+            return death.result()
+        process.send_signal(signal.SIGKILL)  # it would not hear that it is asked, nor would those who wait for it
+        await process.exited(_DIES_WITHIN)  # so that whoever is told finds it dead
+        return silent
+    finally:
+        death.cancel()
+        hung.cancel()
+        await asyncio.gather(death, hung, return_exceptions=True)

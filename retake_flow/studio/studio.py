@@ -1,0 +1,195 @@
+"""One run's studio: its programs, on its own display, in its own folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from retake_flow.errors import NoDisplay, NoVoice
+from retake_flow.redact import Secret
+from retake_flow.studio import picture, screenshot, window
+from retake_flow.studio.display import SIZE, Display, open_display
+from retake_flow.studio.encoding import encoder
+from retake_flow.studio.encoding.encoder import BITRATE, FRAMERATE, Encoder
+from retake_flow.studio.encoding.progress import Health, Progress
+from retake_flow.studio.picture import Picture
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.screenshot import LIMIT, Screenshot
+from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
+from retake_flow.studio.speech import EMBEDDED, Voice
+from retake_flow.studio.stream_log import StreamLog
+from retake_flow.studio.window import Window
+from retake_flow.studio.work_folder import WorkFolder
+
+# An encoder that began without the sound would stay silent as long as it lasts.
+SOUND_WITHIN = 5.0
+
+
+class Stage:
+    """The studio of one run.
+
+    Each program is an asynchronous context manager: entering starts it, leaving ends it. What it yields is a
+    `retake_flow.ports.services.Service`.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        folder: WorkFolder,
+        voice: Sequence[str] = (),
+        home: Path | None = None,
+        voice_variables: Sequence[str] = (),
+    ) -> None:
+        """Set up a studio.
+
+        Args:
+            launcher: Starts the programs.
+            folder: Where the stream log and the screenshots go; made again whenever it is needed and gone.
+            voice: The program that speaks; the embedded one by default.
+            home: Where the operator's own programs run; `folder` by default.
+            voice_variables: Names of variables that the program that speaks needs.
+        """
+        self.folder = folder
+        self.log = StreamLog(folder.made() / "stream.log")
+        self._launcher = launcher
+        self._display: Display | None = None
+        self._encoder: Encoder | None = None
+        self._starting = asyncio.Lock()
+        self._home = home or folder.path
+        self._default = tuple(voice) or EMBEDDED
+        self._default_variables = tuple(voice_variables)
+        self._voice = Voice(launcher, self._home, self._default, self._default_variables)
+        self._sound: Sound | None = None
+        self._restored = asyncio.Event()  # whether no sound has died that is to be there again
+        self._restored.set()
+
+    @property
+    def current_display(self) -> Display:
+        """The display that is open.
+
+        Raises:
+            NoDisplay: There is none.
+        """
+        if self._display is None:
+            raise NoDisplay
+        return self._display
+
+    @property
+    def progress(self) -> Progress | None:
+        """The latest report of the encoder, or None when there is no encoder."""
+        return self._encoder.progress if self._encoder else None
+
+    def health(self) -> Health | None:
+        """How well the encoder does, or None when there is no encoder."""
+        return self._encoder.health if self._encoder else None
+
+    @asynccontextmanager
+    async def display(self, size: str = SIZE) -> AsyncIterator[Display]:
+        """A virtual display. Its value is `{display, size}`."""
+        async with open_display(self._launcher, self.folder.made(), size) as display:
+            self._display = display
+            try:
+                yield display
+            finally:
+                self._display = None
+
+    def window_manager(self) -> AbstractAsyncContextManager[Window]:
+        """A window manager on the display. Its value is `{display}`."""
+        display, folder = self.current_display, self.folder.made("openbox")
+        return self._alone(window.open_window_manager(self._launcher, display, folder))
+
+    def content(self) -> AbstractAsyncContextManager[Window]:
+        """The window that shows the stream log. Its value is `{display, log}`."""
+        display = self.current_display
+        self.folder.made()
+        self.log.touch()
+        return self._alone(window.open_content(self._launcher, display, self.log.path))
+
+    @asynccontextmanager
+    async def _alone(self, opening: AbstractAsyncContextManager[Window]) -> AsyncIterator[Window]:
+        """A window that starts while no other does: one that is mapped while a manager takes over never hears of it."""
+        async with AsyncExitStack() as stack:
+            async with self._starting:
+                opened = await stack.enter_async_context(opening)
+            yield opened
+
+    @asynccontextmanager
+    async def sound(self, voice: Sequence[str] = (), variables: Sequence[str] = ()) -> AsyncIterator[Sound]:
+        """The sound of the stream, silent where it cannot be had. Its value is `{sound, server, sink, speaks}`.
+
+        Args:
+            voice: The program that speaks; by default the one of this studio.
+            variables: Names of variables that it needs.
+        """
+        command, names = (voice, variables) if voice else (self._default, self._default_variables)
+        self._voice = Voice(self._launcher, self._home, command, names)
+        async with open_sound(self._launcher, partial(self.folder.made, "sound")) as opened:
+            sound = replace(opened, speaks=opened.audible and self._voice.found)
+            self._sound = sound
+            self._restored.set()
+            try:
+                yield sound
+            finally:
+                self._sound = None
+                if sound.dead:
+                    self._restored.clear()
+
+    @asynccontextmanager
+    async def encoder(
+        self, push_url: Secret, size: str | None = None, framerate: int = FRAMERATE, bitrate: str = BITRATE
+    ) -> AsyncIterator[Encoder]:
+        """The encoder, sending the display to `push_url`. Its value is `{display, size, frames}`."""
+        audio = await self._audio()
+        async with encoder.push(
+            self._launcher, push_url, self.current_display, size, framerate, bitrate, audio
+        ) as running:
+            self._encoder = running
+            try:
+                yield running
+            finally:
+                self._encoder = None
+
+    async def screenshot(self, limit: int = LIMIT, look: bool = True) -> Screenshot:
+        """Take a picture of the display, as a JPEG file of at most `limit` bytes; `look` whether it is black."""
+        return await screenshot.take(self._launcher, self.current_display, self.folder.made(), limit, look)
+
+    async def picture(self) -> Picture:
+        """Look at the display."""
+        display = self.current_display
+        return await picture.look(self._launcher, picture.of_display(display.environment, display.size))
+
+    def say(self, text: str) -> None:
+        """Show a text on stream, in the content window.
+
+        Raises:
+            StudioError: It cannot be written there.
+        """
+        self.folder.made()
+        self.log.append(text)
+
+    async def speak(self, text: str) -> None:
+        """Speak a text on stream; returns when it was heard.
+
+        Raises:
+            NoVoice: There is no sound, or so many texts wait that this one would come too late.
+            MissingProgram: The program that speaks is not there.
+            ProcessFailed, NotReady: It did not do its work.
+        """
+        if self._sound is None or not self._sound.audible:
+            reason = self._sound.reason if self._sound else "there is no sound"
+            raise NoVoice(f"nothing can be spoken on stream: {reason or 'the sound has died'}")
+        await self._voice.speak(text, self._sound)
+
+    async def _audio(self) -> AudioInput:
+        """What the encoder hears; waits a moment for a sound that has died and may be there again."""
+        if self._sound is not None and self._sound.dead:
+            self._restored.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SOUND_WITHIN):
+                await self._restored.wait()
+        self._restored.set()
+        return self._sound.input if self._sound else SILENCE

@@ -1,0 +1,1 @@
+"""Fakes: a studio, a network and services without programs and sockets."""

@@ -1,0 +1,60 @@
+"""The real-time connection to a rehearsed platform in the same process, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from retake_flow.ports.realtime import Hearer
+from retake_flow.rehearsal.state.platform import Platform
+
+CONNECTS = 0.1  # seconds
+COMES_BACK = 1.0  # seconds
+
+
+class Wire:
+    """Hears what is said in the rooms of a platform, as a socket would that can break."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    @asynccontextmanager
+    async def opened(self, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> AsyncIterator[None]:
+        """Listen in rooms until this is left."""
+        listening = asyncio.create_task(self._listen(rooms, hearer), name="wire")
+        try:
+            yield
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
+
+    async def _listen(self, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> None:
+        while True:
+            await asyncio.sleep(CONNECTS)
+            if self._platform.options.realtime is False:
+                hearer.lost("status 404")
+            elif self._platform.faults.take_connection():
+                hearer.lost("status 503")
+            else:
+                await self._connection(rooms, hearer)
+                hearer.lost("the connection broke")
+            await asyncio.sleep(COMES_BACK)
+
+    async def _connection(self, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> None:
+        broken = asyncio.Event()
+
+        def heard(event: str, data: Any) -> None:
+            if not broken.is_set():
+                hearer.happened(event, [data])
+
+        ends = [self._platform.subscribe(room, heard) for room in rooms()]
+        self._platform.rooms.on_drop.append(broken.set)
+        try:
+            hearer.connected()
+            await broken.wait()
+        finally:
+            self._platform.rooms.on_drop.remove(broken.set)
+            for end in ends:
+                end()

@@ -1,0 +1,359 @@
+"""A studio without programs: it takes its time, pushes to a rehearsed platform, and breaks down when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from retake_flow import os_errors
+from retake_flow.errors import (
+    HostError,
+    IngestUnreachable,
+    MissingProgram,
+    NoDisplay,
+    NotReady,
+    NoVoice,
+    ProcessFailed,
+    PushClosed,
+    PushRefused,
+    Rejected,
+    StudioError,
+)
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.state.platform import Platform
+from retake_flow.studio import programs
+from retake_flow.studio.encoding.progress import SLOW, Health
+from retake_flow.studio.picture import HEIGHT, WIDTH, Picture
+from retake_flow.studio.screenshot import Screenshot
+
+#: What each part of the studio is called, the program behind it, and how long it takes to start, in seconds.
+PARTS: Final[Mapping[str, tuple[str, float]]] = {
+    "display": ("Xvfb", 0.1),
+    "sound": ("pulseaudio", 0.1),
+    "window manager": ("openbox", 0.2),
+    "content window": ("xterm", 0.4),
+    "encoder": ("ffmpeg", 0.6),
+    "screenshot": ("scrot", 0.15),
+}
+SPEECH_PACE = 14.0  # characters per second
+READY_WITHIN = 20.0
+ENDS_WITHIN = 0.2
+FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder says that it sends
+FRAME_PACE = 1.0  # seconds between two deliveries of frames; far below the platform's idea of a stale stream
+
+Way = Literal["is missing", "gets no memory", "has a defect", "never becomes ready", "fails", "dies"]
+
+BITRATE = 1500.0  # kbit/s that its encoder sends
+
+# One grey pixel.
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
+)
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Something that is to go wrong.
+
+    Attributes:
+        part: What it happens to, as in `PARTS`.
+        way: How.
+        after: Seconds from being ready to the death, where it dies.
+        times: How many starts are concerned; None for all.
+        skips: How many starts go well before.
+    """
+
+    part: str
+    way: Way
+    after: float = 0.0
+    times: int | None = 1
+    skips: int = 0
+
+
+@dataclass(eq=False)
+class Program:
+    """A program that seems to run; a `retake_flow.ports.services.Service`."""
+
+    part: str
+    value: Mapping[str, Any]
+    stalled: bool = False
+    reason: str = ""
+    error: StudioError | None = None
+    ready_at: float | None = None
+    _dead: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def name(self) -> str:
+        """What the real program is called."""
+        return PARTS[self.part][0]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it goes on."""
+        return not self._dead.is_set()
+
+    def die(self, reason: str) -> None:
+        """End it; only the first death counts."""
+        if self.alive:
+            self.reason = f"{self.name} {reason}"
+            self._dead.set()
+
+    def is_thrown_off(self, reason: str) -> None:
+        """End it because the ingest has closed its push."""
+        if self.alive:
+            self.error = PushClosed(f"the platform's ingest has closed the push: {reason}")
+        self.die("ended with status 1")
+
+    async def ended(self) -> str:
+        """Wait until it ends, and say why."""
+        await self._dead.wait()
+        if self.error is not None:
+            raise self.error
+        return self.reason
+
+
+class FakeStage:
+    """The studio of one run, with the interface of `retake_flow.studio.studio.Stage`.
+
+    Args:
+        platform: Where the encoder pushes to; it refuses keys as the platform does.
+        folder: Where pictures go.
+        troubles: What goes wrong.
+
+    Attributes:
+        alive: The programs that run now.
+        started: How often each part was started.
+        said: What was shown on stream.
+        spoken: What was spoken on stream.
+        strain: How fast the encoder is, where 1 is as fast as it should be, and since when.
+    """
+
+    def __init__(self, platform: Platform, folder: Path, troubles: tuple[Trouble, ...] = ()) -> None:
+        self.alive: list[Program] = []
+        self.started: Counter[str] = Counter()
+        self.said: list[str] = []
+        self.spoken: list[str] = []
+        self.strain = (1.0, 0.0)
+        self._platform = platform
+        self._folder = folder
+        self._troubles = list(troubles)
+
+    # --- what a run does with it ----------------------------------------------------------------------------
+
+    def display(self, size: str) -> AbstractAsyncContextManager[Program]:
+        """A display."""
+        return self._run("display", {"display": ":99", "size": size})
+
+    @asynccontextmanager
+    async def sound(self, voice: Sequence[str], variables: Sequence[str] = ()) -> AsyncIterator[Program]:
+        """A sound, silent where it cannot be had."""
+        value = {"sound": "pulseaudio", "server": "unix:native", "sink": "stream", "speaks": True, "reason": ""}
+        async with AsyncExitStack() as stack:
+            try:
+                program = await stack.enter_async_context(self._run("sound", value))
+            except StudioError as error:
+                silent = {"sound": "silent", "server": "", "sink": "", "speaks": False, "reason": error.message}
+                program = Program("sound", silent)
+            yield program
+
+    def window_manager(self) -> AbstractAsyncContextManager[Program]:
+        """A window manager on the display."""
+        return self._run("window manager", {"display": self._shown()})
+
+    def content(self) -> AbstractAsyncContextManager[Program]:
+        """A window on the display."""
+        return self._run("content window", {"display": self._shown(), "log": "stream.log"})
+
+    @asynccontextmanager
+    async def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AsyncIterator[Program]:
+        """An encoder that pushes to the platform."""
+        value = {"display": self._shown(), "frames": framerate}
+        async with self._run("encoder", value) as program:
+            with self._publishing(push_url, framerate, program):
+                await asyncio.sleep(FIRST_FRAMES)
+                yield program
+
+    async def screenshot(self, limit: int, look: bool = True) -> Screenshot:
+        """A picture of the display, black until there is a window on it."""
+        self._shown()
+        async with self._run("screenshot", {}):
+            picture = self._folder / "screenshot.png"
+            picture.write_bytes(_PNG)
+            return Screenshot(picture, look and self._dark)
+
+    async def picture(self) -> Picture:
+        """What can be seen on the display: something else each time, unless it is black or frozen."""
+        self._shown()
+        display = self._ready("display")
+        moment = 0 if display is None or display.stalled else int(asyncio.get_running_loop().time() * 1000)
+        seen = b"\x80" * (WIDTH * HEIGHT - 8) + moment.to_bytes(8, "big")
+        return Picture(bytes(WIDTH * HEIGHT) if self._dark else seen)
+
+    def health(self) -> Health | None:
+        """How well the encoder does."""
+        encoder = self._ready("encoder")
+        if encoder is None or encoder.ready_at is None:
+            return None
+        now, (speed, since) = asyncio.get_running_loop().time(), self.strain
+        seconds, framerate = now - encoder.ready_at, encoder.value["frames"]
+        return Health(
+            frames=int(seconds * framerate),
+            fps=framerate * speed,
+            bitrate=BITRATE * speed,
+            dropped=0,
+            speed=speed,
+            seconds=round(seconds, 1),
+            slow_for=round(now - max(since, encoder.ready_at), 1) if speed < SLOW else 0.0,
+        )
+
+    def say(self, text: str) -> None:
+        """Show a text on stream."""
+        self.said.append(text)
+
+    async def speak(self, text: str) -> None:
+        """Speak a text on stream."""
+        if not any(program.part == "sound" and program.alive for program in self.alive):
+            raise NoVoice("nothing can be spoken on stream: there is no sound")
+        await asyncio.sleep(len(text) / SPEECH_PACE)
+        self.spoken.append(text)
+
+    # --- what a test does with it ---------------------------------------------------------------------------
+
+    def kill(self, part: str) -> None:
+        """Kill a part that runs; what was shown on a display goes with it.
+
+        Raises:
+            LookupError: It does not run.
+        """
+        victims = [program for program in self.alive if program.part == part]
+        if not victims:
+            raise LookupError(f"there is no {part} to kill")
+        for program in self.alive:
+            if program in victims:
+                program.die("was killed")
+            elif part == "display" and program.part != "sound":
+                program.die("lost its display")
+            elif part == "sound" and program.part == "encoder":
+                program.die("lost its sound")
+
+    def exhaust(self, part: str) -> None:
+        """Kill a running program; from now on there is no memory to start it again."""
+        self._troubles = [Trouble(part, "gets no memory", times=None), *self._troubles]
+        self.kill(part)
+
+    def stall(self) -> None:
+        """Let the encoder that runs send nothing more, without ending."""
+        for program in self.alive:
+            program.stalled = program.stalled or program.part == "encoder"
+
+    def freeze(self) -> None:
+        """Let nothing move any more on the display that runs."""
+        for program in self.alive:
+            program.stalled = program.stalled or program.part == "display"
+
+    def slow_down(self, speed: float) -> None:
+        """Let the encoder be so fast from now on, where 1 is as fast as it should be."""
+        self.strain = (speed, asyncio.get_running_loop().time())
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    @property
+    def _dark(self) -> bool:
+        return self._ready("content window") is None
+
+    def _ready(self, part: str) -> Program | None:
+        return next((each for each in self.alive if each.part == part and each.ready_at is not None), None)
+
+    def _shown(self) -> str:
+        if not any(program.part == "display" and program.alive for program in self.alive):
+            raise NoDisplay
+        return ":99"
+
+    @asynccontextmanager
+    async def _run(self, part: str, value: Mapping[str, Any]) -> AsyncIterator[Program]:
+        trouble = self._trouble(part)
+        program = Program(part, value)
+        if trouble is not None and trouble.way == "is missing":
+            needed = [known for known in programs.PROGRAMS if known.name == program.name]
+            hint = f"run: {programs.install_command(needed)}"
+            raise MissingProgram(f"{program.name} is not installed", hint=hint)
+        if trouble is not None and trouble.way == "gets no memory":
+            raise HostError(f"{program.name} gets no memory", hint=os_errors.MEMORY)
+        if trouble is not None and trouble.way == "has a defect":
+            self.started[part] += 1
+            raise LookupError(f"nobody has foreseen this of {program.name}")
+        self.started[part] += 1
+        self.alive.append(program)
+        try:
+            await _become_ready(program, trouble)
+            program.ready_at = asyncio.get_running_loop().time()
+            if trouble is not None and trouble.way == "dies":
+                asyncio.get_running_loop().call_later(trouble.after, self._dies, program)
+            yield program
+        finally:
+            try:
+                if program.alive:
+                    await asyncio.sleep(ENDS_WITHIN)  # a second cancellation kills
+            finally:
+                self.alive.remove(program)
+                program.die("was ended")
+
+    def _dies(self, program: Program) -> None:
+        if program in self.alive and program.alive:
+            self.kill(program.part)
+
+    def _trouble(self, part: str) -> Trouble | None:
+        for trouble in self._troubles:
+            if trouble.part == part and trouble.skips:
+                trouble.skips -= 1
+            elif trouble.part == part and trouble.times != 0:
+                trouble.times = None if trouble.times is None else trouble.times - 1
+                return trouble
+        return None
+
+    @contextmanager
+    def _publishing(self, push_url: Secret, framerate: int, program: Program) -> Iterator[None]:
+        address, _, stream_key = push_url.reveal().rpartition("/")
+        if address != self._platform.ingest_url:
+            program.die("ended")
+            raise IngestUnreachable("the name of the platform's ingest cannot be resolved")
+        try:
+            push = self._platform.publish(stream_key)
+        except Rejected as error:
+            program.die("ended")
+            raise PushRefused(f"the platform's ingest refuses the push: {error.message}") from None
+        push.on_close = program.is_thrown_off
+
+        async def send() -> None:
+            while program.alive:
+                push.video(0 if program.stalled else int(framerate * FRAME_PACE))
+                await asyncio.sleep(FRAME_PACE)
+            push.close()
+
+        push.video()
+        sending = asyncio.get_running_loop().create_task(send())
+        try:
+            yield
+        finally:
+            sending.cancel()
+            push.close()
+
+
+async def _become_ready(program: Program, trouble: Trouble | None) -> None:
+    way = "" if trouble is None else trouble.way
+    seconds = READY_WITHIN if way == "never becomes ready" else PARTS[program.part][1]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await program.ended()
+    if way == "never becomes ready":
+        raise NotReady(f"{program.name} was not ready within {seconds:g} s")
+    if way == "fails":
+        program.die("ended with status 1")
+    if not program.alive:
+        raise ProcessFailed(f"{program.name} ended before it was ready: {program.reason}")

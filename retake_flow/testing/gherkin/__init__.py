@@ -1,0 +1,1 @@
+"""Feature files: collected, checked and played by pytest."""

@@ -1,0 +1,113 @@
+"""How steps are worded: what may stand in their places, how they are shown, and which is nearest to a mistyped one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from pytest_bdd import parsers
+from pytest_bdd.steps import StepFunctionContext
+
+from retake_flow.errors import UsageError
+from retake_flow.flow import duration
+from retake_flow.testing.gherkin.cells import typed
+
+_NEAREST: Final = 3
+
+
+def _seconds(text: str) -> float:
+    try:
+        return duration.seconds(text)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(str(error)) from None
+
+
+_NAME: Final = r"[\w./:]+"
+#: What may stand in a place of a wording, and what is made of it.
+_PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "place": (_NAME, str),
+    "state": (r"[\w/]+", str),
+    "outcome": (r"[\w.]+", str),
+    "event": (r"[\w.]+", str),
+    "end": (r"\w+", str),
+    "error": (r"\w+", str),
+    "service": (_NAME, str),
+    "question": (_NAME, str),
+    "decision": (r"\w+", str),
+    "input": (r"\w+", str),
+    "variable": (r"\w+", str),
+    "who": (r"[\w-]+", str),
+    "words": (r".+", str),
+    "value": (r".+", typed),
+    "time": (r"\d[\w.]*", _seconds),
+    "part": ("display|sound|window manager|content window|encoder|screenshot", str),
+    "after": (r"[\d.]+", float),
+    "count": (r"\d+", int),
+    "times": (r"\d+", int),
+}
+
+
+class Wording(parsers.StepParser):
+    """A wording with places, `{state}`, and parts that may be left out, `time(s)`."""
+
+    def __init__(self, name: str) -> None:
+        """Take the wording.
+
+        Raises:
+            KeyError: It has a place of which nothing is known.
+        """
+        super().__init__(name)
+        self._places = re.findall(r"\{(\w+)\}", name)
+        parts = re.split(r"(\{\w+\}|\([^)]*\))", name)
+        self._regex = re.compile("".join(map(self._pattern, parts)))
+
+    def parse_arguments(self, name: str) -> dict[str, Any] | None:
+        """What stands in its places."""
+        match = self._regex.fullmatch(name)
+        if match is None:
+            return None
+        return {place: _PLACES[place][1](match[place]) for place in self._places}
+
+    def is_matching(self, name: str) -> bool:
+        """Whether a step is worded so."""
+        return self._regex.fullmatch(name) is not None
+
+    @staticmethod
+    def _pattern(part: str) -> str:
+        if part.startswith("{"):
+            return f"(?P<{part[1:-1]}>{_PLACES[part[1:-1]][0]})"
+        return f"(?:{re.escape(part[1:-1])})?" if part.startswith("(") else re.escape(part)
+
+
+def shown(parser: parsers.StepParser) -> str:
+    """A wording as people read it, also of a regular expression."""
+    text = parser.name
+    if isinstance(parser, parsers.re):
+        text = text.replace(r"\w\w", "th")
+        text = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)\??", r"{\1}", text)
+        text = re.sub(r"\(\?:([^()]*)\)\?", r"(\1)", text).replace("\\", "")
+        return re.sub(r"(\w)\?", r"(\1)", text)
+    return re.sub(r"\{(\w+):\w+\}", r"{\1}", text)
+
+
+def nearest(text: str, kind: str, known: Iterable[StepFunctionContext]) -> Iterator[str]:
+    """The wordings nearest to a step that nobody knows, the nearest first.
+
+    Args:
+        text: The step.
+        kind: `given`, `when` or `then`.
+        known: All steps.
+    """
+    wordings = {shown(context.parser): context.type for context in known}
+    plain = {_plain(wording): wording for wording in wordings}
+    near = difflib.get_close_matches(_plain(text), plain, n=_NEAREST, cutoff=0.4)
+    for wording in sorted((plain[word] for word in near), key=lambda each: wordings[each] not in (kind, None)):
+        yield f"{(wordings[wording] or kind).capitalize()} {wording}"
+
+
+def _plain(text: str) -> str:
+    """The words of a step without what differs from one to the next."""
+    text = re.sub(r'"[^"]*"|\{\w+\}|[\w]+[./][\w./]+|\d[\w.]*', "_", text)
+    return re.sub(r"[()]", "", text).lower()

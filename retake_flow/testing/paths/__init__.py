@@ -1,0 +1,1 @@
+"""The shortest paths through a flow, and scenarios generated from them."""

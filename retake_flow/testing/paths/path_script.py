@@ -1,0 +1,295 @@
+"""Steps that make a run go a way: what actions answer, who says what, and how long one waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.errors import fault_of
+from retake_flow.flow.action_spec import retry_of
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.fields import Declared, required
+from retake_flow.flow.graph.transition_graph import Move
+from retake_flow.flow.model import Activity, Ask, Flow, State
+from retake_flow.testing.gherkin.cells import cell
+from retake_flow.testing.paths.guard_solver import Wish, solve, wishes
+from retake_flow.testing.paths.guard_solver import inputs as chosen_inputs
+from retake_flow.testing.paths.paths import Path
+from retake_flow.testing.runs.trial import Trial
+from retake_flow.whatif.plan.samples import sample, supplied
+from retake_flow.whatif.simulate.mock_errors import kinds
+
+Values = Mapping[str, Any]
+#: Who answers questions.
+WHO: Final = "ann"
+
+
+class Unknown(Exception):
+    """No steps are known that make a run go this way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A step, and what it does.
+
+    Attributes:
+        text: With its keyword.
+        do: Lets it happen.
+        table: A name and a value a line.
+        until: The state that it waits for; such a step is needed only where the state has not come yet.
+    """
+
+    text: str
+    do: Callable[[Trial], None]
+    table: Values = field(default_factory=dict)
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What an action is to answer once; `outcome` "" is never.
+
+    Attributes:
+        failures: How often it is to be said, since it is tried again.
+    """
+
+    outcome: str
+    values: Values = field(default_factory=dict)
+    failures: int = 0
+
+
+class Script:
+    """The steps of one way.
+
+    Attributes:
+        given: Those before the flow is run.
+        when: Those after it.
+    """
+
+    def __init__(self, flow: Flow, inputs: Values, way: Path) -> None:
+        """Write them.
+
+        Raises:
+            Unknown: For some move none are known.
+        """
+        self._flow = flow
+        self._answers: dict[str, list[_Answer]] = {}
+        chosen = self._chosen(inputs, way)
+        self._known = {"inputs": {**_defaults(flow), **inputs, **chosen}, "vars": {}}
+        self.given: list[Line] = [*_inputs(flow, {**inputs, **chosen}), *(_input(*each) for each in chosen.items())]
+        self.when: list[Line] = []
+        for move in way.moves[1:]:
+            self._move(move)
+        if way.moves[1:]:
+            last = way.moves[-1]
+            self._until(last.target or last.source)
+        self.given += self._mocks()
+
+    def _chosen(self, inputs: Values, way: Path) -> Values:
+        """The inputs that have to be set for the guards on a way."""
+        wanted = [wish for move in way.moves for wish in self._asked_of(move)]
+        free = {name: each.schema for name, each in self._flow.inputs.items() if name not in inputs}
+        return chosen_inputs(wanted, free, {**_defaults(self._flow), **inputs})
+
+    def _asked_of(self, move: Move) -> Iterator[Wish]:
+        """The guards of a move in the flow itself, and what has to be so for its event to be raised."""
+        if move.route is not None and not move.route.root:
+            yield from wishes(move.refused, move.route.when)
+        scope, _, own = move.occurrence.place.rpartition(":")
+        if scope and not self._flow.states[scope].root:
+            raised = dict(self._flow.states[scope].activities[own].raises)
+            if move.occurrence.name in raised:
+                yield raised[move.occurrence.name], True
+
+    # --- moves --------------------------------------------------------------------------------------------
+
+    def _move(self, move: Move) -> None:
+        place, name = move.occurrence.place, move.occurrence.name
+        state = self._flow.states[move.source]
+        wanted = wishes(move.refused, move.route.when if move.route else None)
+        if not name:
+            return
+        if ":" in place:
+            self._stay(state)
+            scope, _, own = place.rpartition(":")
+            self._activity(state, self._flow.states[scope].activities[own], name, wanted)
+        elif not place:
+            self._stay(state)
+            self._outside(state, name, wanted)
+        elif name == "timeout":
+            self._stay(state)
+            self._silence(state)
+        elif state.ask is not None:
+            self._asked(state, state.path, state.ask, name, wanted)
+        elif state.do:
+            self._done(state, name, wanted)
+
+    def _stay(self, state: State) -> None:
+        """Something else happens than the end of what a state does."""
+        if state.do:
+            self._answers.setdefault(state.path, []).append(_Answer(""))
+
+    def _silence(self, state: State) -> None:
+        """It may be long until a time is out, so nothing is to be repeated meanwhile."""
+        for around in self._flow.around(state.path):
+            for activity in around.activities.values():
+                if activity.every is not None:
+                    self._answers.setdefault(activity.key, []).append(_Answer(""))
+
+    def _done(self, state: State, name: str, wanted: list[Wish]) -> None:
+        spec = CATALOGUE[state.do]
+        if name in spec.outcomes:
+            values = solve(wanted, "result", spec.result, self._known)
+            self._say(state.path, name, _found(values))
+        else:
+            self._fail(state.path, name.removeprefix("error."), wanted, _retries(state))
+
+    def _fail(self, place: str, kind: str, wanted: list[Wish], retries: int) -> None:
+        event = {"name": f"error.{kind}", "kind": kind, "fault": fault_of(kind), "message": kind}
+        if kind not in kinds() or solve(wanted, "event", {}, {"event": event}) is None:
+            raise Unknown(kind)
+        self._answers.setdefault(place, []).append(_Answer(f"error.{kind}", failures=retries + 1))
+
+    def _say(self, place: str, outcome: str, values: Values) -> None:
+        self._answers.setdefault(place, []).append(_Answer(outcome, values))
+
+    def _activity(self, state: State, activity: Activity, name: str, wanted: list[Wish]) -> None:
+        end = name.removeprefix(activity.name + ".")
+        raised = dict(activity.raises)
+        if activity.ask is not None:
+            if end != "timeout":
+                self._asked(state, activity.key, activity.ask, end, wanted)
+        elif activity.do and end in CATALOGUE[activity.do].events:
+            self._comes(state, end, CATALOGUE[activity.do].events[end], wanted)
+        elif name in raised:
+            spec = CATALOGUE[activity.do]
+            values = _found(solve([(raised[name], True), *wanted], "result", spec.result, self._known))
+            self._say(activity.key, _outcome(raised[name], spec.outcomes), values)
+        elif "error." in end:
+            kind = end.rpartition(".")[2]
+            self._fail(activity.key, kind, wanted, _retries(activity))
+        elif end == "exited" and activity.retry is not None:
+            key = activity.key
+            self.given.append(Line(f"Given {key} exits after 1s", lambda trial: trial.answers.exits(key, 1.0)))
+        elif end == "exited":
+            self._until(state.path)
+            exits = {"result": {"state": activity.key, "outcome": "exited"}}
+            self.when.append(Line(f"When {activity.key} exits", lambda trial: trial.happen(exits)))
+
+    def _outside(self, state: State, name: str, wanted: list[Wish]) -> None:
+        if name == "stop":
+            self._until(state.path)
+            self.when.append(Line("When it is stopped", lambda trial: trial.happen({"event": "stop"})))
+        elif name in self._flow.events:
+            self._comes(state, name, self._flow.events[name], wanted)
+
+    def _comes(self, state: State, name: str, fields: Mapping[str, Any], wanted: list[Wish]) -> None:
+        """An event from outside."""
+        self._until(state.path)
+        data = {**_samples(fields), **_found(solve(wanted, "event", fields, {**self._known, "event": {"name": name}}))}
+        text = f"When the event {name} comes{' with' if data else ''}"
+        self.when.append(Line(text, lambda trial: trial.happen({"event": name, "data": data}), data))
+
+    def _asked(self, state: State, place: str, ask: Ask, name: str, wanted: list[Wish]) -> None:
+        self._until(state.path)
+        decision = name if ask.decisions else ""
+        fields = ask.decisions[decision] if ask.decisions else ask.fields
+        data = {
+            **_samples(fields),
+            **_found(solve(wanted, "result", fields, {**self._known, "result": {"decision": decision}})),
+        }
+        said = {"answer": {"gate": place, "decision": decision, "fields": data, "by": WHO}}
+        text = f"When {WHO} answers {place}" + (f' with "{decision}"' if decision else "")
+        self.when.append(Line(text, lambda trial: trial.happen(said), data))
+
+    def _until(self, state: str) -> None:
+        self.when.append(Line(f'When it goes on until "{state}"', lambda trial: trial.until(state), until=state))
+
+    # --- what actions answer ------------------------------------------------------------------------------
+
+    def _mocks(self) -> Iterator[Line]:
+        for place, answers in self._answers.items():
+            usual = _Answer(CATALOGUE[self._action(place)].outcomes[0])
+            if all(answer == usual for answer in answers):
+                continue
+            for answer in answers[:-1]:
+                yield _first(place, answer)
+            yield _always(place, answers[-1])
+
+    def _action(self, place: str) -> str:
+        if ":" not in place:
+            return self._flow.states[place].do
+        scope, _, own = place.rpartition(":")
+        return self._flow.states[scope].activities[own].do
+
+
+def _retries(doing: State | Activity) -> int:
+    retry = retry_of(doing, CATALOGUE)
+    return 0 if retry is None else retry.max
+
+
+def _first(place: str, answer: _Answer) -> Line:
+    if not answer.outcome:
+        raise Unknown(place)  # it stays there the first time, and answers the next
+    times = max(1, answer.failures)
+    count = f"{times} time{'s' if times > 1 else ''}"
+    kind = answer.outcome.removeprefix("error.")
+    if kind != answer.outcome:
+        return Line(
+            f'Given {place} fails with "{kind}" {count}', lambda trial: trial.answers.fails(place, kind, times=times)
+        )
+
+    def gives(trial: Trial) -> None:
+        trial.answers.gives(place, [answer.values], outcome=kind, times=times)
+
+    return Line(f'Given {place} ends with "{kind}" {count}', gives, answer.values)
+
+
+def _always(place: str, answer: _Answer) -> Line:
+    if not answer.outcome:
+        return Line(f"Given {place} never answers", lambda trial: trial.answers.never(place))
+    kind = answer.outcome.removeprefix("error.")
+    if kind != answer.outcome:
+        return Line(f'Given {place} fails with "{kind}"', lambda trial: trial.answers.fails(place, kind))
+
+    def gives(trial: Trial) -> None:
+        trial.answers.gives(place, [answer.values], outcome=kind)
+
+    return Line(f'Given {place} ends with "{kind}"', gives, answer.values)
+
+
+def _inputs(flow: Flow, inputs: Values) -> Iterator[Line]:
+    """What has to be set besides."""
+    for name, declared in supplied(flow).inputs.items():
+        if declared.required and name not in inputs:
+            yield _input(name, sample(name, declared.schema))
+
+
+def _input(name: str, value: Any) -> Line:
+    def give(trial: Trial) -> None:
+        trial.premise.inputs[name] = value
+
+    return Line(f"Given the input {name} is {cell(value)}", give)
+
+
+def _defaults(flow: Flow) -> dict[str, Any]:
+    """What inputs are when nobody sets them."""
+    schemas = {name: declared.schema for name, declared in flow.inputs.items()}
+    return {name: schema.get("value", schema.get("default")) for name, schema in schemas.items()}
+
+
+def _samples(fields: Declared) -> dict[str, Any]:
+    return {name: sample(name, schema) for name, schema in fields.items() if required(schema)}
+
+
+def _found(values: dict[str, Any] | None) -> dict[str, Any]:
+    if values is None:
+        raise Unknown("no values fit the guards")
+    return values
+
+
+def _outcome(condition: Expression, outcomes: tuple[str, ...]) -> str:
+    """The outcome after which an event is raised: one that the condition names, or the usual one."""
+    return next((outcome for outcome in outcomes if f"'{outcome}'" in condition.text), outcomes[0])

@@ -1,0 +1,180 @@
+"""Scenarios that are begun for people: each goes along one transition of a flow, and has been tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from retake_flow.errors import RetakeFlowError
+from retake_flow.flow.graph.transition_graph import Move
+from retake_flow.flow.model import Flow, Route
+from retake_flow.testing.gherkin.cells import cell
+from retake_flow.testing.gherkin.coverage import Coverage, guard, words
+from retake_flow.testing.paths.path_script import Line, Script, Unknown
+from retake_flow.testing.paths.paths import Path, Paths
+from retake_flow.testing.runs.observed import Unmet, entered
+from retake_flow.testing.runs.trial import Premise, Trial
+
+#: How much may happen while one waits: what does not come by then is not to be come to so.
+_MOST_RECORDS: Final = 1_500
+#: How much may happen in all that is tried; what is left then is begun for people as far as it is known.
+_MOST_IN_ALL: Final = 100_000
+_A_TRIAL: Final = 20  # what beginning one costs, in records
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A scenario along one transition.
+
+    Attributes:
+        route: The transition.
+        given: The steps before the flow is run.
+        when: The steps after it.
+        then: The state that it leads to.
+        missing: What a person has to fill in; "" when the scenario holds as it is.
+        times: How often the state is entered then; one that is not filled in does not hold.
+    """
+
+    route: Route
+    given: Sequence[Line]
+    when: Sequence[Line]
+    then: str
+    missing: str = ""
+    times: int = 1
+
+    def lines(self, title: str) -> Iterator[str]:
+        """The scenario as Gherkin."""
+        yield f"  Scenario: {title}"
+        last = ""
+        for line in (*self.given, _RUN, *self.when):
+            keyword, _, rest = line.text.partition(" ")
+            yield f"    {'And' if keyword == last else keyword} {rest}"
+            last = keyword
+            yield from (f"      | {name} | {cell(value)} |" for name, value in line.table.items())
+        if self.missing:
+            yield f"    # to be filled in: {self.missing}"
+        often = f" {self.times} times" if self.times > 1 else ""
+        yield f'    Then it has been in "{self.then}"{often}'
+
+
+_RUN = Line("When the flow is run", lambda trial: trial.begin())
+
+
+def feature(flow: Flow, skeletons: Sequence[Skeleton]) -> Iterator[str]:
+    """A feature of skeletons, line by line."""
+    yield f"Feature: {flow.name}, one transition after the other"
+    seen: dict[str, int] = {}
+    for skeleton in skeletons:
+        title = " ".join(words(skeleton.route).split())
+        seen[title] = seen.get(title, 0) + 1
+        yield ""
+        yield from skeleton.lines(title if seen[title] == 1 else f"{title} ({seen[title]})")
+
+
+def skeletons(flow: Flow, inputs: Mapping[str, Any], routes: Sequence[Route]) -> Iterator[Skeleton]:
+    """A scenario along each of these transitions that some way leads to.
+
+    Args:
+        flow: The flow.
+        inputs: What is set; what is needed besides is made up.
+        routes: The transitions.
+    """
+    paths = Paths(flow)
+    writer = _Writer(flow, inputs)
+    for route in routes:
+        ways = paths.along(route)
+        if ways:
+            yield writer.best(route, ways)
+
+
+class _Writer:
+    """Writes scenarios, and tries them."""
+
+    def __init__(self, flow: Flow, inputs: Mapping[str, Any]) -> None:
+        self._flow = flow
+        self._inputs = inputs
+        self._coverage = Coverage(flow)
+        self._entered: list[str] = []
+        self._left = _MOST_IN_ALL
+
+    def best(self, route: Route, ways: Sequence[Path]) -> Skeleton:
+        """Along the first way that was tried and leads there; else as far as the first way is known."""
+        for way in ways:
+            with suppress(Unknown, RetakeFlowError, Unmet):
+                end = _end(way.moves[-1])
+                given, when = self._tried(way, route, end)
+                return Skeleton(route, given, when, end)
+        return self._begun(route, ways[0])
+
+    def _begun(self, route: Route, way: Path) -> Skeleton:
+        """The scenario up to the state before the transition."""
+        move = way.moves[-1]
+        missing = f"what makes {move.source} take `{move.occurrence.name or 'always'}` to {_end(move)}"
+        conditions = [*([guard(route)] if route.when else []), *(f"not ({each.text})" for each in move.refused)]
+        if conditions:
+            missing += f" while `{' and '.join(conditions)}`"
+        given: Sequence[Line] = ()
+        when: Sequence[Line] = ()
+        before = Path(way.moves[:-1])
+        self._entered = self._at_once()
+        with suppress(Unknown, RetakeFlowError, Unmet):
+            given, when = self._tried(before, before.moves[-1].route, move.source)
+        times = self._entered.count(_end(move)) + 1
+        return Skeleton(route, given, when, _end(move), " ".join(missing.split()), times)
+
+    def _at_once(self) -> list[str]:
+        """The states that a run is in without anything that is said of it."""
+        trial = Trial(Premise(self._flow, dict(self._inputs), machine=self._coverage.machine), _MOST_RECORDS)
+        try:
+            with suppress(RetakeFlowError, Unmet):
+                trial.begin()
+            return entered(trial)
+        finally:
+            trial.close()
+
+    def _tried(self, way: Path, route: Route | None, end: str) -> tuple[Sequence[Line], Sequence[Line]]:
+        """The steps along a way, without those that were not needed when it was tried.
+
+        Raises:
+            Unknown: None are known, or they lead elsewhere.
+            Unmet: They lead elsewhere.
+            RetakeFlowError: They cannot be taken.
+        """
+        if self._left < 0:
+            raise Unknown(end)
+        script = Script(self._flow, self._inputs, way)
+        self._coverage.clear()
+        trial = Trial(Premise(self._flow, dict(self._inputs), machine=self._coverage.machine), _MOST_RECORDS)
+        try:
+            for line in (*script.given, _RUN):
+                line.do(trial)
+            when = list(_needed(trial, script.when[:-1]))
+            for line in script.when[-1:]:
+                if route is None or not self._coverage.took(route):
+                    line.do(trial)
+                    when.append(line)
+            self._entered = entered(trial)
+            if (route is not None and not self._coverage.took(route)) or end not in self._entered:
+                raise Unknown(end)
+            return script.given, when
+        finally:
+            self._left -= len(trial.journal) + _A_TRIAL
+            trial.close()
+
+
+def _needed(trial: Trial, lines: Sequence[Line]) -> Iterator[Line]:
+    """Take steps, except to wait for a state that has come by itself."""
+    since = 0
+    for line in lines:
+        if line.until and (trial.within(line.until) or line.until in entered(trial)[since:]):
+            continue
+        if not line.until:
+            since = len(entered(trial))
+        line.do(trial)
+        yield line
+
+
+def _end(move: Move) -> str:
+    return move.target or move.source

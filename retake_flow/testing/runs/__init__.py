@@ -1,0 +1,1 @@
+"""Runs of a flow in a scenario, mocked or rehearsed."""

@@ -1,0 +1,354 @@
+"""One run of a flow against a rehearsed platform, in virtual time: from its start to its end, or as far as it comes.
+
+Engine, actions, API client and platform are the real ones; only the studio and the network are not. The same set-up
+gives the same journal each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from retake_flow import plain_file
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.chat.actions import ChatActions
+from retake_flow.actions.chat.comments import CommentActions
+from retake_flow.actions.operator.actions import OperatorActions
+from retake_flow.actions.performer import Performer
+from retake_flow.actions.public.actions import PublicActions
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.actions.retake.actions import RetakeActions
+from retake_flow.actions.retake.guide import GuideActions
+from retake_flow.actions.sharing.actions import SharingActions
+from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.voice.actions import VoiceActions
+from retake_flow.api import credentials
+from retake_flow.api.client import RetakeClient
+from retake_flow.api.credentials import Credentials
+from retake_flow.api.guides import Guides
+from retake_flow.engine.core.machine import Machine
+from retake_flow.engine.driver.runner import Runner
+from retake_flow.engine.notify.notices import Notices
+from retake_flow.errors import UsageError
+from retake_flow.flow.check.check import check
+from retake_flow.flow.diagnostics import Problems, errors
+from retake_flow.flow.load.folders import Folders
+from retake_flow.flow.load.inputs import resolve
+from retake_flow.flow.load.load import read_bytes, stored
+from retake_flow.flow.model import Flow
+from retake_flow.flow.text import locate
+from retake_flow.flow.text.bundle import parsed
+from retake_flow.ports.realtime import OpenRealtime
+from retake_flow.ports.responders import OpenResponder
+from retake_flow.ports.runs import Claim, Holder, Runs
+from retake_flow.redact import Secret
+from retake_flow.rehearsal.setup.faults import AnyFault
+from retake_flow.rehearsal.setup.options import Options, PreparedAgent
+from retake_flow.rehearsal.state import report
+from retake_flow.rehearsal.state.platform import Platform
+from retake_flow.rehearsal.viewers import attend
+from retake_flow.run.records import Record
+from retake_flow.run.run import Phase, Run
+from retake_flow.settings import RETAKE
+from retake_flow.store.crash_points import Boundaries
+from retake_flow.store.memory import MemoryRuns
+from retake_flow.testing.fakes.moltbook import Moltbook
+from retake_flow.testing.fakes.network import Network
+from retake_flow.testing.fakes.notifications import Reached
+from retake_flow.testing.fakes.realtime import Wire
+from retake_flow.testing.fakes.responder import Brain, standing_in
+from retake_flow.testing.fakes.studio import FakeStage, Trouble
+from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering
+from retake_flow.whatif import virtual_time
+from retake_flow.whatif.virtual_time import VirtualClock
+
+AGENT = PreparedAgent("night-owl", Secret("rtk_rehearsed_night_owl"), "user_owl")
+
+
+def _memory(now: Callable[[], float]) -> Runs:
+    # No holder lives: a process that is gone is gone, and there is never a second one.
+    return MemoryRuns(alive=lambda holder: False, now=now)
+
+
+class Endless(AssertionError):
+    """The run did not end in the time it was given."""
+
+
+def opened(name: str, within: Folders | None = None) -> Flow:
+    """A flow by its path or shipped name, read and checked.
+
+    Args:
+        name: It.
+        within: Where it may be; None for anywhere.
+
+    Raises:
+        Problems: It has mistakes.
+        UsageError: There is none, or it may not be opened.
+    """
+    path = locate.find(name)
+    if within is not None:
+        within.require(path)
+    try:
+        content = plain_file.read(path)
+    except OSError as error:
+        raise UsageError(f"{name!r} cannot be read: {error.strerror}") from None
+    loaded = read_bytes(content, str(path), allowed=within.allowed if within is not None else ())
+    problems = errors(check(loaded, CATALOGUE))
+    if problems or loaded.flow is None:
+        raise Problems(problems)
+    return loaded.flow
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A run that is over, or as far as it came.
+
+    Attributes:
+        flow: What it was a run of.
+        run: The run as it ended, or as it was stored last.
+        journal: All its records.
+        report: What the platform saw.
+        stage: The studio as the run left it.
+        platform: The platform as the run left it.
+        network: Who else was called.
+        left: The names of asynchronous tasks that the run left behind.
+        writes: How often each process that drove it wrote it down.
+        refused: What was said to those whose answers were not taken.
+    """
+
+    flow: Flow
+    run: Run
+    journal: tuple[Record, ...]
+    report: dict[str, Any]
+    stage: FakeStage
+    platform: Platform
+    network: Network
+    left: tuple[str, ...]
+    writes: tuple[int, ...]
+    refused: tuple[str, ...]
+
+    def records(self, event: str, **fields: object) -> list[Record]:
+        """The records of one kind, with these values."""
+        return [r for r in self.journal if r["event"] == event and fields.items() <= r.items()]
+
+    @property
+    def last(self) -> Record:
+        """The last record that says something of the run itself, and not of a notice about it."""
+        return [record for record in self.journal if not record["event"].startswith("notice_")][-1]
+
+    @property
+    def agent(self) -> dict[str, Any]:
+        """The report about the first agent."""
+        agent: dict[str, Any] = self.report["agents"][0]
+        return agent
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """A run to be: set it up, then `play` it.
+
+    Attributes:
+        flow: Any flow.
+        folder: Where its files go: credentials, guides, pictures.
+        inputs: As on the command line.
+        options: How the platform behaves; nobody watches unless viewers are put in.
+        troubles: What goes wrong in the studio.
+        interventions: What happens from outside.
+        channels: Who is told what the run has to say.
+        comebacks: When another process goes on with the run, each counted from the end of the one before it; when
+            there are no more, the run stays as it is.
+        die_at: The boundary of the journal at which a process dies: `7-` is before its seventh write, `7+` after it.
+        dies: Which process that is, from 1.
+        store: Makes the store.
+        token: The token in the environment.
+        responders: Who answers chat; no program is started and no service asked, one that is silent takes their place.
+        moltbook: The community where streams are shared; None when there is no key for it.
+        within: Virtual seconds after which the run counts as endless.
+        machine: Makes the machine of a flow.
+    """
+
+    flow: Flow
+    folder: Path
+    inputs: dict[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=lambda: Options(agents=(AGENT,), viewers=(), seed=1))
+    troubles: list[Trouble] = field(default_factory=list)
+    interventions: list[Intervention] = field(default_factory=list)
+    channels: list[Reached] = field(default_factory=list)
+    comebacks: list[float] = field(default_factory=list)
+    die_at: str = ""
+    dies: int = 1
+    store: Callable[[Callable[[], float]], Runs] = _memory
+    token: Secret | None = None
+    responders: dict[str, OpenResponder] = field(default_factory=lambda: standing_in(Brain()))
+    moltbook: Moltbook | None = None
+    within: float = 7200.0
+    machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
+
+    @property
+    def credentials(self) -> Path:
+        """The agent's credentials file."""
+        return self.folder / "retake" / "credentials.json"
+
+    def give_credentials(self, issued_by: str = RETAKE, token: Secret = AGENT.token) -> None:
+        """Write the credentials of the prepared agent."""
+        agent = Credentials(token, agent_name=AGENT.name, user_db_id=AGENT.user_id, issued_by=issued_by)
+        credentials.save(self.credentials, agent)
+
+    def fault(self, fault: AnyFault) -> None:
+        """Have the platform fail."""
+        self.options = replace(self.options, faults=(*self.options.faults, fault))
+
+    def intervene(self, state: str, after: float, do: Callable[[Scene], None], times: int = 1) -> None:
+        """Have something happen from outside when a state is entered, the first so many times."""
+        self.interventions.append(Intervention(entering(state), after, do, times))
+
+    def play(self) -> Rehearsed:
+        """Drive the run to its end.
+
+        Raises:
+            Endless: It has none.
+            RetakeFlowError: An input is wrong.
+        """
+        return virtual_time.run(self._play())
+
+    async def _play(self) -> Rehearsed:
+        clock = VirtualClock()
+        platform = Platform(self.options, clock.now, Random(self.options.seed))
+        network = Network(platform)
+        stage = FakeStage(platform, self.folder, tuple(replace(trouble) for trouble in self.troubles))
+        runs = self.store(clock.now)
+        audience = asyncio.create_task(attend(platform, self.options.viewers), name="audience")
+        play = _Play(self, clock, platform, network, stage, runs)
+        try:
+            async with asyncio.timeout(self.within):
+                await play.to_the_end()
+        except TimeoutError:
+            raise Endless(f"after {self.within:g} s the run is still in {runs.load(RUN).run.state!r}") from None
+        finally:
+            audience.cancel()
+            await asyncio.wait([audience])
+        left = tuple(sorted(task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}))
+        journal = tuple(record for _, record in runs.journal(RUN))
+        run = play.runner.run if play.runner.over else runs.load(RUN).run
+        runs.close()
+        seen = report.build(platform)
+        writes, refused = tuple(play.writes), tuple(play.refused)
+        return Rehearsed(self.flow, run, journal, seen, stage, platform, network, left, writes, refused)
+
+    def access(self, network: Network, note: Callable[..., None], realtime: OpenRealtime | None = None) -> Access:
+        """The agent's credentials and the client that uses them, for one process."""
+
+        def client(token: Secret | None, issued_by: str) -> RetakeClient:
+            return RetakeClient(RETAKE, token, issued_by=issued_by, transport=network)
+
+        return Access(self.credentials, self.token, RETAKE, client, note, self.folder / "state", realtime)
+
+
+class _Play:
+    """The processes that drive the run, one after the other."""
+
+    runner: Runner
+
+    def __init__(
+        self,
+        rehearsal: Rehearsal,
+        clock: VirtualClock,
+        platform: Platform,
+        network: Network,
+        stage: FakeStage,
+        runs: Runs,
+    ) -> None:
+        self.refused: list[str] = []
+        self.writes: list[int] = []
+        self._rehearsal = rehearsal
+        self._clock = clock
+        self._platform = platform
+        self._network = network
+        self._stage = stage
+        self._runs = runs
+        self._prompter = Prompter(rehearsal.interventions, self._scene)
+        self._sitting: asyncio.Task[Run] | None = None
+
+    async def to_the_end(self) -> None:
+        """Drive the run, again after each comeback."""
+        flow = self._rehearsal.flow
+        run = Run(RUN, flow.name, flow.digest, resolve(flow, self._rehearsal.inputs))
+        text = flow.sources.dumped()
+        claim = self._runs.create(run, agent=AGENT.name, flow_file=flow.file, flow_text=text, holder=_holder(0))
+        await self._sit(flow, run, claim)
+        for wait in self._rehearsal.comebacks:
+            if self.runner.over:
+                return
+            await asyncio.sleep(wait)
+            claim = self._runs.claim(RUN, _holder(len(self.writes)))
+            kept = self._runs.load(RUN)
+            await self._sit(stored(parsed(kept.flow_text)), kept.run, claim)
+
+    async def _sit(self, flow: Flow, run: Run, claim: Claim) -> None:
+        """One process drives the run as far as it comes."""
+        rehearsal, clock = self._rehearsal, self._clock
+        realtime = Wire(self._platform).opened
+        access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields), realtime)
+        if run.phase is Phase.RUNNING:
+            access.keep_pace()
+        die_at = rehearsal.die_at if len(self.writes) + 1 == rehearsal.dies else ""
+        store = Boundaries(claim, die_at, self._die)
+        notices = Notices(rehearsal.channels, clock=clock, note=lambda *a, **fields: self.runner.note(*a, **fields))
+        self.runner = Runner(
+            rehearsal.machine(flow),
+            run,
+            catalogue=CATALOGUE,
+            actions=Performer(
+                OperatorActions(),
+                RetakeActions(access, clock.now),
+                GuideActions(access, flow.guide, Guides(rehearsal.folder / "guides"), clock.now),
+                SharingActions(rehearsal.moltbook.opened if rehearsal.moltbook else None),
+                StudioActions(self._stage, access),
+                VoiceActions(self._stage),
+                CommentActions(access, clock.now),
+                PublicActions(access),
+                ChatActions(
+                    access,
+                    self._stage.say,
+                    clock.now,
+                    rehearsal.responders,
+                    realtime,
+                    self._stage.speak,
+                    lambda: (record for _, record in self._runs.journal(RUN)),
+                ),
+            ),
+            store=store,
+            clock=clock,
+            listeners=[self._prompter, notices],
+            inbox=claim,
+            wait=False,
+        )
+        notices.missed((record for _, record in self._runs.journal(RUN)), run.gates)
+        self._sitting = asyncio.create_task(self.runner.drive(), name="process")
+        try:
+            await asyncio.wait([self._sitting])
+        finally:
+            self._sitting.cancel()
+            await asyncio.wait([self._sitting])
+            await notices.close(0.0 if self._sitting.cancelled() else 10.0)
+            await access.close()
+            self.writes.append(store.writes)
+        if not self._sitting.cancelled():
+            self._sitting.result()
+            claim.release()
+
+    def _die(self) -> None:
+        self._scene().crash()
+        raise asyncio.CancelledError
+
+    def _scene(self) -> Scene:
+        assert self._sitting is not None
+        return Scene(self.runner, self._stage, self._platform, self._runs, self.refused, self._sitting)
+
+
+def _holder(number: int) -> Holder:
+    return Holder("here", number, 0.0)

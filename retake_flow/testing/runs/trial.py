@@ -1,0 +1,173 @@
+"""One run of a flow whose actions are mocked, led step by step in virtual time by a scenario."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.engine.core.machine import Machine
+from retake_flow.errors import UsageError
+from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.load.inputs import resolve
+from retake_flow.flow.model import Flow
+from retake_flow.run.records import Record
+from retake_flow.run.run import Run
+from retake_flow.testing.runs.mocked import Answers
+from retake_flow.testing.runs.observed import Unmet, named
+from retake_flow.whatif.plan import samples
+from retake_flow.whatif.simulate.mocks import Mocks
+from retake_flow.whatif.simulate.simulation import Simulation
+
+#: Where in the line of a script something is wrong, which a scenario does not show.
+_WHERE: Final = re.compile(r"^(answer|result|error|event|advance)(\.\w+)*: ")
+#: How much may happen while something is waited for; a stream of a day has fewer records.
+MOST_RECORDS: Final = 100_000
+
+
+@dataclass(slots=True)
+class Premise:
+    """What a scenario begins with.
+
+    Attributes:
+        flow: What is run.
+        inputs: Its inputs, as on the command line.
+        mocks: Makes the answers of which the scenario says nothing.
+        machine: Makes the machine of a flow.
+    """
+
+    flow: Flow
+    inputs: dict[str, Any]
+    mocks: Callable[[Flow], Mocks] = lambda flow: Mocks()
+    machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
+
+
+class Trial:
+    """A run that goes on only as far as it is told to.
+
+    Attributes:
+        premise: What it begins with.
+        answers: What its actions answer.
+        journal: What happened.
+    """
+
+    def __init__(self, premise: Premise, most: int = MOST_RECORDS) -> None:
+        """Prepare to run; the flow must stand.
+
+        Args:
+            premise: What it begins with.
+            most: How many records may be written while something is waited for.
+        """
+        self._most = most
+        self.flow = samples.supplied(premise.flow)
+        self.answers = Answers(premise.flow, CATALOGUE, premise.mocks(premise.flow))
+        self.journal: list[Record] = []
+        self.premise = premise
+        self._simulation: Simulation | None = None
+        self._seen: Mapping[str, Any] = {}
+
+    @property
+    def run(self) -> Run:
+        """The run as it is now."""
+        return self._led.run
+
+    def begin(self) -> None:
+        """Begin; everything happens that needs no time.
+
+        Raises:
+            UsageError: It has begun already.
+            InputError: An input is missing or wrong.
+        """
+        if self._simulation is not None:
+            raise UsageError("the flow runs already", hint="a scenario runs it once; write another scenario")
+        inputs = resolve(self.flow, self.premise.inputs)
+        machine = self.premise.machine(self.flow)
+        self._simulation = Simulation(self.flow, inputs, self.answers, CATALOGUE, machine=machine, listeners=[self])
+        self._seen = self._simulation.start()
+
+    def heard(self, record: Record) -> None:
+        """Keep a record."""
+        self.journal.append(record)
+
+    def happen(self, happening: Mapping[str, Any]) -> None:
+        """Let something happen, said as a line of a script for `simulate`.
+
+        Raises:
+            UsageError: It cannot happen now.
+        """
+        self._seen = self._led.take(json.dumps(happening).encode(), 1)
+        error = self._seen.get("error")
+        if error:
+            asked = ", ".join(self.run.gates)
+            hint = f"it asks: {asked}" if "answer" in happening and asked else error["hint"]
+            raise UsageError(_WHERE.sub("", error["message"]), hint=hint)
+
+    def until(self, state: str) -> None:
+        """Let time pass until a state is active, or was entered meanwhile.
+
+        Args:
+            state: Its path, or the end of it.
+
+        Raises:
+            UsageError: There is no such state.
+            Unmet: That never happens by itself.
+        """
+        self.known(state)
+        heard = len(self.journal)
+        self._pass(lambda: self.within(state) or self._entered(state, heard), f"to come to {state!r}")
+
+    def to_the_end(self) -> None:
+        """Let time pass until the run has ended.
+
+        Raises:
+            Unmet: That never happens by itself.
+        """
+        self._pass(lambda: self.run.ended, "to come to its end")
+
+    def within(self, state: str) -> bool:
+        """Whether a state is active: the innermost one, or one around it."""
+        return bool(self.run.state) and any(named(state, around.path) for around in self.flow.around(self.run.state))
+
+    def _entered(self, state: str, heard: int) -> bool:
+        new = islice(self.journal, heard, None)
+        return any(record["event"] == "state_entered" and named(state, record["state"]) for record in new)
+
+    def known(self, state: str) -> None:
+        """Nothing, when there is such a state.
+
+        Raises:
+            UsageError: There is none.
+        """
+        if not any(named(state, path) for path in self.flow.states):
+            raise UsageError(f"the flow has no state {state!r}", hint=did_you_mean(state, self.flow.states))
+
+    def close(self) -> None:
+        """Leave the run where it is; nothing of it goes on."""
+        if self._simulation is not None:
+            self._simulation.close()
+
+    @property
+    def _led(self) -> Simulation:
+        if self._simulation is None:
+            raise UsageError("nothing was run yet", hint="begin with `When the flow is run`")
+        return self._simulation
+
+    def _pass(self, there: Callable[[], bool], expected: str) -> None:
+        """Let time pass, from one thing that is due to the next, until something is so."""
+        limit = len(self.journal) + self._most
+        while not there():
+            dues = [each["due"] for each in self._seen["queue"] if each["due"] is not None]
+            if self.run.ended or not dues or len(self.journal) > limit:
+                raise Unmet(expected, self._standstill(bool(dues)))
+            self.happen({"advance": max(0.001, min(dues) - self._seen["time"])})
+
+    def _standstill(self, busy: bool) -> str:
+        where = f"at {self._seen['time']:g} s it is in {self.run.state!r}"
+        if self.run.ended:
+            return f"the run is {self.run.outcome}; {where}"
+        waits = ", ".join(dict.fromkeys(each["place"] for each in self._seen["queue"])) or "nothing"
+        return f"{where}, and still goes on" if busy else f"{where}, and waits for: {waits}"

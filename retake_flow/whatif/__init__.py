@@ -1,0 +1,1 @@
+"""What would happen: planning and simulation on a virtual clock."""

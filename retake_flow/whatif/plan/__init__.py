@@ -1,0 +1,1 @@
+"""Plans: what would happen in a run, step by step."""

@@ -1,0 +1,124 @@
+"""What activities would do while their states are active: programs that live and die, tasks that are repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import floor
+
+from retake_flow.engine.driver.execute import STEADY
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.run import events
+from retake_flow.run.commands import StartActivity
+from retake_flow.run.run import Run
+from retake_flow.whatif.plan.plan import MOST_TURNS
+from retake_flow.whatif.plan.possible_errors import Failure
+from retake_flow.whatif.plan.prospects import Prospect, Prospects
+from retake_flow.whatif.plan.step_log import Diary
+
+#: Lets something happen after so many seconds.
+Post = Callable[[float, Callable[[], None] | events.Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """A task that is repeated: when it was performed last, and how often it would be."""
+
+    command: StartActivity
+    last: float
+    pace: float
+
+
+class Upkeep:
+    """Starts activities, and lets them happen."""
+
+    def __init__(
+        self, catalogue: Catalogue, prospects: Prospects, diary: Diary, post: Post, run: Callable[[], Run]
+    ) -> None:
+        self._catalogue = catalogue
+        self._prospects = prospects
+        self._diary = diary
+        self._post = post
+        self._run = run
+        self._resting: dict[str, _Round] = {}
+
+    def start(self, command: StartActivity) -> None:
+        """Start an activity."""
+        self._resting.pop(command.activity, None)
+        self._begin(command, 1, 1)
+
+    def anew(self, now: float) -> None:
+        """Perform what is repeated once more, since it may mean something else in another state.
+
+        As long as nothing changes, nothing comes of it that has not come of it before.
+        """
+        for resting in self._resting.values():
+            passed = floor((now - resting.last) / resting.pace) + 1
+            due = resting.last + passed * resting.pace
+            self._post(due - now, partial(self._perform, resting.command, due))
+        self._resting.clear()
+
+    def _begin(self, command: StartActivity, attempt: int, failures: int) -> None:
+        """Begin for the first time, or again after so many failures and this one."""
+        if attempt > 1 and not self._active(command):
+            return
+        prospect = self._prospects.of_action(command.activity, command.do, command.inputs)
+        self._diary.activity(command, prospect, attempt)
+        delay = command.delay if attempt == 1 else 0.0
+        if not self._catalogue[command.do].service and command.every is not None:
+            self._post(delay, partial(self._perform, command, self._diary.now + delay))
+        elif prospect.failure is not None:
+            self._post(delay, partial(self._failed, command, prospect.failure, attempt, failures))
+        elif not self._catalogue[command.do].service:
+            self._post(delay, self._resulted(command, prospect))
+        elif prospect.outcome:
+            self._post(delay, events.ActivityReady(command.activity, command.visit, prospect.value))
+            if prospect.outcome == "exited":
+                self._post(delay + STEADY, partial(self._exited, command, attempt))
+
+    def _perform(self, command: StartActivity, at: float) -> None:
+        """Perform a task that is repeated."""
+        if command.every is None or not self._active(command):
+            return
+        prospect = self._prospects.of_action(command.activity, command.do, command.inputs)
+        idle = prospect.outcome == "idle" and command.quiet is not None
+        pace = command.quiet if idle and command.quiet is not None else command.every
+        if pace > 0:
+            self._resting[command.activity] = _Round(command, at, pace)
+        if prospect.failure is not None:
+            self._post(0.0, self._failure(command, prospect.failure, again=True))
+        else:
+            self._post(0.0, self._resulted(command, prospect))
+
+    def _failed(self, command: StartActivity, failed: Failure, attempt: int, failures: int) -> None:
+        retry = command.retry
+        again = retry is not None and not failed.permanent and failures <= retry.max
+        if not self._active(command):
+            return
+        self._diary.over(command.activity, failed.message, attempt)
+        self._post(0.0, self._failure(command, failed, again=again))
+        if again and retry is not None and attempt < MOST_TURNS:
+            self._post(retry.wait(failures, 0.0), partial(self._begin, command, attempt + 1, failures + 1))
+
+    def _exited(self, command: StartActivity, attempt: int) -> None:
+        """A program ends by itself; it was ready for so long that its failures count anew."""
+        if not self._active(command):
+            return
+        self._diary.over(command.activity, "it exits", attempt)
+        if command.retry is None or command.retry.max < 1:
+            self._post(0.0, events.ActivityExited(command.activity, command.visit, "it has exited"))
+            return
+        self._post(0.0, self._failure(command, Failure("exited", "it has exited"), again=True))
+        if attempt < MOST_TURNS:
+            self._post(command.retry.wait(1, 0.0), partial(self._begin, command, attempt + 1, 2))
+
+    def _active(self, command: StartActivity) -> bool:
+        doing = self._run().activities.get(command.activity)
+        return doing is not None and doing.visit == command.visit
+
+    def _resulted(self, command: StartActivity, prospect: Prospect) -> events.Event:
+        return events.ActivityResulted(command.activity, command.visit, prospect.outcome, prospect.value)
+
+    def _failure(self, command: StartActivity, failed: Failure, *, again: bool) -> events.Event:
+        return events.ActivityFailed(command.activity, command.visit, failed.kind, failed.message, again=again)

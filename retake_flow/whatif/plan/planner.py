@@ -1,0 +1,237 @@
+"""Making a plan: the engine's pure half is led by a driver that performs nothing."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+from retake_flow.engine.core.machine import Machine
+from retake_flow.errors import ExpressionError, UsageError
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.event_names import OUTSIDE
+from retake_flow.flow.expressions.sandbox import work_done
+from retake_flow.flow.model import Flow
+from retake_flow.redact import scrub
+from retake_flow.run import events
+from retake_flow.run.commands import Command, Enter, Leave, Note, SetTimer, StartAction, StartActivity
+from retake_flow.run.gates import Gate
+from retake_flow.run.run import Run
+from retake_flow.whatif.plan.activities import Upkeep
+from retake_flow.whatif.plan.assumptions import Assumptions
+from retake_flow.whatif.plan.plan import MOST_TURNS, Plan
+from retake_flow.whatif.plan.prospects import Prospects
+from retake_flow.whatif.plan.step_log import Diary
+
+#: What happens at the same time comes in this order: what follows from the flow, what is assumed, what is due.
+FACT, ASSUMED, DUE = range(3)
+#: How much may happen in a plan.
+MOST_STEPS: Final = 5_000
+_MOST_WORK: Final = 10_000_000  # of its expressions: half a second
+#: What the run is called.
+RUN: Final = "‹run›"
+
+
+def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: Iterable[str] = ()) -> Plan:
+    """What would happen in a run.
+
+    Args:
+        flow: What would be run.
+        catalogue: What its actions are.
+        inputs: Its inputs, with defaults filled in.
+        assumed: What is to be otherwise than well, as `NAME=VALUE`.
+
+    Raises:
+        UsageError: Something assumed cannot be true of anything in the flow, or did not matter.
+    """
+    assumptions = Assumptions(assumed, flow, catalogue)
+    made = Planner(flow, catalogue, assumptions).plan(inputs)
+    if assumptions.unused:
+        unused = " and ".join(map(repr, assumptions.unused))
+        raise UsageError(f"nothing comes of assuming {unused}", hint=f"the plan only passes {', '.join(made.states)}")
+    return made
+
+
+class Planner:
+    """Plans one run of a flow."""
+
+    def __init__(self, flow: Flow, catalogue: Catalogue, assumptions: Assumptions) -> None:
+        self._flow = flow
+        self._machine = Machine(flow, catalogue)
+        self._assumptions = assumptions
+        self._prospects = Prospects(catalogue, assumptions)
+        self._run = Run(RUN, flow.name, flow.digest, {})
+        self._now = 0.0
+        self._queue: list[tuple[float, int, int, Callable[[], None]]] = []
+        self._number = count()
+        self._taken = 0
+        self._work = work_done()
+        self._last = 0.0
+        self._set: dict[tuple[str, str], float] = {}
+        self._diary = Diary(flow, catalogue, self._run)
+        self._upkeep = Upkeep(catalogue, self._prospects, self._diary, self._post, lambda: self._run)
+
+    def plan(self, inputs: Mapping[str, Any]) -> Plan:
+        """Everything that would happen with these inputs, until the end or until nothing more would happen."""
+        self._run = Run(RUN, self._flow.name, self._flow.digest, inputs)
+        self._take(events.Started())
+        while self._queue and not self._run.ended and not self._round and not self._laborious:
+            self._now, _, _, happens = heapq.heappop(self._queue)
+            self._diary.now = self._now
+            happens()
+        run = self._run
+        return Plan(
+            self._flow.name,
+            self._diary.steps,
+            run.outcome,
+            round(self._last, 3),
+            run.state,
+            scrub(run.reason) if run.ended else self._why(),
+            () if run.ended or self._round or self._laborious else self._expected(),
+            self._assumptions.used,
+        )
+
+    def _expected(self) -> tuple[str, ...]:
+        """What people or others can do to take the run further."""
+        asked = (answer for gate in self._run.gates.values() for answer in gate.decisions or ("answered",))
+        declared = (name for name in self._flow.events if self._machine.expects(self._run, name))
+        return tuple(dict.fromkeys((*asked, *declared, *OUTSIDE)))
+
+    @property
+    def _round(self) -> bool:
+        """Whether it goes round in a circle."""
+        return self._run.visits.get(self._run.state, 0) > MOST_TURNS or self._taken >= MOST_STEPS
+
+    @property
+    def _laborious(self) -> bool:
+        return work_done() - self._work > _MOST_WORK
+
+    def _why(self) -> str:
+        """Why the plan goes no further although the run has not ended."""
+        if self._round:
+            return "it goes round and round"
+        if self._laborious:
+            return "its expressions are more work than a plan can be"
+        attempt = self._run.attempt
+        if attempt is not None and attempt.number >= MOST_TURNS:
+            return "it polls on and on"
+        if self._run.gates:
+            return "it waits for an answer"
+        return "nothing ends it"
+
+    # --- time and events ----------------------------------------------------------------------------------
+
+    def _post(self, after: float, happens: Callable[[], None] | events.Event, rank: int = FACT) -> None:
+        """Let something happen after so many seconds."""
+        what = happens if callable(happens) else partial(self._take, happens)
+        heapq.heappush(self._queue, (self._now + after, rank, next(self._number), what))
+
+    def _take(self, event: events.Event) -> None:
+        """Take an event through the flow, and see what follows."""
+        step = self._machine.step(self._run, event, self._now)
+        if any(isinstance(command, Note) and command.event == "dropped" for command in step.commands):
+            return
+        self._taken += 1
+        self._last = self._now
+        before, self._run = self._run, step.run
+        self._told(event, before, step.commands)
+        self._diary.run = step.run
+        for command in step.commands:
+            self._follow(command, step.commands)
+        if any(isinstance(command, Enter) for command in step.commands):
+            self._upkeep.anew(self._now)
+
+    def _told(self, event: events.Event, before: Run, commands: tuple[Command, ...]) -> None:
+        """Take down what has happened, as far as it does not show in what was begun."""
+        match event:
+            case events.TimerFired(purpose=purpose) if purpose not in ("again", "wait"):
+                delayed = before.delayed.get((event.state, purpose))
+                if delayed is not None:
+                    self._diary.event(delayed.event)
+                else:
+                    after = self._now - self._set[event.state, purpose]
+                    self._diary.timer(event.state, purpose, after=round(after, 3))
+            case events.StopRequested():
+                self._diary.event("stop")
+            case events.Raised():
+                self._diary.event(event.name)
+            case events.ActivityResulted() if any(isinstance(command, Leave | Enter) for command in commands):
+                for name in self._raised(event):
+                    self._diary.event(name, activity=event.activity)
+
+    def _raised(self, event: events.ActivityResulted) -> Iterator[str]:
+        """The events that the result of an activity raises, as far as the result alone tells."""
+        scope, _, name = event.activity.rpartition(":")
+        for raised, condition in self._flow.states[scope].activities[name].raises:
+            with suppress(ExpressionError):
+                if condition.holds({"result": event.value}):
+                    yield raised
+
+    # --- commands -----------------------------------------------------------------------------------------
+
+    def _follow(self, command: Command, beside: tuple[Command, ...]) -> None:
+        match command:
+            case Enter():
+                self._diary.entered(command.state, command.visit)
+                self._outside(command)
+            case Leave():
+                self._diary.left(command)
+            case StartAction():
+                self._action(command)
+            case StartActivity():
+                self._upkeep.start(command)
+            case SetTimer():
+                self._timer(command)
+            case Note(event="retry_scheduled", fields=fields):
+                self._diary.retry(fields["state"], fields["failures"], fields["after"])
+            case Note(event="gate_opened", fields=fields) if fields["gate"] in self._run.gates:
+                self._question(self._run.gates[fields["gate"]], beside)
+            case _:
+                pass
+
+    def _action(self, command: StartAction) -> None:
+        prospect = self._prospects.of_action(command.state, command.do, command.inputs)
+        self._diary.action(command, prospect)
+        state, visit, attempt = command.state, command.visit, command.attempt
+        failed = prospect.failure
+        if failed is not None:
+            self._post(
+                0.0,
+                events.ActionFailed(state, visit, attempt, failed.kind, failed.message, permanent=failed.permanent),
+            )
+        elif prospect.outcome and attempt < MOST_TURNS:
+            self._post(0.0, events.ActionFinished(state, visit, attempt, prospect.outcome, prospect.value))
+
+    def _timer(self, command: SetTimer) -> None:
+        after = command.due - self._now
+        self._set[command.state, command.purpose] = self._now
+        if command.purpose == "wait":
+            self._diary.timer(command.state, "wait", after=round(after, 3))
+        fired = events.TimerFired(command.state, command.visit, command.purpose)
+        self._post(after, fired, DUE)
+
+    def _question(self, gate: Gate, beside: tuple[Command, ...]) -> None:
+        due = [timer.due for timer in beside if isinstance(timer, SetTimer) and _reminds(timer, gate)]
+        answer = self._prospects.of_question(gate, self._now)
+        self._diary.question(gate, answer, min(due) - self._now if due else None)
+        if answer is not None:
+            self._post(0.0, events.GateAnswered(gate.id, answer))
+
+    def _outside(self, entered: Enter) -> None:
+        """Let come from outside what is assumed to come in a state."""
+        place = self._assumptions.places.get(entered.state)
+        end = self._assumptions.end(entered.state) if place is not None else ""
+        if place is not None and end in place.external:
+            event = events.StopRequested() if end == "stop" else events.Raised(end)
+            self._post(0.0, partial(self._come, entered, event), ASSUMED)
+
+    def _come(self, entered: Enter, event: events.Event) -> None:
+        if self._run.state == entered.state and self._run.visits[entered.state] == entered.visit:
+            self._take(event)
+
+
+def _reminds(timer: SetTimer, gate: Gate) -> bool:
+    return timer.state == gate.place and timer.purpose == "remind"

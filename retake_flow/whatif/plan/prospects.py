@@ -1,0 +1,70 @@
+"""What would come of an action that is not performed, and of a question that nobody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from retake_flow.flow.action_spec import Catalogue, Idempotency
+from retake_flow.run.gates import Answer, Gate
+from retake_flow.whatif.plan import samples
+from retake_flow.whatif.plan.assumptions import Assumptions
+from retake_flow.whatif.plan.possible_errors import Failure, failure
+
+_ERROR: Final = "error."
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """How an action would end.
+
+    Attributes:
+        outcome: One that it declares, or `error.KIND`; "" when it does not end by itself.
+        value: Its result.
+        telling: What in the result decides over the way on: what is true or false, and what is assumed.
+        failure: The error, where it is one.
+        begun: Whether it does anything at all; not so where an input is missing.
+    """
+
+    outcome: str = ""
+    value: Mapping[str, Any] = field(default_factory=dict)
+    telling: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+    begun: bool = True
+
+
+class Prospects:
+    """Everything succeeds, unless something else is assumed or an input is missing that it needs."""
+
+    def __init__(self, catalogue: Catalogue, assumptions: Assumptions) -> None:
+        self._catalogue = catalogue
+        self._assumptions = assumptions
+
+    def of_action(self, path: str, do: str, inputs: Mapping[str, Any]) -> Prospect:
+        """How the action of a state or an activity would end; a service becomes ready first if it exits."""
+        spec = self._catalogue[do]
+        end = self._assumptions.end(path)
+        missing = [name for name in spec.required if inputs.get(name) is None]
+        if not end and missing:
+            needs = f"it needs {', '.join(missing)}, not set"
+            return Prospect("error.input", failure=Failure("input", needs, permanent=True), begun=False)
+        if end.startswith(_ERROR):
+            once = spec.idempotency is Idempotency.ONCE
+            return Prospect(end, failure=failure(end.removeprefix(_ERROR), once=once))
+        if end and end not in spec.outcomes:
+            return Prospect()
+        assumed = self._assumptions.values(path)
+        value = samples.result(spec, assumed)
+        telling = {name: item for name, item in value.items() if isinstance(item, bool) or name in assumed}
+        return Prospect(end or spec.outcomes[0], value, telling)
+
+    def of_question(self, gate: Gate, now: float) -> Answer | None:
+        """What would be answered; None when nobody answers."""
+        end = self._assumptions.end(gate.place)
+        if end and end not in (gate.decisions or ("answered",)):
+            return None
+        given = self._assumptions.values(gate.place)
+        fits = (name for name, fields in gate.decisions.items() if given.keys() <= fields.keys())
+        decision = (end or next(fits, "")) if gate.decisions else ""
+        return Answer(decision, samples.answer(gate.fields_of(decision), given), "somebody", "plan", now)

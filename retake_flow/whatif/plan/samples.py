@@ -1,0 +1,99 @@
+"""Values that could stand where nothing is known: ‹NAME› for a text, true, the least number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from retake_flow.flow.action_spec import ActionSpec
+from retake_flow.flow.fields import Declared, is_secret, required
+from retake_flow.flow.model import Flow, Input
+from retake_flow.redact import Secret
+
+#: By the word that stands behind `format:`.
+_FORMATS: Final[Mapping[str, Any]] = {
+    "duration": "1h",
+    "post": "https://x.com/somebody/status/1860000000000000001",
+    "size": "1280x720",
+    "bitrate": "1500k",
+}
+
+
+def supplied(flow: Flow) -> Flow:
+    """The flow with samples as the defaults of the inputs that come from elsewhere, since a plan needs no secrets."""
+    states = {
+        path: state if state.sub is None else replace(state, sub=replace(state.sub, inputs=_supplied(state.sub.inputs)))
+        for path, state in flow.states.items()
+    }
+    return replace(flow, inputs=_supplied(flow.inputs), states=states)
+
+
+def _supplied(inputs: Mapping[str, Input]) -> dict[str, Input]:
+    return {name: _with_sample(declared) for name, declared in inputs.items()}
+
+
+def _with_sample(declared: Input) -> Input:
+    schema = declared.schema
+    if not required(schema) or not {"env", "file", "secret"} & schema.keys():
+        return declared
+    value = sample(declared.name, schema)
+    return replace(declared, schema={**schema, "default": _hidden(value) if is_secret(schema) else value})
+
+
+def result(spec: ActionSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A result that an action could end with.
+
+    Args:
+        spec: The action.
+        given: The values that are known.
+    """
+    usual = {name: spec.samples.get(name, sample(name, schema)) for name, schema in spec.result.items()}
+    made = {**usual, **given}
+    return {name: _hidden(value) if name in spec.secrets else value for name, value in made.items()}
+
+
+def answer(fields: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person could answer.
+
+    Args:
+        fields: What is asked, as JSON Schema properties.
+        given: The values that are known.
+    """
+    values = {name: given.get(name, sample(name, schema)) for name, schema in fields.items()}
+    return {name: _hidden(value) if fields[name].get("secret") is True else value for name, value in values.items()}
+
+
+def sample(name: str, schema: Mapping[str, Any]) -> Any:
+    """A value that could stand under a name."""
+    for known in ("const", "default"):
+        if known in schema:
+            return schema[known]
+    for known in ("examples", "enum"):
+        if schema.get(known):
+            return schema[known][0]
+    if schema.get("format") in _FORMATS:
+        return _FORMATS[schema["format"]]
+    kinds = schema.get("type", "string")
+    kind = kinds[0] if isinstance(kinds, list) and kinds else kinds
+    if kind in ("integer", "number"):
+        return _number(schema, 1 if kind == "integer" else 0.5)
+    return {"boolean": True, "array": [], "object": {}, "null": None}.get(str(kind), placeholder(name))
+
+
+def placeholder(name: str) -> str:
+    """What stands for a text that is not known."""
+    return f"‹{name}›"
+
+
+def _number(schema: Mapping[str, Any], above: float) -> Any:
+    """The number next to zero that fits the bounds."""
+    least = schema.get("minimum", schema["exclusiveMinimum"] + above if "exclusiveMinimum" in schema else None)
+    most = schema.get("maximum", schema["exclusiveMaximum"] - above if "exclusiveMaximum" in schema else None)
+    if least is not None and least > 0:
+        return least
+    return most if most is not None and most < 0 else 0
+
+
+def _hidden(value: Any) -> Any:
+    return Secret(value) if isinstance(value, str) else value

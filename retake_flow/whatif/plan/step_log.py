@@ -1,0 +1,234 @@
+"""Taking down what would happen, in words that need no knowledge of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from retake_flow.flow.action_spec import ActionSpec, Catalogue, retry_of
+from retake_flow.flow.duration import seconds
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.model import Flow, Poll, Retry
+from retake_flow.redact import Secret, scrub
+from retake_flow.run.answers import schema
+from retake_flow.run.commands import Leave, StartAction, StartActivity
+from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.run import PendingUndo, Run
+from retake_flow.whatif.plan.plan import MOST_TURNS, Kind, Step
+from retake_flow.whatif.plan.prospects import Prospect
+
+#: What happens more often in the same way is told in one step.
+TOLD: Final = 2
+_TELL: Final = "operator.tell"
+#: What is said of a program that ends by itself at once; how that comes out is said of the call that it serves.
+_OF_A_MOMENT: Final = ("action", "activity", "every", "quiet", "delay", "attempt")
+
+
+class Diary:
+    """Takes steps down.
+
+    Attributes:
+        run: The run that it is about.
+        now: The time, in seconds since the start.
+    """
+
+    def __init__(self, flow: Flow, catalogue: Catalogue, run: Run) -> None:
+        self.run = run
+        self.now = 0.0
+        self._flow = flow
+        self._catalogue = catalogue
+        self._programs: dict[str, tuple[str, ...]] = {}
+        self._kept: list[Step] = []
+        self._again: list[Step] = []
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What was taken down."""
+        return (*self._kept, *self._folded())
+
+    # --- what happens -------------------------------------------------------------------------------------
+
+    def entered(self, path: str, visit: int) -> None:
+        """A state is entered."""
+        state = self._flow.states[path]
+        outcome = {"outcome": state.final} if state.final else {}
+        self._add(Kind.STATE, path, {"visit": visit, "is": state.kind, **outcome}, visit)
+
+    def action(self, command: StartAction, prospect: Prospect) -> None:
+        """The action of a state is performed."""
+        state = self._flow.states[command.state]
+        more = {"poll": _poll(state.poll)} if state.poll else {}
+        more |= _retry(retry_of(state, self._catalogue))
+        self._performed(command.state, command.do, command.inputs, prospect, command.attempt, more)
+
+    def activity(self, command: StartActivity, prospect: Prospect, attempt: int) -> None:
+        """A task among the activities begins, or a service starts."""
+        scope, _, _ = command.activity.rpartition(":")
+        pace = {"every": command.every, "quiet": command.quiet, "delay": command.delay or None}
+        more = {"activity": command.activity, **{name: value for name, value in pace.items() if value is not None}}
+        more |= _retry(command.retry)
+        self._performed(scope, command.do, command.inputs, prospect, attempt, more)
+        if self._catalogue[command.do].service:
+            self._programs[command.activity] = self._catalogue[command.do].programs
+
+    def over(self, key: str, why: str, attempt: int) -> None:
+        """A program has ended by itself, or could not be started."""
+        programs = list(self._programs.pop(key, ()))
+        facts = {"activity": key, "programs": programs, "why": why}
+        self._add(Kind.ENDED, key.rpartition(":")[0], facts, _turn(attempt))
+
+    def question(self, gate: Gate, answer: Answer | None, reminder: float | None) -> None:
+        """A person is asked.
+
+        Args:
+            gate: What is asked.
+            answer: What is answered; None when nobody does.
+            reminder: Seconds until the first reminder, if there is any.
+        """
+        answered = None
+        if answer is not None:
+            hidden = gate.secrets_of(answer.decision)
+            fields = {name: "•••" if name in hidden else value for name, value in answer.fields.items()}
+            answered = {"decision": answer.decision, **({"fields": plain(fields)} if fields else {})}
+        facts: dict[str, Any] = {"message": plain(gate.message), "schema": schema(gate), "answered": answered}
+        scope, colon, _ = gate.place.rpartition(":")
+        if colon:
+            facts["activity"] = gate.place
+        if gate.due is not None:
+            facts["timeout"] = gate.due - gate.opened_at
+        if reminder is not None:
+            facts["remind"] = reminder
+        self._add(Kind.QUESTION, scope or gate.place, facts)
+
+    def timer(self, place: str, purpose: str, **facts: Any) -> None:
+        """A timer begins or comes due."""
+        about = {"activity": place} if ":" in place else {}
+        self._add(Kind.TIMER, place.partition(":")[0], {"purpose": purpose, **about, **facts})
+
+    def retry(self, path: str, failures: int, after: float) -> None:
+        """An action is to be tried again."""
+        self._add(Kind.RETRY, path, {"after": after}, _turn(failures))
+
+    def event(self, name: str, **facts: Any) -> None:
+        """Something happens that the flow reacts to."""
+        self._add(Kind.EVENT, self.run.state, {"event": name, **facts})
+
+    def left(self, command: Leave) -> None:
+        """A state is left: its programs end, what is owed is done."""
+        prefix = command.state + ":"
+        gone = [key for key in self._programs if key.startswith(prefix)]
+        programs = [program for key in reversed(gone) for program in self._programs.pop(key)]
+        if programs:
+            self._add(Kind.ENDED, command.state, {"programs": programs})
+        for undo in command.undos:
+            self._undone(undo)
+
+    # --- in words -----------------------------------------------------------------------------------------
+
+    def _performed(
+        self,
+        path: str,
+        do: str,
+        inputs: Mapping[str, Any],
+        prospect: Prospect,
+        attempt: int,
+        more: Mapping[str, Any],
+    ) -> None:
+        spec = self._catalogue[do]
+        facts: dict[str, Any] = {"action": do, **more, "attempt": attempt}
+        facts |= {**_given(spec, inputs), **_ended(prospect)}
+        facts |= {"may": dict(spec.occasional)} if spec.occasional else {}
+        turn = _turn(attempt)
+        if not prospect.begun:
+            self._add(Kind.ACTION, path, facts, turn)
+            return
+        if spec.programs:
+            kept = {key: value for key, value in facts.items() if spec.service or key in _OF_A_MOMENT}
+            self._add(Kind.PROCESS, path, {"programs": list(spec.programs), "lasts": spec.service, **kept}, turn)
+        for call in spec.requests:
+            self._add(Kind.REQUEST, path, {"call": call, **facts}, turn)
+        if not (spec.service or spec.requests):
+            self._add(Kind.TELL if do == _TELL else Kind.ACTION, path, facts, turn)
+
+    def _undone(self, undo: PendingUndo) -> None:
+        spec = self._catalogue[undo.do]
+        facts = {"action": undo.do, "undo": undo.state, **_given(spec, undo.inputs)}
+        for program in spec.programs:
+            self._add(Kind.PROCESS, undo.scope, {"programs": [program], "lasts": False, **facts})
+        for call in spec.requests:
+            self._add(Kind.REQUEST, undo.scope, {"call": call, **facts})
+        if not (spec.requests or spec.programs):
+            self._add(Kind.TELL if undo.do == _TELL else Kind.ACTION, undo.scope, facts)
+
+    # --- what goes round and round ------------------------------------------------------------------------
+
+    def _add(self, kind: Kind, state: str, facts: Mapping[str, Any], turn: int = 1) -> None:
+        step = Step(round(self.now, 3), kind, state, facts)
+        if max(turn, self.run.visits.get(self.run.state, 0)) > TOLD:
+            self._again.append(step)
+            return
+        self._kept += self._folded()
+        self._again = []
+        self._kept.append(step)
+
+    def _folded(self) -> Iterable[Step]:
+        """What came again and again, as one step; as it is when it came just once."""
+        entered = [step.state for step in self._again if step.kind is Kind.STATE]
+        tried = [step.state for step in self._again if "attempt" in step.facts]
+        turns = max(map(entered.count, set(entered)), default=len(tried))
+        if turns < TOLD:
+            return self._again
+        first, last = self._again[0], self._again[-1]
+        followed = all(step.facts.get("attempt", 0) < MOST_TURNS for step in self._again)
+        facts = {"times": turns if followed else None, "until": last.t, "states": list(dict.fromkeys(entered))}
+        return (replace(first, kind=Kind.REPEATED, facts=facts),)
+
+
+def _turn(attempt: int) -> int:
+    """How often the same was done, as far as it is told: what is tried again is told in one step at once."""
+    return TOLD + 1 if attempt > 1 else 1
+
+
+def plain(value: Any) -> Any:
+    """A value as plain data, without secrets."""
+    if isinstance(value, Secret):
+        return str(value)
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def _given(spec: ActionSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: plain(value) for name, value in inputs.items() if value is not None}
+    says = {"says": str(given[spec.says])} if spec.says in given else {}
+    return {**says, **({"with": given} if given else {})}
+
+
+def _ended(prospect: Prospect) -> dict[str, Any]:
+    answer: dict[str, Any] = {"outcome": prospect.outcome}
+    if prospect.telling:
+        answer["result"] = plain(prospect.telling)
+    if prospect.failure is not None:
+        answer["message"] = prospect.failure.message
+    return answer
+
+
+def _poll(poll: Poll) -> dict[str, Any]:
+    times = {"every": poll.every, "timeout": poll.timeout}
+    return {"until": poll.until.text, **{name: _time(value) for name, value in times.items() if value is not None}}
+
+
+def _retry(retry: Retry | None) -> dict[str, Any]:
+    return (
+        {"retry": {"max": retry.max, "interval": retry.interval, "rate": retry.rate, "cap": retry.cap}} if retry else {}
+    )
+
+
+def _time(value: Any) -> Any:
+    """The seconds of a duration; the expression as it is written where it depends on the run."""
+    return value.text if isinstance(value, Expression) else seconds(value)

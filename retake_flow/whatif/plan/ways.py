@@ -1,0 +1,225 @@
+"""The shortest way to each end of a flow and to each question, and what it takes to go it."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.event_names import OUTSIDE
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.flow.graph.transition_graph import Move, Moves
+from retake_flow.flow.model import Flow
+from retake_flow.whatif.plan import planner
+from retake_flow.whatif.plan.plan import Kind
+
+#: A guard that asks for one field of the result.
+_FIELD = re.compile(r"\s*(?P<no>not\s+)?result\.(?P<field>\w+)\s*")
+
+#: How many plans are made at most to see where they lead: so many states in all, but so many plans at least.
+_MOST_STATES, _LEAST_TRIALS = 20_000, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One transition of a way.
+
+    Attributes:
+        source: The path of the state that is left.
+        event: What happens; "" when nothing has to.
+        guards: What has to hold for it, as it is written; with `not (…)` around what must not.
+        target: The path of the innermost state that is entered.
+    """
+
+    source: str
+    event: str
+    guards: tuple[str, ...]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The shortest way to a goal.
+
+    Attributes:
+        goal: The path of a final state or of a state that asks, or the key of an activity that asks.
+        question: Whether it is a question.
+        legs: The transitions from the initial state on.
+        start: The path of that state.
+        assumed: What a plan has to assume to go there; None where none is known that leads there.
+        tried: Whether that was looked for; not so for what is left of a flow with very many goals.
+    """
+
+    goal: str
+    question: bool
+    start: str
+    legs: tuple[Leg, ...]
+    assumed: tuple[str, ...] | None
+    tried: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The shortest ways to all goals.
+
+    Attributes:
+        unreached: The goals that no way leads to.
+    """
+
+    flow: str
+    found: tuple[Way, ...]
+    unreached: tuple[str, ...]
+
+
+def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
+    """The shortest way to each final state and to each question; guards count as possible both ways.
+
+    Args:
+        flow: The flow.
+        catalogue: What its actions are.
+        inputs: Its inputs, for the plans that show whether a way can be gone by what it takes.
+    """
+    reached = _reached(Moves(flow, catalogue))
+    trials = _Trials(flow, catalogue, inputs)
+    found, unreached = [], []
+    for goal, states in _goals(flow, reached).items():
+        if not states:
+            unreached.append(goal)
+            continue
+        moves = reached[states[0]]
+        legs = tuple(_leg(move) for move in moves[1:])
+        assumed = trials.assumed(goal, moves[1:])
+        question = ":" in goal or flow.states[goal].ask is not None
+        found.append(Way(goal, question, moves[0].target, legs, assumed, trials.go_on))
+    return Ways(flow.name, tuple(found), tuple(unreached))
+
+
+def _reached(moves: Moves) -> dict[str, tuple[Move, ...]]:
+    """The shortest way to each state that can be the innermost active one, nearest first."""
+    start = moves.start()
+    reached: dict[str, tuple[Move, ...]] = {start.target: (start,)}
+    queue = deque([start.target])
+    while queue:
+        state = queue.popleft()
+        for move in moves.of(state):
+            if move.target and move.target not in reached:
+                reached[move.target] = (*reached[state], move)
+                queue.append(move.target)
+    return reached
+
+
+def _goals(flow: Flow, reached: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Every goal, with the states in which it is reached, nearest first."""
+    goals: dict[str, list[str]] = {}
+    for state in flow.states.values():
+        if (state.final and not state.root) or state.ask is not None:
+            goals[state.path] = []
+        goals.update({activity.key: [] for activity in state.activities.values() if activity.ask is not None})
+    for path in reached:
+        around = list(flow.around(path))
+        for goal in (path, *(activity.key for state in around for activity in state.activities.values())):
+            if goal in goals:
+                goals[goal].append(path)
+    return goals
+
+
+def _leg(move: Move) -> Leg:
+    when = move.route.when if move.route is not None else None
+    guards = (*(f"not ({guard.text})" for guard in move.refused), *([when.text] if when is not None else []))
+    return Leg(move.source, move.occurrence.name, guards, move.target)
+
+
+# --- what it takes ------------------------------------------------------------------------------------------
+
+
+def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, usual: bool) -> Iterator[str]:
+    """What to assume so that these transitions are taken, as far as it can be told from the flow.
+
+    Args:
+        flow: The flow.
+        catalogue: What its actions are.
+        moves: The transitions.
+        usual: Whether to say also what would be so anyway, for the case that something else is said of its like.
+    """
+    for move in moves:
+        place, name = move.occurrence.place, move.occurrence.name
+        if not place:
+            if name in OUTSIDE or name in flow.events:
+                yield f"{move.source}={name}"
+        elif ":" in place:
+            yield from _of_activity(flow, catalogue, move.source, place, name)
+        elif name and flow.states[place].kind in ("do", "ask") and (usual or name != _usual(flow, catalogue, place)):
+            yield f"{place}={name}"
+        asked = [(guard, False) for guard in move.refused]
+        if move.route is not None and move.route.when is not None:
+            asked.append((move.route.when, True))
+        for guard, holds in asked:
+            yield from _field(place, guard, holds=holds)
+
+
+def _usual(flow: Flow, catalogue: Catalogue, path: str) -> str:
+    """How an action or a question ends when nothing is assumed."""
+    state = flow.states[path]
+    return state.ask.outcomes[0] if state.ask is not None else catalogue[state.do].outcomes[0]
+
+
+def _of_activity(flow: Flow, catalogue: Catalogue, source: str, key: str, name: str) -> Iterator[str]:
+    scope, _, own = key.rpartition(":")
+    activity = flow.states[scope].activities[own]
+    raised = dict(activity.raises)
+    if name in raised:
+        yield from _field(key, raised[name], holds=True)
+        return
+    end = name.removeprefix(own + ".")
+    if activity.do in catalogue and end in catalogue[activity.do].events:
+        yield f"{source}={end}"
+        return
+    usual = activity.ask.outcomes[0] if activity.ask else catalogue[activity.do].outcomes[0]
+    if end != usual:
+        yield f"{key}={end}"
+
+
+def _field(place: str, guard: Expression, *, holds: bool) -> Iterator[str]:
+    found = _FIELD.fullmatch(guard.text)
+    wanted = holds is not bool(found and found["no"])
+    if found and not wanted:
+        yield f"{place}.{found['field']}=false"
+
+
+class _Trials:
+    """Plans that are made to see where they lead; one for all goals that take the same."""
+
+    def __init__(self, flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> None:
+        self._flow = flow
+        self._catalogue = catalogue
+        self._inputs = inputs
+        self._made: dict[tuple[str, ...], frozenset[str]] = {}
+        self._most = max(_LEAST_TRIALS, _MOST_STATES // len(flow.states))
+
+    @property
+    def go_on(self) -> bool:
+        """Whether there is time for more of them."""
+        return len(self._made) < self._most
+
+    def assumed(self, goal: str, moves: tuple[Move, ...]) -> tuple[str, ...] | None:
+        """What to assume so that a plan comes to the goal; None when it is not known."""
+        for usual in (False, True) if self.go_on else ():
+            assumed = tuple(dict.fromkeys(_assumptions(self._flow, self._catalogue, moves, usual=usual)))
+            if goal in self._passed(assumed):
+                return assumed
+        return None
+
+    def _passed(self, assumed: tuple[str, ...]) -> frozenset[str]:
+        """The states and questions that a plan comes to; none where it cannot be made."""
+        if assumed not in self._made:
+            self._made[assumed] = frozenset()
+            with suppress(UsageError):
+                made = planner.plan(self._flow, self._catalogue, self._inputs, assumed)
+                questions = (step.facts.get("activity", step.state) for step in made.of(Kind.QUESTION))
+                self._made[assumed] = frozenset((*made.states, *questions))
+        return self._made[assumed]

@@ -1,0 +1,1 @@
+"""Simulation: the real engine on a virtual clock, driven by a script."""

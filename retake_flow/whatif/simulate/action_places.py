@@ -1,0 +1,47 @@
+"""What a person calls the place of an action: a state by its path, an activity by its key, or the end of either."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from retake_flow.flow.model import Flow
+from retake_flow.flow.text.yaml_source import Path
+from retake_flow.whatif.simulate.script_fields import Unfit
+
+T = TypeVar("T")
+
+
+def matching(name: str, places: Iterable[str]) -> list[str]:
+    """The places that a name means: the very one, else all that end with it."""
+    known = list(places)
+    if name in known:
+        return [name]
+    ending = re.compile(rf"[/:]{re.escape(name)}\Z")
+    return [place for place in known if ending.search(place)]
+
+
+def meant(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -> T | None:
+    """What stands at the place that a name means; None when it means none.
+
+    Args:
+        name: As a person writes it.
+        known: By place.
+        path: Where the name is written.
+        key: Whether it is the key there.
+
+    Raises:
+        Unfit: It may mean several.
+    """
+    found = matching(name, known)
+    if len(found) > 1:
+        hint = "write the one that is meant in full"
+        raise Unfit(path, f"{name!r} may be any of {', '.join(found)}", hint, key=key)
+    return known[found[0]] if found else None
+
+
+def performing(flow: Flow) -> dict[str, str]:
+    """The places of a flow where an action is performed, with the action."""
+    states = {path: state.do for path, state in flow.states.items() if state.do}
+    return states | {activity.key: activity.do for activity in flow.activities() if activity.do}

@@ -1,0 +1,109 @@
+"""Actions that are not performed: each waits for the script, or for its mock, to say how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Literal
+
+from retake_flow.errors import InDoubt
+from retake_flow.flow.action_spec import ActionSpec, Catalogue
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.clock import Clock
+from retake_flow.whatif.simulate.mock_replies import EXITED, Reply
+from retake_flow.whatif.simulate.mocks import Mocks
+
+Kind = Literal["action", "task", "service", "undo"]
+
+
+class Waiting:
+    """A call that has not ended.
+
+    Attributes:
+        ready: Whether it is a service that is ready.
+        due: When it ends by its mock, in seconds since the epoch; None when only the script can end it.
+    """
+
+    def __init__(self, call: Call, spec: ActionSpec, kind: Kind, *, ready: bool = False) -> None:
+        self.call = call
+        self.spec = spec
+        self.kind = kind
+        self.ready = ready
+        self.due: float | None = None
+        self._reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def end(self, reply: Reply) -> None:
+        """Let it end so."""
+        if not self._reply.done():
+            self._reply.set_result(reply)
+
+    async def ended(self) -> Reply:
+        """Wait until it ends."""
+        return await self._reply
+
+
+class Calls:
+    """The actions of a simulation.
+
+    Attributes:
+        waiting: The calls that have not ended, in the order in which they began.
+    """
+
+    def __init__(self, catalogue: Catalogue, mocks: Mocks, clock: Clock) -> None:
+        self.waiting: list[Waiting] = []
+        self._catalogue = catalogue
+        self._mocks = mocks
+        self._clock = clock
+
+    async def perform(self, call: Call) -> Completion:
+        """Wait until the call ends."""
+        undo = call.key.endswith("/undo")
+        kind: Kind = "undo" if undo else "task" if ":" in call.place else "action"
+        reply = await self._begun(call, kind, self._mocks.next(call, undo=undo))
+        return reply.completion(self._catalogue[call.do])
+
+    async def happened(self, call: Call) -> Completion | None:
+        """Nothing is known of other processes: a simulation has none."""
+        raise InDoubt(f"whether {call.do} was done is not known")
+
+    @asynccontextmanager
+    async def serve(self, call: Call) -> AsyncIterator[_Simulated]:
+        """Wait until the service is ready; then it goes on until it is told to end."""
+        reply = await self._begun(call, "service", self._mocks.next(call, undo=False))
+        spec = self._catalogue[call.do]
+        value = reply.completion(spec).value
+        reason = reply.reason or "its mock ended it"
+        end = None if reply.exits is None else Reply(EXITED, reason=reason, after=reply.exits)
+        yield _Simulated(value, partial(self._until_end, Waiting(call, spec, "service", ready=True), end))
+
+    async def _begun(self, call: Call, kind: Kind, mocked: Reply | None) -> Reply:
+        if mocked is not None and not mocked.after:
+            return mocked
+        return await self._until_end(Waiting(call, self._catalogue[call.do], kind), mocked)
+
+    async def _until_end(self, waiting: Waiting, mocked: Reply | None) -> Reply:
+        """Wait until a call ends, at the latest when its mock says so."""
+        loop = asyncio.get_running_loop()
+        timer = None if mocked is None else loop.call_later(mocked.after, waiting.end, mocked)
+        waiting.due = None if mocked is None else self._clock.now() + mocked.after
+        self.waiting.append(waiting)
+        try:
+            return await waiting.ended()
+        finally:
+            self.waiting.remove(waiting)
+            if timer is not None:
+                timer.cancel()
+
+
+class _Simulated:
+    """A service that is ready."""
+
+    def __init__(self, value: Mapping[str, Any], until_end: Callable[[], Awaitable[Reply]]) -> None:
+        self.value = value
+        self._until_end = until_end
+
+    async def ended(self) -> str:
+        """Wait until it is told to end; gives the reason."""
+        return (await self._until_end()).reason or "the script ended it"

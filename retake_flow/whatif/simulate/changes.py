@@ -1,0 +1,66 @@
+"""What happens in a simulated run between two lines of the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from retake_flow.flow.expressions.sandbox import work_done
+from retake_flow.ports.clock import Clock
+from retake_flow.run.records import Record
+
+#: How much may happen at one moment before the run counts as going round in a circle.
+MOST_AT_ONCE = 10_000
+CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run goes round in a circle"
+#: How much may happen within one line of the script.
+MOST_IN_A_LINE = 1_000_000
+ENDLESS = f"more than {MOST_IN_A_LINE} things happened within one line: advance by less"
+_MOST_WORK = 10_000_000  # of expressions at one moment: half a second
+LABORIOUS = "the expressions of the flow are more work than a simulation can be"
+
+
+class Track:
+    """Hears the records of the run: what is entered and left, and whether it goes on and on.
+
+    Attributes:
+        reason: Why it was ended, when it does; else "".
+    """
+
+    def __init__(self, clock: Clock, end: Callable[[], None]) -> None:
+        self.reason = ""
+        self._clock = clock
+        self._end = end
+        self._entered: list[str] = []
+        self._exited: list[str] = []
+        self._at = 0.0
+        self._count = self._in_line = 0
+        self._work = work_done()
+
+    def heard(self, record: Record) -> None:
+        """Take notice of a record."""
+        if record["event"] == "state_entered":
+            self._entered.append(record["state"])
+        elif record["event"] == "state_left":
+            self._exited.append(record["state"])
+        now = self._clock.now()
+        if now != self._at:
+            self._count, self._work = -1, work_done()
+        self._count += 1
+        self._at = now
+        self._in_line += 1
+        if not self.reason and (reason := self._endless()):
+            self.reason = reason
+            self._end()
+
+    def _endless(self) -> str:
+        if self._count >= MOST_AT_ONCE:
+            return CIRCLES
+        if self._in_line >= MOST_IN_A_LINE:
+            return ENDLESS
+        return LABORIOUS if work_done() - self._work > _MOST_WORK else ""
+
+    def taken(self) -> tuple[list[str], list[str]]:
+        """What was entered and left since this was asked last."""
+        self._in_line = 0
+        taken = self._entered, self._exited
+        self._entered, self._exited = [], []
+        return taken

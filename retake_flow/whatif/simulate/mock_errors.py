@@ -1,0 +1,117 @@
+"""The errors that a script or a mock file asks for: those that an action could raise itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from retake_flow.api.protocol import Request
+from retake_flow.api.responses import Response, interpret
+from retake_flow.errors import (
+    CredentialsError,
+    InDoubt,
+    InputError,
+    PlatformError,
+    RetakeFlowError,
+    StudioError,
+    family,
+)
+from retake_flow.flow.action_spec import ActionSpec, Idempotency
+from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.text.yaml_source import Path
+from retake_flow.whatif.simulate.script_fields import Part, Unfit
+
+#: The type of error that a status of HTTP stands for; the API client says what it means.
+HTTP: Final = "http"
+KEYS: Final = ("type", "status", "message", "hint", "retry_after")
+
+
+class _Performance(Request):
+    """A call that goes nowhere, named after its action."""
+
+    __slots__ = ()
+
+    @property
+    def call(self) -> str:
+        """The action."""
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error to be raised.
+
+    Attributes:
+        type: `http`, or the kind of the error.
+        status: Of HTTP.
+        message: What is said instead of the usual; with `http` the platform's words.
+        retry_after: Seconds that the platform asks to wait.
+    """
+
+    type: str
+    status: int = 0
+    message: str = ""
+    hint: str = ""
+    retry_after: float | None = None
+
+    def error(self, spec: ActionSpec) -> RetakeFlowError:
+        """The error as the action would raise it."""
+        once = spec.idempotency is Idempotency.ONCE
+        if self.type == HTTP:
+            return _answered(_Performance("GET", spec.name, repeatable=not once), self)
+        error = kinds()[self.type](self.message, hint=self.hint)
+        error.retry_after, error.unsure = self.retry_after, once and error.doubtful
+        return error
+
+
+def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
+    """Read an error.
+
+    Args:
+        data: A mapping of the keys, or the kind alone.
+        path: Where it is.
+        also: Further keys that may stand beside these.
+
+    Raises:
+        Unfit: It is none.
+    """
+    part = Part({"type": data} if isinstance(data, str) else data, path, (*also, *KEYS))
+    status = part.whole("status")
+    name = part.text("type", HTTP if status is not None else "")
+    if not name:
+        raise Unfit(path, "'type' is missing", f"there are: {', '.join(_types())}")
+    if name not in _types():
+        raise Unfit((*path, "type"), f"there is no error {name!r}", did_you_mean(name, _types()))
+    if name == HTTP and status is None:
+        raise Unfit(path, "'status' is missing, which an error of the type 'http' has")
+    if name != HTTP and status is not None:
+        raise Unfit((*path, "status"), f"a 'status' belongs to the type {HTTP!r}, not to {name!r}")
+    if status is not None and not 300 <= status <= 599:
+        raise Unfit((*path, "status"), f"the status {status} is no error", "write one from 300 to 599")
+    return Fault(name, status or 0, part.text("message"), part.text("hint"), part.seconds("retry_after"))
+
+
+@cache
+def kinds() -> Mapping[str, type[RetakeFlowError]]:
+    """The errors that actions raise, by their kind."""
+    families = (*family(PlatformError), *family(StudioError))
+    found: list[type[RetakeFlowError]] = [CredentialsError, InputError, InDoubt, *families, RetakeFlowError]
+    return {each.kind: each for each in found}
+
+
+def _types() -> tuple[str, ...]:
+    return (HTTP, *kinds())
+
+
+def _answered(performance: _Performance, fault: Fault) -> RetakeFlowError:
+    headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+    body = json.dumps({"error": fault.message}).encode()
+    try:
+        interpret(performance, Response(fault.status, headers, body))
+    except PlatformError as error:
+        error.hint = fault.hint or error.hint
+        return error
+    raise AssertionError(f"the status {fault.status} is no error")

@@ -1,0 +1,125 @@
+"""What actions answer by themselves, as a mock file says: `ACTION or STATE: ANSWER`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from retake_flow.errors import UsageError
+from retake_flow.flow.action_spec import ActionSpec, Catalogue
+from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.model import Flow
+from retake_flow.flow.text.yaml_source import Path, Source, decode, parse
+from retake_flow.ports.actions import Call
+from retake_flow.whatif.simulate import action_places, mock_errors, mock_replies
+from retake_flow.whatif.simulate.mock_replies import Reply
+from retake_flow.whatif.simulate.script_fields import Part, Unfit
+
+_KEYS: Final = ("outcome", "value", "reason", "error", "after", "exits")
+
+
+class Mocks:
+    """The answers of the actions that need no line of the script."""
+
+    def __init__(self, answers: Mapping[str, tuple[Reply, ...]] | None = None) -> None:
+        """Take the answers by place or action; each is a list, of which the last repeats."""
+        self._answers = answers or {}
+        self._given: Counter[str] = Counter()
+
+    def next(self, call: Call, *, undo: bool) -> Reply | None:
+        """What a call is answered; None when it waits for the script.
+
+        An undo is answered as its action is: the answer of a state is for what the state does.
+        """
+        key = next((key for key in (() if undo else (call.place,)) + (call.do,) if key in self._answers), None)
+        if key is None:
+            return None
+        answers = self._answers[key]
+        self._given[key] += 1
+        return answers[min(self._given[key], len(answers)) - 1]
+
+
+def read(content: bytes, file: str, flow: Flow, catalogue: Catalogue) -> Mocks:
+    """Read a mock file, YAML or JSON.
+
+    Raises:
+        UsageError: It has mistakes; says where each is.
+    """
+    text, problems = decode(content, file)
+    source = Source(file, text, problems=problems) if problems else parse(text, file)
+    if source.problems:
+        raise UsageError("\n".join(map(str, source.problems)))
+    if not isinstance(source.data, dict):
+        raise UsageError(f"{source.value(())}: a mapping is expected, from actions or states to what they answer")
+    reading = _Reading(source, flow, catalogue)
+    answers = dict(reading.answers())
+    if reading.problems:
+        raise UsageError("\n".join(reading.problems))
+    return Mocks(answers)
+
+
+class _Reading:
+    def __init__(self, source: Source, flow: Flow, catalogue: Catalogue) -> None:
+        self.problems: list[str] = []
+        self._source = source
+        self._catalogue = catalogue
+        self._performing = action_places.performing(flow)
+
+    def answers(self) -> Iterator[tuple[str, tuple[Reply, ...]]]:
+        for name, written in self._source.data.items():
+            items = written if isinstance(written, list) else [written]
+            try:
+                key, spec = self._meant(name)
+                if not items:
+                    raise Unfit((name,), "the list is empty", "write at least one answer, or leave it out")
+            except Unfit as error:
+                self._say(error)
+                continue
+            at: list[Path] = [(name, i) for i in range(len(items))] if items is written else [(name,)]
+            found = [self._answer(item, path, spec) for item, path in zip(items, at, strict=True)]
+            yield key, tuple(answer for answer in found if answer is not None)
+
+    def _meant(self, name: str) -> tuple[str, ActionSpec]:
+        """The action or the place that is meant, and the action there."""
+        if name in self._catalogue:
+            return name, self._catalogue[name]
+        place = action_places.meant(name, {place: place for place in self._performing}, (name,), key=True)
+        if place is not None:
+            return place, self._catalogue[self._performing[place]]
+        hint = did_you_mean(name, [*self._performing, *self._catalogue], "`retake-flow actions` lists the actions")
+        raise Unfit((name,), f"no action, and no state or activity with one, is called {name!r}", hint, key=True)
+
+    def _answer(self, written: Any, path: Path, spec: ActionSpec) -> Reply | None:
+        try:
+            return _read(written, path, spec)
+        except Unfit as error:
+            self._say(error)
+            return None
+
+    def _say(self, error: Unfit) -> None:
+        at = self._source.key(error.path) if error.key else self._source.value(error.path)
+        self.problems.append(f"{at}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+
+
+def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
+    """One answer: a mapping, or only the outcome."""
+    part = Part({"outcome": written} if isinstance(written, str) else written, path, _KEYS)
+    after, exits = part.seconds("after") or 0.0, part.seconds("exits")
+    if exits is not None and not spec.service:
+        hint = "`after` says how long it takes"
+        raise Unfit((*path, "exits"), f"{spec.name!r} is no service, so it does not exit", hint)
+    if "error" in part:
+        beside = next((key for key in ("outcome", "value", "reason", "exits") if key in part), "")
+        if beside:
+            raise Unfit((*path, beside), f"{beside!r} and 'error' do not go together")
+        return Reply(fault=mock_errors.fault(part["error"], (*path, "error")), after=after)
+    if "reason" in part and exits is None:
+        raise Unfit((*path, "reason"), "a 'reason' belongs to 'exits'")
+    if part.text("outcome") == mock_replies.EXITED:
+        raise Unfit(
+            (*path, "outcome"), "a service that is mocked becomes ready first", "`exits` says when it ends then"
+        )
+    ending = Part({key: part[key] for key in ("outcome", "value") if key in part}, path, _KEYS)
+    said = mock_replies.result(ending, path, spec)
+    return Reply(said.outcome, said.value, part.text("reason"), after=after, exits=exits)

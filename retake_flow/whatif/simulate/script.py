@@ -1,0 +1,154 @@
+"""The lines of a script: each is one thing that happens to the run, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final, NoReturn
+
+from retake_flow.whatif.simulate import mock_errors
+from retake_flow.whatif.simulate.mock_errors import Fault
+from retake_flow.whatif.simulate.script_fields import Part, Unfit, seconds, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happens outside."""
+
+    name: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Time passes."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The action at a place ends, or a service there becomes ready or ends; what the action allows is not known yet."""
+
+    place: str
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The action at a place fails."""
+
+    place: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A person answers a question."""
+
+    gate: str
+    decision: str
+    fields: Mapping[str, Any]
+    by: str
+
+
+Happening = Event | Advance | Result | Failure | Answered
+
+
+def parse(line: bytes) -> Happening:
+    """What a line says.
+
+    Raises:
+        Unfit: It cannot be understood.
+    """
+    data = _json(line)
+    if not isinstance(data, Mapping) or not data:
+        raise Unfit((), f"an object is expected, not {'an empty one' if data == {} else shown(data)}", _WORDS)
+    part = Part(data, (), [name for keys in _KEYS.values() for name in keys])
+    said = [name for name in _KEYS if name in part]
+    if len(said) != 1:
+        raise Unfit((), f"one thing happens on a line, not {' and '.join(said) or 'none'}", _WORDS)
+    Part(data, (), _KEYS[said[0]])
+    return _READ[said[0]](part)
+
+
+def _event(part: Part) -> Event:
+    name, data = part.text("event"), part.mapping("data")
+    if not name:
+        raise Unfit(("event",), "an event has a name")
+    if name == "stop" and data:
+        Part(data, ("data",), ["reason"]).text("reason")
+    return Event(name, data)
+
+
+def _advance(part: Part) -> Advance:
+    return Advance(seconds(part["advance"], ("advance",)))
+
+
+def _result(part: Part) -> Result:
+    said = Part(part["result"], ("result",), ("state", "outcome", "value", "reason"), ("state",))
+    return Result(said.text("state"), said)
+
+
+def _error(part: Part) -> Failure:
+    said = Part(part["error"], ("error",), ("state", *mock_errors.KEYS), ("state",))
+    return Failure(said.text("state"), mock_errors.fault(part["error"], ("error",), also=("state",)))
+
+
+def _answer(part: Part) -> Answered:
+    said = Part(part["answer"], ("answer",), ("gate", "decision", "fields", "by"))
+    return Answered(said.text("gate"), said.text("decision"), said.mapping("fields"), said.text("by", "somebody"))
+
+
+_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "event": ("event", "data"),
+    "advance": ("advance",),
+    "result": ("result",),
+    "error": ("error",),
+    "answer": ("answer",),
+}
+_READ: Final[Mapping[str, Callable[[Part], Happening]]] = {
+    "event": _event,
+    "advance": _advance,
+    "result": _result,
+    "error": _error,
+    "answer": _answer,
+}
+_WORDS: Final = 'write for example {"advance": "2s"} or {"event": "stop"}'
+
+
+def _json(line: bytes) -> Any:
+    try:
+        text = line.decode("utf-8-sig")
+        return json.loads(text, parse_float=_number, parse_constant=_no_number, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise Unfit((), f"not JSON: {error.msg} at character {error.colno}", _WORDS) from None
+    except UnicodeDecodeError:
+        raise Unfit((), "not UTF-8 text") from None
+    except RecursionError:
+        raise Unfit((), "it nests too deep") from None
+    except Unfit:
+        raise
+    except ValueError:
+        raise Unfit((), "a number in it has too many digits") from None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise Unfit((), f"{name} is no number of JSON")
+
+
+def _number(digits: str) -> float:
+    if not isfinite(number := float(digits)):
+        raise Unfit((), f"the number {digits[:20]} is too large")
+    return number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise Unfit((), f"the key {shown(key)} is there twice")
+        found[key] = value
+    return found

@@ -1,0 +1,231 @@
+"""One run of a flow on the real engine in virtual time, moved on line by line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from retake_flow.engine.core.machine import Machine
+from retake_flow.engine.driver.runner import Runner
+from retake_flow.errors import RetakeFlowError, UsageError
+from retake_flow.flow.action_spec import Catalogue
+from retake_flow.flow.diagnostics import did_you_mean
+from retake_flow.flow.model import Flow
+from retake_flow.flow.text.yaml_source import Path
+from retake_flow.ports.journal import Listener
+from retake_flow.redact import Secret
+from retake_flow.run import answers
+from retake_flow.run.errors import AnswerInvalid, EventRefused
+from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.records import Record, plain
+from retake_flow.run.run import Run
+from retake_flow.whatif.simulate import action_places, mock_replies, script
+from retake_flow.whatif.simulate.calls import Calls, Waiting
+from retake_flow.whatif.simulate.changes import Track
+from retake_flow.whatif.simulate.mock_replies import Reply
+from retake_flow.whatif.simulate.mocks import Mocks
+from retake_flow.whatif.simulate.script import Advance, Answered, Event, Failure, Happening, Result
+from retake_flow.whatif.simulate.script_fields import Unfit
+from retake_flow.whatif.simulate.view import milliseconds, view
+from retake_flow.whatif.virtual_time import SteppedClock, SteppedLoop
+
+#: The name of a simulated run.
+RUN = "simulated"
+
+
+class Simulation:
+    """A run to be led.
+
+    Attributes:
+        refused: How many lines could not be carried out. An event that nobody expects is none of them: to say so is
+            what a run does with it.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        inputs: Mapping[str, Any],
+        mocks: Mocks,
+        catalogue: Catalogue,
+        *,
+        machine: Machine | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        """Prepare to begin.
+
+        Args:
+            flow: What is run.
+            inputs: Its inputs, with defaults filled in.
+            mocks: What actions answer by themselves.
+            catalogue: What the actions are.
+            machine: Of the flow; made anew when it is left out.
+            listeners: Hear every record.
+        """
+        self.refused = 0
+        self._flow = flow
+        self._places = {**action_places.performing(flow), **dict.fromkeys(flow.states, "")}
+        self._time = 0.0
+        self._interrupted = False
+        self._loop = SteppedLoop()
+        self._clock = SteppedClock(self._loop)
+        self._track = Track(self._clock, lambda: self._runner.kill())
+        self._calls = Calls(catalogue, mocks, self._clock)
+        run = Run(RUN, flow.name, flow.digest, inputs)
+        self._runner = Runner(
+            machine or Machine(flow, catalogue),
+            run,
+            catalogue=catalogue,
+            actions=self._calls,
+            store=_Nowhere(),
+            clock=self._clock,
+            listeners=[self._track, *listeners],
+        )
+        self._driving: asyncio.Task[Run] | None = None
+
+    @property
+    def run(self) -> Run:
+        """The run as it is now."""
+        return self._runner.run
+
+    def start(self) -> dict[str, Any]:
+        """Begin; gives the run as one JSON object."""
+        self._driving = self._loop.create_task(self._runner.drive(), name="run")
+        self._settle()
+        return self._view()
+
+    def take(self, line: bytes, number: int) -> dict[str, Any]:
+        """Let happen what a line says, and all that follows from it before time passes.
+
+        Args:
+            line: One JSON object.
+            number: Of the line, from 1.
+
+        Returns:
+            The run as one JSON object; with an `error`, when the line was refused, and then nothing has happened.
+
+        Raises:
+            KeyboardInterrupt: It was interrupted.
+        """
+        try:
+            self._happen(script.parse(line))
+        except Unfit as error:
+            return self._refused(number, _located(error), error.hint)
+        except AnswerInvalid as error:
+            return self._refused(number, f"answer: {error.message}", "the queue shows what is asked")
+        except EventRefused as error:
+            return self._without_effect(number, error.message, error.hint)
+        except RetakeFlowError as error:
+            return self._refused(number, error.message, error.hint)
+        self._settle()
+        return self._view()
+
+    def interrupt(self) -> None:
+        """End the line that is being played, between two things that happen and not amid one.
+
+        Raises:
+            KeyboardInterrupt: No line is being played.
+        """
+        if not self._loop.is_running():
+            raise KeyboardInterrupt
+        self._interrupted = True
+        self._loop.stop()
+
+    def close(self) -> None:
+        """Leave the run where it is; nothing of it goes on."""
+        if self._driving is not None:
+            self._runner.kill()
+            self._loop.run_until(self._time)
+        self._loop.close()
+
+    def _settle(self) -> None:
+        self._loop.run_until(self._time)
+        if self._interrupted:
+            raise KeyboardInterrupt
+        if self._driving is not None and self._driving.done():
+            self._driving.result()
+
+    def _refused(self, number: int, message: str, hint: str) -> dict[str, Any]:
+        self.refused += 1
+        return self._without_effect(number, message, hint)
+
+    def _without_effect(self, number: int, message: str, hint: str) -> dict[str, Any]:
+        return {**self._view(), "error": plain({"line": number, "message": message, "hint": hint})}
+
+    def _view(self) -> dict[str, Any]:
+        entered, exited = self._track.taken()
+        more = {"time": self._time, "entered": entered, "exited": exited}
+        run = replace(self._runner.run, reason=self._track.reason) if self._track.reason else self._runner.run
+        return view(self._flow, run, self._calls.waiting, self._clock.pauses, over=self._runner.over, **more)
+
+    # --- what a line says ---------------------------------------------------------------------------------
+
+    def _happen(self, happening: Happening) -> None:
+        if isinstance(happening, Advance):
+            self._time = milliseconds(self._time + happening.seconds)
+            return
+        if self._runner.over:
+            raise UsageError("the run is over", hint="only time can pass now")
+        match happening:
+            case Event(name="stop", data=data):
+                self._runner.stop(data.get("reason", "stopped"))
+            case Event():
+                self._runner.send(happening.name, happening.data)
+            case Result():
+                waiting = self._waiting(happening.place, ("result", "state"))
+                said = mock_replies.result(happening.part, ("result",), waiting.spec, ready=waiting.ready)
+                waiting.end(said)
+            case Failure():
+                waiting = self._waiting(happening.place, ("error", "state"))
+                if waiting.ready:
+                    raise UsageError(f"{waiting.call.place!r} is ready, so it can only exit", hint="outcome: exited")
+                waiting.end(Reply(fault=happening.fault))
+            case Answered():
+                gate = self._gate(happening.gate)
+                self._runner.answer(gate.id, self._answer(gate, happening))
+
+    def _waiting(self, name: str, path: Path) -> Waiting:
+        """The call that is meant."""
+        waiting = {each.call.place: each for each in self._calls.waiting}
+        found = action_places.meant(name, waiting, path)
+        if found is not None:
+            return found
+        if not action_places.matching(name, self._places):
+            raise Unfit(path, f"there is no state or activity {name!r}", did_you_mean(name, self._places))
+        waits = ", ".join(waiting) or "none"
+        raise Unfit(path, f"no action waits in {name!r} for how it ends", f"there waits: {waits}")
+
+    def _gate(self, name: str) -> Gate:
+        """The open question that is meant."""
+        gates = self._runner.run.gates
+        by_place = {gate.place: gate for gate in gates.values()}
+        name = name or (next(iter(by_place)) if len(by_place) == 1 else "")
+        found = gates.get(name) or action_places.meant(name, by_place, ("answer", "gate"))
+        if found is not None:
+            return found
+        unnamed = "say which question is answered" if gates else "no question is open"
+        said = f"{name!r} is not asked" if name else unnamed
+        raise Unfit(("answer", "gate"), said, f"it asks: {', '.join(gates) or 'nothing'}")
+
+    def _answer(self, gate: Gate, said: Answered) -> Answer:
+        now = self._clock.now()
+        secrets = {name for decision in gate.decisions or ("",) for name in gate.secrets_of(decision)}
+        for name in secrets & said.fields.keys():
+            Secret(str(said.fields[name]))  # nor is it told by the words about a wrong answer
+        found = answers.answer(gate, said.fields, decision=said.decision, by=said.by, channel="script", at=now)
+        hidden = gate.secrets_of(found.decision)
+        fields = {name: Secret(v) if name in hidden and isinstance(v, str) else v for name, v in found.fields.items()}
+        return Answer(found.decision, fields, found.by, found.channel, found.at)
+
+
+class _Nowhere:
+    """Keeps nothing: a simulation is over with its process."""
+
+    def write(self, run: Run, records: Sequence[Record]) -> None:
+        """Nothing is written down."""
+
+
+def _located(error: Unfit) -> str:
+    at = ".".join(map(str, error.path))
+    return f"{at}: {error.message}" if at else error.message

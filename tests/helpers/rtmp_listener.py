@@ -1,0 +1,74 @@
+"""A real RTMP listener, which is ffmpeg itself, and waiting for what is pushed to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from retake_flow.errors import ProcessFailed
+from retake_flow.redact import Secret
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import Process
+from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.studio import Stage
+
+KEY = "live-3f9a27c1d4"
+
+
+@dataclass
+class Ingest:
+    """A listener, its address, and the file it records to."""
+
+    process: Process
+    push_url: Secret
+    recording: Path
+
+
+@asynccontextmanager
+async def listening(marker: str, folder: Path) -> AsyncIterator[Ingest]:
+    """An RTMP listener that records one stream."""
+    recording = folder / "recording.flv"
+    async with AsyncExitStack() as stack:
+        while True:
+            port = free_port()
+            address = f"rtmp://127.0.0.1:{port}/app"
+            spec = ProcessSpec(
+                ("ffmpeg", "-v", "error", "-listen", "1", "-i", address, "-c", "copy", "-y", str(recording))
+            )
+
+            async def listens(process: Process, port: int = port) -> None:
+                while True:
+                    for connection in psutil.Process(process.pid).net_connections():
+                        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                            return
+                    await asyncio.sleep(0.01)
+
+            try:
+                process = await stack.enter_async_context(Launcher(marker, os.environ).process(spec, listens))
+            except ProcessFailed:
+                continue  # somebody took the port between our look and ffmpeg's
+            yield Ingest(process, Secret(f"{address}/{KEY}"), recording)
+            return
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as taker:
+        taker.bind(("127.0.0.1", 0))
+        return int(taker.getsockname()[1])
+
+
+async def seconds_sent(stage: Stage, seconds: float) -> None:
+    """Wait until so much was sent."""
+    async with asyncio.timeout(60):
+        while True:
+            if stage.progress is not None and stage.progress.seconds >= seconds:
+                return
+            await asyncio.sleep(0.05)

@@ -1,0 +1,119 @@
+"""What somebody outside has said: in which ways, once, and what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from conversation import Actions, Takes
+
+from retake_flow.engine.driver import say_request
+from retake_flow.errors import NoVoice, StoreError
+from retake_flow.flow.load.load import loaded
+from retake_flow.ports.actions import Call
+from retake_flow.ports.runs import Request
+from retake_flow.run.run import ActivityState, Run, Work
+from retake_flow.whatif import virtual_time
+
+FLOW = loaded(
+    """\
+flow: talk
+initial: show
+states:
+  show:
+    activities: {content: {do: studio.content}, sound: {do: studio.sound}}
+    transitions: {content.exited: over, sound.exited: over, stop: over}
+  over: {final: completed}
+""",
+    "f",
+)
+RUN = Run("r", "talk", FLOW.digest, {})
+
+
+def running(**works: tuple[Work, Mapping[str, Any]]) -> Run:
+    """A run with these activities."""
+    return replace(RUN, activities={f"show:{name}": ActivityState(1, *work) for name, work in works.items()})
+
+
+def said(actions: Actions, there: list[str], **data: Any) -> list[dict[str, Any]]:
+    """What is journalled when something is to be said."""
+    notes: list[dict[str, Any]] = []
+
+    def note(event: str, **fields: Any) -> None:
+        notes.append({"event": event, **fields})
+
+    call = Call("r", "say", 1, "", {}, {}, "r/say/7", note)
+    request = Request("say", {"text": "hello", "by": "ann", **data}, 7)
+    virtual_time.run(say_request.say(request, there, call, actions))
+    return notes
+
+
+@pytest.mark.parametrize(
+    ("activities", "ways"),
+    [
+        ({}, []),
+        ({"content": (Work.READY, {}), "sound": (Work.READY, {"speaks": True})}, ["voice", "screen"]),
+        ({"content": (Work.READY, {}), "sound": (Work.READY, {"speaks": False})}, ["screen"]),
+        ({"content": (Work.STARTING, {}), "sound": (Work.READY, {"speaks": True})}, ["voice"]),
+        ({"content": (Work.READY, {}), "sound": (Work.ENDED, {"speaks": True})}, ["screen"]),
+    ],
+)
+def test_what_is_ready_can_say_something(activities: Any, ways: list[str]) -> None:
+    """A way is there with its service; a sound that cannot speak is none, and chat is only taken when it is named."""
+    assert say_request.there(FLOW, running(**activities)) == ways
+
+
+def test_it_is_said_in_all_ways_at_once_and_written_before_and_after() -> None:
+    """The first record is the one that a crash leaves, so that nothing is said twice; the second tells how it went."""
+    actions = Actions(studio_speak=[Takes(3.0)], studio_show=[Takes(0.5)])
+    first, last = said(actions, ["voice", "screen"])
+    assert first == {
+        "event": "say_requested", "request": 7, "by": "ann", "text": "hello", "ways": ["voice", "screen"],
+    }  # fmt: skip
+    assert (last["event"], last["request"], last["how"], last["failed"]) == ("said", 7, ["voice", "screen"], {})
+    assert [(call.do, call.inputs) for call in actions.calls] == [
+        ("studio.speak", {"text": "hello"}),
+        ("studio.show", {"text": "hello"}),
+    ]
+    assert {at for at, _ in actions.said} == {0.0}
+
+
+def test_a_way_that_fails_does_not_keep_the_others() -> None:
+    """Each has its reason, also when an action has a defect."""
+    actions = Actions(studio_speak=[NoVoice("it is hoarse", hint="wait")], studio_show=[ValueError("odd")])
+    last = said(actions, ["voice", "screen"], ways=["voice", "screen", "chat"])[-1]
+    assert last["how"] == ["chat"]
+    assert last["failed"]["voice"] == "it is hoarse; wait"
+    assert "ValueError" in last["failed"]["screen"]
+    assert actions.calls[-1].inputs == {"message": "hello"}
+
+
+@pytest.mark.parametrize(
+    ("ways", "failed", "reason"),
+    [
+        ([], {}, say_request.NOT_ON_AIR),
+        (["screen"], {"screen": say_request.NOT_ON_AIR}, ""),
+        (["smoke"], {"smoke": "there is no way 'smoke' of saying something"}, ""),
+    ],
+)
+def test_nothing_is_said_where_nobody_would_notice(ways: list[str], failed: dict[str, str], reason: str) -> None:
+    """Without a window nothing is shown, and without any way nothing is performed; both are told."""
+    actions = Actions()
+    last = said(actions, [], ways=ways)[-1]
+    assert (last["how"], last["failed"], last["reason"]) == ([], failed, reason)
+    assert actions.calls == []
+
+
+def test_what_cannot_be_written_down_is_not_said() -> None:
+    """The run's own next write tells; saying it unwritten could say it twice."""
+    actions = Actions()
+
+    def note(event: str, **fields: Any) -> None:
+        raise StoreError("full")
+
+    call = Call("r", "say", 1, "", {}, {}, "k", note)
+    asyncio.run(say_request.say(Request("say", {"text": "x"}), ["voice"], call, actions))
+    assert actions.calls == []

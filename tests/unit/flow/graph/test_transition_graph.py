@@ -1,0 +1,355 @@
+"""The moves of a flow: what can happen in each state, and where it leads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from flow_samples import CATALOGUE, flow_of, with_sub
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retake_flow.engine.core.machine import Machine
+from retake_flow.errors import fault_of
+from retake_flow.flow.action_spec import ActionSpec
+from retake_flow.flow.event_names import matches
+from retake_flow.flow.graph.exit_entry_sets import kept
+from retake_flow.flow.graph.transition_graph import Move, Moves, guards
+from retake_flow.flow.load.load import loaded
+from retake_flow.flow.model import Flow, Route
+from retake_flow.run import commands, events
+from retake_flow.run.gates import Answer
+from retake_flow.run.run import Run
+
+
+def moves(states: str, active: str, initial: str = "a", head: str = "") -> list[Move]:
+    """The moves from a state of a flow."""
+    return list(Moves(flow_of(states, initial, head), CATALOGUE).of(active))
+
+
+def spoken(listed: list[Move]) -> set[str]:
+    """Moves in short: `done [not g, h] -a +b`."""
+    return {_spoken(move) for move in listed}
+
+
+def _spoken(move: Move) -> str:
+    held = [guard.text for guard in guards(move)][len(move.refused) :]
+    asked = ", ".join([f"not {guard.text}" for guard in move.refused] + held)
+    states = [f"-{path}" for path in move.left] + [f"+{path}" for path in move.entered]
+    return " ".join([move.occurrence.name or "always", *([f"[{asked}]"] if asked else []), *states])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event", "answer"),
+    [("error", "error.x", True), ("error", "errors", False), ("error.x", "error", False), ("done", "done", True)],
+)
+def test_a_route_for_error_takes_each_kind(pattern: str, event: str, answer: bool) -> None:
+    """A pattern takes the events that begin with it, part by part."""
+    assert matches(pattern, event) is answer
+
+
+def test_a_run_begins_in_the_innermost_initial_state() -> None:
+    """The first move enters the initial state and what is first inside it."""
+    flow = flow_of("{a: {initial: b, states: {b: {initial: c, states: {c: }}}}}")
+    start = Moves(flow, CATALOGUE).start()
+    assert (start.source, start.entered, start.target) == ("", ("a", "a/b", "a/b/c"), "a/b/c")
+
+
+def test_guards_are_possible_both_ways() -> None:
+    """Each route is a move of its own, with the guards before it that did not hold."""
+    routes = "[{when: result.x, to: b}, {when: result.y, to: c}, {to: d}]"
+    found = moves(f"{{a: {{do: a.work, transitions: {{done: {routes}, error: d}}}}, b: , c: , d: }}", "a")
+    assert spoken(m for m in found if m.occurrence.name == "done") == {
+        "done [result.x] -a +b",
+        "done [not result.x, result.y] -a +c",
+        "done [not result.x, not result.y] -a +d",
+    }
+
+
+def test_every_error_is_a_move() -> None:
+    """The errors that an action declares, and those that any action can have, take the nearest route."""
+    found = moves("{a: {do: a.work, transitions: {done: b, error.unavailable: c, error: d}}, b: , c: , d: }", "a")
+    errors = {m.occurrence.name: m.target for m in found if m.occurrence.name.startswith("error")}
+    assert errors == {
+        "error.unavailable": "c",
+        **dict.fromkeys(("error.unauthorized", "error.input", "error.expression", "error.internal"), "d"),
+        "error.interrupted": "d",
+    }
+
+
+def test_what_nobody_routes_ends_the_run_or_passes() -> None:
+    """A stop and an error without a route end the run; other events without one lead nowhere."""
+    found = moves("{a: {activities: {p: {do: s.program}}, transitions: {go: b}}, b: }", "a", head="events: [go]\n")
+    assert spoken(found) >= {"stop -a", "p.error.internal -a", "go -a +b"}
+    assert {m.occurrence.name for m in found if m.route is None} <= {
+        "stop", *(f"p.error.{kind}" for kind in ("input", "expression", "internal", "interrupted"))
+    }  # fmt: skip
+    assert all(not m.target for m in found if m.route is None)
+
+
+def test_a_state_around_is_asked_after_those_inside() -> None:
+    """The routes of the innermost state come first; what all of them refuse goes on to the states around."""
+    inner = "c: {do: a.work, transitions: {done: [{when: result.x, to: d}]}}, d: "
+    found = moves(f"{{a: {{initial: c, transitions: {{done: e, error: e}}, states: {{{inner}}}}}, e: }}", "a/c")
+    assert spoken(m for m in found if m.occurrence.name == "done") == {
+        "done [result.x] -a/c +a/d",
+        "done [not result.x] -a/c -a +e",
+    }
+
+
+def test_a_timeout_is_the_states_own() -> None:
+    """A state inside does not take the timeout of a state around it."""
+    inner = "{c: {transitions: {timeout: d}}, d: }"
+    found = moves(f"{{a: {{initial: c, timeout: 5s, transitions: {{timeout: b}}, states: {inner}}}, b: }}", "a/c")
+    assert spoken(m for m in found if m.occurrence.name == "timeout") == {"timeout -a/c -a +b"}
+
+
+def test_a_transition_without_target_leaves_nothing() -> None:
+    """It is a move after which the same state is active."""
+    found = moves("{a: {transitions: {go: {set: {x: 1}}}}}", "a", head="events: [go]\n")
+    (move,) = (m for m in found if m.occurrence.name == "go")
+    assert (move.left, move.entered, move.target) == ((), (), "a")
+
+
+def test_a_target_inside_keeps_the_state_unless_it_is_to_be_left() -> None:
+    """Going inside does not leave the state that bears the transition, `reenter: true` does."""
+    inner = "{b: , c: }"
+    found = moves(
+        f"{{a: {{initial: b, transitions: {{x: a/c, y: {{to: a/c, reenter: true}}}}, states: {inner}}}}}",
+        "a/b",
+        head="events: [x, y]\n",
+    )
+    assert spoken(found) >= {"x -a/b +a/c", "y -a/b -a +a +a/c"}
+    assert {m.occurrence.name: kept(m.route) for m in found if m.route} == {"x": "a", "y": ""}
+
+
+def test_an_unguarded_transition_without_an_event_is_the_only_way() -> None:
+    """Nothing else can happen in a state that is left at once."""
+    assert spoken(moves("{a: {always: b, transitions: {stop: c}}, b: , c: }", "a")) == {"always -a +b"}
+    guarded = moves("{a: {always: {when: vars.x, to: b}, transitions: {stop: c}}, b: , c: }", "a")
+    assert spoken(guarded) == {"always [vars.x] -a +b", "stop -a +c"}
+
+
+def test_history_leads_to_whatever_was_active() -> None:
+    """Going to a history state is a move for each state that it can stand for."""
+    inner = "{b: , c: {initial: d, states: {d: , e: }}, h: {history: HOW}}"
+    outer = f"{{a: {{initial: b, transitions: {{out: x}}, states: {inner}}}, x: {{transitions: {{back: a/h}}}}}}"
+    for how, entered in (("shallow", {"a/b", "a/c/d"}), ("deep", {"a/b", "a/c/d", "a/c/e"})):
+        found = moves(outer.replace("HOW", how), "x", head="events: [out, back]\n")
+        assert {m.target for m in found if m.occurrence.name == "back"} == entered
+
+
+def test_the_end_of_a_sub_flow_is_an_event_of_its_state() -> None:
+    """From a final state of a sub-flow, its outcome is routed around it."""
+    sub = "flow: sub\ninitial: s\nstates: {s: {do: a.work, transitions: {done: e, error: e}}, e: {final: over}}\n"
+    flow = with_sub("{a: {flow: sub.yaml, transitions: {over: b}}, b: {final: ok}}", sub=sub)
+    known = Moves(flow, CATALOGUE)
+    assert spoken(list(known.of("a/e"))) == {"over -a/e -a +b"}
+    assert known.of("b") == ()
+
+
+def test_distinct_moves_leave_out_errors_that_go_the_same_way() -> None:
+    """One error stands for all that take its route."""
+    states = "{a: {do: a.work, transitions: {done: b, error.unavailable: b, error: WAY}}, b: , c: }"
+    flow = flow_of(states.replace("WAY", "c"))
+    assert spoken(list(Moves(flow, CATALOGUE).distinct("a"))) == {
+        "done -a +b", "error.unavailable -a +b", "error.unauthorized -a +c", "stop -a"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("guard", "named"),
+    [
+        ("event.kind == 'input'", {"input"}),
+        ("event.fault == 'operator'", set()),
+        ("event.kind == 'in' ~ 'put'", {"input", "expression", "internal", "interrupted"}),
+        ("event.kind in ['expression', 'unauthorized'] or event.fault == 'platform'", {"expression", "unauthorized"}),
+    ],
+)
+def test_where_a_guard_looks_at_an_error_each_that_it_can_tell_apart_is_there(guard: str, named: set[str]) -> None:
+    """Those whose kinds are named, and of all others one for each fault."""
+    states = "{a: {do: a.work, transitions: {done: b, error: [{when: WHEN, to: b}, {to: c}]}}, b: , c: }"
+    moves = Moves(flow_of(states.replace("WHEN", f'"{guard}"')), CATALOGUE)
+    every, there = (_kinds(listed) for listed in (moves.of("a"), moves.distinct("a")))
+    assert named <= there & every
+    faults = [fault_of(kind) for kind in there - named]
+    assert sorted(faults) == sorted({fault_of(kind) for kind in every - named})
+
+
+def _kinds(listed: Iterable[Move]) -> set[str]:
+    return {move.occurrence.name.removeprefix("error.") for move in listed if matches("error", move.occurrence.name)}
+
+
+# --- what the engine does --------------------------------------------------------------------------------------
+
+_NAMES = ["a", "b", "c", "d", "e", "f", "g"]
+_EVENTS = ["done", "error", "error.x", "timeout", "stop", "p.ready", "p.error", "low", "yes", "go", "own", "own"]
+_GUARDS = ["visits.z == 0", "vars.x|default(0) == 1", "visits.a > 1", "not in('a')"]
+_SPECS = {
+    spec.name: spec
+    for spec in (
+        ActionSpec("a.x", "", errors=("x",)),
+        ActionSpec("a.t", "", errors=("x",)),
+        ActionSpec("s.p", "", outcomes=("ready", "exited"), errors=("x",), service=True),
+    )
+}
+_KINDS = st.sampled_from(
+    [
+        {},
+        {},
+        {"do": "a.x"},
+        {"do": "a.x", "poll": {"every": "1s", "until": "result.n > 0", "timeout": "9s"}, "retry": {"max": 1}},
+        {"wait": "1s"},
+        {"ask": {"message": "m", "decisions": {"yes": None, "no": None}, "timeout": "9s"}},
+        {"activities": {"p": {"do": "s.p"}, "t": {"do": "a.t", "every": "3s", "raises": {"low": "result.n < 1"}}}},
+        {"activities": {"p": {"do": "s.p", "retry": {"max": 1}}, "u": {"do": "a.t"}}, "timeout": "1m"},
+        {"entry": [{"raise": "own"}]},
+        {"exit": [{"raise": {"event": "own", "after": "1s"}}, {"set": {"x": 1}}]},
+    ]
+)
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> Flow:
+    """A flow with all kinds of transitions between states in states."""
+    names = draw(st.lists(st.sampled_from(_NAMES), min_size=2, max_size=len(_NAMES), unique=True))
+    paths: dict[str, dict[str, Any]] = {}
+    states = _nested(draw, list(names), "", paths)
+    targets = [*paths, "z"]
+    route = st.tuples(
+        st.sampled_from([{"set": {"x": 1}}, *({"to": path} for path in [*targets, *targets])]),
+        st.sampled_from([{}, {}, {}, *({"when": guard} for guard in _GUARDS)]),
+        st.sampled_from([{}, {}, {"raise": "own"}]),
+    ).map(lambda parts: {**parts[0], **parts[1], **parts[2]})
+    routes = st.lists(route, min_size=1, max_size=2)
+    for state in paths.values():
+        if "history" not in state:
+            state["transitions"] = draw(st.dictionaries(st.sampled_from(_EVENTS), routes, max_size=4))
+            if draw(st.integers(0, 5)) == 0:
+                state["always"] = [{"to": draw(st.sampled_from(targets)), "when": draw(st.sampled_from(_GUARDS))}]
+    states["z"] = {"final": "ok"}
+    initial = next(name for name, state in states.items() if "history" not in state)
+    text = json.dumps({"flow": "any", "initial": initial, "events": ["go"], "states": states})
+    return loaded(text, "f")
+
+
+def _nested(draw: st.DrawFn, names: list[str], prefix: str, paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    states: dict[str, Any] = {}
+    while names:
+        name = names.pop(0)
+        state = dict(draw(_KINDS))
+        inside = draw(st.integers(0, 3)) if not {"do", "wait", "ask"} & set(state) and len(prefix) < 4 else 0
+        states[name] = paths[prefix + name] = state
+        if inside and len(names) >= inside:
+            inner = _nested(draw, [names.pop(0) for _ in range(inside)], f"{prefix}{name}/", paths)
+            state |= {"states": inner, "initial": next(iter(inner))}
+            if draw(st.booleans()):
+                inner[f"h{name}"] = paths[f"{prefix}{name}/h{name}"] = {
+                    "history": draw(st.sampled_from(["shallow", "deep"]))
+                }
+    return states
+
+
+class Walk:
+    """A run of the real machine, each of whose transitions has to be a move."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.machine = Machine(flow, _SPECS)
+        self.moves = Moves(flow, _SPECS)
+        self.run = Run("r", "any", "", {})
+        self.at = ""
+        self.pending: list[events.Event] = []
+        take = self.machine._chart.take
+        self.machine._chart.take = lambda state, event, *more: self.followed(state, event, take(state, event, *more))
+
+    def followed(self, state: str, event: str, route: Route | None) -> Route | None:
+        """A route that the engine takes has to be that of a move, on that very event."""
+        if route is not None:
+            of = [move for move in self.moves.of(state) if move.route is route]
+            assert any(event in (name for name, _ in move.occurrence.names) for move in of), f"{state}: {event} {route}"
+        return route
+
+    def tell(self, event: events.Event) -> None:
+        """Take a step and hold its transitions against the moves."""
+        step = self.machine.step(self.run, event, 1.0)
+        self.run = step.run
+        left: list[str] = []
+        entered: list[str] = []
+        for command in step.commands:
+            match command:
+                case commands.Leave() if command.state:
+                    if entered:
+                        self.move(left, entered)
+                        left, entered = [], []
+                    left.append(command.state)
+                case commands.Enter():
+                    entered.append(command.state)
+                case commands.EndRun():
+                    self.end(left, entered, command)
+                    return
+            self.pending += _answers(command)
+        if entered:
+            self.move(left, entered)
+        assert self.at == self.run.state
+
+    def move(self, left: list[str], entered: list[str]) -> None:
+        """One transition."""
+        ways = [self.moves.start()] if not self.at else self.moves.of(self.at)
+        known = {(move.left, move.entered) for move in ways}
+        assert (tuple(left), tuple(entered)) in known, f"{self.at}: -{left} +{entered} is not among {known}"
+        short = {(move.left, move.entered) for move in ([] if not self.at else self.moves.distinct(self.at))}
+        assert not self.at or known == short
+        self.at = entered[-1]
+
+    def end(self, left: list[str], entered: list[str], command: commands.EndRun) -> None:
+        """How the run ended: in a final state, or by something that nobody routes; a broken expression may always."""
+        if entered:
+            self.move([path for path in left if path not in entered], entered)
+        if "transitions followed from one event" in command.reason or command.reason.startswith("`"):
+            return
+        if not self.flow.states[self.at].final:
+            assert any(move.route is None for move in self.moves.of(self.at))
+
+
+def _answers(command: commands.Command) -> list[events.Event]:
+    """Whatever may come of a command."""
+    match command:
+        case commands.StartAction():
+            at = (command.state, command.visit, command.attempt)
+            return [
+                *(events.ActionFinished(*at, "done", {"n": n}) for n in (0, 1)),
+                events.ActionFailed(*at, "x", "no"),
+            ]
+        case commands.StartActivity():
+            key, visit = command.activity, command.visit
+            facts = [
+                events.ActivityReady(key, visit, {}),
+                events.ActivityResulted(key, visit, "done", {"n": 0}, None),
+                events.ActivityExited(key, visit, "it died"),
+                events.ActivityFailed(key, visit, "x", "it broke", again=True),
+            ]
+            # What is repeated goes on after an error.
+            given_up = events.ActivityFailed(key, visit, "x", "it broke", again=False)
+            return facts if command.every is not None else [*facts, given_up]
+        case commands.SetTimer():
+            return [events.TimerFired(command.state, command.visit, command.purpose)]
+        case commands.Note("gate_opened"):
+            gate = command.fields["gate"]
+            return [events.GateAnswered(gate, Answer(each, {}, "ann", "test", 1.0)) for each in ("yes", "no")]
+    return []
+
+
+@settings(max_examples=200, deadline=None)
+@given(flow=flows(), data=st.data())
+def test_the_engine_only_takes_moves(flow: Flow, data: st.DataObject) -> None:
+    """Whatever happens in any run of any flow, each transition of it is one that its moves know."""
+    walk = Walk(flow)
+    walk.tell(events.Started())
+    for _ in range(data.draw(st.integers(0, 20), label="steps")):
+        if walk.run.ended:
+            break
+        outside = [events.StopRequested(), events.Raised("go", {}), events.Resumed(walk.run, begun=True)]
+        walk.tell(data.draw(st.sampled_from([*walk.pending[-10:], *outside]), label="event"))

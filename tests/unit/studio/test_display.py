@@ -1,0 +1,166 @@
+"""Which display is taken, and how its server is started."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shlex
+import socket
+import stat
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from retake_flow.errors import HostError, InputError
+from retake_flow.studio import display
+from retake_flow.studio.processes.launcher import Launcher
+
+NOBODY = 2**31 - 1  # larger than any process id
+
+
+@pytest.fixture
+def x_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in place of /tmp, with no display in it."""
+    (tmp_path / ".X11-unix").mkdir()
+    monkeypatch.setattr(display, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_the_server_is_started_as_the_guide_says() -> None:
+    """The command begins with the guide's; its -ac, which lets everybody in, is replaced by a key."""
+    command = display.specification(99, "1280x720", Path("/folder/authority")).command()
+    guide = shlex.split("Xvfb :99 -screen 0 1280x720x24")
+    assert command[: len(guide)] == guide
+    keys = ["-auth", "/folder/authority", "-noreset", "-nolisten", "tcp", "-nolisten", "local"]
+    assert command[len(guide) :] == keys
+
+
+def test_the_guides_display_comes_first() -> None:
+    """:99 is tried before any other number."""
+    assert display.NUMBERS[0] == 99
+
+
+def test_a_number_without_a_trace_is_free(x_folder: Path) -> None:
+    """A display nobody holds or listens on is free."""
+    assert not display.taken(99)
+
+
+def test_a_lock_of_a_living_server_is_respected(x_folder: Path) -> None:
+    """A display whose lock names a living process is taken."""
+    (x_folder / ".X99-lock").write_text(f"{os.getpid():>10}\n")
+    assert display.taken(99)
+
+
+@pytest.mark.parametrize("lock", [f"{NOBODY:>10}\n", "", "rubbish"])
+def test_a_stale_lock_takes_nothing(x_folder: Path, lock: str) -> None:
+    """A lock that names no living process does not hold a display; the server itself clears it."""
+    (x_folder / ".X99-lock").write_text(lock)
+    assert not display.taken(99)
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_a_display_somebody_listens_on_is_taken(x_folder: Path, abstract: bool) -> None:
+    """A server without a lock is noticed by its socket, in the file system or abstract."""
+    address = str(x_folder / ".X11-unix" / "X99")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0{address}" if abstract else address)
+        server.listen()
+        assert display.taken(99)
+    assert not display.taken(99)
+
+
+@pytest.mark.parametrize("size", ["1280x720", "16x16", "3840x2160"])
+def test_a_size_is_taken_as_it_is(size: str) -> None:
+    """A size in even numbers can be used."""
+    assert display.checked_size(size) == size
+
+
+@pytest.mark.parametrize("size", ["", "1280", "1281x720", "1280x719", "8x8", "99999x2", "1280 x 720", "1280x720x24"])
+def test_a_size_that_cannot_be_encoded_is_refused(size: str) -> None:
+    """What is no size, or has odd numbers, is refused with an example of a good one."""
+    with pytest.raises(InputError) as raised:
+        display.checked_size(size)
+    assert "1280x720" in raised.value.hint
+
+
+@pytest.mark.parametrize("file", [".X99-lock", ".tX99-lock", ".X11-unix/X99"])
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_lock_takes_a_number_and_holds_nobody_up(x_folder: Path, file: str, kind: str) -> None:
+    """A pipe that nobody writes to is not waited for, and a link is not followed."""
+    place = x_folder / file
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "link":
+            place.symlink_to("/dev/zero")
+        case _:
+            place.mkdir()
+    assert display.taken(99)
+    display._remove_leftovers(99)
+    assert os.path.lexists(place)
+
+
+@pytest.mark.parametrize("text", [f"{9999999999}\n", "9" * 4000, "-1", "0", "\u0661\u0662", "1" * 11 + "\n"])
+def test_a_lock_with_an_odd_number_names_nobody(x_folder: Path, text: str) -> None:
+    """What is no process id is none, however long it is."""
+    (x_folder / ".X99-lock").write_text(text)
+    assert not display.taken(99)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("file", [".X99-lock", ".tX99-lock", ".X11-unix/X99"])
+def test_what_another_user_has_left_takes_a_number(x_folder: Path, file: str) -> None:
+    """A server could not remove it."""
+    (x_folder / file).touch()
+    assert not display.taken(99)
+    os.chown(x_folder / file, 65534, 65534)
+    assert display.taken(99)
+
+
+def test_beyond_the_first_numbers_there_are_more_than_anybody_can_take() -> None:
+    """When :99 to :162 are taken, the next ones are nobody's to foresee."""
+    first, *rest = (list(display._numbers()) for _ in range(3))
+    assert first[: len(display.NUMBERS)] == list(display.NUMBERS)
+    beyond = [number for numbers in (first, *rest) for number in numbers[len(display.NUMBERS) :]]
+    assert len(set(beyond)) == len(beyond) >= 3 * 8
+    assert min(beyond) > max(display.NUMBERS)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+def test_a_folder_of_sockets_that_others_can_change_is_refused(x_folder: Path, mode: int) -> None:
+    """Whoever can replace a socket there would be sent the key of the display."""
+    (x_folder / ".X11-unix").chmod(mode | stat.S_ISVTX)
+    display.require_sockets()
+    (x_folder / ".X11-unix").chmod(mode)
+    with pytest.raises(HostError, match=r"\.X11-unix is in another user's hands") as raised:
+        display.require_sockets()
+    assert "install -d -m 1777" in raised.value.hint
+
+
+def test_a_link_in_place_of_the_folder_of_sockets_is_refused(x_folder: Path, tmp_path: Path) -> None:
+    """It leads wherever somebody wants."""
+    (x_folder / ".X11-unix").rmdir()
+    display.require_sockets()  # the server makes it
+    (x_folder / ".X11-unix").symlink_to(tmp_path)
+    with pytest.raises(HostError):
+        display.require_sockets()
+
+
+def test_a_place_that_cannot_be_written_is_no_matter_of_numbers(
+    x_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be written no other number helps: that is told, and not that all are taken."""
+
+    def refused(file: Path) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system", str(file))
+
+    monkeypatch.setattr(display.Lock, "on_new", refused)
+
+    async def opened() -> None:
+        async with display.open_display(Launcher("run", {"PATH": ""}), x_folder):
+            raise AssertionError("there is no place for it")
+
+    with pytest.raises(HostError, match="no display can be opened: Read-only file system"):
+        asyncio.run(opened())

@@ -1,0 +1,37 @@
+"""What a terminal would obey is taken out of the texts of others."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retake_flow.sanitize import stripped
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("plain words €", "plain words €"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("a\x1b]0;title\x07b", "ab"),
+        ("a\x1b]8;;http://x\x1b\\link", "alink"),
+        ("a\x9b2Jb", "ab"),
+        ("tab\there", "tab here"),
+        ("one\r\ntwo\rthree\u2028four", "one\ntwo\nthree\nfour"),
+        ("\u202eturned\u2069 \ud800half", "turned half"),
+        ("\x1b", ""),
+    ],
+)
+def test_sequences_go_as_a_whole_and_words_stay(text: str, left: str) -> None:
+    """Nothing of a sequence is left behind, and line breaks become line feeds."""
+    assert stripped(text) == left
+
+
+@given(st.text())
+def test_what_is_left_is_harmless(text: str) -> None:
+    """No control character but the line feed remains, what is left has a UTF-8 form, and is left again."""
+    left = stripped(text)
+    left.encode()
+    assert all(char == "\n" or not (ord(char) < 32 or 127 <= ord(char) < 160) for char in left)
+    assert stripped(left).rstrip("\n") == left.rstrip("\n")

@@ -1,0 +1,42 @@
+"""Simulations that would go on and on are ended, and say why."""
+
+from __future__ import annotations
+
+import pytest
+
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.flow.load.load import loaded
+from retake_flow.whatif.simulate import changes
+from retake_flow.whatif.simulate.mocks import Mocks
+from retake_flow.whatif.simulate.simulation import Simulation
+
+_ROUND = "  a: {wait: LONG, transitions: {done: b}}\n  b: {wait: LONG, transitions: {done: a, stop: z}}\n"
+_END = "  z: {final: ok}\n"
+
+
+def told(states: str, advance: str, size: int = 1) -> str:
+    """Why a simulation ended within one line that lets time pass."""
+    numbers = ", ".join(["0"] * size)
+    head = f"flow: x\ninitial: a\ninputs: {{big: {{type: array, default: [{numbers}]}}}}\nstates:\n"
+    simulation = Simulation(loaded(head + states + _END, "f.yaml"), {"big": [0] * size}, Mocks(), CATALOGUE)
+    try:
+        begun = simulation.start()
+        return str(begun["reason"] or simulation.take(f'{{"advance": "{advance}"}}'.encode(), 1)["reason"])
+    finally:
+        simulation.close()
+
+
+def test_what_happens_without_end_while_time_passes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flow whose states last a millisecond, and a line that lets years pass."""
+    monkeypatch.setattr(changes, "MOST_IN_A_LINE", 2_000)
+    assert told(_ROUND.replace("LONG", "1ms"), "9w") == changes.ENDLESS
+
+
+def test_what_goes_round_without_time_is_ended() -> None:
+    """As before."""
+    assert told(_ROUND.replace("LONG", "0s"), "1s") == changes.CIRCLES
+
+
+def test_expressions_that_are_work_are_ended() -> None:
+    """Each of them is bounded, and so is what they are at one moment."""
+    assert told(_ROUND.replace("LONG", "'{{ inputs.big|sum }}'"), "1s", 15_000) == changes.LABORIOUS

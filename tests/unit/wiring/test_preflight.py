@@ -1,0 +1,69 @@
+"""The places of a host, tried before a run begins."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from retake_flow.errors import HostError
+from retake_flow.flow.load.load import loaded
+from retake_flow.settings import Settings
+from retake_flow.studio import display
+from retake_flow.wiring import preflight
+
+SHOWN = loaded(
+    """
+flow: shown
+initial: a
+states:
+  a:
+    activities: {display: {do: studio.display}}
+    timeout: 1m
+    transitions: {timeout: b}
+  b: {final: ok}
+""",
+    "f",
+)
+
+
+def test_a_folder_that_can_be_written_stays_as_it_is(tmp_path: Path) -> None:
+    """Nothing of the try is left."""
+    preflight.require_folder(tmp_path, "no")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "reason"), [("nowhere", "No such file"), ("file", "Not a directory")])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, name: str, reason: str) -> None:
+    """The message has the place and the reason, the hint a command."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HostError, match=f"no picture: {reason}.*{name}") as raised:
+        preflight.require_folder(tmp_path / name, "no picture")
+    assert raised.value.hint
+
+
+def test_a_host_without_a_place_for_temporary_files_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python finds none in TMPDIR, /tmp, /var/tmp and here."""
+
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(HostError, match="No usable temporary directory") as raised:
+        preflight.require_working_folder()
+    assert "export TMPDIR=" in raised.value.hint
+
+
+def test_a_run_whose_display_has_no_place_does_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """X has its locks in /tmp, whatever TMPDIR says."""
+    (tmp_path / "Xvfb").write_text("#!/bin/sh\n")
+    (tmp_path / "Xvfb").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(display, "FOLDER", tmp_path / "nowhere")
+    settings = Settings.from_environment({"HOME": str(tmp_path)})
+    with pytest.raises(HostError, match="no display can be opened"):
+        asyncio.run(preflight.require(SHOWN, settings, rehearsed=True))
