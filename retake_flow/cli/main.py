@@ -150,5 +150,4 @@ def entry() -> NoReturn:
     if sys.argv[1:2] not in _FOR_OTHERS:
         os.umask(0o077)  # what is kept is for its owner alone, whatever the machine's habit
     code = main(sys.argv[1:])
-    garbage.settle()  # what goes with the process need not be searched
-    sys.exit(code)
+    terminal.leave(code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,12 +56,16 @@ def _asked(ask: Ask | None) -> tuple[object, ...]:
     return () if ask is None else (ask.message, ask.remind, ask.timeout, [later.after for later in ask.escalate])
 
 
-def everywhere(flow: Flow) -> Iterator[tuple[str, Expression]]:
+def everywhere(flow: Flow) -> Sequence[tuple[str, Expression]]:
     """Every expression of a flow that can be read, with the path of the sub-flow it belongs to."""
-    for state in flow.states.values():
-        for expression in written((state,)):
-            if readable(expression):
-                yield state.root, expression
+    global _latest  # one flow is asked about several times in a row
+    if _latest[0] is not flow:
+        found = [(state.root, each) for state in flow.states.values() for each in written((state,)) if readable(each)]
+        _latest = flow, found
+    return _latest[1]
+
+
+_latest: tuple[Flow | None, Sequence[tuple[str, Expression]]] = (None, ())
 
 
 def readable(expression: Expression) -> bool:
