@@ -16,6 +16,7 @@ check: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python .ci/layout.py
 
 format: $(READY)
 	$(VENV)/bin/ruff check --fix .

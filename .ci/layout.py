@@ -11,7 +11,14 @@ PACKAGE = Path(__file__).resolve().parent.parent / "retake_flow"
 MOST_MODULES = 18  # in a folder
 MOST_LINES = 450  # in a module
 #: Packages whose modules are called as what they are about is called elsewhere: commands, steps, fakes, ports.
-NAMED_AFTER_OTHERS = ("cli/flow_commands", "cli/run_commands", "cli/host_commands", "testing/steps", "testing/fakes", "ports")
+NAMED_AFTER_OTHERS = (
+    "cli/flow_commands",
+    "cli/run_commands",
+    "cli/host_commands",
+    "testing/steps",
+    "testing/fakes",
+    "ports",
+)
 #: What stands on several floors under one name, since it is one thing, or plays one part in each.
 SHARED = {
     "actions": "the code of a family of actions",
@@ -52,7 +59,7 @@ def mistakes() -> Iterator[str]:
             yield f"{folder} has {number} modules, at most {MOST_MODULES} are wanted: give it folders"
     for name, places in homes.items():
         if len(places) > 1 and name not in SHARED:
-            yield f"{name}.py is in {' and in '.join(places)}: rename one, or say in {Path(__file__).name} why they share it"
+            yield f"{name}.py is in {' and in '.join(places)}: rename one, or say in .ci/layout.py why they share it"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from retake_flow.flow.model import Flow
 from retake_flow.responders import preflight as requirements
 from retake_flow.settings import Settings, inherited, is_loopback, variables
 from retake_flow.studio import display, programs
-from retake_flow.studio.encoding import trial
+from retake_flow.studio.encoding import capability
 from retake_flow.studio.processes.launcher import Launcher
 
 _MOST_KEPT: Final = 16
@@ -145,9 +145,9 @@ async def _require_parts(scheme: str, kept: Path) -> None:
     if now in known:
         return
     tries = (
-        trial.require_capture(starts),
-        trial.require_sending(starts, scheme),
-        trial.require_fonts(starts),
+        capability.require_capture(starts),
+        capability.require_sending(starts, scheme),
+        capability.require_fonts(starts),
     )
     for found in await asyncio.gather(*tries, return_exceptions=True):
         if found is not None:

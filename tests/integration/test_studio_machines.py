@@ -15,7 +15,7 @@ from studio_leftovers import left
 
 from retake_flow.errors import HostError, MissingProgram
 from retake_flow.studio.display import open_display
-from retake_flow.studio.encoding import trial
+from retake_flow.studio.encoding import capability
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.sound import open_sound
 from retake_flow.studio.studio import Stage
@@ -43,8 +43,8 @@ def marker(request: pytest.FixtureRequest) -> str:
 
 async def tried(launcher: Launcher) -> None:
     """Everything that is tried of ffmpeg."""
-    await trial.require_capture(launcher)
-    await trial.require_sending(launcher, "rtmps")
+    await capability.require_capture(launcher)
+    await capability.require_sending(launcher, "rtmps")
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -109,7 +109,7 @@ def test_a_machine_without_fonts_shows_no_black_stream(marker: str, tmp_path: Pa
 
     asyncio.run(run())
     with pytest.raises(HostError, match="no font is installed") as raised:
-        asyncio.run(trial.require_fonts(launcher))
+        asyncio.run(capability.require_fonts(launcher))
     assert "apt install fonts-dejavu-core" in raised.value.hint
     assert left(marker) == []
 
@@ -155,7 +155,7 @@ def test_a_limit_of_open_files_is_the_operators(marker: str, tmp_path: Path) -> 
         resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), hard))
         try:
             with pytest.raises(HostError, match="could not be started: Too many open files") as raised:
-                await trial.require_fonts(launcher)
+                await capability.require_fonts(launcher)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert "ulimit -n" in raised.value.hint

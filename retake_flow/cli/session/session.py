@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from retake_flow.cli import garbage, terminal
 from retake_flow.cli.render import printable
 from retake_flow.cli.session.interrupts import Interrupts
-from retake_flow.cli.session.prompt import Prompter
+from retake_flow.cli.session.terminal_prompt import Prompter
 from retake_flow.cli.session.views import View
 from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.model import Flow

@@ -16,7 +16,7 @@ from typing import Final
 
 from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
 from retake_flow.studio import probe, programs
-from retake_flow.studio.encoding import encoder, trial
+from retake_flow.studio.encoding import capability, encoder
 from retake_flow.studio.processes import program_errors
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
@@ -104,7 +104,7 @@ async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
 
 async def _scripts(starts: Launcher) -> Finding:
     """See which scripts there are letters for; the rest shows as boxes."""
-    await trial.require_fonts(starts)
+    await capability.require_fonts(starts)
     if programs.found("fc-list", starts.environment) is None:
         return Finding("scripts", "skipped", "not tried, since fc-list is not installed",
                        f"run: {programs.install_command(())} fontconfig")  # fmt: skip
@@ -120,7 +120,7 @@ async def _scripts(starts: Launcher) -> Finding:
 
 
 async def _sending(starts: Launcher, scheme: str) -> Finding:
-    await trial.require_sending(starts, scheme)
+    await capability.require_sending(starts, scheme)
     return Finding("sending", "ok", f"ffmpeg can send to {scheme}:// addresses")
 
 
