@@ -30,7 +30,7 @@ from measure import show
 
 ON_AIR_WITHIN = 6.0
 _WAITED = 60.0
-_REST = 6.0  # seconds between two kills at least: who does not stay on air for five is brought back later each time
+_REST = 6.0  # seconds between two kills at least: a stream that drops again within five waits longer each time
 _ANSWERS = """import json, sys
 for line in sys.stdin:
     batch = json.loads(line)

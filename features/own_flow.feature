@@ -28,7 +28,7 @@ Feature: Flows of one's own
 
   # Without a platform: actions are mocked, and the run goes on only as far as it is told to.
 
-  Scenario: What nobody speaks of goes well
+  Scenario: An action that the scenario does not mention succeeds
     Given the flow go-live.yaml
     When the flow is run
     And it goes on until "on_air"

@@ -114,7 +114,7 @@ class Speech:
         self.doubt = ""
 
     def withdraw(self) -> None:
-        """Take it that what was sent has surely not arrived: it is to be said still."""
+        """Requeue the last message: it was definitely not delivered."""
         if self.doubt:
             self.unsaid, self.doubt = [self.doubt, *self.unsaid], ""
             self.times = self.times[:-1]

@@ -19,7 +19,7 @@ Beat = Callable[[], object]
 async def lost(within: float, *beats: Beat) -> None:
     """Wait until one of `beats` has given the same for `within` seconds.
 
-    Looks are counted, not time: when this process or the whole machine was asleep, nobody else is to blame.
+    Stalls are counted in samples, not seconds, so a suspended process or machine triggers nothing.
     """
     seen = [beat() for beat in beats]
     missed = [0] * len(beats)

@@ -1,4 +1,4 @@
-"""What actions answer that are not performed; what nobody speaks of goes well.
+"""Results of mocked actions. An action that the scenario does not mention succeeds.
 
 A place is an action (`retake.verification_status`), or a state or an activity that performs one (`verification`,
 `pushing:encoder`, `encoder`), by the end of its name.
