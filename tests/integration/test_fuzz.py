@@ -42,7 +42,7 @@ import sys
 sys.path.insert(0, {str(_FUZZ.parent)!r})
 sys.argv[0] = __file__
 held = []
-from retake_flow.cli import {name}
+from retake_flow.cli.flow_commands import {name}
 def broken(args):
     {instead}
     return 0

@@ -101,7 +101,7 @@ _ELSEWHERE = """
 import asyncio, os, sys, tempfile
 from pathlib import Path
 from retake_flow.studio.display import open_display
-from retake_flow.studio.launcher import Launcher
+from retake_flow.studio.processes.launcher import Launcher
 
 async def main():
     folder = Path(tempfile.mkdtemp())
@@ -113,7 +113,7 @@ async def main():
     folder.rmdir()
 
 def _spec(display):
-    from retake_flow.studio.specification import ProcessSpec
+    from retake_flow.studio.processes.process_spec import ProcessSpec
     return ProcessSpec(("xdpyinfo",), environment=display.environment)
 
 asyncio.run(main())

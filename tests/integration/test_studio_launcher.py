@@ -385,8 +385,8 @@ def test_only_the_programs_of_the_run_are_swept(marker: str) -> None:
 
 PARENT = """
 import asyncio, os, sys
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.specification import ProcessSpec
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
 
 async def main():
     up = asyncio.Event()

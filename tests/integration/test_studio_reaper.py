@@ -13,10 +13,10 @@ pytestmark = [pytest.mark.real, pytest.mark.skipif(os.geteuid() != 0, reason="on
 
 _BEGIN = """
 import asyncio, os, pathlib, signal, sys
-from retake_flow.studio.launcher import Launcher
-from retake_flow.studio.reaper import reaping
-from retake_flow.studio.specification import ProcessSpec
-from retake_flow.studio.stage import Stage
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.reaper import reaping
+from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import work_folder
 
 assert os.getpid() == 1

@@ -191,6 +191,9 @@ class Launcher:
             await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
             if not process.alive:
                 await death  # and with it for the last lines
+                await asyncio.wait({probe}, timeout=0)
+                if probe.done() and probe.exception() is not None:
+                    await probe  # it has read in them what is wrong
                 said = _with_lines(f"{spec.name} {process.ending} before it was ready", process)
                 known = self._lasting(process) or spec.diagnose(process.lines)
                 raise known or ProcessFailed(said, hint=spec.hint)
