@@ -62,13 +62,12 @@ async def rehearsal(
         _require(folder)
     else:
         agent = _prepare(folder, options)
-    said, can_go_on = _FirstLine(), resumed
+    address, can_go_on = _Address(), resumed
     try:
-        async with launcher.process(_platform(folder), said.whole, said.hear):
-            origin = _origin(said.line)
-            _hand_over(folder / _OWN, origin, agent)
+        async with launcher.process(_platform(folder), address.said, address.hear):
+            _hand_over(folder / _OWN, address.origin, agent)
             can_go_on = True
-            yield replace(settings, origin=origin, access_token=None, credentials=folder / _OWN)
+            yield replace(settings, origin=address.origin, access_token=None, credentials=folder / _OWN)
     except BaseException:
         if not can_go_on:  # no run is in it, so nobody could ever free the folder
             forget(folder)
@@ -211,10 +210,11 @@ def _credentials(agent: Mapping[str, str], origin: str) -> Credentials:
     )
 
 
-class _FirstLine:
-    """Hears a program's output until its first line is whole."""
+class _Address:
+    """The address that a rehearsed platform says in its first line."""
 
     def __init__(self) -> None:
+        self.origin = ""
         self._heard = b""
         self._whole = asyncio.Event()
 
@@ -224,10 +224,7 @@ class _FirstLine:
             if b"\n" in self._heard:
                 self._whole.set()
 
-    async def whole(self, process: Process) -> None:
-        """The probe: ready once there is a line."""
+    async def said(self, process: Process) -> None:
+        """The probe: ready once there is a line, which may be an error instead."""
         await self._whole.wait()
-
-    @property
-    def line(self) -> bytes:
-        return self._heard.split(b"\n", 1)[0]
+        self.origin = _origin(self._heard.split(b"\n", 1)[0])
