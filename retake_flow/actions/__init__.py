@@ -1,1 +1,1 @@
-"""What a state can do: the catalogue of actions and what each of them does with the platform and the studio."""
+"""Actions: their catalogue, and what each does with the platform and the studio."""

@@ -1,4 +1,4 @@
-"""Recognising the account that a run acts as in the credentials that are there now."""
+"""Account match: recognises a run's account in the current credentials."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from retake_flow.settings import RETAKE, TOKEN_VARIABLE
 
 
 def identity_of(found: Credentials | None, path: Path, origin: str) -> Identity:
-    """The account that credentials are for.
+    """The account that credentials belong to.
 
     Args:
-        found: The credentials; None when there are none.
+        found: The credentials; None if there are none.
         path: The credentials file.
-        origin: Where the platform is.
+        origin: The platform's origin.
     """
     file = str(path.absolute())
     if found is None:
@@ -31,16 +31,16 @@ def identity_of(found: Credentials | None, path: Path, origin: str) -> Identity:
 async def recognised(
     kept: Identity, found: Identity, ask: Callable[[], Awaitable[str]], subject: str = "this run"
 ) -> Identity:
-    """The account with which a run may go on, with what is known of it by now.
+    """The account as which a run may be resumed, with everything known of it by now.
 
     Args:
         kept: The account that the run acts as.
-        found: What the credentials say.
-        ask: Has the platform tell the userDbId of the token that was found.
-        subject: What to call the run.
+        found: The current credentials.
+        ask: Asks the platform for the userDbId of the token that was found.
+        subject: What messages call the run.
 
     Raises:
-        WrongAccount: The credentials are another agent's, or nothing shows that they are not.
+        WrongAccount: The credentials belong to another agent, or nothing shows that they do not.
     """
     verdict = match(kept, found)
     if verdict is Match.SAME:
@@ -63,7 +63,7 @@ async def recognised(
 
 
 def wrong_account(kept: Identity, found: Identity, subject: str = "this run", trouble: str = "") -> WrongAccount:
-    """That credentials are not a run's own, with the way to set the right ones."""
+    """The error for credentials that are not the run's own; it says how to set the right ones."""
     acts = f"{subject} acts as {kept.label}"
     if not same_platform(kept, found):
         way = "unset RETAKE_API_URL" if kept.platform == RETAKE else f"set RETAKE_API_URL={kept.platform}"

@@ -1,4 +1,4 @@
-"""Who the agent is, and the client that speaks for it."""
+"""Agent session: the agent's credentials and the client that uses them."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ if TYPE_CHECKING:  # HTTP takes long to import, and is needed with the first cal
 
 
 class Access:
-    """The credentials of one run and the client that uses them; another client follows when they change.
+    """The credentials of one run and the client that uses them; new credentials get a new client.
 
     Args:
         path: The credentials file.
-        token: The token from the environment, if there is one.
+        token: The token from the environment, if any.
         origin: Where the platform is.
         make_client: Makes a client for a token and the origin that issued it.
-        note: Writes a record: a notice of what could not be kept in the file.
-        refuge: A folder of ours where a token goes that is given only once and cannot be written to the file.
-        realtime: Hears what happens as it happens.
-        identity: The account that the run acts as, as far as it is known.
-        learnt: Is told when more of it is known; may refuse it by raising a CredentialsError.
+        note: Writes a record: a notice of what could not be saved to the file.
+        refuge: A folder of the program's own for a token that is given only once and cannot be written to the file.
+        realtime: Receives real-time events.
+        identity: The account that the run acts as, as far as known.
+        learnt: Called when more of the account is known; may refuse it by raising a CredentialsError.
 
     Attributes:
-        liveness: When the platform shows what is pushed.
+        liveness: Finds out when the platform shows the push.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class Access:
         self._status: StreamStatus | None = None
 
     def load(self) -> Credentials | None:
-        """Read the credentials; None when there are none. What was learnt and could not be kept is not lost.
+        """Read the credentials; None if there are none. Facts that were learnt and could not be saved are not lost.
 
         Raises:
-            WrongAccount: They are not those of the run's account.
+            WrongAccount: They do not belong to the run's account.
         """
         found = self._read()
         if found is not None:
@@ -102,10 +102,10 @@ class Access:
         return found
 
     async def reload(self) -> Credentials | None:
-        """Read the credentials again, and ask the platform whose they are where they do not tell.
+        """Read the credentials again; if they do not say whose they are, ask the platform.
 
         Raises:
-            WrongAccount: They are not those of the run's account; the ones that were read before stay.
+            WrongAccount: They do not belong to the run's account; the previous credentials stay in use.
         """
         found = self._read()
         if found is not None:
@@ -114,7 +114,7 @@ class Access:
         return found
 
     async def recognise(self, kept: Identity, subject: str) -> Identity:
-        """The account of the credentials that are there, when it is the one that a run acts as.
+        """The account of the current credentials, if it is the run's account.
 
         Raises:
             WrongAccount: It is not.
@@ -122,7 +122,7 @@ class Access:
         return await self._recognised(kept, self._read(), subject)
 
     def identity_here(self) -> Identity:
-        """The account of the credentials that are there."""
+        """The account of the current credentials."""
         return self._identity_of(self._read())
 
     async def _recognised(self, kept: Identity, found: Credentials | None, subject: str = "this run") -> Identity:
@@ -157,7 +157,7 @@ class Access:
         return found
 
     def require_place(self) -> None:
-        """Make sure that new credentials could be kept.
+        """Make sure that new credentials could be saved.
 
         Raises:
             CredentialsError: They could not.
@@ -165,10 +165,10 @@ class Access:
         credentials.require_place(self._path)
 
     async def save(self, new: Credentials) -> None:
-        """Keep new credentials, on disk before anything else: a token is given only once.
+        """Save new credentials to disk before anything else: a token is given only once.
 
-        Where the file cannot be written, they go to the refuge, and a person is told; where that cannot be written
-        either, it is tried until one can.
+        If the file cannot be written, they go to the refuge and the operator is notified. If that cannot be written
+        either, the write is retried until one of the two succeeds.
         """
         self._credentials = new
         await self._kept(new)
@@ -201,12 +201,12 @@ class Access:
         return True
 
     def learn(self, *, user_db_id: str = "", token_address: str = "", token_ticker: str = "") -> None:
-        """Keep what the platform told of the agent, where it told anything; a token alone makes no file.
+        """Save what the platform said about the agent, if anything; a token alone makes no file.
 
-        What cannot be written stays in memory, which is told once, and is tried again when more is told.
+        What cannot be written stays in memory. This is reported once, and the write is retried when more is learnt.
 
         Raises:
-            WrongAccount: The token is not that of the run's account.
+            WrongAccount: The token does not belong to the run's account.
         """
         known = self.known
         if known.of_file is not None and user_db_id and known.of_file.user_db_id == user_db_id:
@@ -225,7 +225,7 @@ class Access:
             self._keep(changed)
 
     def _confirm(self, told: Credentials) -> None:
-        """Take the account that the platform has told, if it is the run's."""
+        """Accept the account that the platform has named, if it is the run's."""
         account = self._identity_of(told)
         if not confirmed(self._identity, account):
             self._credentials, self._refused = None, told.access_token
@@ -251,7 +251,7 @@ class Access:
             self._note("notice", kind=kind, message=message)
 
     def client(self, anonymous: bool = False) -> RetakeClient:
-        """The client with the agent's token, or without any.
+        """The client with the agent's token, or one without a token.
 
         Raises:
             CredentialsError: There is no token.
@@ -266,7 +266,7 @@ class Access:
         return self._clients[token]
 
     async def status(self) -> StreamStatus:
-        """The stream status, asked for no more often than the guide says, whoever wants to know it."""
+        """The stream status, polled no more often than the guide allows, across all callers."""
         self._status, asked, answered = await self._ask_status(self.client)
         status = self._status
         self.liveness.saw(status.is_live, status.uptime_seconds, asked, answered)
@@ -274,9 +274,10 @@ class Access:
         return status
 
     async def status_when_live(self) -> StreamStatus:
-        """The stream status, asked for when the push that goes on is due to be live.
+        """The stream status, polled when the current push should be live.
 
-        While it may not be asked for again, the list of who is live counts as well: what it does not tell is as before.
+        While the status may not be polled again, the list of live agents counts as well; all other fields stay as they
+        were.
         """
         listed = await self.liveness.due(self._status_next)
         if listed and self._status is not None and asyncio.get_running_loop().time() < self._status_next:
@@ -291,7 +292,7 @@ class Access:
         return status.user_db_id
 
     async def _ask_status(self, client: Callable[[], RetakeClient]) -> tuple[StreamStatus, float, float]:
-        """The stream status of a client's token, and when it was asked for and answered, in the loop's time."""
+        """The stream status of a client's token, and when it was requested and received, in the loop's time."""
         async with self._status_turn:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(self._status_next - loop.time())
@@ -305,15 +306,15 @@ class Access:
 
     @property
     def status_next(self) -> float:
-        """When the stream status may be asked for again, in the loop's time."""
+        """When the stream status may be polled again, in the loop's time."""
         return self._status_next
 
     @asynccontextmanager
     async def push(self) -> AsyncIterator[Push]:
-        """The time of one encoder.
+        """The lifetime of one encoder.
 
-        While the agent's lag is unknown, or the stream status was asked for just now, whatever tells that it is live is
-        watched for.
+        While the agent's lag is unknown, or the stream status was polled just now, all other signs of being live are
+        watched.
         """
         user_id = self._credentials.user_db_id if self._credentials else ""
 
@@ -332,32 +333,32 @@ class Access:
             yield push
 
     def _call_takes(self) -> float:
-        """How long a call takes with a connection of its own, in seconds."""
+        """How long a call with a new connection takes, in seconds."""
         took = (client.first_took for client in self._clients.values())
         return min(max((each for each in took if each is not None), default=0.0), _LONGEST_CALL)
 
     @property
     def audience(self) -> dict[str, int]:
-        """How many watch and for how long, as the platform said last; empty when it was not asked."""
+        """The number of viewers and the uptime that the platform reported last; empty before the first poll."""
         if self._status is None:
             return {}
         return {"viewers": self._status.viewers, "uptime_seconds": self._status.uptime_seconds}
 
     @property
     def server_time(self) -> float | None:
-        """The time by the platform's clock, at least; None when no answer has told it."""
+        """A lower bound of the platform's time; None before any response has shown it."""
         ahead = self.client().clock.ahead
         return None if ahead is None else asyncio.get_running_loop().time() + ahead
 
     def keep_pace(self) -> None:
-        """Take it that the stream status was asked for just now: by another process, which has died since."""
+        """Assume that another process, which has died since, polled the stream status just now."""
         self._status_next = asyncio.get_running_loop().time() + STATUS_PACE
 
     async def user_id(self) -> str:
-        """The agent's userDbId, learnt from the stream status when only a token is known.
+        """The agent's userDbId; taken from the stream status if only a token is known.
 
         Raises:
-            CredentialsError: The platform does not tell it.
+            CredentialsError: The platform does not give it.
         """
         if not self.known.user_db_id:
             await self.status()

@@ -1,4 +1,4 @@
-"""Actions that belong together: they share what they need, and tell which method stands behind which name."""
+"""Action family: actions that share what they need, with the method for each name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Start = Callable[[Call], AbstractAsyncContextManager[Service]]
 
 
 class Family:
-    """What is behind the names of some actions.
+    """The methods behind the names of some actions.
 
     Attributes:
-        tasks: What is performed, by name.
-        checks: How to find out whether a task was done whose process died meanwhile, by name.
-        services: What goes on until it is stopped or dies, by name.
+        tasks: The methods of tasks, by name.
+        checks: For each task, how to find out whether it was done when its process died, by name.
+        services: The methods of services, which run until they are stopped or die, by name.
     """
 
     tasks: Mapping[str, Task] = {}

@@ -1,4 +1,4 @@
-"""The actions of chat: writing, and reading what is new and having it answered."""
+"""Chat actions: write messages, read new ones and have them answered."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class ChatActions(Family):
         access: The agent's credentials and client.
         show: Puts a line on the stream.
         now: Seconds since the epoch.
-        responders: Who may answer beside the greeter, by the key that names them under `responder` in a flow.
-        realtime: Hears what happens as it happens; without it chat is only asked for.
-        speak: Says a text on stream, and returns when it was heard; None where there is no voice.
-        journal: The records of the run so far, which tell what processes before this one have said.
+        responders: All responders beside the greeter, by their key under `responder` in a flow.
+        realtime: Receives real-time events; without it, chat is only polled.
+        speak: Speaks a text on stream, and returns when it was heard; None without a voice.
+        journal: The records of the run so far, which show what earlier processes have said.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ChatActions(Family):
         self.tasks = {"chat.respond": self.respond, "chat.send": self.send}
 
     async def send(self, call: Call) -> Completion:
-        """Write a message."""
+        """Send a message."""
         message = str(call.inputs["message"])
         to = str(call.inputs.get("to") or await self._access.user_id())
         key = await self._saying.send(message, to)
@@ -77,10 +77,11 @@ class ChatActions(Family):
         return Completion(value={"id": key})
 
     async def respond(self, call: Call) -> Completion:
-        """Read what is new, in order, and have it answered.
+        """Read new messages in order and have them answered.
 
-        What was handled is remembered by id, since ids have no order. What is older than the first session (`since`)
-        is history. A responder that fails in an activity is asked again later; where it is asked once, that fails.
+        Handled messages are remembered by id, since ids have no order. Messages older than the first session (`since`)
+        are history. In an activity, a failing responder is asked again later; in a single task, its failure fails the
+        task.
         """
         async with AsyncExitStack() as alone:
             talk = await self._talk(call, alone)
@@ -110,7 +111,7 @@ class ChatActions(Family):
     # --- for as long as an activity lasts -------------------------------------------------------------------
 
     async def _talk(self, call: Call, alone: AsyncExitStack) -> _Talk:
-        """What one activity reads by and is answered by; outside of one, for this time."""
+        """The state that one activity shares between its readings; outside an activity, a new one."""
         if call.key in self._talks and call.scope is not None:
             return self._talks[call.key]
         scope = call.scope or alone
@@ -128,7 +129,7 @@ class ChatActions(Family):
         return talk
 
     async def _asking(self, now: Round, talk: _Talk) -> Asking:
-        """The responder of an activity, which begins when it is first asked and ends with the activity."""
+        """The responder of an activity, opened at its first request and closed with the activity."""
         if talk.asking is None:
             talk.asking = await Asking.opened(self._responder(now.call), talk.scope, now.call.hurry)
         return talk.asking
@@ -145,7 +146,7 @@ class ChatActions(Family):
     # --- reading --------------------------------------------------------------------------------------------
 
     async def _read(self, now: Round, talk: _Talk) -> bool:
-        """Read what is new; says whether there is a chat to speak in."""
+        """Read new messages; returns whether there is a chat to speak in."""
         chat = now.chat
         silence = Silence.of(now.call.inputs)
         quiet = silence is not None and self._now() - chat.spoken >= silence.after
@@ -164,10 +165,10 @@ class ChatActions(Family):
         return self._readable(now, talk, error)
 
     def _readable(self, now: Round, talk: _Talk, error: PlatformError | None) -> bool:
-        """See to a chat that could not be asked for, if so; says whether there is one to speak in.
+        """Handle a failed poll of the chat, if any; returns whether there is a chat to speak in.
 
         Raises:
-            PlatformError: Nothing else brings what is new.
+            PlatformError: There is no other source of new messages.
         """
         was_closed, talk.closed = talk.closed, isinstance(error, NoSession | NotFound)
         if error is None:
@@ -183,14 +184,14 @@ class ChatActions(Family):
         return True
 
     def _recollect(self, now: Round) -> None:
-        """Take up what processes before this one have said."""
+        """Restore what earlier processes have said."""
         speech = now.chat.speech
         self._oneself.restore(now.chat.own, self._journal)
         if speech.doubt:
             self._oneself.sayings.doubted(speech.doubt, speech.doubted)
 
     def _heard(self, now: Round, news: Sequence[tuple[Way, ChatMessage]], ahead: float | None) -> None:
-        """Take note of what is new."""
+        """Take in new messages."""
         chat = now.chat
         told = [(way, message) for way, message in news if viewer_events.counts(message)]
         own = self._oneself.sift(told, ahead)
@@ -221,7 +222,7 @@ class ChatActions(Family):
             self._saying.delivered(now, chat.speech.doubt)
 
     def _look_up(self, now: Round, talk: _Talk) -> None:
-        """Say again what may have arrived and is not in the chat."""
+        """Resend a message that may have arrived but is not in the chat."""
         speech = now.chat.speech
         if not talk.reading.behind and speech.missing(talk.reading.asked):
             self._oneself.sayings.missing(speech.doubt)
@@ -230,7 +231,7 @@ class ChatActions(Family):
     # --- answering ------------------------------------------------------------------------------------------
 
     async def _answer(self, now: Round, talk: _Talk) -> None:
-        """Have answered what nobody has answered yet."""
+        """Have all unanswered messages answered."""
         chat = now.chat
         for _ in range(_MOST_BATCHES):
             waits = chat.unanswered or (talk.asking is not None and talk.asking.thinks)
@@ -240,7 +241,7 @@ class ChatActions(Family):
                 return
 
     async def _answered(self, now: Round, talk: _Talk) -> bool:
-        """Have one batch answered; says whether the next one can be."""
+        """Have one batch answered; returns whether the next batch can be."""
         asking = await self._asking(now, talk)
         alone = now.call.scope is None
         try:
@@ -254,7 +255,7 @@ class ChatActions(Family):
         return answer is not None and await self._taken(now, asking.asked, answer)
 
     async def _taken(self, now: Round, asked: Batch, answer: Answer) -> bool:
-        """Say what a responder has answered; says whether it can be asked about more."""
+        """Send a responder's replies; returns whether it can get the next batch."""
         chat = now.chat
         if asked.occasion == "silence" and chat.unanswered:
             now.note("chat_unsaid", texts=list(answer.replies))  # somebody was quicker
@@ -289,7 +290,7 @@ class ChatActions(Family):
         return now.chat.batch(self._access.known.agent_name, self._access.audience, direction, occasion)
 
     async def _break_silence(self, now: Round, talk: _Talk) -> None:
-        """Say something when nobody has for long, and nothing is about to be said."""
+        """Say something if nobody has for long and nothing is about to be said."""
         chat = now.chat
         silence = Silence.of(now.call.inputs)
         thinks = talk.asking is not None and talk.asking.thinks
@@ -310,10 +311,10 @@ class _Talk:
     """What lasts as long as an activity.
 
     Attributes:
-        reading: How chat is read.
-        scope: What ends with the activity.
-        asking: Who answers, once somebody was asked.
-        aloud: Says things aloud; None where there is no voice.
+        reading: Reads the chat.
+        scope: Closed with the activity.
+        asking: Asks the responder; None before the first request.
+        aloud: Speaks messages; None without a voice.
         closed: Whether the platform said last that there is no session.
     """
 

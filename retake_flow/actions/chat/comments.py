@@ -1,4 +1,4 @@
-"""Reading a chat, one's own or another agent's, without answering it."""
+"""Comments: reads a chat, the agent's or another agent's, without answering it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_SPOKEN = 80
 
 
 class CommentActions(Family):
-    """Reads what was written; nothing of it is handled by that.
+    """Reads messages without handling them.
 
     Args:
         access: The agent's credentials and client.
@@ -34,7 +34,7 @@ class CommentActions(Family):
         self.tasks = {"retake.comments": self.comments}
 
     async def comments(self, call: Call) -> Completion:
-        """Read what others wrote since a message or a time, and find out when the agent wrote there last."""
+        """Read what others wrote since a message or a time, and find out when the agent last wrote there."""
         own_id = await self._access.user_id()
         cursor = Cursor.of(str(call.inputs.get("after") or ""))
         since = call.inputs.get("since")
@@ -59,7 +59,7 @@ class CommentActions(Family):
         return Completion(value=value)
 
     async def _read(self, of: str, cursor: Cursor, since: float | None) -> list[ChatMessage]:
-        """Everything newer, oldest first; back over several pages where it is known what is newer."""
+        """All newer messages, oldest first; pages back if it is known where the last reading ended."""
         found: list[ChatMessage] = []
         before = ""
         for _ in range(_MOST_PAGES):
@@ -75,12 +75,12 @@ class CommentActions(Family):
 
     @property
     def _ahead(self) -> float:
-        """How many seconds the platform's clock, which dates messages, is ahead of ours."""
+        """How many seconds the platform's clock, which dates messages, is ahead of the run's time."""
         server = self._access.server_time
         return 0.0 if server is None else server - self._now()
 
     async def _page(self, of: str, before: str) -> list[ChatMessage]:
-        """A page of chat; of one without a session what the platform tells anybody of it."""
+        """A page of chat; without a session, the page that is public."""
         try:
             return await self._access.client().comments(of, _PAGE, before or None)
         except (NoSession, NotFound):
@@ -92,14 +92,14 @@ class CommentActions(Family):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a chat was read: the last message, and when it was sent, since it may be deleted."""
+    """How far a chat was read: the last message, and when it was sent, since the message may be deleted."""
 
     id: str = ""
     sent_at: float = 0.0
 
     @classmethod
     def of(cls, text: str) -> Cursor:
-        """The cursor as `text` wrote it; one that was not written so is the beginning."""
+        """Parse a cursor that `text` wrote; any other text means the beginning."""
         sent_at, _, key = text.partition("/")
         try:
             return cls(key, float(sent_at)) if key else cls()
@@ -108,16 +108,16 @@ class Cursor:
 
     @classmethod
     def at(cls, message: ChatMessage) -> Cursor:
-        """As far as this message."""
+        """The cursor at this message."""
         return cls(message.id, _at(message))
 
     @property
     def text(self) -> str:
-        """In one text; "" at the beginning."""
+        """The cursor as a text; "" at the beginning."""
         return f"{self.sent_at:.3f}/{self.id}" if self.id else ""
 
     def newer(self, page: Sequence[ChatMessage]) -> list[ChatMessage]:
-        """What stands behind it in a page that is ordered oldest first."""
+        """The messages behind the cursor in a page that is ordered oldest first."""
         ids = [message.id for message in page]
         if self.id in ids:
             return list(page[ids.index(self.id) + 1 :])
@@ -144,7 +144,7 @@ def spoken(message: ChatMessage) -> str:
 
 
 def told(messages: Sequence[ChatMessage]) -> str:
-    """The last few messages, one on each line."""
+    """The last few messages, one per line."""
     return "\n".join(map(spoken, messages[-_SPOKEN:]))
 
 

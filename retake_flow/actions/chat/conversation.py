@@ -1,4 +1,4 @@
-"""What `chat.respond` knows of a chat from one reading to the next, as plain data."""
+"""Conversation: what `chat.respond` keeps of a chat between readings, as plain data."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ _PLAIN = ("tries", "failures", "hold", "last", "spoken", "own", "trouble", "trou
 
 @dataclass(slots=True)
 class Conversation:
-    """The chat as far as it was read, and what is still to be done about it.
+    """The chat as far as it was read, and what is still to be done.
 
     Attributes:
-        ledger: What was read.
-        known: What those who wrote are recognised by.
-        recent: What was written last.
-        unanswered: What no responder has answered yet.
-        speech: What is to be said.
-        due: Events that the flow has not heard of yet.
-        tries: How often a responder has failed to answer, by the message's id.
-        failures: How often one has failed in a row.
-        hold: Until when nobody is asked and nothing is said.
-        last: When there was news.
-        spoken: When anybody said something, the agent included, or was asked to.
+        ledger: The ids of all messages read.
+        known: What the authors so far are recognised by.
+        recent: The latest messages.
+        unanswered: Messages that no responder has answered yet.
+        speech: The agent's outgoing messages.
+        due: Events that the flow has not received yet.
+        tries: How often a responder has failed to answer, by message id.
+        failures: How often a responder has failed in a row.
+        hold: Until when no responder is asked and nothing is said.
+        last: When the last new message came.
+        spoken: When somebody last said something, the agent included, or was asked to.
         history: What is older than the stream.
-        own: By what the agent's own words are known.
-        trouble: What was told last of why a responder has no answer; "" once it had one.
-        troubled: When that was told.
+        own: What the agent's own messages are recognised by.
+        trouble: The last reported reason for a missing answer; "" after an answer.
+        troubled: When that was reported.
     """
 
     ledger: Ledger
@@ -87,7 +87,7 @@ class Conversation:
         )
 
     def kept(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """The conversation as plain data."""
         return {
             "ledger": self.ledger.kept(),
             "known": self.known.packed(),
@@ -103,7 +103,7 @@ class Conversation:
     # --- heard ----------------------------------------------------------------------------------------------
 
     def hear(self, message: ChatMessage, *, own: bool) -> bool:
-        """Keep a message; unless it is the agent's own, it waits for an answer. Says whether somebody new wrote it."""
+        """Keep a message; unless it is the agent's own, queue it for an answer. Returns whether its author is new."""
         newcomer = not own and self._meet(message)
         heard = _plain(message, newcomer)
         self.recent = [*self.recent, _shortened(heard)][-_RECENT:]
@@ -112,7 +112,7 @@ class Conversation:
         return newcomer
 
     def overflow(self) -> list[str]:
-        """Let go of what waits for an answer when it is too much, the oldest first; gives the ids."""
+        """Drop the oldest messages when too many wait for an answer; returns their ids."""
         size = 0
         for kept, message in enumerate(reversed(self.unanswered)):
             size += len(message.text.encode("utf-8", "replace"))
@@ -122,7 +122,7 @@ class Conversation:
         return []
 
     def _meet(self, author: ChatMessage) -> bool:
-        """Whether the author of a message is somebody new; from now on they are known."""
+        """Whether the author of a message is new; from now on the author is known."""
         # Each shape of the chat tells something else of them; a name and a wallet are in all, where there are any.
         keys = [key for key in (author.wallet, author.author_name.casefold()) if key] or [author.author_user_id or ""]
         new = not any(key in self.known for key in keys)
@@ -138,7 +138,7 @@ class Conversation:
         direction: str,
         occasion: Literal["messages", "silence"] = "messages",
     ) -> Batch:
-        """What a responder is asked."""
+        """The next batch for a responder."""
         messages = tuple(self.unanswered[:MOST_ASKED])
         asked = {message.id for message in self.unanswered}
         new = {message.author for message in messages if message.newcomer}
@@ -153,32 +153,32 @@ class Conversation:
         )
 
     def answered(self, batch: Batch) -> None:
-        """Take it that the messages of a batch were answered."""
+        """Mark the messages of a batch as answered."""
         done = {message.id for message in batch.messages}
         self.unanswered = [message for message in self.unanswered if message.id not in done]
         self.tries, self.failures, self.trouble = {}, 0, ""
 
     def tells(self, trouble: str, now: float) -> bool:
-        """Whether it is news why a responder has no answer: it was not told last, or long ago."""
+        """Whether to report why an answer is missing: the reason is new, or was reported long ago."""
         if trouble == self.trouble and now - self.troubled < _TOLD_AGAIN:
             return False
         self.trouble, self.troubled = trouble, now
         return True
 
     def reopened(self, batch: Batch) -> None:
-        """Take it that the messages of a batch are not answered after all."""
+        """Mark the messages of a batch as unanswered again."""
         self.unanswered = [*batch.messages, *self.unanswered]
 
     def failed(self, batch: Batch, now: float, after: float = 0.0) -> list[str]:
-        """Take it that a responder had no answer to a batch: it is asked again, later each time.
+        """Note that a responder failed to answer a batch: it is asked again, after a longer wait each time.
 
         Args:
-            batch: What it was asked.
+            batch: The batch.
             now: When it failed, in seconds since the epoch.
-            after: How many seconds it asks not to be asked.
+            after: How many seconds the responder asks to wait.
 
         Returns:
-            The ids of the messages about which it is not asked again.
+            The ids of the messages that are given up.
         """
         self.failures += 1
         self.hold = now + max(min(2.0 ** min(self.failures, 16), _SLOWEST), after)

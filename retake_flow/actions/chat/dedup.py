@@ -1,4 +1,4 @@
-"""What of a chat was read, by which way, so that each message counts once."""
+"""Deduplication: which messages of a chat were read, and how they arrived, so that each counts once."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SAME_DEED = 10.0
 
 
 class Ledger:
-    """The ids of what was read, and what may come again under another id.
+    """The ids of all messages read, and those that may arrive again under another id.
 
     Args:
-        kept: What `kept` gave.
+        kept: What `kept` returned.
     """
 
     def __init__(self, kept: Mapping[str, Any]) -> None:
@@ -37,7 +37,7 @@ class Ledger:
         self._shared: list[str] = list(kept.get("shared", ()))
 
     def kept(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """The ledger as plain data."""
         return {
             "seen": self._seen.packed(),
             "polled": self._polled.packed(),
@@ -46,26 +46,26 @@ class Ledger:
         }
 
     def seen(self, message: ChatMessage) -> bool:
-        """Whether a message was read, by either way."""
+        """Whether a message was read, however it arrived."""
         return any(key in self._seen for key in message.ids)
 
     def polled(self, message: ChatMessage) -> bool:
-        """Whether a message was there when the chat was asked for: then all that is older was, too."""
+        """Whether a message was in an earlier poll; if so, everything older was too."""
         return message.id in self._polled
 
     def skip(self, messages: Sequence[ChatMessage]) -> None:
-        """Take it that messages were read that are nobody's business, such as history."""
+        """Mark messages as read that need no handling, such as history."""
         self._seen.add(key for message in messages for key in message.ids)
         self._polled.add(message.id for message in messages)
 
     def read(self, messages: Sequence[ChatMessage], way: Way, now: float, *, both: bool) -> list[ChatMessage]:
-        """Take it that messages have come by one way, oldest first; gives those that are news.
+        """Mark messages that arrived one way as read, oldest first; returns the new ones.
 
         Args:
-            messages: What has come.
-            way: How.
+            messages: The messages.
+            way: How they arrived.
             now: Seconds since the epoch.
-            both: Whether the same may come by the other way, too.
+            both: Whether the same messages may also arrive the other way.
         """
         self._both = both
         self._single = [each for each in self._single if now - each[-1] < _LONGEST_SINGLE][-_MOST_SINGLE:]
@@ -88,7 +88,7 @@ class Ledger:
         return True
 
     def _meet_again(self, message: ChatMessage, way: Way) -> None:
-        """Learn from an id that comes by both ways that those of its kind are the same in both."""
+        """Learn, from an id that arrives both ways, that ids of its kind are the same both ways."""
         if message.kind not in self._shared and any(
             each[0] != way and each[1:-1] == _traits(message) for each in self._single
         ):
@@ -96,7 +96,7 @@ class Ledger:
             self._single = [each for each in self._single if each[1] != message.kind]
 
     def _twin(self, message: ChatMessage, way: Way) -> list[Any] | None:
-        """The same message as it came by the other way, under another id."""
+        """The same message as it arrived the other way, under another id."""
         kind, who, what, at = _traits(message)
         if kind in self._shared or at is None:
             return None
@@ -114,7 +114,7 @@ class Ledger:
 
 
 def _traits(message: ChatMessage) -> list[Any]:
-    """What is the same of a message whichever way it comes: its kind, who wrote it, what, and when."""
+    """What stays the same however a message arrives: its kind, author, text and time."""
     who = [short(key) for key in (message.author_user_id, message.wallet, message.author_name.casefold()) if key]
     what = f"{message.amount}" if message.kind == "tip" or message.kind in DEEDS else message.text
     return [message.kind, who, short(what), _seconds(message.sent_at)]

@@ -1,4 +1,4 @@
-"""Many texts remembered in little room: enough to know one again, and no more."""
+"""Digests: remembers many texts in little space, enough to recognise each."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def short(text: str) -> str:
 
 
 class Digests:
-    """The texts that were added last; the others are forgotten, the oldest first.
+    """The most recently added texts; the oldest are forgotten first.
 
     Args:
-        width: Bytes for each text: with n texts another one counts as known by chance in n of 256^width cases.
-        most: How many are remembered.
-        kept: What `packed` gave, or the texts themselves.
+        width: Bytes per text: with n texts, another text counts as known by chance in n of 256^width cases.
+        most: How many texts are remembered.
+        kept: What `packed` returned, or the texts themselves.
     """
 
     def __init__(self, width: int, most: int, kept: object = "") -> None:
@@ -38,7 +38,7 @@ class Digests:
         return len(self._digests)
 
     def add(self, texts: Iterable[str]) -> None:
-        """Remember texts as the newest, also those that were known."""
+        """Remember texts as the newest, even if they were known."""
         for text in texts:
             digest = self._digest(text)
             self._digests.pop(digest, None)
@@ -47,7 +47,7 @@ class Digests:
             del self._digests[next(iter(self._digests))]
 
     def packed(self) -> str:
-        """All of them as one text, from which they can be had again."""
+        """All of them packed into one text, from which they can be restored."""
         return b64encode(b"".join(self._digests)).decode()
 
     def _digest(self, text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""History: what stood in a chat before the stream. It is decided once, at the first reading, and by id from then on."""
+"""History: messages from before the stream. It is decided once, at the first reading, and by id from then on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ CLOCKS_DIFFER = 60.0
 
 @dataclass(slots=True)
 class History:
-    """What is older than the stream.
+    """Which messages are older than the stream.
 
     Attributes:
-        since: When the stream began, by the run's time; None when nothing is history.
+        since: When the stream began, by the run's time; None if nothing is history.
         before: The same by the platform's clock, once the first messages were read.
     """
 
@@ -24,23 +24,23 @@ class History:
     before: float | None = None
 
     def cutoff(self, ahead: float | None) -> float | None:
-        """What is older than this, by the platform's clock, is history.
+        """The time, by the platform's clock, before which messages are history.
 
         Args:
-            ahead: How many seconds that clock is ahead of the run's time at least; None when nothing tells.
+            ahead: How many seconds that clock is ahead of the run's time at least; None if unknown.
         """
         if self.before is not None or self.since is None:
             return self.before
         return self.since - CLOCKS_DIFFER if ahead is None else self.since + ahead
 
     def begin(self, messages: Sequence[ChatMessage], ahead: float | None, first_own: int | None) -> list[ChatMessage]:
-        """Take the first messages that are read, oldest first; gives those that are history.
+        """Take in the first messages read, oldest first; returns those that are history.
 
         Args:
-            messages: All that there are.
+            messages: All messages there are.
             ahead: As for `cutoff`.
-            first_own: Where the agent's first words since the stream began stand; None when they do not. What stands
-                behind them is new.
+            first_own: The index of the agent's first message since the stream began; None if there is none. Later
+                messages are new.
         """
         self.before = before = self.cutoff(ahead)
         if before is None:
@@ -52,9 +52,9 @@ class History:
         return [message for message, old in zip(messages, _are_old(sides), strict=True) if old]
 
     def later(self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool]) -> list[ChatMessage]:
-        """Of messages that are read after the first, oldest first, those that are none of history.
+        """Of messages after the first reading, oldest first, those that are not history.
 
-        What stands behind one that is known is new, whatever its date says.
+        What follows a known message is new, whatever its date.
         """
         first_known = next((at for at, message in enumerate(messages) if known(message)), len(messages))
         return [m for at, m in enumerate(messages) if at >= first_known or not older(m, self.before)]
@@ -66,7 +66,7 @@ def older(message: ChatMessage, before: float | None) -> bool:
 
 
 def _are_old(sides: Sequence[bool | None]) -> list[bool]:
-    """Which messages are history; one without a date is, when the next one that is dated is."""
+    """Which messages are history; one without a date follows the next one that has a date."""
     found, following = [], False
     for side in reversed(sides):
         following = following if side is None else side

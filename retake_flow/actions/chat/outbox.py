@@ -1,4 +1,4 @@
-"""What is to be said in chat, what was, and what may have been: as plain data."""
+"""Outbox: messages to say, said, and perhaps said, as plain data."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _MOST_TOLD = 500
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is said.
+    """How much the agent says.
 
     Attributes:
-        per_minute: Messages.
-        length: Characters of each.
-        replies: To one batch.
+        per_minute: Messages per minute.
+        length: Characters per message.
+        replies: Replies per batch.
     """
 
     per_minute: int
@@ -35,11 +35,11 @@ class Limits:
 
     @classmethod
     def of(cls, inputs: Mapping[str, Any]) -> Limits:
-        """As a flow says."""
+        """The limits that a flow sets."""
         return cls(**{**LIMITS, **(inputs.get("limits") or {})})
 
     def allowed(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Texts as they may be said, each on one line without what a terminal would obey; and those too many."""
+        """Texts as they may be said, each on one line and without terminal controls; and the texts beyond the limit."""
         lines = (" ".join(stripped(text).split()) for text in texts)
         said = [line[: self.length] for line in lines if line]
         return said[: self.replies], said[self.replies :]
@@ -47,11 +47,11 @@ class Limits:
 
 @dataclass(slots=True)
 class Speech:
-    """What is to be said, in order.
+    """The agent's outgoing messages, in order.
 
     Attributes:
-        unsaid: What waits for its turn and was surely not delivered.
-        doubt: What was sent, while nobody knows whether it arrived; it is looked for in the chat.
+        unsaid: Messages that wait their turn and were definitely not delivered.
+        doubt: A message that was sent and may not have arrived; it is looked for in the chat.
         doubted: When that was sent, in seconds since the epoch.
         times: When the messages of the last minute were sent.
         told: What was said into silence.
@@ -65,7 +65,7 @@ class Speech:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Speech:
-        """As it was kept."""
+        """Restore what was kept."""
         return cls(
             list(kept.get("unsaid", ())),
             str(kept.get("doubt", "")),
@@ -75,7 +75,7 @@ class Speech:
         )
 
     def kept(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """The speech as plain data."""
         return {
             "unsaid": list(self.unsaid),
             "doubt": self.doubt,
@@ -86,11 +86,11 @@ class Speech:
 
     @property
     def pending(self) -> bool:
-        """Whether something is still to be said, or may be."""
+        """Whether a message waits to be said, or may still have to be said."""
         return bool(self.unsaid or self.doubt)
 
     def wish(self, texts: Sequence[str]) -> list[str]:
-        """Have texts said behind the others; gives those that waited longest and are not said, when too many wait."""
+        """Queue texts; returns the oldest ones, which are dropped when too many wait."""
         self.unsaid = [*self.unsaid, *texts]
         dropped, self.unsaid = self.unsaid[:-MOST_WAITING], self.unsaid[-MOST_WAITING:]
         return dropped
@@ -103,14 +103,14 @@ class Speech:
         return self.times[-limits.per_minute] + _MINUTE - now
 
     def begin(self, now: float) -> str:
-        """Take it that the next message is being sent."""
+        """Note that the next message is being sent."""
         self.doubt, *self.unsaid = self.unsaid
         self.doubted = now
         self.times = [*self.times, now]
         return self.doubt
 
     def end(self) -> None:
-        """Take it that what was sent has arrived, or never will."""
+        """Note that the sent message has arrived, or never will."""
         self.doubt = ""
 
     def withdraw(self) -> None:
@@ -120,9 +120,9 @@ class Speech:
             self.times = self.times[:-1]
 
     def found(self, text: str) -> bool:
-        """Whether a message of one's own in the chat is the one that may have arrived."""
+        """Whether one of the agent's messages in the chat is the one that may have arrived."""
         return bool(self.doubt) and same_words(self.doubt, text)
 
     def missing(self, asked: float) -> bool:
-        """Whether what was sent should have been in the chat when that was asked for, in seconds since the epoch."""
+        """Whether a sent message should have been in the chat when it was polled, in seconds since the epoch."""
         return bool(self.doubt) and asked >= self.doubted + SETTLES

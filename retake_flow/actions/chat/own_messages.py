@@ -1,4 +1,4 @@
-"""Oneself: which entries of a chat are the agent's own words, in whatever shape they come back."""
+"""Own messages: recognises the agent's messages in a chat, in whatever form they come back."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _CREDIBLE = 60.0  # seconds; who reads every few seconds reads nothing new that 
 
 
 class Oneself:
-    """Knows the agent's own words: by id, user id, wallet, name in any spelling, or by having just said them.
+    """Recognises the agent's messages: by id, user id, wallet, name in any spelling, or by having just sent them.
 
-    Each thing that was said is recognised once, so that whoever repeats it later is somebody else. Who brings such
-    words twice is the agent under a name or id that was not known, and counts as such from then on. When all fails,
-    and something unknown comes back right after each thing said, that is the agent too: it never talks with itself
+    Each sent message is recognised once, so a viewer who repeats it later is not the agent. An author who posts such
+    messages twice is the agent under an unknown name or id, and counts as such from then on. As a last resort, if
+    something unknown comes back right after each message, that is the agent too. So the agent never talks to itself
     without end.
 
     Args:
-        access: Who the agent is.
+        access: The agent's credentials and client.
         now: The run's time, in seconds since the epoch.
 
     Attributes:
-        sayings: What was said.
+        sayings: What the agent said lately.
     """
 
     def __init__(self, access: Access, now: Callable[[], float]) -> None:
@@ -47,7 +47,7 @@ class Oneself:
         self._restored = False
 
     def restore(self, kept: Mapping[str, Any], journal: Callable[[], Iterable[Record]]) -> None:
-        """Take up what processes before this one have said, seen and learnt; once."""
+        """Restore what earlier processes have said, seen and learnt; once."""
         if not self._restored:
             self._restored = True
             self._know(kept.get("keys", ()))
@@ -55,11 +55,11 @@ class Oneself:
             self.sayings.seen_before(kept.get("seen", ()))
 
     def kept(self) -> dict[str, Any]:
-        """What the next process has to know, as plain data."""
+        """What the next process needs to know, as plain data."""
         return {"keys": list(self._keys), "seen": self.sayings.seen}
 
     def learnt(self) -> list[str]:
-        """Under which names the agent was recognised since this was asked last."""
+        """The names under which the agent was recognised since the last call."""
         learnt, self._learnt = self._learnt, []
         return learnt
 
@@ -67,8 +67,8 @@ class Oneself:
         """Which messages of the agent's own chat are its own.
 
         Args:
-            messages: As they were read, oldest first, with the way by which they came.
-            ahead: How many seconds the platform's clock is ahead of the run's time; None when nobody knows.
+            messages: The messages read, oldest first, each with how it arrived.
+            ahead: How many seconds the platform's clock is ahead of the run's time; None if unknown.
         """
         # What is recognised for certain comes first: whoever says the same is then known to be somebody else.
         own = [self._is_certain(way, message, ahead) for way, message in messages]
@@ -95,7 +95,7 @@ class Oneself:
         return known or said is not None
 
     def _is_repeated(self, way: Way, message: ChatMessage, ahead: float | None) -> bool:
-        """Whether a message brings what was just said, by an author whom nobody knows to be the agent."""
+        """Whether a message repeats what was just said, by an author not known to be the agent."""
         if message.author_user_id and self._told_by_id:
             return False
         said = self.sayings.matching(way, message, ahead)
@@ -115,7 +115,7 @@ class Oneself:
         self._mirrored = False
 
     def _comes_back(self, message: ChatMessage, ahead: float | None) -> bool:
-        """Whether a message is one too many of those that come right after each thing said."""
+        """Whether a message is one too many of those that come right after each sent message."""
         who = set(traits(message)) or {""}
         said = self._said_before(message, who, ahead)
         if said is None:
@@ -133,7 +133,7 @@ class Oneself:
         return self._mirrored
 
     def _said_before(self, message: ChatMessage, who: set[str], ahead: float | None) -> Said | None:
-        """What was said right before a message came, and has brought nothing back yet of that author, or of anybody."""
+        """What was said right before a message, and has had no echo yet from that author, or from anybody."""
         if not message.is_message:
             return None
         at, early, prompt = self._now(), 0.0, _PROMPT_UNDATED
@@ -144,25 +144,25 @@ class Oneself:
         return next((e for e in right_before if not (e.returned if self._mirrored else e.returned & who)), None)
 
     def _know(self, keys: Iterable[str]) -> None:
-        """Take it that whoever is known again by these is the agent; what was seen last is remembered."""
+        """Recognise the agent by these keys from now on; the most recent are kept."""
         for key in keys:
             self._keys.pop(key, None)
             self._keys[key] = None
         _forget(self._keys, _MOST_KEYS)
 
     def _learn(self, message: ChatMessage) -> None:
-        """Take it that whoever wrote a message is the agent."""
+        """Recognise the author of a message as the agent."""
         self._know(traits(message))
         self._learnt.append(message.author_name or message.wallet or message.author_user_id or "")
 
 
 def _forget(remembered: dict[str, Any], most: int) -> None:
-    """Let go of what was remembered first."""
+    """Drop the oldest entries."""
     while len(remembered) > most:
         del remembered[next(iter(remembered))]
 
 
 def _keys(message: ChatMessage) -> list[str]:
-    """By what the author of a message is known again: the user id where there is one, else wallet and name."""
+    """What the author of a message is recognised by: the user id if there is one, else wallet and name."""
     told = traits(message)
     return told[:1] if message.author_user_id else told

@@ -1,7 +1,7 @@
-"""Reading a chat by both ways: asking for it again and again, and hearing of it as it happens.
+"""Chat reader: reads a chat both by polling and in real time.
 
-The real-time connection is the quicker way, asking the sure one: right after each connection the chat is asked for
-before anything heard counts, so that what was missed comes first; then it is asked for now and then all the same.
+The real-time connection is faster, polling is reliable. Right after each connection the chat is polled before any
+real-time message counts, so that missed messages come first. After that it is still polled now and then.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ _SLOWEST = 60.0  # seconds between two questions that fail
 
 
 class Reading:
-    """How one activity reads chat; a `retake_flow.ports.realtime.Hearer`.
+    """Reads chat for one activity; a `retake_flow.ports.realtime.Hearer`.
 
     Args:
         access: The agent's credentials and client.
-        oneself: Knows the agent's own messages, by whose dates it is known what is history.
+        oneself: Recognises the agent's own messages, whose dates show what is history.
         now: Seconds since the epoch.
-        wake: Has the chat read at once.
-        place: Who reads, for records.
+        wake: Makes the activity read the chat at once.
+        place: Where the chat is read, for records.
 
     Attributes:
-        asked: When the chat was asked for last with success, in seconds since the epoch.
+        asked: When the chat was last polled successfully, in seconds since the epoch.
     """
 
     def __init__(
@@ -87,25 +87,25 @@ class Reading:
 
     @property
     def asks(self) -> bool:
-        """Whether the chat is being asked for, and what comes of it is not there yet, or not all of it."""
+        """Whether a poll is in progress and its result is not, or not fully, there yet."""
         return self._asking is not None or self.behind
 
     @property
     def behind(self) -> bool:
-        """Whether there is more to give out of what was asked for."""
+        """Whether the last poll has more messages to return."""
         return bool(self._found)
 
     @property
     def live(self) -> bool:
-        """Whether what happens is heard, or soon will be."""
+        """Whether real-time events are received, or soon will be."""
         return self._settled is not None
 
     async def open(self, realtime: OpenRealtime, scope: AsyncExitStack) -> None:
-        """Hear of what happens for as long as a scope is open."""
+        """Receive real-time events for as long as a scope is open."""
         await scope.enter_async_context(realtime(self._rooms, self))
 
     async def close(self) -> None:
-        """Ask for nothing any more, and wake nobody."""
+        """Stop polling, and wake nobody."""
         self._wake_no_more()
         if self._asking is not None:
             self._asking.remove_done_callback(self._answered)
@@ -113,23 +113,23 @@ class Reading:
             await asyncio.gather(self._asking, return_exceptions=True)
 
     def told(self) -> list[Noted]:
-        """What there is to write down of the connection since this was asked last."""
+        """What there is to record about the connection since the last call."""
         told, self._told = self._told, []
         return told
 
     async def news(
         self, ledger: Ledger, history: History, *, fresh: bool
     ) -> tuple[list[tuple[Way, ChatMessage]], PlatformError | None]:
-        """What is new, in order.
+        """The new messages, in order.
 
         Args:
-            ledger: What was read; what is given out is added to it.
+            ledger: The messages read so far; those returned are added to it.
             history: What is older than the stream.
-            fresh: Ask for the chat though it need not be.
+            fresh: Poll the chat even if that is not due.
 
         Returns:
-            Messages and the way by which each came; and why the chat could not be asked for, if so: what was heard is
-            given out all the same.
+            Messages and how each arrived; and why the poll failed, if it did: real-time messages are returned all the
+            same.
         """
         now, error = self._now(), None
         if not self._found:
@@ -146,13 +146,13 @@ class Reading:
         return [*(("poll", message) for message in polled), *(("socket", message) for message in heard)], error
 
     def ahead(self, messages: Sequence[ChatMessage] = ()) -> float | None:
-        """How many seconds the clock that dates the chat is ahead of ours at least; None when nothing tells."""
+        """How many seconds the clock that dates the chat is ahead of the run's time at least; None if unknown."""
         server = self._access.server_time
         told = None if server is None else server - self._now()
         return self._oneself.sayings.ahead(messages, self._oneself.is_author, told)
 
     def _newer(self, asked: list[ChatMessage], ledger: Ledger, history: History) -> list[ChatMessage]:
-        """What of it is no history; by what comes first it is decided what is."""
+        """The messages that are not history; the first reading decides which are."""
         if history.since is None or not asked:
             return asked
         if history.before is not None:
@@ -175,7 +175,7 @@ class Reading:
         self._wake_in(wait + _LATER)
 
     def lost(self, reason: str) -> None:
-        """What happens is not heard any more."""
+        """Real-time events are no longer received."""
         self._turn("absent" if self._state in ("", "absent") else "lost", reason)
         if self._settled is not None:
             self._wake_in(0.0)
@@ -193,7 +193,7 @@ class Reading:
             self._wake_in(_TOGETHER)
 
     def _wake_in(self, seconds: float) -> None:
-        """Have the chat read in so many seconds, or earlier."""
+        """Have the chat read in this many seconds, or earlier."""
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
         if self._waking is None or not loop.time() <= self._waking.when() <= due:
@@ -214,7 +214,7 @@ class Reading:
         return rooms(known.user_db_id, known.token_address)
 
     def _taken(self, history: History) -> list[ChatMessage]:
-        """What was heard, unless something may be missing before it that is still to be asked for."""
+        """The real-time messages, unless earlier ones may be missing that have yet to be polled."""
         if not self._is_whole:
             return []
         before = history.cutoff(self.ahead())
@@ -222,7 +222,7 @@ class Reading:
 
     @property
     def _is_whole(self) -> bool:
-        """Whether nothing may be missing before what was heard that is still to be asked for."""
+        """Whether no earlier messages can be missing before the real-time ones."""
         return self._settled is None or self._caught_up or self._failures >= 2
 
     # --- asked for ------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ class Reading:
         return fresh or self._missed or not self._caught_up or now >= self.asked + CALM
 
     async def _answer(self) -> tuple[list[ChatMessage], PlatformError | None]:
-        """What was asked for, or why there is none; what is heard whole does not wait for it."""
+        """The result of the poll, or why it failed; complete real-time messages do not wait for it."""
         if self._asking is None:
             return [], None
         await asyncio.wait({self._asking}, timeout=_PATIENCE if self._caught_up else None)
@@ -254,7 +254,7 @@ class Reading:
         self._wake()
 
     async def _ask(self, ledger: Ledger, history: History) -> list[ChatMessage]:
-        """Everything since it was asked for last, oldest first; pages back until it meets what was there then."""
+        """Everything since the last poll, oldest first; pages back until it meets what was there then."""
         user_id = await self._access.user_id()
         found: dict[str, ChatMessage] = {}
         before: str | None = None
@@ -276,9 +276,9 @@ class Reading:
     def _reaches_back(
         self, page: Sequence[ChatMessage], found: Sequence[ChatMessage], ledger: Ledger, history: History
     ) -> bool:
-        """Whether a page goes back to what was known.
+        """Whether a page reaches back to known messages.
 
-        One message that stands out of place (a pinned one) says nothing.
+        A single message out of place (a pinned one) proves nothing.
         """
         ahead = self.ahead(found[-_TELLING:]) if history.before is None and history.since is not None else None
         cutoff = history.cutoff(ahead)
@@ -286,13 +286,13 @@ class Reading:
         return known[0] or sum(known) > 1
 
     def _pass_over(self, messages: int) -> None:
-        """Tell that there are messages whose ids are none, when there are many more at once than ever."""
+        """Report messages without usable ids, if there are many more at once than ever."""
         if messages > 2 * self._unreadable:
             self._unreadable = messages
             self._told.append(("chat_unreadable", {"what": "id", "messages": messages}))
 
     async def _page(self, user_id: str, before: str | None) -> Page:
-        """One page; after an error again, so that a long way back is not begun anew with each of them."""
+        """One page, retried after an error, so that one error does not restart a long way back."""
         for failures in count(1):
             try:
                 return await self._access.client().comments(user_id, PAGE if before else 50, before)
@@ -320,5 +320,5 @@ class Reading:
 
 
 def _first(waiting: deque[ChatMessage]) -> list[ChatMessage]:
-    """What is read at once of what waits, taken from it."""
+    """Take from the waiting messages those that are read at once."""
     return [waiting.popleft() for _ in range(min(len(waiting), _AT_ONCE))]

@@ -1,4 +1,4 @@
-"""What the agent has said lately, by which its words are known again in a chat."""
+"""Recently sent: the agent's latest messages, by which it is recognised in a chat."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _SENDS: Final = ("chat_sent", "action_started", "say_requested")
 
 @dataclass(slots=True, eq=False)
 class Said:
-    """Something that the agent has said, or may have.
+    """A message that the agent has sent, or may have.
 
     Attributes:
-        text: What.
-        to: In whose chat; "" is its own.
-        began: When it was sent, by the run's time.
-        ended: When that was over; None while it is under way.
-        id: Of the message, where the platform told it.
-        ways: By which it was seen in the chat, recognised as the agent's own.
-        seen: As it was seen first.
-        returned: Who said something right after it that was not recognised.
+        text: The text.
+        to: In whose chat; "" for the agent's own.
+        began: When sending began, by the run's time.
+        ended: When sending ended; None while in progress.
+        id: The message's id, if the platform gave it.
+        ways: How it arrived in the chat, recognised as the agent's own.
+        seen: The message as it was first seen.
+        returned: The authors who said something unrecognised right after it.
     """
 
     text: str
@@ -50,17 +50,17 @@ class Said:
 
     @property
     def words(self) -> Words:
-        """What the text is known again by."""
+        """What the text is recognised by."""
         return _words(self.text)
 
     def see(self, way: Way, message: ChatMessage) -> None:
-        """Take it that a message in the chat is this."""
+        """Note that a message in the chat is this one."""
         self.ways.add(way)
         self.seen = self.seen or message
 
 
 class Sayings:
-    """What was said, the oldest first.
+    """The agent's messages, oldest first.
 
     Args:
         now: The run's time, in seconds since the epoch.
@@ -72,29 +72,29 @@ class Sayings:
         self._said: deque[Said] = deque(maxlen=_REMEMBERED)
 
     def begin(self, text: str, to: str = "") -> Said:
-        """Take it that a message is being sent: it may be in the chat before the platform says so."""
+        """Note that a message is being sent: it may be in the chat before the platform confirms it."""
         said = Said(text, to, self._now())
         self._said.append(said)
         return said
 
     def arrived(self, said: Said, key: str | None = None) -> None:
-        """Take it that a message was sent, or may have been."""
+        """Note that a message was sent, or may have been."""
         said.ended, said.id = self._now(), key
 
     def withdraw(self, said: Said) -> None:
-        """Take it that a message was surely not sent."""
+        """Note that a message was definitely not sent."""
         if said in self._said:
             self._said.remove(said)
 
     def missing(self, text: str) -> None:
-        """Take it that a message that may have been sent was not: it is not in the chat."""
+        """Note that a message in doubt was not sent: it is not in the chat."""
         for said in [each for each in self._own(text) if not each.ways][-1:]:
             self.withdraw(said)
 
     # --- over the end of a process --------------------------------------------------------------------------
 
     def recall(self, journal: Iterable[Record], user_id: str) -> None:
-        """Take up what was said before this process, from the journal of the run."""
+        """Restore what earlier processes said, from the run's journal."""
         earliest, own = self._now() - _LATEST, {said.text for said in self._said}
         begun: dict[str, Said] = {}
         for record in journal:
@@ -108,12 +108,12 @@ class Sayings:
             self._said.append(said)
 
     def doubted(self, text: str, at: float) -> None:
-        """Take it that a process before this one may have said something."""
+        """Note that an earlier process may have said something."""
         if not any(not each.ways for each in self._own(text)):
             self._said.append(Said(text, "", at, at))
 
     def seen_before(self, seen: Sequence[Sequence[Any]]) -> None:
-        """Take it that a process before this one has seen some of it in the chat; as `seen` gives it."""
+        """Note what an earlier process has seen in the chat, as `seen` returns it."""
         for digest, at in seen:
             known = (said for said in self._said if short(said.text) == digest and abs(said.began - at) < _LATE)
             for said in [each for each in known if not each.ways][:1]:
@@ -121,7 +121,7 @@ class Sayings:
 
     @property
     def seen(self) -> list[list[Any]]:
-        """What was seen of it in the chat lately, as plain data."""
+        """The messages seen in the chat lately, as plain data."""
         lately = (each for each in self._said if each.ways and self._now() - each.began < _LATEST)
         return [[short(said.text), said.began] for said in lately]
 
@@ -129,16 +129,16 @@ class Sayings:
 
     @property
     def unseen(self) -> list[Said]:
-        """What was said in the agent's own chat and was not recognised there."""
+        """The messages sent to the agent's own chat and not recognised there."""
         return [said for said in self._said if not said.to and not said.ways]
 
     def with_id(self, message: ChatMessage) -> Said | None:
-        """What was sent under the id of a message, and says the same; ids alone may be those of something else."""
+        """The sent message with a message's id and text; an id alone may belong to something else."""
         same = (each for each in self._said if each.id in message.ids)
         return next((said for said in same if said.words.are_seen_in(Words(message.text))), None)
 
     def matching(self, way: Way, message: ChatMessage, ahead: float | None) -> Said | None:
-        """What was said in the words of a message, about when it was written, and was not seen by this way yet."""
+        """The sent message with a message's text and about its time that has not yet been seen arriving this way."""
         if message.kind != "message" or not message.text:
             return None
         return next(
@@ -153,7 +153,7 @@ class Sayings:
         )
 
     def written(self, message: ChatMessage, ahead: float | None) -> float | None:
-        """When a message was written, by the run's time; None where its date tells nothing that can be right."""
+        """When a message was written, by the run's time; None if its date cannot be right."""
         if message.sent_at is None or ahead is None:
             return None
         written = message.sent_at.timestamp() - ahead
@@ -174,15 +174,15 @@ class Sayings:
     def ahead(
         self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool], told: float | None
     ) -> float | None:
-        """How many seconds the clock that dates a chat is ahead of the run's time at least; None when nothing tells.
+        """How many seconds the clock that dates a chat is ahead of the run's time at least; None if unknown.
 
-        The agent's own messages tell it by their dates: for certain where their ids are known, by their words where
-        nothing else tells it.
+        The dates of the agent's own messages show it: for certain if their ids are known, otherwise by their text if
+        nothing else shows it.
 
         Args:
-            messages: Of the chat.
+            messages: Messages of the chat.
             known: Whether a message is known to be the agent's.
-            told: What the platform's answers tell.
+            told: What the platform's responses say.
         """
         by_id: list[float] = []
         by_words: list[float] = []
@@ -200,11 +200,11 @@ class Sayings:
         return told if told is not None else max(by_words, default=min(by_anybody, default=None))
 
     def first(self, messages: Sequence[ChatMessage], before: float | None) -> int | None:
-        """Where the agent's first words of this stream stand in a chat, oldest first; None when they do not.
+        """The index of the agent's first message of this stream in a chat, oldest first; None if there is none.
 
         Args:
-            messages: Of the chat.
-            before: The same words of an earlier stream are dated before this, by the clock that dates the chat.
+            messages: Messages of the chat.
+            before: Equal texts of an earlier stream are dated before this, by the clock that dates the chat.
         """
         said = next((each for each in self._said if not each.to), None)
         if said is None:
@@ -220,13 +220,13 @@ def _words(text: str) -> Words:
 
 
 def traits(message: ChatMessage) -> list[str]:
-    """What is told of the author of a message."""
+    """What identifies the author of a message."""
     told = {"id": message.author_user_id, "wallet": message.wallet, "name": name_key(message.author_name)}
     return [f"{what}:{value}" for what, value in told.items() if value]
 
 
 def _are_one(seen: ChatMessage, message: ChatMessage) -> bool:
-    """Whether two entries in the same words, which came by two ways, may be one message."""
+    """Whether two entries with the same text, which arrived in two ways, may be one message."""
     dates = [each.sent_at.timestamp() for each in (seen, message) if each.sent_at is not None]
     who, other = traits(seen), traits(message)
     return max(dates, default=0.0) - min(dates, default=0.0) <= _SAME_DATE and (
@@ -235,7 +235,7 @@ def _are_one(seen: ChatMessage, message: ChatMessage) -> bool:
 
 
 def _told(record: Record, user_id: str) -> Said | None:
-    """What a record says that was said, or may have been."""
+    """What a record says was said, or may have been."""
     at = moment(record)
     match record:
         case {"event": "chat_sent", "text": str(text)}:

@@ -1,4 +1,4 @@
-"""Asking a responder without waiting for it: chat is read on while it thinks."""
+"""Responder task: asks a responder without waiting, so that chat is read while it works."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Asking:
     """Asks a responder about one batch at a time.
 
     Attributes:
-        asked: What it was asked about last.
+        asked: The last batch that it was asked about.
     """
 
     def __init__(self, responder: Responder, wake: Callable[[], None] = lambda: None) -> None:
@@ -29,12 +29,12 @@ class Asking:
         scope: AsyncExitStack,
         wake: Callable[[], None] = lambda: None,
     ) -> Asking:
-        """Begin with a responder, which ends when the scope is closed.
+        """Start with a responder, which is closed with the scope.
 
         Args:
-            responder: Who is to answer.
-            scope: For how long.
-            wake: Called when there is an answer that nobody waited for.
+            responder: The responder.
+            scope: How long the responder is used.
+            wake: Called when an answer arrives that nobody waited for.
         """
         asking = cls(await scope.enter_async_context(responder), wake)
         scope.push_async_callback(asking.close)
@@ -42,21 +42,21 @@ class Asking:
 
     @property
     def thinks(self) -> bool:
-        """Whether it has been asked and its answer was not taken."""
+        """Whether the responder was asked and its answer was not yet taken."""
         return self._thinking is not None
 
     async def about(self, batch: Batch, within: float | None) -> Answer | None:
-        """Ask about a batch, unless the responder still thinks about the last one.
+        """Ask about a batch, unless the responder still works on the last one.
 
         Args:
-            batch: What is new.
-            within: How long to wait for the answer, in seconds; None to wait until it comes.
+            batch: The new messages.
+            within: How long to wait for the answer, in seconds; None to wait until it arrives.
 
         Returns:
-            The answer to the batch in `asked`; None as long as the responder thinks about it.
+            The answer to the batch in `asked`; None while the responder works on it.
 
         Raises:
-            RetakeFlowError: It has no answer to that batch.
+            RetakeFlowError: The responder failed to answer that batch.
         """
         if self._thinking is None:
             self.asked = batch
@@ -70,7 +70,7 @@ class Asking:
         return thought.result()
 
     async def close(self) -> None:
-        """Want no answer any more."""
+        """Abandon any answer still to come."""
         if self._thinking is not None:
             self._thinking.remove_done_callback(self._answered)
             self._thinking.cancel()

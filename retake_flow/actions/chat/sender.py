@@ -1,4 +1,4 @@
-"""Saying in chat what is to be said: in order, not too fast, each once, also when the process dies over it."""
+"""Sender: sends the agent's messages in order, within the rate, each once, even if the process dies."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from retake_flow.redact import MASK
 
 
 class Saying:
-    """Sends messages into the agent's own chat.
+    """Sends messages to the agent's own chat.
 
-    What is sent is written down before as what may have arrived. When nobody knows whether it did, it is looked for in
-    the chat, and said again only when it is not there.
+    A message is recorded as one that may have arrived before it is sent. If it is unknown whether it did, it is looked
+    for in the chat and sent again only if it is not there.
 
     Args:
         access: The agent's credentials and client.
-        sayings: Keep what was said.
+        sayings: Remembers what was said.
         show: Puts a line on the stream.
         now: Seconds since the epoch.
     """
@@ -31,7 +31,7 @@ class Saying:
         self._now = now
 
     async def send(self, text: str, to: str) -> str | None:
-        """Send a message, and remember it as one's own: before it is sent, since it may be in the chat at once."""
+        """Send a message; it is remembered as the agent's own before, since it may be in the chat at once."""
         said = self._sayings.begin(text, "" if to == self._access.known.user_db_id else to)
         try:
             key = await self._access.client().send_chat(text, to)
@@ -45,10 +45,10 @@ class Saying:
         return key
 
     async def go_on(self, now: Round) -> None:
-        """Say what waits, as far as that is possible now.
+        """Send what waits, as far as that is possible now.
 
         Raises:
-            Unauthorized: The platform does not accept the token any more.
+            Unauthorized: The platform no longer accepts the token.
         """
         chat, speech = now.chat, now.chat.speech
         while speech.unsaid and not speech.doubt and self._now() >= chat.hold:
@@ -70,7 +70,7 @@ class Saying:
                 self.delivered(now, text)
 
     def delivered(self, now: Round, text: str) -> None:
-        """Take it that what was sent has arrived."""
+        """Note that the sent message has arrived."""
         now.chat.speech.end()
         now.chat.spoken = self._now()
         now.said += 1
@@ -81,7 +81,7 @@ class Saying:
             now.aloud.say(text)
 
     def _undelivered(self, now: Round, text: str, error: PlatformError) -> bool:
-        """See to a message that was not sent, or may not have been; says whether the next one can be."""
+        """Handle a message that was not sent, or may not have been; returns whether the next one can be sent."""
         speech = now.chat.speech
         now.note("chat_undelivered", text=text, message=error.message)
         if isinstance(error, Unauthorized):

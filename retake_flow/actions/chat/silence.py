@@ -1,4 +1,4 @@
-"""What is done when nobody says anything."""
+"""Silence: what the agent does when nobody says anything."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from retake_flow.quick_dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """What a flow does against it.
+    """How a flow breaks silence.
 
     Attributes:
-        after: Seconds in which nobody has said anything.
-        messages: What is said then, one each time.
+        after: Seconds of silence.
+        messages: The messages, one for each silence.
     """
 
     after: float
@@ -24,12 +24,12 @@ class Silence:
 
     @classmethod
     def of(cls, inputs: Mapping[str, Any]) -> Silence | None:
-        """As a flow says; None when it says nothing."""
+        """The setting of a flow; None if it has none."""
         said = inputs.get("silence")
         if not said:
             return None
         return cls(duration.seconds(said["after"]), tuple(str(text) for text in said.get("messages") or ()))
 
     def next(self, told: Digests) -> str | None:
-        """The first message that was not said in this stream."""
+        """The first message not yet said in this stream."""
         return next((text for text in self.messages if text.strip() and text not in told), None)

@@ -1,4 +1,4 @@
-"""What is said in chat and is to be heard on stream, too: spoken one after the other while chat goes on."""
+"""Speak queue: speaks chat messages on stream one after the other, while chat continues."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Aloud:
     """Speaks texts in order.
 
     Args:
-        speak: Speaks one, and returns when it was heard.
-        note: Writes a record of one that could not be spoken.
+        speak: Speaks one text, and returns when it was heard.
+        note: Writes a record of a text that could not be spoken.
     """
 
     def __init__(self, speak: Speak, note: Callable[..., None]) -> None:
@@ -30,7 +30,7 @@ class Aloud:
         self._told = ""
 
     def say(self, text: str) -> None:
-        """Have a text spoken after those before it."""
+        """Queue a text."""
         if len(self._waiting) == _MOST:
             self._tell(text, "too much waits to be spoken")
             return
@@ -39,12 +39,12 @@ class Aloud:
             self._speaking = asyncio.create_task(self._speak_all(), name="aloud")
 
     async def finish(self) -> None:
-        """Wait until all was spoken, but not for long."""
+        """Wait until everything is spoken, but not for long."""
         if self._speaking is not None:
             await asyncio.wait({self._speaking}, timeout=_LAST_WORDS)
 
     async def close(self) -> None:
-        """Be silent."""
+        """Stop speaking."""
         if self._speaking is not None:
             self._speaking.cancel()
             await asyncio.gather(self._speaking, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The declarations of the actions of chat."""
+"""Specs of the chat actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One performance of `chat.respond`: what it has to go by, and what it writes down."""
+"""Turn: one performance of `chat.respond`, with its inputs and its records."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Round:
 
     Attributes:
         call: The performance.
-        aloud: Says things aloud; None where there is no voice.
+        aloud: Speaks messages; None without a voice.
         chat: The conversation.
-        limits: How much may be said.
-        fresh: How many messages of others were read.
+        limits: How much the agent may say.
+        fresh: How many messages by others were read.
         greeted: Who was greeted.
-        said: How many messages have surely arrived.
+        said: How many messages have definitely arrived.
     """
 
     def __init__(self, call: Call, aloud: Aloud | None = None) -> None:
@@ -36,21 +36,21 @@ class Round:
         self._notes: list[Noted] = []
 
     def note(self, event: str, **fields: Any) -> None:
-        """Have a record written with the next that is kept."""
+        """Queue a record, to be written at the next commit."""
         self._notes.append((event, fields))
 
     def trouble(self, error: RetakeFlowError) -> None:
-        """Have an error written down that is seen to."""
+        """Queue a record of an error that was handled."""
         self.note("error", place=self.call.place, kind=error.kind, message=error.message, hint=error.hint)
 
     def keep(self) -> None:
-        """Write all that is known and was noted; outside of an activity that waits for the end."""
+        """Write the conversation and all queued records; outside an activity this waits for the end."""
         if self.call.scope is not None:
             self.call.keep(self.chat.kept(), tuple(self._notes))
             self._notes.clear()
 
     def fail(self) -> None:
-        """Write down what was noted, before an error ends the performance."""
+        """Write the queued records before an error ends the performance."""
         if self.call.scope is not None:
             self.keep()
             return
@@ -58,12 +58,12 @@ class Round:
             self.call.note(event, **fields)
 
     def notes(self) -> list[Noted]:
-        """What was noted and is not written yet."""
+        """The records that are not written yet."""
         notes, self._notes = self._notes, []
         return notes
 
     @property
     def value(self) -> Mapping[str, Any]:
-        """The result."""
+        """The action's result."""
         unanswered = len(self.chat.unanswered)
         return {"messages": self.fresh, "greeted": self.greeted, "said": self.said, "unanswered": unanswered}

@@ -1,4 +1,4 @@
-"""What happens in chat as events that a flow can react to."""
+"""Viewer events: entries of a chat as events that a flow can react to."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ LONGEST_ID = 200
 
 
 def name_of(message: ChatMessage) -> str:
-    """What the author of a message is called."""
+    """The display name of a message's author."""
     return " ".join((message.author_display_name or message.author_name).split())[:LONGEST_NAME] or "friend"
 
 
 def shown_id(key: str) -> str:
-    """An id as it is written down, where nobody pages by it."""
+    """An id shortened for records, where nobody pages by it."""
     return stripped(key)[:LONGEST_ID]
 
 
 def events(message: ChatMessage, newcomer: bool) -> Iterator[Noted]:
-    """The events of one entry of the chat, as `chat.respond` declares them."""
+    """The events of one chat entry, as `chat.respond` declares them."""
     author = {"author": name_of(message)}
     if newcomer and message.is_message:
         yield "first_message", author
@@ -40,7 +40,7 @@ def events(message: ChatMessage, newcomer: bool) -> Iterator[Noted]:
 
 
 def records(message: ChatMessage) -> Iterator[Noted]:
-    """The records of one entry of the chat."""
+    """The records of one chat entry."""
     about: dict[str, Any] = {"id": shown_id(message.id), "author": name_of(message), "kind": message.kind}
     paid = message.kind in ("tip", "trade")
     if paid:
@@ -56,7 +56,7 @@ def records(message: ChatMessage) -> Iterator[Noted]:
 
 
 def line(message: ChatMessage) -> str:
-    """How one entry of the chat shows on stream."""
+    """How one chat entry shows on stream."""
     author = name_of(message)
     match message.kind:
         case "tip":
@@ -70,7 +70,7 @@ def line(message: ChatMessage) -> str:
 
 
 def counts(message: ChatMessage) -> bool:
-    """Whether an entry says something to anybody: acts of moderation do not."""
+    """Whether an entry is a viewer's: acts of moderation are not."""
     return message.is_message or message.kind in DEEDS
 
 
