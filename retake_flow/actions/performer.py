@@ -1,4 +1,4 @@
-"""Performing actions, as the engine asks for it."""
+"""Performer: performs actions for the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retake_flow.ports.services import Service
 
 
 class Performer:
-    """The engine's `ActionRunner`: knows which method stands behind which name of the catalogue."""
+    """The engine's `ActionRunner`: finds the method for each name of the catalogue."""
 
     def __init__(self, *families: Family) -> None:
         self.tasks: Mapping[str, Task] = {name: task for each in families for name, task in each.tasks.items()}
@@ -24,7 +24,7 @@ class Performer:
         return await self.tasks[call.do](call)
 
     async def happened(self, call: Call) -> Completion | None:
-        """Find out whether a task was done whose process died meanwhile."""
+        """Find out whether a task was done when its process died."""
         if call.do not in self.checks:
             raise InDoubt(f"the process ended while {call.do} was under way; whether it was done is not known")
         return await self.checks[call.do](call)

@@ -1,4 +1,4 @@
-"""The declarations of all actions: what flows are checked against and `retake-flow actions` prints."""
+"""Action registry: the specs of all actions, which `check` uses and `retake-flow actions` prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the declarations of several actions have in common."""
+"""Schemas that the specs of several actions share."""
 
 from __future__ import annotations
 

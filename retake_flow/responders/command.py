@@ -1,7 +1,7 @@
-"""A program of the operator's that answers chat.
+"""Command responder: a program of the operator's answers chat.
 
 It reads one JSON line for each batch of messages and answers each with one JSON line, `{"replies": ["…"]}`. An answer
-counts as a whole or not at all, so that nothing is said of a batch that has to be asked about again.
+counts as a whole or not at all, so nothing is said about a batch that has to be sent again.
 """
 
 from __future__ import annotations
@@ -47,12 +47,13 @@ Note = Callable[..., None]
 
 @asynccontextmanager
 async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], note: Note) -> AsyncIterator[Brain]:
-    """The program that a flow names, started when it is first asked and again when it has ended; it ends with this.
+    """The program that a flow names, started at the first request and restarted after it ends; it ends with this
+    context.
 
     Args:
         launcher: Starts it.
         folder: Where it runs.
-        settings: The `command`, and how long it may think about an answer (`timeout`).
+        settings: The `command`, and how long an answer may take (`timeout`).
         note: Writes into the journal.
     """
     named = map(str, settings.get("variables", ()))
@@ -71,10 +72,10 @@ async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], 
 
 
 def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """What is started under a name: one with a `/` in it is found from the folder, others are sought on the PATH.
+    """The program under a name: a name with a `/` is found from the folder, others on the PATH.
 
     Raises:
-        MissingProgram: There is none.
+        MissingProgram: It does not exist.
     """
     place = str((folder / name).absolute()) if "/" in name else name
     if programs.found(place, environment) is None:
@@ -84,13 +85,13 @@ def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
 
 
 def script(arguments: Sequence[object], folder: Path) -> None:
-    """Make sure that the script is there that the program of a command is to run: its first argument that is no option.
+    """Make sure that the script of a command exists: its first argument that is not an option.
 
-    An argument counts as a script by its ending or, when it comes first, by beginning as a path does; others may be
-    anything, such as the name of a model or a file that is yet to be written.
+    An argument counts as a script by its ending or, if it comes first, by starting like a path. Others may be anything,
+    such as the name of a model or a file that is yet to be written.
 
     Raises:
-        MissingProgram: It is not there.
+        MissingProgram: It does not exist.
     """
     words = [word for word in arguments if not (isinstance(word, str) and word.startswith("-"))]
     if not words or not isinstance(words[0], str) or "{{" in words[0]:
@@ -117,10 +118,10 @@ class Brain:
         self._more = 0
 
     async def respond(self, batch: Batch) -> Answer:
-        """What the program says to new messages.
+        """The program's replies to new messages.
 
         Raises:
-            ResponderFailed: It did not answer in time, ended, or gave something else; it is started anew next time.
+            ResponderFailed: It did not answer in time, ended, or gave something else; it is restarted next time.
             MissingProgram: It cannot be found.
         """
         try:
@@ -145,7 +146,7 @@ class Brain:
         await self._running.aclose()
 
     async def _started(self) -> Process:
-        """The program as it runs, with nothing left of what it said unasked."""
+        """The running program, without leftover output."""
         if self._process is not None and not self._process.alive:
             self._hear(f"{await self._process.ended()}; it is started again")
             await self.end()
@@ -158,7 +159,7 @@ class Brain:
         return self._process
 
     def _found(self) -> ProcessSpec:
-        """What is to be started, now that it is known to be there."""
+        """The command to start, once it is known to exist."""
         name, *arguments = map(str, self._spec.argv)
         folder = self._spec.folder or Path()
         if not folder.is_dir():
@@ -170,14 +171,14 @@ class Brain:
         return lacking_hint(self._launcher.withheld(self._spec, lines))
 
     def _hear(self, line: str) -> None:
-        """Keep what the program said beside its answers, as far as it will be written down."""
+        """Keep the program's other output, up to the limit of what is recorded."""
         if len(self._said) < MOST_NOTES:
             self._said.append(line)
         else:
             self._more += 1
 
     def _tell(self) -> None:
-        """Write down what the program said beside its answers."""
+        """Record the program's other output."""
         lines = [*self._said, *([f"and {self._more} more lines"] if self._more else [])]
         self._said, self._more = [], 0
         for line in lines:
@@ -185,7 +186,7 @@ class Brain:
 
 
 class _Lines:
-    """What a program writes, line by line."""
+    """The output of a program, line by line."""
 
     def __init__(self) -> None:
         self._whole: deque[bytes] = deque()
@@ -193,7 +194,7 @@ class _Lines:
         self._news = asyncio.Event()
 
     def hear(self, data: bytes) -> None:
-        """The program has written something."""
+        """Take in new output."""
         *whole, self._partial = (self._partial + data).split(b"\n")
         if len(self._partial) > replies.LONGEST:
             whole, self._partial = [*whole, self._partial], b""
@@ -202,17 +203,17 @@ class _Lines:
             self._news.set()
 
     def dropped(self) -> list[bytes]:
-        """The lines that nobody has asked for; they are gone."""
+        """Remove and return the lines that answer no request."""
         lines = [line for line in self._whole if line.strip()]
         self._whole.clear()
         self._news.clear()
         return lines
 
     async def next(self, process: Process) -> bytes:
-        """The next line, when it has come.
+        """The next line, once it has arrived.
 
         Raises:
-            ResponderFailed: The program ended before.
+            ResponderFailed: The program ended first.
         """
         news = asyncio.ensure_future(self._news.wait())
         death = asyncio.ensure_future(process.ended())

@@ -1,4 +1,4 @@
-"""What is secret of those who answer chat, read from the environment by the names that a flow gives."""
+"""Environment secrets: keys of responders, read from the variables that a flow names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from retake_flow.redact import TOKEN_PREFIX, Secret
 
 
 def variable(environment: Mapping[str, str], name: str, *, header: bool = True) -> Secret:
-    """The value of a variable that a responder needs.
+    """The value of an environment variable that a responder needs.
 
     Args:
         environment: The variables.
         name: Its name.
-        header: Whether it is to be sent as a header.
+        header: Whether it is sent as a header.
 
     Raises:
         ResponderMissing: It is not set, cannot be sent, or holds an access token of retake.tv.
@@ -36,10 +36,10 @@ def variable(environment: Mapping[str, str], name: str, *, header: bool = True) 
 
 
 def signing_key(environment: Mapping[str, str], name: str) -> bytes:
-    """The key in a variable: base64, with `whsec_` before it or not.
+    """The key in a variable: base64, with or without a leading `whsec_`.
 
     Raises:
-        ResponderMissing: There is none, or it is no such key.
+        ResponderMissing: There is none, or it is not such a key.
     """
     text = variable(environment, name).reveal().removeprefix("whsec_")
     try:

@@ -1,4 +1,4 @@
-"""A Python function of the operator's that answers chat."""
+"""Function responder: a Python function of the operator's answers chat."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ async def opened(folder: Path, settings: Mapping[str, Any]) -> AsyncIterator[Fun
 
 
 def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
-    """The function under a name, `MODULE:FUNCTION`; its module is sought among what is installed and in the folder.
+    """The function named `MODULE:FUNCTION`; its module is looked up among installed packages and in the folder.
 
-    What the module imports is found there too, also later.
+    The module's own imports are found there too, also later.
 
     Raises:
-        ResponderMissing: There is none, or its module cannot be imported.
+        ResponderMissing: It does not exist, or its module cannot be imported.
     """
     module, _, attribute = name.partition(":")
     place = str(folder.absolute())
@@ -64,7 +64,7 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
 
 
 def blame(error: BaseException, folder: Path) -> str:
-    """What somebody's code complains of, and the line of theirs where it does."""
+    """An error in the operator's code, with the line of that code that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     inside = [frame for frame in frames if Path(frame.filename).is_relative_to(folder.absolute())]
     if isinstance(error, SyntaxError) and error.filename:
@@ -79,8 +79,8 @@ def blame(error: BaseException, folder: Path) -> str:
 class Function:
     """Asks the function; a `retake_flow.ports.responders.Responder`.
 
-    A plain function runs in a thread of its own, so that it holds nothing up; one that does not end is not called again
-    before it has, and keeps no process from ending.
+    A plain function runs in its own thread, so that it delays nothing. A function that does not return is not called
+    again until it has, and keeps no process from ending.
     """
 
     def __init__(self, name: str, function: Callable[[dict[str, Any]], Any], within: float, folder: Path) -> None:
@@ -91,10 +91,10 @@ class Function:
         self._busy = False
 
     async def respond(self, batch: Batch) -> Answer:
-        """What the function gives for new messages.
+        """The function's replies to new messages.
 
         Raises:
-            ResponderFailed: It raised something, did not end in time, or gave something else.
+            ResponderFailed: It raised an error, did not return in time, or gave something else.
         """
         if self._busy:
             raise ResponderFailed(f"{self._name} still thinks about an earlier batch", hint=_HINT)

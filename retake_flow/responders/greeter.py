@@ -1,4 +1,4 @@
-"""The responder that is there by default: it welcomes newcomers by their names, and thanks for tips."""
+"""Greeter: the default responder, which welcomes newcomers by name and thanks for tips."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PEOPLE = 1_000  # to whom it remembers what it has said, and as many tips
 
 @asynccontextmanager
 async def opened(settings: Mapping[str, Any], note: Callable[..., None]) -> AsyncIterator[Greeter]:
-    """A greeter with the sentences that a flow gives it (`greetings`, `thanks`)."""
+    """A greeter with a flow's own sentences (`greetings`, `thanks`)."""
     said = settings["greeter"]
     yield Greeter(said.get("greetings", GREETINGS), said.get("thanks", THANKS))
 
@@ -33,13 +33,13 @@ async def opened(settings: Mapping[str, Any], note: Callable[..., None]) -> Asyn
 class Greeter:
     """Says one greeting to all newcomers of a batch, and one sentence for each tip.
 
-    It takes its sentences in turn, so that none comes twice in a row where there are several, and says to nobody what
-    it has said to them before. In silence it says nothing.
+    It takes its sentences in turn: with several, none comes twice in a row, and nobody gets the same one twice. In
+    silence it says nothing.
 
     Args:
-        greetings: What it says to newcomers; `{names}` stands for their names.
-        thanks: What it says for a tip; `{name}` stands for who gave it and `{amount}` for how much. Those with an
-            amount are left out where that is not known.
+        greetings: Greetings for newcomers; `{names}` stands for their names.
+        thanks: Sentences for a tip; `{name}` stands for the viewer and `{amount}` for the amount. Those with an amount
+            are skipped if it is unknown.
     """
 
     def __init__(self, greetings: Sequence[str] = GREETINGS, thanks: Sequence[str] = THANKS) -> None:
@@ -49,7 +49,7 @@ class Greeter:
         self._answered: OrderedDict[str, str] = OrderedDict()
 
     async def respond(self, batch: Batch) -> Answer:
-        """Greet those who never wrote before, and thank for tips."""
+        """Greet new authors, and thank for tips."""
         names = tuple(dict.fromkeys(message.author for message in batch.messages if message.newcomer))
         own = {message.text for message in batch.recent if message.author == batch.agent}
         replies = [self._greeting(names, own)] if names else []
@@ -61,7 +61,7 @@ class Greeter:
         return filled(self._greetings.next(lambda sentence: filled(sentence) not in own) or self._greetings.next())
 
     def _thank(self, tip: Message, own: set[str]) -> str:
-        """What to say for a tip; the same when it is asked again about the same one, "" when all was said."""
+        """The sentence for a tip; the same one when asked again about the same tip, "" when all were said."""
         if tip.id not in self._answered:
             who = tip.user_id or tip.author
             amount = f"{tip.amount:.10g}" if tip.amount else ""  # 0 is one that cannot be read
@@ -74,13 +74,13 @@ class Greeter:
 
 
 class _Turns:
-    """Sentences that are said in turn."""
+    """Sentences that are used in turn."""
 
     def __init__(self, sentences: Sequence[str]) -> None:
         self._sentences = deque(sentences)
 
     def next(self, fits: Callable[[str], object] = bool) -> str:
-        """The sentence that fits and was not said for the longest time; "" when none fits."""
+        """The fitting sentence that was not used for the longest time; "" if none fits."""
         chosen = next(filter(fits, self._sentences), "")
         if chosen:
             self._sentences.remove(chosen)

@@ -1,4 +1,4 @@
-"""The one place where batches of chat go over HTTP: to one address, which no answer can change."""
+"""HTTP client: the one place that sends batches of chat over HTTP, to one address that no response can change."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Refused(ResponderFailed):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back.
+    """A response.
 
     Attributes:
         status: The HTTP status.
         kind: The content type, without its parameters.
-        body: All of it.
+        body: The whole body.
     """
 
     status: int
@@ -48,10 +48,11 @@ class Reply:
 
 
 class Connection:
-    """Posts JSON to one address, over connections that are kept: no redirects, no cookies; by a proxy only encrypted.
+    """Posts JSON to one address, over connections that are kept: no redirects, no cookies; through a proxy only
+    encrypted.
 
     Attributes:
-        host: Where that is, for messages; the rest of the address may be secret.
+        host: The host, for messages; the rest of the address may be secret.
     """
 
     def __init__(self, url: str, within: float, transport: httpx.AsyncBaseTransport | None = None) -> None:
@@ -59,11 +60,11 @@ class Connection:
 
         Args:
             url: The address: https, or this machine.
-            within: How long an answer may take with all tries, in seconds.
+            within: How long a response may take with all retries, in seconds.
             transport: The network; by default the real one.
 
         Raises:
-            ResponderFailed: It is no such address, or the environment's proxy or certificates cannot be used.
+            ResponderFailed: The address is not allowed, or the environment's proxy or certificates cannot be used.
         """
         self.host = _host(url)
         self._url = url
@@ -87,12 +88,12 @@ class Connection:
         await self._pool.close()
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Post JSON, again where it surely was not taken: without a connection, or when asked to come back later.
+        """Post JSON; retry if it was definitely not accepted: without a connection, or when asked to come back later.
 
         Raises:
-            Refused: It surely was not taken: there is no connection, or the answer is no success.
-            ResponderFailed: No answer came in time, or none that can be read.
-            SecretRefused: It would tell a secret.
+            Refused: It was definitely not accepted: there is no connection, or the response is not a success.
+            ResponderFailed: No response arrived in time, or none that can be read.
+            SecretRefused: It contains a secret.
         """
         require_no_secret(f"what was to be posted to {self.host}", body.decode(errors="replace"))
         late = asyncio.get_running_loop().time() + self._within
@@ -108,7 +109,7 @@ class Connection:
             raise ResponderFailed(f"{self.host} gave no answer within {duration.exact(self._within)}") from None
 
     async def _sent(self, body: bytes, headers: Mapping[str, str], pauses: list[float], late: float) -> Reply | float:
-        """What came back, or how long to wait before the next try."""
+        """The response, or how long to wait before the next try."""
         try:
             reply, after = await self._once(body, headers)
         except _NOT_SENT as error:
@@ -162,7 +163,7 @@ def _host(url: str) -> str:
 
 
 def _path(url: str) -> str:
-    """The path of an address, for messages: without its query, and none where a secret was filled in."""
+    """The path of an address, for messages: without its query, and "" if it contains a secret."""
     return shown(urlsplit(url).path.encode(), _LONGEST_PATH) if scrub(url) == url else ""
 
 

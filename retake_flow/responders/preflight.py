@@ -1,4 +1,4 @@
-"""What those who answer chat need, made sure of before a run begins."""
+"""Preflight: checks before a run begins that its responders have what they need."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Check = Callable[[], object]
 def missing(
     settings: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str] = ()
 ) -> Iterator[RetakeFlowError]:
-    """What is not there of a responder that a flow names, each as the error that asking it would end with.
+    """What a responder lacks, each as the error that asking it would raise.
 
-    What is filled in only while the run goes on is not looked at.
+    Values that are filled in only during the run are not checked.
 
     Args:
-        settings: What the flow says under `responder`.
-        folder: That of the flow's file.
-        environment: The variables.
-        allowed: Folders and files besides where its files may be.
+        settings: The flow's settings under `responder`.
+        folder: The folder of the flow's file.
+        environment: The environment variables.
+        allowed: Other folders and files where its files may be.
     """
     for check in _checks(settings, folder, environment, allowed):
         try:
@@ -58,7 +58,7 @@ def _checks(
 def _texts(
     said: Mapping[str, Any], folder: Path, environment: Mapping[str, str], allowed: Sequence[str]
 ) -> Iterator[Check]:
-    """What is read from the environment and from files."""
+    """The texts read from the environment and from files."""
     from retake_flow.responders.env_secrets import signing_key, variable
     from retake_flow.responders.language_model.playbook import playbook
 

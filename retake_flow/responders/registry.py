@@ -1,4 +1,4 @@
-"""Who answers chat: from what a flow says under `responder` to somebody who can be asked."""
+"""Responder registry: opens the responder that a flow names under `responder`."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _Opened = AbstractAsyncContextManager[Responder]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What there is for those who answer.
+    """What responders need to run.
 
     Attributes:
         launcher: Starts programs.
-        folder: That of the flow's file, where programs, modules and playbooks are sought.
-        environment: Where keys are.
+        folder: The folder of the flow's file, where programs, modules and playbooks are looked up.
+        environment: The environment variables, which hold the keys.
         ledger: Counts tokens.
         now: Seconds since the epoch.
         transport: The network; None for the real one.
-        allowed: Folders and files where playbooks may be besides.
+        allowed: Other folders and files where playbooks may be.
     """
 
     launcher: Launcher
@@ -48,7 +48,7 @@ class Surroundings:
 
 
 def responders(around: Surroundings) -> dict[str, OpenResponder]:
-    """Who may answer, by the key that names them in a flow; each begins when it is first asked."""
+    """All responders, by the key that names each in a flow; each is opened at its first request."""
     return {kind: partial(_opened, around, kind) for kind in KINDS}
 
 
@@ -61,9 +61,9 @@ async def _opened(
 
 
 class _WhenAsked:
-    """A responder that is opened when it is first asked, and again as long as that fails.
+    """A responder that is opened at its first request, and again as long as opening fails.
 
-    So what is wrong with it is an answer that could not be had, and chat is read all the same.
+    So a broken responder is only a missing answer, and chat is read all the same.
     """
 
     def __init__(self, opens: Callable[[], _Opened], scope: AsyncExitStack, settings: Mapping[str, Any]) -> None:
@@ -73,10 +73,10 @@ class _WhenAsked:
         self._responder: Responder | None = None
 
     async def respond(self, batch: Batch) -> Answer:
-        """Ask it.
+        """Ask the responder.
 
         Raises:
-            RetakeFlowError: It cannot be opened, or has no answer.
+            RetakeFlowError: It cannot be opened, or fails to answer.
         """
         try:
             if self._responder is None:
@@ -90,7 +90,7 @@ class _WhenAsked:
 
 
 def _without_secrets(batch: Batch) -> Batch:
-    """A batch whose texts bear no secret, whoever has written it into the chat: services of others read it."""
+    """A batch whose texts contain no secret, whoever wrote it: external services read the batch."""
 
     def clean(messages: tuple[Message, ...]) -> tuple[Message, ...]:
         return tuple(replace(each, text=MASK) if bears_secret(each.text) else each for each in messages)
@@ -100,10 +100,10 @@ def _without_secrets(batch: Batch) -> Batch:
 
 
 def require_form(settings: Mapping[str, Any]) -> None:
-    """Make sure that what a flow says of a responder can be used.
+    """Make sure that a flow's settings of a responder can be used.
 
     Raises:
-        ResponderFailed: It cannot.
+        ResponderFailed: They cannot.
     """
     said = mismatch(dict(settings), RESPONDER)
     if said:
@@ -111,7 +111,7 @@ def require_form(settings: Mapping[str, Any]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """What a flow says, with the secrets that were filled in as texts."""
+    """A flow's settings, with filled-in secrets as texts."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What those who answer chat give back, read strictly: replies, or nothing of it."""
+"""Replies: reads a responder's answer strictly, as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORM: Final = '{"replies": ["…"]}'
 
 
 def of(value: object) -> Answer | None:
-    """The answer that a value is, without any secret of ours; None when it is none."""
+    """The answer in a value, without any secret; None if it is not an answer."""
     replies = value.get("replies") if isinstance(value, dict) else None
     if isinstance(replies, list) and all(isinstance(reply, str) for reply in replies):
         return Answer(tuple(scrub(reply) for reply in replies))
@@ -24,7 +24,7 @@ def of(value: object) -> Answer | None:
 
 
 def parsed(text: bytes) -> object:
-    """JSON as a value; None when it is none."""
+    """JSON as a value; None if it is not JSON."""
     try:
         return parse_json(text)
     except ValueError:
@@ -32,15 +32,15 @@ def parsed(text: bytes) -> object:
 
 
 def read(text: bytes, who: str, hint: str) -> Answer:
-    """The answer that a text is.
+    """The answer in a text.
 
     Args:
         text: JSON.
-        who: Who gave it, for messages.
-        hint: What whoever wrote that can do.
+        who: The responder, for messages.
+        hint: What the responder's author can do.
 
     Raises:
-        ResponderFailed: It is none.
+        ResponderFailed: It is not an answer.
     """
     answer = of(parsed(text))
     if answer is None:
@@ -49,6 +49,6 @@ def read(text: bytes, who: str, hint: str) -> Answer:
 
 
 def shown(text: bytes, most: int = 100) -> str:
-    """The beginning of what was given, on one line, without secrets."""
+    """The beginning of an answer, on one line, without secrets."""
     words = scrub(" ".join(stripped(text[: 4 * most].decode(errors="replace")).split()))
     return words if len(words) <= most else f"{words[:most]}…"

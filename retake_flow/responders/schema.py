@@ -1,4 +1,4 @@
-"""What a flow may say under `responder:`, as JSON Schema."""
+"""Responder schema: the JSON Schema of `responder:` in a flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web service that answers chat: each batch is posted to it as JSON."""
+"""Webhook responder: a web service answers chat; each batch is posted to it as JSON."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def opened(
 class Webhook:
     """Asks the service; a `retake_flow.ports.responders.Responder`.
 
-    Requests are signed as https://www.standardwebhooks.com says, for which receivers have libraries.
+    Requests are signed according to https://www.standardwebhooks.com, for which receivers have libraries.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Webhook:
         self._now = now
 
     async def respond(self, batch: Batch) -> Answer:
-        """What the service says to new messages.
+        """The service's replies to new messages.
 
         Raises:
             ResponderFailed: It did not answer in time, or gave something else.
@@ -73,7 +73,7 @@ class Webhook:
         return replies.read(reply.body, self._connection.host, _HINT)
 
     def _signed(self, body: bytes) -> dict[str, str]:
-        """Which request it is and when it was made, and that it is ours."""
+        """Headers with the request's id, its time and, if there is a key, a signature."""
         made = {"webhook-id": f"msg_{secrets.token_hex(12)}", "webhook-timestamp": str(int(self._now()))}
         if self._key:
             content = b".".join((*(value.encode() for value in made.values()), body))

@@ -20,7 +20,7 @@ def name_of(message: ChatMessage) -> str:
 
 
 def shown_id(key: str) -> str:
-    """An id shortened for records, where nobody pages by it."""
+    """An id for records, where nobody pages by it."""
     return stripped(key)[:LONGEST_ID]
 
 

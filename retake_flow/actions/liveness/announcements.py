@@ -1,7 +1,7 @@
-"""Announcements: what besides the stream status shows that a push is live, while nobody knows when to look or may look.
+"""Announcements: signs other than the stream status that a push is live, for when polling is not due or not allowed.
 
-Two may tell, and neither is sure to: the real-time event of a session that has started, and the list of who is live.
-Either may come when the session is opened, long before it is live; then it tells nothing, and is not counted.
+There are two such signs, and neither is certain to come: the real-time event of a started session, and the list of live
+agents. Either may come when the session opens, long before it is live; then it proves nothing and is ignored.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ async def watched(
     moments: Callable[[], Iterable[float]],
     realtime: OpenRealtime | None,
 ) -> AsyncIterator[None]:
-    """Watch for whatever tells that a push is live; nothing of it goes on when this is left.
+    """Watch for signs that a push is live; the watching ends when this context is left.
 
     Args:
-        push: Is told.
-        user_id: Who streams.
-        listed: Asks whether they are among those who are live.
-        moments: Tells after the first frames when to ask, in the loop's time.
-        realtime: Hears what the platform tells in real time.
+        push: The push that is notified.
+        user_id: The streaming agent.
+        listed: Asks whether the agent is on the list of live agents.
+        moments: Gives, after the first frames, the times to ask, in the loop's time.
+        realtime: Receives the platform's real-time events.
     """
     watching = asyncio.create_task(_watch(push, user_id, listed, moments, realtime), name="announcements")
     try:
@@ -70,7 +70,7 @@ async def _ask(push: Push, listed: Callable[[], Awaitable[bool]], moments: Calla
 
 
 async def _answer(listed: Callable[[], Awaitable[bool]]) -> bool | None:
-    """Whether the agent is listed; None when nobody says."""
+    """Whether the agent is listed; None if unknown."""
     try:
         async with asyncio.timeout(_PATIENCE):
             return await listed()
@@ -79,18 +79,18 @@ async def _answer(listed: Callable[[], Awaitable[bool]]) -> bool | None:
 
 
 class _Hearer:
-    """Hears that a session has started; a `retake_flow.ports.realtime.Hearer`."""
+    """Receives the event of a started session; a `retake_flow.ports.realtime.Hearer`."""
 
     def __init__(self, push: Push) -> None:
         self._push = push
 
     def connected(self) -> None:
-        """What happens is heard from now on."""
+        """Events arrive from now on."""
 
     def lost(self, reason: str) -> None:
-        """Nothing is heard; the stream status is looked at all the same."""
+        """Events no longer arrive; the stream status is polled all the same."""
 
     def happened(self, event: str, payload: Sequence[object]) -> None:
-        """A session that has started before there was video is not live yet."""
+        """Handle an event; a session that started before there was video is not live yet."""
         if event == SESSION_STARTED and self._push.sends.is_set():
             self._push.announced.set()

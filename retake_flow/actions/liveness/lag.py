@@ -32,13 +32,13 @@ Source = Literal["looks", "uptime", "contradicted"]
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """What one stream tells of the lag.
+    """What one stream shows of the lag.
 
     Attributes:
-        after: When the stream was not live yet.
-        by: When it was live.
-        source: What that follows from: `looks` at the status, or also the `uptime` in it. `contradicted`: from looks
-            alone, since the uptime counts from another moment on this platform.
+        after: A time at which the stream was not live yet.
+        by: A time at which it was live.
+        source: The basis: `looks` at the status, or also the `uptime` in it. `contradicted`: looks alone, since the
+            uptime counts from another moment on this platform.
     """
 
     after: float
@@ -47,37 +47,37 @@ class Lag:
 
     @property
     def width(self) -> float:
-        """How uncertain it is."""
+        """The uncertainty of the lag."""
         return self.by - self.after
 
     def within(self, other: Lag) -> Lag | None:
-        """What both tell together; None when they contradict each other."""
+        """The intersection of both; None if they contradict each other."""
         after, by = max(self.after, other.after), min(self.by, other.by)
         sources = (self.source, other.source)
         return Lag(after, by, max(sources, key=get_args(Source).index)) if after < by else None
 
     def points(self) -> Iterator[float]:
-        """Lags that it may be, equally likely."""
+        """Possible values of the lag, equally likely."""
         return (self.after + self.width * (number + 0.5) / _POINTS for number in range(_POINTS))
 
 
 def trusted(lags: Sequence[Lag]) -> Sequence[Lag]:
-    """What holds of what was learnt: where the uptime has misled once, only what looks tell."""
+    """The lags that can be trusted: if the uptime was once misleading, only those from looks."""
     misled = any(lag.source == "contradicted" for lag in lags)
     return [lag for lag in lags if lag.source != "uptime"] if misled else lags
 
 
 def first_look(lags: Sequence[Lag]) -> float | None:
-    """When to look first: where earlier streams would have waited least, newer ones counting more.
+    """When to poll first: where earlier streams would have waited least; newer streams count more.
 
-    A look that misses costs the pause until the next one, so it comes a little later than the lag, and an exception
-    changes nothing.
+    A poll that comes too early costs the pause until the next one. So the first poll comes a little later than the lag,
+    and a single exception changes nothing.
 
     Args:
-        lags: Of earlier streams, the newest last.
+        lags: The lags of earlier streams, newest last.
 
     Returns:
-        None when nothing is known.
+        None if no lag is known.
     """
     known = trusted(lags)
     ends = sorted(chain.from_iterable((lag.by, (lag.after + lag.by) / 2) for lag in known))
@@ -86,7 +86,9 @@ def first_look(lags: Sequence[Lag]) -> float | None:
 
 
 def _cost(look: float, lags: Sequence[Lag]) -> float:
-    """How long streams with these lags would have waited, looking then and at the guide's pace."""
+    """How long streams with these lags would have waited with a first poll at this time and the guide's interval after
+    it.
+    """
     weighed = ((_FADES**age, lag) for age, lag in enumerate(reversed(lags)))
     return sum(weight * sum(_wait(look, at) for at in lag.points()) for weight, lag in weighed)
 
@@ -96,11 +98,11 @@ def _wait(look: float, lag: float) -> float:
 
 
 class LagFile:
-    """The lags of one agent, in a small file beside its credentials; all of it may fail, and then they are unknown.
+    """The lags of one agent, in a small file beside its credentials; if it cannot be used, the lags are unknown.
 
     Args:
         credentials: The credentials file.
-        origin: The platform that the lags are of; a rehearsal teaches nothing about retake.tv.
+        origin: The platform that the lags belong to; a rehearsal teaches nothing about retake.tv.
     """
 
     def __init__(self, credentials: Path, origin: str) -> None:
@@ -108,13 +110,13 @@ class LagFile:
         self._platform = urlsplit(origin).hostname or ""
 
     def load(self) -> tuple[Lag, ...]:
-        """The lags that can be read, the newest last."""
+        """The lags that can be read, newest last."""
         entries = self._content().get(self._platform)
         found = (_parse(entry) for entry in entries[-_KEPT:]) if isinstance(entries, list) else ()
         return tuple(lag for lag in found if lag is not None)
 
     def save(self, lags: Sequence[Lag]) -> None:
-        """Keep the newest lags.
+        """Save the newest lags.
 
         Raises:
             OSError: The file cannot be written.
@@ -132,7 +134,7 @@ class LagFile:
 
 
 def path_beside(credentials: Path) -> Path:
-    """Where the lags of the agent with these credentials are kept."""
+    """The path of the lag file for these credentials."""
     return credentials.with_name(f"{credentials.name}.lag")
 
 

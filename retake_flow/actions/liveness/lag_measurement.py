@@ -1,4 +1,4 @@
-"""Measurement of the lag of one push, from looks at the stream status while it begins and soon after.
+"""Lag measurement: the lag of one push, from polls of the stream status as it begins and soon after.
 
 All times are seconds since the first frames were sent.
 """
@@ -14,14 +14,14 @@ _CLOCKS_AGREE = 60.0  # seconds on air after which the platform's clock and ours
 
 
 class Measurement:
-    """What is known of the lag of one push.
+    """The measured lag of one push.
 
     Args:
         began: When its encoder was started, which is before 0.
-        known: The lags of earlier pushes, the newest last.
+        known: The lags of earlier pushes, newest last.
 
     Attributes:
-        lag: What follows from all looks so far; None until one has found the stream live.
+        lag: The result of all polls so far; None until one has found the stream live.
     """
 
     def __init__(self, began: float, known: Sequence[Lag]) -> None:
@@ -33,12 +33,12 @@ class Measurement:
         self._counts = not any(lag.source == "contradicted" for lag in known)
 
     def missed(self, asked: float) -> None:
-        """Take note of a look, asked for then, that has not found the stream live."""
+        """Note a poll, requested at this time, that did not find the stream live."""
         if self.lag is None:
             self._looks = Lag(asked, inf)
 
     def found(self, asked: float, answered: float, uptime: int) -> None:
-        """Take note of a look that has found the stream live, for so many whole seconds."""
+        """Note a poll that found the stream live, for this many full seconds."""
         first, self._trip = self.lag is None, answered - asked
         if first:
             self.lag = self._looks = Lag(self._looks.after, answered)
@@ -48,10 +48,10 @@ class Measurement:
             self._compare()
 
     def telling(self, earliest: float) -> float | None:
-        """When one more look would tell most, by the uptime that comes with it; None when it would tell nothing.
+        """When one more poll would be most informative, by its uptime; None if it would show nothing new.
 
         Args:
-            earliest: When it may be looked again.
+            earliest: The earliest time of the next poll.
         """
         if self.lag is None or not self._counts or self.lag.width <= PRECISE + self._trip:
             return None
@@ -60,7 +60,7 @@ class Measurement:
         return middle + ceil(max(0.0, earliest - middle))
 
     def _count(self, told: Lag) -> None:
-        """Take the uptime into account, unless it counts from something else than this push being shown live."""
+        """Use the uptime, unless it counts from another moment than the start of being live."""
         if told.by < self._began - 1:
             self._counts = False  # an earlier push
         elif told.by <= self._looks.after or told.after >= self._looks.by:
@@ -70,7 +70,7 @@ class Measurement:
             self.lag = self.lag.within(told) or self.lag
 
     def _compare(self) -> None:
-        """Take what an earlier stream tells more exactly, where it tells the same."""
+        """Adopt the more exact lag of an earlier stream, if the two agree."""
         if self.lag is not None and self.lag.source != "contradicted":
             closer = (self.lag.within(known) for known in reversed(self._known) if known.width < self.lag.width)
             self.lag = next((both for both in closer if both is not None), self.lag)

@@ -1,4 +1,4 @@
-"""Liveness: looks whether the platform shows a push live when that is due, and learns when the next one is due."""
+"""Liveness: polls whether the platform shows a push live when that is due, and learns when the next one is due."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Push:
     """One push of video, from the start of its encoder. Times are the loop's.
 
     Args:
-        call_takes: How long a call takes with a connection of its own, in seconds.
+        call_takes: How long a call with a new connection takes, in seconds.
 
     Attributes:
         began: When its encoder was started.
-        guide_look: When to look first while the lag is unknown.
-        sent_at: When its first frames were sent; infinite before.
-        sends: Set from then on.
-        announced: Set when something other than the stream status tells that it is live.
-        listed: Whether it is the list of who is live that tells, which did not before the first frames.
-        shown: Set when the stream status has said so.
-        measurement: Of its lag; None before the first frames.
+        guide_look: When to poll first while the lag is unknown.
+        sent_at: When its first frames were sent; infinite before that.
+        sends: Set once frames are sent.
+        announced: Set when something other than the stream status shows that it is live.
+        listed: Whether that is the list of live agents, which did not show it before the first frames.
+        shown: Set when the stream status has reported it live.
+        measurement: The measurement of its lag; None before the first frames.
     """
 
     def __init__(self, call_takes: float) -> None:
@@ -50,15 +50,15 @@ class Push:
 
     @property
     def lag(self) -> Lag | None:
-        """What is known of its lag; None until it was seen live."""
+        """The lag as far as known; None until the push was seen live."""
         return self.measurement.lag if self.measurement else None
 
 
 class Liveness:
-    """The push that goes on, and what was learnt from those before it.
+    """The current push, and the lags learnt from earlier ones.
 
     Args:
-        file: Where lags are kept; where they cannot be, they are known as long as this process lives.
+        file: The file of lags; if it cannot be written, lags are kept in memory.
         note: Writes a record.
     """
 
@@ -71,19 +71,19 @@ class Liveness:
 
     @property
     def earlier(self) -> tuple[Lag, ...]:
-        """The lags of the pushes before the one that goes on, the newest last."""
+        """The lags of earlier pushes, newest last."""
         if self._earlier is None:
             self._earlier = self._file.load()
         return self._earlier
 
     @property
     def lag(self) -> Lag | None:
-        """The lag of the push that goes on, as far as it is known."""
+        """The lag of the current push, as far as known."""
         return self._push.lag if self._push else None
 
     @contextmanager
     def push(self, call_takes: float = 0.0) -> Iterator[Push]:
-        """The time of one encoder; the argument as for `Push`."""
+        """The lifetime of one encoder; the argument is that of `Push`."""
         self._push = push = Push(call_takes)
         try:
             yield push
@@ -94,24 +94,24 @@ class Liveness:
                 self._earlier = (*self.earlier, push.lag)
 
     def first_frames(self, push: Push) -> None:
-        """Take it that the encoder of a push has just sent its first frames."""
+        """Note that the encoder of a push has just sent its first frames."""
         push.sent_at = _now()
         push.measurement = Measurement(push.began - push.sent_at, self.earlier)
         push.sends.set()
 
     def look_at(self, push: Push) -> float:
-        """When a push is to be looked at first."""
+        """When to poll first for a push."""
         look = first_look(self.earlier)
         return push.guide_look if look is None else push.sent_at + look
 
     def moments(self, push: Push, earliest: float) -> Iterator[float]:
-        """When the list of who is live may tell more of a push than the stream status, after its first frames.
+        """The times, after the first frames, at which the list of live agents may show more than the stream status.
 
-        That is until the first look; where the lag is known, only from then on until it may be looked.
+        These lie before the first poll or, if the lag is known, between the first poll and the next allowed one.
 
         Args:
             push: The push.
-            earliest: When the stream status may be looked at again.
+            earliest: When the stream status may be polled again.
         """
         look = self.look_at(push)
         at, end = (look, earliest) if self.earlier else (push.sent_at + _LISTED_AT, look)
@@ -120,13 +120,13 @@ class Liveness:
             at += _LISTED_EVERY
 
     async def due(self, earliest: float) -> bool:
-        """Wait until the first look at the push that goes on is due, or something tells that it is live.
+        """Wait until the first poll of the current push is due, or something shows that it is live.
 
         Args:
-            earliest: When it may be looked again.
+            earliest: When the stream status may be polled again.
 
         Returns:
-            Whether the list of who is live tells it.
+            Whether the list of live agents shows it.
         """
         push = self._push
         if push is None or not push.sends.is_set() or push.shown.is_set():
@@ -137,7 +137,7 @@ class Liveness:
         return push.listed
 
     def saw(self, live: bool, uptime: int, asked: float, answered: float) -> None:
-        """Take note of a look at the stream status: what it says, and when it was asked for and answered."""
+        """Note a poll of the stream status: its result, and when it was requested and received."""
         push = self._push
         if push is None or push.measurement is None:
             return
@@ -151,10 +151,10 @@ class Liveness:
             self._keep(push.lag)
 
     def telling(self, earliest: float) -> float | None:
-        """When one more look would tell most of the lag of the push that goes on; None when it would tell nothing.
+        """When one more poll would show most of the lag of the current push; None if it would show nothing.
 
         Args:
-            earliest: When it may be looked again.
+            earliest: When the stream status may be polled again.
         """
         push = self._push
         if push is None or push.measurement is None:

@@ -1,4 +1,4 @@
-"""The actions that address the operator."""
+"""Operator actions: notify the operator."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from retake_flow.ports.actions import Call, Completion
 
 
 class OperatorActions(Family):
-    """What the operator hears of."""
+    """Notifies the operator."""
 
     def __init__(self) -> None:
         self.tasks = {"operator.tell": self.tell}
 
     async def tell(self, call: Call) -> Completion:
-        """Tell the operator something: every listener of the journal hears it, the terminal among them."""
+        """Notify the operator through a record, which reaches every listener of the journal, including the terminal."""
         call.note("notice", kind=str(call.inputs.get("kind", "told")), message=str(call.inputs["message"]))
         return Completion()

@@ -1,4 +1,4 @@
-"""The declarations of the actions that address the operator."""
+"""Specs of the operator actions."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Actions that look something up, as anybody can."""
+"""Actions for public look-ups."""

@@ -1,4 +1,4 @@
-"""The actions that look something up, as anybody can: people, sessions, tokens, trades, chats."""
+"""Public actions: look up users, sessions, tokens, trades and chats without a token."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LONG = ("wallet_address", "picture_url", "bio", "links")  # only where one pers
 
 
 class PublicActions(Family):
-    """Looks up what the platform tells anybody. No token goes with it.
+    """Looks up public data. No access token is sent.
 
     Args:
-        access: Makes the client; its credentials tell who the agent itself is, where there are any.
+        access: Makes the client; its credentials, if any, identify the agent itself.
     """
 
     def __init__(self, access: Access) -> None:
@@ -54,11 +54,11 @@ class PublicActions(Family):
     # --- people -------------------------------------------------------------------------------------------
 
     async def search_users(self, call: Call) -> Completion:
-        """Look for a name."""
+        """Search for a name."""
         return _users(call, await self._public.search_users(str(call.inputs["query"])))
 
     async def live_users(self, call: Call) -> Completion:
-        """Look who streams, the most watched first; where the platform tells no viewers, in its own order."""
+        """List live streamers, most watched first; without viewer counts, in the platform's own order."""
         found = await self._public.live_users()
         if call.inputs.get("others"):
             known = self._known()
@@ -66,73 +66,73 @@ class PublicActions(Family):
         return _users(call, sorted(found, key=lambda user: -user.viewers))
 
     async def newest_users(self, call: Call) -> Completion:
-        """Look who is new."""
+        """List the newest users."""
         return _users(call, await self._public.newest_users())
 
     async def user(self, call: Call) -> Completion:
-        """Look somebody up."""
+        """Look up a user."""
         return Completion(value=_plain(await self._public.user(str(call.inputs["user"]))))
 
     async def streamer(self, call: Call) -> Completion:
-        """Look up a streamer, who may be the agent itself."""
+        """Look up a streamer, which may be the agent itself."""
         found = await self._public.streamer(str(call.inputs["name"]))
         return Completion(value={**_plain(found), "own": _is_own(found, self._known())})
 
     # --- streams and their chats --------------------------------------------------------------------------
 
     async def active_sessions(self, call: Call) -> Completion:
-        """Look what is on."""
+        """List active sessions."""
         return _sessions(call, await self._public.active_sessions(_text(call, "streamer")))
 
     async def recorded_sessions(self, call: Call) -> Completion:
-        """Look what was on."""
+        """List past sessions."""
         return _sessions(call, await self._public.recorded_sessions(_text(call, "streamer")))
 
     async def scheduled_sessions(self, call: Call) -> Completion:
-        """Look what is to come."""
+        """List scheduled sessions."""
         return _sessions(call, await self._public.scheduled_sessions(_text(call, "streamer")))
 
     async def chat(self, call: Call) -> Completion:
-        """Read a page of somebody's chat."""
+        """Read a page of another user's chat."""
         page = await self._public.chat(str(call.inputs["streamer"]), _limit(call), _text(call, "before"))
         messages = [message for message in page if message.is_message]
         return _listed(call, "messages", map(as_data, messages), map(spoken, messages))
 
     async def top_tippers(self, call: Call) -> Completion:
-        """Look who tips."""
+        """List the top tippers."""
         found = await self._public.top_tippers(str(call.inputs["streamer"]))
         return _listed(call, "tippers", map(_plain, found), (f"{t.username or t.user_id} {t.total:g}" for t in found))
 
     # --- tokens -------------------------------------------------------------------------------------------
 
     async def top_tokens(self, call: Call) -> Completion:
-        """Look what is worth most."""
+        """List the tokens worth most."""
         found = await self._public.top_tokens()
         return _tokens(call, found, lambda token: _usd(token.market_cap))
 
     async def trending_tokens(self, call: Call) -> Completion:
-        """Look what grows."""
+        """List trending tokens."""
         found = await self._public.trending_tokens()
         return _tokens(call, found, lambda token: f"{token.growth_24h:+.0f} %")
 
     async def top_volume(self, call: Call) -> Completion:
-        """Look what is traded for most."""
+        """List the tokens with the largest trading volume."""
         found = await self._public.top_volume(_limit(call), str(call.inputs.get("window", "24h")))
         return _tokens(call, found, lambda token: _usd(token.volume))
 
     async def top_count(self, call: Call) -> Completion:
-        """Look what is traded most often."""
+        """List the tokens with the most trades."""
         found = await self._public.top_count(_limit(call), str(call.inputs.get("window", "24h")))
         return _tokens(call, found, lambda token: f"{token.trades} trades")
 
     async def recent_trades(self, call: Call) -> Completion:
-        """Look who has bought and sold."""
+        """List recent trades."""
         page = await self._public.recent_trades(_text(call, "token"), _limit(call), _text(call, "cursor"))
         words = (f"{trade.side or 'trade'} of {trade.ticker} for {_usd(trade.usd)}" for trade in page.trades)
         return _listed(call, "trades", map(_plain, page.trades), words, following=page.following)
 
     async def token_stats(self, call: Call) -> Completion:
-        """Look how a token does, and compare."""
+        """Fetch a token's figures, and compare them with earlier ones."""
         address = str(call.inputs["address"])
         stats = await self._public.token_stats(address)
         changes = _changes(stats, call.inputs.get("before") or {})
@@ -153,7 +153,7 @@ class PublicActions(Family):
         return self._access.client(anonymous=True).public
 
     def _known(self) -> Credentials | None:
-        """Who the agent is; None when that cannot be known, since nobody has to be anybody here."""
+        """The agent's credentials; None if there are none, since these actions need none."""
         try:
             return self._access.known
         except CredentialsError:
@@ -179,7 +179,7 @@ def _tokens(call: Call, found: Sequence[Token], measure: Any) -> Completion:
 def _listed(
     call: Call, of: str, entries: Iterable[Mapping[str, Any]], words: Iterable[str], **more: object
 ) -> Completion:
-    """A list as far as it was asked for, with its length, its first entry, and in words."""
+    """The requested part of a list, with its length, its first entry, and a text."""
     shown, told = list(entries)[: _limit(call)], list(words)[: _limit(call)]
     rest = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
     summary = ", ".join(told[:_NAMED]) + rest or "none"
@@ -188,7 +188,7 @@ def _listed(
 
 
 def _changes(stats: TokenStats, before: Mapping[str, Any]) -> dict[str, float]:
-    """By how many percent each figure has changed that is known now and was known before."""
+    """The percentage change of each figure that is known now and was known before."""
     found = {}
     for name, called in _COMPARED.items():
         now, then = float(getattr(stats, name)), before.get(name)

@@ -1,4 +1,4 @@
-"""The declarations of the actions that look something up, as anybody can: no token goes with their calls."""
+"""Specs of the public actions: no token is sent with their calls."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _list(
     optional: frozenset[str] = frozenset(),
     result: Mapping[str, _Schema] | None = None,
 ) -> ActionSpec:
-    """The declaration of an action whose result is a list: with its length, its first entry, and in words."""
+    """The spec of an action whose result is a list: its length, its first entry, and a text."""
     of, fields = entry
     sample = {field: _sample(field, schema) for field, schema in fields.items()}
     listed = {"type": "array", "items": {"type": "object", "properties": fields}}

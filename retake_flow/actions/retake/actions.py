@@ -1,4 +1,4 @@
-"""The actions that are calls to retake.tv."""
+"""Retake actions: calls to retake.tv."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MEASURED = 3  # looks; each halves what the lag may be, of a second at first
 
 
 class RetakeActions(Family):
-    """Calls on behalf of the agent.
+    """Calls retake.tv on behalf of the agent.
 
     Args:
         access: The agent's credentials and client.
@@ -52,7 +52,7 @@ class RetakeActions(Family):
         return Completion("found", value)
 
     async def register(self, call: Call) -> Completion:
-        """Create the account; the answer is on disk before anything else happens."""
+        """Create the account; the response is saved to disk before anything else happens."""
         wanted = Registration(
             **{name: str(call.inputs.get(name) or "").strip() for name in Registration.__dataclass_fields__}
         )
@@ -74,17 +74,17 @@ class RetakeActions(Family):
         return Completion(value=_identity(new))
 
     async def _exists(self, name: str) -> bool | None:
-        """Whether anybody bears a name; None when that cannot be found out."""
+        """Whether a name is taken; None if that cannot be found out."""
         with suppress(PlatformError):
             return await self._access.client(anonymous=True).user_exists(name)
         return None
 
     async def was_registered(self, call: Call) -> Completion | None:
-        """Find out whether a registration was carried out whose process died meanwhile.
+        """Find out whether a registration succeeded when its process died.
 
         Raises:
-            InDoubt: The name is taken now and the token is not here.
-            PlatformError: That cannot be found out.
+            InDoubt: The name is taken and the token is not here.
+            PlatformError: This cannot be found out.
         """
         name = str(call.inputs.get("agent_name") or "").strip()
         try:
@@ -102,11 +102,11 @@ class RetakeActions(Family):
         )
 
     async def prepare_verify(self, call: Call) -> Completion:
-        """Ask for the text to post; the one prepared last counts."""
+        """Request the text to post; the one requested last counts."""
         return Completion(value={"message": (await self._access.client().prepare_verify()).text})
 
     async def verify(self, call: Call) -> Completion:
-        """Hand in a post. An agent that is verified after an error, by whatever post, is verified."""
+        """Submit a post. If the agent is verified after an error, by whatever post, the action succeeds."""
         client = self._access.client()
         try:
             return Completion(value={"verified": await client.verify(str(call.inputs["tweet_url"]))})
@@ -117,10 +117,10 @@ class RetakeActions(Family):
             raise
 
     async def was_verified(self, call: Call) -> Completion | None:
-        """Find out whether the agent is verified after a process died that was handing in a post.
+        """Find out whether the agent is verified, after a process died while submitting a post.
 
         Raises:
-            PlatformError: That cannot be found out.
+            PlatformError: This cannot be found out.
         """
         try:
             verified = await self._access.client().verification_status()
@@ -133,12 +133,12 @@ class RetakeActions(Family):
         return Completion(value={"verified": await self._access.client().verification_status()})
 
     async def stream_key(self, call: Call) -> Completion:
-        """Fetch a fresh key."""
+        """Fetch a fresh stream key."""
         target = await self._access.client().rtmp()
         return Completion(value={"url": target.url, "key": target.key, "push_url": target.push_url})
 
     async def start_stream(self, call: Call) -> Completion:
-        """Open the session; what chat held before is history."""
+        """Open the session; earlier chat messages are history."""
         started_at = self._now()
         token = await self._access.client().start_stream()
         address, ticker = (token.token_address, token.ticker) if token else ("", "")
@@ -148,7 +148,7 @@ class RetakeActions(Family):
         return Completion(value=value)
 
     async def stream_status(self, call: Call) -> Completion:
-        """Ask how the stream is doing, at once or when it is due to be live."""
+        """Poll the stream status, at once or when the stream should be live."""
         access = self._access
         status = await (access.status_when_live() if call.inputs.get("await_live") else access.status())
         return Completion(
@@ -162,7 +162,7 @@ class RetakeActions(Family):
         )
 
     async def measure_lag(self, call: Call) -> Completion:
-        """Look a few times more, when the uptime tells most; a look that fails tells nothing."""
+        """Poll a few more times, when the uptime shows most; a poll that fails shows nothing."""
         liveness, looks = self._access.liveness, 0
         with suppress(PlatformError):
             while looks < _MEASURED and (at := liveness.telling(self._access.status_next)) is not None:
@@ -173,7 +173,7 @@ class RetakeActions(Family):
         return Completion(value={"after": round(lag.after, 3), "by": round(lag.by, 3), "looks": looks})
 
     async def stop_stream(self, call: Call) -> Completion:
-        """Close the session; one that is not there is closed."""
+        """Close the session; one that is not there counts as closed."""
         try:
             return Completion(value=_summary(await self._access.client().stop_stream()))
         except NoSession:

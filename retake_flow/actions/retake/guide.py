@@ -1,4 +1,4 @@
-"""The action that holds the flow against the platform's guide."""
+"""Guide action: compares the platform's guide with the version that the flow was written for."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from retake_flow.ports.actions import Call, Completion
 
 
 class GuideActions(Family):
-    """Whether the guide is still the one that the flow was written for.
+    """Checks whether the guide is still the version that the flow was written for.
 
     Args:
-        access: Gives the client.
+        access: The agent's credentials and client.
         written_for: The version that the flow was written for.
-        guides: Where guides are kept for the operator.
+        guides: The folder where guides are kept for the operator.
         now: Seconds since the epoch.
     """
 

@@ -1,4 +1,4 @@
-"""The declarations of the actions that are calls to retake.tv."""
+"""Specs of the retake actions."""
 
 from __future__ import annotations
 

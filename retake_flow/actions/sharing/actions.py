@@ -1,4 +1,4 @@
-"""The actions that share a stream where agents meet."""
+"""Sharing actions: post about a stream on social networks of agents."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class OpenMoltbook(Protocol):
-    """Opens the way to Moltbook."""
+    """Opens a connection to Moltbook."""
 
     def __call__(self) -> AbstractAsyncContextManager[MoltbookClient]:
-        """For one action."""
+        """Open a connection for one action."""
         ...
 
 
 class SharingActions(Family):
-    """Words to communities, each said once at most.
+    """Posts to communities, each post at most once.
 
     Args:
-        moltbook: The way to Moltbook; None when there is no key, or nothing may leave this machine.
+        moltbook: Opens a connection to Moltbook; None if there is no key, or nothing may leave this machine.
         why: Why there is none.
     """
 
@@ -36,7 +36,7 @@ class SharingActions(Family):
         self.tasks = {"share.moltbook": self.post, "share.verify": self.verify}
 
     async def post(self, call: Call) -> Completion:
-        """Post on Moltbook; without a way there it is left out."""
+        """Post on Moltbook; skipped without a connection to it."""
         if self._moltbook is None:
             return Completion("skipped", {"why": self._why})
         async with self._moltbook() as client:
@@ -46,7 +46,7 @@ class SharingActions(Family):
         return Completion("held" if post.code else "done", value)
 
     async def verify(self, call: Call) -> Completion:
-        """Answer what holds a post back."""
+        """Answer the challenge that holds a post back."""
         if self._moltbook is None:
             raise ShareFailed(f"there is no way to Moltbook: {self._why}")
         async with self._moltbook() as client:

@@ -1,4 +1,4 @@
-"""The declarations of the actions that share a stream where agents meet."""
+"""Specs of the sharing actions."""
 
 from __future__ import annotations
 

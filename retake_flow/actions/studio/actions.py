@@ -1,4 +1,4 @@
-"""The actions that are programs and pictures of the studio."""
+"""Studio actions: start the programs of the studio and take pictures."""
 
 from __future__ import annotations
 
@@ -32,23 +32,25 @@ class Stage(Protocol):
     """The programs of one run's studio; `retake_flow.studio.studio.Stage` starts real ones."""
 
     def display(self, size: str) -> AbstractAsyncContextManager[Service]:
-        """A virtual display."""
+        """Start a virtual display."""
         ...
 
     def window_manager(self) -> AbstractAsyncContextManager[Service]:
-        """A window manager on the display."""
+        """Start a window manager on the display."""
         ...
 
     def content(self) -> AbstractAsyncContextManager[Service]:
-        """A window on the display that shows what is said."""
+        """Start a window on the display that shows the stream log."""
         ...
 
     def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AbstractAsyncContextManager[Service]:
-        """An encoder that sends the display to `push_url`."""
+        """Start an encoder that sends the display to `push_url`."""
         ...
 
     async def screenshot(self, limit: int, look: bool) -> Screenshot:
-        """Take a picture of the display, as a PNG or JPEG file of at most `limit` bytes; `look` whether it is black."""
+        """Take a picture of the display, as a PNG or JPEG file of at most `limit` bytes; `look` checks whether it is
+        black.
+        """
         ...
 
     async def picture(self) -> Picture:
@@ -56,7 +58,7 @@ class Stage(Protocol):
         ...
 
     def health(self) -> Health | None:
-        """How well the encoder does, or None when there is no encoder."""
+        """The encoder's health, or None without an encoder."""
         ...
 
     def say(self, text: str) -> None:
@@ -65,7 +67,7 @@ class Stage(Protocol):
 
 
 class StudioActions(Family):
-    """What one run's studio does."""
+    """The actions of one run's studio."""
 
     def __init__(self, stage: Stage, access: Access) -> None:
         self._stage = stage
@@ -87,20 +89,20 @@ class StudioActions(Family):
         }
 
     def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
-        """A virtual display."""
+        """Start a virtual display."""
         self._seen, self._visible_at = _Seen(), -inf
         return self._stage.display(str(call.inputs.get("size", "1280x720")))
 
     def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:
-        """A window manager on the display."""
+        """Start a window manager."""
         return self._stage.window_manager()
 
     def content(self, call: Call) -> AbstractAsyncContextManager[Service]:
-        """A window that shows the stream log."""
+        """Start the window that shows the stream log."""
         return self._stage.content()
 
     def encoder(self, call: Call) -> AbstractAsyncContextManager[Service]:
-        """An encoder that pushes to the address of a fresh stream key.
+        """Start an encoder that pushes to the address of a fresh stream key.
 
         Raises:
             InputError: `to` is not the result of retake.stream_key.
@@ -119,7 +121,7 @@ class StudioActions(Family):
 
     @asynccontextmanager
     async def _pushing(self, encoder: AbstractAsyncContextManager[Service]) -> AsyncIterator[Service]:
-        """The same encoder, while it is known that and since when it sends."""
+        """Run the encoder as the current push, from its first frames on."""
         async with self._access.push() as push, encoder as running:
             self._access.liveness.first_frames(push)
             previewing = asyncio.create_task(self._preview(), name="preview")
@@ -130,7 +132,7 @@ class StudioActions(Family):
                 await asyncio.gather(previewing, return_exceptions=True)
 
     async def _preview(self) -> None:
-        """Look at the display while the stream is not live yet, so that the first thumbnail need not wait for that."""
+        """Look at the display before the stream is live, so that the first thumbnail does not wait for it."""
         latest = _now() + PATIENCE
         with suppress(RetakeFlowError):
             while (await self._stage.picture()).black:
@@ -140,7 +142,7 @@ class StudioActions(Family):
             self._visible_at = _now()
 
     async def thumbnail(self, call: Call) -> Completion:
-        """Take a picture and upload it; while nothing can be seen wait for a while, then upload what there is."""
+        """Take a picture and upload it; while the display is black, wait for a while, then upload what there is."""
         limit, patience = int(call.inputs.get("limit", LIMIT)), float(call.inputs.get("patience", PATIENCE))
         latest = _now() + patience
         shot = await self._stage.screenshot(limit, _now() - self._visible_at > _SEEN_FOR)
@@ -153,13 +155,13 @@ class StudioActions(Family):
         return Completion(value={"thumbnail_url": uploaded.thumbnail_url, "bytes": len(image), "black": shot.black})
 
     async def picture(self, call: Call) -> Completion:
-        """Look whether there is something to be seen, and something new."""
+        """Check whether the picture is black or frozen."""
         if not call.inputs.get("look", True):
             return Completion("idle")
         return Completion(value=self._seen.next(await self._stage.picture(), _now()))
 
     async def health(self, call: Call) -> Completion:
-        """Tell how well the encoder does; when it has been too slow for a minute that is an event, once."""
+        """Report the encoder's health; after a minute of being too slow, raise an event, once."""
         health = self._stage.health()
         if health is None:
             return Completion("idle")
@@ -177,7 +179,7 @@ class StudioActions(Family):
 
 
 class _Seen:
-    """Compares what is seen on the display with what was seen before."""
+    """Compares the display with earlier pictures of it."""
 
     def __init__(self) -> None:
         self._last: Picture | None = None
@@ -185,7 +187,7 @@ class _Seen:
         self._black_since = 0.0
 
     def next(self, picture: Picture, now: float) -> Mapping[str, Any]:
-        """What there is to say of the next picture."""
+        """The findings of the next picture."""
         if picture != self._last:
             self._still_since = now
         if not (picture.black and self._last is not None and self._last.black):

@@ -1,4 +1,4 @@
-"""The declarations of the actions of the studio."""
+"""Specs of the studio actions."""
 
 from __future__ import annotations
 

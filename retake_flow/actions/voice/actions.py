@@ -1,4 +1,4 @@
-"""The actions of the voice: the sound of the stream, and what is spoken on it."""
+"""Voice actions: the sound of the stream, and speech on it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Speaker(Protocol):
     """The sound of one run's studio; `retake_flow.studio.studio.Stage` has a real one."""
 
     def sound(self, voice: Sequence[str], variables: Sequence[str]) -> AbstractAsyncContextManager[Service]:
-        """The sound, silent where it cannot be had.
+        """Start the sound; silent if there can be none.
 
         Args:
-            voice: The program that speaks, if it is another than usual.
-            variables: Names of variables that it needs.
+            voice: The program that speaks, if not the default.
+            variables: Names of environment variables that it needs.
         """
         ...
 
@@ -29,7 +29,7 @@ class Speaker(Protocol):
 
 
 class VoiceActions(Family):
-    """What is heard of one run."""
+    """The sound and speech of one run."""
 
     def __init__(self, speaker: Speaker) -> None:
         self._speaker = speaker
@@ -39,7 +39,7 @@ class VoiceActions(Family):
 
     @asynccontextmanager
     async def sound(self, call: Call) -> AsyncIterator[Service]:
-        """The sound; where it is silent, that is told once."""
+        """Start the sound; if it is silent, report that once."""
         voice = call.inputs.get("voice") or {}
         command, names = ([str(word) for word in voice.get(key, ())] for key in ("command", "variables"))
         async with self._speaker.sound(command, names) as sound:

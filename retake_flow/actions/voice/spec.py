@@ -1,4 +1,4 @@
-"""The declarations of the actions of the voice."""
+"""Specs of the voice actions."""
 
 from __future__ import annotations
 

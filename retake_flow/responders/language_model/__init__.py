@@ -1,1 +1,1 @@
-"""A language model that answers chat."""
+"""Language model responder."""

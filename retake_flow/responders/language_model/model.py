@@ -1,4 +1,4 @@
-"""A language model that answers chat, at any address that speaks as OpenAI's chat/completions does."""
+"""Language model: answers chat through any endpoint compatible with OpenAI's chat/completions."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ Note = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Which model, and how it is spoken to.
+    """A model and its settings.
 
     Attributes:
-        name: As its address knows it.
-        persona: Who it is.
-        playbook: What it does and does not.
-        max_tokens: The longest answer.
-        temperature: How freely it speaks; None for its own default.
-        limits: What it may use.
+        name: Its name at the endpoint.
+        persona: Who the model plays.
+        playbook: What it does and does not do.
+        max_tokens: The maximum length of an answer.
+        temperature: The sampling temperature; None for the model's default.
+        limits: Its budget.
     """
 
     name: str
@@ -71,7 +71,7 @@ async def opened(
     note: Note,
     allowed: Sequence[str] = (),
 ) -> AsyncIterator[LanguageModel]:
-    """The model that a flow names, with its key from the environment; its playbook may be where it is allowed too.
+    """The model that a flow names, with its key from the environment; its playbook may also be in the allowed places.
 
     Raises:
         ResponderFailed: Its address, a variable or the playbook cannot be used.
@@ -97,12 +97,12 @@ class LanguageModel:
     """Asks the model; a `retake_flow.ports.responders.Responder`.
 
     Args:
-        connection: To its address.
-        key: Proves who asks; None where nobody wants to know.
-        model: Which it is.
-        ledger: Counts what it uses.
-        instead: Answers when a limit is reached; None for nobody.
-        note: Writes into the journal.
+        connection: The connection to its endpoint.
+        key: The API key; None if the endpoint needs none.
+        model: The model.
+        ledger: Counts its tokens.
+        instead: Answers when a limit is reached; None for no answer.
+        note: Writes a record.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class LanguageModel:
         self._longest = "max_tokens"
 
     async def respond(self, batch: Batch) -> Answer:
-        """What the model says to new messages, or somebody else when it may say nothing more.
+        """The model's replies to new messages, or those of the fallback when a limit is reached.
 
         Raises:
             ResponderFailed: It did not answer in time, or gave something else.
@@ -135,7 +135,7 @@ class LanguageModel:
         return self._answer(text, value)
 
     def _over(self, most: Use) -> bool:
-        """Whether a limit is reached, of which the operator is told once."""
+        """Whether a limit is reached; the operator is notified once."""
         limit, said = self._ledger.reached(self._model.limits, most)
         if limit and self._ledger.tells(limit):
             instead = "newcomers are greeted" if self._instead else "nobody answers"
@@ -144,7 +144,7 @@ class LanguageModel:
         return bool(limit)
 
     async def _counted(self, asked: list[dict[str, str]], most: Use) -> Mapping[str, Any]:
-        """What comes of asking, with its tokens in the account."""
+        """The model's response, with its tokens counted."""
         limits = self._model.limits
         # Counted before it is known: a process that dies meanwhile has used it all the same.
         booking = self._ledger.book(limits, most) if limits.any else None
@@ -186,7 +186,7 @@ class LanguageModel:
         return value
 
     def _answer(self, text: str, value: Mapping[str, Any]) -> Answer:
-        """Replies as they were asked for, or a text that is one; never the half of a JSON object."""
+        """Replies in the requested form, or a text that is one reply; never half of a JSON object."""
         bare = _spoken(text)
         for candidate in (bare, *_fenced(bare), bare[bare.find("{") : bare.rfind("}") + 1]):
             answer = replies.of(replies.parsed(candidate.encode("utf-8", "replace")))
@@ -212,7 +212,7 @@ def _message(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _text(value: Mapping[str, Any]) -> str:
-    """What the model said; "" when that is nothing."""
+    """The model's text; "" if there is none."""
     match _message(value).get("content"):
         case str(text):
             return text
@@ -227,7 +227,7 @@ def _part(part: Mapping[str, Any]) -> str:
 
 
 def _spoken(text: str) -> str:
-    """A text without what was thought aloud."""
+    """A text without the model's reasoning."""
     said, at, begun = [], 0, None
     for mark in _THOUGHTS.finditer(text):
         if not mark[1] and begun is None:
@@ -239,12 +239,12 @@ def _spoken(text: str) -> str:
 
 
 def _fenced(text: str) -> list[str]:
-    """What stands between two fences, of JSON or whatever it is."""
+    """The content of a fenced block, JSON or not."""
     return [block.removeprefix("json").strip() for block in text.split(_FENCE)[1:-1:2][:_MOST_BLOCKS]]
 
 
 def _why_silent(value: Mapping[str, Any], text: str) -> str:
-    """Why a model said nothing that could be said in chat; "" when it did."""
+    """Why a model gave no reply for chat; "" if it gave one."""
     choice, message = _choice(value), _message(value)
     reason = choice.get("finish_reason")
     if reason == "content_filter":
@@ -265,14 +265,14 @@ def _why_silent(value: Mapping[str, Any], text: str) -> str:
 
 
 def _words(said: object) -> str:
-    """What somebody says of an error or a reason, in short."""
+    """An error or a reason, shortened."""
     if isinstance(said, dict):
         said = next((said[name] for name in ("message", "code", "type") if said.get(name)), said)
     return replies.shown((said if isinstance(said, str) else json.dumps(said)).encode("utf-8", "replace"))
 
 
 def _use(value: Mapping[str, Any]) -> Use | None:
-    """What it has used, where that is told in a way that can be so."""
+    """The tokens used, if they are reported plausibly."""
     match value.get("usage"):
         case {"prompt_tokens": question, "completion_tokens": answer} if _is_count(question) and _is_count(answer):
             return Use(question, answer)

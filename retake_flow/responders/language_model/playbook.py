@@ -1,4 +1,4 @@
-"""What a language model does and does not, as the operator has written it down."""
+"""Playbook: the operator's written rules for a language model."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def playbook(said: Mapping[str, Any], folder: Path, allowed: Sequence[str] = ())
     """The points of a playbook: those in the flow (`playbook`), then the text of a file (`playbook_file`).
 
     Args:
-        said: What the flow says of the model.
-        folder: That of the flow's file, where the other one is sought.
-        allowed: Folders and files besides where it may be.
+        said: The flow's settings of the model.
+        folder: The folder of the flow's file, where the playbook file is looked up.
+        allowed: Other folders and files where it may be.
 
     Raises:
         ResponderMissing: The file cannot be read.

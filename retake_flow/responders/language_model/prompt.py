@@ -1,4 +1,4 @@
-"""What a language model is told: who it is, what it may not do, and the chat as data."""
+"""Prompt: tells a language model who it is and what it must not do, and gives it the chat as data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Give one JSON object and nothing else: {{"replies": ["…", "…"]}}, at most 3,
 
 
 def messages(batch: Batch, persona: str, playbook: Sequence[str]) -> list[dict[str, str]]:
-    """The messages of a request: what the operator says goes before what viewers say, and apart from it."""
+    """The messages of a request: the operator's text comes first, separate from the viewers'."""
     parts = [_RULES.format(agent=batch.agent or "the agent")]
     if persona:
         parts.append(f"Who you are:\n{persona.strip()}")

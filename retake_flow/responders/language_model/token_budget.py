@@ -1,4 +1,4 @@
-"""What language models were used for in a run, kept in a file, so that no restart begins to count anew."""
+"""Token budget: counts what language models use in a run, in a file, so that a restart does not reset the count."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HOUR: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be used.
+    """The limits of use.
 
     Attributes:
-        tokens_per_hour: Within any hour.
-        tokens: In a run.
-        cost: In a run, in the currency of the prices.
-        input: The price of a million tokens of questions.
-        output: The price of a million tokens of answers.
+        tokens_per_hour: Tokens within any hour.
+        tokens: Tokens in a run.
+        cost: Cost of a run, in the currency of the prices.
+        input: The price of a million prompt tokens.
+        output: The price of a million answer tokens.
     """
 
     tokens_per_hour: int | None = None
@@ -42,20 +42,20 @@ class Limits:
 
     @property
     def any(self) -> bool:
-        """Whether there is one."""
+        """Whether any limit is set."""
         return (self.tokens_per_hour, self.tokens, self.cost) != (None, None, None)
 
     def price(self, use: Use) -> float:
-        """What a use costs."""
+        """The cost of a use."""
         return (use.input * self.input + use.output * self.output) / 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One question and its answer.
+    """One request and its answer.
 
     Attributes:
-        input: The tokens of the question.
+        input: The tokens of the request.
         output: The tokens of the answer.
     """
 
@@ -64,18 +64,18 @@ class Use:
 
     @property
     def tokens(self) -> int:
-        """Of both together."""
+        """The tokens of both together."""
         return self.input + self.output
 
 
 @dataclass(slots=True)
 class Booking:
-    """A use that was counted.
+    """A counted use.
 
     Attributes:
         at: When, in seconds since the epoch.
-        tokens: How many.
-        cost: Its price.
+        tokens: Its tokens.
+        cost: Its cost.
     """
 
     at: float
@@ -92,13 +92,13 @@ class _Account:
 
 
 class Ledger:
-    """The account of one run."""
+    """The token account of one run."""
 
     def __init__(self, path: Path | None = None, now: Callable[[], float] = time.time) -> None:
         """Prepare to count.
 
         Args:
-            path: The file; None to forget everything with this process.
+            path: The file; None to count in memory only.
             now: Seconds since the epoch.
         """
         self._path = path
@@ -106,7 +106,7 @@ class Ledger:
         self._account: _Account | None = None
 
     def reached(self, limits: Limits, use: Use) -> tuple[str, str]:
-        """Which limit a use would pass that is this large at most: its name and what is used; "" and "" when none.
+        """The limit that a use of at most this size would exceed: its name and the amount used; "" and "" if none.
 
         Raises:
             ResponderFailed: The file cannot be read.
@@ -125,7 +125,7 @@ class Ledger:
         """Count a use.
 
         Raises:
-            ResponderFailed: It cannot be written down.
+            ResponderFailed: The file cannot be written.
         """
         account, booking = self._read(), Booking(self._now(), use.tokens, limits.price(use))
         account.tokens += booking.tokens
@@ -135,10 +135,10 @@ class Ledger:
         return booking
 
     def settle(self, booking: Booking, limits: Limits, use: Use) -> None:
-        """Count what was used in the end instead of what was counted before.
+        """Replace an estimated use by the actual one.
 
         Raises:
-            ResponderFailed: It cannot be written down.
+            ResponderFailed: The file cannot be written.
         """
         account = self._read()
         account.tokens += use.tokens - booking.tokens
@@ -147,10 +147,10 @@ class Ledger:
         self._write()
 
     def tells(self, limit: str) -> bool:
-        """Whether somebody has to be told now that a limit is reached: once in a run, or in an hour if it is of one.
+        """Whether to notify now that a limit is reached: once per run, or per hour for an hourly limit.
 
         Raises:
-            ResponderFailed: It cannot be written down.
+            ResponderFailed: The file cannot be written.
         """
         told = self._read().told
         if limit in told and not (limit == "tokens_per_hour" and told[limit] <= self._now() - _HOUR):
