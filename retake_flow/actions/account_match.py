@@ -58,7 +58,7 @@ async def recognised(
         raise wrong_account(kept, replace(found, user_db_id=told), subject)
     if not told and verdict is Match.UNKNOWN:
         raise wrong_account(kept, found, subject, trouble)
-    # A name alone is no proof: until the platform tells, the token that is known to be the account's stays.
+    # A name alone is no proof: until the platform confirms it, the account's known token stays.
     return merged(kept, replace(found, user_db_id=told)) if told else kept
 
 

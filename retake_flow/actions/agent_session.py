@@ -25,11 +25,11 @@ from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.redact import Secret
 from retake_flow.run.identity import NOBODY, Identity, Match, confirmed, match, merged
 
-_LONGEST_CALL = 0.5  # seconds; a slower one was an exception
+_LONGEST_CALL = 0.5  # seconds; a slower call was an exception
 #: Seconds before writing is tried again for a token that could not be written anywhere.
 _SAVE_AGAIN = (1.0, 5.0, 30.0)
 
-if TYPE_CHECKING:  # HTTP takes long to import, and is needed with the first call
+if TYPE_CHECKING:  # HTTP is slow to import, and is not needed before the first call
     from retake_flow.api.client import RetakeClient
 
     MakeClient = Callable[[Secret | None, str], RetakeClient]

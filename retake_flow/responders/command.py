@@ -28,7 +28,7 @@ from retake_flow.studio.processes.launcher import Launcher, lacking_hint
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
-MOST_NOTES = 20  # lines of standard error that the journal gets for each batch
+MOST_NOTES = 20  # lines of standard error per batch in the journal
 
 _HINT = (
     f"it answers each line with one line, {replies.FORM}, at once and not buffered; "
@@ -198,7 +198,7 @@ class _Lines:
         *whole, self._partial = (self._partial + data).split(b"\n")
         if len(self._partial) > replies.LONGEST:
             whole, self._partial = [*whole, self._partial], b""
-        self._whole.extend(whole[: MOST_NOTES - len(self._whole)])  # nobody asks for more
+        self._whole.extend(whole[: MOST_NOTES - len(self._whole)])  # more is not needed
         if whole:
             self._news.set()
 

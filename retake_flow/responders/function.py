@@ -47,7 +47,7 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
     module, _, attribute = name.partition(":")
     place = str(folder.absolute())
     if place not in sys.path:
-        sys.path.append(place)  # last, so that no file of theirs hides what we import
+        sys.path.append(place)  # last, so that no file there hides our own imports
     importlib.invalidate_caches()
     try:
         imported = importlib.import_module(module)

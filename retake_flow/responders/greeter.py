@@ -20,7 +20,7 @@ THANKS = (
 )
 
 _NAMED_AT_ONCE = 5
-_PEOPLE = 1_000  # to whom it remembers what it has said, and as many tips
+_PEOPLE = 1_000  # viewers whose sentences are remembered, and as many tips
 
 
 @asynccontextmanager
@@ -64,7 +64,7 @@ class Greeter:
         """The sentence for a tip; the same one when asked again about the same tip, "" when all were said."""
         if tip.id not in self._answered:
             who = tip.user_id or tip.author
-            amount = f"{tip.amount:.10g}" if tip.amount else ""  # 0 is one that cannot be read
+            amount = f"{tip.amount:.10g}" if tip.amount else ""  # 0 means unreadable
             filled = _filling({"name": tip.author, "names": tip.author, "amount": amount})
             before = {*own, *self._said.get(who, ())}
             chosen = self._thanks.next(lambda s: (amount or "{amount}" not in s) and filled(s) not in before)
@@ -96,7 +96,7 @@ def _keep(known: OrderedDict[str, Any], key: str, value: Any) -> None:
 
 
 def _filling(values: Mapping[str, str]) -> Callable[[str], str]:
-    # All at once, and not formatted: braces in a name are a name.
+    # All at once, without str.format: braces in a name stay as they are.
     return lambda sentence: re.sub(r"\{(names?|amount)\}", lambda found: values.get(found[1], found[0]), sentence)
 
 

@@ -22,10 +22,10 @@ from retake_flow.responders.replies import LONGEST, shown
 from retake_flow.settings import is_loopback
 
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_PAUSES: Final = (0.5, 1.5)  # seconds before a request that surely was not delivered is sent again
+_PAUSES: Final = (0.5, 1.5)  # seconds before a request that was definitely not delivered is retried
 _BUSY: Final = (429, 503)
-_NOTHING_THERE: Final = (404, 405, 410)  # most likely it is the address that is wrong
-_LONGEST_PATH: Final = 100  # characters of it that are named
+_NOTHING_THERE: Final = (404, 405, 410)  # most likely the address is wrong
+_LONGEST_PATH: Final = 100  # characters of the path in messages
 
 
 class Refused(ResponderFailed):

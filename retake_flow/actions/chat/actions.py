@@ -27,8 +27,8 @@ from retake_flow.responders.schema import GREETINGS
 from retake_flow.run.records import Record
 
 _QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
-_PATIENCE = 0.25  # seconds that reading waits for a responder; one that thinks for longer wakes us when it is done
-_MOST_BATCHES = 20  # to one reading
+_PATIENCE = 0.25  # seconds that a reading waits for a responder; a slower one wakes the activity when it is done
+_MOST_BATCHES = 20  # per reading
 
 
 class ChatActions(Family):
@@ -95,7 +95,7 @@ class ChatActions(Family):
         return self._completion(now, talk)
 
     async def _go_on(self, now: Round, talk: _Talk) -> None:
-        # What is said goes behind all that was there: else it would seem to be an answer to it.
+        # The message goes after all that was there; otherwise it would look like an answer to it.
         if await self._read(now, talk) and not talk.reading.behind:
             await self._saying.go_on(now)
             await self._answer(now, talk)
@@ -155,7 +155,7 @@ class ChatActions(Family):
             now.note(event, **fields)
         self._heard(now, news, talk.reading.ahead([message for _, message in news]))
         self._look_up(now, talk)
-        # A stream that has just begun is not quiet: its first viewer waits no longer than those in a lively chat.
+        # A stream that has just begun is not quiet: its first viewer waits no longer than viewers of a lively chat.
         if now.fresh or not chat.last:
             chat.last = self._now()
         if now.fresh or not chat.spoken:
@@ -258,7 +258,7 @@ class ChatActions(Family):
         """Send a responder's replies; returns whether it can get the next batch."""
         chat = now.chat
         if asked.occasion == "silence" and chat.unanswered:
-            now.note("chat_unsaid", texts=list(answer.replies))  # somebody was quicker
+            now.note("chat_unsaid", texts=list(answer.replies))  # somebody wrote first
             return True
         before = list(chat.speech.unsaid)
         replies, unsaid = now.limits.allowed(answer.replies)

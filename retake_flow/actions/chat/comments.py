@@ -16,7 +16,7 @@ from retake_flow.quick_dataclasses import dataclass
 _PAGE = 100
 _MOST_PAGES = 10
 _LONGEST_NAME, _LONGEST_TEXT = 40, 400
-_SPOKEN = 3  # messages that a summary tells
+_SPOKEN = 3  # messages in a summary
 _LONGEST_SPOKEN = 80
 
 
@@ -121,7 +121,7 @@ class Cursor:
         ids = [message.id for message in page]
         if self.id in ids:
             return list(page[ids.index(self.id) + 1 :])
-        # Several may have been sent in the same moment: better one read twice than one lost.
+        # Several may have been sent at the same moment: reading one twice is better than losing one.
         return [message for message in page if not self.id or _at(message, inf) >= self.sent_at]
 
 

@@ -26,9 +26,9 @@ _KNOWN = 10_000  # names and wallets of those who wrote
 _MOST_WAITING = 1_000
 _MOST_BYTES = 250_000  # of the texts that wait for an answer
 _MOST_AFTER_FAILURE = 200
-_TRIES = 3  # after so many failures a responder is not asked about a message again: it may be the message
-_SLOWEST = 60.0  # seconds between two questions to a responder that keeps failing
-_TOLD_AGAIN = 600.0  # seconds after which the same trouble is told once more
+_TRIES = 3  # after this many failures a message is given up: the message may be the cause
+_SLOWEST = 60.0  # seconds between two requests to a failing responder
+_TOLD_AGAIN = 600.0  # seconds after which the same trouble is reported again
 _PLAIN = ("tries", "failures", "hold", "last", "spoken", "own", "trouble", "troubled")
 
 
@@ -73,7 +73,7 @@ class Conversation:
     @classmethod
     def of(cls, call: Call) -> Conversation:
         """The conversation as the last reading left it."""
-        # After an interruption there is another session; what was written meanwhile is news all the same.
+        # After an interruption the session is another one; messages written meanwhile are still new.
         kept: Mapping[str, Any] = {"since": call.inputs.get("since"), **call.memory}
         return cls(
             Ledger(kept.get("ledger") or kept),
@@ -123,7 +123,7 @@ class Conversation:
 
     def _meet(self, author: ChatMessage) -> bool:
         """Whether the author of a message is new; from now on the author is known."""
-        # Each shape of the chat tells something else of them; a name and a wallet are in all, where there are any.
+        # Each form of the chat identifies authors differently; name and wallet, if any, are in all of them.
         keys = [key for key in (author.wallet, author.author_name.casefold()) if key] or [author.author_user_id or ""]
         new = not any(key in self.known for key in keys)
         self.known.add(keys)
@@ -193,7 +193,7 @@ class Conversation:
 
 def _history(kept: Mapping[str, Any]) -> History:
     since = kept["since"]
-    read_before = "before" not in kept and ("ledger" in kept or "seen" in kept)  # by a version that knew no other clock
+    read_before = "before" not in kept and ("ledger" in kept or "seen" in kept)  # by an older version
     return History(since, since - CLOCKS_DIFFER if read_before and since is not None else kept.get("before"))
 
 

@@ -57,7 +57,7 @@ class Digests:
         try:
             data = b64decode(kept, validate=True)
         except (Error, ValueError):
-            return  # of an older version
+            return  # written by an older version
         starts = range(0, len(data) - self._width + 1, self._width)
         self._digests = {data[start : start + self._width]: None for start in starts}
 

@@ -14,7 +14,7 @@ from retake_flow.sanitize import stripped
 LIMITS = {"per_minute": 20, "length": 500, "replies": 5}
 
 MOST_WAITING = 30  # replies
-SETTLES = 2.0  # seconds after which a message that was sent can be read in the chat
+SETTLES = 2.0  # seconds after which a sent message can be read in the chat
 _MINUTE = 60.0
 _MOST_TOLD = 500
 

@@ -11,12 +11,12 @@ from retake_flow.actions.chat.recently_sent import Said, Sayings, traits
 from retake_flow.api.chat import ChatMessage, is_own
 from retake_flow.run.records import Record
 
-_TWICE: Final = 2  # so often an author says what the agent has just said, and is the agent from then on
-_RETURNS: Final = 4  # so often something comes back right after each thing said, and nothing of it is recognised
-_EARLY, _PROMPT = 2.0, 2.5  # seconds; no person answers so soon each time
-_PROMPT_UNDATED = 10.0  # seconds, where only reading tells when something came
+_TWICE: Final = 2  # an author who repeats the agent's latest words this often is the agent
+_RETURNS: Final = 4  # after this many unrecognised echoes in a row, echoes count as the agent's
+_EARLY, _PROMPT = 2.0, 2.5  # seconds; no person answers this fast every time
+_PROMPT_UNDATED = 10.0  # seconds, if only the reading shows when a message arrived
 _MOST_KEYS, _MOST_COINCIDENCES = 60, 1_000
-_CREDIBLE = 60.0  # seconds; who reads every few seconds reads nothing new that is dated so long ago
+_CREDIBLE = 60.0  # seconds; chat is read every few seconds, so a new message cannot be dated longer ago
 
 
 class Oneself:
@@ -41,8 +41,8 @@ class Oneself:
         self._now = now
         self._keys: dict[str, None] = {}
         self._coincidences: dict[str, int] = {}
-        self._told_by_id = False  # whether the chat bears the agent's own user id
-        self._mirrored = False  # whether whatever comes back counts, whoever brings it
+        self._told_by_id = False  # whether the chat contains the agent's own user id
+        self._mirrored = False  # whether every echo counts, whoever its author is
         self._learnt: list[str] = []
         self._restored = False
 
@@ -70,7 +70,7 @@ class Oneself:
             messages: The messages read, oldest first, each with how it arrived.
             ahead: How many seconds the platform's clock is ahead of the run's time; None if unknown.
         """
-        # What is recognised for certain comes first: whoever says the same is then known to be somebody else.
+        # Certain matches come first: another author of the same words is then known not to be the agent.
         own = [self._is_certain(way, message, ahead) for way, message in messages]
         for at, (way, message) in enumerate(messages):
             own[at] = own[at] or self._is_repeated(way, message, ahead) or self._comes_back(message, ahead)

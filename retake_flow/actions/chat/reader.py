@@ -30,17 +30,17 @@ MOST_PAGES = 50
 #: Seconds between two questions for the chat while all is told in real time.
 CALM = 7.5
 
-_PACE = 2.0  # platform.md: no more often than this, in seconds
-_SOONEST = 1.5  # seconds; who is woken in between need not ask again
-_PATIENCE = 0.05  # seconds that what was heard waits for what is being asked for
-_SETTLES = 0.5  # seconds after a connection until its rooms are joined for certain
-_LATER = 0.02  # seconds; two clocks need not agree to the last of them
-_TOGETHER = 0.05  # seconds; what comes so close together is read at once
+_PACE = 2.0  # seconds between two polls at least (platform.md)
+_SOONEST = 1.5  # seconds; a wake-up within this time needs no poll
+_PATIENCE = 0.05  # seconds that real-time messages wait for a poll in progress
+_SETTLES = 0.5  # seconds after connecting until all rooms have definitely been joined
+_LATER = 0.02  # seconds; two clocks may differ slightly
+_TOGETHER = 0.05  # seconds; messages this close together are read at once
 _MOST_HEARD = 5_000
-_MOST_READ = 5_000  # that is read back
-_AT_ONCE = 50  # messages that are read before everything else has its turn
-_TELLING = 1_000  # messages of the newest, of which the agent's own tell what is history
-_SLOWEST = 60.0  # seconds between two questions that fail
+_MOST_READ = 5_000  # messages that are read back
+_AT_ONCE = 50  # messages that are read before everything else gets a turn
+_TELLING = 1_000  # newest messages; the agent's own among them show what is history
+_SLOWEST = 60.0  # seconds between two failing polls
 
 
 class Reading:
@@ -71,18 +71,18 @@ class Reading:
         self._now = now
         self._wake = wake
         self._heard: deque[ChatMessage] = deque(maxlen=_MOST_HEARD)
-        self._found: deque[ChatMessage] = deque()  # what was asked for and is not given out yet
-        self._unreadable = 0  # so many were passed over at once at most
+        self._found: deque[ChatMessage] = deque()  # polled and not returned yet
+        self._unreadable = 0  # the most that were skipped at once
         self._told: list[Noted] = []
         self._state = ""
-        self._settled: float | None = None  # when what is heard is whole from then on; None without a connection
+        self._settled: float | None = None  # when real-time messages become complete; None without a connection
         self._caught_up = False
-        self._missed = True  # whether there may be something that only asking brings
+        self._missed = True  # whether messages may be missing that only a poll can find
         self._failures = 0
         self._next = 0.0
         self._waking: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[list[ChatMessage]] | None = None
-        self._begun = 0.0  # when that was asked for
+        self._begun = 0.0  # when that poll began
         self.asked = 0.0
 
     @property
@@ -313,7 +313,7 @@ class Reading:
     def _failed(self, error: PlatformError) -> None:
         self._failures += 1
         if not self.live:
-            return  # whoever performs the activity waits longer and longer by itself
+            return  # the activity itself backs off
         pause = max(min(2.0 ** min(self._failures, 16), _SLOWEST), error.retry_after or 0.0)
         self._next = self._now() + pause
         self._wake_in(pause + _LATER)

@@ -17,10 +17,10 @@ from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
 _REMEMBERED = 100  # messages
-_LATEST = 600.0  # seconds after which nobody waits any more for what was sent
-_EARLY, _LATE = 2.0, 60.0  # seconds that the platform's date of a message may differ from when it was sent
-_SAME_DATE = 1.0  # seconds that one message may be dated apart by two ways
-_OTHER_STREAM = 6 * 3600.0  # seconds; what is dated further away was said in another stream
+_LATEST = 600.0  # seconds after which a sent message is no longer waited for
+_EARLY, _LATE = 2.0, 60.0  # seconds by which the platform's date of a message may differ from the time it was sent
+_SAME_DATE = 1.0  # seconds by which two dates of one message may differ, one for each way
+_OTHER_STREAM = 6 * 3600.0  # seconds; a message dated further away belongs to another stream
 _SENDS: Final = ("chat_sent", "action_started", "say_requested")
 
 

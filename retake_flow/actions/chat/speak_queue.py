@@ -10,7 +10,7 @@ from retake_flow.errors import RetakeFlowError
 
 Speak = Callable[[str], Awaitable[None]]
 
-_MOST = 10  # texts that wait; of more the newest are not spoken
+_MOST = 10  # waiting texts; beyond that, the newest are not spoken
 _LAST_WORDS = 30.0  # seconds
 
 
@@ -59,7 +59,7 @@ class Aloud:
                 self._tell(text, error.message)
 
     def _tell(self, text: str, message: str) -> None:
-        # A voice that is not there is told of once, and not with each answer.
+        # A missing voice is reported once, not with each answer.
         if message != self._told:
             self._note("chat_unspoken", text=text, message=message)
         self._told = message

@@ -82,7 +82,7 @@ SPECS: Final = (
         pace=(2.0, inf),
         result={"messages": COUNT, "greeted": {"type": "array"}, "said": COUNT, "unanswered": COUNT},
         errors=(*CALLED, "responder", "responder_missing", "missing_program"),
-        # Its memory is kept: what was read is not read again, and what may have been said is looked for in the chat.
+        # Its memory is kept: no message is read twice, and messages in doubt are looked for in the chat.
         idempotency=Idempotency.SAFE,
         requests=("GET /agent/stream/comments",),
         occasional={"POST /agent/stream/chat/send": "when there is something to say", **WHO_AM_I},

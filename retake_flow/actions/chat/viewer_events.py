@@ -79,5 +79,5 @@ def _said(message: ChatMessage) -> str:
 
 
 def _flat(text: str) -> str:
-    # On one line, so that nobody's words can look like somebody else's.
+    # On one line, so that no message can look like somebody else's.
     return " ".join(text.split())

@@ -57,7 +57,7 @@ async def _watch(
 
 async def _ask(push: Push, listed: Callable[[], Awaitable[bool]], moments: Callable[[], Iterable[float]]) -> None:
     if await _answer(listed) is not False:
-        return  # it lists whoever has opened a session, or cannot be asked
+        return  # the list shows every open session, or cannot be fetched
     await push.sends.wait()
     for at in moments():
         await asyncio.sleep(at - asyncio.get_running_loop().time())

@@ -21,11 +21,11 @@ from retake_flow.quick_dataclasses import dataclass
 PRECISE: Final = 0.2
 
 _KEPT = 8  # streams
-_FADES = 0.7  # how much less an earlier stream counts than the next one
-_MARGIN = 0.15  # seconds; programs and networks are not equally fast each time
-_LATEST = 24.0  # seconds; the guide's thirty leave room for another look
-_LONGEST = 60.0  # seconds; more is no lag that a stream was confirmed with
-_POINTS = 8  # of an interval, at which the cost of a look is worked out
+_FADES = 0.7  # weight of a stream relative to the next newer one
+_MARGIN = 0.15  # seconds; the speed of programs and networks varies
+_LATEST = 24.0  # seconds; the guide's thirty leave room for one more poll
+_LONGEST = 60.0  # seconds; no stream is confirmed with a longer lag
+_POINTS = 8  # of an interval, at which the cost of a poll is computed
 
 Source = Literal["looks", "uptime", "contradicted"]
 

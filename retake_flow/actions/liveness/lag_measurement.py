@@ -10,7 +10,7 @@ from math import ceil, inf
 
 from retake_flow.actions.liveness.lag import PRECISE, Lag, trusted
 
-_CLOCKS_AGREE = 60.0  # seconds on air after which the platform's clock and ours may have come apart
+_CLOCKS_AGREE = 60.0  # seconds on air after which the platform's clock and this machine's may have drifted apart
 
 
 class Measurement:
@@ -29,7 +29,7 @@ class Measurement:
         self._began = began
         self._known = trusted(known)
         self._looks = Lag(began, inf)
-        self._trip = 0.0  # seconds from a question to its answer
+        self._trip = 0.0  # seconds from a request to its response
         self._counts = not any(lag.source == "contradicted" for lag in known)
 
     def missed(self, asked: float) -> None:
@@ -55,14 +55,14 @@ class Measurement:
         """
         if self.lag is None or not self._counts or self.lag.width <= PRECISE + self._trip:
             return None
-        # Just then another second of uptime is full or not yet, so the lag is in one half of what it may be.
+        # At that moment one more second of uptime is either full or not, which halves the possible range of the lag.
         middle = (self.lag.after + self.lag.by) / 2
         return middle + ceil(max(0.0, earliest - middle))
 
     def _count(self, told: Lag) -> None:
         """Use the uptime, unless it counts from another moment than the start of being live."""
         if told.by < self._began - 1:
-            self._counts = False  # an earlier push
+            self._counts = False  # it counts an earlier push
         elif told.by <= self._looks.after or told.after >= self._looks.by:
             self._counts = False
             self.lag = Lag(self._looks.after, self._looks.by, "contradicted")

@@ -10,15 +10,13 @@ from math import inf
 from retake_flow.actions.liveness.lag import Lag, LagFile, first_look
 from retake_flow.actions.liveness.lag_measurement import Measurement
 
-#: Seconds from the start of an encoder to the first look while the lag is unknown. Whoever does the guide literally
-#: looks just before: what that look finds, this one finds too (docs/decisions).
+#: Seconds from the start of an encoder to the first poll while the lag is unknown. A client that follows the guide
+#: literally polls just before: what that poll finds, this one finds too (docs/decisions).
 GUIDE_LOOK = 3.1
-_AFTER_A_CALL = 3.05  # and after as long as a call takes, which whoever does the guide has made by then
-_LISTED_AT = (
-    0.4  # seconds after the first frames, when the list of who is live is asked for first while the lag is unknown
-)
+_AFTER_A_CALL = 3.05  # plus the time of one call, which a client that follows the guide has made by then
+_LISTED_AT = 0.4  # seconds after the first frames: the first fetch of the list of live agents while the lag is unknown
 _LISTED_EVERY = 0.8
-_SOON = 0.3  # seconds before a look, when an answer would come too late
+_SOON = 0.3  # seconds before a poll, when a response would come too late
 
 
 class Push:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAMED = 5  # entries that a summary names
 #: What is compared of a token's stats, and what it is called.
 _COMPARED = {"price": "price", "volume_24h": "volume of a day", "holders": "holders"}
-_LONG = ("wallet_address", "picture_url", "bio", "links")  # only where one person is looked up
+_LONG = ("wallet_address", "picture_url", "bio", "links")  # only when one user is looked up
 
 
 class PublicActions(Family):

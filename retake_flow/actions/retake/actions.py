@@ -15,7 +15,7 @@ from retake_flow.api.models import Registration, StopSummary
 from retake_flow.errors import CredentialsError, InDoubt, InputError, NoSession, PlatformError
 from retake_flow.ports.actions import Call, Completion
 
-_MEASURED = 3  # looks; each halves what the lag may be, of a second at first
+_MEASURED = 3  # polls; each halves the possible range of the lag, which is one second at first
 
 
 class RetakeActions(Family):
@@ -65,7 +65,7 @@ class RetakeActions(Family):
         try:
             account = await self._access.client(anonymous=True).register(wanted)
         except PlatformError as error:
-            # A gateway that gave up may leave a server at work behind it; after any other answer it is at rest.
+            # Behind a gateway that gave up, a server may still be working; after any other response it is not.
             if error.unsure and 200 <= error.status < 500:
                 error.unsure = await self._exists(wanted.agent_name) is not False
             raise
@@ -187,7 +187,7 @@ def _identity(agent: Credentials) -> dict[str, str]:
 
 
 def _is_kept(found: Credentials) -> bool:
-    # A token of the environment says nothing of a registration, whose token goes into the file.
+    # A token in the environment says nothing about a registration, whose token goes to the file.
     return not found.from_environment or found.token_in_file is not None
 
 

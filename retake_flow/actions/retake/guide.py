@@ -36,11 +36,11 @@ class GuideActions(Family):
         version = await guides.published(client, self._now())
         value = {"version": version, "written_for": written_for, "path": "", "summary": ""}
         if not written_for or same(version, written_for):
-            with suppress(PlatformError, GuideUnkept):  # it is for a later comparison; nothing depends on it now
+            with suppress(PlatformError, GuideUnkept):  # kept for a later comparison; nothing depends on it now
                 value["path"] = str(await guides.fetched(client, version))
             return Completion("unchanged", value)
         where = "in no file"
-        try:  # that it has changed has to be told all the same
+        try:  # the change must be reported in any case
             value["path"] = str(await guides.fetched(client, version))
             where = f"in {value['path']}"
         except PlatformError as error:

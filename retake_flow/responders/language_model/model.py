@@ -146,7 +146,7 @@ class LanguageModel:
     async def _counted(self, asked: list[dict[str, str]], most: Use) -> Mapping[str, Any]:
         """The model's response, with its tokens counted."""
         limits = self._model.limits
-        # Counted before it is known: a process that dies meanwhile has used it all the same.
+        # Counted before the answer: a process that dies meanwhile has used the tokens all the same.
         booking = self._ledger.book(limits, most) if limits.any else None
         try:
             value = await self._completion(asked)
@@ -164,7 +164,7 @@ class LanguageModel:
         try:
             return await self._posted(asked)
         except Refused as error:
-            # Newer models know the one name, most other servers the other.
+            # Newer models use one name, most other servers the other.
             if self._longest == "max_completion_tokens" or "max_completion_tokens" not in error.message:
                 raise
         self._longest = "max_completion_tokens"
@@ -181,7 +181,7 @@ class LanguageModel:
             said = f"{self._connection.host} answered {replies.shown(reply.body)}, which is no completion"
             raise ResponderFailed(said, hint="`url` is what comes before /chat/completions, often ending in /v1")
         if value.get("error") and not _choice(value):
-            # Some gateways answer so, with status 200, when whoever is behind them has not.
+            # Some gateways answer like this, with status 200, when the server behind them has not answered.
             raise Refused(f"{self._connection.host} answered with an error: {_words(value['error'])}")
         return value
 

@@ -88,7 +88,7 @@ class _Account:
     tokens: int = 0
     cost: float = 0.0
     lately: list[Booking] = field(default_factory=list)
-    told: dict[str, float] = field(default_factory=dict)  # when, by the limit
+    told: dict[str, float] = field(default_factory=dict)  # when each limit was reported
 
 
 class Ledger:
