@@ -1,4 +1,4 @@
-"""Event loops whose time jumps to the next timer, so that hours on air pass in milliseconds.
+"""Event loops whose time jumps to the next timer, so hours on air pass in milliseconds.
 
 Everything that uses asyncio's own time (sleep, timeouts, `loop.time()`) runs unchanged and deterministically.
 """
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 #: When every virtual run begins: 2026-01-01T00:00:00Z, in seconds since the epoch.
 EPOCH = 1_767_225_600.0
-#: What is due less than this (seconds) after a time counts as due then: times are told in milliseconds.
+#: A timer due less than this (seconds) after a time counts as due then: times are shown in milliseconds.
 GRAIN = 0.0005
 
 
@@ -24,7 +24,7 @@ class Deadlock(RuntimeError):
 
 
 class _Selector(selectors.DefaultSelector):
-    """Never waits for input: where the loop would wait, it is told that it is idle."""
+    """Never waits for input: it calls `idle` where the loop would wait."""
 
     loop: VirtualLoop
 
@@ -36,7 +36,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time; real sockets and processes have no place in it."""
+    """An event loop in virtual time, without real sockets and processes."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -53,7 +53,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now += max(0.0, seconds)
 
     def idle(self, seconds: float) -> None:
-        """Nothing can happen for so many seconds: let them pass.
+        """Let seconds pass in which nothing can happen.
 
         Raises:
             Deadlock: Nothing will ever happen.
@@ -64,19 +64,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class SteppedLoop(VirtualLoop):
-    """A virtual loop that gives control back when nothing more can happen until a time."""
+    """A virtual loop that returns control when nothing more can happen before a given time."""
 
     def __init__(self) -> None:
         super().__init__()
         self._until = 0.0
 
     def run_until(self, time: float) -> None:
-        """Let everything happen that can happen until a virtual time; then it is that time."""
+        """Run everything that can happen up to a virtual time, and advance to it."""
         self._until = time
         self.run_forever()
 
     def idle(self, seconds: float) -> None:
-        """Nothing can happen for so many seconds: let them pass, or stop where they lead too far."""
+        """Let seconds pass in which nothing can happen, or stop if they go beyond the given time."""
         if self._now + seconds - self._until < GRAIN:
             self.advance(seconds)
         else:
@@ -99,10 +99,10 @@ class VirtualClock:
 
 
 class SteppedClock(VirtualClock):
-    """The engine's clock on a stepped loop, also while that stands still.
+    """The engine's clock on a stepped loop, even while the loop is stopped.
 
     Attributes:
-        pauses: Until when each task sleeps (seconds since the epoch), by its name.
+        pauses: When each task wakes up (seconds since the epoch), by its name.
     """
 
     def __init__(self, loop: SteppedLoop) -> None:

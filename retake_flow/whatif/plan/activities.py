@@ -1,4 +1,4 @@
-"""What activities would do while their states are active: programs that live and die, tasks that are repeated."""
+"""Predicts activities while their states are active: programs that start and end, tasks that repeat."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from retake_flow.whatif.plan.possible_errors import Failure
 from retake_flow.whatif.plan.prospects import Prospect, Prospects
 from retake_flow.whatif.plan.step_log import Diary
 
-#: Lets something happen after so many seconds.
+#: Schedules something after this many seconds.
 Post = Callable[[float, Callable[[], None] | events.Event], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """A task that is repeated: when it was performed last, and how often it would be."""
+    """A repeated task: when it was last performed, and its pace."""
 
     command: StartActivity
     last: float
@@ -31,7 +31,7 @@ class _Round:
 
 
 class Upkeep:
-    """Starts activities, and lets them happen."""
+    """Starts activities and schedules what they do."""
 
     def __init__(
         self, catalogue: Catalogue, prospects: Prospects, diary: Diary, post: Post, run: Callable[[], Run]
@@ -49,9 +49,9 @@ class Upkeep:
         self._begin(command, 1, 1)
 
     def anew(self, now: float) -> None:
-        """Perform what is repeated once more, since it may mean something else in another state.
+        """Perform each repeated task once more, because its events may be routed differently in another state.
 
-        As long as nothing changes, nothing comes of it that has not come of it before.
+        While nothing changes, another round has no new effect.
         """
         for resting in self._resting.values():
             passed = floor((now - resting.last) / resting.pace) + 1
@@ -60,7 +60,7 @@ class Upkeep:
         self._resting.clear()
 
     def _begin(self, command: StartActivity, attempt: int, failures: int) -> None:
-        """Begin for the first time, or again after so many failures and this one."""
+        """Begin the first attempt, or a retry; `failures` includes a failure of this attempt."""
         if attempt > 1 and not self._active(command):
             return
         prospect = self._prospects.of_action(command.activity, command.do, command.inputs)
@@ -78,7 +78,7 @@ class Upkeep:
                 self._post(delay + STEADY, partial(self._exited, command, attempt))
 
     def _perform(self, command: StartActivity, at: float) -> None:
-        """Perform a task that is repeated."""
+        """Perform a repeated task."""
         if command.every is None or not self._active(command):
             return
         prospect = self._prospects.of_action(command.activity, command.do, command.inputs)
@@ -102,7 +102,7 @@ class Upkeep:
             self._post(retry.wait(failures, 0.0), partial(self._begin, command, attempt + 1, failures + 1))
 
     def _exited(self, command: StartActivity, attempt: int) -> None:
-        """A program ends by itself; it was ready for so long that its failures count anew."""
+        """End a program by itself; it was ready long enough that its failures count from the start."""
         if not self._active(command):
             return
         self._diary.over(command.activity, "it exits", attempt)

@@ -1,4 +1,4 @@
-"""What is assumed of a plan: how actions end, what results hold, what people answer, what comes from outside."""
+"""Assumptions of a plan: how actions end, what results hold, what people answer, what comes from outside."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from retake_flow.redact import Secret
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A state or an activity, and what can be assumed of it.
+    """A state or an activity, and what can be assumed about it.
 
     Attributes:
-        path: Of the state, or the key of the activity.
-        do: Its action; "" where it has none.
+        path: The path of the state, or the key of the activity.
+        do: Its action; "" if it has none.
         ends: The outcomes, decisions, errors and events that it can have.
-        fields: What its result or its answer holds, as JSON Schema properties.
-        external: Those of its ends that come from outside while it is active.
-        secrets: The fields that nobody may read.
+        fields: The fields of its result or its answer, as JSON Schema properties.
+        external: The ends that come from outside while it is active.
+        secrets: The fields that are secret.
     """
 
     path: str
@@ -42,10 +42,10 @@ class _Assumption:
     """One assumption.
 
     Attributes:
-        places: The paths it may be true of.
-        field: Of the result or the answer; "" when it says how something ends.
-        first: It is true of the first of the places that the plan comes to, and of no other.
-        exact: The place is written in full, so that it goes before what is said of all that are called so.
+        places: The paths that it may apply to.
+        field: The field of the result or the answer; "" if it says how something ends.
+        first: Whether it applies only to the first of the places that the plan reaches.
+        exact: Whether the place is written in full, which takes precedence over a shared name.
     """
 
     written: str
@@ -57,13 +57,13 @@ class _Assumption:
 
 
 class Assumptions:
-    """All that is assumed, and which of it was of use."""
+    """All assumptions, and which of them were used."""
 
     def __init__(self, written: Iterable[str], flow: Flow, catalogue: Catalogue) -> None:
         """Read `NAME=VALUE`.
 
         Raises:
-            UsageError: One cannot be true of anything in the flow.
+            UsageError: An assumption fits nothing in the flow.
         """
         self.places = {place.path: place for place in _places(flow, catalogue)}
         reading = _Reading(flow, self.places)
@@ -72,16 +72,16 @@ class Assumptions:
 
     @property
     def used(self) -> Mapping[str, str]:
-        """What was of use, as written, with the place that it was true of first."""
+        """The used assumptions, as written, each with the first place that it applied to."""
         return dict(self._of)
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """What was of no use, as written."""
+        """The unused assumptions, as written."""
         return tuple(each.written for each in self._made if each.written not in self._of)
 
     def end(self, path: str) -> str:
-        """How a place is assumed to end; "" when nothing is assumed."""
+        """How a place is assumed to end; "" if nothing is assumed."""
         for each in self._about(path):
             if not each.field:
                 self._of.setdefault(each.written, path)
@@ -89,7 +89,7 @@ class Assumptions:
         return ""
 
     def values(self, path: str) -> dict[str, Any]:
-        """What the result or the answer of a place is assumed to hold."""
+        """The fields that the result or the answer of a place is assumed to have."""
         values: dict[str, Any] = {}
         for each in self._about(path):
             if each.field and each.field not in values:
@@ -127,7 +127,7 @@ class _Reading:
         return self._holding(written, found, name, value, first=True)
 
     def _meant(self, name: str) -> list[Place]:
-        """What a name means: the place or places that are called so, or else all with that action."""
+        """The places that a name means: those with this name, or else those with this action."""
         called = re.compile(rf"(?:.*[/:])?{re.escape(name)}")
         found = [place for place in self._places.values() if name and called.fullmatch(place.path)]
         if len({place.do or place.path for place in found}) > 1:

@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-#: How often a state is entered, or an action is tried, before a plan does not follow that any further.
+#: How often a plan follows the entry of a state or the attempts of an action before it stops.
 MOST_TURNS: Final = 100
 
 
 class Kind(StrEnum):
-    """What a step is."""
+    """The kind of a step."""
 
     STATE = "state"  # is entered
     REQUEST = "request"  # a call to the platform
     PROCESS = "process"  # a program starts
-    ENDED = "process_ended"  # programs are ended, or have ended by themselves
-    ACTION = "action"  # does neither
+    ENDED = "process_ended"  # programs are ended, or end by themselves
+    ACTION = "action"  # neither calls nor starts a program
     TELL = "tell"  # a person is told something
     QUESTION = "question"  # a person is asked
     TIMER = "timer"  # begins (`wait`) or has come due
-    RETRY = "retry"  # an error, after which it is tried again
+    RETRY = "retry"  # an error, then a retry
     EVENT = "event"  # comes from outside, or from an activity
-    REPEATED = "repeated"  # what was told before happens again and again
+    REPEATED = "repeated"  # earlier steps happen again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Step:
 
     Attributes:
         t: When, in seconds since the start.
-        state: The path of the state that it belongs to; "" for the flow itself.
-        facts: What else is to be said of it, as plain data.
+        state: The path of its state; "" for the flow itself.
+        facts: Its other fields, as plain data.
     """
 
     t: float
@@ -48,12 +48,12 @@ class Plan:
     """What would happen in a run.
 
     Attributes:
-        ended: The outcome; None when nothing more would happen without somebody's doing.
-        t: When that is, in seconds since the start.
+        ended: The outcome; None if nothing more would happen by itself.
+        t: The time of that, in seconds since the start.
         state: Where.
         reason: Why it ended, or why it does not.
-        expects: The events that would take it further, where it has not ended.
-        assumed: What was assumed, as written, and the place that it was true of.
+        expects: The events that would continue it, if it has not ended.
+        assumed: The assumptions, as written, each with the place that it applied to.
     """
 
     flow: str
@@ -67,9 +67,9 @@ class Plan:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The states that were passed, in order, each once."""
+        """The states that the plan enters, in order, each once."""
         return tuple(dict.fromkeys(step.state for step in self.steps if step.kind is Kind.STATE))
 
     def of(self, kind: Kind) -> Iterator[Step]:
-        """The steps of a kind."""
+        """The steps of this kind."""
         return (step for step in self.steps if step.kind is kind)

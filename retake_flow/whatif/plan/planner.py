@@ -1,4 +1,4 @@
-"""Making a plan: the engine's pure half is led by a driver that performs nothing."""
+"""Planner: drives the pure half of the engine and performs nothing."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from retake_flow.whatif.plan.plan import MOST_TURNS, Plan
 from retake_flow.whatif.plan.prospects import Prospects
 from retake_flow.whatif.plan.step_log import Diary
 
-#: What happens at the same time comes in this order: what follows from the flow, what is assumed, what is due.
+#: The order of simultaneous events: consequences of the flow, assumptions, timers.
 FACT, ASSUMED, DUE = range(3)
-#: How much may happen in a plan.
+#: The most events in a plan.
 MOST_STEPS: Final = 5_000
-_MOST_WORK: Final = 10_000_000  # of its expressions: half a second
-#: What the run is called.
+_MOST_WORK: Final = 10_000_000  # by its expressions: half a second
+#: The name of the run.
 RUN: Final = "‹run›"
 
 
 def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: Iterable[str] = ()) -> Plan:
-    """What would happen in a run.
+    """Plan a run.
 
     Args:
-        flow: What would be run.
-        catalogue: What its actions are.
+        flow: The flow to run.
+        catalogue: The actions that it may use.
         inputs: Its inputs, with defaults filled in.
-        assumed: What is to be otherwise than well, as `NAME=VALUE`.
+        assumed: The assumptions, as `NAME=VALUE`.
 
     Raises:
-        UsageError: Something assumed cannot be true of anything in the flow, or did not matter.
+        UsageError: An assumption fits nothing in the flow, or made no difference.
     """
     assumptions = Assumptions(assumed, flow, catalogue)
     made = Planner(flow, catalogue, assumptions).plan(inputs)
@@ -75,7 +75,7 @@ class Planner:
         self._upkeep = Upkeep(catalogue, self._prospects, self._diary, self._post, lambda: self._run)
 
     def plan(self, inputs: Mapping[str, Any]) -> Plan:
-        """Everything that would happen with these inputs, until the end or until nothing more would happen."""
+        """Plan a run with these inputs, to its end or until nothing more would happen."""
         self._run = Run(RUN, self._flow.name, self._flow.digest, inputs)
         self._take(events.Started())
         while self._queue and not self._run.ended and not self._round and not self._laborious:
@@ -95,14 +95,14 @@ class Planner:
         )
 
     def _expected(self) -> tuple[str, ...]:
-        """What people or others can do to take the run further."""
+        """The events from people or others that would continue the run."""
         asked = (answer for gate in self._run.gates.values() for answer in gate.decisions or ("answered",))
         declared = (name for name in self._flow.events if self._machine.expects(self._run, name))
         return tuple(dict.fromkeys((*asked, *declared, *OUTSIDE)))
 
     @property
     def _round(self) -> bool:
-        """Whether it goes round in a circle."""
+        """Whether the run loops."""
         return self._run.visits.get(self._run.state, 0) > MOST_TURNS or self._taken >= MOST_STEPS
 
     @property
@@ -110,7 +110,7 @@ class Planner:
         return work_done() - self._work > _MOST_WORK
 
     def _why(self) -> str:
-        """Why the plan goes no further although the run has not ended."""
+        """Why the plan stops although the run has not ended."""
         if self._round:
             return "it goes round and round"
         if self._laborious:
@@ -125,12 +125,12 @@ class Planner:
     # --- time and events ----------------------------------------------------------------------------------
 
     def _post(self, after: float, happens: Callable[[], None] | events.Event, rank: int = FACT) -> None:
-        """Let something happen after so many seconds."""
+        """Schedule something after this many seconds."""
         what = happens if callable(happens) else partial(self._take, happens)
         heapq.heappush(self._queue, (self._now + after, rank, next(self._number), what))
 
     def _take(self, event: events.Event) -> None:
-        """Take an event through the flow, and see what follows."""
+        """Apply an event to the flow, and follow the commands that result."""
         step = self._machine.step(self._run, event, self._now)
         if any(isinstance(command, Note) and command.event == "dropped" for command in step.commands):
             return
@@ -145,7 +145,7 @@ class Planner:
             self._upkeep.anew(self._now)
 
     def _told(self, event: events.Event, before: Run, commands: tuple[Command, ...]) -> None:
-        """Take down what has happened, as far as it does not show in what was begun."""
+        """Record an event, unless the steps that it begins show it already."""
         match event:
             case events.TimerFired(purpose=purpose) if purpose not in ("again", "wait"):
                 delayed = before.delayed.get((event.state, purpose))
@@ -163,7 +163,7 @@ class Planner:
                     self._diary.event(name, activity=event.activity)
 
     def _raised(self, event: events.ActivityResulted) -> Iterator[str]:
-        """The events that the result of an activity raises, as far as the result alone tells."""
+        """The events that the result of an activity raises, as far as the result alone decides."""
         scope, _, name = event.activity.rpartition(":")
         for raised, condition in self._flow.states[scope].activities[name].raises:
             with suppress(ExpressionError):
@@ -221,7 +221,7 @@ class Planner:
             self._post(0.0, events.GateAnswered(gate.id, answer))
 
     def _outside(self, entered: Enter) -> None:
-        """Let come from outside what is assumed to come in a state."""
+        """Schedule the event that is assumed to come from outside in a state."""
         place = self._assumptions.places.get(entered.state)
         end = self._assumptions.end(entered.state) if place is not None else ""
         if place is not None and end in place.external:

@@ -1,4 +1,4 @@
-"""The errors that actions may end with, as far as their kind tells."""
+"""The errors that actions may end with, by kind."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Failure:
     """An error of an action.
 
     Attributes:
-        message: What it says to people.
-        permanent: Trying again cannot help, or would be once too often.
+        message: The message for people.
+        permanent: Whether a retry cannot help, or could do the action twice.
     """
 
     kind: str
@@ -22,11 +22,11 @@ class Failure:
 
 
 def failure(kind: str, *, once: bool = False) -> Failure:
-    """The error of a kind, in the words it has when nothing more is known.
+    """The error of a kind, with its general message.
 
     Args:
-        kind: Which.
-        once: Of an action that is not done again when nobody knows whether it was done.
+        kind: The kind of the error.
+        once: Whether the action is not repeated when it may already have been done.
     """
     known = kinds().get(kind)
     if known is None:

@@ -1,4 +1,4 @@
-"""What would come of an action that is not performed, and of a question that nobody is asked."""
+"""Predicts how actions would end and how questions would be answered."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Prospect:
     """How an action would end.
 
     Attributes:
-        outcome: One that it declares, or `error.KIND`; "" when it does not end by itself.
+        outcome: A declared outcome, or `error.KIND`; "" if it does not end by itself.
         value: Its result.
-        telling: What in the result decides over the way on: what is true or false, and what is assumed.
-        failure: The error, where it is one.
-        begun: Whether it does anything at all; not so where an input is missing.
+        telling: The fields of the result that decide the path: booleans, and assumed values.
+        failure: The error, if it fails.
+        begun: Whether it does anything at all; false if an input is missing.
     """
 
     outcome: str = ""
@@ -35,7 +35,7 @@ class Prospect:
 
 
 class Prospects:
-    """Everything succeeds, unless something else is assumed or an input is missing that it needs."""
+    """Everything succeeds, unless an assumption says otherwise or a required input is missing."""
 
     def __init__(self, catalogue: Catalogue, assumptions: Assumptions) -> None:
         self._catalogue = catalogue
@@ -60,7 +60,7 @@ class Prospects:
         return Prospect(end or spec.outcomes[0], value, telling)
 
     def of_question(self, gate: Gate, now: float) -> Answer | None:
-        """What would be answered; None when nobody answers."""
+        """The answer to a question; None if nobody answers."""
         end = self._assumptions.end(gate.place)
         if end and end not in (gate.decisions or ("answered",)):
             return None

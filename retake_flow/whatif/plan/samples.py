@@ -1,4 +1,4 @@
-"""Values that could stand where nothing is known: ‹NAME› for a text, true, the least number."""
+"""Placeholders for unknown values: ‹NAME› for a text, true, the number nearest to zero."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retake_flow.flow.fields import Declared, is_secret, required
 from retake_flow.flow.model import Flow, Input
 from retake_flow.redact import Secret
 
-#: By the word that stands behind `format:`.
+#: By the value of `format`.
 _FORMATS: Final[Mapping[str, Any]] = {
     "duration": "1h",
     "post": "https://x.com/somebody/status/1860000000000000001",
@@ -21,7 +21,7 @@ _FORMATS: Final[Mapping[str, Any]] = {
 
 
 def supplied(flow: Flow) -> Flow:
-    """The flow with samples as the defaults of the inputs that come from elsewhere, since a plan needs no secrets."""
+    """The flow with samples as defaults of the inputs from outside, because a plan needs no secrets."""
     states = {
         path: state if state.sub is None else replace(state, sub=replace(state.sub, inputs=_supplied(state.sub.inputs)))
         for path, state in flow.states.items()
@@ -42,11 +42,11 @@ def _with_sample(declared: Input) -> Input:
 
 
 def result(spec: ActionSpec, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A result that an action could end with.
+    """A possible result of an action.
 
     Args:
         spec: The action.
-        given: The values that are known.
+        given: The known values.
     """
     usual = {name: spec.samples.get(name, sample(name, schema)) for name, schema in spec.result.items()}
     made = {**usual, **given}
@@ -54,18 +54,18 @@ def result(spec: ActionSpec, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def answer(fields: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person could answer.
+    """A possible answer of a person.
 
     Args:
-        fields: What is asked, as JSON Schema properties.
-        given: The values that are known.
+        fields: The fields of the question, as JSON Schema properties.
+        given: The known values.
     """
     values = {name: given.get(name, sample(name, schema)) for name, schema in fields.items()}
     return {name: _hidden(value) if fields[name].get("secret") is True else value for name, value in values.items()}
 
 
 def sample(name: str, schema: Mapping[str, Any]) -> Any:
-    """A value that could stand under a name."""
+    """A possible value for a name."""
     for known in ("const", "default"):
         if known in schema:
             return schema[known]
@@ -82,12 +82,12 @@ def sample(name: str, schema: Mapping[str, Any]) -> Any:
 
 
 def placeholder(name: str) -> str:
-    """What stands for a text that is not known."""
+    """The placeholder for an unknown text."""
     return f"‹{name}›"
 
 
 def _number(schema: Mapping[str, Any], above: float) -> Any:
-    """The number next to zero that fits the bounds."""
+    """The number nearest to zero within the bounds."""
     least = schema.get("minimum", schema["exclusiveMinimum"] + above if "exclusiveMinimum" in schema else None)
     most = schema.get("maximum", schema["exclusiveMaximum"] - above if "exclusiveMaximum" in schema else None)
     if least is not None and least > 0:

@@ -1,4 +1,4 @@
-"""Taking down what would happen, in words that need no knowledge of the engine."""
+"""Records the steps of a plan in terms that need no knowledge of the engine."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from retake_flow.run.run import PendingUndo, Run
 from retake_flow.whatif.plan.plan import MOST_TURNS, Kind, Step
 from retake_flow.whatif.plan.prospects import Prospect
 
-#: What happens more often in the same way is told in one step.
+#: More repetitions than this are shown in one step.
 TOLD: Final = 2
 _TELL: Final = "operator.tell"
-#: What is said of a program that ends by itself at once; how that comes out is said of the call that it serves.
+#: The fields of a program that ends by itself at once; the call that it serves has the outcome.
 _OF_A_MOMENT: Final = ("action", "activity", "every", "quiet", "delay", "attempt")
 
 
 class Diary:
-    """Takes steps down.
+    """Records steps.
 
     Attributes:
-        run: The run that it is about.
-        now: The time, in seconds since the start.
+        run: The planned run.
+        now: The current time, in seconds since the start.
     """
 
     def __init__(self, flow: Flow, catalogue: Catalogue, run: Run) -> None:
@@ -44,26 +44,26 @@ class Diary:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What was taken down."""
+        """The recorded steps."""
         return (*self._kept, *self._folded())
 
     # --- what happens -------------------------------------------------------------------------------------
 
     def entered(self, path: str, visit: int) -> None:
-        """A state is entered."""
+        """Record that a state is entered."""
         state = self._flow.states[path]
         outcome = {"outcome": state.final} if state.final else {}
         self._add(Kind.STATE, path, {"visit": visit, "is": state.kind, **outcome}, visit)
 
     def action(self, command: StartAction, prospect: Prospect) -> None:
-        """The action of a state is performed."""
+        """Record that the action of a state is performed."""
         state = self._flow.states[command.state]
         more = {"poll": _poll(state.poll)} if state.poll else {}
         more |= _retry(retry_of(state, self._catalogue))
         self._performed(command.state, command.do, command.inputs, prospect, command.attempt, more)
 
     def activity(self, command: StartActivity, prospect: Prospect, attempt: int) -> None:
-        """A task among the activities begins, or a service starts."""
+        """Record that a task begins or a service starts."""
         scope, _, _ = command.activity.rpartition(":")
         pace = {"every": command.every, "quiet": command.quiet, "delay": command.delay or None}
         more = {"activity": command.activity, **{name: value for name, value in pace.items() if value is not None}}
@@ -73,18 +73,18 @@ class Diary:
             self._programs[command.activity] = self._catalogue[command.do].programs
 
     def over(self, key: str, why: str, attempt: int) -> None:
-        """A program has ended by itself, or could not be started."""
+        """Record that a program ended by itself, or could not be started."""
         programs = list(self._programs.pop(key, ()))
         facts = {"activity": key, "programs": programs, "why": why}
         self._add(Kind.ENDED, key.rpartition(":")[0], facts, _turn(attempt))
 
     def question(self, gate: Gate, answer: Answer | None, reminder: float | None) -> None:
-        """A person is asked.
+        """Record that a person is asked.
 
         Args:
-            gate: What is asked.
-            answer: What is answered; None when nobody does.
-            reminder: Seconds until the first reminder, if there is any.
+            gate: The question.
+            answer: The answer; None if nobody answers.
+            reminder: Seconds until the first reminder, if any.
         """
         answered = None
         if answer is not None:
@@ -102,20 +102,20 @@ class Diary:
         self._add(Kind.QUESTION, scope or gate.place, facts)
 
     def timer(self, place: str, purpose: str, **facts: Any) -> None:
-        """A timer begins or comes due."""
+        """Record that a timer begins or comes due."""
         about = {"activity": place} if ":" in place else {}
         self._add(Kind.TIMER, place.partition(":")[0], {"purpose": purpose, **about, **facts})
 
     def retry(self, path: str, failures: int, after: float) -> None:
-        """An action is to be tried again."""
+        """Record that an action is to be retried."""
         self._add(Kind.RETRY, path, {"after": after}, _turn(failures))
 
     def event(self, name: str, **facts: Any) -> None:
-        """Something happens that the flow reacts to."""
+        """Record an event that the flow reacts to."""
         self._add(Kind.EVENT, self.run.state, {"event": name, **facts})
 
     def left(self, command: Leave) -> None:
-        """A state is left: its programs end, what is owed is done."""
+        """Record that a state is left: its programs end, its undos are performed."""
         prefix = command.state + ":"
         gone = [key for key in self._programs if key.startswith(prefix)]
         programs = [program for key in reversed(gone) for program in self._programs.pop(key)]
@@ -173,7 +173,7 @@ class Diary:
         self._kept.append(step)
 
     def _folded(self) -> Iterable[Step]:
-        """What came again and again, as one step; as it is when it came just once."""
+        """The repeated steps, as one step; unchanged if they came only once."""
         entered = [step.state for step in self._again if step.kind is Kind.STATE]
         tried = [step.state for step in self._again if "attempt" in step.facts]
         turns = max(map(entered.count, set(entered)), default=len(tried))
@@ -186,7 +186,7 @@ class Diary:
 
 
 def _turn(attempt: int) -> int:
-    """How often the same was done, as far as it is told: what is tried again is told in one step at once."""
+    """The turn that a step counts as: the first attempt is its own step, all retries are shown in one."""
     return TOLD + 1 if attempt > 1 else 1
 
 
@@ -230,5 +230,5 @@ def _retry(retry: Retry | None) -> dict[str, Any]:
 
 
 def _time(value: Any) -> Any:
-    """The seconds of a duration; the expression as it is written where it depends on the run."""
+    """The seconds of a duration; the expression as written if it depends on the run."""
     return value.text if isinstance(value, Expression) else seconds(value)

@@ -1,4 +1,4 @@
-"""The shortest way to each end of a flow and to each question, and what it takes to go it."""
+"""The shortest path to each end of a flow and to each question, and the assumptions that lead there."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from retake_flow.flow.model import Flow
 from retake_flow.whatif.plan import planner
 from retake_flow.whatif.plan.plan import Kind
 
-#: A guard that asks for one field of the result.
+#: A guard that reads one field of the result.
 _FIELD = re.compile(r"\s*(?P<no>not\s+)?result\.(?P<field>\w+)\s*")
 
-#: How many plans are made at most to see where they lead: so many states in all, but so many plans at least.
+#: The most trial plans: bounded by this many states in total, but at least this many plans.
 _MOST_STATES, _LEAST_TRIALS = 20_000, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One transition of a way.
+    """One transition of a path.
 
     Attributes:
         source: The path of the state that is left.
-        event: What happens; "" when nothing has to.
-        guards: What has to hold for it, as it is written; with `not (…)` around what must not.
+        event: The event; "" if the transition needs none.
+        guards: The guards that must hold, as written; one that must not hold is wrapped in `not (…)`.
         target: The path of the innermost state that is entered.
     """
 
@@ -44,15 +44,15 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The shortest way to a goal.
+    """The shortest path to a goal.
 
     Attributes:
         goal: The path of a final state or of a state that asks, or the key of an activity that asks.
         question: Whether it is a question.
         legs: The transitions from the initial state on.
-        start: The path of that state.
-        assumed: What a plan has to assume to go there; None where none is known that leads there.
-        tried: Whether that was looked for; not so for what is left of a flow with very many goals.
+        start: The path of the initial state.
+        assumed: The assumptions with which a plan gets there; None if no known ones do.
+        tried: Whether assumptions were searched for; false for the rest of a flow with very many goals.
     """
 
     goal: str
@@ -65,10 +65,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The shortest ways to all goals.
+    """The shortest paths to all goals.
 
     Attributes:
-        unreached: The goals that no way leads to.
+        unreached: The goals that no path leads to.
     """
 
     flow: str
@@ -77,12 +77,12 @@ class Ways:
 
 
 def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
-    """The shortest way to each final state and to each question; guards count as possible both ways.
+    """Find the shortest path to each final state and question; guards count as possible both ways.
 
     Args:
         flow: The flow.
-        catalogue: What its actions are.
-        inputs: Its inputs, for the plans that show whether a way can be gone by what it takes.
+        catalogue: The actions that it may use.
+        inputs: Its inputs, for the plans that test the assumptions.
     """
     reached = _reached(Moves(flow, catalogue))
     trials = _Trials(flow, catalogue, inputs)
@@ -100,7 +100,7 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
 
 
 def _reached(moves: Moves) -> dict[str, tuple[Move, ...]]:
-    """The shortest way to each state that can be the innermost active one, nearest first."""
+    """The shortest path to each state that can be the innermost active one, nearest first."""
     start = moves.start()
     reached: dict[str, tuple[Move, ...]] = {start.target: (start,)}
     queue = deque([start.target])
@@ -138,13 +138,13 @@ def _leg(move: Move) -> Leg:
 
 
 def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, usual: bool) -> Iterator[str]:
-    """What to assume so that these transitions are taken, as far as it can be told from the flow.
+    """The assumptions that take these transitions, as far as the flow shows them.
 
     Args:
         flow: The flow.
-        catalogue: What its actions are.
+        catalogue: The actions that it may use.
         moves: The transitions.
-        usual: Whether to say also what would be so anyway, for the case that something else is said of its like.
+        usual: Whether to include defaults too, in case another assumption with a shared name overrides them.
     """
     for move in moves:
         place, name = move.occurrence.place, move.occurrence.name
@@ -163,7 +163,7 @@ def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, u
 
 
 def _usual(flow: Flow, catalogue: Catalogue, path: str) -> str:
-    """How an action or a question ends when nothing is assumed."""
+    """How an action or a question ends if nothing is assumed."""
     state = flow.states[path]
     return state.ask.outcomes[0] if state.ask is not None else catalogue[state.do].outcomes[0]
 
@@ -192,7 +192,7 @@ def _field(place: str, guard: Expression, *, holds: bool) -> Iterator[str]:
 
 
 class _Trials:
-    """Plans that are made to see where they lead; one for all goals that take the same."""
+    """Trial plans, made to see where they lead; goals with the same assumptions share one."""
 
     def __init__(self, flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> None:
         self._flow = flow
@@ -203,11 +203,11 @@ class _Trials:
 
     @property
     def go_on(self) -> bool:
-        """Whether there is time for more of them."""
+        """Whether more trials may be made."""
         return len(self._made) < self._most
 
     def assumed(self, goal: str, moves: tuple[Move, ...]) -> tuple[str, ...] | None:
-        """What to assume so that a plan comes to the goal; None when it is not known."""
+        """The assumptions with which a plan reaches the goal; None if they are not known."""
         for usual in (False, True) if self.go_on else ():
             assumed = tuple(dict.fromkeys(_assumptions(self._flow, self._catalogue, moves, usual=usual)))
             if goal in self._passed(assumed):
@@ -215,7 +215,7 @@ class _Trials:
         return None
 
     def _passed(self, assumed: tuple[str, ...]) -> frozenset[str]:
-        """The states and questions that a plan comes to; none where it cannot be made."""
+        """The states and questions that a plan reaches; none if the plan cannot be made."""
         if assumed not in self._made:
             self._made[assumed] = frozenset()
             with suppress(UsageError):

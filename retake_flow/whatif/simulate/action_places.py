@@ -1,4 +1,4 @@
-"""What a person calls the place of an action: a state by its path, an activity by its key, or the end of either."""
+"""Looks up places by name: a state by its path, an activity by its key, or the end of either."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def matching(name: str, places: Iterable[str]) -> list[str]:
-    """The places that a name means: the very one, else all that end with it."""
+    """The places that a name means: the exact match, or else all that end with it."""
     known = list(places)
     if name in known:
         return [name]
@@ -23,16 +23,16 @@ def matching(name: str, places: Iterable[str]) -> list[str]:
 
 
 def meant(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -> T | None:
-    """What stands at the place that a name means; None when it means none.
+    """The value at the place that a name means; None if there is no such place.
 
     Args:
-        name: As a person writes it.
-        known: By place.
+        name: The name, as a person writes it.
+        known: The values by place.
         path: Where the name is written.
-        key: Whether it is the key there.
+        key: Whether the name is a key there.
 
     Raises:
-        Unfit: It may mean several.
+        Unfit: The name is ambiguous.
     """
     found = matching(name, known)
     if len(found) > 1:

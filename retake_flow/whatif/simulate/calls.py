@@ -1,4 +1,4 @@
-"""Actions that are not performed: each waits for the script, or for its mock, to say how it ends."""
+"""Simulated actions: each waits until the script or its mock says how it ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Waiting:
 
     Attributes:
         ready: Whether it is a service that is ready.
-        due: When it ends by its mock, in seconds since the epoch; None when only the script can end it.
+        due: When its mock ends it, in seconds since the epoch; None if only the script can end it.
     """
 
     def __init__(self, call: Call, spec: ActionSpec, kind: Kind, *, ready: bool = False) -> None:
@@ -35,7 +35,7 @@ class Waiting:
         self._reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
     def end(self, reply: Reply) -> None:
-        """Let it end so."""
+        """End the call with this result."""
         if not self._reply.done():
             self._reply.set_result(reply)
 
@@ -65,12 +65,12 @@ class Calls:
         return reply.completion(self._catalogue[call.do])
 
     async def happened(self, call: Call) -> Completion | None:
-        """Nothing is known of other processes: a simulation has none."""
+        """Report nothing about other processes: a simulation has none."""
         raise InDoubt(f"whether {call.do} was done is not known")
 
     @asynccontextmanager
     async def serve(self, call: Call) -> AsyncIterator[_Simulated]:
-        """Wait until the service is ready; then it goes on until it is told to end."""
+        """Wait until the service is ready; it then runs until it is told to end."""
         reply = await self._begun(call, "service", self._mocks.next(call, undo=False))
         spec = self._catalogue[call.do]
         value = reply.completion(spec).value
@@ -84,7 +84,7 @@ class Calls:
         return await self._until_end(Waiting(call, self._catalogue[call.do], kind), mocked)
 
     async def _until_end(self, waiting: Waiting, mocked: Reply | None) -> Reply:
-        """Wait until a call ends, at the latest when its mock says so."""
+        """Wait until a call ends, at the latest when its mock ends it."""
         loop = asyncio.get_running_loop()
         timer = None if mocked is None else loop.call_later(mocked.after, waiting.end, mocked)
         waiting.due = None if mocked is None else self._clock.now() + mocked.after
@@ -105,5 +105,5 @@ class _Simulated:
         self._until_end = until_end
 
     async def ended(self) -> str:
-        """Wait until it is told to end; gives the reason."""
+        """Wait until it is told to end; return the reason."""
         return (await self._until_end()).reason or "the script ended it"

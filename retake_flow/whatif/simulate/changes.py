@@ -1,4 +1,4 @@
-"""What happens in a simulated run between two lines of the script."""
+"""Tracks what happens in a simulated run between two lines of the script."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from retake_flow.flow.expressions.sandbox import work_done
 from retake_flow.ports.clock import Clock
 from retake_flow.run.records import Record
 
-#: How much may happen at one moment before the run counts as going round in a circle.
+#: The most records at one moment before the run counts as looping.
 MOST_AT_ONCE = 10_000
 CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run goes round in a circle"
-#: How much may happen within one line of the script.
+#: The most records within one line of the script.
 MOST_IN_A_LINE = 1_000_000
 ENDLESS = f"more than {MOST_IN_A_LINE} things happened within one line: advance by less"
-_MOST_WORK = 10_000_000  # of expressions at one moment: half a second
+_MOST_WORK = 10_000_000  # by expressions at one moment: half a second
 LABORIOUS = "the expressions of the flow are more work than a simulation can be"
 
 
 class Track:
-    """Hears the records of the run: what is entered and left, and whether it goes on and on.
+    """Listens to the records of the run: which states are entered and left, and whether it loops.
 
     Attributes:
-        reason: Why it was ended, when it does; else "".
+        reason: Why the run was ended, if it loops; otherwise "".
     """
 
     def __init__(self, clock: Clock, end: Callable[[], None]) -> None:
@@ -36,7 +36,7 @@ class Track:
         self._work = work_done()
 
     def heard(self, record: Record) -> None:
-        """Take notice of a record."""
+        """Handle a record."""
         if record["event"] == "state_entered":
             self._entered.append(record["state"])
         elif record["event"] == "state_left":
@@ -59,7 +59,7 @@ class Track:
         return LABORIOUS if work_done() - self._work > _MOST_WORK else ""
 
     def taken(self) -> tuple[list[str], list[str]]:
-        """What was entered and left since this was asked last."""
+        """The states entered and left since the last call."""
         self._in_line = 0
         taken = self._entered, self._exited
         self._entered, self._exited = [], []

@@ -1,4 +1,4 @@
-"""The errors that a script or a mock file asks for: those that an action could raise itself."""
+"""Errors that a script or a mock file requests: those that an action could raise itself."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.text.yaml_source import Path
 from retake_flow.whatif.simulate.script_fields import Part, Unfit
 
-#: The type of error that a status of HTTP stands for; the API client says what it means.
+#: The type of an error that is an HTTP status; the API client interprets it.
 HTTP: Final = "http"
 KEYS: Final = ("type", "status", "message", "hint", "retry_after")
 
 
 class _Performance(Request):
-    """A call that goes nowhere, named after its action."""
+    """A call that is never sent, named after its action."""
 
     __slots__ = ()
 
@@ -42,12 +42,12 @@ class _Performance(Request):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error to be raised.
+    """An error to raise.
 
     Attributes:
         type: `http`, or the kind of the error.
-        status: Of HTTP.
-        message: What is said instead of the usual; with `http` the platform's words.
+        status: The HTTP status.
+        message: The message instead of the usual one; with `http`, the platform's message.
         retry_after: Seconds that the platform asks to wait.
     """
 
@@ -72,11 +72,11 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
 
     Args:
         data: A mapping of the keys, or the kind alone.
-        path: Where it is.
-        also: Further keys that may stand beside these.
+        path: Where it is in the data.
+        also: Further keys that are allowed beside these.
 
     Raises:
-        Unfit: It is none.
+        Unfit: The data is not an error.
     """
     part = Part({"type": data} if isinstance(data, str) else data, path, (*also, *KEYS))
     status = part.whole("status")
@@ -96,7 +96,7 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
 
 @cache
 def kinds() -> Mapping[str, type[RetakeFlowError]]:
-    """The errors that actions raise, by their kind."""
+    """The errors that actions raise, by kind."""
     families = (*family(PlatformError), *family(StudioError))
     found: list[type[RetakeFlowError]] = [CredentialsError, InputError, InDoubt, *families, RetakeFlowError]
     return {each.kind: each for each in found}

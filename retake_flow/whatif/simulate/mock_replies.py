@@ -1,4 +1,4 @@
-"""How an action ends that is not performed: by a line of the script, or by a mock."""
+"""How a simulated action ends: by a line of the script, or by a mock."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Reply:
     """How an action ends, or a service becomes ready or ends.
 
     Attributes:
-        outcome: One of those that the action declares; unused where there is a fault.
+        outcome: One of those that the action declares; unused if there is a fault.
         value: The result.
         reason: Why a service has ended.
-        fault: The error that it raises instead.
+        fault: The error that the action raises instead.
         after: How long the action takes, in seconds.
-        exits: How long after it was ready a service ends by itself, in seconds; None when it goes on.
+        exits: How long after it was ready a service ends by itself, in seconds; None if it keeps running.
     """
 
     outcome: str = ""
@@ -38,10 +38,10 @@ class Reply:
     exits: float | None = None
 
     def completion(self, spec: ActionSpec) -> Completion:
-        """What the engine gets.
+        """The result for the engine.
 
         Raises:
-            RetakeFlowError: It fails.
+            RetakeFlowError: The action fails.
         """
         if self.fault is not None:
             raise self.fault.error(spec)
@@ -50,13 +50,13 @@ class Reply:
 
 
 def result(part: Part, path: Path, spec: ActionSpec, *, ready: bool = False) -> Reply:
-    """Read the end of an action.
+    """Read how an action ends.
 
     Args:
-        part: With `outcome`, `value` and `reason`, all of which may be left out.
-        path: Where it is.
+        part: A mapping with `outcome`, `value` and `reason`, all optional.
+        path: Where it is in the data.
         spec: The declaration of the action.
-        ready: Whether it is a service that is ready already.
+        ready: Whether it is a service that is already ready.
 
     Raises:
         Unfit: The action cannot end so.

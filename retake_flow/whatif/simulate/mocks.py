@@ -1,4 +1,4 @@
-"""What actions answer by themselves, as a mock file says: `ACTION or STATE: ANSWER`."""
+"""Mocks: results of actions, read from a file of `ACTION or STATE: ANSWER`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _KEYS: Final = ("outcome", "value", "reason", "error", "after", "exits")
 
 
 class Mocks:
-    """The answers of the actions that need no line of the script."""
+    """The results of the actions that need no line of the script."""
 
     def __init__(self, answers: Mapping[str, tuple[Reply, ...]] | None = None) -> None:
-        """Take the answers by place or action; each is a list, of which the last repeats."""
+        """Take the results by place or action; each is a list whose last item repeats."""
         self._answers = answers or {}
         self._given: Counter[str] = Counter()
 
     def next(self, call: Call, *, undo: bool) -> Reply | None:
-        """What a call is answered; None when it waits for the script.
+        """The result of a call; None if the call waits for the script.
 
-        An undo is answered as its action is: the answer of a state is for what the state does.
+        An undo gets the result of its action: the result of a state is only for the state's own action.
         """
         key = next((key for key in (() if undo else (call.place,)) + (call.do,) if key in self._answers), None)
         if key is None:
@@ -44,7 +44,7 @@ def read(content: bytes, file: str, flow: Flow, catalogue: Catalogue) -> Mocks:
     """Read a mock file, YAML or JSON.
 
     Raises:
-        UsageError: It has mistakes; says where each is.
+        UsageError: The file has mistakes; the message says where.
     """
     text, problems = decode(content, file)
     source = Source(file, text, problems=problems) if problems else parse(text, file)
@@ -103,7 +103,7 @@ class _Reading:
 
 
 def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
-    """One answer: a mapping, or only the outcome."""
+    """One result: a mapping, or only the outcome."""
     part = Part({"outcome": written} if isinstance(written, str) else written, path, _KEYS)
     after, exits = part.seconds("after") or 0.0, part.seconds("exits")
     if exits is not None and not spec.service:

@@ -1,4 +1,4 @@
-"""The lines of a script: each is one thing that happens to the run, as JSON."""
+"""The lines of a script, as JSON: each is one thing that happens to the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retake_flow.whatif.simulate.script_fields import Part, Unfit, seconds, show
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happens outside."""
+    """An event comes from outside."""
 
     name: str
     data: Mapping[str, Any]
@@ -30,7 +30,7 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The action at a place ends, or a service there becomes ready or ends; what the action allows is not known yet."""
+    """The action at a place ends, or a service there becomes ready or ends; not yet checked against the action."""
 
     place: str
     part: Part
@@ -58,10 +58,10 @@ Happening = Event | Advance | Result | Failure | Answered
 
 
 def parse(line: bytes) -> Happening:
-    """What a line says.
+    """Read a line.
 
     Raises:
-        Unfit: It cannot be understood.
+        Unfit: The line cannot be understood.
     """
     data = _json(line)
     if not isinstance(data, Mapping) or not data:

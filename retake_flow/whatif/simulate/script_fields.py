@@ -1,4 +1,4 @@
-"""Reading what came from outside, key by key: each mistake says where it is, what was expected and what to do."""
+"""Reads data from outside, key by key: each mistake says where it is, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LONGEST = 60
 
 
 class Unfit(ValueError):
-    """A value from outside is not what is expected there.
+    """A value from outside is not as expected.
 
     Attributes:
         path: Where it is in the data.
-        key: Whether it is the key there, not its value.
+        key: Whether the mistake is in the key there, not in its value.
     """
 
     def __init__(self, path: Path, message: str, hint: str = "", *, key: bool = False) -> None:
@@ -37,13 +37,13 @@ class Part:
         """Take a mapping.
 
         Args:
-            data: What should be one.
+            data: The data that should be a mapping.
             path: Where it is.
-            known: The keys that it may have.
-            required: Those that it must have.
+            known: The allowed keys.
+            required: The required keys.
 
         Raises:
-            Unfit: It is no mapping, or has a wrong key, or lacks one.
+            Unfit: The data is not a mapping, or has an unknown key, or lacks a required one.
         """
         if not isinstance(data, Mapping):
             raise Unfit(path, f"a mapping of {', '.join(known)} is expected, not {shown(data)}")
@@ -64,20 +64,20 @@ class Part:
         return value
 
     def whole(self, key: str) -> int | None:
-        """The whole number of a key; None when it is not there."""
+        """The whole number of a key; None if it is missing."""
         value = self._data.get(key)
         if key in self._data and (not isinstance(value, int) or isinstance(value, bool)):
             raise Unfit((*self._path, key), f"{key!r} must be a whole number, not {shown(value)}")
         return value
 
     def seconds(self, key: str) -> float | None:
-        """The duration of a key; None when it is not there."""
+        """The duration of a key; None if it is missing."""
         if key not in self._data:
             return None
         return seconds(self._data[key], (*self._path, key))
 
     def mapping(self, key: str) -> Mapping[str, Any]:
-        """The mapping of a key; empty when it is not there."""
+        """The mapping of a key; empty if it is missing."""
         value = self._data.get(key, {})
         if not isinstance(value, Mapping):
             raise Unfit((*self._path, key), f"{key!r} must be a mapping, not {shown(value)}")
@@ -91,10 +91,10 @@ class Part:
 
 
 def seconds(value: Any, path: Path) -> float:
-    """The seconds that a duration means.
+    """The seconds of a duration.
 
     Raises:
-        Unfit: It is none.
+        Unfit: The value is not a duration.
     """
     try:
         found = duration.seconds(value)
@@ -107,7 +107,7 @@ def seconds(value: Any, path: Path) -> float:
 
 
 def shown(value: Any) -> str:
-    """A value in a message, not too long."""
+    """A value for a message, shortened."""
     if isinstance(value, Mapping | list):
         return "a mapping" if isinstance(value, Mapping) else "a list"
     text = json.dumps(value, ensure_ascii=False, default=str)

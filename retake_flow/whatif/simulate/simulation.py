@@ -1,4 +1,4 @@
-"""One run of a flow on the real engine in virtual time, moved on line by line."""
+"""Simulation: one run of a flow on the real engine in virtual time, driven line by line."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ RUN = "simulated"
 
 
 class Simulation:
-    """A run to be led.
+    """A simulated run.
 
     Attributes:
-        refused: How many lines could not be carried out. An event that nobody expects is none of them: to say so is
-            what a run does with it.
+        refused: How many lines could not be carried out. An unexpected event does not count: the run itself
+            reports it.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Simulation:
         """Prepare to begin.
 
         Args:
-            flow: What is run.
+            flow: The flow to run.
             inputs: Its inputs, with defaults filled in.
-            mocks: What actions answer by themselves.
-            catalogue: What the actions are.
-            machine: Of the flow; made anew when it is left out.
-            listeners: Hear every record.
+            mocks: The mocked results of actions.
+            catalogue: The actions.
+            machine: The machine of the flow; created if omitted.
+            listeners: Called with every record.
         """
         self.refused = 0
         self._flow = flow
@@ -86,27 +86,27 @@ class Simulation:
 
     @property
     def run(self) -> Run:
-        """The run as it is now."""
+        """The current run."""
         return self._runner.run
 
     def start(self) -> dict[str, Any]:
-        """Begin; gives the run as one JSON object."""
+        """Begin; return the run as one JSON object."""
         self._driving = self._loop.create_task(self._runner.drive(), name="run")
         self._settle()
         return self._view()
 
     def take(self, line: bytes, number: int) -> dict[str, Any]:
-        """Let happen what a line says, and all that follows from it before time passes.
+        """Play a line, and everything that follows from it before time passes.
 
         Args:
             line: One JSON object.
-            number: Of the line, from 1.
+            number: The number of the line, from 1.
 
         Returns:
-            The run as one JSON object; with an `error`, when the line was refused, and then nothing has happened.
+            The run as one JSON object; if the line was refused, it has an `error` and nothing has happened.
 
         Raises:
-            KeyboardInterrupt: It was interrupted.
+            KeyboardInterrupt: The line was interrupted.
         """
         try:
             self._happen(script.parse(line))
@@ -122,7 +122,7 @@ class Simulation:
         return self._view()
 
     def interrupt(self) -> None:
-        """End the line that is being played, between two things that happen and not amid one.
+        """End the line that is being played, between two events and never in the middle of one.
 
         Raises:
             KeyboardInterrupt: No line is being played.
@@ -133,7 +133,7 @@ class Simulation:
         self._loop.stop()
 
     def close(self) -> None:
-        """Leave the run where it is; nothing of it goes on."""
+        """Stop the run where it is."""
         if self._driving is not None:
             self._runner.kill()
             self._loop.run_until(self._time)
@@ -186,7 +186,7 @@ class Simulation:
                 self._runner.answer(gate.id, self._answer(gate, happening))
 
     def _waiting(self, name: str, path: Path) -> Waiting:
-        """The call that is meant."""
+        """Find the call that a name means."""
         waiting = {each.call.place: each for each in self._calls.waiting}
         found = action_places.meant(name, waiting, path)
         if found is not None:
@@ -197,7 +197,7 @@ class Simulation:
         raise Unfit(path, f"no action waits in {name!r} for how it ends", f"there waits: {waits}")
 
     def _gate(self, name: str) -> Gate:
-        """The open question that is meant."""
+        """Find the open question that a name means."""
         gates = self._runner.run.gates
         by_place = {gate.place: gate for gate in gates.values()}
         name = name or (next(iter(by_place)) if len(by_place) == 1 else "")
@@ -212,7 +212,7 @@ class Simulation:
         now = self._clock.now()
         secrets = {name for decision in gate.decisions or ("",) for name in gate.secrets_of(decision)}
         for name in secrets & said.fields.keys():
-            Secret(str(said.fields[name]))  # nor is it told by the words about a wrong answer
+            Secret(str(said.fields[name]))  # so the message about a wrong answer does not show it
         found = answers.answer(gate, said.fields, decision=said.decision, by=said.by, channel="script", at=now)
         hidden = gate.secrets_of(found.decision)
         fields = {name: Secret(v) if name in hidden and isinstance(v, str) else v for name, v in found.fields.items()}
@@ -220,10 +220,10 @@ class Simulation:
 
 
 class _Nowhere:
-    """Keeps nothing: a simulation is over with its process."""
+    """Stores nothing: a simulation ends with its process."""
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Nothing is written down."""
+        """Write nothing."""
 
 
 def _located(error: Unfit) -> str:

@@ -1,4 +1,4 @@
-"""A simulated run as one JSON object: where it is, what it waits for, and what has happened."""
+"""Shows a simulated run as one JSON object: where it is, what it waits for, and what has happened."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from retake_flow.whatif.virtual_time import EPOCH
 def view(
     flow: Flow, run: Run, waiting: Iterable[Waiting], pauses: Mapping[str, float], *, over: bool, **more: object
 ) -> dict[str, Any]:
-    """The object.
+    """Build the object.
 
     Args:
-        flow: What is run.
-        run: As it is now.
+        flow: The flow that is run.
+        run: The current run.
         waiting: The calls that have not ended.
-        pauses: When activities go on that have paused (seconds since the epoch), by their keys.
+        pauses: When paused activities continue (seconds since the epoch), by key.
         over: Whether nothing more can happen.
-        more: Further members, put in after the queue.
+        more: Further members, inserted after the queue.
     """
     settled = run.state and (not over or flow.states[run.state].final)
     seen = {
