@@ -1,1 +1,1 @@
-"""retake.tv on one's own machine: the HTTP API, an RTMP ingest, viewers and faults."""
+"""A local retake.tv: the HTTP API, an RTMP ingest, viewers and faults."""

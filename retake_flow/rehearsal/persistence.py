@@ -1,4 +1,4 @@
-"""What a rehearsal keeps on disk while it goes on, so that it can go on after its process has ended, however it did."""
+"""The state that a rehearsal keeps on disk, so that it can resume however its process ended."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from retake_flow.rehearsal.state.platform import Platform
 
 
 def next_part(platform: Platform) -> Options:
-    """The options of a platform that knows what this one knows now: its agents, posts, faults to come and settings.
+    """The options of a platform that continues this one: its agents, posts, remaining faults and settings.
 
-    Keys, sessions and chat are not among it: a stream is over when its platform ends.
+    Keys, sessions and chat are not included: a stream is over when its platform ends.
     """
     return replace(
         platform.options,
@@ -50,10 +50,10 @@ class Keeper:
         self._milestones: tuple[int, ...] = ()
 
     def keep(self) -> None:
-        """Write what has changed.
+        """Write the changes.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: They cannot be written.
         """
         text = json.dumps(next_part(self._platform).as_json(), indent=1)
         if text != self._kept or not self._file.exists():
@@ -65,7 +65,7 @@ class Keeper:
             self._milestones = milestones
 
     def around(self, app: ASGIApp) -> ASGIApp:
-        """An app that keeps what a call has changed before it answers."""
+        """An app that writes the changes of a call before it answers."""
 
         async def kept(scope: Scope, receive: Receive, send: Send) -> None:
             async def answer(message: Message) -> None:
@@ -81,7 +81,7 @@ class Keeper:
         return kept
 
     def keep_if_possible(self) -> None:
-        """Write what has changed; where that fails the rehearsal goes on, only its next part may know less."""
+        """Write the changes; if that fails the rehearsal continues, but its next part may know less."""
         try:
             self.keep()
             self._told = False
@@ -111,7 +111,7 @@ def _prepared(agent: Agent) -> PreparedAgent:
 
 
 def _neighbour(platform: Platform, neighbour: Neighbour) -> Neighbour:
-    """A neighbour with what was made up of it."""
+    """A neighbour with its generated fields."""
     agent = platform.agents.named(neighbour.name)
     if agent is None or not agent.neighbour:
         return neighbour
@@ -125,7 +125,7 @@ def _neighbour(platform: Platform, neighbour: Neighbour) -> Neighbour:
 
 
 def _milestones(platform: Platform) -> tuple[int, ...]:
-    """Counts of what a report should not lose; calls and chat change too often to be written each time."""
+    """Counts that a report should not lose; calls and chat change too often to be written each time."""
     sessions = [session for agent in platform.agents for session in agent.sessions]
     return (
         len(platform.agents),

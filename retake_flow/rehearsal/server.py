@@ -29,13 +29,13 @@ from retake_flow.rehearsal.viewers import attend
 
 
 class RehearsalServer:
-    """A rehearsal that is being served.
+    """A running rehearsal server.
 
     Attributes:
         platform: Its state.
         address: The origin of its HTTP side, such as `http://127.0.0.1:8080`.
-        rtmp_address: Where video is pushed to, without the key.
-        folder: Where its files are: `recordings/`, `thumbnails/` and, at the end, `report.json`. Recordings and
+        rtmp_address: The RTMP address to push to, without the key.
+        folder: The folder of its files: `recordings/`, `thumbnails/` and, at the end, `report.json`. Recordings and
             thumbnails of the second part of a rehearsal begin with `part2-`; the first part's report is then
             `report-1.json`.
     """
@@ -59,10 +59,10 @@ async def serve(
 
     Args:
         options: How the platform behaves.
-        folder: Where its files go; made when it is not there.
+        folder: The folder for its files; created if it does not exist.
         port: The HTTP port; 0 lets the system choose.
-        keep: Where the options of the next part are kept all the time, secrets and all: with them a rehearsal whose
-            process has ended in any way goes on with the same agents. `report.json` is then there all the time too.
+        keep: The file with the options of the next part, secrets included, always up to date. A rehearsal whose
+            process ended in any way resumes from it with the same agents. `report.json` is then up to date too.
 
     Raises:
         UsageError: The port is taken, or the folder cannot be used.
@@ -88,13 +88,13 @@ async def serve(
     finally:
         if keeper is not None:
             keeper.keep_if_possible()
-        with suppress(OSError):  # whoever asks for it is told that there is none
+        with suppress(OSError):  # a request for it gets the answer that there is none
             files.report(platform, ended=True)
 
 
 @asynccontextmanager
 async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Do something as long as the context is open; if it failed, that is raised at the end."""
+    """Run a task while the context is open; its error is raised at the end."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -149,7 +149,7 @@ def _prepared(folder: Path) -> Path:
 
 @asynccontextmanager
 async def _http(app: ASGIApp, port: int) -> AsyncIterator[str]:
-    # The protocol is named, since asyncio sets TCP_NODELAY only then; without it each answer takes 40 ms longer.
+    # asyncio sets TCP_NODELAY only if the protocol is named; without it each answer takes 40 ms longer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -187,7 +187,7 @@ async def _http(app: ASGIApp, port: int) -> AsyncIterator[str]:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, and without its waking up ten times a second."""
+    """uvicorn without its signal handlers, and without waking up ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -209,7 +209,7 @@ class _Server(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
-    """A connection that is closed without an answer when the app says it is to be dropped."""
+    """A connection that closes without an answer when the app drops it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

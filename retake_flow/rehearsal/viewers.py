@@ -1,4 +1,4 @@
-"""Viewers who come, write and leave by a script once a stream is live, and what goes wrong with the stream then."""
+"""Plays the script of viewers, and the faults of streams, once a stream is live."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from retake_flow.rehearsal.state.platform import Direction, Platform
 
 
 async def attend(platform: Platform, script: Sequence[Part]) -> None:
-    """Perform the script for each agent from the moment it first goes live; goes on until it is cancelled.
+    """Perform the script for each agent from the moment it first goes live, until cancelled.
 
-    An agent that goes live anew keeps its viewers: the script goes on and does not begin again. Nobody is there
-    while its session is stopped: what the script has for that time does not happen. The same goes for the faults of
-    streams. A session is announced each time, where the options say that this is done when it is live. What else the
-    platform is directed to do is done from then.
+    An agent that goes live again keeps its viewers: the script continues and does not begin again. Acts that fall due
+    while its session is stopped do not happen, and neither do faults of streams. If the options announce a session
+    once it is live, this is done each time. Further directions count from the moment they are given.
     """
     wanted: asyncio.Queue[Coroutine[None, None, None]] = asyncio.Queue()
     seen: list[Agent] = []
@@ -54,7 +53,7 @@ async def attend(platform: Platform, script: Sequence[Part]) -> None:
 
 
 async def _announce(platform: Platform, agent: Agent, live_at: float) -> None:
-    """Say that a session has started once it is live, if it comes to that."""
+    """Send the event that a session has started, once it is live and if it becomes live."""
     await asyncio.sleep(max(0.0, live_at - platform.now()))
     if agent.session is not None and agent.session.live_at == live_at:
         platform.attendance.session_started(agent, agent.session)

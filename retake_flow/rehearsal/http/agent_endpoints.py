@@ -1,4 +1,4 @@
-"""The calls of platform.md that an agent makes, with exactly their answers and errors."""
+"""The agent's calls in platform.md, with exactly their answers and errors."""
 
 from __future__ import annotations
 
@@ -165,10 +165,10 @@ class AgentEndpoints:
 
 
 async def body(request: Request) -> dict[str, Any]:
-    """The request's JSON object; none at all counts as an empty one.
+    """The request's JSON object; a missing body counts as an empty object.
 
     Raises:
-        Rejected: It is something else.
+        Rejected: The body is anything else.
     """
     content = await request.body()
     try:
@@ -181,10 +181,10 @@ async def body(request: Request) -> dict[str, Any]:
 
 
 def text(form: dict[str, Any], name: str) -> str:
-    """A field that has to be a text with something in it.
+    """A required field with a text that is not empty.
 
     Raises:
-        Rejected: It is not.
+        Rejected: The field is anything else.
     """
     value = form.get(name)
     if not isinstance(value, str) or not value.strip():
@@ -193,10 +193,10 @@ def text(form: dict[str, Any], name: str) -> str:
 
 
 def limit_of(request: Request, default: int) -> int:
-    """How long a list may be, a hundred at most.
+    """The requested length of a list, at most a hundred.
 
     Raises:
-        Rejected: What the request says is no number above 0.
+        Rejected: The request does not give a number above 0.
     """
     limit = request.query_params.get("limit", str(default))
     if not limit.isdecimal() or int(limit) < 1:

@@ -38,9 +38,9 @@ def create_app(
 
     Args:
         platform: The state.
-        keep: Keeps a thumbnail; by default it is kept nowhere but in the platform's memory.
-        dropped: Makes the exception that is raised for a fault that drops the connection. A test with
-            `httpx.ASGITransport` gives one that makes an `httpx.ReadError`.
+        keep: Keeps a thumbnail; by default only the platform's memory keeps it.
+        dropped: Makes the exception for a fault that drops the connection. A test with `httpx.ASGITransport` passes
+            one that makes an `httpx.ReadError`.
     """
     endpoints = (
         *AgentEndpoints(platform, keep).routes(),

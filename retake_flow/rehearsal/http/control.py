@@ -1,4 +1,4 @@
-"""The rehearsal's own calls, under `/_rehearsal/`: what a director needs while it runs."""
+"""The rehearsal's own calls, under `/_rehearsal/`: they direct a rehearsal while it runs."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class ControlEndpoints:
         return JSONResponse({"changed": True})
 
     def _agent(self, name: object) -> Agent:
-        """The agent of this name; without one, whoever started a session last, or the first there is."""
+        """The agent with this name; without a name, the last agent to start a session, or the first agent."""
         if isinstance(name, str):
             found = self._platform.agents.named(name)
         else:

@@ -1,4 +1,4 @@
-"""What retake.tv answers to anybody about tokens and trades."""
+"""The public calls about tokens and trades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands before the rehearsed platform on the wire: the log of calls, latency and faults."""
+"""Middleware of the rehearsed platform: the log of calls, latency and faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retake_flow.rehearsal.state.platform import Platform
 
 CONTROL_PATH = "/_rehearsal"
 LARGEST_BODY = 16 * 1024 * 1024
-#: So much of a body that is too large is heard to its end before it is refused.
+#: How much of a body that is too large is read before it is refused.
 MOST_READ = 16 * LARGEST_BODY
 
 
@@ -26,8 +26,8 @@ class Gateway:
     Args:
         app: The platform's endpoints.
         platform: Its state: the options' latency, the faults, the log.
-        dropped: Makes the exception that stands for a dropped connection. The server of `server.py` understands
-            the default and hangs up; whoever calls the app in process gives what its client is to see.
+        dropped: Makes the exception for a dropped connection. The server of `server.py` understands the default and
+            hangs up; a caller in the same process passes the exception that its client should see.
     """
 
     def __init__(self, app: ASGIApp, platform: Platform, dropped: Callable[[], Exception]) -> None:
@@ -67,7 +67,7 @@ class Gateway:
             await self._misbehave(fault, scope, body, receive, answer)
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one of the rehearsal's own calls, which is in no log and meets no fault."""
+        """Serve one of the rehearsal's own calls, without log and faults."""
         try:
             body = await _whole_body(receive)
         except _TooLarge:
@@ -97,7 +97,7 @@ class Gateway:
             await send(message)
 
     def _dated(self, message: Message) -> Message:
-        """The start of an answer with the platform's time, unless it tells one."""
+        """The start of an answer, with the platform's time unless it already has one."""
         headers = list(message.get("headers", ()))
         if not self._platform.options.date or any(name.lower() == b"date" for name, _ in headers):
             return message
@@ -137,14 +137,14 @@ def _own_answer(fault: Fault) -> list[Message]:
 
 
 class _TooLarge(Exception):
-    """A body is larger than any call needs."""
+    """The body is larger than any call needs."""
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
-    """The body of the request; None when the client went away.
+    """The body of the request; None if the client disconnected.
 
     Raises:
-        _TooLarge: It is.
+        _TooLarge: The body is too large.
     """
     body, size = bytearray(), 0
     while True:
@@ -155,7 +155,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
         size += len(part)
         if size <= LARGEST_BODY:
             body += part
-        # What is too large is read on, since a client that is still sending does not hear an answer.
+        # Keep reading a body that is too large: a client that is still sending does not read an answer.
         last = not message.get("more_body", False)
         if size > MOST_READ or (last and size > LARGEST_BODY):
             raise _TooLarge
@@ -177,7 +177,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 async def _goes_away(receive: Receive, seconds: float) -> bool:
-    """Let time pass, and say whether the client went away meanwhile."""
+    """Let time pass, and return whether the client disconnected meanwhile."""
     if not seconds:
         return False
     try:

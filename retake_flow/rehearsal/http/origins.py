@@ -1,4 +1,4 @@
-"""Who may speak to a rehearsal: programs of this machine, and no web page that a browser here happens to show."""
+"""Access to a rehearsal: programs on this machine may use it, web pages in a local browser may not."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _HINT: Final = "a rehearsal answers programs of its own machine; call it by the 
 
 
 class OnlyLocal:
-    """An ASGI app that refuses what was meant for another host, or comes from a page of another.
+    """An ASGI app that refuses requests for another host, or from a page of another host.
 
-    A page whose name suddenly means this machine (DNS rebinding) says its own name as `Host`; one that posts here
-    without asking says where it is from as `Origin`.
+    A page whose name suddenly resolves to this machine (DNS rebinding) sends its own name as `Host`. A page that
+    posts across origins sends its own as `Origin`.
 
     Args:
-        app: Gets everything else.
+        app: Gets all other requests.
     """
 
     def __init__(self, app: ASGIApp) -> None:

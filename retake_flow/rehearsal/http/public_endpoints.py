@@ -1,4 +1,4 @@
-"""What retake.tv answers to anybody: the skill files, thumbnails and users."""
+"""The public calls about the skill files, thumbnails and users."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class PublicEndpoints:
         return Response(agent.image, media_type=agent.thumbnails[-1].media_type)
 
     async def _page(self, request: Request) -> Response:
-        """What a viewer's browser shows of a stream, as far as a rehearsal has it."""
+        """A stream's page in a viewer's browser, as far as a rehearsal has it."""
         agent = self._platform.agents.named(request.path_params["agent_name"])
         if agent is None:
             raise NotFound("Nobody has this name")

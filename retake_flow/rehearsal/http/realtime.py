@@ -14,23 +14,23 @@ from retake_flow.rehearsal.state.platform import Platform
 
 PATH = "/socket.io"
 
-# Nobody is there whom these could tell anything: a client sees what is wrong by itself.
+# Nobody reads these logs: a client sees by itself what is wrong.
 for _name in ("socketio.server", "engineio.server"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
     logging.getLogger(_name).propagate = False
 
 # Rooms that one connection may be in; nobody needs more than a few.
 _MOST_ROOMS = 50
-# Seconds that a connection which is to break has to send what it had been told before.
+# Seconds that a connection has to send earlier events before it breaks.
 _LAST_WORDS = 1.0
 
 
 class Realtime:
-    """An ASGI app around the platform's own that takes what comes to `/socket.io/`.
+    """An ASGI app around the platform's own that serves `/socket.io/`.
 
     Args:
-        platform: Whose rooms they are, and whose options say whether there are any.
-        app: Takes everything else.
+        platform: The platform with the rooms; its options say whether there are any.
+        app: Serves everything else.
     """
 
     def __init__(self, platform: Platform, app: ASGIApp) -> None:
@@ -48,7 +48,7 @@ class Realtime:
         self._server.on("disconnect", self._left)
 
     async def serve(self) -> None:
-        """Say what is said in the rooms to those who have joined them, in order; goes on until it is cancelled."""
+        """Send the events of the rooms to the sockets that have joined them, in order, until cancelled."""
         self._platform.rooms.on_drop.append(self._drop)
         try:
             while True:
@@ -132,7 +132,7 @@ class Realtime:
         self._saying.put_nowait(None)
 
     async def _break(self) -> None:
-        """Break all connections, once they have sent what they were told before."""
+        """Break all connections, after they have sent earlier events."""
         sockets = list(self._server.eio.sockets.values())
         try:
             async with asyncio.timeout(_LAST_WORDS):
@@ -152,7 +152,7 @@ def _room(data: object) -> str:
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send, status: int) -> None:
-    """Answer as a platform does that has no such path, or cannot serve it now."""
+    """Answer as a platform that has no such path, or cannot serve it now."""
     await receive()
     kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
     body = b'{"error": "Not Found"}' if status == 404 else b'{"error": "Service Unavailable"}'

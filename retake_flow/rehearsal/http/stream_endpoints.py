@@ -1,4 +1,4 @@
-"""What retake.tv answers to anybody about streams and their chats."""
+"""The public calls about streams and their chats."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class StreamEndpoints:
         return self._sessions(announced)
 
     def _sessions(self, told: list[dict[str, Any]]) -> Response:
-        """Sessions in the shape that the options want: both are known of the platform."""
+        """Sessions in the shape of the options; the platform is known to use both."""
         return JSONResponse(told if self._platform.options.session_shape == "list" else {"sessions": told})
 
     async def _chat(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The RTMP ingest of the rehearsal: takes video from whoever has the newest key, and records it."""
+"""The RTMP ingest of the rehearsal: accepts video with the newest key, and records it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from retake_flow.rehearsal.ingest.recording import Recording, frames, is_media
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.state.streams import Publication
 
-# Seconds in which a client has to come to the point; a port scan never does.
+# Seconds that a client has to begin publishing; a port scan never does.
 PATIENCE = 10.0
 
-#: The one that there is; an address with another path leads nowhere.
+#: The only application; an address with another path leads nowhere.
 APPLICATION = "app"
 
 _BUFFER = 1 << 20
@@ -28,13 +28,13 @@ class Ingest:
     """Listens for publishers while its context is open.
 
     Args:
-        platform: Who decides which key is good, and who is told of the frames.
+        platform: Decides which key is good, and gets the frames.
         folder: Where recordings go.
         port: The TCP port on 127.0.0.1; 0 lets the system choose.
-        prefix: What the names of recordings begin with.
+        prefix: The prefix of the names of recordings.
 
     Raises:
-        OSError: The port cannot be had.
+        OSError: The port is not available.
     """
 
     def __init__(self, platform: Platform, folder: Path, port: int = 0, prefix: str = "") -> None:
@@ -100,7 +100,7 @@ class _Push:
             self._writer.transport.abort()
 
     async def _negotiate(self) -> Publication | None:
-        """Answer commands until the client publishes; None when its application or its key is refused."""
+        """Answer commands until the client publishes; None if its application or its key is refused."""
         connected = False
         while True:
             message = await self._messages.read()
@@ -140,7 +140,7 @@ class _Push:
         return publication
 
     def _stall(self, seconds: float | None) -> None:
-        """Read nothing more for so long, so that the client's own sending comes to a halt."""
+        """Stop reading for that long, so that the client can no longer send."""
         transport = self._writer.transport
         assert isinstance(transport, asyncio.Transport)
         transport.pause_reading()

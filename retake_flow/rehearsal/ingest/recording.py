@@ -1,4 +1,4 @@
-"""Recording what is pushed, as FLV."""
+"""Recordings of pushes, as FLV."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SET_DATA_FRAME = b"\x02\x00\x0d@setDataFrame"
 
 
 class Recording:
-    """One FLV file, made when the first message comes, readable up to the last one at any time.
+    """One FLV file, created with the first message, and readable up to the last message at any time.
 
-    When somebody has removed it meanwhile, it begins anew.
+    If the file is removed meanwhile, it begins anew.
 
     Args:
         path: The file.
@@ -33,7 +33,7 @@ class Recording:
         """Append a message of audio, video or data.
 
         Raises:
-            OSError: The file cannot be written; it holds whole messages only.
+            OSError: The file cannot be written; it holds only whole messages.
         """
         # In a file, metadata comes without the order to set them.
         payload = message.payload.removeprefix(_SET_DATA_FRAME) if message.kind == DATA else message.payload
@@ -45,7 +45,7 @@ class Recording:
             self._settings[message.kind, payload[:1]] = tag
 
     def close(self) -> None:
-        """Close the file, if there is one."""
+        """Close the file, if it exists."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -67,7 +67,7 @@ class Recording:
 
 
 def _is_setting(message: Message) -> bool:
-    """Whether a message is metadata, or the settings of AVC (7) or AAC (10)."""
+    """Whether a message has metadata, or the settings of AVC (7) or AAC (10)."""
     if message.kind == DATA:
         return True
     codec = message.payload[:1]
@@ -76,7 +76,7 @@ def _is_setting(message: Message) -> bool:
 
 
 def frames(message: Message) -> int:
-    """How many pictures a message holds: 1 for a coded frame, 0 for everything else."""
+    """The number of frames in a message: 1 for a coded frame, 0 for everything else."""
     # FLV: the codec in the low four bits; AVC (7) tells in the next byte a frame (1) from its parameters.
     if message.kind != VIDEO or len(message.payload) < 2:
         return 0

@@ -1,7 +1,7 @@
-"""RTMP as the ingest needs it: the handshake, reading messages, and the answers that let a publisher go on.
+"""RTMP for the ingest: the handshake, reading messages, and the answers to a publisher.
 
-Commands and answers are pyrtmp's. Its reader of chunks is not used: it goes bit by bit, and it gives a message
-whose chunk has no header the time of the one before it, so that audio drifts.
+Commands and answers are pyrtmp's. Its reader of chunks is not used: it reads bit by bit, and gives a message whose
+chunk has no header the time of the message before, so that audio drifts.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _LARGEST_MESSAGE = 8 << 20
 _MOST_STREAMS = 64
 
 
-# pyrtmp writes about whatever it does not know, at WARNING, which Python prints when nobody listens. Its module
-# `rtmp`, which sets up the root logger when it is imported, is not imported here.
+# pyrtmp logs everything it does not know at WARNING, which Python prints if no logger is set up. Its module `rtmp`,
+# which sets up the root logger when it is imported, is not imported here.
 _library = logging.getLogger("pyrtmp")
 _library.addHandler(logging.NullHandler())
 _library.propagate = False
 
-# All that pyrtmp raises on bytes that are no command.
+# All errors of pyrtmp for bytes that are not a command.
 _MALFORMED = (BitError, ValueError, LookupError, TypeError, AssertionError, NotImplementedError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a publisher: its kind, its time in milliseconds and what it carries."""
+    """One message of a publisher: its kind, its time in milliseconds and its content."""
 
     kind: int
     timestamp: int
@@ -69,7 +69,7 @@ class MessageReader:
     """Reads messages from chunks.
 
     Raises:
-        ValueError: What comes in is not RTMP; so do all methods, beside what the stream raises at its end.
+        ValueError: The input is not RTMP. All methods raise this, besides the errors of the stream at its end.
     """
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
@@ -78,7 +78,7 @@ class MessageReader:
         self._streams: dict[int, _ChunkStream] = {}
 
     async def handshake(self, writer: asyncio.StreamWriter) -> None:
-        """Shake hands with the client."""
+        """Perform the handshake with the client."""
         first = await self._reader.readexactly(1)
         if first[0] != _VERSION:
             raise ValueError("no RTMP handshake")
@@ -89,7 +89,7 @@ class MessageReader:
         await self._reader.readexactly(_HANDSHAKE_SIZE)
 
     async def read(self) -> Message:
-        """The next message; those about the chunks themselves are followed and not returned."""
+        """The next message; messages about the chunks themselves are obeyed and not returned."""
         while True:
             message = await self._chunk()
             if message is None:
@@ -151,10 +151,10 @@ class MessageReader:
 
 
 def command(message: Message) -> Any:
-    """The command that a message carries, as one of pyrtmp's.
+    """The command in a message, as one of pyrtmp's.
 
     Raises:
-        ValueError: It carries none.
+        ValueError: The message has no command.
     """
     try:
         return CommandMessage.from_chunk(
@@ -197,7 +197,7 @@ def rejected(connect: Any, reason: str) -> bytes:
 
 
 def application(connect: Any) -> str:
-    """The application that a client wants to connect to: the path of its address, without the key."""
+    """The application that a client connects to: the path of its address, without the key."""
     wanted = connect.command_object.get("app") if isinstance(connect.command_object, dict) else None
     return str(wanted or "").partition("?")[0].strip("/")
 

@@ -1,1 +1,1 @@
-"""What a rehearsal is told beforehand: options, script, faults."""
+"""The set-up of a rehearsal: options, script, faults."""

@@ -1,4 +1,4 @@
-"""Many viewers in few words: what a crowd, a repeated cue or all the trolls do is worked out while it happens."""
+"""Many viewers in few words: crowds, repeated cues and trolls, expanded while they happen."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _TALK = (
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Viewers who write many messages, each text another one: `#001 …`, `#002 …`.
+    """Viewers who write many messages, each with a different text: `#001 …`, `#002 …`.
 
     Attributes:
-        viewers: How many people.
-        messages: How many messages they write together.
-        start: Seconds after going live until the first may come; `from` in JSON.
-        over: Seconds over which the messages are spread by chance.
-        name: What their names begin with.
+        viewers: The number of viewers.
+        messages: The number of messages that they write together.
+        start: Seconds from going live until the first message may come; `from` in JSON.
+        over: Seconds over which the messages are spread at random.
+        name: The prefix of their names.
     """
 
     viewers: int
@@ -63,7 +63,7 @@ class Crowd:
         return {"crowd": {"from": told.pop("start"), **told}}
 
     def cues(self, dice: Random) -> Iterator[Cue]:
-        """What they do; everybody has written once before anybody writes by chance."""
+        """The acts of the crowd; each viewer writes once before the rest is random."""
         digits = max(3, len(str(self.messages)))
         times = sorted(self.start + dice.random() * self.over for _ in range(self.messages))
         for number, at in enumerate(times, 1):
@@ -73,12 +73,12 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A cue that happens again and again; `{n}` in its name or text is how often it has.
+    """A cue that repeats; `{n}` in its name or text counts the repetitions.
 
     Attributes:
-        cue: What happens, first at its own time.
-        every: Seconds from one time to the next.
-        until: Seconds after going live when it is over; None for never.
+        cue: The cue, first at its own time.
+        every: Seconds between two repetitions.
+        until: Seconds after going live when it stops; None for never.
     """
 
     cue: Cue
@@ -99,7 +99,7 @@ class Repeat:
         return {**asdict(self.cue), "repeat": self.every, "until": self.until}
 
     def cues(self, dice: Random) -> Iterator[Cue]:
-        """All its times."""
+        """All its repetitions."""
         for number in count(1):
             at = self.cue.at + (number - 1) * self.every
             if self.until is not None and at > self.until:
@@ -113,9 +113,9 @@ class Trolls:
     """Everything that trolls write (`trolls.STOCK`), one text after the other.
 
     Attributes:
-        start: Seconds after going live until the first; `from` in JSON.
-        every: Seconds from one to the next.
-        rounds: How often all of it.
+        start: Seconds from going live until the first text; `from` in JSON.
+        every: Seconds between two texts.
+        rounds: How often all of them come.
     """
 
     start: float = 0.0
@@ -134,7 +134,7 @@ class Trolls:
         return {"trolls": {"from": self.start, "every": self.every, "rounds": self.rounds}}
 
     def cues(self, dice: Random) -> Iterator[Cue]:
-        """What they write."""
+        """The acts of the trolls."""
         for number, (name, text) in enumerate(trolls.STOCK * self.rounds):
             yield Cue(self.start + number * self.every, name, text=text)
 
@@ -164,7 +164,7 @@ def part_as_json(part: Part) -> dict[str, Any]:
 
 
 def cues(script: Sequence[Part], seed: int | None) -> Iterator[Cue]:
-    """What a script has viewers do, one thing after the other; the same each time with a seed."""
+    """The acts of viewers in a script, in order; the same each time with a seed."""
     parts = []
     for number, part in enumerate(script):
         dice = Random(None if seed is None else f"{seed}, viewers, {number}")

@@ -1,4 +1,4 @@
-"""Failures that the rehearsal is told to make: of calls, of its sockets, of streams."""
+"""Injected faults: in calls, in sockets, in streams."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Fault:
 
     Attributes:
         call: Which calls fail: method and path as in `POST /agent/rtmp`; `*` and `?` match anything.
-        page: Somebody on the way answers in the platform's place, such as a CDN or a login page.
+        page: The page of an intermediary that answers in the platform's place, such as a CDN or a login.
         status: The status to answer with.
-        body: The body to answer with: a text, or anything else as JSON; by default what the API says with such
-            a status.
+        body: The body to answer with: a text, or anything else as JSON; by default the API's own body for that
+            status.
         headers: Headers of the answer.
         delay: Seconds to wait before the answer.
         drop: Close the connection without an answer.
         redirect: Answer with a redirect to this address.
-        times: How many calls fail; None is for ever.
-        after: How many matching calls go well first.
-        effect: Whether the call does its work although its answer is lost. A client that goes away during
-            `delay` has had no effect unless this is set.
+        times: How many calls fail; None for all.
+        after: How many matching calls succeed first.
+        effect: Whether the call does its work although its answer is lost. A call whose client disconnects during
+            `delay` has no effect unless this is set.
     """
 
     call: str
@@ -48,7 +48,7 @@ class Fault:
 
     @property
     def replaces_answer(self) -> bool:
-        """Whether the client gets this fault's answer and not the platform's."""
+        """Whether the client gets this fault's answer instead of the platform's."""
         return bool(self.page or self.status or self.redirect or self.headers or self.body is not None)
 
     @property
@@ -59,7 +59,7 @@ class Fault:
 
     @property
     def answer_headers(self) -> dict[str, str]:
-        """The headers of this fault's own answer, their names in lower case."""
+        """The headers of this fault's own answer, with names in lower case."""
         usual = PAGES[self.page].headers if self.page else {"location": self.redirect} if self.redirect else {}
         return {**usual, **{name.lower(): value for name, value in self.headers.items()}}
 
@@ -77,7 +77,7 @@ class Fault:
         """Read a fault from JSON.
 
         Raises:
-            UsageError: It is not a fault.
+            UsageError: The JSON is not a fault.
         """
         fault = cls(
             call=_call(fields.text("call"), fields.where),
@@ -106,10 +106,10 @@ AnyFault = Fault | SocketFault | StreamFault
 
 
 def read_fault(fields: Fields) -> AnyFault:
-    """Read a fault of any sort from JSON: one of a stream has `stream`, one of a socket `socket`, else it is of a call.
+    """Read a fault of any kind from JSON: a stream fault has `stream`, a socket fault `socket`; the rest are of calls.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The JSON is not a fault.
     """
     if fields.has("stream"):
         return StreamFault.read(fields)
@@ -117,7 +117,7 @@ def read_fault(fields: Fields) -> AnyFault:
 
 
 class FaultPlan:
-    """The faults that are still to happen, with calls, connections and events counted."""
+    """The remaining faults; counts calls, connections and events."""
 
     def __init__(self, faults: Iterable[AnyFault] = ()) -> None:
         self._entries: list[_Entry] = []
@@ -126,19 +126,19 @@ class FaultPlan:
             self.add(fault)
 
     def add(self, fault: AnyFault) -> None:
-        """Have one more fault happen, after those that match the same already."""
+        """Add a fault, behind those that match the same."""
         if isinstance(fault, StreamFault):
             self._streams.append(fault)
         else:
             self._entries.append(_Entry(fault))
 
     def clear(self) -> None:
-        """Let everything go well from now on."""
+        """Remove all faults."""
         self._entries.clear()
         self._streams.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault that this call meets, counted as used up once.
+        """The fault for this call, if any; counts it as used once.
 
         Args:
             method: The HTTP method.
@@ -152,11 +152,11 @@ class FaultPlan:
         return None
 
     def take_connection(self) -> bool:
-        """Whether this real-time connection is refused, counted as used up once."""
+        """Whether this real-time connection is refused; counts the fault as used once."""
         return any(_is_refusal(entry.fault) and entry.due() for entry in self._entries)
 
     def take_event(self, event: str) -> SocketTrouble | None:
-        """What happens to this real-time event, counted as used up once."""
+        """The fault for this real-time event, if any; counts it as used once."""
         for entry in self._entries:
             fault = entry.fault
             if isinstance(fault, SocketFault) and fault.meets(event) and entry.due():
@@ -164,7 +164,7 @@ class FaultPlan:
         return None
 
     def take_stream(self, fault: StreamFault) -> bool:
-        """Whether this fault of a stream is still to happen; from then on it is not."""
+        """Whether this fault of a stream is still pending; marks it as used."""
         if fault not in self._streams:
             return False
         self._streams.remove(fault)
@@ -172,17 +172,17 @@ class FaultPlan:
 
     @property
     def of_streams(self) -> tuple[StreamFault, ...]:
-        """The faults of streams that are still to happen, the first one first."""
+        """The pending faults of streams, earliest first."""
         return tuple(sorted(self._streams, key=lambda fault: fault.at))
 
     @property
     def remaining(self) -> tuple[AnyFault, ...]:
-        """The faults that are still to happen, less what has been counted."""
+        """The pending faults, less the uses already counted."""
         return (*(entry.rest for entry in self._entries if entry.pending), *self._streams)
 
     @property
     def pending(self) -> int:
-        """How many faults have not been used up; those without an end count once."""
+        """The number of faults that are not used up; a fault without an end always counts."""
         return sum(entry.pending for entry in self._entries) + len(self._streams)
 
 

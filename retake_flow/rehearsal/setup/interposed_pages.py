@@ -1,4 +1,4 @@
-"""What stands between an agent and the platform, and answers in its place: pages, and no JSON of the API."""
+"""Intermediaries that answer in the platform's place: with pages, not with JSON of the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE_KINDS: Final[tuple[PageKind, ...]] = get_args(PageKind)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One such answer."""
+    """The answer of one intermediary."""
 
     status: int
     body: str = ""
@@ -24,8 +24,8 @@ def _html(title: str, text: str) -> str:
     return f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{text}</h1></body></html>"
 
 
-#: By their names: a CDN that wants a browser to prove itself, one that refuses, and one that finds there is too much; a
-#: proxy's login and a hotel's; a gateway without its server; answers that were cut off on the way.
+#: By name: a CDN that challenges the browser, one that refuses, and one that limits the rate; the login of a proxy and
+#: of a hotel; a gateway without its server; answers that were cut off.
 PAGES: Final[Mapping[PageKind, Page]] = {
     "challenge": Page(
         403, _html("Just a moment...", "Checking your browser"), {"server": "cloudflare", "cf-mitigated": "challenge"}

@@ -1,4 +1,4 @@
-"""JSON as it comes in, so that everything in it can be kept, shown and sent again."""
+"""Parsing JSON so that every value can be stored, shown and sent again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 
 
 def parse(content: bytes | str) -> object:
-    """A JSON value without halves of characters.
+    """A JSON value without lone surrogates.
 
     Raises:
-        ValueError: It is no JSON, holds a number that JSON does not know, or is nested too deeply.
+        ValueError: The text is not JSON, has a number that JSON does not allow, or is nested too deeply.
     """
     try:
         value: object = json.loads(content, parse_constant=_refuse, parse_float=_finite)
@@ -19,7 +19,7 @@ def parse(content: bytes | str) -> object:
 
 
 def _whole(value: object) -> object:
-    """A value in which U+FFFD stands for each half of a character, as in most programs that are given one."""
+    """The value with U+FFFD for each lone surrogate, as most programs do."""
     written = json.dumps(value, ensure_ascii=False)
     whole = written.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value if whole == written else json.loads(whole)

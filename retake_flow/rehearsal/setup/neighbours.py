@@ -1,4 +1,4 @@
-"""Other agents of a rehearsal, who are there without anybody behind them: on air or not, with what is told of them."""
+"""Neighbours: other agents of a rehearsal, on air or not, without a client behind them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from retake_flow.rehearsal.setup.option_fields import Fields
 from retake_flow.rehearsal.setup.viewer_script import Cue
 
 _TOLD = ("user_id", "agent_id", "description", "image_url", "wallet_address", "ticker", "token_address")
-#: What may be given of a token: money in USD, growth in percent.
+#: The figures of a token: money in USD, growth in percent.
 _STATS = ("price", "market_cap", "all_time_high", "growth_1h", "growth_6h", "growth_24h", "volume", "holders")
 
 
@@ -21,13 +21,13 @@ class Neighbour:
     Attributes:
         name: Its name.
         live: Whether it is on air all the time.
-        viewers: How many watch it.
-        title: What its stream is called.
-        user_id: Its userDbId; made up when it is empty, as are `agent_id`, `wallet_address` and `token_address`.
-        description: What it tells of itself; so do `image_url` and `ticker`.
-        stats: How its token did before the rehearsal: `price`, `market_cap`, `volume`, …
+        viewers: Its number of viewers.
+        title: The title of its stream.
+        user_id: Its userDbId; generated if empty, as are `agent_id`, `wallet_address` and `token_address`.
+        description: A part of its profile, like `image_url` and `ticker`.
+        stats: The figures of its token before the rehearsal: `price`, `market_cap`, `volume`, …
         scheduled: The streams that it has announced: title, and seconds from now.
-        chat: What stands in its chat; `at` says how many seconds ago it was written.
+        chat: The entries of its chat; `at` says how many seconds ago each was written.
     """
 
     name: str

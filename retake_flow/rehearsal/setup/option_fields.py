@@ -1,4 +1,4 @@
-"""Reading a JSON object field by field, so that every mistake is named with its place."""
+"""Reads a JSON object field by field, so that every mistake is reported with its place."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from retake_flow.flow import duration
 _T = TypeVar("_T")
 
 
-_GREATEST = 1e18  # what is larger is no time and no number that a rehearsal can have
+_GREATEST = 1e18  # a rehearsal has no larger time or number
 
 
 class Fields:
     """One JSON object being read.
 
-    Ask for each field that may be there, then call `end()`, which refuses what nobody asked for.
+    Read each field that may be there, then call `end()`, which refuses all others.
 
     Args:
-        value: What was parsed from JSON.
-        where: Where it stands, for messages, such as `faults[2]`.
+        value: The parsed JSON.
+        where: Its place, for messages, such as `faults[2]`.
 
     Raises:
-        UsageError: `value` is no object; so do all readers when a field is missing or not of its type.
+        UsageError: `value` is not an object. All readers raise this if a field is missing or of another type.
     """
 
     def __init__(self, value: object, where: str) -> None:
@@ -37,14 +37,14 @@ class Fields:
         self.where = where
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text; required when there is no default."""
+        """A text; required if there is no default."""
         value = self._get(name, default)
         if not isinstance(value, str):
             raise self.wrong(name, "a text")
         return value
 
     def maybe_text(self, name: str) -> str | None:
-        """A text, or None when it is missing or null."""
+        """A text, or None if it is missing or null."""
         return None if self._get(name, None, optional=True) is None else self.text(name)
 
     def number(self, name: str, default: float | None = None) -> float:
@@ -55,7 +55,7 @@ class Fields:
         return value
 
     def offset(self, name: str, default: float) -> float:
-        """Seconds more or less: a number, or a duration with its sign, such as `+75s` or `-10m`."""
+        """An offset in seconds: a number, or a duration with a sign, such as `+75s` or `-10m`."""
         value = self._get(name, default)
         text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
         try:
@@ -71,7 +71,7 @@ class Fields:
         return value
 
     def times(self, name: str) -> int | None:
-        """How often: a whole number of 1 or more, 1 when it is missing, and null (None) for ever."""
+        """A number of times: 1 or more, 1 if it is missing, and null (None) for always."""
         if self.has(name) and self.anything(name) is None:
             return None
         return self.whole(name, 1, least=1)
@@ -92,38 +92,38 @@ class Fields:
         raise self.wrong(name, "one of " + ", ".join(str(option) for option in allowed))
 
     def texts(self, name: str) -> dict[str, str]:
-        """An object whose values are texts; empty when it is missing."""
+        """An object whose values are texts; empty if it is missing."""
         inner = Fields(self._get(name, {}), f"{self.where}.{name}")
         return {key: inner.text(key) for key in inner._value}
 
     def words(self, name: str) -> list[str]:
-        """A list of texts; empty when it is missing."""
+        """A list of texts; empty if it is missing."""
         value = self._get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self.wrong(name, "a list of texts")
         return value
 
     def objects(self, name: str) -> list[Fields]:
-        """A list of objects; empty when it is missing."""
+        """A list of objects; empty if it is missing."""
         return each(self._get(name, []), f"{self.where}.{name}")
 
     def anything(self, name: str) -> object:
-        """Any JSON value; None when it is missing."""
+        """Any JSON value; None if it is missing."""
         return self._get(name, None, optional=True)
 
     def has(self, name: str) -> bool:
-        """Whether the field is there at all."""
+        """Whether the field exists."""
         return name in self._value
 
     def wrong(self, name: str, expected: str) -> UsageError:
-        """The error that says what a field should have been."""
+        """The error with the expected form of a field."""
         return UsageError(f"{self.where}.{name}: expected {expected}, found {_kind(self._value.get(name))}")
 
     def end(self) -> None:
-        """Refuse the fields that were not asked for.
+        """Refuse the fields that were not read.
 
         Raises:
-            UsageError: There is one.
+            UsageError: There is such a field.
         """
         for name in self._value:
             if name not in self._known:
@@ -144,7 +144,7 @@ def each(value: object, where: str) -> list[Fields]:
     """Read a JSON list of objects.
 
     Raises:
-        UsageError: It is not one.
+        UsageError: The value is not such a list.
     """
     if not isinstance(value, list):
         raise UsageError(f"{where}: expected a list, found {_kind(value)}")

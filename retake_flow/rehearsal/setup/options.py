@@ -1,4 +1,4 @@
-"""How the rehearsed platform behaves."""
+"""The options of a rehearsal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Realtime = Literal[True, False, "silent"]
 SearchShape = Literal["users", "list"]
 SessionShape = Literal["sessions", "list"]
 Moment = Literal["start", "live"]
-# Seconds. What the real platform's lag is, nobody could establish; the guide allows for thirty.
+# Seconds. The real platform's lag is unknown; the guide allows for thirty.
 LAG = 0.3
 
 CHAT_SHAPES: tuple[ChatShape, ...] = get_args(ChatShape)
@@ -49,13 +49,13 @@ class PreparedAgent:
     Attributes:
         name: Its name.
         token: Its access token.
-        user_id: Its userDbId; one is made up when it is empty.
-        verified: Whether it is verified; None is what the options say for everybody.
-        agent_id: Its other id; who has one has been here before, and gets no history.
-        description: What it tells of itself; so do `image_url`, `wallet_address` and `ticker`.
-        code: The verification code that was prepared for it.
+        user_id: Its userDbId; generated if empty.
+        verified: Whether it is verified; with None, the options' `verified` applies.
+        agent_id: Its other id; an agent with one comes from an earlier part, and gets no history.
+        description: A part of its profile, like `image_url`, `wallet_address` and `ticker`.
+        code: Its prepared verification code.
         token_address: The address of its own token.
-        spent_keys: The stream keys that it pushed with before.
+        spent_keys: The stream keys that it has pushed with.
     """
 
     name: str
@@ -103,32 +103,31 @@ class Options:
 
     Attributes:
         verified: Whether agents are verified from the beginning.
-        latency: Seconds that every answer takes.
-        lag: Seconds from the first video frame until `is_live` says so.
-        chat_shape: In which of the shapes of platform.md comments are given out: `documented`, `observed` as a bare
-            list, the same under `comments` (`wrapped`), or both in one list (`mixed`).
-        chat_names: How chat tells the names of those who write: as they are `registered`, or as a `slug`.
-        message_ids: Whether the answer to a message that was sent tells its id.
-        clock: How many seconds the platform's clock is ahead of this machine's.
-        date: Whether answers tell the platform's time (`Date`).
-        realtime: Whether there are real-time events: none at all, or connections on which nothing is said (`silent`).
+        latency: Delay of every answer, in seconds.
+        lag: Seconds from the first video frame to `is_live`.
+        chat_shape: The shape of comments, as in platform.md: `documented`, `observed` as a bare list, the same under
+            `comments` (`wrapped`), or both shapes in one list (`mixed`).
+        chat_names: The names of authors in chat: as `registered`, or as a `slug`.
+        message_ids: Whether the answer to a sent message has the message's id.
+        clock: Seconds that the platform's clock is ahead of this machine's.
+        date: Whether answers have the platform's time (`Date`).
+        realtime: Whether there are real-time events: none at all, or connections on which no event comes (`silent`).
         session_started: When the event of that name comes: at the `start` of a session, or once it is `live`.
-        live_users: From when on somebody is among the users who are live; again the `start`, or `live`.
+        live_users: When an agent begins to be listed as live: at the `start` of a session, or once it is `live`.
         comments_without_session: The status of the comments while no session is active.
-        ingest: Whether the ingest takes video (`open`) or refuses every push (`refuses`); or an address to push to
-            that is told instead of its own.
+        ingest: Whether the ingest accepts video (`open`) or refuses every push (`refuses`); or an address that agents
+            push to instead.
         skill_version: The version in skill.json.
-        seed: Makes ids, tokens and keys the same in each rehearsal; None makes them new.
+        seed: Makes ids, tokens and keys the same in each rehearsal; with None they are new.
         tweets: The tweets that can be found, text by address; `{message}` in a text stands for the
             verification message and `{code}` for its code.
-        agents: Who is registered from the beginning.
-        neighbours: Which other agents there are.
+        agents: The agents that are registered from the beginning.
+        neighbours: The other agents.
         search_shape: Whether a search for users answers a bare list (`list`) or has it under `users`.
-        history: What stood in the chat before the stream; `at` says how many seconds ago it was written, and an
-            hour where it is 0.
+        history: The chat before the stream; `at` says how many seconds ago an entry was written, with 0 for an hour.
         viewers: What viewers do once the stream is live.
-        faults: What goes wrong.
-        part: Which part of a rehearsal that was interrupted this is, from 1.
+        faults: The faults to inject.
+        part: The number of this part of an interrupted rehearsal, from 1.
     """
 
     verified: bool = True
@@ -158,7 +157,7 @@ class Options:
 
     @property
     def dice(self) -> Random:
-        """Where ids, tokens and keys come from; with a seed, each part has its own, and the same ones each time."""
+        """The source of ids, tokens and keys; with a seed, each part has its own, the same ones each time."""
         return Random(self.seed if self.seed is None or self.part == 1 else f"{self.seed}, part {self.part}")
 
     @classmethod
@@ -166,7 +165,7 @@ class Options:
         """Read options from a JSON text.
 
         Raises:
-            UsageError: The text is not JSON, or a field is not what it should be.
+            UsageError: The text is not JSON, or a field is wrong.
         """
         try:
             value = json_bodies.parse(text)
@@ -176,10 +175,10 @@ class Options:
 
     @classmethod
     def from_mapping(cls, value: object) -> Options:
-        """Read options from what was parsed from JSON.
+        """Read options from parsed JSON.
 
         Raises:
-            UsageError: A field is unknown or not of its type.
+            UsageError: A field is unknown or of another type.
         """
         fields = Fields(value, "options")
         options = cls(
@@ -225,10 +224,10 @@ class Options:
 
 
 def read_ingest(fields: Fields, default: str) -> str:
-    """What becomes of pushes.
+    """Read the option `ingest`.
 
     Raises:
-        UsageError: It is none of what can be.
+        UsageError: The value is not allowed.
     """
     found = fields.text("ingest", default)
     if found not in (OPEN, REFUSES) and not found.startswith(("rtmp://", "rtmps://")):

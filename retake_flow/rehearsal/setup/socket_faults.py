@@ -1,4 +1,4 @@
-"""What the rehearsal is told to do wrong on its real-time sockets."""
+"""Faults of the real-time sockets."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class SocketFault:
     """One failure of the real-time events.
 
     Attributes:
-        socket: `refuse` a connection; `drop` all connections in place of an event; `lose` an event; say it twice
+        socket: `refuse` a connection; `drop` all connections in place of an event; `lose` an event; send it twice
             (`double`).
-        event: Which events count; `*` and `?` match anything. Of no account to `refuse`.
-        times: How many connections or events fail; None is for ever.
-        after: How many go well first.
+        event: Which events count; `*` and `?` match anything. Ignored by `refuse`.
+        times: How many connections or events fail; None for all.
+        after: How many succeed first.
     """
 
     socket: SocketTrouble
@@ -35,7 +35,7 @@ class SocketFault:
         """Read a fault from JSON.
 
         Raises:
-            UsageError: It is not one.
+            UsageError: The JSON is not such a fault.
         """
         fault = cls(
             socket=fields.choice("socket", TROUBLES, TROUBLES[0]),

@@ -1,4 +1,4 @@
-"""What the rehearsal is told to do wrong with a stream that is on air."""
+"""Faults of a stream on air."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class StreamFault:
         stream: `frozen_status`: `is_live` keeps its value; `offline`: it is false although video flows; `rotate_key`:
             the platform issues a new key by itself, so that the push with the old one is closed; `close_push`: the
             ingest closes the push; `stall`: the ingest reads no more.
-        at: Seconds after the stream went live; told while the rehearsal runs, from then.
-        lasts: Seconds until it is over. None is for ever for `frozen_status`, until the next session for `offline`
-            and until the push ends for `stall`; the others are over at once.
+        at: Seconds after the stream went live; for a fault added while the rehearsal runs, from then.
+        lasts: Duration in seconds. None means for good (`frozen_status`), until the next session (`offline`) or until
+            the push ends (`stall`); the others are over at once.
     """
 
     stream: StreamTrouble
@@ -34,7 +34,7 @@ class StreamFault:
         """Read a fault from JSON.
 
         Raises:
-            UsageError: It is not one.
+            UsageError: The JSON is not such a fault.
         """
         fault = cls(
             stream=fields.choice("stream", TROUBLES, TROUBLES[0]),

@@ -1,4 +1,4 @@
-"""What the viewers of a rehearsal do and when: data."""
+"""The script of viewers as data: who does what, and when."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SIDES: tuple[Side, ...] = get_args(Side)
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One thing that a viewer does.
+    """One act of a viewer.
 
     Attributes:
         at: Seconds after the stream went live.
-        name: The viewer; whoever writes has come.
-        type: What is done; tips, trades and moderation events show in the observed chat shape only, and a follow in
-            no chat at all.
-        text: What is written.
-        amount: How much is tipped, or traded.
+        name: The viewer; an act implies that the viewer has joined.
+        type: The kind of act; tips, trades and moderation events show only in the observed chat shape, and a follow
+            in no chat at all.
+        text: The text that is written.
+        amount: The amount of a tip or trade.
         side: Whether a trade buys or sells.
-        token: The address of the token that is traded; empty for the agent's own.
+        token: The address of the traded token; empty for the agent's own.
     """
 
     at: float
@@ -45,7 +45,7 @@ class Cue:
         """Read a cue from JSON; with a text it is a message, without one the viewer just joins.
 
         Raises:
-            UsageError: It is not a cue.
+            UsageError: The JSON is not a cue.
         """
         text = fields.text("text", "")
         cue = cls(
@@ -63,7 +63,7 @@ class Cue:
         return cue
 
 
-# Four people in the first minute, the first soon enough that a greeter has somebody to greet at once.
+# Four viewers in the first minute; the first comes soon, so that a greeter can greet at once.
 DEFAULT_SCRIPT = (
     Cue(1.2, "mira", text="hi! just found this stream"),
     Cue(5.0, "kenji", "join"),

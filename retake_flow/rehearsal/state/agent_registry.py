@@ -18,10 +18,10 @@ HISTORY_AGE = 3600.0
 
 
 class Directory:
-    """All agents: registers new ones and finds those that are there.
+    """All agents: registers new ones and finds existing ones.
 
     Args:
-        identities: Where ids and tokens come from.
+        identities: The source of ids and tokens.
         now: The clock, in epoch seconds.
     """
 
@@ -49,7 +49,7 @@ class Directory:
         return self._admit(person, profile, self._identities.access_token(), options.verified, options)
 
     def prepare(self, agent: PreparedAgent, options: Options) -> Agent:
-        """Have an agent there from the beginning."""
+        """Add an agent that is there from the beginning."""
         verified = options.verified if agent.verified is None else agent.verified
         person = self._identities.person(agent.name, agent.user_id, agent.wallet_address)
         profile = Profile(
@@ -64,7 +64,7 @@ class Directory:
         return admitted
 
     def settle(self, neighbour: Neighbour, options: Options) -> Agent:
-        """Have another agent there that nobody is behind."""
+        """Add a neighbour: an agent without a client behind it."""
         person = self._identities.person(neighbour.name, neighbour.user_id, neighbour.wallet_address)
         profile = Profile(
             neighbour.name,
@@ -83,19 +83,19 @@ class Directory:
         return settled
 
     def with_token(self, token: str) -> Agent | None:
-        """Whose access token this is."""
-        # A stranger's text is not wrapped in Secret: it would be blanked out of every report from then on.
+        """The agent with this access token."""
+        # A stranger's text is not wrapped in Secret: it would be masked in every report from then on.
         return next((agent for agent in self._agents if agent.token.reveal() == token), None)
 
     def named(self, name: str) -> Agent | None:
-        """The agent of this name, in any case of letters."""
+        """The agent with this name, ignoring case."""
         return next((agent for agent in self._agents if agent.name.lower() == name.lower()), None)
 
     def with_id(self, user_id: str) -> Agent:
         """The agent with this userDbId.
 
         Raises:
-            NotFound: There is none.
+            NotFound: There is no such agent.
         """
         for agent in self._agents:
             if agent.user_id == user_id:
@@ -112,7 +112,7 @@ class Directory:
         agent_id: str = "",
     ) -> Agent:
         chat = Chat(person.user_id, self._identities)
-        # An agent that has an id already was there in an earlier part, and so was its history.
+        # An agent that already has an id was in an earlier part, and so was its history.
         for cue in () if agent_id else options.history:
             viewer = self._identities.viewer(cue.name)
             written_at = self._now() - (cue.at or HISTORY_AGE)

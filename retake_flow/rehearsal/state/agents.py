@@ -1,4 +1,4 @@
-"""Agents of the rehearsed platform: what registration asks of them and what belongs to them."""
+"""Agents of the rehearsed platform, and the profile that registration requires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WALLET = re.compile(rf"[{BASE58}]{{32,44}}")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What an agent tells of itself when it registers."""
+    """The profile with which an agent registers."""
 
     name: str
     description: str = ""
@@ -59,8 +59,8 @@ class Polls:
 
     Attributes:
         count: How often.
-        last_at: When last.
-        shortest_gap: Seconds between the two closest ones; None with fewer than two.
+        last_at: The time of the last poll.
+        shortest_gap: Seconds between the two closest polls; None with fewer than two.
     """
 
     count: int = 0
@@ -71,7 +71,7 @@ class Polls:
         """Count one more poll.
 
         Returns:
-            Seconds since the one before it, if there was one.
+            Seconds since the poll before it, if there was one.
         """
         gap = None if self.last_at is None else at - self.last_at
         if gap is not None and (self.shortest_gap is None or gap < self.shortest_gap):
@@ -83,7 +83,7 @@ class Polls:
 
 @dataclass(slots=True)
 class Tips:
-    """What one person has tipped one agent: how much altogether, and how often."""
+    """The tips of one person to one agent: the sum and the number."""
 
     tipper: Person
     total: float = 0.0
@@ -92,32 +92,32 @@ class Tips:
 
 @dataclass(slots=True)
 class Agent:
-    """A registered agent with all that is its own.
+    """A registered agent with everything that belongs to it.
 
     Attributes:
-        person: The agent as somebody who writes; its `user_id` is the userDbId.
+        person: The agent as an author; its `user_id` is the userDbId.
         agent_id: Its other id.
         token: Its access token.
-        profile: What it told of itself.
+        profile: Its profile.
         verified: Whether a human has proved to stand behind it.
         chat: Its chat.
-        code: The verification code that was prepared, empty before.
+        code: The prepared verification code; empty before.
         token_address: The address of its own token; empty until the first stream of a verified agent.
         spent_keys: The stream keys that it pushed with in earlier parts of the rehearsal.
-        keys: All stream keys it got, the newest last.
+        keys: All its stream keys, the newest last.
         sessions: All its sessions, the newest last.
-        publication: The push that is going on, or the last one.
-        thumbnails: All thumbnails it sent.
+        publication: The current push, or the last one.
+        thumbnails: All its thumbnails.
         image: The newest thumbnail itself.
-        audience: Who is watching, by name.
-        followers: Who follows it, by name.
-        tips: Who has tipped how much, by name.
-        neighbour: Whether it is there without anybody behind it, and on air without video when it has a session.
-        stats: How its token did before the rehearsal.
+        audience: Its viewers now, by name.
+        followers: Its followers, by name.
+        tips: Its tips, by the name of the giver.
+        neighbour: Whether it has no client behind it, and is on air without video when it has a session.
+        stats: The figures of its token before the rehearsal.
         scheduled: The streams that it has announced: title and time in epoch seconds.
-        frozen: What `is_live` says in any case, and until when.
-        status_polls: How closely `stream/status` was asked for.
-        comment_polls: How closely its comments were asked for while it was live.
+        frozen: The fixed value of `is_live`, and until when.
+        status_polls: The polls of `stream/status`.
+        comment_polls: The polls of its comments while it was live.
     """
 
     person: Person
@@ -156,12 +156,12 @@ class Agent:
 
     @property
     def newest_key(self) -> StreamKey | None:
-        """The only key that may be pushed with."""
+        """The only key that is valid for pushing."""
         return self.keys[-1] if self.keys else None
 
     @property
     def session(self) -> Session | None:
-        """The active session, if there is one."""
+        """The active session, if any."""
         last = self.sessions[-1] if self.sessions else None
         return last if last is not None and last.ended_at is None else None
 

@@ -1,11 +1,11 @@
-"""The log of the calls that the rehearsed platform got."""
+"""The log of calls to the rehearsed platform."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
 
-# A rehearsal of many hours polls all the time; what is oldest goes first.
+# A rehearsal of many hours polls all the time; the oldest calls are dropped.
 _KEPT = 20_000
 
 
@@ -17,9 +17,9 @@ class Call:
         at: When it came in, in epoch seconds.
         method: The HTTP method.
         path: The path, without query and secrets.
-        agent: The name of the agent whose token came with it; empty without a good one.
-        status: The status of the answer; None while there is none, and for ever when it got none.
-        fault: Whether a fault was made on it.
+        agent: The name of the agent whose token came with it; empty without a valid token.
+        status: The status of the answer; None as long as there is no answer.
+        fault: Whether a fault affected it.
     """
 
     at: float
@@ -31,13 +31,13 @@ class Call:
 
 
 class CallLog:
-    """The newest calls, and how many there were in all."""
+    """The newest calls, and the number of all calls."""
 
     def __init__(self) -> None:
         self.calls: deque[Call] = deque(maxlen=_KEPT)
         self.count = 0
 
     def add(self, call: Call) -> None:
-        """Write down a call that came in."""
+        """Log an incoming call."""
         self.calls.append(call)
         self.count += 1

@@ -1,4 +1,4 @@
-"""The chat of one stream, given out in the shapes of platform.md."""
+"""The chat of one stream, in the shapes of platform.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retake_flow.rehearsal.setup.options import ChatNames, ChatShape
 from retake_flow.rehearsal.setup.viewer_script import CommentType
 from retake_flow.rehearsal.state.identities import Identities, Person
 
-# Of a chat that goes on for days what is oldest goes first.
+# In a chat of several days, the oldest entries are dropped.
 _KEPT = 20_000
 
 
@@ -24,13 +24,13 @@ class Comment:
     Attributes:
         id: Its id; opaque.
         at: When it was written, in epoch seconds.
-        author: Who wrote it.
-        text: What was written.
+        author: Its author.
+        text: Its text.
         type: A message, a tip, a trade or a moderation event.
-        streamer_id: In whose chat it stands.
-        session_id: During which session; empty when there was none.
-        documented: Whether it is given out in the documented shape.
-        details: What else is told of a tip or a trade.
+        streamer_id: The agent whose chat it is in.
+        session_id: The session at the time; empty if there was none.
+        documented: Whether it has the documented shape.
+        details: The further data of a tip or a trade.
     """
 
     id: str
@@ -86,11 +86,11 @@ class Chat:
     """The entries of one stream's chat, oldest first inside and newest first outside.
 
     Args:
-        streamer_id: Whose chat it is.
-        identities: Where the ids of comments come from.
+        streamer_id: The agent whose chat it is.
+        identities: The source of comment ids.
 
     Attributes:
-        count: How many entries there were in all.
+        count: The number of all entries.
     """
 
     def __init__(self, streamer_id: str, identities: Identities) -> None:
@@ -134,7 +134,7 @@ class Chat:
         return comment
 
     def page(self, limit: int, before_id: str | None, shape: ChatShape) -> list[Comment]:
-        """Up to `limit` entries, newest first, all older than the entry `before_id` when that is given.
+        """Up to `limit` entries, newest first, all older than the entry `before_id` if that is given.
 
         Raises:
             NotFound: There is no such entry.

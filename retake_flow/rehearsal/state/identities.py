@@ -1,4 +1,4 @@
-"""People, ids, tokens and keys: drawn from an injected source of randomness, each of them once."""
+"""People, ids, tokens and keys: unique, and drawn from an injected source of randomness."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who writes: a viewer or an agent."""
+    """An author: a viewer or an agent."""
 
     user_id: str
     name: str
@@ -23,11 +23,11 @@ class Person:
 
 
 class Identities:
-    """Gives out what must be unique on one platform.
+    """Generates everything that must be unique on one platform.
 
     Args:
-        rng: Where it comes from.
-        part: Which part of a rehearsal this is; each has ids of comments of its own.
+        rng: The source of randomness.
+        part: The number of this part of the rehearsal; each part has its own comment ids.
     """
 
     def __init__(self, rng: Random, part: int = 1) -> None:
@@ -57,7 +57,7 @@ class Identities:
         return self._draw("", 8, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789")
 
     def comment(self, *, documented: bool) -> str:
-        """A new id of a comment, as it looks in its shape."""
+        """A new comment id, in the form of the shape."""
         if documented:
             return self.id("comment")
         self._comments += 1
@@ -69,7 +69,7 @@ class Identities:
         return Person(user_id or self.id("user"), name, wallet_address or self.address(), fid)
 
     def viewer(self, name: str) -> Person:
-        """The viewer of this name, the same one each time."""
+        """The viewer with this name, the same one each time."""
         if name not in self._viewers:
             self._viewers[name] = self.person(name)
         return self._viewers[name]

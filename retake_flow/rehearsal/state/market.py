@@ -1,4 +1,4 @@
-"""How the tokens of a rehearsed platform do, by what was given of them and by the trades."""
+"""Quotes of the tokens of a rehearsed platform, from their given figures and the trades."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from retake_flow.rehearsal.state.viewer_actions import Trade
 
 DAY = 86_400.0
 _SUPPLY = 1_000_000_000
-# USD. What a token is worth of which nothing is given.
+# USD. The price of a token without given figures.
 _FIRST_MARKET_CAP = 5_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """How one token does. Money is in USD, growth in percent.
+    """The quote of one token. Money is in USD, growth in percent.
 
     Attributes:
-        agent: Whose token it is.
-        volume_24h: For how much it was traded within a day.
-        volume: For how much altogether.
-        trades: How often within a day.
-        holders: How many people hold it.
+        agent: The agent whose token it is.
+        volume_24h: The volume of trades within a day.
+        volume: The volume of all trades.
+        trades: The number of trades within a day.
+        holders: The number of people who hold it.
     """
 
     agent: Agent
@@ -44,7 +44,7 @@ class Market:
     """Quotes the agents' tokens.
 
     Args:
-        agents: Whose.
+        agents: The agents.
         trades: The trades so far, oldest first.
         now: The clock, in epoch seconds.
     """
@@ -55,14 +55,14 @@ class Market:
         self._now = now
 
     def quotes(self) -> list[Quote]:
-        """All tokens there are."""
+        """All tokens."""
         return [self._quote(agent) for agent in self._agents if agent.token_address]
 
     def quote(self, address: str) -> Quote:
         """One token.
 
         Raises:
-            NotFound: There is none at this address.
+            NotFound: There is no token at this address.
         """
         for agent in self._agents:
             if agent.token_address == address and address:
@@ -70,10 +70,10 @@ class Market:
         raise NotFound("Token not found")
 
     def recent(self, token: str, limit: int, cursor: str) -> tuple[list[Trade], str]:
-        """The newest trades of a token, or of all when it is empty, and the cursor of the next page.
+        """The newest trades of a token, or of all if it is empty, and the cursor of the next page.
 
         Raises:
-            NotFound: The cursor is none that was given out.
+            NotFound: The cursor is unknown.
         """
         found = [trade for trade in reversed(self._trades) if not token or trade.token_address == token]
         start = 0

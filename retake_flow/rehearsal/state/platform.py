@@ -26,35 +26,35 @@ from retake_flow.rehearsal.state.viewer_actions import Attendance
 Direction = Sequence[Part | StreamFault]
 """What viewers are to do, and what is to go wrong with a stream, counted from the moment at which it is told."""
 
-# A client that breaks a rule all the time shows that in fewer.
+# Enough to show that a client keeps breaking a rule.
 _BREACHES_KEPT = 1_000
 
 
 class Platform:
-    """Everything that the rehearsed retake.tv knows and does.
+    """The rehearsed retake.tv: its state and all that it does.
 
-    It refuses like the real one, with the errors that a client would see: `Rejected` is its 400, `NotFound` its
-    404, `NoSession` its 409.
+    It refuses like the real platform, with the errors that a client sees: `Rejected` is its 400, `NotFound` its 404,
+    `NoSession` its 409.
 
     Args:
         options: How it behaves.
         now: The clock of this machine, in epoch seconds.
-        rng: Where ids, tokens and keys come from.
+        rng: The source of ids, tokens and keys.
 
     Attributes:
         options: May be replaced while it runs.
         now: The platform's clock, in epoch seconds.
-        ingest_url: Where the ingest is.
-        agents: Who is registered.
-        publications: All pushes that were accepted.
+        ingest_url: The address of the ingest.
+        agents: The registered agents.
+        publications: All accepted pushes.
         breaches: The rules of platform.md that clients broke, the first thousand times.
-        strikes: What went wrong with streams, as told, and when.
-        refused_pushes: How many pushes came with an unknown or an old key.
-        faults: What is still to go wrong.
-        calls: What was called.
-        rooms: Where real-time events are said.
-        attendance: What people do in streams.
-        on_direction: Called with an agent and what is to happen to its stream from now on.
+        strikes: The faults that streams met, and when.
+        refused_pushes: The number of pushes with an unknown or an old key.
+        faults: The pending faults.
+        calls: The log of calls.
+        rooms: The rooms of the real-time events.
+        attendance: The acts of people in streams.
+        on_direction: Called with an agent and what happens to its stream from now on.
         on_air: Called with an agent and the time of going live, once a session has its first frame of video.
     """
 
@@ -83,10 +83,10 @@ class Platform:
             self._settle(neighbour)
 
     def verify(self, agent: Agent, tweet_url: str) -> None:
-        """Verify an agent by the tweet of a human.
+        """Verify an agent by a human's tweet.
 
         Raises:
-            Rejected: The tweet does not prove it.
+            Rejected: The tweet is no proof.
         """
         if is_placeholder(tweet_url):
             self._broken([rules.at_placeholder(agent, self.now())])
@@ -95,16 +95,16 @@ class Platform:
     # --- the stream -----------------------------------------------------------------------------------------
 
     def issue_key(self, agent: Agent) -> StreamKey:
-        """Give out a new stream key; the one before it is worth nothing from now on."""
+        """Issue a new stream key; the key before it is invalid from now on."""
         return self._new_key(agent, "a newer stream key was issued")
 
     @property
     def push_address(self) -> str:
-        """Where agents are told to push to."""
+        """The address that agents are given to push to."""
         return self.ingest_url if self.options.ingest in (OPEN, REFUSES) else self.options.ingest
 
     def start(self, agent: Agent) -> Session:
-        """Start a session; one that is still active ends."""
+        """Start a session; an active session ends."""
         now = self.now()
         self._broken(rules.at_start(agent, now))
         if agent.session is not None:
@@ -123,7 +123,7 @@ class Platform:
         """End the active session and the push.
 
         Raises:
-            NoSession: None is active.
+            NoSession: No session is active.
         """
         session = agent.session
         if session is None:
@@ -137,7 +137,7 @@ class Platform:
         """Begin a push of video with a key.
 
         Raises:
-            Rejected: It is not the key that was issued last to any agent, or every push is refused.
+            Rejected: The key is not the newest of any agent, or every push is refused.
         """
         agent, issued = self._owner(key)
         issued.pushes += 1
@@ -163,7 +163,7 @@ class Platform:
         return push
 
     def is_live(self, agent: Agent) -> bool:
-        """Whether video is arriving on the key of the active session, and has been for the lag."""
+        """Whether video arrives on the key of the active session, and has for at least the lag."""
         session, push = agent.session, agent.publication
         if agent.neighbour:
             return session is not None
@@ -173,18 +173,18 @@ class Platform:
         return push.is_flowing and now >= max(self._live_from(session, push.first_video_at), session.offline_until)
 
     def shows_live(self, agent: Agent) -> bool:
-        """Whether the platform says that an agent is live, which may be wrong when it is told to be."""
+        """Whether the platform reports an agent as live; faults can make this wrong."""
         told, until = agent.frozen
         return told if self.now() < until else self.is_live(agent)
 
     def poll_status(self, agent: Agent) -> bool:
-        """Tell an agent whether it is live, and count that it asked."""
+        """Report to an agent whether it is live, and count the poll."""
         now = self.now()
         self._broken(rules.at_status_poll(agent, agent.status_polls.note(now), now))
         return self.shows_live(agent)
 
     def set_thumbnail(self, agent: Agent, image: bytes, media_type: str, path: str = "") -> Thumbnail:
-        """Take a new thumbnail that was kept under `path`."""
+        """Accept a new thumbnail, which is kept under `path`."""
         now, session = self.now(), agent.session
         self._broken(rules.at_thumbnail(agent, session, now))
         since_live = None if session is None or session.live_at is None else now - session.live_at
@@ -198,7 +198,7 @@ class Platform:
     # --- chat -----------------------------------------------------------------------------------------------
 
     def say(self, agent: Agent, destination: str, text: str) -> Comment:
-        """Have an agent write in a chat, its own or another's.
+        """Let an agent write in a chat, its own or another's.
 
         Raises:
             NotFound: Nobody has this userDbId.
@@ -224,11 +224,11 @@ class Platform:
         return streamer.chat.page(limit, before_id, self.options.chat_shape)
 
     def perform(self, agent: Agent, cue: Cue) -> Comment | None:
-        """Have a viewer do something in an agent's stream."""
+        """Let a viewer act in an agent's stream."""
         return self.attendance.perform(agent, cue)
 
     def direct(self, agent: Agent, direction: Direction) -> None:
-        """Have viewers do things, and a stream go wrong, from now on."""
+        """Add acts of viewers and faults of a stream, from now on."""
         for fault in direction:
             if isinstance(fault, StreamFault):
                 self.faults.add(fault)
@@ -236,7 +236,7 @@ class Platform:
             tell(agent, direction)
 
     def strike(self, agent: Agent, fault: StreamFault) -> None:
-        """Have a stream go wrong now."""
+        """Make a fault happen to a stream now."""
         now, push = self.now(), agent.publication
         self.strikes.append(Strike(now, agent.name, fault))
         until = float("inf") if fault.lasts is None else now + fault.lasts
@@ -253,7 +253,7 @@ class Platform:
                 push.stall(fault.lasts)
 
     def subscribe(self, room: str, listener: Listener) -> Callable[[], None]:
-        """Have somebody hear the events of a room, as a socket that has joined it does; what is returned ends it."""
+        """Subscribe to the events of a room, like a socket that has joined it; returns the way to unsubscribe."""
         return self.rooms.subscribe(room, listener)
 
     # --- inside ---------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ class Platform:
             tell(agent, session.live_at)
 
     def _closed(self, agent: Agent, key: StreamKey) -> None:
-        """See to a push that has ended: when the lag was not over yet, its session was never live."""
+        """Handle the end of a push: if the lag was not over, its session was never live."""
         session = agent.session
         if session is not None and session.key is key and (session.live_at or 0.0) > self.now():
             session.live_at = None

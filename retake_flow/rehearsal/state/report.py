@@ -1,4 +1,4 @@
-"""What happened in a rehearsal, as JSON: for people, for the command line and for tests."""
+"""The report of a rehearsal, as JSON: for people, for the command line and for tests."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from retake_flow.rehearsal.state.streams import Publication, Session, Thumbnail
 
 
 def build(platform: Platform) -> dict[str, Any]:
-    """The report so far. It holds no token and no key; times are seconds since the rehearsal began."""
+    """The report so far. It has no token and no key; times are seconds since the rehearsal began."""
     return _Report(platform).build()
 
 
 class _Report:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        # Whose words are an agent's, in whatever chat they stand.
+        # The ids of agents: what they write is an agent's, in any chat.
         self._people = [agent.person for agent in platform.agents if not agent.neighbour]
 
     def build(self) -> dict[str, Any]:

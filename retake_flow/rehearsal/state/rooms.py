@@ -1,4 +1,4 @@
-"""The rooms of the rehearsed platform's real-time events: who listens, and what is said in them."""
+"""The rooms of the rehearsed platform's real-time events: their listeners and their events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def chat_room(user_id: str) -> str:
 
 
 def live_room(user_id: str) -> str:
-    """The room of what happens to an agent's stream."""
+    """The room of the events of an agent's stream."""
     return f"live_{user_id}"
 
 
@@ -30,15 +30,15 @@ def trades_room(token_address: str) -> str:
 
 
 class Rooms:
-    """Says events to those who listen in a room.
+    """Sends events to the listeners of a room.
 
     Args:
-        faults: What goes wrong with them.
-        speaking: Whether anything is said at all now.
+        faults: The faults of events.
+        speaking: Whether any events are sent now.
 
     Attributes:
-        said: How many events reached somebody.
-        on_drop: Called when every connection is to break.
+        said: The number of events that reached a listener.
+        on_drop: Called to break every connection.
     """
 
     def __init__(self, faults: FaultPlan, speaking: Callable[[], bool]) -> None:
@@ -50,11 +50,11 @@ class Rooms:
 
     @property
     def occupied(self) -> frozenset[str]:
-        """The rooms in which somebody listens."""
+        """The rooms with listeners."""
         return frozenset(self._listeners)
 
     def subscribe(self, room: str, listener: Listener) -> Callable[[], None]:
-        """Have somebody listen in a room; what is returned ends it."""
+        """Add a listener to a room; returns the way to remove it."""
         self._listeners.setdefault(room, []).append(listener)
 
         def unsubscribe() -> None:
@@ -67,7 +67,7 @@ class Rooms:
         return unsubscribe
 
     def say(self, room: str, event: str, data: Mapping[str, Any]) -> None:
-        """Say an event in a room, in the way that the faults leave it."""
+        """Send an event to a room, subject to the faults."""
         listeners = tuple(self._listeners.get(room, ()))
         if not listeners or not self._speaking():
             return
@@ -82,6 +82,6 @@ class Rooms:
                 listener(event, data)
 
     def drop(self) -> None:
-        """Break every connection, as a network does."""
+        """Break every connection, as a network failure does."""
         for drop in tuple(self.on_drop):
             drop()

@@ -1,4 +1,4 @@
-"""The rules of platform.md as the platform itself can see them broken."""
+"""The rules of platform.md whose breach the platform itself can see."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Breach:
     """A rule that a client broke.
 
     Attributes:
-        at: When, in epoch seconds.
-        agent: Whose client.
-        rule: A short name that stays the same.
-        text: What happened, for people.
+        at: The time, in epoch seconds.
+        agent: The agent whose client broke it.
+        rule: A short, stable name.
+        text: A description for people.
     """
 
     at: float
@@ -29,7 +29,7 @@ class Breach:
 
 
 def at_start(agent: Agent, now: float) -> list[Breach]:
-    """What is wrong with starting a session now."""
+    """Breaches by starting a session now."""
     found = []
     if not agent.verified:
         found.append(_breach(agent, now, "verified-first", "stream/start by an agent that is not verified"))
@@ -42,7 +42,7 @@ def at_start(agent: Agent, now: float) -> list[Breach]:
 
 
 def at_push(agent: Agent, publication: Publication, now: float) -> list[Breach]:
-    """What is wrong with a push that was accepted."""
+    """Breaches by an accepted push."""
     found = []
     key = publication.key
     if key.pushes > 1:
@@ -55,7 +55,7 @@ def at_push(agent: Agent, publication: Publication, now: float) -> list[Breach]:
 
 
 def at_old_key(agent: Agent, key: StreamKey, now: float) -> list[Breach]:
-    """What is wrong with a push with a key that is not the newest; nobody can know of one that the platform rotated."""
+    """Breaches by a push with a key that is not the newest; a client cannot know a key that the platform rotated."""
     asked_for = any(newer.number > key.number and not newer.rotated for newer in agent.keys)
     if key.pushes < 2 and not asked_for:
         return []
@@ -64,13 +64,13 @@ def at_old_key(agent: Agent, key: StreamKey, now: float) -> list[Breach]:
 
 
 def at_spent_key(agent: Agent, now: float) -> Breach:
-    """A push with a key of an earlier part of the rehearsal."""
+    """The breach by a push with a key of an earlier part of the rehearsal."""
     text = "a key was pushed with again that had been used before the rehearsal was interrupted"
     return _breach(agent, now, "key-reused", text)
 
 
 def at_thumbnail(agent: Agent, session: Session | None, now: float) -> list[Breach]:
-    """What is wrong with sending a thumbnail now."""
+    """Breaches by sending a thumbnail now."""
     live = session is not None and session.live_at is not None and session.live_at <= now
     first = session is not None and not session.thumbnails
     if live or not first:
@@ -79,7 +79,7 @@ def at_thumbnail(agent: Agent, session: Session | None, now: float) -> list[Brea
 
 
 def at_message(agent: Agent, session: Session | None, now: float) -> list[Breach]:
-    """What is wrong with an agent writing in its own chat now."""
+    """Breaches by an agent writing in its own chat now."""
     if session is None or session.live_at is None or session.live_at > now:
         return []
     if session.thumbnails or session.spoke_first:
@@ -89,14 +89,14 @@ def at_message(agent: Agent, session: Session | None, now: float) -> list[Breach
 
 
 def at_status_poll(agent: Agent, gap: float | None, now: float) -> list[Breach]:
-    """What is wrong with asking for the status now."""
+    """Breaches by asking for the status now."""
     if gap is None or gap >= SHORTEST_POLL_GAP:
         return []
     return [_breach(agent, now, "status-polls", f"stream/status was asked for {gap:.1f} s after the last time")]
 
 
 def at_placeholder(agent: Agent, now: float) -> Breach:
-    """A call of verify with an address that nobody can have posted."""
+    """The breach by a call of verify with an address that no post can have."""
     return _breach(agent, now, "no-placeholder", "verify was called with a placeholder for the tweet's address")
 
 

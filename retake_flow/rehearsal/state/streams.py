@@ -1,4 +1,4 @@
-"""Stream keys, sessions and the pushing of video."""
+"""Stream keys, sessions and pushes of video."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ STALE_AFTER = 3.0
 
 @dataclass(slots=True)
 class StreamKey:
-    """A stream key that was given out.
+    """An issued stream key.
 
     Attributes:
-        number: 1 for the first one of the platform; reports name keys by it.
+        number: 1 for the platform's first key; reports name keys by it.
         value: The key itself.
-        issued_at: When, in epoch seconds.
-        pushes: How often somebody tried to push with it.
+        issued_at: The time of issue, in epoch seconds.
+        pushes: The number of pushes with it, accepted or not.
         rotated: Whether the platform issued it by itself, so that no client knows it.
     """
 
@@ -37,14 +37,14 @@ class Session:
     Attributes:
         id: Its id.
         started_at: When it was started.
-        key: The key that was the newest one then; only video on this key makes the session live.
+        key: The newest key at that time; only video on this key makes the session live.
         live_at: When `is_live` first became true; None without video.
         ended_at: When it ended; None while it is active.
         ended_by: `stop`, or `start` when another session took its place.
-        viewers: Everybody who was there.
-        thumbnails: How many thumbnails were sent.
+        viewers: All its viewers.
+        thumbnails: The number of thumbnails.
         offline_until: Until when it is not live although there is video.
-        title: What it is called.
+        title: Its title.
         spoke_first: Whether the agent wrote in its own chat on air before any thumbnail.
     """
 
@@ -69,14 +69,14 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A thumbnail that was sent.
+    """An uploaded thumbnail.
 
     Attributes:
-        at: When.
+        at: The time.
         media_type: `image/png` or `image/jpeg`.
-        size: Bytes.
-        path: Where it was kept; empty when it was not.
-        since_live: Seconds after the session went live; None when it had not.
+        size: The size in bytes.
+        path: The file that keeps it; empty if it was not kept.
+        since_live: Seconds after the session went live; None if it had not.
     """
 
     at: float
@@ -90,17 +90,17 @@ class Publication:
     """One push of video, from the publisher's accepted key to its end.
 
     Args:
-        number: 1 for the first push of the platform.
-        key: The key it came with.
+        number: 1 for the platform's first push.
+        key: Its key.
         now: The clock, in epoch seconds.
         first_frame: Called once, with the first frame of video.
         closed: Called once, at the end.
 
     Attributes:
-        recording: Where the video is recorded, when it is.
-        unrecorded: Why something of it was not recorded; "" when all was.
-        on_close: Called once with the reason when the publication ends, by whomever.
-        on_stall: Called with the seconds for which nothing more is to be read; None is for ever.
+        recording: The recording, if there is one.
+        unrecorded: Why some of it was not recorded; "" if all was.
+        on_close: Called once with the reason when the publication ends for any cause.
+        on_stall: Called with the seconds during which nothing is read; None for good.
     """
 
     def __init__(
@@ -130,16 +130,16 @@ class Publication:
 
     @property
     def is_open(self) -> bool:
-        """Whether video is still taken."""
+        """Whether video is still accepted."""
         return self.closed_at is None
 
     @property
     def is_flowing(self) -> bool:
-        """Whether frames are coming in now."""
+        """Whether frames are arriving now."""
         return self.is_open and bool(self.frames) and self._now() - self.last_video_at <= STALE_AFTER
 
     def video(self, frames: int = 1) -> None:
-        """Take frames of video; after the end, and while nothing is read, they go nowhere."""
+        """Accept frames of video; after the end, and during a stall, they are dropped."""
         if not self.is_open or frames < 1 or self._now() < self._stalled_until:
             return
         self.frames += frames
@@ -149,7 +149,7 @@ class Publication:
             self._first_frame()
 
     def stall(self, seconds: float | None) -> None:
-        """Read nothing more for so long."""
+        """Stop reading for that long."""
         self._stalled_until = float("inf") if seconds is None else self._now() + seconds
         if self.on_stall is not None:
             self.on_stall(seconds)

@@ -1,4 +1,4 @@
-"""Proving that a human stands behind an agent: codes and tweets."""
+"""Verification of agents: proof by a tweet with a code that a human stands behind an agent."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Verification:
     """Verification codes, and the tweets that can be found.
 
     Args:
-        identities: Where codes come from.
-        tweets: Texts by address; `{message}` and `{code}` stand for what was prepared for the agent that asks.
+        identities: The source of codes.
+        tweets: Texts by address; `{message}` and `{code}` stand for the message and code of the agent that asks.
     """
 
     def __init__(self, identities: Identities, tweets: Mapping[str, str]) -> None:
@@ -34,7 +34,7 @@ class Verification:
         return {f"https://x.com/i/web/status/{number}": text for number, text in self._tweets.items()}
 
     def post(self, url: str, text: str) -> None:
-        """Have somebody post a tweet.
+        """Add a tweet.
 
         Raises:
             Rejected: The address is not one of a tweet.
@@ -51,7 +51,7 @@ class Verification:
 
         Raises:
             Rejected: No message was prepared, the address is not one of a tweet, there is no such tweet, or it
-                does not hold the code.
+                does not have the code.
         """
         if not agent.code:
             raise Rejected("No verification message found. Call prepare-verify first.")
@@ -64,7 +64,7 @@ class Verification:
 
 
 def is_placeholder(url: str) -> bool:
-    """Whether an address is written like a tweet's and is none's; any other word is wrong, and pretends nothing."""
+    """Whether an address looks like a tweet's but is a placeholder; other addresses are merely wrong."""
     return _LIKE_A_TWEET.search(url) is not None and not _is_tweet(url)
 
 

@@ -1,4 +1,4 @@
-"""What people do in a stream: write, tip, trade, follow, come and leave; and who hears of it."""
+"""Acts of people in a stream: write, tip, trade, follow, join and leave; and the events that follow."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from retake_flow.rehearsal.state.identities import Identities, Person
 from retake_flow.rehearsal.state.rooms import TRADES, Rooms, chat_room, live_room, trades_room
 from retake_flow.rehearsal.state.streams import Session
 
-# A rehearsal of many hours has trades all the time; what is oldest goes first.
+# A rehearsal of many hours has trades all the time; the oldest are dropped.
 _KEPT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """Somebody has bought or sold tokens.
+    """A purchase or sale of tokens.
 
     Attributes:
-        id: Opaque.
-        at: When, in epoch seconds.
-        trader: Who.
+        id: Its id; opaque.
+        at: The time, in epoch seconds.
+        trader: The person who trades.
         side: `buy` or `sell`.
-        amount: For how much, in USD.
-        token_address: Which token.
-        ticker: What it is called; empty for a token that is no agent's.
+        amount: The amount in USD.
+        token_address: The address of the token.
+        ticker: The token's ticker; empty for a token that is no agent's.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Trade:
     ticker: str
 
     def as_json(self) -> dict[str, Any]:
-        """The trade as the platform tells it."""
+        """The trade as the platform sends it."""
         return {
             "trade_id": self.id,
             "token_address": self.token_address,
@@ -60,11 +60,11 @@ class Trade:
 
 
 class Attendance:
-    """Lets people act in streams, puts it into the chat, and says it in the rooms.
+    """Lets people act in streams, writes it to the chat, and sends the events.
 
     Args:
-        identities: Who people are.
-        rooms: Where it is said.
+        identities: The source of people.
+        rooms: The rooms for the events.
         now: The clock, in epoch seconds.
         options: How the platform behaves now.
 
@@ -82,7 +82,7 @@ class Attendance:
         self._options = options
 
     def perform(self, agent: Agent, cue: Cue) -> Comment | None:
-        """Have a viewer do something in an agent's stream."""
+        """Let a viewer act in an agent's stream."""
         if cue.type == "leave":
             agent.audience.discard(cue.name)
             return None
@@ -111,7 +111,7 @@ class Attendance:
         type: CommentType = "message",
         details: Mapping[str, Any] | None = None,
     ) -> Comment:
-        """Put an entry into a chat, and say it in the chat's room."""
+        """Append an entry to a chat, and send it to the chat's room."""
         comment = streamer.chat.write(
             author,
             text,
@@ -125,7 +125,7 @@ class Attendance:
         return comment
 
     def session_started(self, agent: Agent, session: Session) -> None:
-        """Say that an agent has started a session."""
+        """Send the event that an agent has started a session."""
         started = {
             "session_id": session.id,
             "streamer_id": agent.user_id,
