@@ -1,1 +1,1 @@
-"""What tests of flows stand on: virtual time, a fake studio, a rehearsed platform, and Gherkin steps."""
+"""Tools for testing flows: virtual time, a fake studio, a rehearsed platform, and Gherkin steps."""

@@ -1,4 +1,4 @@
-"""Moltbook without a network: it takes posts, holds them back, takes its time and fails as it is told to."""
+"""A fake Moltbook without a network: it accepts posts, holds them back, delays and fails as configured."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 from retake_flow.api.moltbook import MoltbookClient
 from retake_flow.redact import Secret
 
-#: The agent's key there.
+#: The agent's key for Moltbook.
 KEY = "moltbook_sk_rehearsed_owl"
 _CODE = "moltbook_verify_1"
 
@@ -22,13 +22,13 @@ class Moltbook(httpx.AsyncBaseTransport):
     """A community, as the client's transport.
 
     Attributes:
-        takes: How long it takes for an answer, in seconds.
-        answers: What it answers instead of taking a post, in turn; an exception is what the network does.
-        challenge: What has to be answered before a post is seen; "" when nothing has to.
-        solution: The right answer to that.
-        posts: What was posted, held back or not.
-        seen: The posts that can be seen.
-        requests: All that it was sent.
+        takes: Delay of each answer, in seconds.
+        answers: Answers in place of accepting a post, in turn; an exception is an error of the network.
+        challenge: The challenge to answer before a post is visible; "" for none.
+        solution: The right answer to the challenge.
+        posts: All posts, held back or not.
+        seen: The visible posts.
+        requests: All requests.
     """
 
     takes: float = 0.0
@@ -40,7 +40,7 @@ class Moltbook(httpx.AsyncBaseTransport):
     requests: list[httpx.Request] = field(default_factory=list)
 
     def opened(self) -> MoltbookClient:
-        """A client that comes here."""
+        """A client that sends its requests here."""
         return MoltbookClient(Secret(KEY), transport=self)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

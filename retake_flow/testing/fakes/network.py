@@ -12,11 +12,11 @@ from retake_flow.settings import RETAKE
 
 
 class Network(httpx.AsyncBaseTransport):
-    """Takes requests to the platform; nobody else answers.
+    """Passes requests to the platform; no other host answers.
 
     Attributes:
-        strays: The addresses of requests that were meant for somebody else, with what authorized them.
-        authorized: How many requests came with a token.
+        strays: The addresses of requests to other hosts, with their authorization.
+        authorized: The number of requests with a token.
     """
 
     def __init__(self, platform: Platform) -> None:
@@ -27,13 +27,13 @@ class Network(httpx.AsyncBaseTransport):
         self._host = httpx.URL(RETAKE).host
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request, within the time that the client gives it."""
+        """Answer a request, within the client's timeout."""
         if request.url.host != self._host:
             self.strays.append((str(request.url), request.headers.get("authorization", "")))
             raise httpx.ConnectError("there is no such host")
         self.authorized += "authorization" in request.headers
         try:
-            # Nobody reads from a socket here, so the client's patience with one has to be kept by us.
+            # There is no socket to read from, so the client's read timeout is enforced here.
             async with asyncio.timeout(request.extensions.get("timeout", {}).get("read")):
                 return await self._platform.handle_async_request(request)
         except TimeoutError:

@@ -1,4 +1,4 @@
-"""Somebody who is reached by notices, in rehearsed runs."""
+"""A fake notification channel for rehearsed runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from retake_flow.ports.notices import OPERATOR, Notice
 
 @dataclass(slots=True)
 class Reached:
-    """A channel that keeps what it is told.
+    """A channel that keeps its notices.
 
     Attributes:
-        audience: Who is reached by it.
-        fails: How many notices do not arrive before the first that does.
-        heard: What was told.
+        audience: The audience that it reaches.
+        fails: How many notices fail before the first that arrives.
+        heard: The notices that arrived.
     """
 
     audience: str = OPERATOR
@@ -24,11 +24,11 @@ class Reached:
 
     @property
     def channel(self) -> str:
-        """What the journal calls it."""
+        """Its name in the journal."""
         return f"test ({self.audience})"
 
     async def send(self, notice: Notice) -> None:
-        """As the protocol."""
+        """Deliver a notice, or fail."""
         if self.fails:
             self.fails -= 1
             raise NoticeFailed(f"{self.channel} did not take the notice")

@@ -15,14 +15,14 @@ COMES_BACK = 1.0  # seconds
 
 
 class Wire:
-    """Hears what is said in the rooms of a platform, as a socket would that can break."""
+    """Receives the events of a platform's rooms, like a socket that can break."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
     @asynccontextmanager
     async def opened(self, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> AsyncIterator[None]:
-        """Listen in rooms until this is left."""
+        """Listen in rooms until the context is left."""
         listening = asyncio.create_task(self._listen(rooms, hearer), name="wire")
         try:
             yield

@@ -1,4 +1,4 @@
-"""A brain without a program: it answers, takes its time and fails as it is told to."""
+"""A fake responder without a program: it answers, delays and fails as configured."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from retake_flow.responders.schema import OUTSIDE
 
 @dataclass
 class Brain:
-    """Answers chat instead of whom a flow names; a `retake_flow.ports.responders.Responder`.
+    """Answers chat in place of a flow's responder; a `retake_flow.ports.responders.Responder`.
 
     Attributes:
-        answers: What it says to which text.
-        thinks: How long it takes for each batch, in seconds.
-        failures: How often it has no answer before it has one.
+        answers: Its replies by text.
+        thinks: Delay for each batch, in seconds.
+        failures: How often it fails before its first answer.
         chokes: A text on which it always fails.
-        silence: What it says when nobody says anything, "" for nothing.
+        silence: Its reply to silence, "" for none.
         asked: The batches that it got.
-        open: How many of it are running.
-        opened_as: What the flows said of it.
+        open: How many instances are open.
+        opened_as: The settings that flows gave it.
     """
 
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Brain:
 
     @asynccontextmanager
     async def opened(self, settings: Mapping[str, Any], note: Callable[..., None]) -> AsyncIterator[Brain]:
-        """As a flow opens it."""
+        """Open it, as a flow does."""
         self.open += 1
         self.opened_as.append(settings)
         try:
@@ -49,7 +49,7 @@ class Brain:
             self.open -= 1
 
     async def respond(self, batch: Batch) -> Answer:
-        """Say what there is to say to each message."""
+        """Reply to each message."""
         self.asked.append(batch)
         await asyncio.sleep(self.thinks)
         texts = [message.text for message in batch.messages]
@@ -62,5 +62,5 @@ class Brain:
 
 
 def standing_in(brain: Brain) -> dict[str, OpenResponder]:
-    """A brain in the place of all that is not ours, and the greeter as it is."""
+    """The brain in place of every responder except the greeter, which is the real one."""
     return {"greeter": greeter.opened, **dict.fromkeys(OUTSIDE, brain.opened)}

@@ -1,4 +1,4 @@
-"""A web service and a language model without a network: they answer chat, and fail, as they are told to."""
+"""A fake web service and language model without a network: they answer chat and fail as configured."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Service(httpx.AsyncBaseTransport):
     """Answers the requests that a flow's `http` and `openai` responders make.
 
     Attributes:
-        answers: What it says to which text.
-        thinks: How long it takes for each answer, in seconds.
-        refusals: What it answers first instead, one after the other.
-        requests: What it was sent.
+        answers: Its replies by text.
+        thinks: Delay of each answer, in seconds.
+        refusals: Answers that come first instead, in turn.
+        requests: All requests.
     """
 
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -44,12 +44,12 @@ class Service(httpx.AsyncBaseTransport):
 
     @property
     def asked(self) -> list[tuple[str, str]]:
-        """Who wrote which of the messages that it was asked about."""
+        """The author and text of each message that it was asked about."""
         return [(message["author"], message["text"]) for request in self.requests for message in _messages(request)]
 
 
 class Keys(Mapping[str, str]):
-    """An environment in which every key is set: to one that a request can be signed with, or a password."""
+    """An environment in which every key is set: to a signing key or a password."""
 
     def __getitem__(self, name: str) -> str:
         return "whsec_a2V5LW9mLWEtcmVoZWFyc2FsLWZvci1ub2JvZHk="
@@ -72,5 +72,5 @@ def _messages(request: httpx.Request) -> list[dict[str, Any]]:
 
 
 def _sent(made: httpx.Response) -> httpx.Response:
-    """A response as it comes from a network, not read yet."""
+    """A response as it comes from the network, not yet read."""
     return httpx.Response(made.status_code, headers=made.headers, stream=httpx.ByteStream(made.content))

@@ -1,4 +1,4 @@
-"""A studio without programs: it takes its time, pushes to a rehearsed platform, and breaks down when it is told to."""
+"""A fake studio without programs: it takes time, pushes to a rehearsed platform, and fails as configured."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from retake_flow.studio.encoding.progress import SLOW, Health
 from retake_flow.studio.picture import HEIGHT, WIDTH, Picture
 from retake_flow.studio.screenshot import Screenshot
 
-#: What each part of the studio is called, the program behind it, and how long it takes to start, in seconds.
+#: The parts of the studio by name: the program, and the seconds that it takes to start.
 PARTS: Final[Mapping[str, tuple[str, float]]] = {
     "display": ("Xvfb", 0.1),
     "sound": ("pulseaudio", 0.1),
@@ -43,12 +43,12 @@ PARTS: Final[Mapping[str, tuple[str, float]]] = {
 SPEECH_PACE = 14.0  # characters per second
 READY_WITHIN = 20.0
 ENDS_WITHIN = 0.2
-FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder says that it sends
-FRAME_PACE = 1.0  # seconds between two deliveries of frames; far below the platform's idea of a stale stream
+FIRST_FRAMES = 0.2  # seconds from the accepted key until the encoder reports that it sends
+FRAME_PACE = 1.0  # seconds between two deliveries of frames; far below the platform's limit for a stale stream
 
 Way = Literal["is missing", "gets no memory", "has a defect", "never becomes ready", "fails", "dies"]
 
-BITRATE = 1500.0  # kbit/s that its encoder sends
+BITRATE = 1500.0  # of its encoder, in kbit/s
 
 # One grey pixel.
 _PNG = bytes.fromhex(
@@ -59,14 +59,14 @@ _PNG = bytes.fromhex(
 
 @dataclass(slots=True)
 class Trouble:
-    """Something that is to go wrong.
+    """A fault of the studio.
 
     Attributes:
-        part: What it happens to, as in `PARTS`.
-        way: How.
-        after: Seconds from being ready to the death, where it dies.
-        times: How many starts are concerned; None for all.
-        skips: How many starts go well before.
+        part: The part that fails, as in `PARTS`.
+        way: How it fails.
+        after: Seconds from being ready to dying, if it dies.
+        times: How many starts are affected; None for all.
+        skips: How many starts succeed first.
     """
 
     part: str
@@ -78,7 +78,7 @@ class Trouble:
 
 @dataclass(eq=False)
 class Program:
-    """A program that seems to run; a `retake_flow.ports.services.Service`."""
+    """A fake program; a `retake_flow.ports.services.Service`."""
 
     part: str
     value: Mapping[str, Any]
@@ -90,12 +90,12 @@ class Program:
 
     @property
     def name(self) -> str:
-        """What the real program is called."""
+        """The name of the real program."""
         return PARTS[self.part][0]
 
     @property
     def alive(self) -> bool:
-        """Whether it goes on."""
+        """Whether it is running."""
         return not self._dead.is_set()
 
     def die(self, reason: str) -> None:
@@ -111,7 +111,7 @@ class Program:
         self.die("ended with status 1")
 
     async def ended(self) -> str:
-        """Wait until it ends, and say why."""
+        """Wait until it ends, and return the reason."""
         await self._dead.wait()
         if self.error is not None:
             raise self.error
@@ -122,16 +122,16 @@ class FakeStage:
     """The studio of one run, with the interface of `retake_flow.studio.studio.Stage`.
 
     Args:
-        platform: Where the encoder pushes to; it refuses keys as the platform does.
-        folder: Where pictures go.
-        troubles: What goes wrong.
+        platform: The platform that the encoder pushes to, which refuses keys as usual.
+        folder: The folder for screenshots.
+        troubles: The faults.
 
     Attributes:
-        alive: The programs that run now.
+        alive: The running programs.
         started: How often each part was started.
-        said: What was shown on stream.
-        spoken: What was spoken on stream.
-        strain: How fast the encoder is, where 1 is as fast as it should be, and since when.
+        said: The texts shown on stream.
+        spoken: The texts spoken on stream.
+        strain: The speed of the encoder, where 1 is full speed, and since when.
     """
 
     def __init__(self, platform: Platform, folder: Path, troubles: tuple[Trouble, ...] = ()) -> None:
@@ -152,7 +152,7 @@ class FakeStage:
 
     @asynccontextmanager
     async def sound(self, voice: Sequence[str], variables: Sequence[str] = ()) -> AsyncIterator[Program]:
-        """A sound, silent where it cannot be had."""
+        """A sound; silent if it is not available."""
         value = {"sound": "pulseaudio", "server": "unix:native", "sink": "stream", "speaks": True, "reason": ""}
         async with AsyncExitStack() as stack:
             try:
@@ -180,7 +180,7 @@ class FakeStage:
                 yield program
 
     async def screenshot(self, limit: int, look: bool = True) -> Screenshot:
-        """A picture of the display, black until there is a window on it."""
+        """A screenshot of the display, black until it shows a window."""
         self._shown()
         async with self._run("screenshot", {}):
             picture = self._folder / "screenshot.png"
@@ -188,7 +188,7 @@ class FakeStage:
             return Screenshot(picture, look and self._dark)
 
     async def picture(self) -> Picture:
-        """What can be seen on the display: something else each time, unless it is black or frozen."""
+        """The picture on the display: a different one each time, unless it is black or frozen."""
         self._shown()
         display = self._ready("display")
         moment = 0 if display is None or display.stalled else int(asyncio.get_running_loop().time() * 1000)
@@ -196,7 +196,7 @@ class FakeStage:
         return Picture(bytes(WIDTH * HEIGHT) if self._dark else seen)
 
     def health(self) -> Health | None:
-        """How well the encoder does."""
+        """The health of the encoder."""
         encoder = self._ready("encoder")
         if encoder is None or encoder.ready_at is None:
             return None
@@ -226,10 +226,10 @@ class FakeStage:
     # --- what a test does with it ---------------------------------------------------------------------------
 
     def kill(self, part: str) -> None:
-        """Kill a part that runs; what was shown on a display goes with it.
+        """Kill a running part; a display takes its contents with it.
 
         Raises:
-            LookupError: It does not run.
+            LookupError: The part does not run.
         """
         victims = [program for program in self.alive if program.part == part]
         if not victims:
@@ -243,22 +243,22 @@ class FakeStage:
                 program.die("lost its sound")
 
     def exhaust(self, part: str) -> None:
-        """Kill a running program; from now on there is no memory to start it again."""
+        """Kill a running program; from now on there is no memory to restart it."""
         self._troubles = [Trouble(part, "gets no memory", times=None), *self._troubles]
         self.kill(part)
 
     def stall(self) -> None:
-        """Let the encoder that runs send nothing more, without ending."""
+        """Make the running encoder stop sending, without ending."""
         for program in self.alive:
             program.stalled = program.stalled or program.part == "encoder"
 
     def freeze(self) -> None:
-        """Let nothing move any more on the display that runs."""
+        """Freeze the running display."""
         for program in self.alive:
             program.stalled = program.stalled or program.part == "display"
 
     def slow_down(self, speed: float) -> None:
-        """Let the encoder be so fast from now on, where 1 is as fast as it should be."""
+        """Set the speed of the encoder from now on, where 1 is full speed."""
         self.strain = (speed, asyncio.get_running_loop().time())
 
     # --- inside ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What stands in the tables and between the words of scenarios, as typed values."""
+"""Typed values from the tables and steps of scenarios."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from retake_flow.errors import UsageError
 
-#: What pytest-bdd makes of a table.
+#: A table in pytest-bdd's form.
 Table = list[list[str]]
 
 
@@ -15,7 +15,7 @@ def typed(cell: str) -> Any:
     """The value of a cell: a number, true, false, null, a "quoted text", JSON, or else the text itself.
 
     Raises:
-        UsageError: It begins like a quoted text or JSON, and is none.
+        UsageError: It begins like a quoted text or JSON, but is neither.
     """
     text = cell.strip()
     try:
@@ -28,10 +28,10 @@ def typed(cell: str) -> Any:
 
 
 def pairs(table: Table) -> dict[str, Any]:
-    """The values of a table with a name and a value in each line.
+    """The values of a table with a name and a value in each row.
 
     Raises:
-        UsageError: It has another form.
+        UsageError: The table has another form.
     """
     for line in table:
         if len(line) != 2:
@@ -40,10 +40,10 @@ def pairs(table: Table) -> dict[str, Any]:
 
 
 def rows(table: Table) -> list[dict[str, Any]]:
-    """The lines of a table by the names in its first one; where a cell is empty, the name is left out.
+    """The rows of a table by the names in its header row; names of empty cells are left out.
 
     Raises:
-        UsageError: It has another form.
+        UsageError: The table has another form.
     """
     head, *lines = table
     if not lines:
@@ -54,7 +54,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
 
 
 def cell(value: Any) -> str:
-    """A value as it is written in a scenario, so that `typed` gives it again."""
+    """A value as written in a scenario; `typed` reads it back."""
     if isinstance(value, str) and value and value.strip() == value and value.isprintable() and "|" not in value:
         try:
             if typed(value) == value:

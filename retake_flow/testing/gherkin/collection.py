@@ -1,4 +1,4 @@
-"""Feature files as pytest collects them: a test for each scenario, without a module of Python."""
+"""Collects feature files for pytest: one test for each scenario, without a Python module."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
 
     from retake_flow.flow.diagnostics import Position
 
-_MOST_HINTS = 20  # finding the nearest step takes long
+_MOST_HINTS = 20  # finding the nearest step is slow
 _KINDS = ("given", "when", "then")
 
 
 class FeatureFile(pytest.Module):
-    """A file of which each scenario is a test.
+    """A feature file; each of its scenarios is a test.
 
     Attributes:
-        feature: What stands in it; None when that cannot be played.
+        feature: The parsed feature; None if it cannot be played.
     """
 
     feature: Feature | None = None
 
     def funcnamefilter(self, name: str) -> bool:
-        """Every scenario is a test, whatever it is called."""
+        """Accept every scenario as a test, whatever its name."""
         return not name.startswith("__")
 
     def _getobj(self) -> ModuleType:
         module = ModuleType(self.path.stem)
         module.__file__ = str(self.path)
         if self.feature is not None:
-            # What `scenario` finds here is what has been read, its phrases expanded.
+            # `scenario` finds the feature that was read here, with its phrases expanded.
             cache.features[str(self.path)] = self.feature
             for name in self.feature.scenarios:
                 test = scenario(str(self.path), name, features_base_dir=str(self.path.parent))(_nothing)
@@ -55,7 +55,7 @@ class FeatureFile(pytest.Module):
         return module
 
     def flaws(self, phrases: Phrases) -> Iterator[Flaw]:
-        """Read the file, and say what is wrong with it; then it may be collected."""
+        """Read the file and return its mistakes; after this it may be collected."""
         try:
             feature = read(self.path, phrases)
         except Flawed as error:
@@ -68,11 +68,11 @@ class FeatureFile(pytest.Module):
 
 
 def _nothing() -> None:
-    """All is done by the steps."""
+    """Do nothing: the steps do everything."""
 
 
 def known(node: pytest.Collector) -> list[StepFunctionContext]:
-    """All steps that scenarios in a file can use."""
+    """All steps available to scenarios in a file."""
     manager = node.session._fixturemanager
     found = []
     for name in get_fixture_names(fixturemanager=manager):
@@ -89,14 +89,14 @@ def is_step(text: str, contexts: Iterable[StepFunctionContext]) -> bool:
 
 
 def near(text: str, kind: str, contexts: Iterable[StepFunctionContext]) -> str:
-    """A hint for a step that nobody knows."""
+    """A hint for an unknown step."""
     found = "\n".join(f"  {wording}" for wording in nearest(text, kind, contexts))
     listed = "`retake-flow test --steps` lists all"
     return f"did you mean\n{found}\n{listed}" if found else listed
 
 
 def _unplayable(feature: Feature, node: FeatureFile) -> Iterator[Flaw]:
-    """The steps that nobody knows, or that would never be awaited."""
+    """The steps that are unknown, or would never be awaited."""
     contexts = known(node)
     seen: set[tuple[int, str]] = set()
     unknown = 0
@@ -119,7 +119,7 @@ def _unplayable(feature: Feature, node: FeatureFile) -> Iterator[Flaw]:
 
 
 def _unfit(step: Step, function: Callable[..., object], position: Position) -> Iterator[Flaw]:
-    """Why a step cannot be played by its function as it is written."""
+    """Why a step's function cannot play it as written."""
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         code = function.__code__
         at = f"{shown(Path(code.co_filename))}:{code.co_firstlineno}"
@@ -135,7 +135,7 @@ def _unfit(step: Step, function: Callable[..., object], position: Position) -> I
 
 
 def _rendered(feature: Feature) -> Iterator[Step]:
-    """All steps of all scenarios as they are played, those of outlines for each of their examples."""
+    """All steps of all scenarios as they are played; steps of outlines once for each example."""
     for template in feature.scenarios.values():
         contexts = [context for examples in template.examples for context in examples.as_contexts()]
         for context in contexts or [{}]:

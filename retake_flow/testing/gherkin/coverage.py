@@ -1,4 +1,4 @@
-"""Which states and transitions of a flow its scenarios have reached, and which not."""
+"""Coverage: the states and transitions of a flow that scenarios have reached, and the others."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from retake_flow.engine.core.machine import Machine
 from retake_flow.flow.model import Flow, Route, State
 from retake_flow.testing.runs.observed import Observed, entered
 
-#: What makes a route the same in two readings of a flow.
+#: The identity of a route across two readings of a flow.
 Key = tuple[str, str, int, int]
 
 
 class Coverage:
-    """What has been reached of one flow."""
+    """The coverage of one flow."""
 
     def __init__(self, flow: Flow) -> None:
-        """Nothing is reached yet."""
+        """Begin with nothing reached."""
         self.flow = flow
         self._states: set[str] = set()
         self._taken: set[Key] = set()
         self._chart = _Heard(flow, self._taken)
 
     def machine(self, flow: Flow) -> Machine:
-        """The machine of a flow; with the one that is looked at, each transition that is taken counts."""
+        """The machine of a flow; for the flow under test, it counts each transition that is taken."""
         return Machine(flow, CATALOGUE, self._chart if flow.digest == self.flow.digest else None)
 
     def see(self, observed: Observed) -> None:
-        """Count the states that a run has entered, when it is a run of this flow."""
+        """Count the states that a run has entered, if it is a run of this flow."""
         if observed.flow.digest == self.flow.digest:
             self._states.update(entered(observed))
 
     def clear(self) -> None:
-        """Nothing is reached any more."""
+        """Reset the coverage."""
         self._states.clear()
         self._taken.clear()
 
@@ -64,7 +64,7 @@ class Coverage:
         return [route for route in self.routes if not self.took(route)]
 
     def described(self) -> dict[str, Any]:
-        """The numbers, and what was missed, as JSON data."""
+        """The numbers, and the missed states and transitions, as JSON data."""
         return {
             "states": {
                 "reached": len(self.states) - len(self.missed_states),
@@ -83,7 +83,7 @@ class Coverage:
 
 
 def guard(route: Route) -> str:
-    """The condition of a route as it is written; "" when it has none."""
+    """The condition of a route as written; "" if it has none."""
     return "" if route.when is None else route.when.text
 
 
@@ -108,7 +108,7 @@ class _Heard(Chart):
 
 
 def key(route: Route) -> Key:
-    """What makes a route the same in two readings of a flow."""
+    """The identity of a route across two readings of a flow."""
     return (route.source, route.event, route.position.line, route.position.column)
 
 

@@ -1,4 +1,4 @@
-"""Feature files in folders, found without following a link that leads out of them."""
+"""Finds feature files in folders, without following links that lead out of them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from retake_flow.sanitize import one_line
 from retake_flow.testing.gherkin.lint import shown
 
 _MOST_FILES: Final = 1_000
-_MOST_ENTRIES: Final = 100_000  # that are looked at
+_MOST_ENTRIES: Final = 100_000  # that are examined
 _SKIPPED: Final = ("node_modules", "venv")
 CONFTEST: Final = "conftest.py"
 
 
 def feature_files(given: Sequence[Path]) -> list[Path]:
-    """The feature files that are meant by files and folders; of a folder not those that are empty.
+    """The feature files in a list of files and folders; empty files in a folder are skipped.
 
     Raises:
-        UsageError: One of a folder is no plain file or leads out of it, or there are too many.
+        UsageError: One in a folder is not a plain file or leads out of it, or there are too many.
     """
     found: dict[Path, None] = {}
     for path in (each.resolve() for each in given):
@@ -34,13 +34,13 @@ def feature_files(given: Sequence[Path]) -> list[Path]:
 
 
 def conftests(files: Sequence[Path], top: Path) -> list[Path]:
-    """The files of Python beside features that pytest would take steps from."""
+    """The Python files beside features from which pytest would take steps."""
     folders = {folder for file in files for folder in file.parents if folder.is_relative_to(top)}
     return sorted(folder / CONFTEST for folder in folders if (folder / CONFTEST).is_file())
 
 
 def _inside(top: Path) -> Iterator[Path]:
-    """The feature files of a folder and of those in it, by their names."""
+    """The feature files of a folder and its subfolders, by name."""
     waiting, seen = [str(top)], 0
     while waiting:
         folder = waiting.pop()
@@ -64,7 +64,7 @@ def _hidden(name: str) -> bool:
 
 
 def _feature(file: Path, top: Path) -> Iterator[Path]:
-    """The file, when there is something in it: one is empty while it is being written."""
+    """The file, unless it is empty, as a file is while it is being written."""
     name = one_line(shown(file))
     if not file.resolve().is_relative_to(top):
         raise UsageError(f"{name} leads out of its folder", hint="name the file that it leads to, if you want it")

@@ -1,4 +1,4 @@
-"""How faults are called in scenarios, and what they are."""
+"""The names of faults in scenarios."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _WORDS: Final[Mapping[str, Callable[..., Mapping[str, Any]]]] = {
 
 
 def fault(call: str, words: str, *, times: int | None = 1, after: int = 0) -> Fault:
-    """The fault that a scenario means.
+    """The fault for the words of a scenario.
 
     Args:
         call: Method and path, such as `POST /agent/rtmp`.
         words: Such as "status 503" or "a dropped connection".
-        times: How many calls meet it; None is all.
-        after: How many calls go well first.
+        times: How many calls meet it; None for all.
+        after: How many calls succeed first.
 
     Raises:
-        ValueError: Nothing is called so.
+        ValueError: There is no such fault.
     """
     for pattern, fields in _WORDS.items():
         match = re.fullmatch(pattern, words)

@@ -1,4 +1,4 @@
-"""Feature files: read, with people's own phrases replaced by the steps they stand for."""
+"""Reads feature files, and replaces users' phrases by their steps."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MOST_FILLED: Final = 20_000_000  # characters of all examples together, each as
 
 
 def read(file: Path, phrases: Phrases) -> Feature:
-    """A feature, its phrases expanded.
+    """A feature with its phrases expanded.
 
     Raises:
-        Flawed: It is no Gherkin, or has scenarios that would not be played, or could not fail.
+        Flawed: It is not Gherkin, or has scenarios that would not be played or could not fail.
     """
     content = _content(file)
     if flaws := list(_immoderate(content, file)):
@@ -54,7 +54,7 @@ def _content(file: Path) -> str:
     """The text of a feature file.
 
     Raises:
-        Flawed: It cannot be read, or is no text.
+        Flawed: It cannot be read, or is not text.
     """
     try:
         return plain_file.read(file, _LARGEST).decode(_ENCODING)
@@ -65,7 +65,7 @@ def _content(file: Path) -> str:
 
 
 def _immoderate(content: str, file: Path) -> Iterator[Flaw]:
-    """The first line that would take long to be matched and filled in."""
+    """The first line that would be slow to match and fill in."""
     for number, line in enumerate(content.splitlines(), 1):
         if len(line) > _LONGEST_LINE:
             yield Flaw(place(file, number), f"the line has more than {_LONGEST_LINE} characters")
@@ -76,7 +76,7 @@ def _immoderate(content: str, file: Path) -> Iterator[Flaw]:
 
 
 def _multiplied(feature: Feature, size: int, file: Path) -> Iterator[Flaw]:
-    """The outlines that examples make too large to be played."""
+    """The outlines whose examples make them too large to be played."""
     for scenario in feature.scenarios.values():
         rows = sum(len(examples.examples) for examples in scenario.examples)
         if rows * size > _MOST_FILLED:
@@ -85,7 +85,7 @@ def _multiplied(feature: Feature, size: int, file: Path) -> Iterator[Flaw]:
 
 
 def twice(features: list[Feature]) -> Iterator[Flaw]:
-    """The scenarios that have the name of another one, over all features."""
+    """The scenarios with the name of another scenario, over all features."""
     seen: dict[str, Position] = {}
     for feature in features:
         for scenario in feature.scenarios.values():
@@ -106,7 +106,7 @@ def _written(document: GherkinDocument) -> Iterator[Written]:
 
 
 def _hidden(document: GherkinDocument, file: Path) -> Iterator[Flaw]:
-    """The scenarios that would silently not be played."""
+    """The scenarios that would silently be skipped."""
     seen: dict[str, Position] = {}
     for scenario in _written(document):
         position = place(file, scenario.location.line, scenario.location.column)

@@ -1,4 +1,4 @@
-"""What is wrong with features and phrases, before any scenario is played."""
+"""Mistakes in features and phrases, reported before any scenario is played."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retake_flow.flow.diagnostics import Position
 
 @dataclass(frozen=True, slots=True, order=True)
 class Flaw:
-    """One mistake: where it is, what was found, and what to do."""
+    """One mistake: its place, what was found, and what to do."""
 
     position: Position
     message: str
@@ -24,7 +24,7 @@ class Flaw:
 
 
 class Flawed(UsageError):
-    """The features cannot be played as they are written."""
+    """The features cannot be played as written."""
 
     def __init__(self, flaws: Iterable[Flaw]) -> None:
         self.flaws = tuple(sorted(set(flaws)))
@@ -32,11 +32,11 @@ class Flawed(UsageError):
 
 
 def place(file: Path, line: int, column: int = 1) -> Position:
-    """A place in a file, which is named as seen from the current folder when it is in it."""
+    """A place in a file; the file's path is relative if it is in the current folder."""
     return Position(shown(file), line, column)
 
 
 def shown(file: Path) -> str:
-    """A file as seen from the current folder when it is in it."""
+    """A file's path, relative if the file is in the current folder."""
     here = Path.cwd()
     return str(file.relative_to(here) if file.is_relative_to(here) else file)

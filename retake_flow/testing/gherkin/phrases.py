@@ -1,4 +1,4 @@
-"""People's own wordings: each stands for a step, or for several, one a line."""
+"""Users' phrases: each maps a wording to a step, or to several, one a line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from retake_flow.flow.text.yaml_source import Source, decode, parse
 from retake_flow.sanitize import one_line
 from retake_flow.testing.gherkin.lint import Flaw, Flawed
 
-#: What is put in the places of a wording to find out what it may stand for.
+#: The text that fills the places of a wording to find out what it may expand to.
 SAMPLES = ("1", "1s", "some", "a/b", "some.thing", "/", "POST /some")
-#: How many steps a step may stand for, and how long one may be.
+#: The most steps that a step may expand to, and the greatest length of one.
 MOST_STEPS: Final = 1_000
 LONGEST_STEP: Final = 1_000
 _MOST_LINES: Final = 1_000
@@ -32,12 +32,12 @@ Line = tuple[str, str]
 
 @dataclass(frozen=True)
 class Phrase:
-    """One wording.
+    """One phrase.
 
     Attributes:
-        wording: With `{places}`, whose texts are carried over.
-        lines: What it stands for: steps, with or without a keyword.
-        position: Where it is written.
+        wording: Its wording with `{places}`, whose texts are carried over.
+        lines: Its steps, with or without a keyword.
+        position: Its place in the file.
     """
 
     wording: str
@@ -46,7 +46,7 @@ class Phrase:
 
     @cached_property
     def _regex(self) -> Any:
-        """The wording for RE2, whose time grows with the text and nothing else; each place is a group."""
+        """The wording for RE2, which is linear in the text; each place is a group."""
         import re2
 
         parts = re.split(r"(\{\w+\})", self.wording)
@@ -58,17 +58,17 @@ class Phrase:
         return _PLACE.findall(self.wording)
 
     def steps(self, kind: str, text: str) -> list[Line] | None:
-        """The steps that a step stands for; None when it is not worded so.
+        """The steps that a step expands to; None if it does not match the wording.
 
         Args:
-            kind: What the step is; so are those it stands for that have no keyword of their own.
-            text: How it is worded.
+            kind: The kind of the step; expanded steps without a keyword get the same kind.
+            text: The text of the step.
         """
         match = self._regex.fullmatch(text)
         return None if match is None else self._filled(kind, dict(zip(self.places, match.groups(), strict=True)))
 
     def samples(self, line: str) -> list[str]:
-        """One of its lines, without a keyword, with something in its places."""
+        """Each of its lines, without a keyword and with its places filled in."""
         bare = _KEYWORD.sub(r"\2", line)
         return [_PLACE.sub(sample, bare) for sample in SAMPLES]
 
@@ -83,17 +83,17 @@ class Phrase:
 
 
 class Phrases:
-    """All wordings that hold for the scenarios of a flow."""
+    """All phrases for the scenarios of a flow."""
 
     def __init__(self, phrases: list[Phrase]) -> None:
-        """Take them in any order."""
+        """Take phrases in any order."""
         self.phrases = phrases
 
     def expanded(self, kind: str, text: str) -> list[Line]:
-        """The steps that a step stands for; itself when it is no phrase.
+        """The steps that a step expands to; the step itself if it is not a phrase.
 
         Raises:
-            Flawed: There are too many of them, or one is too long.
+            Flawed: There are too many steps, or one is too long.
         """
         found: list[Line] = []
         waiting, tries = [(kind, text)], 0
@@ -112,11 +112,11 @@ class Phrases:
         return found
 
     def flaws(self, is_step: Callable[[str], bool], near: Callable[[str], str]) -> Iterator[Flaw]:
-        """What is wrong with them; one that is wrong is not to be expanded.
+        """The mistakes in the phrases; a phrase with a mistake must not be expanded.
 
         Args:
             is_step: Whether a text is a step, of any kind.
-            near: A hint for a text that is none.
+            near: A hint for a text that is not a step.
         """
         if too_many := _too_many(self.phrases):
             yield too_many
@@ -151,7 +151,7 @@ class Phrases:
                 yield Flaw(phrase.position, message, near(_KEYWORD.sub(r"\2", line)))
 
     def _inner_of_all(self) -> list[list[list[int]]]:
-        """The phrases that each line of each phrase is, by their numbers."""
+        """The phrases that each line of each phrase matches, by number."""
 
         def inner(samples: list[str]) -> list[int]:
             return [n for n, each in enumerate(self.phrases) if any(each.steps("", t) is not None for t in samples)]
@@ -160,7 +160,7 @@ class Phrases:
 
 
 def _circles(inner: list[list[list[int]]]) -> dict[int, list[int]]:
-    """The shortest way from each phrase back to itself, where there is one."""
+    """The shortest cycle from each phrase back to itself, if there is one."""
     leads = [list(dict.fromkeys(each for line in lines for each in line)) for lines in inner]
     found = {}
     for start in range(len(leads)):
@@ -180,7 +180,7 @@ def _circles(inner: list[list[list[int]]]) -> dict[int, list[int]]:
 
 
 def _too_many(phrases: list[Phrase]) -> Flaw | None:
-    """What to say of phrases that are more, or longer, than can be looked through in a moment."""
+    """The mistake of phrases that are too many or too long to be checked quickly."""
     lines = 0
     for phrase in phrases:
         lines += 1 + len(phrase.lines)
@@ -192,16 +192,16 @@ def _too_many(phrases: list[Phrase]) -> Flaw | None:
 
 
 def of_flow(flow: Flow) -> list[Phrase]:
-    """The phrases that stand in a flow."""
+    """The phrases of a flow."""
     source = parse(flow.text, flow.file)
     return [_phrase(source, ("phrases", wording), text) for wording, text in flow.phrases.items()]
 
 
 def of_file(file: Path) -> list[Phrase]:
-    """The phrases in a YAML file: a mapping from wordings to what they stand for.
+    """The phrases in a YAML file: a mapping from wordings to steps.
 
     Raises:
-        Flawed: It cannot be read, or holds something else.
+        Flawed: The file cannot be read, or has other content.
     """
     try:
         content = plain_file.read(file)

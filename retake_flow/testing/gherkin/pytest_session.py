@@ -1,6 +1,6 @@
-"""Playing scenarios by a pytest of one's own.
+"""Plays scenarios in an isolated pytest.
 
-No configuration, plugin or cache of anybody else has a part in it, and no Python beside the features unless asked for.
+Other configuration, plugins and caches are ignored, and Python beside the features is not loaded unless requested.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _LAST_LINES: Final = 12
 
 
 class _FeaturesAlone:
-    """Plugin that lets pytest see feature files and the folders on the way to them, and nothing else.
+    """Plugin that shows pytest only feature files and the folders that lead to them.
 
-    A folder with an `__init__.py` is a folder like others: pytest would import that file.
+    A folder with an `__init__.py` is treated like any other: pytest would import that file.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
@@ -38,28 +38,28 @@ class _FeaturesAlone:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Whether something is passed over; None leaves it to pytest."""
+        """Whether a path is skipped; None leaves the decision to pytest."""
         return None if collection_path in self._seen else True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector:
-        """Take a folder as what it is."""
+        """Collect every folder as a plain folder."""
         return pytest.Dir.from_parent(parent, path=path)
 
 
 def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool = False) -> None:
-    """Play features; how each scenario ended stands in the suite then. Nothing is left behind on disk.
+    """Play features; the suite then has the verdicts. Nothing is left behind on disk.
 
     Args:
-        suite: What is played on.
+        suite: The suite with the flow.
         features: Files and folders.
-        select: Which scenarios, as by `pytest -k`; "" is all.
-        python: Whether each `conftest.py` beside the features is run, for steps of people's own.
+        select: The scenarios to play, as with `pytest -k`; "" for all.
+        python: Whether each `conftest.py` beside the features is loaded, for users' steps.
 
     Raises:
-        Flawed: They cannot be played as they are written.
-        UsageError: There is no scenario, or what is beside them cannot be read.
-        KeyboardInterrupt: Somebody has pressed Ctrl-C.
+        Flawed: The features cannot be played as written.
+        UsageError: There is no scenario, or a file beside the features cannot be read.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     named = [path.resolve() for path in features]
     common = os.path.commonpath([path if path.is_dir() else path.parent for path in named])
@@ -87,7 +87,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Keep variables of the environment out, and compiled files from being written beside the features."""
+    """Hide variables of the environment, and write no compiled files beside the features."""
     kept = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith(_VARIABLES)}
     wrote = sys.dont_write_bytecode
     sys.dont_write_bytecode = True

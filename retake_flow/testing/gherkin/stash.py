@@ -1,4 +1,4 @@
-"""What is kept at pytest's own objects: who looks for it need not know who put it there."""
+"""Keys for data stored on pytest's own objects, so that its readers need not know the writer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from retake_flow.testing.runs.observed import Subject
 from retake_flow.testing.runs.trial import Premise
 
-#: Makes what a scenario begins with; at the configuration, when a flow is under test.
+#: Makes the premise of a scenario; stored in the configuration if a flow is under test.
 PREMISE = pytest.StashKey[Callable[[], Premise]]()
-#: What a scenario is about; at its test.
+#: The subject of a scenario; stored in its test.
 SUBJECT = pytest.StashKey[Subject]()

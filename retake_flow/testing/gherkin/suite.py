@@ -1,4 +1,4 @@
-"""Scenarios on a flow, as a plugin of pytest: what is collected, refused, played, and how it ended."""
+"""A pytest plugin that collects, checks and plays the scenarios of a flow, and keeps their verdicts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from retake_flow.testing.runs.trial import Premise
 from retake_flow.whatif.simulate import mocks
 from retake_flow.whatif.simulate.mocks import Mocks
 
-#: The file with people's own wordings that is looked for beside their features.
+#: The file with users' phrases beside their features.
 PHRASES: Final = "phrases.yaml"
 _STEPS: Final = "retake_flow.testing.steps"
 
@@ -52,13 +52,13 @@ _VERDICT = pytest.StashKey[Verdict]()
 
 @dataclass(slots=True)
 class UnderTest:
-    """What scenarios are played on.
+    """The flow under test and its settings.
 
     Attributes:
-        flow: The flow, checked.
+        flow: The checked flow.
         inputs: As on the command line.
-        mock: A file with the answers of actions, and its content.
-        phrases: Files with wordings.
+        mock: A file with the results of actions, and its content.
+        phrases: Files with phrases.
     """
 
     flow: Flow
@@ -67,7 +67,7 @@ class UnderTest:
     phrases: Sequence[Path] = ()
 
     def check(self) -> None:
-        """Nothing, when scenarios can be played on it.
+        """Check that scenarios can be played on it.
 
         Raises:
             InputError: The flow does not take the inputs as they are.
@@ -86,10 +86,10 @@ class UnderTest:
                 raise UsageError(f"{one_line(str(file))} cannot be read: {error.strerror}") from None
 
     def mocks(self, flow: Flow) -> Mocks:
-        """The answers of the mock file, from the first one on.
+        """The results in the mock file, beginning with the first.
 
         Raises:
-            UsageError: It has mistakes.
+            UsageError: The file has mistakes.
         """
         if self.mock is None or flow.digest != self.flow.digest:
             return Mocks()
@@ -98,19 +98,19 @@ class UnderTest:
 
 
 class Suite:
-    """The plugin that is there when a flow is under test.
+    """The plugin for a flow under test.
 
     Attributes:
-        verdicts: How each scenario ended, in the order in which they were played.
-        coverage: What of the flow they have reached.
-        flaws: Why nothing is played.
-        broken: What went wrong beside the scenarios; "" when nothing did.
-        interrupted: Whether somebody has pressed Ctrl-C.
-        unread: Each `conftest.py` beside the features that has no part in it.
+        verdicts: The verdict of each scenario, in the order of play.
+        coverage: The coverage of the flow.
+        flaws: The mistakes because of which nothing is played.
+        broken: The error outside the scenarios; "" if there was none.
+        interrupted: Whether Ctrl-C was pressed.
+        unread: Each `conftest.py` beside the features that was not loaded.
     """
 
     def __init__(self, under_test: UnderTest) -> None:
-        """Take the flow; nothing has been played.
+        """Take the flow under test.
 
         Raises:
             InputError: The flow does not take the inputs as they are.
@@ -129,12 +129,12 @@ class Suite:
     # --- what is played -----------------------------------------------------------------------------------
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Make the steps known, and what each scenario begins with."""
+        """Register the steps, and the premise of each scenario."""
         config.pluginmanager.import_plugin(_STEPS)
         config.stash[PREMISE] = self._premise
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> FeatureFile | None:
-        """Take feature files; of a folder not those that are empty: one is, while it is being written."""
+        """Collect feature files; in a folder, skip empty ones, as files are while they are being written."""
         if file_path.suffix != ".feature":
             return None
         if not (file_path.stat().st_size or parent.session.isinitpath(file_path)):
@@ -142,17 +142,17 @@ class Suite:
         return FeatureFile.from_parent(parent, path=file_path)
 
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
-        """Judge a feature file that is to be played, and not those that merely lie beside it."""
+        """Check a feature file that is to be played, but none that is merely beside it."""
         if isinstance(collector, FeatureFile):
             self._files.append(collector)
             self.flaws += self._flaws(collector)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self) -> None:
-        """Refuse everything when something would not be played as it is written.
+        """Refuse everything if anything would not be played as written.
 
         Raises:
-            UsageError: (Of pytest.) It says all that is wrong.
+            UsageError: (Of pytest.) It lists all mistakes.
         """
         self.flaws += twice([file.feature for file in self._files if file.feature])
         if self.flaws:
@@ -186,30 +186,30 @@ class Suite:
         return [*phrases.of_flow(self._under_test.flow), *every]
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Keep what went wrong beside the scenarios."""
+        """Keep an error outside the scenarios."""
         self.broken = f"{type(excinfo.value).__name__}: {excinfo.value}"
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Keep why a file could not be collected."""
+        """Keep the reason why a file could not be collected."""
         if report.failed:
             self.broken = self.broken or report.longreprtext
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Tell Ctrl-C from what pytest calls an interruption too: files that it could not collect."""
+        """Distinguish Ctrl-C from files that pytest could not collect, which it also calls an interruption."""
         self.interrupted = excinfo.type is KeyboardInterrupt
 
     # --- how it goes --------------------------------------------------------------------------------------
 
     def pytest_bdd_before_scenario(self, request: pytest.FixtureRequest, scenario: Scenario) -> None:
-        """A scenario begins."""
+        """Note that a scenario begins."""
         request.node.stash[_PROGRESS] = _Progress(scenario)
 
     def pytest_bdd_after_step(self, request: pytest.FixtureRequest) -> None:
-        """One more of its steps is done."""
+        """Note that one more of its steps is done."""
         request.node.stash[_PROGRESS].done += 1
 
     def pytest_bdd_after_scenario(self, request: pytest.FixtureRequest) -> None:
-        """Count what it has reached."""
+        """Count the states and transitions that it has reached."""
         subject = request.node.stash.get(SUBJECT, None)
         if subject is not None and subject.of is not None:
             self.coverage.see(subject.of)
@@ -218,7 +218,7 @@ class Suite:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Say why a scenario failed in its own words, not in Python's."""
+        """Report why a scenario failed in the scenario's words, not in Python's."""
         report = yield
         if isinstance(item.parent, FeatureFile) and (call.when == "call" or not report.passed):
             verdict = _verdict(item, report, call.excinfo.value if call.excinfo and report.failed else None)
@@ -252,7 +252,7 @@ def _verdict(item: pytest.Item, report: pytest.TestReport, error: BaseException 
 
 
 def _title(item: pytest.Item, scenario: Scenario) -> str:
-    """The scenario's name; that of an outline's with the example."""
+    """The scenario's name; for an outline, with the example."""
     return scenario.name + item.name[len(getattr(item, "originalname", item.name)) :]
 
 
@@ -266,7 +266,7 @@ def _steps(file: Path, progress: _Progress, outcome: Outcome) -> Iterator[Played
 
 
 def _joined(steps: Iterator[Played]) -> tuple[Played, ...]:
-    """The steps, those that one phrase stands for as one: the first of them that did not pass, or else the last."""
+    """The steps, with the steps of a phrase as one: the first that did not pass, or else the last."""
     found: dict[int, Played] = {}
     for step in steps:
         if step.line not in found or found[step.line].standing == "passed":

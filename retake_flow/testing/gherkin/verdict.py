@@ -1,4 +1,4 @@
-"""How a scenario ended, and why, in words for a person."""
+"""Verdicts: how a scenario ended and why, in words for people."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _DETAILS: Final = ("outcome", "kind", "message", "reason", "name", "purpose", "a
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A step of a scenario that was played.
+    """A step that was played.
 
     Attributes:
-        text: As it stands in the file, with its keyword.
-        stands_for: The step that a phrase stands for; "" when it is no phrase.
-        table: The lines of its table.
+        text: Its text in the file, with its keyword.
+        stands_for: The step that a phrase expands to; "" if it is not a phrase.
+        table: The rows of its table.
     """
 
     line: int
@@ -48,9 +48,9 @@ class Failure:
     """Why a scenario failed.
 
     Attributes:
-        expected: What its step says, where that was not so.
-        got: What was instead.
-        message: What is wrong otherwise.
+        expected: What its step expects, if that was not met.
+        got: What was found instead.
+        message: Any other error.
     """
 
     expected: str = ""
@@ -59,7 +59,7 @@ class Failure:
     hint: str = ""
 
     def lines(self) -> Iterator[str]:
-        """The words for a person."""
+        """The words for people."""
         for name, text in (("expected", self.expected), ("got", self.got), ("", self.message), ("hint", self.hint)):
             if text:
                 first, *more = text.splitlines() or [""]
@@ -73,7 +73,7 @@ class Verdict:
 
     Attributes:
         journal: The last lines of the run's journal.
-        output: What its steps printed.
+        output: The output of its steps.
     """
 
     scenario: str
@@ -87,7 +87,7 @@ class Verdict:
     output: str = ""
 
     def explained(self) -> Iterator[str]:
-        """The scenario with the failed step marked, what was expected and got, and the journal's last lines."""
+        """The scenario with the failed step marked, the expected and the actual value, and the journal's last lines."""
         yield f"Scenario: {one_line(self.scenario)}  ({one_line(self.file)}:{self.line})"
         for step in self.steps:
             mark = {"passed": "ok", "failed": "->", "not played": ""}[step.standing]
@@ -153,7 +153,7 @@ def failure(error: BaseException) -> Failure:
 
 
 def _where(error: BaseException) -> str:
-    """The place in a file of Python where an error was raised, the innermost that is a step's own if there is one."""
+    """The place in a Python file where an error was raised; the innermost place in a step's own code, if any."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and frame.filename.startswith("/")]
     frame = (own or frames)[-1]
@@ -161,7 +161,7 @@ def _where(error: BaseException) -> str:
 
 
 def last_lines(journal: Sequence[Record]) -> tuple[str, ...]:
-    """The last records of a journal, a line each: virtual seconds, what happened, where, and what came of it."""
+    """The last records of a journal, a line each: virtual seconds, the record, its place and its result."""
     skipped = [f"{'…':>12}"] if len(journal) > LAST_RECORDS else []
     return (*skipped, *map(_line, journal[-LAST_RECORDS:]))
 

@@ -1,4 +1,4 @@
-"""How steps are worded: what may stand in their places, how they are shown, and which is nearest to a mistyped one."""
+"""Wordings of steps: the types of their places, how they are shown, and the nearest ones to a mistyped step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _seconds(text: str) -> float:
 
 
 _NAME: Final = r"[\w./:]+"
-#: What may stand in a place of a wording, and what is made of it.
+#: The types of places in a wording, and how their values are read.
 _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "place": (_NAME, str),
     "state": (r"[\w/]+", str),
@@ -50,13 +50,13 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 
 
 class Wording(parsers.StepParser):
-    """A wording with places, `{state}`, and parts that may be left out, `time(s)`."""
+    """A wording with places, `{state}`, and optional parts, `time(s)`."""
 
     def __init__(self, name: str) -> None:
         """Take the wording.
 
         Raises:
-            KeyError: It has a place of which nothing is known.
+            KeyError: It has a place of unknown type.
         """
         super().__init__(name)
         self._places = re.findall(r"\{(\w+)\}", name)
@@ -64,14 +64,14 @@ class Wording(parsers.StepParser):
         self._regex = re.compile("".join(map(self._pattern, parts)))
 
     def parse_arguments(self, name: str) -> dict[str, Any] | None:
-        """What stands in its places."""
+        """The values in its places."""
         match = self._regex.fullmatch(name)
         if match is None:
             return None
         return {place: _PLACES[place][1](match[place]) for place in self._places}
 
     def is_matching(self, name: str) -> bool:
-        """Whether a step is worded so."""
+        """Whether a step has this wording."""
         return self._regex.fullmatch(name) is not None
 
     @staticmethod
@@ -82,7 +82,7 @@ class Wording(parsers.StepParser):
 
 
 def shown(parser: parsers.StepParser) -> str:
-    """A wording as people read it, also of a regular expression."""
+    """A wording in readable form, even if it is a regular expression."""
     text = parser.name
     if isinstance(parser, parsers.re):
         text = text.replace(r"\w\w", "th")
@@ -93,7 +93,7 @@ def shown(parser: parsers.StepParser) -> str:
 
 
 def nearest(text: str, kind: str, known: Iterable[StepFunctionContext]) -> Iterator[str]:
-    """The wordings nearest to a step that nobody knows, the nearest first.
+    """The wordings nearest to an unknown step, the nearest first.
 
     Args:
         text: The step.
@@ -108,6 +108,6 @@ def nearest(text: str, kind: str, known: Iterable[StepFunctionContext]) -> Itera
 
 
 def _plain(text: str) -> str:
-    """The words of a step without what differs from one to the next."""
+    """The words of a step without its values."""
     text = re.sub(r'"[^"]*"|\{\w+\}|[\w]+[./][\w./]+|\d[\w.]*', "_", text)
     return re.sub(r"[()]", "", text).lower()
