@@ -1,4 +1,4 @@
-"""All steps that come with the program, as people read about them."""
+"""The built-in steps, as documented for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retake_flow.testing.gherkin.vocabulary import shown
 from retake_flow.testing.steps import load
 
 _ORDER: Final = ("given", "when", "then", None)
-#: What stands in the places of examples.
+#: The values in the places of examples.
 _EXAMPLES: Final[Mapping[str, str]] = {
     "after": "5",
     "at": "10",
@@ -91,14 +91,14 @@ _BELOW: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step as people read about it.
+    """A documented step.
 
     Attributes:
-        topic: What steps of its kind are about, and when they can be used.
+        topic: The topic of the step, and when it can be used.
         kind: `Given`, `When` or `Then`.
-        wording: How it is worded, with `{places}`.
+        wording: Its wording, with `{places}`.
         meaning: What it does.
-        example: A step that is worded so, with its table.
+        example: A step with this wording, with its table.
     """
 
     topic: str
@@ -109,7 +109,7 @@ class Step:
 
 
 def steps() -> list[Step]:
-    """All steps that come with the program, by topic and kind."""
+    """All built-in steps, by topic and kind."""
     topics = {name: number for number, name in enumerate(load())}
     contexts = [c for c in step_function_context_registry.values() if c.step_func.__module__ in topics]
     contexts.sort(key=lambda context: (topics[context.step_func.__module__], _ORDER.index(context.type)))

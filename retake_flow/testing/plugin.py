@@ -1,4 +1,4 @@
-"""The way in for plain pytest: `pytest --flow my-flow.yaml features/`. Nothing happens unless a flow is named."""
+"""The entry point for plain pytest: `pytest --flow my-flow.yaml features/`. It does nothing unless a flow is named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Play features when a flow is named."""
+    """Play features if a flow is named."""
     named = config.getini("retake_flow")
     beside = config.rootpath / named
     name = config.getoption("--flow") or (str(beside) if named and beside.is_file() else named)
@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _begin(config: pytest.Config, name: str) -> None:
-    # Imported here: every pytest on this machine loads this module, and most know nothing of flows.
+    # Imported here: every pytest on this machine loads this module, and most have no flow.
     from retake_flow import plain_file
     from retake_flow.errors import RetakeFlowError, UsageError
     from retake_flow.testing.gherkin.suite import Suite, UnderTest

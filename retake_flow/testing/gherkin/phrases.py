@@ -68,7 +68,7 @@ class Phrase:
         return None if match is None else self._filled(kind, dict(zip(self.places, match.groups(), strict=True)))
 
     def samples(self, line: str) -> list[str]:
-        """Each of its lines, without a keyword and with its places filled in."""
+        """Samples of one of its lines, without a keyword and with its places filled in."""
         bare = _KEYWORD.sub(r"\2", line)
         return [_PLACE.sub(sample, bare) for sample in SAMPLES]
 

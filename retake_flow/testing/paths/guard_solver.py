@@ -1,4 +1,4 @@
-"""Finding values with which guards hold, or do not."""
+"""Finds values that make guards hold, or fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.expressions.expression import Expression
 
-#: A guard, and whether it is to hold.
+#: A guard, and whether it should hold.
 Wish = tuple[Expression, bool]
 
 _MOST_TRIED: Final = 2_000
@@ -20,25 +20,25 @@ _TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 
 def wishes(refused: Sequence[Expression], when: Expression | None) -> list[Wish]:
-    """What has to be so for a route to be taken."""
+    """The conditions for a route to be taken."""
     return [*((guard, False) for guard in refused), *([(when, True)] if when is not None else [])]
 
 
 def solve(
     wanted: Sequence[Wish], name: str, schema: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Values for the fields of a name so that guards are as they are to be.
+    """Values for the fields of a name that make guards hold or fail as wanted.
 
-    What a guard asks of other names is not known here, so that it counts as right.
+    A guard's conditions on other names are unknown here, so they count as met.
 
     Args:
-        wanted: The guards.
-        name: Such as `result`.
+        wanted: The guards, and whether each should hold.
+        name: A name such as `result`.
         schema: The fields that may be chosen.
-        known: Other names, and what is known of them.
+        known: Other names with their known values.
 
     Returns:
-        The fields that matter; None when there are none.
+        The fields that matter; None if there are no such values.
     """
     fields = [field for field in schema if any(_uses(guard, name, field) for guard, _ in wanted)]
     texts = [guard.text for guard, _ in wanted]
@@ -54,12 +54,12 @@ def solve(
 def inputs(
     wanted: Sequence[Wish], declared: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The inputs to set so that guards are as they are to be; none where they are so anyway, or nobody knows.
+    """The inputs to set so that guards hold or fail as wanted; empty if none are needed, or none are known.
 
     Args:
-        wanted: The guards.
+        wanted: The guards, and whether each should hold.
         declared: The inputs that may be set.
-        known: What inputs are when they are not.
+        known: The values of inputs that are not set.
     """
     names = {"inputs": known}
     asking = [(guard, holds) for guard, holds in wanted if any(chain[0] == "inputs" for chain in guard.names())]
@@ -81,7 +81,7 @@ def _uses(guard: Expression, name: str, field: str) -> bool:
 
 
 def _candidates(schema: Mapping[str, Any], texts: Sequence[str]) -> Iterator[Any]:
-    """Values of a field that may matter to guards: those that are written in them, and what is beside these."""
+    """Values of a field that may matter to guards: those written in them, and those next to these."""
     kinds = schema.get("type", "string")
     kinds = [kinds] if isinstance(kinds, str) else kinds
     yield from schema.get("enum", ())

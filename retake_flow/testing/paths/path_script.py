@@ -1,4 +1,4 @@
-"""Steps that make a run go a way: what actions answer, who says what, and how long one waits."""
+"""Steps that lead a run along a path: results of actions, answers of people, and waiting."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from retake_flow.whatif.plan.samples import sample, supplied
 from retake_flow.whatif.simulate.mock_errors import kinds
 
 Values = Mapping[str, Any]
-#: Who answers questions.
+#: The person who answers questions.
 WHO: Final = "ann"
 
 
 class Unknown(Exception):
-    """No steps are known that make a run go this way."""
+    """No steps are known that lead a run along this path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A step, and what it does.
+    """A step and its effect.
 
     Attributes:
-        text: With its keyword.
-        do: Lets it happen.
-        table: A name and a value a line.
-        until: The state that it waits for; such a step is needed only where the state has not come yet.
+        text: The text with its keyword.
+        do: Performs it.
+        table: A name and a value in each row.
+        until: The state that it waits for; the step is needed only if the state has not been reached.
     """
 
     text: str
@@ -49,10 +49,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What an action is to answer once; `outcome` "" is never.
+    """One result of an action; with `outcome` "" it never ends.
 
     Attributes:
-        failures: How often it is to be said, since it is tried again.
+        failures: How often it fails, since it is retried.
     """
 
     outcome: str
@@ -61,18 +61,18 @@ class _Answer:
 
 
 class Script:
-    """The steps of one way.
+    """The steps of one path.
 
     Attributes:
-        given: Those before the flow is run.
-        when: Those after it.
+        given: The steps before the flow is run.
+        when: The steps after it.
     """
 
     def __init__(self, flow: Flow, inputs: Values, way: Path) -> None:
-        """Write them.
+        """Write the steps.
 
         Raises:
-            Unknown: For some move none are known.
+            Unknown: No steps are known for some move.
         """
         self._flow = flow
         self._answers: dict[str, list[_Answer]] = {}
@@ -88,13 +88,13 @@ class Script:
         self.given += self._mocks()
 
     def _chosen(self, inputs: Values, way: Path) -> Values:
-        """The inputs that have to be set for the guards on a way."""
+        """The inputs to set for the guards on a path."""
         wanted = [wish for move in way.moves for wish in self._asked_of(move)]
         free = {name: each.schema for name, each in self._flow.inputs.items() if name not in inputs}
         return chosen_inputs(wanted, free, {**_defaults(self._flow), **inputs})
 
     def _asked_of(self, move: Move) -> Iterator[Wish]:
-        """The guards of a move in the flow itself, and what has to be so for its event to be raised."""
+        """The guards of a move in the flow itself, and the conditions for its event to be raised."""
         if move.route is not None and not move.route.root:
             yield from wishes(move.refused, move.route.when)
         scope, _, own = move.occurrence.place.rpartition(":")
@@ -127,12 +127,12 @@ class Script:
             self._done(state, name, wanted)
 
     def _stay(self, state: State) -> None:
-        """Something else happens than the end of what a state does."""
+        """Keep an action from ending, since something else happens first."""
         if state.do:
             self._answers.setdefault(state.path, []).append(_Answer(""))
 
     def _silence(self, state: State) -> None:
-        """It may be long until a time is out, so nothing is to be repeated meanwhile."""
+        """Keep repeated activities quiet, since a timer may take long to expire."""
         for around in self._flow.around(state.path):
             for activity in around.activities.values():
                 if activity.every is not None:
@@ -186,7 +186,7 @@ class Script:
             self._comes(state, name, self._flow.events[name], wanted)
 
     def _comes(self, state: State, name: str, fields: Mapping[str, Any], wanted: list[Wish]) -> None:
-        """An event from outside."""
+        """Raise an event from outside."""
         self._until(state.path)
         data = {**_samples(fields), **_found(solve(wanted, "event", fields, {**self._known, "event": {"name": name}}))}
         text = f"When the event {name} comes{' with' if data else ''}"
@@ -261,7 +261,7 @@ def _always(place: str, answer: _Answer) -> Line:
 
 
 def _inputs(flow: Flow, inputs: Values) -> Iterator[Line]:
-    """What has to be set besides."""
+    """The steps that set the missing required inputs."""
     for name, declared in supplied(flow).inputs.items():
         if declared.required and name not in inputs:
             yield _input(name, sample(name, declared.schema))
@@ -275,7 +275,7 @@ def _input(name: str, value: Any) -> Line:
 
 
 def _defaults(flow: Flow) -> dict[str, Any]:
-    """What inputs are when nobody sets them."""
+    """The values of inputs that are not set."""
     schemas = {name: declared.schema for name, declared in flow.inputs.items()}
     return {name: schema.get("value", schema.get("default")) for name, schema in schemas.items()}
 
@@ -291,5 +291,5 @@ def _found(values: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _outcome(condition: Expression, outcomes: tuple[str, ...]) -> str:
-    """The outcome after which an event is raised: one that the condition names, or the usual one."""
+    """The outcome that raises an event: one that the condition names, or the usual one."""
     return next((outcome for outcome in outcomes if f"'{outcome}'" in condition.text), outcomes[0])

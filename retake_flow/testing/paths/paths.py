@@ -1,4 +1,4 @@
-"""The shortest ways through a flow: to each state, and along each transition."""
+"""The shortest paths through a flow: to each state, and along each transition."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from retake_flow.flow.model import Flow, Route
 from retake_flow.testing.gherkin.coverage import Key, key
 from retake_flow.testing.paths.guard_solver import solve, wishes
 
-#: How many ways along one transition are looked at, the shortest first.
+#: How many paths along one transition are examined, the shortest first.
 _MOST_WAYS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A way from the start.
+    """A path from the start.
 
     Attributes:
-        moves: What happens, in order; the first is the start.
+        moves: The moves in order; the first is the start.
     """
 
     moves: tuple[Move, ...]
 
     @property
     def steps(self) -> Iterator[tuple[str, str, str]]:
-        """Each move as the state that it leaves, what happens, and the state that it enters."""
+        """Each move as the state that it leaves, the move, and the state that it enters."""
         for move in self.moves[1:]:
             yield move.source, move.occurrence.name, move.target
 
     @property
     def states(self) -> list[str]:
-        """The innermost states that it comes through."""
+        """The innermost states on the path."""
         return [move.target for move in self.moves]
 
 
 class Paths:
-    """All shortest ways of a flow; guards count as possible both ways."""
+    """All shortest paths of a flow; every guard may hold or fail."""
 
     def __init__(self, flow: Flow) -> None:
-        """Find them."""
+        """Find the paths."""
         self._moves = Moves(flow, CATALOGUE)
         self._last = self._reach()
         self._entering: dict[str, str] = {}
@@ -58,22 +58,22 @@ class Paths:
                         ways.append(move)
 
     def to(self, state: str) -> Path | None:
-        """The shortest way into a state; None when there is none."""
+        """The shortest path into a state; None if there is none."""
         return self._way(self._entering[state]) if state in self._entering else None
 
     def along(self, route: Route) -> list[Path]:
-        """The ways that end with a transition, the shortest first."""
+        """The paths that end with a transition, the shortest first."""
         return [Path((*self._way(move.source).moves, move)) for move in self._along.get(key(route), [])]
 
     def _way(self, reached: str) -> Path:
-        """The shortest way to a state that can be the innermost active one."""
+        """The shortest path to a state that can be the innermost active one."""
         moves = [self._last[reached]]
         while moves[-1].source:
             moves.append(self._last[moves[-1].source])
         return Path(tuple(reversed(moves)))
 
     def _ways_on(self, last: Move) -> Iterator[Move]:
-        """What can happen after a move; not where a guard asks for another kind of error."""
+        """The moves possible after a move, without those whose guard requires another kind of error."""
         for move in self._moves.of(last.target):
             before, _, kind = move.occurrence.name.rpartition("error.")
             wanted = wishes(move.refused, move.route.when if move.route else None)
@@ -82,7 +82,7 @@ class Paths:
                 yield move
 
     def _reach(self) -> dict[str, Move]:
-        """The last move of a shortest way to each state that can be the innermost active one, nearest first."""
+        """The last move of a shortest path to each state that can be the innermost active one, nearest first."""
         start = self._moves.start()
         reached = {start.target: start}
         queue = deque([start.target])

@@ -1,4 +1,4 @@
-"""Scenarios that are begun for people: each goes along one transition of a flow, and has been tried."""
+"""Generated scenarios for people to complete: each takes one transition of a flow, and has been tried."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from retake_flow.testing.paths.paths import Path, Paths
 from retake_flow.testing.runs.observed import Unmet, entered
 from retake_flow.testing.runs.trial import Premise, Trial
 
-#: How much may happen while one waits: what does not come by then is not to be come to so.
+#: The most records while waiting; a state that is not reached by then is not reachable this way.
 _MOST_RECORDS: Final = 1_500
-#: How much may happen in all that is tried; what is left then is begun for people as far as it is known.
+#: The most records over all trials; the scenarios left after that are written as far as their steps are known.
 _MOST_IN_ALL: Final = 100_000
-_A_TRIAL: Final = 20  # what beginning one costs, in records
+_A_TRIAL: Final = 20  # the cost of beginning a trial, in records
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Skeleton:
         given: The steps before the flow is run.
         when: The steps after it.
         then: The state that it leads to.
-        missing: What a person has to fill in; "" when the scenario holds as it is.
-        times: How often the state is entered then; one that is not filled in does not hold.
+        missing: What a person has to fill in; "" if the scenario passes as it is.
+        times: How often the state is entered then; a scenario that is not filled in does not pass.
     """
 
     route: Route
@@ -74,11 +74,11 @@ def feature(flow: Flow, skeletons: Sequence[Skeleton]) -> Iterator[str]:
 
 
 def skeletons(flow: Flow, inputs: Mapping[str, Any], routes: Sequence[Route]) -> Iterator[Skeleton]:
-    """A scenario along each of these transitions that some way leads to.
+    """A scenario for each of these transitions that some path reaches.
 
     Args:
         flow: The flow.
-        inputs: What is set; what is needed besides is made up.
+        inputs: The inputs that are set; others that are needed are invented.
         routes: The transitions.
     """
     paths = Paths(flow)
@@ -90,7 +90,7 @@ def skeletons(flow: Flow, inputs: Mapping[str, Any], routes: Sequence[Route]) ->
 
 
 class _Writer:
-    """Writes scenarios, and tries them."""
+    """Writes scenarios and tries them."""
 
     def __init__(self, flow: Flow, inputs: Mapping[str, Any]) -> None:
         self._flow = flow
@@ -100,7 +100,7 @@ class _Writer:
         self._left = _MOST_IN_ALL
 
     def best(self, route: Route, ways: Sequence[Path]) -> Skeleton:
-        """Along the first way that was tried and leads there; else as far as the first way is known."""
+        """The scenario along the first tried path that works; else the first path as far as its steps are known."""
         for way in ways:
             with suppress(Unknown, RetakeFlowError, Unmet):
                 end = _end(way.moves[-1])
@@ -125,7 +125,7 @@ class _Writer:
         return Skeleton(route, given, when, _end(move), " ".join(missing.split()), times)
 
     def _at_once(self) -> list[str]:
-        """The states that a run is in without anything that is said of it."""
+        """The states that a run reaches at once, without any further step."""
         trial = Trial(Premise(self._flow, dict(self._inputs), machine=self._coverage.machine), _MOST_RECORDS)
         try:
             with suppress(RetakeFlowError, Unmet):
@@ -135,10 +135,10 @@ class _Writer:
             trial.close()
 
     def _tried(self, way: Path, route: Route | None, end: str) -> tuple[Sequence[Line], Sequence[Line]]:
-        """The steps along a way, without those that were not needed when it was tried.
+        """The steps along a path, without those that were not needed when it was tried.
 
         Raises:
-            Unknown: None are known, or they lead elsewhere.
+            Unknown: No steps are known, or they lead elsewhere.
             Unmet: They lead elsewhere.
             RetakeFlowError: They cannot be taken.
         """
@@ -165,7 +165,7 @@ class _Writer:
 
 
 def _needed(trial: Trial, lines: Sequence[Line]) -> Iterator[Line]:
-    """Take steps, except to wait for a state that has come by itself."""
+    """Take steps, except waits for a state that was reached by itself."""
     since = 0
     for line in lines:
         if line.until and (trial.within(line.until) or line.until in entered(trial)[since:]):

@@ -1,4 +1,4 @@
-"""What happens to a rehearsed run from outside: interventions, answers, the death of its process."""
+"""Events from outside a rehearsed run: interventions, answers, the death of its process."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ RUN = "rehearsed"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What can be laid hands on.
+    """The parts of a rehearsed run that interventions act on.
 
     Attributes:
-        runner: The one that drives the run, or drove it last.
+        runner: The runner that drives the run, or drove it last.
         stage: The studio.
         platform: The rehearsed retake.tv.
-        runs: Where the run is stored.
-        refused: What was said to those whose answers were not taken.
+        runs: The store of the run.
+        refused: The messages to those whose answers were refused.
     """
 
     runner: Runner
@@ -42,21 +42,21 @@ class Scene:
     sitting: asyncio.Task[Run]
 
     def crash(self) -> None:
-        """The process that drives the run dies, as by kill -9."""
+        """Kill the process that drives the run, as with kill -9."""
         self.sitting.cancel()
 
     def ask(self, what: Wish, **data: Any) -> None:
-        """Somebody asks something of the run, by another process."""
+        """Send a request to the run from another process."""
         self.runs.request(RUN, what, data)
 
     def answer(self, place: str, given: Mapping[str, str], *, decision: str = "", by: str = "ann") -> None:
-        """Somebody answers a question, by another process.
+        """Answer a question from another process.
 
         Args:
-            place: Who asks: a state or an activity, or the end of its name.
+            place: The place that asks: a state or an activity, or the end of its name.
             given: The fields.
-            decision: The named decision, where there are several.
-            by: Who answers.
+            decision: The named decision, if there are several.
+            by: The person who answers.
         """
         now = self.platform.now() - self.platform.options.clock
         asked = self.runs.load(RUN).run.gates.values()
@@ -72,10 +72,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Intervention:
-    """Something that happens `after` so many seconds from the first record that is waited for.
+    """An intervention, `after` so many seconds from the record that it waits for.
 
     Attributes:
-        awaits: Tells whether a record is the one.
+        awaits: Whether a record is the one.
         times: How often it happens.
     """
 
@@ -107,14 +107,14 @@ def asking(place: str) -> Callable[[Record], bool]:
 
 
 class Prompter:
-    """Listens to the journal and intervenes when it is time."""
+    """Listens to the journal and intervenes in time."""
 
     def __init__(self, interventions: list[Intervention], scene: Callable[[], Scene]) -> None:
         self._waiting = list(interventions)
         self._scene = scene
 
     def heard(self, record: Record) -> None:
-        """Set off what this record was waited for by."""
+        """Start the interventions that waited for this record."""
         for due in [waiting for waiting in self._waiting if waiting.awaits(record)]:
             self._waiting.remove(due)
             if due.times > 1:

@@ -1,4 +1,4 @@
-"""What actions answer in scenarios that perform none: what the scenario says, else a mock file, else what goes well."""
+"""Results of mocked actions: from the scenario, else from a mock file, else a success."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _NEVER: Final = Reply("", after=float("inf"))
 
 @dataclass(slots=True)
 class _Said:
-    """What a scenario says of one action or place.
+    """The scenario's results for one action or place.
 
     Attributes:
-        first: Answers that come once each, before all others.
-        then: The answers after them, of which the last repeats.
-        after: How long each takes, in seconds.
+        first: Results that are used once each, before all others.
+        then: The results after them; the last repeats.
+        after: The seconds that each takes.
     """
 
     first: list[Reply] = field(default_factory=list)
@@ -36,7 +36,7 @@ class _Said:
     after: float | None = None
 
     def next(self) -> Reply | None:
-        """The next answer; None when nothing was said of it."""
+        """The next result; None if the scenario has none."""
         if self.first:
             return self.first.pop(0)
         if len(self.then) > 1:
@@ -45,10 +45,10 @@ class _Said:
 
 
 class Answers(Mocks):
-    """The answers of all actions of one scenario."""
+    """The results of all actions of one scenario."""
 
     def __init__(self, flow: Flow, catalogue: Catalogue, mocks: Mocks) -> None:
-        """Take what a mock file says as the answers of which the scenario says nothing."""
+        """Take the results of a mock file for actions that the scenario does not mention."""
         super().__init__()
         self._catalogue = catalogue
         self._mocks = mocks
@@ -57,7 +57,7 @@ class Answers(Mocks):
         self._said: dict[str, _Said] = {}
 
     def next(self, call: Call, *, undo: bool) -> Reply | None:
-        """What a call is answered; None when it is never answered."""
+        """The result of a call; None if it never ends."""
         keys = (call.do,) if undo else (call.place, call.do)
         said = [self._said[key] for key in keys if key in self._said]
         found = (source.next() for source in said)
@@ -74,13 +74,13 @@ class Answers(Mocks):
     # --- what a scenario says -----------------------------------------------------------------------------
 
     def gives(self, name: str, values: Sequence[Mapping[str, Any]], *, outcome: str = "", times: int = 0) -> None:
-        """Have an action end well.
+        """Let an action succeed.
 
         Args:
             name: The action, or the state or activity that performs it.
-            values: What it gives, one after the other; the last repeats. Fields left out are plausible.
-            outcome: How it ends.
-            times: How often, before whatever else was said of it; 0 is always.
+            values: Its results in turn; the last repeats. Omitted fields get plausible values.
+            outcome: Its outcome.
+            times: How often, before its other results; 0 means always.
 
         Raises:
             UsageError: There is no such action, outcome or field.
@@ -101,7 +101,7 @@ class Answers(Mocks):
         self._say(key, [Reply(outcome, samples.result(spec, value)) for value in values or [{}]], times)
 
     def fails(self, name: str, kind: str, *, times: int = 0) -> None:
-        """Have an action fail with an error of some kind; `times` as for `gives`.
+        """Let an action fail with an error of some kind; `times` as for `gives`.
 
         Raises:
             UsageError: There is no such action or error.
@@ -114,7 +114,7 @@ class Answers(Mocks):
         self._say(key, [Reply(fault=replace(fault, message=f"{kind}, as the scenario says"))], times)
 
     def never(self, name: str) -> None:
-        """Have an action never end.
+        """Let an action never end.
 
         Raises:
             UsageError: There is no such action.
@@ -122,7 +122,7 @@ class Answers(Mocks):
         self._say(self._meant(name)[0], [_NEVER], 0)
 
     def takes(self, name: str, seconds: float) -> None:
-        """Have an action take so long each time.
+        """Let an action take that long each time.
 
         Raises:
             UsageError: There is no such action.
@@ -130,7 +130,7 @@ class Answers(Mocks):
         self._said.setdefault(self._meant(name)[0], _Said()).after = seconds
 
     def exits(self, name: str, seconds: float) -> None:
-        """Have a service end by itself, so long after it was ready.
+        """Let a service end by itself, that long after it was ready.
 
         Raises:
             UsageError: There is no such service.
@@ -153,7 +153,7 @@ class Answers(Mocks):
         return Reply(spec.outcomes[0], samples.result(spec, {}))
 
     def _meant(self, name: str) -> tuple[str, ActionSpec]:
-        """The action or place that is meant, and the action there."""
+        """The action or place with this name, and the action there."""
         if name in self._catalogue:
             if name not in self._performing.values() and name not in self._undos:
                 raise UsageError(

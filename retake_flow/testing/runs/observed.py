@@ -1,4 +1,4 @@
-"""What a scenario looks at: a run that was driven, whether its platform was rehearsed or its actions were mocked."""
+"""The run that a scenario observes, whether its platform is rehearsed or its actions are mocked."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from retake_flow.whatif.virtual_time import EPOCH
 
 
 class Observed(Protocol):
-    """A run, as far as it has come."""
+    """A run so far."""
 
     @property
     def flow(self) -> Flow:
-        """What it is a run of."""
+        """The flow of the run."""
         ...
 
     @property
@@ -34,7 +34,7 @@ class Observed(Protocol):
 
 @dataclass(slots=True)
 class Subject:
-    """What a scenario is about, once something was run.
+    """The subject of a scenario, once something was run.
 
     Attributes:
         of: The run.
@@ -44,11 +44,11 @@ class Subject:
 
 
 class Unmet(AssertionError):
-    """Something is not as a scenario says.
+    """An expectation of a scenario is not met.
 
     Attributes:
-        expected: What it says.
-        got: What is.
+        expected: What the scenario expects.
+        got: What was found.
     """
 
     def __init__(self, expected: object, got: object) -> None:
@@ -63,12 +63,12 @@ def records(observed: Observed, *events: str, **fields: Any) -> list[Record]:
 
 
 def seconds(record: Record) -> float:
-    """When it was written, in virtual seconds since the start."""
+    """The time of a record, in virtual seconds since the start."""
     return round(datetime.fromisoformat(record["t"]).timestamp() - EPOCH, 3)
 
 
 def named(name: str, path: str) -> bool:
-    """Whether a name means a state or an activity: its path or key, or the end of that."""
+    """Whether a name means a state or an activity: its path or key, or the end of either."""
     return path == name or path.endswith((f"/{name}", f":{name}"))
 
 
@@ -78,7 +78,7 @@ def entered(observed: Observed) -> list[str]:
 
 
 def performances(observed: Observed, name: str) -> list[Record]:
-    """What was begun by an action, or at a place, in order; each round of a repeated activity counts.
+    """The performances of an action or at a place, in order; each round of a repeated activity counts.
 
     Args:
         observed: The run.
@@ -105,7 +105,7 @@ def _performed(observed: Observed) -> Iterator[Record]:
 
 
 def told(observed: Observed) -> list[str]:
-    """What the operator was told, in order."""
+    """The messages to the operator, in order."""
     notices = [record["message"] for record in records(observed, "notice")]
     notices += [record["message"] for record in records(observed, "undo_finished") if "message" in record]
     spoken = [record["inputs"]["message"] for record in records(observed, "action_started", action="operator.tell")]

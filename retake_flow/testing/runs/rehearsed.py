@@ -1,7 +1,7 @@
-"""One run of a flow against a rehearsed platform, in virtual time: from its start to its end, or as far as it comes.
+"""One run of a flow against a rehearsed platform, in virtual time: from its start to its end, or as far as it gets.
 
-Engine, actions, API client and platform are the real ones; only the studio and the network are not. The same set-up
-gives the same journal each time.
+Engine, actions, API client and platform are real; only the studio and the network are fakes. The same set-up gives
+the same journal each time.
 """
 
 from __future__ import annotations
@@ -70,24 +70,24 @@ AGENT = PreparedAgent("night-owl", Secret("rtk_rehearsed_night_owl"), "user_owl"
 
 
 def _memory(now: Callable[[], float]) -> Runs:
-    # No holder lives: a process that is gone is gone, and there is never a second one.
+    # No holder is alive: a process that ended is gone, and there is never a second one.
     return MemoryRuns(alive=lambda holder: False, now=now)
 
 
 class Endless(AssertionError):
-    """The run did not end in the time it was given."""
+    """The run did not end within its time limit."""
 
 
 def opened(name: str, within: Folders | None = None) -> Flow:
     """A flow by its path or shipped name, read and checked.
 
     Args:
-        name: It.
-        within: Where it may be; None for anywhere.
+        name: The path or name.
+        within: The folder that it must be in; None for anywhere.
 
     Raises:
-        Problems: It has mistakes.
-        UsageError: There is none, or it may not be opened.
+        Problems: The flow has mistakes.
+        UsageError: There is no such flow, or it may not be opened.
     """
     path = locate.find(name)
     if within is not None:
@@ -105,19 +105,19 @@ def opened(name: str, within: Folders | None = None) -> Flow:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """A run that is over, or as far as it came.
+    """A run that is over, or as far as it got.
 
     Attributes:
-        flow: What it was a run of.
+        flow: The flow of the run.
         run: The run as it ended, or as it was stored last.
         journal: All its records.
-        report: What the platform saw.
+        report: The platform's report.
         stage: The studio as the run left it.
         platform: The platform as the run left it.
-        network: Who else was called.
+        network: The network, with the calls to other hosts.
         left: The names of asynchronous tasks that the run left behind.
-        writes: How often each process that drove it wrote it down.
-        refused: What was said to those whose answers were not taken.
+        writes: The number of writes to the store by each process that drove it.
+        refused: The messages to those whose answers were refused.
     """
 
     flow: Flow
@@ -137,7 +137,7 @@ class Rehearsed:
 
     @property
     def last(self) -> Record:
-        """The last record that says something of the run itself, and not of a notice about it."""
+        """The last record about the run itself, rather than about a notice."""
         return [record for record in self.journal if not record["event"].startswith("notice_")][-1]
 
     @property
@@ -149,24 +149,24 @@ class Rehearsed:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """A run to be: set it up, then `play` it.
+    """The set-up of a run; `play` runs it.
 
     Attributes:
         flow: Any flow.
-        folder: Where its files go: credentials, guides, pictures.
+        folder: The folder for its files: credentials, guides, pictures.
         inputs: As on the command line.
-        options: How the platform behaves; nobody watches unless viewers are put in.
-        troubles: What goes wrong in the studio.
-        interventions: What happens from outside.
-        channels: Who is told what the run has to say.
-        comebacks: When another process goes on with the run, each counted from the end of the one before it; when
-            there are no more, the run stays as it is.
+        options: The options of the platform; there are no viewers by default.
+        troubles: The faults of the studio.
+        interventions: The interventions from outside.
+        channels: The channels for notices.
+        comebacks: When another process resumes the run, each counted from the end of the process before it; after
+            the last one, the run stays as it is.
         die_at: The boundary of the journal at which a process dies: `7-` is before its seventh write, `7+` after it.
-        dies: Which process that is, from 1.
+        dies: The number of that process, from 1.
         store: Makes the store.
         token: The token in the environment.
-        responders: Who answers chat; no program is started and no service asked, one that is silent takes their place.
-        moltbook: The community where streams are shared; None when there is no key for it.
+        responders: The responders; no program starts and no service is asked: a silent fake takes their place.
+        moltbook: The community where streams are shared; None if there is no key for it.
         within: Virtual seconds after which the run counts as endless.
         machine: Makes the machine of a flow.
     """
@@ -199,18 +199,18 @@ class Rehearsal:
         credentials.save(self.credentials, agent)
 
     def fault(self, fault: AnyFault) -> None:
-        """Have the platform fail."""
+        """Add a fault of the platform."""
         self.options = replace(self.options, faults=(*self.options.faults, fault))
 
     def intervene(self, state: str, after: float, do: Callable[[Scene], None], times: int = 1) -> None:
-        """Have something happen from outside when a state is entered, the first so many times."""
+        """Add an intervention for when a state is entered, the first so many times."""
         self.interventions.append(Intervention(entering(state), after, do, times))
 
     def play(self) -> Rehearsed:
         """Drive the run to its end.
 
         Raises:
-            Endless: It has none.
+            Endless: The run does not end.
             RetakeFlowError: An input is wrong.
         """
         return virtual_time.run(self._play())
@@ -289,7 +289,7 @@ class _Play:
             await self._sit(stored(parsed(kept.flow_text)), kept.run, claim)
 
     async def _sit(self, flow: Flow, run: Run, claim: Claim) -> None:
-        """One process drives the run as far as it comes."""
+        """Drive the run in one process as far as it gets."""
         rehearsal, clock = self._rehearsal, self._clock
         realtime = Wire(self._platform).opened
         access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields), realtime)

@@ -1,4 +1,4 @@
-"""One run of a flow whose actions are mocked, led step by step in virtual time by a scenario."""
+"""One run of a flow with mocked actions, driven step by step in virtual time by a scenario."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from retake_flow.whatif.plan import samples
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.simulation import Simulation
 
-#: Where in the line of a script something is wrong, which a scenario does not show.
+#: The place of a mistake in the line of a script, which a scenario does not show.
 _WHERE: Final = re.compile(r"^(answer|result|error|event|advance)(\.\w+)*: ")
-#: How much may happen while something is waited for; a stream of a day has fewer records.
+#: The most records while waiting; a stream of a day has fewer.
 MOST_RECORDS: Final = 100_000
 
 
 @dataclass(slots=True)
 class Premise:
-    """What a scenario begins with.
+    """The premise of a scenario.
 
     Attributes:
-        flow: What is run.
+        flow: The flow.
         inputs: Its inputs, as on the command line.
-        mocks: Makes the answers of which the scenario says nothing.
+        mocks: Makes the results of actions that the scenario does not mention.
         machine: Makes the machine of a flow.
     """
 
@@ -47,20 +47,20 @@ class Premise:
 
 
 class Trial:
-    """A run that goes on only as far as it is told to.
+    """A run that advances only as far as the scenario says.
 
     Attributes:
-        premise: What it begins with.
-        answers: What its actions answer.
-        journal: What happened.
+        premise: The premise of the scenario.
+        answers: The results of its actions.
+        journal: The records so far.
     """
 
     def __init__(self, premise: Premise, most: int = MOST_RECORDS) -> None:
-        """Prepare to run; the flow must stand.
+        """Prepare to run; the flow must be set.
 
         Args:
-            premise: What it begins with.
-            most: How many records may be written while something is waited for.
+            premise: The premise of the scenario.
+            most: How many records may be written while waiting.
         """
         self._most = most
         self.flow = samples.supplied(premise.flow)
@@ -76,10 +76,10 @@ class Trial:
         return self._led.run
 
     def begin(self) -> None:
-        """Begin; everything happens that needs no time.
+        """Begin, and do everything that takes no time.
 
         Raises:
-            UsageError: It has begun already.
+            UsageError: The run has already begun.
             InputError: An input is missing or wrong.
         """
         if self._simulation is not None:
@@ -94,7 +94,7 @@ class Trial:
         self.journal.append(record)
 
     def happen(self, happening: Mapping[str, Any]) -> None:
-        """Let something happen, said as a line of a script for `simulate`.
+        """Make something happen, given as a line of a script for `simulate`.
 
         Raises:
             UsageError: It cannot happen now.
@@ -110,11 +110,11 @@ class Trial:
         """Let time pass until a state is active, or was entered meanwhile.
 
         Args:
-            state: Its path, or the end of it.
+            state: The state's path, or the end of it.
 
         Raises:
             UsageError: There is no such state.
-            Unmet: That never happens by itself.
+            Unmet: The state is never reached by itself.
         """
         self.known(state)
         heard = len(self.journal)
@@ -124,7 +124,7 @@ class Trial:
         """Let time pass until the run has ended.
 
         Raises:
-            Unmet: That never happens by itself.
+            Unmet: The run never ends by itself.
         """
         self._pass(lambda: self.run.ended, "to come to its end")
 
@@ -137,16 +137,16 @@ class Trial:
         return any(record["event"] == "state_entered" and named(state, record["state"]) for record in new)
 
     def known(self, state: str) -> None:
-        """Nothing, when there is such a state.
+        """Check that there is such a state.
 
         Raises:
-            UsageError: There is none.
+            UsageError: There is no such state.
         """
         if not any(named(state, path) for path in self.flow.states):
             raise UsageError(f"the flow has no state {state!r}", hint=did_you_mean(state, self.flow.states))
 
     def close(self) -> None:
-        """Leave the run where it is; nothing of it goes on."""
+        """Leave the run where it is; none of it continues."""
         if self._simulation is not None:
             self._simulation.close()
 
@@ -157,7 +157,7 @@ class Trial:
         return self._simulation
 
     def _pass(self, there: Callable[[], bool], expected: str) -> None:
-        """Let time pass, from one thing that is due to the next, until something is so."""
+        """Let time pass, from one due event to the next, until a condition holds."""
         limit = len(self.journal) + self._most
         while not there():
             dues = [each["due"] for each in self._seen["queue"] if each["due"] is not None]
