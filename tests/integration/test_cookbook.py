@@ -81,7 +81,7 @@ def _another_resolution(kitchen: Kitchen) -> None:
 
 
 def _word_by_discord(kitchen: Kitchen) -> None:
-    [address] = re.findall(r'RETAKE_FLOW_NOTIFY="(.+?)"', RECIPES["Word by Discord"])
+    [address] = re.findall(r'RETAKE_FLOW_NOTIFY="(.+?)"', RECIPES["Notices on Discord"])
     real = address.replace("WEBHOOK_ID", "4" * 18).replace("WEBHOOK_TOKEN", "t" * 68)
     assert len(notifiers([Secret(real)])) == 1
     rehearsal = kitchen.rehearsal()
@@ -255,19 +255,19 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask when the platform's guide has changed": _ask_when_the_guide_has_changed,
     "Never register": _never_register,
     "Stop when nobody watches": _stop_when_nobody_watches,
-    "An own chat brain": _an_own_chat_brain,
+    "Your own chat brain": _an_own_chat_brain,
     "Answered by a language model": _answered_by_a_language_model,
     "Another pace": _another_pace,
-    "A rule of the house": _a_rule_of_the_house,
+    "Your own rule": _a_rule_of_the_house,
     "Another resolution": _another_resolution,
-    "Word by Discord": _word_by_discord,
+    "Notices on Discord": _word_by_discord,
     "No thumbnails after the first": _no_thumbnails_after_the_first,
     "Two agents on one machine": _two_agents_on_one_machine,
     "Ask before going live": _ask_before_going_live,
-    "Say in chat where it goes": _say_in_chat_where_it_goes,
+    "Announce the direction in chat": _say_in_chat_where_it_goes,
     "Say goodbye": _say_goodbye,
     "A raid at the end of the stream": _a_raid_at_the_end_of_the_stream,
-    "A heart that goes live": _a_heart_that_goes_live,
+    "A heartbeat that goes live": _a_heart_that_goes_live,
 }
 
 
