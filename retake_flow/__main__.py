@@ -1,4 +1,4 @@
-"""`python -m retake_flow` is `retake-flow`."""
+"""Entry point of `python -m retake_flow`, the same as `retake-flow`."""
 
 import os
 import sys

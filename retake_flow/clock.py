@@ -1,4 +1,4 @@
-"""Clock: the time of this machine, steady for as long as a process lives."""
+"""Clock: the time of this machine, steady for the life of a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work of others in threads of their own, which hold up neither the event loop nor the end of the process."""
+"""Daemon threads: run blocking work without holding up the event loop or the end of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The errors of retake-flow: one tree, each with its words, its exit code and what a person can do.
+"""The errors of retake-flow: one tree, each with its message, its exit code and what a person can do.
 
 All that flows route on are here; `run.errors` has those of whoever asks something of a run.
 

@@ -1,4 +1,4 @@
-"""Locks: a file or folder that a process holds as long as it lives, whoever looks from wherever.
+"""Locks: a process holds a file or folder for as long as it lives, visible from any container.
 
 A process id means something in one PID namespace only: seen from another container, a living process does not exist. A
 lock (flock) is the kernel's, and goes with the process however it ends; children do not inherit it.

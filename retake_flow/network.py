@@ -1,4 +1,4 @@
-"""How connections leave this machine: the proxies and certificates that the environment names."""
+"""Outgoing connections: the proxies and certificates that the environment names."""
 
 from __future__ import annotations
 

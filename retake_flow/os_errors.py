@@ -1,4 +1,4 @@
-"""Errors of the operating system that only the operator can mend, each with the command that mends it."""
+"""Operating system errors that only the operator can fix, each with the command that fixes it."""
 
 from __future__ import annotations
 

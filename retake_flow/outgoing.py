@@ -1,4 +1,4 @@
-"""The last door: what leaves for people bears no secret that this process knows, plain or encoded."""
+"""Final check on outgoing texts: they contain no secret known to this process, plain or encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that others may have put there: read when they are plain files of a bounded size, and else refused."""
+"""Reads files from untrusted places: only plain files of limited size are accepted."""
 
 from __future__ import annotations
 

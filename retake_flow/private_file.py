@@ -1,4 +1,4 @@
-"""Files that their owner alone may read: replaced as a whole, or written in place where they cannot be replaced."""
+"""Files that only their owner can read: replaced as a whole, or written in place where that is impossible."""
 
 from __future__ import annotations
 

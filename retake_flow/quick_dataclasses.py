@@ -1,4 +1,4 @@
-"""Dataclasses that are made in a fraction of the time, for what is imported when a command starts.
+"""Dataclasses that are created faster, for modules that are imported at the start of a command.
 
 `dataclasses.dataclass` of Python 3.11 writes and compiles up to ten functions for each class, one after the other.
 Here only `__init__` is compiled, when the first object is made; the rest goes through what is there already

@@ -1,4 +1,4 @@
-"""Keep access tokens and stream keys out of everything a person or a program may read."""
+"""Keeps access tokens and stream keys out of everything that a person or a program may read."""
 
 from __future__ import annotations
 

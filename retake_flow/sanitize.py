@@ -1,4 +1,4 @@
-"""Control characters and the sequences that a terminal obeys, taken out of the texts of others.
+"""Removes control characters and terminal escape sequences from untrusted text.
 
 What viewers, programs, the platform and answers bring in may move the cursor, colour the screen, set the title, write
 into the clipboard, or turn the direction of writing.

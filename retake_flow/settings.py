@@ -1,4 +1,4 @@
-"""What the environment says: the only module that reads it."""
+"""Settings from the environment: the only module that reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a flow needs to know of the actions it names: their declared inputs, outcomes and results."""
+"""Action specifications: the declared inputs, outcomes and results of the actions that flows name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a flow, and where."""
+"""Diagnostics: the problems of a flow, each with its position."""
 
 from __future__ import annotations
 

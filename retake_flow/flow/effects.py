@@ -1,4 +1,4 @@
-"""What a state does on its way, besides what it is there for: the events it raises, and what it tells."""
+"""Effects of a state: the events that it raises and the notices that it sends to the operator."""
 
 from __future__ import annotations
 

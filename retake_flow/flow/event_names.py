@@ -1,4 +1,4 @@
-"""The names of events, and which routes are written for them."""
+"""Names of events, and which routes match them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that people give by name: the inputs of a run, the answers to a gate. Declared as JSON Schema properties.
+"""Values that people give by name, such as inputs of a run or answers to a gate, declared as JSON Schema properties.
 
 Beside the words of JSON Schema a property may have a `format` of ours, and `OURS`.
 """

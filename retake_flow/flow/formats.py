@@ -1,4 +1,4 @@
-"""Formats of texts that JSON Schema does not know: each raises ValueError with words for a person."""
+"""Text formats that JSON Schema lacks; each raises ValueError with a message for a person."""
 
 from __future__ import annotations
 

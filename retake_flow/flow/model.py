@@ -1,4 +1,4 @@
-"""A flow as the engine sees it: frozen, resolved, with the position of everything.
+"""The model of a flow: frozen, resolved, with the position of everything.
 
 States are named by their paths, `broadcast/pushing/on_air`; targets are resolved; durations are seconds unless an
 expression has to give them.

@@ -1,1 +1,1 @@
-"""What the engine needs of the world, as small protocols that `wiring` fills in."""
+"""Ports: small protocols for what the engine needs from the world, implemented by `wiring`."""

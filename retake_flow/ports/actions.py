@@ -1,4 +1,4 @@
-"""Performing actions, as the engine asks for it."""
+"""Port for performing actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time, as the engine asks for it."""
+"""Port for time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what happens in a run is written down, and who hears of it."""
+"""Port for the journal: where a run is recorded, and who hears its records."""
 
 from __future__ import annotations
 

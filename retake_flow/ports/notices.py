@@ -1,4 +1,4 @@
-"""Word to people who are not at the terminal."""
+"""Port for notices to people who are not at the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the platform tells as it happens, as `chat.respond` asks for it."""
+"""Port for the platform's real-time events, used by `chat.respond`."""
 
 from __future__ import annotations
 

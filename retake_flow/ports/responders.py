@@ -1,4 +1,4 @@
-"""Who answers in chat, as `chat.respond` asks for it."""
+"""Port for responders, which answer in chat for `chat.respond`."""
 
 from __future__ import annotations
 

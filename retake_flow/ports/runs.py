@@ -1,4 +1,4 @@
-"""Where runs survive: for whoever drives one, and for everybody else."""
+"""Port for stored runs, for the process that drives a run and for all others."""
 
 from __future__ import annotations
 

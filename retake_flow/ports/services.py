@@ -1,4 +1,4 @@
-"""A thing that goes on until it is stopped or dies."""
+"""Port for services, which run until they are stopped or die."""
 
 from __future__ import annotations
 

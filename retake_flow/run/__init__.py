@@ -1,1 +1,1 @@
-"""The words of a run: what it is, what happens to it, what it wants, and how all that is written down."""
+"""The data of a run: its state, events and commands, and their stored forms."""

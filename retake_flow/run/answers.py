@@ -1,4 +1,4 @@
-"""Answers to gates: what is asked, as JSON Schema, and what was given, held against it."""
+"""Answers to gates: the question as JSON Schema, and validation of the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as plain JSON data and back, so that it survives; versioned.
+"""Converts a run to plain JSON data and back, with a version, so that it can be stored.
 
 The form follows the declared types of the fields, so a new field with a default needs nothing here, and runs that
 were written before it can still be read.

@@ -1,4 +1,4 @@
-"""Wishes of the pure half of the engine, which the runner performs in the order given."""
+"""Commands that the pure half of the engine gives, executed by the runner in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dates: the times of a run, which are steady, as the wall clock shows them, and back.
+"""Dates: converts the steady times of a run to the wall clock and back.
 
 The two differ only once the wall clock was set while a process drove the run, by as many seconds as the run is `ahead`.
 """

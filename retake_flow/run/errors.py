@@ -1,4 +1,4 @@
-"""Errors of whoever asks something of a run: another process drives it, it has ended, nobody expects that.
+"""Errors of requests to a run: another process drives it, it has ended, or it expects no such event.
 
 No action raises them, so no flow routes on their kinds.
 """

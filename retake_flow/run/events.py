@@ -1,4 +1,4 @@
-"""Facts that a run reacts to. Each that answers a command bears the visit it belongs to, so that late ones show."""
+"""Events that a run reacts to. A reply to a command carries the visit that it belongs to, so late ones are detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to ask: the command that answers a gate, and what it takes, in words for a person."""
+"""Prompts for gates: the command that answers a question, and its fields, in words for a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identity: which account on retake.tv a run acts as, and whether credentials belong to it."""
+"""Identity: which retake.tv account a run acts as, and whether credentials belong to it."""
 
 from __future__ import annotations
 

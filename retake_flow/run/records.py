@@ -1,4 +1,4 @@
-"""Events and commands as the journal's records: JSON objects with `t`, `event` and what belongs to it."""
+"""Journal records of events and commands: JSON objects with `t`, `event` and further fields."""
 
 from __future__ import annotations
 

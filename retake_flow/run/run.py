@@ -1,4 +1,4 @@
-"""A run: where one execution of a flow is and what it knows."""
+"""A run: the position and data of one execution of a flow."""
 
 from __future__ import annotations
 

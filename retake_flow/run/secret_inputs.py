@@ -1,4 +1,4 @@
-"""Secret inputs of a run that goes on: none is written down, so each is read anew."""
+"""Secret inputs of a resumed run: none is stored, so each is read again."""
 
 from __future__ import annotations
 

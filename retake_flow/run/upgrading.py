@@ -1,4 +1,4 @@
-"""Whether a run can go on in another version of its flow."""
+"""Checks whether a run can be resumed with another version of its flow."""
 
 from __future__ import annotations
 

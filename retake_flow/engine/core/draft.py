@@ -1,4 +1,4 @@
-"""A run while a macrostep changes it: the same fields, to be written."""
+"""The writable form of a run during a macrostep, with the same fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a flow does on its way: it sets variables, raises events, at once or after a time, and tells the operator."""
+"""Effects of a flow: set variables, raise events at once or after a delay, and notify the operator."""
 
 from __future__ import annotations
 

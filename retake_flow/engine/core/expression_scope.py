@@ -1,4 +1,4 @@
-"""What expressions can use: the run as the flow itself sees it, or as one of its sub-flows does."""
+"""Names available to expressions: the run as the flow itself or one of its sub-flows sees it."""
 
 from __future__ import annotations
 

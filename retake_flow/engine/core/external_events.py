@@ -1,4 +1,4 @@
-"""Events from outside: what a flow takes from whoever sends it one while it runs."""
+"""External events: what a running flow accepts from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to people: put, repeated, addressed to somebody else, answered, expired, taken back."""
+"""Gates: ask, remind, escalate, answer, expire and withdraw questions to people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One macrostep under way: the run being changed, and the commands that come of it."""
+"""One macrostep in progress: the run as it changes, and the resulting commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run at the moment that something happens to it: what is known, what is signalled, what is wished for."""
+"""A run while it takes an event: what it knows, its signals and its commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going on with a run whose process is gone: what had begun is begun again, looked up, asked about, or has failed."""
+"""Recovery: resumes a run whose process is gone, and repeats, looks up, asks about or fails what had begun."""
 
 from __future__ import annotations
 

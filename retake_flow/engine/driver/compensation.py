@@ -1,4 +1,4 @@
-"""Taking back what a state did, within a time, whatever comes of it."""
+"""Compensation: performs the undo of a state within a time limit and never raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defects: counts what an action did that nobody foresaw, and has a person see to what repeats."""
+"""Defects: counts unexpected errors of actions, and leaves those that repeat to a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Performing what commands ask for, and bringing back what came of it as events."""
+"""Executes commands and returns their outcomes as events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other processes ask of a run and answer to it, brought in as events."""
+"""Watches the inbox of a run: requests and answers from other processes become events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events of a run that wait to be taken, the urgent ones first."""
+"""Queue of the events that a run has yet to take, urgent ones first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saying something on the stream beside the flow, as somebody outside has asked."""
+"""Handles requests from outside the flow to say something on the stream."""
 
 from __future__ import annotations
 

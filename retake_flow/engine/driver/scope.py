@@ -1,4 +1,4 @@
-"""What one active state has started: tasks that end when it is left, the youngest first."""
+"""Tasks of one active state: they end when the state is left, newest first."""
 
 from __future__ import annotations
 

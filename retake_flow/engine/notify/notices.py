@@ -1,4 +1,4 @@
-"""Word to people: what of a run somebody has to hear, and its delivery, which never holds the run up."""
+"""Notices: chooses what people are told about a run and delivers it without holding up the run."""
 
 from __future__ import annotations
 

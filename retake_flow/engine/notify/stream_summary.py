@@ -1,4 +1,4 @@
-"""What a stream came to, as the journal tells it: how long, how many watched, wrote and tipped."""
+"""Summary of a stream from the journal: how long it ran, how many people watched, wrote and tipped."""
 
 from __future__ import annotations
 

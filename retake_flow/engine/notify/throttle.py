@@ -1,4 +1,4 @@
-"""Notices are no floods: of one kind, what follows within a minute is told together at the end of it."""
+"""Throttle for notices: those of one kind that follow within a minute are sent together at its end."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Checks: everything that can be said about a flow before it runs."""
+"""Checks: every problem of a flow that can be found before it runs."""

@@ -1,4 +1,4 @@
-"""How a flow uses actions and sub-flows: what they are given, and whether they stand where they can."""
+"""Checks how a flow uses actions and sub-flows: their inputs, and whether they may appear where they do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions of a flow: what they are called, what is asked for, and whether anything reads the answer."""
+"""Checks the questions of a flow: their names, their fields, and whether anything reads the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose mistake it is: that of a flow which is extended, or that of the overlay which has made it one."""
+"""Attributes each problem to the file at fault: the overlay, or the flow that it extends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that can be said about a flow before it runs: names, actions, expressions, routes, times, secrets."""
+"""Checks a flow before it runs: names, actions, expressions, routes, times and secrets."""
 
 from __future__ import annotations
 

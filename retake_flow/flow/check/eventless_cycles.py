@@ -1,4 +1,4 @@
-"""Cycles that nothing ends: of transitions without an event, and of failures that nobody hears of."""
+"""Finds endless cycles: transitions without an event, and failures that are retried unnoticed."""
 
 from __future__ import annotations
 

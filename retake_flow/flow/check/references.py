@@ -1,4 +1,4 @@
-"""The names that expressions mention, and how much each of them has to be there."""
+"""References: the names that expressions mention, and whether each may be missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can occur in each state of a flow, and which routes take it."""
+"""Checks routing: which events can occur in each state of a flow, and which routes take them."""
 
 from __future__ import annotations
 

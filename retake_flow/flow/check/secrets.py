@@ -1,4 +1,4 @@
-"""Where secrets of a flow would become readable: in questions, messages, reasons, or what the platform shows."""
+"""Finds where a secret of a flow would become readable: in questions, messages, reasons, or on the platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The times of a flow: those that never come, and paces that the platform does not allow."""
+"""Checks the times of a flow: those that never come, and paces that the platform does not allow."""
 
 from __future__ import annotations
 

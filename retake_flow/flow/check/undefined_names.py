@@ -1,4 +1,4 @@
-"""What the expressions of a flow name: whether they can be read, and whether each name means one thing that exists."""
+"""Checks the names in expressions: each expression can be read, and each name means one thing that exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flow as boxes, frames and arrows: what every kind of picture is drawn from."""
+"""A flow as boxes, frames and arrows: the common source of every diagram format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words in a diagram: what stands in the box of a state, and beside an arrow.
+"""Labels of a diagram: the text in the boxes of states and beside arrows.
 
 Of inputs, of what is handed to actions, of messages and of addresses there is nothing but names.
 """

@@ -1,4 +1,4 @@
-"""What an expression may be made of, held against Jinja2's own syntax tree before it is ever compiled."""
+"""Allowlist of syntax for expressions, checked on Jinja2's syntax tree before anything is evaluated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filters and tests of expressions: none takes longer, or gives more, than in proportion to what it is given."""
+"""The filters and tests of expressions: the time and output of each are proportional to its input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluates expressions step by step: the work of all steps and the size of what each of them makes are bounded."""
+"""Sandbox: evaluates expressions step by step, with limits on the total work and the size of each result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON types that an expression can give, told from its form and from what its names are declared to be."""
+"""Type inference: the JSON types that an expression can give, from its form and the declared types of its names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which states a transition leaves and which it enters; the engine and everything that looks at paths ask here."""
+"""Exit and entry sets: the states that a transition leaves and enters, for the engine and all path analyses."""
 
 from __future__ import annotations
 

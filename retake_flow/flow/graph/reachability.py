@@ -1,4 +1,4 @@
-"""Which states can be reached, and from which of them the flow can end."""
+"""Reachability: which states can be reached, and which of them can reach an end of the flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can happen in a state and where it leads: the flow as a graph, for everything that looks at all its paths.
+"""The flow as a graph: what can happen in each state and where it leads, for every analysis of its paths.
 
 Guards count as possible both ways. The engine takes the same way from one state to the next, so that a path found here
 is one that a run can go.

@@ -1,4 +1,4 @@
-"""Build the states of one flow file out of its data, and note what cannot be resolved."""
+"""Builds the states of one flow file from its data, and notes what cannot be resolved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a flow is made of: each is read once, and overlays are laid over what they extend."""
+"""Files of a flow: each is read once, and overlays are merged into the flows that they extend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folders in which a flow may name files: its own, those of the shipped flows, and what the command line allows."""
+"""Folders in which a flow may name files: its own, those of the shipped flows, and any that the command line allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inputs of a run: fixed in the flow, given, read from the environment or a file, or left at their defaults."""
+"""Inputs of a run: fixed in the flow, given, read from the environment or a file, or left at their defaults."""
 
 from __future__ import annotations
 

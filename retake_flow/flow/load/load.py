@@ -1,4 +1,4 @@
-"""Build the model of a flow from its file and those of its sub-flows."""
+"""Builds the model of a flow from its file and those of its sub-flows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put a new state before or after another without writing the routes of either again."""
+"""Inserts a new state before or after another and redirects the routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lay an overlay over the flow that it extends: mappings merge, lists and values replace, null removes.
+"""Merges an overlay into the flow that it extends: mappings merge, lists and values replace, null removes.
 
 Every key and value keeps its place, so that whatever is said later points into the file that is at fault.
 """

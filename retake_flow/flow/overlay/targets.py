@@ -1,4 +1,4 @@
-"""Where a flow's data names a state to go to, and which state is meant, before anything is built of it."""
+"""Targets in the data of a flow: where a state is named, and which state is meant, before the model is built."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Rules: what holds on every path of a flow, checked before anything runs."""
+"""Rules: requirements that hold on every path of a flow, checked before anything runs."""

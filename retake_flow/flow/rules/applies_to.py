@@ -1,4 +1,4 @@
-"""Which states a rule holds over: those that do what must not happen unless it is allowed just then."""
+"""Finds the states that each rule applies to: those that do what the rule restricts."""
 
 from __future__ import annotations
 

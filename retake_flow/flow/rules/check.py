@@ -1,4 +1,4 @@
-"""The rules that a flow has to keep, and what is wrong with it by them."""
+"""Checks a flow against its rules and reports those that it breaks."""
 
 from __future__ import annotations
 

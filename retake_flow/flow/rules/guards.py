@@ -1,4 +1,4 @@
-"""What guards say: which conditions are sure when one held or did not, and whether one can hold at all."""
+"""Guards: which conditions are certain once one held or failed, and whether a guard can hold at all."""
 
 from __future__ import annotations
 

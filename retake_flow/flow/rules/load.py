@@ -1,4 +1,4 @@
-"""Reading rules files: the words become rules, whatever is wrong with them is said with its place."""
+"""Loads rules files: turns them into rules, and reports each problem with its position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what happens is what a rule names."""
+"""Matches what happens in a flow with the terms of a rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A broken rule in words, and as JSON."""
+"""Messages for broken rules, as text and as JSON."""
 
 from __future__ import annotations
 

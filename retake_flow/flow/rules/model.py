@@ -1,4 +1,4 @@
-"""Rules as the check sees them: whatever their form, something that must not happen unless it is allowed just then."""
+"""The model of rules: whatever its form, each rule is something that must not happen unless it is currently allowed."""
 
 from __future__ import annotations
 

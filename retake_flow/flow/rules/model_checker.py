@@ -1,4 +1,4 @@
-"""Holding a flow against rules: for each that can be broken, the shortest path that breaks it."""
+"""Model checker: for each rule that a flow can break, finds the shortest path that breaks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens on the ways of a flow, as far as rules name it."""
+"""Facts about the paths of a flow, limited to what the rules name."""
 
 from __future__ import annotations
 

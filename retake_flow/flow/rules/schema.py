@@ -1,4 +1,4 @@
-"""The words of rules files: the source of `schemas/rules.schema.json` and of what `load` accepts.
+"""The schema of rules files: the source of `schemas/rules.schema.json` and of what `load` accepts.
 
 `python -m retake_flow.flow.rules.schema` prints the schema; a test holds the shipped file to it.
 """

@@ -1,4 +1,4 @@
-"""All ways of a flow as a graph: what happens on each, as far as rules name it, and what is owed after it."""
+"""State space of a flow for the rules: all paths, the facts on each, and the undos that are then owed."""
 
 from __future__ import annotations
 

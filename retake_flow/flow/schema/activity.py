@@ -1,4 +1,4 @@
-"""What may be written of activities and of questions, as JSON Schema."""
+"""Schema of activities and questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What values of a flow file may look like, as pieces of JSON Schema."""
+"""Building blocks of the schema: common kinds of values in a flow file, as JSON Schema."""
 
 from __future__ import annotations
 

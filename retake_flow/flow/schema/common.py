@@ -1,4 +1,4 @@
-"""What may be written in states, activities and transitions alike, as JSON Schema."""
+"""Schema of the keys that states, activities and transitions share."""
 
 from __future__ import annotations
 

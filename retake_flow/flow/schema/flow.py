@@ -1,4 +1,4 @@
-"""The words of the language and what may stand behind each: the source of `schemas/flow.schema.json`.
+"""The keys of the language and their values: the source of `schemas/flow.schema.json`.
 
 `python -m retake_flow.flow.schema.flow` prints the schema; a test holds the shipped file to it. Alternatives are
 written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.

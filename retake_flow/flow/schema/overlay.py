@@ -1,4 +1,4 @@
-"""The schema of what an overlay says: every part may be left out, null removes, and a key may be a path."""
+"""Schema of overlays: every part may be left out, null removes, and a key may be a path."""
 
 from __future__ import annotations
 

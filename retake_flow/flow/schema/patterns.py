@@ -1,4 +1,4 @@
-"""Regular expressions that an author writes: applied in a time that grows with the text and nothing else.
+"""Regular expressions written by authors, applied in time that grows only with the text.
 
 Python's own engine may take longer than anybody lives for `^(a+)+$` on thirty characters. RE2 never does, and so knows
 neither lookarounds nor backreferences; what it does not know is refused before anything runs.

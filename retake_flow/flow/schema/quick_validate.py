@@ -1,4 +1,4 @@
-"""Whether data fits a JSON Schema, quickly: what most flows need to know, before anything has to be said in words.
+"""Fast validation against a JSON Schema: a yes or no, enough for most flows, without messages.
 
 The words are jsonschema's (`structure`, `fields`), which takes longer to import than a whole flow to check. Here is
 only as much of JSON Schema as the language uses; of a schema that has more in it nothing is claimed.

@@ -1,4 +1,4 @@
-"""The words of states, activities and routes, and what may stand behind each, as pieces of the schema.
+"""Schema of states, activities and routes, as pieces of the flow schema.
 
 Alternatives are written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
 """

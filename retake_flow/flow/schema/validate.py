@@ -1,4 +1,4 @@
-"""Hold the data of a flow file against the schema, in words, and cut out what does not fit."""
+"""Validates the data of a flow file against the schema, explains problems in words, and cuts out the parts at fault."""
 
 from __future__ import annotations
 

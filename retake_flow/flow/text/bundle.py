@@ -1,4 +1,4 @@
-"""The texts that make up a flow: its own and those of its sub-flows, so that a run can go on with them."""
+"""The texts of a flow and its sub-flows, kept together so that a run can be resumed with them."""
 
 from __future__ import annotations
 

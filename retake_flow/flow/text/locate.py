@@ -1,4 +1,4 @@
-"""Finding flows: by path, or by the name of one that is shipped with the program."""
+"""Locates flows: by path, or by the name of a shipped flow."""
 
 from __future__ import annotations
 

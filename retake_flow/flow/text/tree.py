@@ -1,4 +1,4 @@
-"""The data of a flow file as a tree in which every value bears its places, so that flows can be merged."""
+"""The data of a flow file as a tree in which every value carries its positions, so that flows can be merged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML text to plain data in which every key and value knows its line and column."""
+"""Reads YAML text into plain data in which every key and value has its line and column."""
 
 from __future__ import annotations
 

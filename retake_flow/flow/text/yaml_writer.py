@@ -1,4 +1,4 @@
-"""The data of a flow written as YAML again, line by line, each with what stands in it."""
+"""Writes the data of a flow as YAML, line by line, each with the path of its content."""
 
 from __future__ import annotations
 

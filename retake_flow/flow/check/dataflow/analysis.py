@@ -1,4 +1,4 @@
-"""Following the facts of a flow along its moves, in the order in which the engine evaluates things.
+"""Data-flow analysis: follows facts along the moves of a flow, in the order in which the engine evaluates.
 
 What holds on every path to a place is certain there, what holds on one is possible.
 """

@@ -1,4 +1,4 @@
-"""What something that happens brings with it, and what is gone by it: results, and the parts of its event."""
+"""Facts that each occurrence adds and removes: results, and the fields of its event."""
 
 from __future__ import annotations
 

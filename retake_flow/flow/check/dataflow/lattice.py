@@ -1,4 +1,4 @@
-"""The facts that expressions of a flow need: that a result, a variable or a part of an event is there.
+"""Facts that the expressions of a flow need: that a result, a variable or a field of an event exists.
 
 Sets of facts are bits of an integer, so that following them through a flow of a thousand states takes a moment.
 """

@@ -1,4 +1,4 @@
-"""What the names in expressions are declared to be, as JSON Schema."""
+"""Declared types of the names in expressions, as JSON Schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each expression of a flow is met: what is there when it is evaluated, on all paths together."""
+"""Finds expressions that can read a value before it exists, over all paths of a flow."""
 
 from __future__ import annotations
 
