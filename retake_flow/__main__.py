@@ -5,8 +5,8 @@ import sys
 from contextlib import suppress
 
 if __name__ == "__main__":
-    # Python has put the current folder first: a file there would stand in for any module that is imported from now on.
-    with suppress(OSError):  # unless it is gone
+    # Python puts the current folder first: a file there would shadow any module imported from now on.
+    with suppress(OSError):  # in case the folder is gone
         if sys.path[:1] == [os.getcwd()]:
             del sys.path[0]
     from retake_flow.cli.main import entry

@@ -6,21 +6,21 @@ import asyncio
 import time
 from typing import Final
 
-#: How far the wall clock has to be moved, in seconds, for that to count as a step.
+#: How far the wall clock must move, in seconds, to count as a step.
 STEP: Final = 1.0
 _LONGEST_NAP = 30.0
-# Goes on while the machine is suspended, as people's time does; the monotonic clock stands still meanwhile.
+# This clock keeps running while the machine is suspended, as people's time does; the monotonic clock stops.
 _STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
-    """Real time that no step of the wall clock moves, neither back nor forward.
+    """Real time, unaffected by steps of the wall clock in either direction.
 
-    It begins at the wall clock's time and counts by the kernel's clock since boot. Time in which the machine was
-    suspended counts, so `sleep_until` sleeps in naps and notices soon after that it is overdue.
+    It starts at the wall clock's time and follows the kernel's clock since boot. Time in suspension counts, so
+    `sleep_until` sleeps in short naps and soon notices that it is overdue.
 
     Args:
-        ahead: How many seconds it is ahead of the wall clock from the beginning.
+        ahead: How many seconds it starts ahead of the wall clock.
     """
 
     def __init__(self, ahead: float = 0.0) -> None:
@@ -28,19 +28,19 @@ class SystemClock:
         self._began = time.time() + ahead - _elapsed()
 
     def now(self) -> float:
-        """Seconds since the epoch, as far as the wall clock was right at the beginning."""
+        """Seconds since the epoch, if the wall clock was right at the start."""
         return self._began + _elapsed()
 
     @property
     def ahead(self) -> float:
-        """How many seconds this clock is ahead of the wall clock; it changes when that is set."""
+        """Seconds by which this clock is ahead of the wall clock; changes when the wall clock is set."""
         ahead = self.now() - time.time()
         if abs(ahead - self._ahead) >= STEP:
             self._ahead = round(ahead, 3)
         return self._ahead
 
     async def sleep_until(self, due: float) -> None:
-        """Return when it is `due`."""
+        """Wait until `due`."""
         left = due - self.now()
         while left > 0:
             await asyncio.sleep(min(left, _LONGEST_NAP))

@@ -13,20 +13,20 @@ T = TypeVar("T")
 
 
 async def performed(work: Callable[[], T], name: str) -> T:
-    """What comes of a work, whatever it raises included.
+    """Run a function in a thread of its own and return its result, or raise its exception.
 
-    Who waits no longer leaves it going on; a process that ends does not wait for it either, as it would for the threads
-    of asyncio's own executor.
+    A caller that stops waiting leaves it running. The process does not wait for it at its end either, unlike for the
+    threads of asyncio's executor.
 
     Args:
-        work: What is to be done.
-        name: Of the thread.
+        work: The function.
+        name: The name of the thread.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def tell(settle: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the loop may have ended before it
+        with suppress(RuntimeError):  # the loop may have ended first
             loop.call_soon_threadsafe(lambda: None if done.done() else settle())
 
     def perform() -> None:

@@ -1,11 +1,11 @@
 """The errors of retake-flow: one tree, each with its message, its exit code and what a person can do.
 
-All that flows route on are here; `run.errors` has those of whoever asks something of a run.
+All errors that flows route on are here; `run.errors` has those of requests to a run.
 
 `kind` is the word a flow routes on: an action that raises an error of kind `unauthorized` yields the event
 `error.unauthorized`. `fault` says who has to act: the `operator`, the `platform`, the `network` or we (`program`).
-`passing` says whether trying again may help. An error of a `doubtful` kind leaves it open whether the work was done;
-`unsure` says that this one does, and that doing the work a second time would be once too often.
+`passing` says whether a retry may help. An error of a `doubtful` kind leaves it open whether the work was done;
+`unsure` says that this one does, and that the work must not be done a second time.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class RetakeFlowError(Exception):
             self.hint = hint
 
     def prefixed(self, words: str) -> Self:
-        """The same error, with words before its own that say what it means here."""
+        """The same error, its message prefixed with what it means here."""
         self.args = (f"{words}: {self.message}",)
         return self
 
     @property
     def may_repeat(self) -> bool:
-        """Whether trying again may help and cannot do anything twice."""
+        """Whether a retry may help and cannot do anything twice."""
         return self.passing and self.fault != "operator" and not self.unsure
 
     @property
@@ -57,7 +57,7 @@ def family(root: type[RetakeFlowError]) -> Iterator[type[RetakeFlowError]]:
 
 @cache
 def kinds() -> Mapping[str, type[RetakeFlowError]]:
-    """Every error class by its kind; of those of one kind the outermost."""
+    """Every error class by kind; if several share a kind, the outermost."""
     found: dict[str, type[RetakeFlowError]] = {}
     for error in family(RetakeFlowError):
         found.setdefault(error.kind, error)

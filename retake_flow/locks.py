@@ -1,7 +1,7 @@
 """Locks: a process holds a file or folder for as long as it lives, visible from any container.
 
-A process id means something in one PID namespace only: seen from another container, a living process does not exist. A
-lock (flock) is the kernel's, and goes with the process however it ends; children do not inherit it.
+A process id is valid in one PID namespace only: another container cannot see that the process is alive. A lock (flock)
+belongs to the kernel and ends with the process, however it ends; children do not inherit it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Lock:
-    """A file or folder that is held until it is released, or the process ends.
+    """A file or folder that is held until it is released or the process ends.
 
-    Where the file system knows no locks nobody holds it, and nobody takes it for abandoned.
+    On a file system without locks, nobody holds it, and nobody treats it as abandoned.
 
     Args:
-        path: What is there already.
-        wait: Whether to wait for whoever holds it, such as one who is about to remove it.
+        path: An existing file or folder.
+        wait: Whether to wait for its holder, such as one that is about to remove it.
 
     Attributes:
-        works: Whether the file system knows locks.
+        works: Whether the file system supports locks.
 
     Raises:
-        BlockingIOError: Another process holds it, and is not waited for.
-        OSError: It is not there any more, or it is a link.
+        BlockingIOError: Another process holds it, and `wait` is false.
+        OSError: It no longer exists, or it is a link.
     """
 
     def __init__(self, path: Path, *, wait: bool = False) -> None:
@@ -51,36 +51,36 @@ class Lock:
 
     @classmethod
     def on_new(cls, path: Path) -> Self:
-        """A lock on a file, which is made for its owner alone when it is missing.
+        """A lock on a file, which is created, accessible to its owner only, if missing.
 
         Raises:
             BlockingIOError: Another process holds it.
-            OSError: It cannot be made.
+            OSError: It cannot be created.
         """
         while True:
             os.close(os.open(path, os.O_CREAT | _SAFELY, 0o600))
-            with suppress(FileNotFoundError):  # whoever held it has removed it just now
+            with suppress(FileNotFoundError):  # its holder has just removed it
                 return cls(path)
 
     @property
     def intact(self) -> bool:
-        """Whether what was locked is still in its place."""
+        """Whether the locked file or folder is still in its place."""
         try:
             return os.path.samestat(os.fstat(self._handle), self.path.lstat())
         except OSError:
             return False
 
     def release(self) -> None:
-        """Let others hold it; of no effect when that was done before."""
+        """Release the lock; no effect if already released."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds a file or folder, as far as one can know; nobody holds what is not there."""
+    """Whether a process holds a file or folder, as far as can be known; a missing one is not held."""
     try:
-        with _locked(path, fcntl.LOCK_SH):  # shared, so that those who look see the holder, and not each other
+        with _locked(path, fcntl.LOCK_SH):  # shared, so that observers see the holder and not each other
             return False
     except FileNotFoundError:
         return False
@@ -91,7 +91,7 @@ def is_held(path: Path) -> bool:
 def remove_abandoned(paths: Iterable[Path]) -> None:
     """Remove this user's files and folders that no process holds."""
     for path in paths:
-        # Held until it is gone: whoever would hold it in between finds that it is not in its place.
+        # Held until it is removed: a process that takes it in between finds that it is no longer in its place.
         with suppress(OSError), _locked(path, fcntl.LOCK_EX):
             if path.lstat().st_uid != os.getuid():
                 continue

@@ -16,34 +16,34 @@ from retake_flow.errors import SettingsError
 from retake_flow.redact import MASK, Secret
 from retake_flow.settings import is_loopback, variables
 
-#: What is said where a certificate cannot be verified.
+#: The hint for a certificate that cannot be verified.
 UNTRUSTED_HINT: Final = (
     "where a proxy of your network opens such connections, name its certificate: export SSL_CERT_FILE=/path/to/ca.pem; "
     "otherwise see whether this machine's clock is right: date"
 )
-#: What is said where a proxy refuses.
+#: The hint for a proxy that refuses.
 PROXY_HINT: Final = "give its name and password: export HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
 _PROXIES: Final = ("HTTPS_PROXY", "ALL_PROXY")
 
 
 def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Secret | None:
-    """The proxy by which an address is reached; None where it is reached directly, as this machine always is.
+    """The proxy for an address; None if it is reached directly, as this machine always is.
 
-    Only encrypted addresses are reached by a proxy, through a tunnel: it sees the host's name and nothing else.
+    Only encrypted addresses go through a proxy, in a tunnel: the proxy sees only the host's name.
 
     Args:
         url: The address.
         environment: The variables.
 
     Raises:
-        SettingsError: The proxy that is set cannot be used.
+        SettingsError: The configured proxy cannot be used.
     """
     env = variables() if environment is None else environment
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return None  # what is no address is not reached at all
+        return None  # not an address, so never reached
     if parts.scheme not in ("https", "wss") or is_loopback(host) or _spared(parts, env):
         return None
     for variable in _PROXIES:
@@ -53,18 +53,18 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Secret 
 
 
 def proxy_host(proxy: Secret) -> str:
-    """Where a proxy is, for messages: without its password."""
+    """The address of a proxy for messages, without its password."""
     parts = urlsplit(proxy.reveal())
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 def certificates(environment: Mapping[str, str] | None = None) -> ssl.SSLContext:
-    """How the certificates of others are verified.
+    """The context that verifies the certificates of others.
 
-    By those in `SSL_CERT_FILE` and `SSL_CERT_DIR`, as OpenSSL does; without these by the system's and Mozilla's.
+    It trusts those in `SSL_CERT_FILE` and `SSL_CERT_DIR`, as OpenSSL does; without these, the system's and Mozilla's.
 
     Raises:
-        SettingsError: What is set cannot be read.
+        SettingsError: The configured certificates cannot be read.
     """
     env = variables() if environment is None else environment
     return _context(env.get("SSL_CERT_FILE", ""), env.get("SSL_CERT_DIR", ""))
@@ -76,13 +76,13 @@ def is_untrusted(error: BaseException) -> bool:
 
 
 def _spared(parts: SplitResult, env: Mapping[str, str]) -> bool:
-    """Whether a host is not to be reached by a proxy (`NO_PROXY`)."""
+    """Whether a host is exempt from the proxy (`NO_PROXY`)."""
     host, port = str(parts.hostname), str(parts.port or 443)
     return any(_matches(entry.lower(), host, port) for entry in re.split(r"[,\s]+", _value(env, "NO_PROXY")) if entry)
 
 
 def _matches(entry: str, host: str, port: str) -> bool:
-    """Whether an entry of `NO_PROXY` means a host: `*`, a domain with all below it, an address or a range of them."""
+    """Whether an entry of `NO_PROXY` matches a host: `*`, a domain and its subdomains, an address or a range."""
     if entry == "*":
         return True
     with suppress(ValueError):
@@ -95,7 +95,7 @@ def _matches(entry: str, host: str, port: str) -> bool:
 
 
 def _value(env: Mapping[str, str], name: str) -> str:
-    # The usual order: the lower-case name counts, also when it is empty.
+    # The usual order: the lower-case name wins, even if empty.
     return (env[name.lower()] if name.lower() in env else env.get(name, "")).strip()
 
 
@@ -107,7 +107,7 @@ def _proxy(variable: str, text: str, host: str) -> Secret:
         parts, port = urlsplit(""), ""
     for secret in (parts.password, text if parts.password else None):
         if secret:
-            Secret(secret)  # from now on it is blanked out wherever it is printed
+            Secret(secret)  # from now on it is masked wherever it is printed
     ways = f"export HTTPS_PROXY=http://HOST:PORT, or reach {host} directly: export NO_PROXY={host}"
     if parts.scheme.startswith("socks"):
         raise SettingsError(

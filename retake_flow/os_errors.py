@@ -14,14 +14,14 @@ PROCESSES: Final = "ulimit -u 4096 (systemd: TasksMax=4096; docker run --pids-li
 MEMORY: Final = "give it 1 GiB of memory (systemd: MemoryMax=1G; docker run --memory 1g); `free -m` shows what there is"
 FILE_SIZE: Final = "ulimit -f unlimited (systemd: LimitFSIZE=infinity)"
 
-#: What has to be done whatever was being done.
+#: Hints by error, independent of the operation.
 _LIMITS: Final = {
     errno.EMFILE: OPEN_FILES,
     errno.ENFILE: "sysctl -w fs.file-max=1000000",
     errno.ENOMEM: MEMORY,
     errno.EFBIG: FILE_SIZE,
 }
-#: What has to be done about a place.
+#: Hints by error, for a place.
 _PLACES: Final = {
     errno.EACCES: "sudo chown {user} {place}",
     errno.EPERM: "sudo chown {user} {place}",
@@ -36,11 +36,11 @@ _PLACES: Final = {
 
 
 def host_error(error: OSError, doing: str) -> HostError | None:
-    """An error of the operating system as one of ours, where trying again cannot help; None where it may.
+    """An operating system error as one of ours, if a retry cannot help; None if it may.
 
     Args:
-        error: What was raised.
-        doing: What cannot be done, such as `the working folder cannot be made`.
+        error: The error.
+        doing: The operation that failed, such as `the working folder cannot be made`.
     """
     place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
     hint = _LIMITS.get(error.errno or 0, "")
@@ -53,7 +53,7 @@ def host_error(error: OSError, doing: str) -> HostError | None:
 
 
 def _existing(place: str) -> str:
-    """The nearest place that is there: what has to be changed where something could not be made."""
+    """The nearest existing folder: the place to change when something below it could not be created."""
     while not os.path.lexists(place) and os.path.dirname(place) != place:
         place = os.path.dirname(place) or "."
     return place

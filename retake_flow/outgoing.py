@@ -7,14 +7,14 @@ from retake_flow.redact import bears_secret
 
 
 def require_no_secret(where: str, *texts: str) -> None:
-    """Make sure that texts may leave.
+    """Require that texts contain no secret.
 
     Args:
-        where: Where they go, as the subject of a sentence: `the chat message`.
-        texts: What people, or services of others, would read.
+        where: Their destination, as the subject of a sentence: `the chat message`.
+        texts: The texts that people or external services would read.
 
     Raises:
-        SecretRefused: One of them bears a secret: as it is, split by blanks or signs, or encoded.
+        SecretRefused: One of them contains a secret: as it is, split by blanks or punctuation, or encoded.
     """
     if any(map(bears_secret, texts)):
         raise SecretRefused(f"{where} bears a secret, so it was not sent")

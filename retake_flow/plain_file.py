@@ -7,26 +7,26 @@ import os
 import stat
 from typing import Final
 
-#: Bytes of a text.
+#: The largest text, in bytes.
 MOST: Final = 4 << 20
 _PIECE: Final = 1 << 16
 
 
 def read(path: str | os.PathLike[str], most: int = MOST) -> bytes:
-    """What a file holds.
+    """The content of a file.
 
-    Nothing else is waited for or read: no pipe, device, socket or folder. A file that says that it is empty counts as
-    empty, since what a kernel makes up as it is read (`/proc/kmsg`) says so.
+    Pipes, devices, sockets and folders are neither read nor waited for. A file with a reported size of 0 counts as
+    empty, since files that the kernel generates on reading (`/proc/kmsg`) report that.
 
     Args:
         path: The file; links are followed.
-        most: How many bytes it may have.
+        most: The largest allowed size in bytes.
 
     Raises:
-        OSError: It cannot be read, is no plain file, or is larger; its `strerror` says which.
+        OSError: It cannot be read, is not a plain file, or is larger; its `strerror` says which.
     """
-    _require_plain(os.stat(path), path, most)  # some devices do something when they are only opened
-    # Without O_NONBLOCK, a pipe that has taken its place would keep us waiting for a writer.
+    _require_plain(os.stat(path), path, most)  # opening alone has side effects on some devices
+    # Without O_NONBLOCK, a pipe that has taken its place would block until a writer appears.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         status = os.fstat(handle)
@@ -37,7 +37,7 @@ def read(path: str | os.PathLike[str], most: int = MOST) -> bytes:
 
 
 def _content(handle: int, path: str | os.PathLike[str], most: int) -> bytes:
-    """What is there to read; it may have grown meanwhile."""
+    """The current content; the file may have grown meanwhile."""
     content = bytearray()
     while piece := os.read(handle, _PIECE):
         content += piece

@@ -15,19 +15,19 @@ from retake_flow.errors import CredentialsError
 
 MAX_SIZE = 1 << 20  # bytes
 
-# A file that is a mount of its own cannot be renamed over (EBUSY); in a folder that is not ours, or on a file system
-# that is read-only around it, no new file can be made. The file itself may be writable all the same.
+# A file that is itself a mount cannot be replaced by a rename (EBUSY). In a folder of another user, or on a file system
+# that is read-only around the file, no new file can be created. The file itself may still be writable.
 _FIXED = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def read(path: Path) -> bytes | None:
-    """What the file holds; None when there is none.
+    """The content of the file; None if it does not exist.
 
     Raises:
-        CredentialsError: Others may open it, or it is no file that can be read.
+        CredentialsError: Others may open it, or it is not a readable file.
     """
     try:
-        # Without O_NONBLOCK, a pipe in its place would keep us waiting for a writer.
+        # Without O_NONBLOCK, a pipe in its place would block until a writer appears.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
@@ -45,13 +45,13 @@ def read(path: Path) -> bytes | None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write the file, so that a crash leaves the old one or the new one. A missing folder is made, mode 0700.
+    """Write the file, so that a crash leaves the old one or the new one. A missing folder is created with mode 0700.
 
-    Where a new file cannot take its place, the one that is there is written in place, in one piece.
+    If a new file cannot replace it, the existing one is written in place, in one piece.
 
     Args:
         path: The file.
-        content: May be followed by blanks for a moment when the file is written in place.
+        content: The content; blanks may follow it for a moment when the file is written in place.
 
     Raises:
         OSError: It cannot be written; the old file is untouched.
@@ -69,10 +69,10 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def create(path: Path) -> FileIO:
-    """A new file to write to, in the place of whatever is there: a link is not followed, and a pipe not waited for.
+    """A new file to write to, which replaces anything at its path: links are not followed, pipes not waited for.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be created.
     """
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -80,10 +80,10 @@ def create(path: Path) -> FileIO:
 
 
 def own_folder(path: Path) -> Path:
-    """A folder of ours, made with mode 0700 when it is missing; its place with all links resolved.
+    """The path of our folder with all links resolved; created with mode 0700 if missing.
 
     Raises:
-        OSError: It cannot be made; or another user owns it or a link on the way there, and could lead us elsewhere.
+        OSError: It cannot be created; or another user owns it or a link on its path, and could redirect us.
     """
     absolute = path.absolute()
     links = [each for each in (absolute, *absolute.parents) if each.is_symlink()]
@@ -95,7 +95,7 @@ def own_folder(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove the file, if it is there, and what a killed writer has left of it."""
+    """Remove the file, if it exists, and any remains of a killed writer."""
     for file in (path, *path.parent.glob(f".{path.name}.*")):
         file.unlink(missing_ok=True)
 
@@ -107,31 +107,31 @@ def _swap(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            with suppress(OSError):  # root in a container must not take the file from whoever owns it outside
+            with suppress(OSError):  # root in a container must not take the file from its owner outside
                 owner = path.stat()
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    with suppress(PermissionError):  # a folder that may be written and not read
+    with suppress(PermissionError):  # a folder that is writable but not readable
         _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)  # else the new name may be lost with the power
+        os.fsync(handle)  # else a power loss may lose the new name
     finally:
         os.close(handle)
 
 
 def _overwrite(path: Path, content: bytes) -> None:
-    """Write into the file that is there: in one call, so that a kill leaves the old content or the new."""
+    """Write into the existing file in one call, so that a kill leaves the old content or the new."""
     handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         old = os.pread(handle, MAX_SIZE, 0)
-        # Blanks over the rest of a longer old content: up to the cut, the file is whole at any moment.
+        # Blanks cover the rest of a longer old content: the file is valid at any moment before it is truncated.
         padded = content.ljust(len(old))
         if os.pwrite(handle, padded, 0) < len(padded):
             os.pwrite(handle, old, 0)
@@ -160,10 +160,10 @@ def _check(path: Path, status: os.stat_result) -> None:
 
 
 def _forbidden(status: os.stat_result) -> int:
-    """The permissions that a secret must not give.
+    """The permissions that a secret file must not have.
 
-    What root hands to one group can only be read by way of that group: Kubernetes mounts secrets so (mode 0440). It is
-    the rule that PostgreSQL has for its keys.
+    Others can read a root-owned file only by way of its group: Kubernetes mounts secrets so (mode 0440). PostgreSQL has
+    the same rule for its keys.
     """
     handed_over = status.st_uid == 0 and os.geteuid() != 0
     return 0o037 if handed_over else 0o077

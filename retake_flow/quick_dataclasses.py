@@ -1,7 +1,7 @@
 """Dataclasses that are created faster, for modules that are imported at the start of a command.
 
 `dataclasses.dataclass` of Python 3.11 writes and compiles up to ten functions for each class, one after the other.
-Here only `__init__` is compiled, when the first object is made; the rest goes through what is there already
+Here only `__init__` is compiled, when the first object is created; the rest uses existing functions
 (docs/decisions/0025-dataclasses-that-compile-late.md).
 """
 
@@ -18,7 +18,7 @@ else:
     import dataclasses
 
     def dataclass(cls=None, /, *, frozen=False, slots=False, eq=True, order=False, **others):
-        """Make a dataclass; one without slots or with any other options as the standard library does it."""
+        """Make a dataclass; without slots or with any other option, the standard library makes it."""
         if others or not slots:
             return dataclasses.dataclass(cls, frozen=frozen, slots=slots, eq=eq, order=order, **others)
 
@@ -46,7 +46,7 @@ def __init__({parameters}):
 
 
 def _first_init(made: Any, frozen: bool) -> Callable[..., None]:
-    """What initializes the first object, and lets all others be initialized by what it compiles."""
+    """An `__init__` for the first object, which compiles the real one for all others."""
 
     def __init__(self: Any, *args: Any, **named: Any) -> None:
         made.__init__ = _compiled(made, frozen)
@@ -64,7 +64,7 @@ def _compiled(cls: type, frozen: bool) -> Callable[..., None]:
             raise TypeError(f"{cls.__qualname__}.{each.name}: only dataclasses.dataclass knows init=False and kw_only")
         parameter, value = _parameter(each, names)
         parameters.append(parameter)
-        if frozen:  # the slot itself asks nobody
+        if frozen:  # setting the slot directly bypasses the check
             names[f"_set_{each.name}"] = getattr(cls, each.name).__set__
         lines.append(f"_set_{each.name}(self, {value})" if frozen else f"self.{each.name} = {value}")
     if hasattr(cls, "__post_init__"):
@@ -75,7 +75,7 @@ def _compiled(cls: type, frozen: bool) -> Callable[..., None]:
 
 
 def _comparisons(cls: Any, frozen: bool, orders: Mapping[str, Callable[[Any, Any], bool]]) -> dict[str, Any]:
-    """What compares objects of one class by their fields; only what is frozen has a hash."""
+    """The methods that compare objects of one class by their fields; only frozen classes have a hash."""
     compared = [each.name for each in fields(cls) if each.compare]
     key: Callable[[Any], Any] = attrgetter(*compared) if compared else lambda _: ()
 
@@ -89,7 +89,7 @@ def _comparisons(cls: Any, frozen: bool, orders: Mapping[str, Callable[[Any, Any
 
 
 def _parameter(each: Field[Any], names: dict[str, Any]) -> tuple[str, str]:
-    """How a field is written as a parameter, and its value; what both need is put under names."""
+    """A field as parameter and value in source text; the objects that they need are stored under names."""
     if each.default_factory is not MISSING:
         names[f"_new_{each.name}"] = each.default_factory
         return f"{each.name}=_missing", f"_new_{each.name}() if {each.name} is _missing else {each.name}"
@@ -121,7 +121,7 @@ def _restore(self: Any, state: list[Any]) -> None:
         object.__setattr__(self, each.name, value)
 
 
-#: For copies, what is frozen is put together again without asking it.
+#: The methods of frozen classes; copies bypass the refusals to restore their fields.
 _FROZEN: dict[str, Callable[..., Any]] = {
     "__setattr__": _refuse_to_set,
     "__delattr__": _refuse_to_delete,

@@ -10,17 +10,17 @@ from urllib.parse import unquote_plus
 from retake_flow.sanitize import compatible
 
 MASK = "•••"
-TOKEN_PREFIX = "rtk_"  #: How an access token of retake.tv begins.
+TOKEN_PREFIX = "rtk_"  #: The prefix of retake.tv access tokens.
 
-# Every value that was ever wrapped in this process. One set for all, so that nobody can forget to register a
-# secret with the place that prints it: whoever prints calls `scrub`, and that is enough.
+# Every value ever wrapped in this process. There is one set for all, so that no secret needs to be registered with the
+# code that prints: calling `scrub` before printing is enough.
 _seen: set[str] = set()
 
-# What retake.tv's secrets look like, for texts that hold one we never wrapped (a foreign program's output).
+# The form of retake.tv's secrets, for texts with one that we never wrapped (another program's output).
 _LOOKS_SECRET = re.compile(r"\b(?:rtk|sk)_[A-Za-z0-9_\-]{6,}")
 
 
-#: From so many characters on a secret is looked for as it is, and in other shapes: shorter ones are ordinary words.
+#: Secrets of at least this length are searched for, also in encoded forms; shorter ones are ordinary words.
 _SHORTEST, _SHORTEST_SQUEEZED = 6, 8
 _BETWEEN = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u\{?([0-9a-fA-F]{4,6})\}?)")
@@ -29,14 +29,14 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u\{?([0-9a-fA-F]{4,6})\}?)")
 class Secret:
     """A text that shows itself as `•••` wherever it is printed, formatted or logged.
 
-    The value leaves only by `reveal()`, which makes each place that needs it easy to find.
+    Only `reveal()` gives the value, so each place that needs it is easy to find.
     """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
         self._value = value
-        if len(value) >= 4:  # a shorter one would blank out ordinary words
+        if len(value) >= 4:  # a shorter one would mask ordinary words
             _seen.add(value)
 
     def reveal(self) -> str:
@@ -63,14 +63,14 @@ class Secret:
 
 
 def bears_secret(text: str) -> bool:
-    """Whether a text has a secret in it that was ever wrapped: as it is, split by blanks or signs, or encoded.
+    """Whether a text contains a wrapped secret: as it is, split by blanks or punctuation, or encoded.
 
-    Known are percent signs, character references, escapes with a backslash, base64, base32, hexadecimal digits and
-    the reading from behind; one of them, also within percent signs.
+    It detects percent-encoding, character references, backslash escapes, base64, base32, hexadecimal and reversed text:
+    one of them, also inside percent-encoding.
     """
     if not _seen:
         return False
-    from html import unescape  # most commands send nothing
+    from html import unescape  # imported here, since most commands send nothing
 
     shapes = {text, unquote_plus(unquote_plus(text)), unescape(text), _unescaped(text)}
     squeezed = {_squeezed(shape) for shape in shapes}
@@ -87,20 +87,20 @@ def _unescaped(text: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    """The text without what can stand between the characters of a code, in small letters."""
+    """The text in lower case without the characters that can separate those of a code."""
     return _BETWEEN.sub("", compatible(text))
 
 
 @lru_cache(maxsize=1_000)
 def _codes(value: str) -> tuple[str, ...]:
-    """How a secret looks squeezed, as it is and encoded; without its ends where those depend on what is around it."""
+    """The squeezed forms of a secret, plain and encoded, without ends that depend on the surrounding text."""
     raw = value.encode("utf-8", "surrogatepass")
     plain = _squeezed(value)
     codes = [plain, plain[::-1]] if len(plain) >= _SHORTEST_SQUEEZED else []
     if len(raw) >= _SHORTEST_SQUEEZED:
         codes.append(raw.hex())
         for shift in range(5):
-            # Both take bytes in groups: the first characters depend on what is before, the last on what follows.
+            # Both encode groups of bytes: the first characters depend on the text before, the last on the text after.
             shifted = b"\0" * shift + raw
             if shift < 3:
                 codes.append(_squeezed(b64encode(shifted).decode().rstrip("=")[(8 * shift + 5) // 6 : -1]))
@@ -109,7 +109,7 @@ def _codes(value: str) -> tuple[str, ...]:
 
 
 def scrub(text: str) -> str:
-    """Replace every secret in `text`: all values ever wrapped, and whatever looks like one."""
+    """Replace every secret in `text`: all values ever wrapped, and anything that looks like one."""
     for value in sorted(_seen, key=len, reverse=True):
         text = text.replace(value, MASK)
     return _LOOKS_SECRET.sub(MASK, text)

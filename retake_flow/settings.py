@@ -21,9 +21,9 @@ TOKEN_VARIABLE = "RETAKE_ACCESS_TOKEN"
 _INHERITED = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_\w+|FONTCONFIG_\w+|ESPEAK_DATA_PATH"
     r"|LANG|LANGUAGE|LC_\w+|LOCPATH|LOCALE_ARCHIVE|TZ|TZDIR|FAKETIME\w*"
-    r"|LD_\w+"  # where libraries are
+    r"|LD_\w+"  # library paths
 )
-#: By which certificates others are verified.
+#: The variables for the certificates that verify others.
 CERTIFICATES: Final = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -31,21 +31,21 @@ CERTIFICATES: Final = (
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
 )
-#: How the network and its certificates are reached.
+#: The variables for the network and its certificates.
 NETWORK: Final = (
     *(form for name in ("HTTP", "HTTPS", "ALL", "NO") for form in (f"{name}_PROXY", f"{name.lower()}_proxy")),
     *CERTIFICATES,
 )
-#: How Python finds modules and writes.
+#: The variables for Python's modules and output.
 PYTHON: Final = ("PYTHONPATH", "PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONIOENCODING", "VIRTUAL_ENV")
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
-#: Where the XDG standard keeps state, settings, and what may be deleted: the variable, and the folder in the home.
+#: The XDG places of state, settings and caches: the variable, and the folder in the home folder.
 _BASES: Final = (
     ("XDG_STATE_HOME", ".local/state"),
     ("XDG_CONFIG_HOME", ".config"),
     ("XDG_CACHE_HOME", ".cache"),
 )
-# Under no folder, so that what is tried there fails as it does in any place that cannot be written.
+# Not inside any folder, so that writing there fails as in any place that is not writable.
 _NOWHERE = Path("/dev/null/no-home")
 
 
@@ -54,22 +54,22 @@ class Settings:
     """The settings of one process.
 
     Attributes:
-        origin: Where the platform is: `https://retake.tv` or a loopback address, without a path.
-        access_token: The token from `RETAKE_ACCESS_TOKEN`, which goes before the credentials file.
+        origin: The origin of the platform: `https://retake.tv` or a loopback address, without a path.
+        access_token: The token from `RETAKE_ACCESS_TOKEN`, which takes precedence over the credentials file.
         credentials: The credentials file (`RETAKE_CREDENTIALS`).
-        state_folder: Where runs are kept (`RETAKE_FLOW_STATE`).
-        store: Where runs survive (`RETAKE_FLOW_STORE`): a path or the URL of a database.
-        notify: Whom to tell what a run has to say (`RETAKE_FLOW_NOTIFY`): addresses as apprise writes them, apart by
-            white space, each with a `WHO=` before it when it is for an audience of its own.
-        moltbook: Where posts go that share a stream: `https://www.moltbook.com`, or a loopback address that stands for
-            it (`RETAKE_FLOW_MOLTBOOK_URL`).
+        state_folder: The folder for runs (`RETAKE_FLOW_STATE`).
+        store: The store for runs (`RETAKE_FLOW_STORE`): a path or the URL of a database.
+        notify: Where notices go (`RETAKE_FLOW_NOTIFY`): Apprise addresses separated by white space, each prefixed with
+            `WHO=` if it is for a separate audience.
+        moltbook: Where posts that share a stream go: `https://www.moltbook.com`, or a loopback address in its place
+            (`RETAKE_FLOW_MOLTBOOK_URL`).
         moltbook_key: The agent's key there (`MOLTBOOK_API_KEY`).
         voice: The program that speaks on stream, with its arguments (`RETAKE_FLOW_VOICE`, written as in a shell); the
             embedded one when empty.
-        voice_variables: The variables that it needs (`RETAKE_FLOW_VOICE_VARIABLES`, names apart by white space).
-        die_at: At which boundary of the journal to kill ourselves, for tests (`RETAKE_FLOW_DIE_AT`).
-        cache_folder: What may be deleted at any time.
-        homeless: Whether there is neither a home folder nor a setting that says where runs are kept.
+        voice_variables: The variables that it needs (`RETAKE_FLOW_VOICE_VARIABLES`, names separated by white space).
+        die_at: The boundary of the journal at which the process kills itself, for tests (`RETAKE_FLOW_DIE_AT`).
+        cache_folder: A folder that may be deleted at any time.
+        homeless: Whether there is neither a home folder nor a setting for the place of runs.
     """
 
     origin: str
@@ -88,10 +88,10 @@ class Settings:
 
     @property
     def lock_folders(self) -> tuple[Path, ...]:
-        """Where processes lock the account that they stream as: one folder for all of this user, one for its state.
+        """The folders in which processes lock the account that they stream as: one per user, one per state folder.
 
-        The first is the same whatever TMPDIR and HOME say; the second may be shared by containers that each have
-        their own /tmp.
+        The first does not depend on TMPDIR and HOME; the second may be shared by containers that each have their
+        own /tmp.
         """
         return Path("/tmp") / f".retake-flow-{os.getuid()}", self.state_folder / "locks"
 
@@ -107,7 +107,7 @@ class Settings:
         home = _home(env)
         state, config, cache = (_base(env, home, *each) for each in _BASES)
         state_folder = _named("RETAKE_FLOW_STATE", env) or (state and state / "retake-flow")
-        # Without a home, what has no place of its own is kept where runs are kept.
+        # Without a home folder, anything without a place of its own is stored beside the runs.
         rest = state_folder or _NOWHERE
         cache_folder = _named("RETAKE_FLOW_CACHE", env) or (cache / "retake-flow" if cache else rest / "cache")
         return cls(
@@ -128,7 +128,7 @@ class Settings:
         )
 
     def require_home(self) -> None:
-        """Make sure that there is a place where runs can be kept.
+        """Require a place for runs.
 
         Raises:
             SettingsError: There is none, since there is no home folder.
@@ -141,7 +141,7 @@ class Settings:
 
 
 def is_credentials(path: str, environment: Mapping[str, str]) -> bool:
-    """Whether a path leads to the credentials file of this environment, by whatever name."""
+    """Whether a path, under any name, leads to the credentials file of this environment."""
     try:
         return os.path.samefile(path, Settings.from_environment(environment).credentials)
     except (OSError, ValueError):
@@ -149,7 +149,7 @@ def is_credentials(path: str, environment: Mapping[str, str]) -> bool:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name means this machine and nothing else."""
+    """Whether a host name can only mean this machine."""
     if host == "localhost":
         return True
     from ipaddress import ip_address
@@ -181,7 +181,7 @@ def _moltbook(url: str) -> str:
 
 
 def _allowed(url: str, ours: str) -> str:
-    """An origin, when it is the one that a secret may go to, or on this machine; "" for every other."""
+    """An origin, if it is the one that may receive a secret or is on this machine; else ""."""
     try:
         parts = urlsplit(url.strip())
         port = parts.port
@@ -214,7 +214,7 @@ def _boundary(text: str) -> str:
 
 
 def _readable(env: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment, when what concerns us in it is text: paths end up in records and messages."""
+    """The environment, if our variables in it are valid text: paths appear in records and messages."""
     for name, value in env.items():
         if name.startswith(("RETAKE_", "XDG_", "MOLTBOOK_")) or name in ("HOME", "TMPDIR"):
             try:
@@ -234,7 +234,7 @@ def _home(env: Mapping[str, str]) -> Path | None:
 
 
 def _named(variable: str, env: Mapping[str, str]) -> Path | None:
-    """The place that a variable names; None when it names none."""
+    """The path in a variable; None if it is unset or empty."""
     text = env.get(variable, "")
     try:
         return Path(text).expanduser() if text else None
@@ -251,7 +251,7 @@ def _store(env: Mapping[str, str]) -> str:
 
 
 def _names(variable: str, text: str) -> tuple[str, ...]:
-    """Names of variables, apart by white space; none of ours."""
+    """Names of variables, separated by white space; none of ours."""
     names = tuple(text.split())
     for name in names:
         if name.startswith("RETAKE_") or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
@@ -268,23 +268,23 @@ def _base(env: Mapping[str, str], home: Path | None, variable: str, usual: str) 
 
 
 def debugging() -> bool:
-    """Whether a defect of ours is to be shown with its traceback (`RETAKE_FLOW_DEBUG=1`)."""
+    """Whether to show the traceback of a defect of ours (`RETAKE_FLOW_DEBUG=1`)."""
     return os.environ.get("RETAKE_FLOW_DEBUG", "") not in ("", "0")
 
 
 def writes_to_journal(handle: int) -> bool:
-    """Whether systemd's journal reads what is written to a handle."""
+    """Whether systemd's journal reads the output of a handle."""
     status = os.fstat(handle)
     return os.environ.get("JOURNAL_STREAM", "") == f"{status.st_dev}:{status.st_ino}"
 
 
 def variables() -> Mapping[str, str]:
-    """The environment as the inputs of flows may be read from it."""
+    """The environment from which inputs of flows may be read."""
     return os.environ
 
 
 def inherited(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What every program that we start has of the environment: where things are, the language, the time, and no secret.
+    """The environment of every program that we start: paths, language and time zone, but no secret.
 
     Args:
         environment: All variables; those of this process by default.
@@ -294,9 +294,9 @@ def inherited(environment: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def equip_libraries() -> None:
-    """Have libraries that read the environment themselves take the ways that we take.
+    """Make libraries that read the environment themselves use the same proxies and certificates as we do.
 
-    This machine is reached without a proxy, and what `SSL_CERT_FILE` names is also known to requests.
+    This machine is reached without a proxy, and the file in `SSL_CERT_FILE` also applies to requests.
     """
     env = os.environ
     if any(name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for name in env):

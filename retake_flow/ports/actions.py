@@ -12,7 +12,7 @@ from retake_flow.run.events import Noted as Noted
 
 
 class Keep(Protocol):
-    """Writes what an activity wants to know the next time, and records with it."""
+    """Writes the memory of an activity, with records."""
 
     def __call__(self, memory: Mapping[str, Any], notes: Sequence[Noted] = ()) -> None:
         """Write both, in one transaction."""
@@ -25,17 +25,17 @@ class Call:
 
     Attributes:
         run: The run's id.
-        place: Who performs it: the path of a state or the key of an activity.
+        place: The path of the state or the key of the activity that performs it.
         attempt: Which try it is, from 1.
-        inputs: Filled in.
-        memory: What the last performance at this place wanted to know.
+        inputs: The inputs, filled in.
+        memory: What the last performance at this place kept for this one.
         key: The same for every attempt of one visit.
-        note: Writes a record into the journal while the action is under way.
-        keep: Of an activity: writes what it wants to know the next time while it is under way, together with records;
-            after a crash both are there or neither is.
-        scope: Of an activity: what is entered here lasts from one performance to the next, and ends with the activity.
-        hurry: Of a repeated activity: performs it again at once instead of after its pause; may be called at any time
-            while its scope is open.
+        note: Writes a record into the journal while the action runs.
+        keep: For an activity: writes its memory while it runs, together with records; after a crash both are there
+            or neither is.
+        scope: For an activity: contexts entered here last from one performance to the next, and end with the activity.
+        hurry: For a repeated activity: performs it again at once instead of after its pause. May be called at any
+            time while its scope is open.
     """
 
     run: str
@@ -58,9 +58,9 @@ class Completion:
     Attributes:
         outcome: One of its declared outcomes.
         value: Its result.
-        memory: What it wants to know the next time.
+        memory: Kept for the next performance.
         notes: Records for the journal, written together with the memory.
-        raised: Events for the flow, of those that the action declares, in the order in which they happened.
+        raised: Events for the flow, as declared by the action, in the order in which they happened.
     """
 
     outcome: str = "done"
@@ -82,13 +82,13 @@ class ActionRunner(Protocol):
         ...
 
     async def happened(self, call: Call) -> Completion | None:
-        """Find out whether a task was done whose process died while it was under way.
+        """Find out whether a task that was in progress when its process died was done.
 
         Returns:
-            How it ended, if it was done; None if it surely was not.
+            How it ended, if it was done; None if it certainly was not.
 
         Raises:
-            RetakeFlowError: That cannot be found out; `InDoubt` when no second look can tell either.
+            RetakeFlowError: It could not be found out; `InDoubt` when a retry cannot tell either.
         """
         ...
 

@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells and waits for the times of a run: steady, whatever happens to the wall clock.
+    """The clock of a run: steady, even when the wall clock is set.
 
-    Every duration, deadline and pace is counted by it, and `now` in a flow is its time. The wall clock is for dates:
-    those in the journal, and those of what is stored for other processes.
+    It measures every duration, deadline and pace, and is `now` in a flow. The wall clock is for dates only: those in
+    the journal, and those in data stored for other processes.
     """
 
     def now(self) -> float:
@@ -18,9 +18,9 @@ class Clock(Protocol):
 
     @property
     def ahead(self) -> float:
-        """How many seconds it is ahead of the wall clock; 0 unless that was set while a process drove the run."""
+        """Seconds ahead of the wall clock; 0 unless the wall clock was set while a process drove the run."""
         ...
 
     async def sleep_until(self, due: float) -> None:
-        """Return when it is `due` (seconds since the epoch), at once when that is past."""
+        """Wait until `due` (seconds since the epoch); returns at once when that is past."""
         ...

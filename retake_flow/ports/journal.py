@@ -10,23 +10,23 @@ from retake_flow.run.run import Run
 
 
 class RunStore(Protocol):
-    """Keeps a run: its snapshot and its journal, append-only, in one transaction."""
+    """Stores a run: its snapshot and its append-only journal, in one transaction."""
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Keep the run as it is now, and what happened; all of it or nothing.
+        """Store the run and the new records; all of it or nothing.
 
         Raises:
             StoreError: It cannot be written.
-            Fenced: Somebody else has claimed the run.
-            AnswerWaiting: The run no longer holds a gate whose answer it has not been given. Nothing was written:
-                take the answer first, then step again.
+            Fenced: Another process has claimed the run.
+            AnswerWaiting: The run no longer holds a gate that has an answer which the run has not taken. Nothing was
+                written: take the answer first, then step again.
         """
         ...
 
 
 class Listener(Protocol):
-    """Hears every record after it was written."""
+    """Receives every record after it was written."""
 
     def heard(self, record: Record) -> None:
-        """Take notice of a record; must not fail."""
+        """Receive a record; must not fail."""
         ...

@@ -9,22 +9,22 @@ from retake_flow.quick_dataclasses import dataclass
 Kind = Literal["gate", "reminder", "escalation", "live", "told", "trouble", "recovered", "tip", "milestone", "warning",
                "shared", "ended"]  # fmt: skip
 
-#: Who is told what is addressed to nobody else, or to somebody who has no channel.
+#: The default audience, also for notices whose audience has no channel.
 OPERATOR = "operator"
-#: Where the link of a stream is shared: communities, which hear nothing else.
+#: The communities to which a stream's link is shared; they get no other notices.
 SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What somebody is to hear of a run.
+    """A message about a run for people.
 
     Attributes:
-        kind: Why they hear of it.
-        title: What it is about, on one line.
+        kind: The reason for it.
+        title: The subject, on one line.
         text: The rest; plain text, free of secrets.
-        audience: Whom it is for.
-        about: The id of the gate that it asks to answer, "" when there is none.
+        audience: The people it is for.
+        about: The id of the gate that it asks to answer; "" when there is none.
     """
 
     kind: Kind
@@ -35,22 +35,22 @@ class Notice:
 
 
 class Notifier(Protocol):
-    """One channel to somebody."""
+    """One channel to one audience."""
 
     @property
     def channel(self) -> str:
-        """What the channel is called in the journal; tells no secret."""
+        """The name of the channel in the journal; contains no secret."""
         ...
 
     @property
     def audience(self) -> str:
-        """Who is reached by it."""
+        """The audience that it reaches."""
         ...
 
     async def send(self, notice: Notice) -> None:
-        """Deliver a notice, in a time that is limited.
+        """Deliver a notice within a limited time.
 
         Raises:
-            NoticeFailed: It did not arrive, as far as one knows.
+            NoticeFailed: It did not arrive, as far as is known.
         """
         ...

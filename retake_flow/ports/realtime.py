@@ -8,20 +8,20 @@ from typing import Protocol
 
 
 class Hearer(Protocol):
-    """Hears what comes over one real-time connection, which may break and come back."""
+    """Receives events from one real-time connection, which may break and come back."""
 
     def connected(self) -> None:
-        """All rooms are joined: whatever happens from now on is told."""
+        """All rooms are joined; every event from now on is delivered."""
         ...
 
     def lost(self, reason: str) -> None:
-        """The connection is gone, or did not come about; it is tried again."""
+        """The connection is lost, or could not be made; it will be retried."""
         ...
 
     def happened(self, event: str, payload: Sequence[object]) -> None:
-        """The platform tells of something; must not fail."""
+        """An event from the platform; must not fail."""
         ...
 
 
-#: Listens in rooms (asked for at each connection, since more may be known by then) for as long as it is open.
+#: Listens in rooms for as long as it is open. The rooms are asked for at each connection, since more may be known.
 OpenRealtime = Callable[[Callable[[], Sequence[str]], Hearer], AbstractAsyncContextManager[None]]

@@ -11,17 +11,17 @@ from retake_flow.quick_dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something that was written in chat; whatever it says, it is data.
+    """A chat message. Its text is data, whatever it says.
 
     Attributes:
-        id: The platform's, opaque.
-        author: The name to address them by.
-        user_id: Their userDbId, where the platform tells it.
-        text: What they wrote, without control characters.
-        at: When, ISO-8601 in UTC, where the platform tells it.
-        type: `message`, `tip`, or whatever else the platform says.
-        newcomer: Whether it is the first that they ever wrote.
-        amount: How much was tipped, in the platform's unit; None for what is no tip.
+        id: The platform's id, opaque.
+        author: The author's display name.
+        user_id: The author's userDbId, if the platform gives it.
+        text: The text, without control characters.
+        at: The time, ISO-8601 in UTC, if the platform gives it.
+        type: `message`, `tip`, or another type of the platform's.
+        newcomer: Whether it is the author's first message ever.
+        amount: The amount of a tip, in the platform's unit; None for other messages.
     """
 
     id: str
@@ -36,16 +36,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is new, and what was before.
+    """New messages and their context.
 
     Attributes:
-        messages: What nobody has answered yet, oldest first; the agent's own are not among them.
+        messages: The unanswered messages, oldest first, without the agent's own.
         agent: The agent's name.
-        recent: What was written just before, the agent's own words included, oldest first.
-        seen_before: Those authors of `messages` who had written earlier.
-        stream: What is known of the stream: `viewers` and `uptime_seconds`, as the platform said last.
+        recent: The messages just before, including the agent's own, oldest first.
+        seen_before: The authors of `messages` who had written earlier.
+        stream: The last known `viewers` and `uptime_seconds` of the stream.
         occasion: Why it is asked: there are messages, or nothing was said for long (`silence`) and `messages` is empty.
-        direction: What the operator wants the stream to be about, "" when nobody said.
+        direction: The operator's topic for the stream; "" when none is set.
     """
 
     messages: tuple[Message, ...]
@@ -59,13 +59,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be said.
+    """The reply of a responder.
 
     Attributes:
-        replies: One message each, in order.
-        greeted: The newcomers who are greeted by it.
-        renewed: Whether the responder is asked again, also about those who came meanwhile, when none of it could be
-            said yet; otherwise it is said later as it is.
+        replies: The messages to send, in order.
+        greeted: The newcomers whom it greets.
+        renewed: Whether to ask the responder again, including about later arrivals, if nothing of it could be sent
+            yet; otherwise it is sent later unchanged.
     """
 
     replies: tuple[str, ...] = ()
@@ -77,13 +77,13 @@ class Responder(Protocol):
     """Answers in chat for as long as an activity lasts."""
 
     async def respond(self, batch: Batch) -> Answer:
-        """What to say to new messages.
+        """Answer new messages.
 
         Raises:
-            RetakeFlowError: It has no answer now; it may be asked again, also about the same messages.
+            RetakeFlowError: It has no answer now; it may be asked again, even about the same messages.
         """
         ...
 
 
-#: Opens a responder: from what a flow says under `responder`, and with a way to write records into the journal.
+#: Opens a responder from a flow's `responder` key, with a function that writes records into the journal.
 OpenResponder = Callable[[Mapping[str, Any], Callable[..., None]], AbstractAsyncContextManager[Responder]]

@@ -11,19 +11,19 @@ from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 
-#: What a process can ask of a run that another one drives: to end, to say something, to take an event.
+#: The requests to a run that another process drives: end, say something, take an event.
 Wish = Literal["stop", "kill", "say", "event"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something that was asked of a run.
+    """A request to a run.
 
     Attributes:
-        what: Is wished for.
-        data: What belongs to it: of `say` the `text` and the `ways`, of an `event` its `name` and `data`, of both who
-            asks (`by`).
-        number: By which the store knows it.
+        what: The kind of request.
+        data: Its data: for `say` the `text` and the `ways`, for an `event` its `name` and `data`, for both who asks
+            (`by`).
+        number: Its number in the store.
     """
 
     what: Wish
@@ -36,10 +36,10 @@ class Holder:
     """The process that drives a run.
 
     Attributes:
-        host: Where it is: the name of the host, with the PID namespace that it is in.
+        host: The name of its host, with its PID namespace.
         pid: Its process id there.
-        started: When it was started, since process ids are used again: in seconds since that machine was, or since
-            the epoch where it tells no more; good for comparison only.
+        started: When it was started, since process ids are reused: in seconds since the machine started, or since
+            the epoch if that is all that is known; for comparison only.
     """
 
     host: str
@@ -49,15 +49,15 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A run as it was last written, with what belongs to it.
+    """A run as last written, with its metadata.
 
     Attributes:
         run: The snapshot.
-        agent: The agent it is for, "" when nobody knows.
-        flow_file: Where the flow was read from.
-        flow_text: The flow as it was when the run began.
-        epoch: How often the run was claimed.
-        holder: Who drives it, or drove it when it died; None when it was let go.
+        agent: The agent it is for; "" when unknown.
+        flow_file: The file that the flow was read from.
+        flow_text: The flow when the run began.
+        epoch: How many times the run was claimed.
+        holder: The process that drives it, or drove it and died; None when it was released.
         created: When it began.
         updated: When it was last written.
     """
@@ -78,10 +78,10 @@ class Summary:
 
     Attributes:
         gates: How many of its questions are open and not answered.
-        holder: Who drives it, or drove it when it died; None when it was let go.
-        flow_file: Where the flow was read from.
-        rehearsal: The folder of the rehearsal that it is for; "" when it is for the real platform.
-        damage: What of it cannot be read; the rest is as far as it is known, and it counts as driven by nobody.
+        holder: The process that drives it, or drove it and died; None when it was released.
+        flow_file: The file that the flow was read from.
+        rehearsal: The folder of its rehearsal; "" when it is for the real platform.
+        damage: The part that cannot be read. The other fields hold what is known, and no process counts as driving it.
     """
 
     id: str
@@ -105,7 +105,7 @@ class OpenGate:
     """A gate and the run it belongs to.
 
     Attributes:
-        damage: Why the question cannot be read; of the gate, nothing but its name is known then.
+        damage: Why the question cannot be read; then only the gate's name is known.
     """
 
     run: str
@@ -115,13 +115,13 @@ class OpenGate:
 
 
 class Inbox(Protocol):
-    """What other processes ask of one run, and answer to it."""
+    """Requests and answers from other processes to one run."""
 
     def requests(self) -> list[Request]:
-        """What others have asked of the run, oldest first, each once in this claim; cheap enough to call often.
+        """The requests to the run, oldest first, each once per claim; cheap enough to call often.
 
-        What nobody has done when the run's process dies is asked of the next one. A stop is done once a record
-        `stop_requested` is written, anything else once there is a record with its number as `request`.
+        A request that is not done when the run's process dies goes to the next process. A stop is done once a record
+        `stop_requested` is written, any other once there is a record with its number as `request`.
 
         Raises:
             StoreError: The store cannot be read.
@@ -130,10 +130,10 @@ class Inbox(Protocol):
         ...
 
     def answers(self) -> Mapping[str, Answer]:
-        """The answers to gates that the written snapshot still holds, by the gate's id; cheap enough to call often.
+        """Answers to the gates in the stored snapshot, by the gate's id; cheap enough to call often.
 
-        One that came in time must not lose against the gate's timer: call this when the timer is due, before it is
-        taken for a fact. Later answers are refused.
+        An answer in time must not lose to the gate's timer: call this when the timer is due, before acting on it. Later
+        answers are refused.
 
         Raises:
             StoreError: The store cannot be read.
@@ -141,20 +141,20 @@ class Inbox(Protocol):
         ...
 
     def troubles(self) -> list[str]:
-        """What has befallen the store since this was asked last, in sentences for people."""
+        """Trouble with the store since the last call, in sentences for people."""
         ...
 
 
 class Claim(RunStore, Inbox, Protocol):
-    """The right to write one run, until somebody else takes it."""
+    """The right to write one run, until another process claims it."""
 
     @property
     def epoch(self) -> int:
-        """How often the run has been claimed, this time included; larger at each claim."""
+        """How many times the run has been claimed, including this time; grows with each claim."""
         ...
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
-        """Write, and keep a new text of the flow for the run in the same transaction.
+        """Write, and store a new text of the run's flow in the same transaction.
 
         Raises:
             StoreError: It cannot be written.
@@ -164,7 +164,7 @@ class Claim(RunStore, Inbox, Protocol):
         ...
 
     def release(self) -> None:
-        """Let go of the run, so that anybody may claim it; more than once does no harm.
+        """Release the run, so that any process may claim it; may be called more than once.
 
         Raises:
             StoreError: It cannot be written.
@@ -176,98 +176,98 @@ class Runs(Protocol):
     """All runs. Every call raises `StoreError` when the store cannot be read or written."""
 
     def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> Claim:
-        """Keep a new run and claim it; `agent` is what it is listed for until its account has a name.
+        """Store a new run and claim it; it is listed under `agent` until its account has a name.
 
         Raises:
-            StoreError: There is one of this id.
+            StoreError: A run with this id exists.
         """
         ...
 
     def claim(self, run: str, holder: Holder, *, force: bool = False) -> Claim:
-        """Claim a run, under a new epoch; who held it before can write no more.
+        """Claim a run under a new epoch; its previous holder can no longer write.
 
         Args:
             run: Its id.
-            holder: Who is to have it.
-            force: Take it from a process that is, or may be, alive.
+            holder: The new holder.
+            force: Take it even from a process that is or may be alive.
 
         Raises:
-            RunHeld: A process that lives holds it, or one on another host, of which nobody here knows.
-            RunUnknown: There is none of this id.
+            RunHeld: A living process holds it, or one on another host, whose state is unknown here.
+            RunUnknown: There is no run with this id.
         """
         ...
 
     def load(self, run: str) -> Stored:
-        """A run as it was last written.
+        """A run as last written.
 
         Raises:
-            RunUnknown: There is none of this id.
-            Damaged: What is kept of it cannot be read.
+            RunUnknown: There is no run with this id.
+            Damaged: Its stored data cannot be read.
         """
         ...
 
     def find(self, name: str) -> str:
-        """The id that a person means: an id, a unique prefix, or `last` for the run that began last.
+        """Resolve an id, a unique prefix, or `last` for the run that began last.
 
         Raises:
-            RunUnknown: None, or more than one, is meant.
+            RunUnknown: It matches no run, or more than one.
         """
         ...
 
     def summaries(
         self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
     ) -> list[Summary]:
-        """Runs, the newest first; only those in some phases, of an agent or a flow when named; damaged ones say so."""
+        """Runs, newest first, filtered by phase, agent or flow when given; damaged ones are marked."""
         ...
 
     def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
-        """The records of a run with their numbers (from 1), those after a number; only the last few where it is said.
+        """The records of a run after a number, with their numbers (from 1); only the last few if so asked.
 
-        In the place of one that cannot be read stands `record_damaged`.
+        `record_damaged` stands in for a record that cannot be read.
 
         Raises:
-            RunUnknown: There is none of this id.
+            RunUnknown: There is no run with this id.
         """
         ...
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
-        """Ask something of the process that drives a run.
+        """Send a request to the process that drives a run.
 
         Args:
             run: Its id.
-            what: Is wished for.
-            data: What belongs to it, as plain JSON data; see `Request`.
+            what: The kind of request.
+            data: Its data, as plain JSON data; see `Request`.
 
         Returns:
             The number of the request.
 
         Raises:
-            RunUnknown: There is none of this id.
+            RunUnknown: There is no run with this id.
         """
         ...
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
-        """The gates that are open and not answered, the oldest first."""
+        """The open, unanswered gates, oldest first."""
         ...
 
     def answer(self, run: str, gate: str, answer: Answer) -> None:
-        """Keep an answer that is valid for the gate; the first one wins, also across processes.
+        """Store an answer that is valid for the gate; the first one wins, also across processes.
 
-        Its secret fields are kept until the run has written that it took the answer, and then erased.
+        Its secret fields are kept until the run has recorded that it took the answer, then erased.
 
         Raises:
-            AlreadyAnswered: Somebody was first; says who, when and by which channel.
+            AlreadyAnswered: It was answered before; says by whom, when and by which channel.
             GateUnknown: The gate was never asked, has expired, or is closed.
         """
         ...
 
     def prune(self, before: float) -> list[str]:
-        """Delete the runs that ended and were last written before a time, with their journals; gives their ids.
+        """Delete ended runs that were last written before a time, with their journals; returns their ids.
 
-        One of which cannot be read whether it has ended stays.
+        A run stays if its data is too damaged to tell whether it has ended.
         """
         ...
 
     def close(self) -> None:
-        """Let go of all connections, also of those of claims; the claims are not released, and can do nothing more."""
+        """Close all connections, including those of claims. The claims are not released and can no longer be used."""
         ...

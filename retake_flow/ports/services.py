@@ -7,20 +7,20 @@ from typing import Any, Protocol
 
 
 class Service(Protocol):
-    """A running service: opened by an asynchronous context manager, which ends it when it is left."""
+    """A running service, opened by an asynchronous context manager that ends it on exit."""
 
     @property
     def value(self) -> Mapping[str, Any]:
-        """What others need to know of it now that it is ready, such as the address of a display."""
+        """What others need from the ready service, such as the address of a display."""
         ...
 
     async def ended(self) -> str:
         """Wait until it ends by itself.
 
         Returns:
-            Why, in words for a person, free of secrets.
+            The reason, in words for a person, free of secrets.
 
         Raises:
-            RetakeFlowError: Why, when a flow can tell that from other reasons by the error's kind.
+            RetakeFlowError: The reason, when its kind lets a flow distinguish it.
         """
         ...

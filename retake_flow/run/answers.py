@@ -12,25 +12,25 @@ from retake_flow.run.gates import Answer, Gate
 
 
 def schema(gate: Gate) -> dict[str, Any]:
-    """What is asked, as JSON Schema; of a gate with decisions one schema a decision, under `decisions`."""
+    """The question as JSON Schema; for a gate with decisions, one schema per decision under `decisions`."""
     if gate.decisions:
         return {"decisions": {name: _object(fields) for name, fields in gate.decisions.items()}}
     return _object(gate.fields)
 
 
 def answer(gate: Gate, given: Mapping[str, Any], *, decision: str, by: str, channel: str, at: float) -> Answer:
-    """An answer that fits the gate; texts are read as the declared type.
+    """Validate an answer to the gate; texts are converted to the declared types.
 
     Args:
-        gate: What was asked.
+        gate: The question.
         given: The fields.
-        decision: The named decision; "" where the gate has none or only one, or where the fields tell which is meant.
+        decision: The named decision; "" if the gate has none or one, or if the fields identify it.
         by: Who answers.
-        channel: How: `terminal`, `command`, `stdin`, …
-        at: When, in seconds since the epoch.
+        channel: The channel: `terminal`, `command`, `stdin`, …
+        at: The time, in seconds since the epoch.
 
     Raises:
-        AnswerInvalid: It does not fit; says all that is wrong.
+        AnswerInvalid: It does not fit; the error lists every problem.
     """
     chosen = _decided(gate, decision or _decision_of(gate, given))
     found = read(gate.fields_of(chosen), given)
@@ -43,7 +43,7 @@ def answer(gate: Gate, given: Mapping[str, Any], *, decision: str, by: str, chan
 
 
 def _decision_of(gate: Gate, given: Mapping[str, Any]) -> str:
-    """The only decision that the fields are those of; "" when they fit none, or more than one."""
+    """The one decision that the fields belong to; "" when they fit none or several."""
     named = [name for name, fields in gate.decisions.items() if given and given.keys() <= fields.keys()]
     if len(named) > 1:
         named = [name for name in named if _fits(gate.decisions[name], given)]

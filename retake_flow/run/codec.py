@@ -1,7 +1,7 @@
 """Converts a run to plain JSON data and back, with a version, so that it can be stored.
 
-The form follows the declared types of the fields, so a new field with a default needs nothing here, and runs that
-were written before it can still be read.
+The format follows the declared types of the fields, so a new field with a default needs no change here, and older
+runs can still be read.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from retake_flow.redact import Secret, scrub
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import LATEST, Run
 
-#: The version of the form of a snapshot; raised when an older program could not read what is written. All from 1 on
-#: can be read.
+#: The version of the snapshot format, raised when older programs could not read it. All versions from 1 on can be
+#: read.
 VERSION = 2
 
 # Nearly all values are of these types, and a run is encoded at every step.
@@ -29,7 +29,7 @@ _PLAIN = frozenset({str, int, bool, NoneType})
 
 
 def encode(run: Run) -> dict[str, Any]:
-    """The run as JSON data. Secrets are left out: what needs one fetches it anew."""
+    """The run as JSON data. Secrets are left out and fetched again when needed."""
     return {"version": VERSION, **_form(Run).encode(run), "reason": scrub(run.reason) if run.reason else ""}
 
 
@@ -37,8 +37,8 @@ def decode(data: Any) -> Run:
     """The run in JSON data that `encode` made.
 
     Raises:
-        Damaged: It is no run.
-        StoreError: It is of a newer version.
+        Damaged: It is not a run.
+        StoreError: Its version is newer.
     """
     if not isinstance(data, Mapping):
         raise Damaged("this is no run: it is no JSON object")
@@ -63,7 +63,7 @@ def decode_gate(data: Any) -> Gate:
     """The gate in JSON data that `encode_gate` made.
 
     Raises:
-        Damaged: It is no gate.
+        Damaged: It is not a gate.
     """
     gate: Gate = _read(Gate, data)
     return gate
@@ -73,7 +73,7 @@ def plain(value: Any) -> Any:
     """Free data as plain JSON data: a mapping loses its secrets, a list holds `None` in their place."""
     if type(value) in _PLAIN:
         return value
-    if isinstance(value, dict | Mapping):  # `dict` first: to ask an abstract class takes long
+    if isinstance(value, dict | Mapping):  # `dict` first: a check against an abstract class is slow
         items = value.items()
         return {
             str(key): item if type(item) in _PLAIN else plain(item)
@@ -127,7 +127,7 @@ def _scalar(kind: type) -> Callable[[Any], Any]:
     def decode(data: Any) -> Any:
         if kind is float and type(data) is int:
             data = float(data)
-        if type(data) is not kind:  # not `isinstance`: True is no number of visits
+        if type(data) is not kind:  # not `isinstance`: True is not a number of visits
             raise TypeError(f"{data!r} is no {kind.__name__}")
         if isinstance(data, float) and not -LATEST <= data <= LATEST:
             raise ValueError(f"{data!r} is no time")

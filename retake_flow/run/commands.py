@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.run import PendingUndo
 
-if TYPE_CHECKING:  # it brings Jinja2 in, which who only reads runs does not need
+if TYPE_CHECKING:  # it imports Jinja2, which reading runs does not need
     from retake_flow.flow.model import Retry
 
 
@@ -23,7 +23,7 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """Note that a state was entered."""
+    """Record that a state was entered."""
 
     state: str
     visit: int
@@ -34,9 +34,9 @@ class StartAction:
     """Perform the action of a state.
 
     Attributes:
-        key: The same for every attempt of one visit, for the platform or the action to recognise a repetition.
-        look_up: Do not perform it: find out whether it was done before the process died.
-        retry: How looking that up is tried again after an error.
+        key: The same for every attempt of one visit, so that the platform or the action can recognise a repetition.
+        look_up: Do not perform it; find out whether it was done before the process died.
+        retry: How the look-up is retried after an error.
     """
 
     state: str
@@ -70,7 +70,7 @@ class SetTimer:
     """Yield `TimerFired` at a time (seconds since the epoch) unless the state is left before.
 
     Attributes:
-        state: The path of the state, or the key of the activity, that is to hear of it.
+        state: The path of the state or the key of the activity that receives it.
     """
 
     state: str
@@ -81,7 +81,7 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Write something into the journal that a person may want to know."""
+    """Write a record for people into the journal."""
 
     event: str
     fields: Mapping[str, Any] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Dates: converts the steady times of a run to the wall clock and back.
 
-The two differ only once the wall clock was set while a process drove the run, by as many seconds as the run is `ahead`.
+The two differ only if the wall clock was set while a process drove the run, by the run's `ahead` seconds.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from retake_flow.run.run import Run
 
 
 def written(run: Run, ahead: float) -> Run:
-    """A run as it is stored: what comes due in it is dated by the wall clock, which other processes go by."""
+    """A run in its stored form: due times are in wall clock time, which other processes use."""
     return run if ahead == run.ahead == 0.0 else replace(_moved(run, -ahead), ahead=ahead)
 
 
 def read(run: Run) -> Run:
-    """A run as its driver knows it, of what `written` gave."""
+    """A run in its driver's form, from the result of `written`."""
     return _moved(run, run.ahead) if run.ahead else run
 
 
 def dated(record: Record, ahead: float) -> Record:
-    """A record as it is stored, of one that bears times of the run."""
+    """A record in its stored form, from one with times of the run."""
     if not ahead:
         return record
     found = {**_gate(record, ahead), "t": timestamp(_seconds(record["t"]) - ahead), "ahead": ahead}

@@ -1,6 +1,6 @@
 """Errors of requests to a run: another process drives it, it has ended, or it expects no such event.
 
-No action raises them, so no flow routes on their kinds.
+Actions never raise them, so flows do not route on their kinds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RunHeld(RetakeFlowError):
         pid: Its process id there.
 
     Args:
-        certain: Whether that process is known to live.
+        certain: Whether that process is known to be alive.
     """
 
     kind, fault, exit_code = "held", "operator", 5

@@ -37,7 +37,7 @@ class ActionFailed:
 
     Attributes:
         retry_after: Seconds that the platform asked to wait, or 0.
-        permanent: Trying again cannot help, a person has to act.
+        permanent: A retry cannot help; a person has to act.
     """
 
     state: str
@@ -52,7 +52,7 @@ class ActionFailed:
 
 @dataclass(frozen=True, slots=True)
 class ActionNotDone:
-    """The action that was under way when the process died was surely not done."""
+    """The action that was in progress when the process died was certainly not done."""
 
     state: str
     visit: int
@@ -61,7 +61,7 @@ class ActionNotDone:
 
 @dataclass(frozen=True, slots=True)
 class ActionInDoubt:
-    """Whether the action that was under way when the process died was done cannot be found out."""
+    """It cannot be found out whether the action that was in progress when the process died was done."""
 
     state: str
     visit: int
@@ -71,7 +71,7 @@ class ActionInDoubt:
 
 @dataclass(frozen=True, slots=True)
 class ActivityReady:
-    """A service can be used."""
+    """A service is ready."""
 
     activity: str
     visit: int
@@ -83,8 +83,8 @@ class ActivityResulted:
     """An activity finished its task, or one round of it.
 
     Attributes:
-        notes: What else belongs into the journal.
-        raised: The events that it has for the flow, in their order.
+        notes: Further records for the journal.
+        raised: Its events for the flow, in order.
     """
 
     activity: str
@@ -110,8 +110,8 @@ class ActivityFailed:
     """An activity raised an error, or a service never became ready.
 
     Attributes:
-        again: It goes on by itself (a repeated task, or a service that is tried again).
-        failures: How many in a row, of a task that is soon tried again; 0 for all else.
+        again: It continues by itself (a repeated task, or a service that is retried).
+        failures: How many in a row, for a task that is retried soon; else 0.
     """
 
     activity: str
@@ -148,11 +148,11 @@ class GateAnswered:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Another process took the run up.
+    """Another process resumed the run.
 
     Attributes:
-        was: The run as that process found it; what has changed since, by something that came before, is not old.
-        begun: Whether what was written as begun may have been: not so where an undo that comes before it is still owed.
+        was: The run as that process found it; changes by earlier events since then are not old.
+        begun: Whether work recorded as begun may have begun; not if an undo that precedes it is still owed.
     """
 
     was: Run
@@ -161,10 +161,10 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """Something happened outside that the flow wants to know of.
+    """An event from outside that the flow accepts.
 
     Attributes:
-        by: Who says so, when that is known.
+        by: Who sends it, if known.
         request: The number of the request that brought it, or 0.
     """
 

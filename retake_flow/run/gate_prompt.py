@@ -13,12 +13,12 @@ from retake_flow.run.records import timestamp
 
 
 def answer_with(run_id: str, gate: Gate, decision: str | None = None) -> str:
-    """The command that answers a gate, to be copied into a shell, with `…` where a value is to be written.
+    """The command that answers a gate, to copy into a shell, with `…` in place of each value.
 
     Args:
         run_id: The run that asks.
-        gate: What is asked.
-        decision: For which decision; the first one when it is left out.
+        gate: The question.
+        decision: The decision; the first one when omitted.
     """
     chosen = next(iter(gate.decisions), "") if decision is None else decision
     words = ["retake-flow", "answer", shlex.quote(run_id), shlex.quote(gate.id)]
@@ -29,7 +29,7 @@ def answer_with(run_id: str, gate: Gate, decision: str | None = None) -> str:
 
 
 def told(run_id: str, gate: Gate) -> dict[str, Any]:
-    """A question as the journal's records tell it."""
+    """A question as it appears in the journal's records."""
     due = {} if gate.due is None else {"due": timestamp(gate.due)}
     return {
         "gate": gate.id,
@@ -42,12 +42,12 @@ def told(run_id: str, gate: Gate) -> dict[str, Any]:
 
 
 def commands(run_id: str, gate: Gate) -> list[str]:
-    """The commands that answer a gate, one a decision."""
+    """The commands that answer a gate, one per decision."""
     return [answer_with(run_id, gate, decision) for decision in (gate.decisions or [""])]
 
 
 def described(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """The name of each field, and what may be written there: `url`, `text, optional: why`."""
+    """The name of each field with a description of its value: `url`, `text, optional: why`."""
     for name, declared in fields.items():
         yield name, _kind(declared) + _remarks(declared)
 

@@ -17,14 +17,14 @@ class Gate:
 
     Attributes:
         id: Its name within the run, `PLACE.VISIT`, where the place is a state's path or an activity's key.
-        place: Who asks: the path of a state or the key of an activity.
+        place: The path of the state or the key of the activity that asks.
         visit: The visit during which it was asked.
-        message: What the person reads.
-        fields: What is to be answered, as JSON Schema properties; the answer to a gate without decisions.
-        decisions: Named answers, each with fields of its own; empty when there is just one way to answer.
+        message: The text for the person.
+        fields: The fields to answer, as JSON Schema properties, for a gate without decisions.
+        decisions: Named answers, each with its own fields; empty when there is only one way to answer.
         opened_at: When it was asked.
         due: When it expires, if it does.
-        audience: Whom it is addressed to (`operator`, or what the flow says after it escalated).
+        audience: Its addressee (`operator`, or the one in the flow after it escalated).
     """
 
     id: str
@@ -38,11 +38,11 @@ class Gate:
     audience: str = "operator"
 
     def fields_of(self, decision: str) -> Fields:
-        """What is to be answered along with a decision; "" where the gate has none."""
+        """The fields of a decision; pass "" for a gate without decisions."""
         return self.decisions.get(decision, {}) if self.decisions else self.fields
 
     def secrets_of(self, decision: str) -> frozenset[str]:
-        """The names of the fields whose answers nobody may read but the run (`secret: true`)."""
+        """The names of the fields whose answers only the run may read (`secret: true`)."""
         return frozenset(name for name, schema in self.fields_of(decision).items() if schema.get("secret") is True)
 
     def expired(self, at: float) -> bool:
@@ -52,14 +52,14 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person said to a gate.
+    """A person's answer to a gate.
 
     Attributes:
         decision: The named decision, "" when the gate has none.
         fields: The answered fields, valid against the gate's schema; a run gets the secret ones as `Secret`.
         by: Who answered.
-        channel: How: `terminal`, `command`, `stdin`, `web`, …
-        at: When, in seconds since the epoch.
+        channel: The channel: `terminal`, `command`, `stdin`, `web`, …
+        at: The time, in seconds since the epoch.
     """
 
     decision: str

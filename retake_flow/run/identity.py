@@ -14,14 +14,14 @@ from retake_flow.settings import is_loopback
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An account, as far as it is known; "" stands for what is not.
+    """An account, as far as it is known; "" stands for unknown values.
 
     Attributes:
-        name: The agent's name; before it is registered, the name that it asks for.
-        user_db_id: The platform's id of it.
-        fingerprint: Of the access token; the token cannot be found from it. "" before there is a token.
-        source: Where the token comes from, or will be kept: a file's path or the name of a variable.
-        platform: The origin where the account is.
+        name: The agent's name; before registration, the requested name.
+        user_db_id: The platform's id for it.
+        fingerprint: The fingerprint of the access token, which does not reveal it; "" before there is a token.
+        source: Where the token comes from or will be kept: a file's path or the name of a variable.
+        platform: The origin of the platform that has the account.
     """
 
     name: str = ""
@@ -32,51 +32,51 @@ class Identity:
 
     @property
     def label(self) -> str:
-        """What to call the agent to a person."""
+        """The agent's name for people."""
         if self.name or self.user_db_id:
             return self.name or f"the agent {self.user_db_id}"
         return f"the agent of {self.source}" if self.source else "an agent without a known name"
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What only this account has on this machine: two accounts that share a key are one."""
+        """Keys unique to this account on this machine: two accounts that share a key are the same."""
         told = {"user": self.user_db_id, "name": self.name.casefold(), "token": self.fingerprint}
         if not self.fingerprint:
             told["file"] = self.source
         return tuple(f"{self.platform} {kind} {value}" for kind, value in told.items() if value)
 
 
-#: Nothing is known yet.
+#: An identity of which nothing is known yet.
 NOBODY = Identity()
 
 
 class Match(Enum):
-    """Whether an account that was found is the one that a run acts as."""
+    """Whether a found account is the one that a run acts as."""
 
     SAME = auto()
-    CLAIMED = auto()  # it has the name or the id, and another token
-    UNKNOWN = auto()  # only the platform can tell
+    CLAIMED = auto()  # same name or id, but another token
+    UNKNOWN = auto()  # only the platform knows
     OTHER = auto()
 
 
 def fingerprint(token: Secret | None) -> str:
-    """What tells one access token from another and does not reveal it."""
+    """A value that distinguishes access tokens without revealing them."""
     if not token:
         return ""
     return hashlib.sha256(b"retake-flow account\0" + token.reveal().encode()).hexdigest()[:16]
 
 
 def match(kept: Identity, found: Identity) -> Match:
-    """Whether an account that was found is the one that a run acts as.
+    """Whether a found account is the one that a run acts as.
 
     Args:
-        kept: What the run knows of its account.
-        found: What the credentials say.
+        kept: The run's stored identity.
+        found: The identity in the credentials.
     """
     if not same_platform(kept, found):
         return Match.OTHER
     if not kept.fingerprint and kept.source and kept.source == found.source:
-        return Match.SAME  # it had no token yet, and this is where its token was to be kept
+        return Match.SAME  # it had no token yet, and its token was to be kept here
     if kept.fingerprint == found.fingerprint:
         return Match.SAME if kept.fingerprint or not kept.source else Match.OTHER
     if not found.fingerprint:
@@ -92,12 +92,12 @@ def match(kept: Identity, found: Identity) -> Match:
 
 
 def confirmed(kept: Identity, told: Identity) -> bool:
-    """Whether an account is a run's now that the platform has told its `user_db_id`."""
+    """Whether an account is a run's, given its `user_db_id` from the platform."""
     return kept.fingerprint in ("", told.fingerprint) or kept.user_db_id in ("", told.user_db_id)
 
 
 def merged(kept: Identity, found: Identity) -> Identity:
-    """An account with what was found of it by now."""
+    """An account extended with newly found data."""
     return replace(
         found,
         name=found.name or kept.name,
@@ -108,6 +108,6 @@ def merged(kept: Identity, found: Identity) -> Identity:
 
 
 def same_platform(one: Identity, other: Identity) -> bool:
-    """Whether two accounts may be on one platform; one on this machine may have another port each time."""
+    """Whether two accounts may be on the same platform; a local one may have a different port each time."""
     local = all(is_loopback(urlsplit(each.platform).hostname) for each in (one, other))
     return one.platform == other.platform or local or "" in (one.platform, other.platform)

@@ -12,11 +12,11 @@ from retake_flow.run import commands, events
 
 Record = dict[str, Any]
 
-#: The version of the form of the records; a reader refuses a newer one.
+#: The version of the record format; readers refuse newer ones.
 VERSION = 1
 _NAMES = frozenset({"state", "activity", "gate", "place", "action", "outcome", "purpose", "kind", "phase", "run"})
 
-# Records of what people type and flows pass on, where a secret may stand in any form; to look for all takes a while.
+# Records with text from people and flows, where a secret may appear in any form; a search for every form takes time.
 _TYPED = frozenset(
     {
         *("say_requested", "said", "chat_unspoken", "event_raised", "event_refused", "gate_answered", "stop_requested"),
@@ -26,14 +26,14 @@ _TYPED = frozenset(
 
 
 def record(name: str, at: float, /, **fields: Any) -> Record:
-    """A record of something that happened at `at` (seconds since the epoch), without any secret in it."""
+    """A record of an event at `at` (seconds since the epoch), free of secrets."""
     text = _closely if name in _TYPED else _text
     plainly = {key: value if _is_name(key, value) else plain(value, text) for key, value in fields.items()}
     return {"t": timestamp(at), "event": name, **plainly}
 
 
 def _is_name(field: str, value: Any) -> bool:
-    """Whether a field holds a name of the flow's or of ours, which a secret that is an ordinary word must not mask."""
+    """Whether a field holds a name from the flow or from us, not to be masked by a secret that is an ordinary word."""
     return field in _NAMES and isinstance(value, str) and value.isascii()
 
 
@@ -46,8 +46,8 @@ def plain(value: Any, text: Callable[[str], str] | None = None) -> Any:
     """Plain JSON data with every secret masked.
 
     Args:
-        value: Anything.
-        text: Masks what is secret in a text; by default what is there as it is.
+        value: Any value.
+        text: Masks secrets in a text; by default only those that appear verbatim.
     """
     text = text or _text
     if isinstance(value, Secret):
@@ -64,23 +64,23 @@ def plain(value: Any, text: Callable[[str], str] | None = None) -> Any:
 
 
 def _text(text: str) -> str:
-    # Lone surrogates, which a command line or a JSON text can bring in, have no UTF-8 form.
+    # Lone surrogates, which can come from a command line or JSON text, have no UTF-8 form.
     return scrub(text if text.isascii() else text.encode("utf-8", "replace").decode())
 
 
 def _closely(text: str) -> str:
-    """A text with its secrets masked; all of it where one is split or encoded in it."""
+    """A text with its secrets masked; fully masked if it contains a split or encoded one."""
     scrubbed = _text(text)
     return MASK if bears_secret(scrubbed) else scrubbed
 
 
 def of_event(event: events.Event, at: float, failures: int = 0) -> list[Record]:
-    """The records of a fact; none for those that their consequences tell.
+    """The records of an event; none for events whose consequences are recorded instead.
 
     Args:
-        event: The fact.
+        event: The event.
         at: When it was taken, in seconds since the epoch.
-        failures: Of an action that is soon tried again, how often it has failed in a row.
+        failures: For an action that is retried soon, how many times in a row it has failed.
     """
     match event:
         case events.ActionFinished():
@@ -128,7 +128,7 @@ def _of_activity(event: events.Event, at: float) -> list[Record]:
 
 
 def noted(notes: Iterable[events.Noted], at: float) -> list[Record]:
-    """The records that an action writes itself."""
+    """The records that an action writes."""
     return [record(name, at, **fields) for name, fields in notes]
 
 
@@ -138,7 +138,7 @@ def _error(place: str, event: events.ActionFailed | events.ActivityFailed, at: f
 
 
 def of_command(command: commands.Command, at: float) -> Record | None:
-    """The record of a wish, written before it is performed; None for those that need none."""
+    """The record of a command, written before it is executed; None if it needs no record."""
     match command:
         case commands.Enter():
             return record("state_entered", at, state=command.state, visit=command.visit)

@@ -10,12 +10,12 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Gate
 from retake_flow.run.identity import Identity
 
-#: The last second of the year 9999, in seconds since the epoch: no time is later, since nobody could write its date.
+#: The last second of the year 9999, in seconds since the epoch; later times have no valid date.
 LATEST = 253_402_300_799.0
 
 
 class Phase(StrEnum):
-    """What a run is doing as a whole."""
+    """The phase of a run as a whole."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -27,7 +27,7 @@ class Phase(StrEnum):
 
 
 class Work(StrEnum):
-    """What an activity is doing."""
+    """The status of an activity."""
 
     WAITING = "waiting"  # for the activity it needs
     STARTING = "starting"
@@ -41,8 +41,8 @@ class ActivityState:
 
     Attributes:
         visit: The visit of its scope during which it was started.
-        work: What it is doing.
-        value: What it said of itself when it became ready.
+        work: Its status.
+        value: The value it gave when it became ready.
     """
 
     visit: int
@@ -65,10 +65,10 @@ class Attempt:
     """The action of the current state.
 
     Attributes:
-        number: Which performance of it is under way or was the last, from 1.
-        failures: How many in a row have failed.
-        since: When the first of those that failed in a row was begun.
-        open: Whether it is under way: it was begun, and how it ended is not known.
+        number: The number of the current or last performance, from 1.
+        failures: How many have failed in a row.
+        since: When the first of the failures in a row began.
+        open: Whether it is in progress: it was begun, and its outcome is unknown.
     """
 
     number: int
@@ -79,7 +79,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delayed:
-    """An event that the flow has raised and that has not come yet; its timer says when it does."""
+    """An event that the flow has raised with a delay; its timer says when it comes."""
 
     event: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Delayed:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """What a sub-flow has for itself while it is active."""
+    """The data of a sub-flow while it is active."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
     vars: Mapping[str, Any] = field(default_factory=dict)
@@ -101,25 +101,25 @@ class Run:
         id: Its name, unique.
         flow: The name of the flow.
         digest: SHA-256 of the flow's text.
-        inputs: What was set, with defaults filled in.
+        inputs: The inputs, with defaults filled in.
         state: The path of the innermost active state; "" before the start.
         visits: How often each state was entered, by path.
         outputs: The last result of each state that performed an action, by the state's path.
-        locals: What each active sub-flow has for itself, by the path of the state it runs in.
-        activities: What each running activity is doing, by its key.
-        memory: What actions want to know the next time, by their group (`chat` for all `chat.*`).
-        rehearsal: The folder of the rehearsal that it is for; "" when it is for the real platform.
-        undos: What is owed when a state is left, oldest first.
-        undoing: What is owed now, since a state was left, and has not been done yet, in this order.
+        locals: The data of each active sub-flow, by the path of the state it runs in.
+        activities: The status of each running activity, by its key.
+        memory: What actions keep for the next time, by their group (`chat` for all `chat.*`).
+        rehearsal: The folder of its rehearsal; "" when it is for the real platform.
+        undos: The undos owed when a state is left, oldest first.
+        undoing: The undos owed now, since a state was left, that are not done yet, in order.
         timers: When each timer of an active state comes due, by the state's path and its purpose.
-        gates: The questions that are open, by their id.
-        attempt: The action of the current state, when one has begun.
+        gates: The open questions, by id.
+        attempt: The action of the current state, once begun.
         outcome: How it ended, once it has.
         reason: Why, in words for a person.
-        history: The path of the innermost state that was active last in each state left to which a way leads back.
-        delayed: The events that are raised and have not come yet, by their timers.
+        history: For each state that was left and can be returned to, the path of its last active innermost state.
+        delayed: The delayed events that have not come yet, by their timers.
         ahead: How many seconds its time was ahead of the wall clock when it was written; see `dates`.
-        identity: Which account it acts as.
+        identity: The account it acts as.
     """
 
     id: str
@@ -149,10 +149,10 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can happen in it."""
+        """Whether it has ended."""
         return self.outcome is not None
 
     @property
     def succeeded(self) -> bool:
-        """Whether it has come to a final state that does not count as a failure."""
+        """Whether it has reached a final state that does not count as a failure."""
         return self.phase is Phase.COMPLETED

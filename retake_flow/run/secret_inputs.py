@@ -15,14 +15,14 @@ from retake_flow.run.run import Local, Run
 
 
 def restored(run: Run, flow: Flow) -> Run:
-    """A run with its secret inputs, and those of the sub-flows that it is in.
+    """A run with its secret inputs and those of its active sub-flows.
 
     Args:
-        run: As it was stored, without them.
-        flow: Its flow, with what the environment and files say as defaults.
+        run: The run as stored, without them.
+        flow: Its flow, with values from the environment and files as defaults.
 
     Raises:
-        InputError: One that has to be there cannot be had any more.
+        InputError: A required one is no longer available.
     """
     inputs = {**run.inputs, **_again(flow.inputs, run.inputs)}
     for name, declared in flow.inputs.items():
@@ -33,13 +33,13 @@ def restored(run: Run, flow: Flow) -> Run:
                 hint=f"give it again where the run had it from: {ways}" if ways else "",
             )
     known: dict[str, Local] = {"": Local(inputs, run.vars)}
-    for root in sorted(run.locals):  # the outer ones first, as the inner ones have theirs from them
+    for root in sorted(run.locals):  # outer ones first: the inner ones get theirs from them
         known[root] = _local(flow.states.get(root), run.locals[root], known)
     return replace(run, inputs=inputs, locals={root: local for root, local in known.items() if root})
 
 
 def _again(declared: Mapping[str, Input], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """The secret ones that were not kept; those that may be left out are none."""
+    """The secret inputs that were not stored; optional ones are None."""
     secret = {name: given.schema for name, given in declared.items() if is_secret(given.schema) and name not in kept}
     return {
         name: schema.get("default") for name, schema in secret.items() if "default" in schema or schema.get("optional")
@@ -56,7 +56,7 @@ def _local(state: State | None, local: Local, known: Mapping[str, Local]) -> Loc
             try:
                 value = render(state.inputs[name], {"inputs": outer.inputs})
             except ExpressionError:
-                continue  # it came from what is gone for good; what needs it says so
+                continue  # its source is gone for good; whatever needs it reports that
             found |= {name: value if isinstance(value, Secret) or value is None else Secret(str(value))}
     again = {name: value for name, value in _again(state.sub.inputs, local.inputs).items() if name not in state.inputs}
     return replace(local, inputs={**local.inputs, **again, **found})

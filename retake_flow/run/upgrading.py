@@ -13,10 +13,10 @@ from retake_flow.run.run import Run, Work
 
 
 def obstacles(run: Run, new: Flow) -> list[str]:
-    """Why a run cannot go on in a flow, in words; nothing when it can.
+    """The reasons why a run cannot be resumed in a flow, in words; none when it can.
 
-    It can where its state is there, what it waits for fits, its activities are there, and every result that is used
-    from here on exists or is still to come.
+    It can if its state and activities exist, the things it waits for fit, and every result used from here on exists or
+    is still to come.
     """
     if run.state and run.state not in new.states:
         return [f"there is no state {run.state!r} any more"]
@@ -24,7 +24,7 @@ def obstacles(run: Run, new: Flow) -> list[str]:
 
 
 def strange(run: Run, flow: Flow) -> list[str]:
-    """The places of a run that the flow which it began with has not, so that its snapshot is damaged."""
+    """The places of a run that are missing from its original flow, which means that its snapshot is damaged."""
     states = [run.state, *run.locals, *run.history, *run.history.values(), *(gate.place for gate in run.gates.values())]
     states += [place for place, _ in (*run.timers, *run.delayed)]
     states += [place for undo in (*run.undos, *run.undoing) for place in (undo.scope, undo.state)]
@@ -43,7 +43,7 @@ def _state(run: Run, new: Flow) -> Iterator[str]:
 
 
 def _of_another_kind(run: Run, state: State) -> str:
-    """What a state does now that it was not entered for: nobody would begin it, and what was begun would not fit."""
+    """New work of a state that was entered for other work: it would never begin, and the begun work would not fit."""
     waits = (state.path, "wait") in run.timers
     asked = any(gate.place == state.path for gate in run.gates.values())
     changes = {
@@ -84,7 +84,7 @@ def _fits(gate: Gate, ask: Ask) -> bool:
 
 
 def _outputs(run: Run, new: Flow) -> Iterator[str]:
-    """Results that are used and will never be there."""
+    """Results that are used but will never exist."""
     coming = reachable_from(new, run.state or new.initial)
     for root in {state.root for state in new.states.values()}:
         paths = {state.name: state.path for state in new.of(root)}

@@ -1,7 +1,7 @@
 """The flow as one `transitions` machine, which finds the route of an event.
 
 One machine serves all runs: a run is not its model. Each question is asked with a small object of its own instead,
-and only compiled callables are passed as conditions, since `transitions` imports and calls what it gets as a text.
+and only compiled callables are passed as conditions, since `transitions` imports and calls conditions given as text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Names = Mapping[str, Any]
 
 
 class Question:
-    """Asks which route an event takes: stands in for the model, of which the machine knows only the state.
+    """Asks which route an event takes. It stands in for the model; the machine only reads its state.
 
     Attributes:
         state: The path of the innermost active state.
@@ -42,7 +42,7 @@ class _State(NestedState):
 
 
 class _Transition(NestedTransition):
-    """Is taken without changing anything: which states are left and entered the engine asks the flow itself."""
+    """A transition that changes nothing when taken: the engine asks the flow which states are left and entered."""
 
     def _change_state(self, event_data: EventData) -> None:
         return
@@ -52,7 +52,7 @@ class _Machine(HierarchicalMachine):
     state_cls = _State
     transition_cls = _Transition
 
-    #: The states by path, once the machine is complete: looking one up by descending is what a step would mostly do.
+    #: The states by path, once the machine is complete: descending to each state would dominate the time of a step.
     known: Mapping[str, NestedState] = {}
 
     def get_state(self, state: Any, hint: list[str] | None = None) -> NestedState:
@@ -63,18 +63,18 @@ class _Machine(HierarchicalMachine):
         return super().get_state(state, hint)
 
 
-# It warns of every event that a state has no route for, which Python prints when nobody listens.
+# `transitions` warns of each event that a state has no route for; without a handler, Python prints the warning.
 _library = logging.getLogger("transitions")
 _library.addHandler(logging.NullHandler())
 _library.propagate = False
 
 
 class Chart:
-    """Answers for a flow: which route does an event take?
+    """Answers which route of a flow an event takes.
 
     Attributes:
         paths: The path of each state by its name, for the flow itself ("") and for each sub-flow.
-        remembered: The paths of the states of which it is to be known what was active last inside.
+        remembered: The paths of the states whose last active inner state must be remembered.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -111,7 +111,7 @@ class Chart:
             state: The path of the innermost active state.
             event: The event's name; "" asks for the routes without an event.
             origin: The path of the state whose own event it is; states inside it are not asked. "" asks all.
-            names: Gives the names that guards may use, by the sub-flow they belong to; asked for only when there
+            names: Gives the names that guards may use, by the sub-flow they belong to; called only when there
                 is a guard.
 
         Returns:
@@ -140,7 +140,7 @@ class Chart:
         return answer
 
     def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:
-        """Every trigger that a route of a state answers, and the route, in the order of the file."""
+        """Each trigger that a route of a state answers, with the route, in file order."""
         composites = [s.path for s in self._flow.states.values() if s.composite]
         inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
         for route in state.always:

@@ -11,9 +11,9 @@ from retake_flow.run.run import ActivityState, Attempt, Delayed, Local, PendingU
 
 
 class Draft:
-    """Begins as a run and ends as another one; the first stays as it was.
+    """A writable copy of a run; the original stays unchanged.
 
-    Mappings are replaced, never written into: they are shared with the run that the draft was made of.
+    Mappings are replaced, never modified: they are shared with the original run.
     """
 
     __slots__ = tuple(Run.__dataclass_fields__)
@@ -48,7 +48,7 @@ class Draft:
             setattr(self, name, getattr(run, name))
 
     def run(self) -> Run:
-        """The run that it has become."""
+        """The resulting run."""
         return Run(*[getattr(self, name) for name in self.__slots__])
 
     @property

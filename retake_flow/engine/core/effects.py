@@ -14,13 +14,13 @@ _RAISE = "raise."
 
 
 def perform(moment: Moment, effects: Iterable[Effect], root: str, place: str) -> None:
-    """Do what is to happen on entering or leaving a state, in the order written.
+    """Perform the effects of entering or leaving a state, in the order written.
 
     Args:
         moment: Changes the run.
-        effects: What is to happen.
+        effects: The effects.
         root: The path of the sub-flow whose names they use; "" for the flow itself.
-        place: The path of the state with which a delayed event is dropped; "" is the flow itself.
+        place: The path of the state whose exit drops a delayed event; "" is the flow itself.
     """
     for effect in effects:
         moment.assign(moment.filled(effect.set, root), root)
@@ -41,14 +41,14 @@ def announce(moment: Moment, raises: Iterable[Raise], root: str, place: str) -> 
 
 
 def tell(moment: Moment, said: Tell | None, root: str) -> None:
-    """Tell the operator something, if there is something."""
+    """Notify the operator, if there is anything to say."""
     if said is not None:
         message = str(moment.filled(said.message, root))
         moment.commands.append(Note("notice", {"kind": said.kind, "message": message}))
 
 
 def come_due(moment: Moment, place: str, purpose: str) -> bool:
-    """Raise a delayed event whose time has come; says whether a timer was for that."""
+    """Raise a delayed event that is due; returns whether the timer was for one."""
     delayed = moment.run.delayed.get((place, purpose))
     if delayed is None:
         return False

@@ -15,7 +15,7 @@ _NOTHING = Local()
 
 
 class _ByName(Mapping[str, Any]):
-    """What is kept by path, asked for by name."""
+    """A mapping keyed by path, read by name."""
 
     __slots__ = ("_kept", "_otherwise", "_paths")
 
@@ -44,16 +44,16 @@ def names(
     now: float,
     active: str | None = None,
 ) -> Mapping[str, Any]:
-    """The names that expressions of a flow can use now.
+    """The names that expressions of a flow can currently use.
 
     Args:
         flow: The flow.
         paths: The path of each state by its name, for the flow itself ("") and for each sub-flow.
-        run: As far as it is.
-        event: What is being reacted to.
+        run: Its current state.
+        event: The event being handled.
         root: The path of the sub-flow that the expression belongs to; "" for the flow itself.
         now: Seconds since the epoch.
-        active: The innermost state that is active while states are being left; None: the state of the run.
+        active: The innermost state still active while states are being left; None means the state of the run.
     """
     local = run.locals.get(root, _NOTHING) if root else Local(run.inputs, run.vars)
     within = paths.get(root, {})
@@ -80,7 +80,7 @@ def _active(state: str, root: str, asked: str) -> bool:
 
 
 class _Activities(Mapping[str, Any]):
-    """What activities said when they became ready, looked through only when an expression asks."""
+    """The values that activities gave when they became ready, read only when an expression asks."""
 
     def __init__(self, flow: Flow, run: Draft, root: str) -> None:
         self._flow = flow

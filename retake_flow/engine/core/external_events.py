@@ -14,10 +14,10 @@ from retake_flow.run.run import Run
 
 
 def fitting(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of an event as the flow declares it under `events`; texts are read as the declared types.
+    """The data of an event, matching its declaration under `events`; texts are converted to the declared types.
 
     Raises:
-        EventRefused: The flow declares no such event, or the data does not fit; all that is wrong is named.
+        EventRefused: The flow declares no such event, or the data does not fit; the error lists every problem.
     """
     if name not in flow.events:
         declared = f"its `events`: {', '.join(flow.events) or 'none'}"
@@ -38,7 +38,7 @@ def fitting(flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unexpected(flow: Flow, run: Run, name: str, takers: Collection[str], expected: Collection[str]) -> EventRefused:
-    """That a run does not expect an event where it is, and what to do about it.
+    """The error for an event that a run does not currently expect, with what to do about it.
 
     Args:
         flow: Of the run.
@@ -53,13 +53,13 @@ def unexpected(flow: Flow, run: Run, name: str, takers: Collection[str], expecte
         return EventRefused(message, hint=hint)
     asks = any(gate.place == run.state for gate in run.gates.values())
     if not asks and any(path in run.visits for path in {*takers} & _ahead(flow, run.state)):
-        # It was where the event is taken, and may be there again without anybody: a stream that recovers, as a rule.
+        # The run was where the event is taken and may return there by itself, usually when a stream recovers.
         return EventNotNow(message, hint=f"try again in a moment: {_places(takers)} takes it; {hint}")
     return EventNotNow(message, hint=f"{hint}; {_places(takers)} takes it" if takers else hint)
 
 
 def _ahead(flow: Flow, active: str) -> set[str]:
-    """The paths of the states that the flow may come to, whatever its guards say."""
+    """The paths of the states that the flow may still reach, ignoring its guards."""
     found, pending = set(), [active]
     while pending:
         for around in flow.around(pending.pop()):

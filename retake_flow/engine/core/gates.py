@@ -12,14 +12,14 @@ from retake_flow.run.commands import Note
 from retake_flow.run.gate_prompt import told
 from retake_flow.run.gates import Answer, Gate
 
-#: What a person can say of an action that was under way when the process died.
+#: A person's possible answers about an action that was in progress when the process died.
 AFTER_CRASH: Final[Mapping[str, Mapping[str, Any]]] = {"give_up": {}, "again": {}, "done": {}}
 
 _TIMERS = ("timeout", "remind", "escalate")
 
 
 def ask(moment: Moment, place: str, question: Ask, root: str) -> None:
-    """Put a question: it is open from now on, and its times are set."""
+    """Ask a question: open it and set its timers."""
     lasts = None if question.timeout is None else moment.seconds(question.timeout, root)
     gate = Gate(
         id=f"{place}.{moment.visit(place)}",
@@ -45,7 +45,7 @@ def put(moment: Moment, gate: Gate) -> None:
 
 
 def remind(moment: Moment, place: str, question: Ask, root: str) -> None:
-    """Repeat a question that is still open; of reminders that were missed, one is enough."""
+    """Repeat a question that is still open; missed reminders are sent once."""
     gate = of(moment, place)
     if gate is not None:
         moment.commands.append(Note("gate_reminder", told(moment.run.id, gate)))
@@ -53,7 +53,7 @@ def remind(moment: Moment, place: str, question: Ask, root: str) -> None:
 
 
 def escalate(moment: Moment, place: str, question: Ask, root: str) -> None:
-    """Tell somebody else of a question that is still open: the last one whose time has come."""
+    """Escalate a question that is still open, to the last escalation that is due."""
     gate = of(moment, place)
     if gate is None:
         return
@@ -67,7 +67,7 @@ def escalate(moment: Moment, place: str, question: Ask, root: str) -> None:
 
 
 def answered(moment: Moment, gate: Gate, answer: Answer) -> Mapping[str, Any]:
-    """Close a gate by its answer; gives what the flow gets to see of it."""
+    """Close a gate with its answer; returns the part that the flow sees."""
     _drop(moment, gate)
     said = {"gate": gate.id, "by": answer.by, "channel": answer.channel, "decision": answer.decision}
     moment.commands.append(Note("gate_answered", {**said, "fields": _shown(gate, answer)}))
@@ -89,7 +89,7 @@ def expire(moment: Moment, place: str) -> None:
 
 
 def close(moment: Moment, concerns: Callable[[str], bool]) -> None:
-    """Take back the questions at some places."""
+    """Withdraw the questions at some places."""
     for gate in [gate for gate in moment.run.gates.values() if concerns(gate.place)]:
         _drop(moment, gate)
         moment.commands.append(Note("gate_closed", {"gate": gate.id}))
@@ -103,12 +103,12 @@ def of(moment: Moment, place: str) -> Gate | None:
 def _drop(moment: Moment, gate: Gate) -> None:
     moment.run.gates = {key: kept for key, kept in moment.run.gates.items() if key != gate.id}
     state = moment.flow.states.get(gate.place)
-    if state is None or state.ask is not None:  # the times of a state that was asked about after a crash are its own
+    if state is None or state.ask is not None:  # after a crash, the timers of the state in question stay its own
         moment.forget_timers(gate.place, _TIMERS)
 
 
 def _next(moment: Moment, gate: Gate, purpose: str, after: list[float]) -> None:
-    """Set the next of several times that are counted from the question."""
+    """Set the next of several timers that count from the question."""
     coming = [gate.opened_at + each for each in sorted(after) if gate.opened_at + each > moment.now]
     if coming and gate.id in moment.run.gates:
         moment.set_timer(gate.place, purpose, coming[0])

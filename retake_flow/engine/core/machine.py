@@ -22,7 +22,7 @@ from retake_flow.run.commands import Command, Note
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.run import ActivityState, Phase, Run, Work
 
-#: What a state waits for, so that it would not go on if this were passed over.
+#: Events that a state waits for: it would be stuck if one were skipped.
 _AWAITED = (
     events.ActionFinished,
     events.ActionFailed,
@@ -36,7 +36,7 @@ _AWAITED = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one event made of a run."""
+    """The result of one event: the new run and its commands."""
 
     run: Run
     commands: tuple[Command, ...]
@@ -49,10 +49,10 @@ class Machine:
         """Make the machine of a flow.
 
         Args:
-            flow: What it runs.
-            catalogue: What its actions are; says how they are tried again where the flow does not, and what to do about
-                one that was under way when its process died.
-            chart: Finds its routes; made anew when it is left out.
+            flow: The flow to run.
+            catalogue: Its actions. Gives their retries where the flow sets none, and what to do about one that was in
+                progress when its process died.
+            chart: Finds its routes; built when omitted.
         """
         self._catalogue: Catalogue = catalogue or {}
         self.flow = with_retries(flow, self._catalogue)
@@ -68,20 +68,20 @@ class Machine:
             now: The time, in seconds since the epoch.
 
         Returns:
-            The run after, and what is to be done, in this order. Where an expression cannot be evaluated, an event
-            from outside is passed over; what a state waits for becomes `error.expression`; and what nobody routes
-            ends the run as faulted.
+            The new run and its commands, in order. When an expression cannot be evaluated, an event from outside is
+            skipped, an event that a state waits for becomes `error.expression`, and an unrouted error ends the run
+            as faulted.
         """
         macrostep = Macrostep(self.flow, self._chart, run, now)
         try:
             self._react(macrostep, event)
             macrostep.settle()
-        except Exception as raised:  # also a defect of ours has to end in order what the run has begun
+        except Exception as raised:  # even after a defect of ours, what the run has begun must end in order
             return self._anew(run, event, now, in_words(raised))
         return Step(macrostep.run.run(), tuple(macrostep.commands))
 
     def _anew(self, run: Run, event: events.Event, now: float, error: ExpressionError) -> Step:
-        """A step that has failed, done anew as a fault: half a step never shows."""
+        """Redo a failed step as a fault, so that half a step is never visible."""
         if isinstance(event, _AWAITED):
             with suppress(Exception):
                 macrostep = Macrostep(self.flow, self._chart, run, now)
@@ -93,18 +93,18 @@ class Machine:
         return self.end(run, error.message, now, outcome="stopped" if stops else "failed")
 
     def end(self, run: Run, why: str, now: float, *, outcome: str = "failed") -> Step:
-        """End a run that cannot go on: everything is left in order, and nothing of the flow is evaluated any more."""
+        """End a run that cannot continue: all states are left in order, and no more expressions are evaluated."""
         macrostep = Macrostep(self.flow, self._chart, run, now)
         macrostep.end(outcome, why, Phase.CANCELLED if outcome == "stopped" else Phase.FAULTED)
         return Step(macrostep.run.run(), tuple(macrostep.commands))
 
     def refilled(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
-        """The inputs of a repeated activity as they are now; what cannot be filled in any more stays as it was.
+        """The current inputs of a repeated activity; those that can no longer be filled in keep their last value.
 
         Args:
-            run: As it is.
+            run: The run.
             key: The activity.
-            inputs: As they were the last time.
+            inputs: The inputs of the last time.
             now: The time, in seconds since the epoch.
         """
         activity = self._activities[key]
@@ -116,7 +116,7 @@ class Machine:
         return filled
 
     def parked(self, run: Run) -> bool:
-        """Whether a run does nothing but wait for a person, so that no process is needed meanwhile."""
+        """Whether a run only waits for a person, so that it needs no process meanwhile."""
         waiting = any(gate.place == run.state for gate in run.gates.values())
         busy = run.attempt is not None and run.attempt.open
         lively = (Work.STARTING, Work.READY)
@@ -129,7 +129,7 @@ class Machine:
         )
 
     def expects(self, run: Run, event: str) -> bool:
-        """Whether some active state has a route for an event, whatever its guards say."""
+        """Whether an active state has a route for an event, ignoring guards."""
         return any(matches(pattern, event) for pattern in self.expected(run))
 
     def expected(self, run: Run) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ class Machine:
                 self._activity_failed(macrostep, event)
 
     def _late(self, run: Draft, event: events.Event) -> bool:
-        """Whether an event answers a command of a visit that is over."""
+        """Whether an event replies to a command of a visit that is over."""
         match event:
             case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
                 attempt = run.attempt
@@ -248,7 +248,7 @@ class Machine:
         retry, attempt = state.retry, macrostep.run.attempt
         if retry is None or attempt is None or attempt.failures >= retry.max or not macrostep.fillable(state):
             return None
-        # The spread follows from what is known of the run, so that a step is a function of its arguments.
+        # The spread is derived from the run, so that a step stays a function of its arguments.
         spread = random.Random(f"{macrostep.run.id}/{state.path}/{event.visit}/{event.attempt}").random()
         wait = retry.wait(attempt.failures + 1, spread, event.retry_after)
         late = retry.within is not None and macrostep.now + wait > attempt.since + retry.within
@@ -277,7 +277,7 @@ class Machine:
     # --- questions ------------------------------------------------------------------------------------------
 
     def _question(self, place: str) -> tuple[State | Activity, str, Ask | None]:
-        """Who is at a place, the sub-flow it belongs to, and what it asks."""
+        """The state or activity at a place, its sub-flow, and its question."""
         found: State | Activity = self._activities[place] if ":" in place else self.flow.states[place]
         return found, found.root, found.ask
 
@@ -328,13 +328,13 @@ class Machine:
         activity = self._activities[event.activity]
         own = (f"{activity.name}.error.{event.kind}", "")
         if event.again:
-            # Whatever needs it has to wait until it is ready once more.
+            # Anything that needs it must wait until it is ready again.
             macrostep.activity(event.activity, ActivityState(event.visit, Work.STARTING))
             if self._chart.expects(own[0]):
                 macrostep.signal(_error(event), own)
             return
         self._over(macrostep, event.activity)
-        # What nobody expects of an activity is an error of the state it belongs to.
+        # An unexpected error of an activity is an error of its state.
         macrostep.signal(_error(event), own, (f"error.{event.kind}", activity.scope))
 
     def _named(self, key: str, what: str) -> str:
@@ -342,7 +342,7 @@ class Machine:
 
     @staticmethod
     def _over(macrostep: Macrostep, key: str) -> None:
-        # It stays noted, since it is not to start again before its state is entered anew.
+        # It stays recorded, since it must not start again before its state is entered again.
         macrostep.activity(key, ActivityState(macrostep.run.activities[key].visit, Work.ENDED))
 
 

@@ -18,34 +18,34 @@ from retake_flow.flow.model import SEPARATOR, Activity, Route, State, SubFlow
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
 from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Work
 
-#: Transitions that follow from one event without any change of a variable, and in all.
+#: The most transitions that may follow one event: without a change of a variable, and in total.
 _LONGEST_CYCLE = 100
 _LONGEST_CHAIN = 1_000
 _SHOWN_OF_CHAIN = 10
 
 
 def group(action: str) -> str:
-    """The group of an action (`chat` of `chat.respond`), whose actions share one memory."""
+    """The group of an action, such as `chat` for `chat.respond`; its actions share one memory."""
     return action.partition(".")[0]
 
 
 def in_words(raised: Exception) -> ExpressionError:
-    """What went wrong in a step, as an error of the flow's; a defect of ours says that it is one."""
+    """An exception in a step as an error for the flow; a defect of ours is named as such."""
     if isinstance(raised, ExpressionError):
         return raised
     return ExpressionError(f"a defect of retake-flow: {type(raised).__name__}: {raised}")
 
 
 class Macrostep(Moment):
-    """Takes signals through the flow, one after the other, until none is left."""
+    """Takes signals through the flow one by one until none is left."""
 
-    #: Whether the innermost state was entered and has not begun what it is for.
+    #: Whether the innermost state was entered but has not begun its own work.
     _arrived = False
 
     # --- signals ------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Take all signals through the flow; then begin what the state is for in which it has come to rest."""
+        """Take all signals through the flow, then begin the work of the state in which it comes to rest."""
         self._rest()
         while self._guests and not self.run.ended:
             event, candidates = self._guests.pop(0)
@@ -58,23 +58,23 @@ class Macrostep(Moment):
         before, arrived, count = self.run.run(), self._arrived, len(self.commands)
         try:
             yield
-        except Exception as raised:  # whatever a viewer has written, it does not end the stream
+        except Exception as raised:  # nothing that a viewer writes may end the stream
             self.run, self._arrived, self._active = Draft(before), arrived, None
             self._signals.clear()
             del self.commands[count:]
             self.pass_over(event, in_words(raised))
 
     def pass_over(self, event: str, error: ExpressionError) -> None:
-        """Tell that an event from outside changes nothing, since the flow cannot evaluate what it makes of it."""
+        """Record that an event from outside changes nothing, since an expression on its way cannot be evaluated."""
         message = f"the event {event!r} is passed over: {error.message}"
         about = {"place": self.run.state, "kind": error.kind, "message": message, "hint": "mend that expression"}
         self.commands.append(Note("error", about))
 
     def fail(self, error: ExpressionError, *own: tuple[str, str]) -> None:
-        """Let an expression that cannot be evaluated be an error that the flow may route, instead of what was to come.
+        """Turn an expression that cannot be evaluated into an error that the flow may route, in place of what was next.
 
         Args:
-            error: Why it cannot be.
+            error: The reason.
             own: More specific names of that error, as for `signal`.
         """
         self._signals.clear()
@@ -83,7 +83,7 @@ class Macrostep(Moment):
         self.signal(about, *own, ("error.expression", own[-1][1] if own else ""))
 
     def _rest(self) -> None:
-        """Go on until nothing is signalled and the innermost state does what it is for."""
+        """Continue until no signal is left and the innermost state does its work."""
         chain: list[str] = []
         known, fruitless = self._known(), 0
         while not self.run.ended:
@@ -102,11 +102,11 @@ class Macrostep(Moment):
                     raise ExpressionError(f"more than {most} transitions followed from one event: {cycle}")
 
     def _known(self) -> tuple[Any, Any]:
-        """What a guard can wait for while nothing happens but transitions."""
+        """The data that guards can see change while only transitions happen."""
         return self.run.vars, self.run.locals
 
     def _advance(self) -> bool:
-        """Take a transition without an event, or else the next signal; says whether there was any."""
+        """Take an eventless transition, or else the next signal; returns whether there was one."""
         route = self.chart.take(self.run.state, "", "", self.names)
         if route is not None:
             self._follow(route)
@@ -143,7 +143,7 @@ class Macrostep(Moment):
         scope = exit_entry_sets.kept(route) if route.to else route.source
         left = exit_entry_sets.left(self.flow, self.run.state, scope) if route.to else ()
         self._take_leave(left, scope)
-        # Filled in before anything is left: what a service or a question gave is gone with its state.
+        # Filled in before any state is left: the value of a service or a question goes with its state.
         changed = self.filled(route.set, route.root)
         self.assign(changed, route.root)
         effects.announce(self, route.raises, route.root, scope)
@@ -156,7 +156,7 @@ class Macrostep(Moment):
             self.enter(exit_entry_sets.entered(self.flow, route.to, scope, self.run.history))
 
     def _take_leave(self, paths: tuple[str, ...], scope: str) -> None:
-        """Do what is to happen on leaving states, innermost first; `in()` no longer sees those already left."""
+        """Perform the exit effects of states, innermost first; `in()` no longer sees those already left."""
         for path in paths:
             state = self.flow.states[path]
             self._active = path
@@ -165,7 +165,7 @@ class Macrostep(Moment):
             self._active = scope
 
     def leave(self, path: str) -> None:
-        """Leave one state: what it started ends, what is owed on leaving it is done."""
+        """Leave one state: end what it started, and perform its undos."""
         run = self.run
         owed = tuple(reversed([undo for undo in run.undos if undo.scope == path]))
         self.commands.append(Leave(path, run.visits[path], owed))
@@ -186,7 +186,7 @@ class Macrostep(Moment):
             run.undoing = (*run.undoing, *owed)
 
     def enter(self, paths: tuple[str, ...]) -> None:
-        """Enter states, outermost first; what the innermost is for begins when nothing leads away from it at once."""
+        """Enter states, outermost first; the innermost begins its work unless a route leads away at once."""
         for path in paths:
             state = self.flow.states[path]
             visits = {**self.run.visits, path: self.run.visits.get(path, 0) + 1}
@@ -217,7 +217,7 @@ class Macrostep(Moment):
         self.begin_action()
 
     def _begin(self, state: State, sub: SubFlow) -> None:
-        """Give a sub-flow its inputs; what an earlier visit has left is none of its business."""
+        """Give a sub-flow its inputs; it sees nothing of earlier visits."""
         found = read({name: given.schema for name, given in sub.inputs.items()}, self.filled(state.inputs, state.root))
         problems = [*(f"{name} {said}" for name, said in found.unfit.items()), *found.missing]
         if problems:
@@ -228,8 +228,8 @@ class Macrostep(Moment):
         self.run.locals = {**self.run.locals, state.path: Local(found.values)}
 
     def _arrive(self, state: State) -> None:
-        """A final state ends the run; that of a sub-flow is an event of the state that the sub-flow runs in."""
-        # Where a stop leads to an end that gives no reason, it is the stop's.
+        """A final state ends the run; in a sub-flow, it is an event of the state that the sub-flow runs in."""
+        # When a stop leads to an end without a reason, the reason is the stop's.
         asked = str(self._event.get("reason", "")) if self._event.get("name") == "stop" else ""
         reason = asked if state.reason is None else str(self.filled(state.reason, state.root))
         if not state.root:
@@ -246,7 +246,7 @@ class Macrostep(Moment):
         self.end(outcome, reason, phase)
 
     def end(self, outcome: str, reason: str, phase: Phase) -> None:
-        """Leave everything and end the run."""
+        """Leave all states and end the run."""
         state = self.run.state
         for around in self.flow.around(state):
             if not around.final:
@@ -261,7 +261,7 @@ class Macrostep(Moment):
     # --- what a state does --------------------------------------------------------------------------------
 
     def begin_action(self) -> None:
-        """Perform the action of the current state, unless it waits for an activity or was begun before."""
+        """Start the action of the current state, unless it waits for an activity or was already begun."""
         state = self.flow.states[self.run.state]
         if (
             state.kind != "do"
@@ -293,7 +293,7 @@ class Macrostep(Moment):
         self.commands.append(self._started(state, visit, attempt.number + 1, inputs))
 
     def fillable(self, state: State) -> bool:
-        """Whether the action of a state can be begun again; not so where it needs the event that led there."""
+        """Whether the action of a state can be begun again; it cannot if it needs the event that led there."""
         try:
             self.filled(state.inputs, state.root)
             self._undo(state)
@@ -302,7 +302,7 @@ class Macrostep(Moment):
         return True
 
     def look_up(self, state: State) -> None:
-        """Find out whether the action that was under way when the process died was done."""
+        """Find out whether the action that was in progress when the process died was done."""
         if self.run.attempt is not None:
             inputs = self.filled(state.inputs, state.root)
             wish = self._started(state, self.run.visits[state.path], self.run.attempt.number, inputs)
@@ -313,7 +313,7 @@ class Macrostep(Moment):
         return StartAction(state.path, visit, number, state.do, inputs, memory, f"{self.run.id}/{state.path}/{visit}")
 
     def _undo(self, state: State) -> tuple[PendingUndo, ...]:
-        # Owed from the moment the action begins: when it is broken off, nobody knows how far it came.
+        # The undo is owed from the moment the action begins: an interrupted action may have done any part of its work.
         if state.undo is None:
             return self.run.undos
         others = tuple(undo for undo in self.run.undos if undo.state != state.path)
@@ -355,7 +355,7 @@ class Macrostep(Moment):
         self.activity(activity.key, ActivityState(visit, Work.STARTING if ready else Work.WAITING))
 
     def _available(self, needed: tuple[str, ...], state: State) -> bool:
-        """Whether the activities that are needed in a state are ready: of those of a name it sees, the innermost."""
+        """Whether the activities that a state needs are ready; of those with the same name, the innermost counts."""
         return all(self._ready(name, state) for name in needed)
 
     def _ready(self, needed: str, state: State) -> bool:

@@ -15,18 +15,18 @@ from retake_flow.flow.model import Flow
 from retake_flow.run.commands import Command, SetTimer
 from retake_flow.run.run import ActivityState, Local, Phase, Run
 
-#: What belongs to something that happened, and its names with the states whose own event each is.
+#: The data of an occurrence, and its names, each with the state whose own event it is.
 Signal = tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]
 
 
 class Moment:
     """The run being changed, and the commands that come of it.
 
-    Nothing is performed: what should be is in `commands`.
+    Nothing is performed here: `commands` lists what the driver has to do.
 
     Attributes:
-        before: The run as it was.
-        run: The run as it becomes.
+        before: The run before the change.
+        run: The run during the change.
         now: Seconds since the epoch.
     """
 
@@ -43,24 +43,24 @@ class Moment:
         self._active: str | None = None
 
     def signal(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
-        """Take something that happened through the flow before anything else happens to the run.
+        """Take an occurrence through the flow before anything else happens to the run.
 
         Args:
-            event: What belongs to it; expressions see it as `event` (and its `result` as `result`).
-            candidates: Its names, the first that some route takes counts; each with the path of the state whose
-                own event it is, "" when every active state may take it.
+            event: Its data; expressions see it as `event` (and its `result` as `result`).
+            candidates: Its names; the first that a route takes counts. Each has the path of the state whose own
+                event it is, "" when every active state may take it.
         """
         self._signals.append((event, candidates))
 
     def guest(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
-        """Take something that came from outside through the flow, once all else has been; arguments as for `signal`.
+        """Take an occurrence from outside through the flow after all others; arguments as for `signal`.
 
-        When the flow cannot evaluate what it makes of it, the run stays as it was before, and that is told.
+        If an expression that it leads to cannot be evaluated, the run stays unchanged and a record says so.
         """
         self._guests.append((event, candidates))
 
     def names(self, root: str) -> Mapping[str, Any]:
-        """What expressions of the flow itself ("") or of a sub-flow can use now."""
+        """The names that expressions of the flow itself ("") or of a sub-flow can currently use."""
         return names(self.flow, self.chart.paths, self.run, self._event, root, self.now, self._active)
 
     def filled(self, value: Any, root: str) -> Any:
@@ -79,40 +79,40 @@ class Moment:
             run.locals = {**run.locals, root: Local(local.inputs, {**local.vars, **values})}
 
     def activity(self, key: str, doing: ActivityState) -> None:
-        """Note what an activity is doing."""
+        """Record the status of an activity."""
         self.run.activities = {**self.run.activities, key: doing}
 
     # --- time ---------------------------------------------------------------------------------------------
 
     def wait(self) -> None:
-        """The run waits for a person from now on."""
+        """Mark the run as waiting for a person."""
         self.run.phase = Phase.WAITING
 
     def wake(self) -> None:
-        """The run has a process, and waits for a person only if its state is there for that."""
+        """Mark the run as driven by a process; it still waits for a person only if its state does."""
         asks = any(gate.place == self.run.state for gate in self.run.gates.values())
         self.run.phase = Phase.WAITING if asks else Phase.RUNNING
 
     def timer(self, place: str, purpose: str, after: float) -> None:
-        """Let a state or an activity hear of a time that has passed."""
+        """Set a timer for a state or an activity, some seconds from now."""
         self.set_timer(place, purpose, self.now + after)
 
     def set_timer(self, place: str, purpose: str, due: float) -> None:
-        """Let a state or an activity hear of a time (seconds since the epoch)."""
+        """Set a timer for a state or an activity; `due` is in seconds since the epoch."""
         self.run.timers = {**self.run.timers, (place, purpose): due}
         self.commands.append(SetTimer(place, self.visit(place), purpose, due))
 
     def forget_timers(self, place: str, purposes: Iterable[str]) -> None:
-        """Let a place hear no more of these; what is under way already comes late."""
+        """Drop these timers of a place; one that is already on its way counts as late."""
         gone = {(place, purpose) for purpose in purposes}
         self.run.timers = {at: due for at, due in self.run.timers.items() if at not in gone}
 
     def visit(self, place: str) -> int:
-        """The current visit of a state, or of the state that an activity belongs to; 0 for the flow itself ("")."""
+        """The current visit of a state, or of an activity's state; 0 for the flow itself ("")."""
         return self.run.visits.get(place.partition(":")[0], 0)
 
     def seconds(self, value: Any, root: str) -> float:
-        """The seconds that a duration of a flow means now."""
+        """The current value of a duration of the flow, in seconds."""
         try:
             return duration.seconds(self.filled(value, root))
         except ValueError as error:

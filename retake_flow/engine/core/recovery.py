@@ -18,15 +18,15 @@ _DEFAULTS = {Idempotency.SAFE: "retry", Idempotency.VERIFY: "verify", Idempotenc
 
 
 def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
-    """Take a run up where its snapshot says that it is.
+    """Resume a run from its snapshot.
 
-    Services ended with the process: those that may be tried again are, the others have exited, the outermost first,
-    which leaves what stood on them. What is still active after that is begun again or settled.
+    Services ended with the process. Those that may be retried start again; the others count as exited, outermost
+    first, which leaves the states that depend on them. The states still active after that begin again or are settled.
 
     Args:
         macrostep: Changes the run.
-        catalogue: What the actions are.
-        event: How the run was when this process found it.
+        catalogue: The actions.
+        event: The run as this process found it.
     """
     was = event.was
     running = [activity for activity in _activities(macrostep, was) if activity.ask is None]
@@ -55,18 +55,18 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
 
 
 def ask(macrostep: Macrostep, state: State, message: str) -> None:
-    """Ask a person what became of an action that was under way when the process died."""
+    """Ask a person whether an action that was in progress when the process died was done."""
     visit = macrostep.visit(state.path)
     text = f"{message}.\nWas it done? `done` goes on as if it were, `again` does it now, `give_up` counts it as failed."
     gate = Gate(f"{state.path}.{visit}", state.path, visit, text, {}, gates.AFTER_CRASH, macrostep.now)
-    if macrostep.run.attempt is not None:  # it is for the person to say now, also when this process dies too
+    if macrostep.run.attempt is not None:  # from now on a person decides, even if this process dies too
         macrostep.run.attempt = replace(macrostep.run.attempt, open=False)
     macrostep.wait()
     gates.put(macrostep, gate)
 
 
 def answered(macrostep: Macrostep, state: State, catalogue: Catalogue, decision: str) -> None:
-    """Do what a person said of an action that was under way when the process died."""
+    """Apply a person's answer about an action that was in progress when the process died."""
     macrostep.wake()
     if decision == "again":
         macrostep.try_action(state)
@@ -85,7 +85,7 @@ def _activities(macrostep: Macrostep, was: Run) -> list[Activity]:
 
 
 def _untouched(macrostep: Macrostep, was: Run, activity: Activity) -> bool:
-    """Whether an activity was at work, and is still the one that was."""
+    """Whether an activity was at work and is unchanged since."""
     doing = was.activities.get(activity.key)
     at_work = doing is not None and doing.work in (Work.STARTING, Work.READY)
     return at_work and macrostep.run.activities.get(activity.key) is doing
@@ -97,7 +97,7 @@ def _lost(activity: Activity, catalogue: Catalogue) -> bool:
 
 
 def _again(macrostep: Macrostep, visit: int, activity: Activity, catalogue: Catalogue) -> None:
-    """Begin an activity again, unless it was to be done once and may have been."""
+    """Begin an activity again, unless it may be done only once and may already be done."""
     spec = catalogue.get(activity.do)
     once = activity.every is None and spec is not None and not spec.service
     if once and _policy(activity.on_crash, spec) != "retry":

@@ -14,7 +14,7 @@ from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
 from retake_flow.run.run import PendingUndo
 
-#: How long one undo may take with all its tries, in seconds; whoever ends a stream waits for it.
+#: The longest that one undo may take with all its retries, in seconds; the person who ends a stream waits for it.
 UNDO_WITHIN = 75.0
 
 
@@ -27,19 +27,19 @@ async def perform(
     retry: Retry | None,
     clock: Clock,
 ) -> dict[str, Any]:
-    """Perform an undo; after an error again, also where only a person could mend it: nobody comes in between.
+    """Perform an undo. Every error is retried, even one that only a person can fix, since nobody is asked.
 
     Args:
-        undo: What is owed.
+        undo: The undo that is owed.
         run: The id of the run.
         actions: Performs it.
-        note: Writes records while it is under way.
-        retry: How it is tried again.
-        clock: Tells the time.
+        note: Writes records while it runs.
+        retry: How it is retried.
+        clock: Gives the time.
 
     Returns:
-        How it ended, as fields of a record. An undo that fails must not hide why the scope was left, nor keep the next
-        one from its turn, so nothing is raised.
+        How it ended, as fields of a record. A failed undo must not hide why the scope was left or block the next
+        undo, so nothing is raised.
     """
     call = Call(run, undo.state, 1, undo.do, undo.inputs, {}, f"{run}/{undo.state}/undo", note)
     try:

@@ -12,16 +12,16 @@ from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.services import Service
 
-#: How often in a row something fails by the same defect until trying again is left to a person.
+#: How many times in a row the same defect may occur before retrying is left to a person.
 MOST: Final = 3
 
 
 class Watched:
-    """An action runner whose errors are all of ours; the same defect in the same place becomes a `LastingDefect`.
+    """An action runner that raises only our errors; a defect that repeats in one place becomes a `LastingDefect`.
 
     Args:
         actions: Performs the actions.
-        clock: Tells the time.
+        clock: Gives the time.
     """
 
     def __init__(self, actions: ActionRunner, clock: Clock) -> None:
@@ -39,14 +39,14 @@ class Watched:
         return done
 
     async def happened(self, call: Call) -> Completion | None:
-        """Find out whether a task was done whose process died while it was under way."""
+        """Find out whether a task that was in progress when its process died was done."""
         try:
             return await self._actions.happened(call)
         except Exception as raised:
             raise self._judged(raised, call) from raised
 
     def serve(self, call: Call) -> AbstractAsyncContextManager[Service]:
-        """Start a service; one that was there for a while has proved itself."""
+        """Start a service; one that has run for a while resets its count of defects."""
         return self._served(call)
 
     @asynccontextmanager

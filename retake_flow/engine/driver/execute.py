@@ -18,14 +18,14 @@ from retake_flow.run.commands import SetTimer, StartAction, StartActivity
 from retake_flow.run.events import Noted
 
 Post = Callable[[events.Event], None]
-#: From the inputs of an activity as they were to those that it has once what came of it so far was taken.
+#: Maps the last inputs of an activity to its new ones, once the run has taken its results so far.
 Refill = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
-#: A service that was ready for this long (seconds) has proved itself: its count of failures begins anew.
+#: A service that was ready for this long (seconds) counts as stable: its count of failures is reset.
 STEADY = 60.0
-#: A repeated task that keeps failing is repeated less and less often, but at least this often (seconds).
+#: A repeated task that keeps failing backs off, up to this pause (seconds).
 SLOWEST = 60.0
-#: What is tried again within this time (seconds) may yet pass unnoticed.
+#: A failure that is retried within this time (seconds) may still go unreported.
 SOON = 60.0
 _MOST_DOUBLINGS = 16
 
@@ -42,7 +42,7 @@ async def action(command: StartAction, call: Call, actions: ActionRunner, post: 
 
 
 async def look_up(command: StartAction, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
-    """Find out whether the action of a state was done before the process died; what may pass is waited out."""
+    """Find out whether the action of a state was done before the process died; temporary errors are waited out."""
     state, visit, attempt = command.state, command.visit, command.attempt
     patience = _Patience(command.retry)
     while True:
@@ -74,15 +74,15 @@ async def timer(command: SetTimer, clock: Clock, post: Post) -> None:
 async def task(
     command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post, refill: Refill
 ) -> None:
-    """Perform a task as an activity: again and again when it is to be repeated, else once, tried as `retry` says.
+    """Perform a task as an activity: repeatedly when `every` is set, else once, with retries as `retry` says.
 
     Args:
-        command: The wish.
+        command: The command.
         call: Its first performance.
         actions: Performs it.
-        clock: Tells the time.
-        post: Takes what comes of it.
-        refill: Gives the inputs of a repetition, as they are by then.
+        clock: Gives the time.
+        post: Takes the results.
+        refill: Gives the current inputs of a repetition.
     """
     await _pause(clock, command.delay)
     async with AsyncExitStack() as scope:
@@ -95,7 +95,7 @@ async def task(
 
 
 class _Memory:
-    """What an activity wants to know the next time: what it kept last, in the middle of a performance or at its end."""
+    """The memory of an activity: what it kept last, during a performance or at its end."""
 
     def __init__(self, call: Call) -> None:
         self.latest = call.memory
@@ -135,9 +135,9 @@ async def _repeatedly(
     post: Post,
     refill: Refill,
 ) -> None:
-    """A failure does not end the repeating: the next rounds come as `retry` says, and then less and less often.
+    """Repeat a task. A failure does not end the repetition: the next rounds follow `retry`, then back off.
 
-    As long as they fail, nothing makes them hurry.
+    While rounds fail, nothing hurries them.
     """
     failures = 0
     between = _Pause()
@@ -161,7 +161,7 @@ async def _repeatedly(
 
 
 def _after_failure(retry: Retry | None, error: RetakeFlowError, failures: int, every: float) -> float:
-    """Seconds until the next round of a repeated task that has failed so often in a row."""
+    """Seconds until the next round of a repeated task after this many failures in a row."""
     slower = min(every * 2.0 ** min(failures, _MOST_DOUBLINGS), max(every, SLOWEST))
     soon = retry is not None and error.may_repeat and failures <= retry.max
     wait = min(slower, retry.wait(failures, 0.0)) if soon and retry is not None else slower
@@ -169,7 +169,7 @@ def _after_failure(retry: Retry | None, error: RetakeFlowError, failures: int, e
 
 
 async def service(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
-    """Keep a service going; start it again as its `retry` says when it fails or ends."""
+    """Keep a service running; restart it as its `retry` says when it fails or ends."""
     key, visit = command.activity, command.visit
     await _pause(clock, command.delay)
     patience = _Patience(command.retry)
@@ -224,7 +224,7 @@ class _Patience:
 
 
 def known(error: Exception, do: str) -> RetakeFlowError:
-    """An error as one of ours; a defect of an action must not take the run's driver with it."""
+    """Any exception as one of our errors, so that a defect of an action does not end the run's driver."""
     if isinstance(error, RetakeFlowError):
         return error
     if isinstance(error, OSError) and (refused := os_errors.host_error(error, do)):
@@ -233,7 +233,7 @@ def known(error: Exception, do: str) -> RetakeFlowError:
 
 
 async def performed(call: Call, actions: ActionRunner) -> Completion | RetakeFlowError:
-    """What comes of performing an action; whatever it raises is an error of ours."""
+    """The result of performing an action; anything it raises becomes one of our errors."""
     try:
         return await actions.perform(call)
     except Exception as raised:
@@ -246,14 +246,14 @@ def _resulted(command: StartActivity, done: Completion) -> events.ActivityResult
 
 
 def _failed(command: StartActivity, error: RetakeFlowError, *, again: bool, failures: int = 0) -> events.ActivityFailed:
-    """What is brought back of a failure; `failures` counts those of a task that is soon tried again."""
+    """The event for a failure; `failures` counts those of a task that is retried soon."""
     passing = failures if error.may_repeat else 0
     key, visit = command.activity, command.visit
     return events.ActivityFailed(key, visit, error.kind, error.message, error.hint, again, passing)
 
 
 def _soon(failures: int, wait: float | None) -> int:
-    """The failures of what is tried again within a minute; else 0, so that nobody waits for hours to hear of it."""
+    """The number of failures if the retry comes within a minute; else 0, so that a long wait is reported at once."""
     return failures if wait is not None and wait <= SOON else 0
 
 
@@ -265,24 +265,24 @@ async def _pause(clock: Clock, seconds: float) -> None:
 
 
 class _Pause:
-    """The pause between two rounds, which the activity may break off: also before it begins."""
+    """The pause between two rounds; the activity may cut it short, even before it begins."""
 
     def __init__(self) -> None:
         self._broken_off = False
         self._limit: asyncio.Timeout | None = None
 
     def begin_round(self) -> None:
-        """Take it that whatever there was to hurry for is seen to from now on."""
+        """Clear any request to hurry: the round that begins now handles it."""
         self._broken_off = False
 
     def break_off(self) -> None:
-        """Have the next round begin at once."""
+        """Begin the next round at once."""
         if self._limit is not None and not self._broken_off:
             self._limit.reschedule(asyncio.get_running_loop().time())
         self._broken_off = True
 
     async def wait(self, clock: Clock, seconds: float) -> None:
-        """Wait, unless it is broken off."""
+        """Wait, unless cut short."""
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(None) as self._limit:

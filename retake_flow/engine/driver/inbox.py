@@ -15,18 +15,18 @@ LOOK_EVERY = 0.4
 
 
 class InboxWatch:
-    """Looks into the inbox of a run.
+    """Polls the inbox of a run.
 
     Args:
-        inbox: What others left there.
+        inbox: The requests and answers of others.
         post: Takes the answers of people, urgently.
-        stop: Is called when somebody asks the run to stop.
-        kill: Is called when somebody asks to kill it.
-        heed: Takes whatever else somebody asks.
-        tell: Takes what has befallen the place where the run is kept.
+        stop: Called on a request to stop the run.
+        kill: Called on a request to kill it.
+        heed: Takes all other requests.
+        tell: Takes messages about trouble with the store.
 
     Attributes:
-        failure: That another process has taken the run over.
+        failure: The error, once another process has taken the run over.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class InboxWatch:
         self.failure: Fenced | None = None
 
     def look(self, gates: Container[str]) -> bool:
-        """Pass on what is new; tells whether there were answers.
+        """Pass on what is new; returns whether there were answers.
 
         Args:
             gates: The ids of the questions that are open.
@@ -70,8 +70,8 @@ class InboxWatch:
         return self.answers(gates)
 
     def answers(self, gates: Container[str]) -> bool:
-        """Pass on the answers that are new; tells whether there were any."""
-        # A gate that was asked anew after a crash has the id of the first one, whose answer is over.
+        """Pass on new answers; returns whether there were any."""
+        # A gate that was asked again after a crash has the same id as before; the old answer no longer counts.
         self._taken = {gate for gate in self._taken if gate in gates}
         new = {key: answer for key, answer in self._inbox.answers().items() if key in gates and key not in self._taken}
         for gate, answer in new.items():
@@ -86,7 +86,7 @@ class InboxWatch:
         failed: Callable[[], None],
         also: Callable[[], None] = lambda: None,
     ) -> None:
-        """Look again and again, until another process has taken the run over; `also` is done each time."""
+        """Poll until another process takes the run over, and call `also` each time."""
         while True:
             try:
                 also()
@@ -96,5 +96,5 @@ class InboxWatch:
                 failed()
                 return
             except StoreError:
-                pass  # it may pass; where it does not, the run's own next write says so
+                pass  # it may be temporary; if not, the run's next write reports it
             await clock.sleep_until(clock.now() + LOOK_EVERY)

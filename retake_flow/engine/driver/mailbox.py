@@ -11,7 +11,7 @@ from retake_flow.run import events
 
 
 class Mailbox:
-    """Events in the order of their urgency, and of their coming."""
+    """Events ordered by urgency, then by arrival."""
 
     def __init__(self) -> None:
         self._events: list[tuple[int, int, events.Event]] = []
@@ -20,23 +20,23 @@ class Mailbox:
         self._taken = asyncio.Event()
 
     def post(self, event: events.Event, *, urgent: bool = False) -> None:
-        """Put an event in; an urgent one goes before whatever else waits."""
+        """Add an event; an urgent one goes before all others."""
         heapq.heappush(self._events, (0 if urgent else 1, next(self._order), event))
         self.wake()
 
     def wake(self) -> None:
-        """Have whoever waits for an event look again whether to wait."""
+        """Make a pending `next` call `stay` again."""
         self._arrived.set()
 
     async def next(self, stay: Callable[[], bool]) -> events.Event | None:
         """The next event.
 
         Args:
-            stay: Whether to wait for one when there is none; asked again each time that something may have changed,
-                and may itself find one.
+            stay: Whether to wait when there is no event; called again each time that something may have changed,
+                and may itself add one.
 
         Returns:
-            None when there is no event and it is not waited for.
+            None when there is no event and `stay` says not to wait.
         """
         while not self._events:
             self._arrived.clear()
@@ -49,7 +49,7 @@ class Mailbox:
         return heapq.heappop(self._events)[2]
 
     async def without(self, awaited: Callable[[events.Event], bool]) -> None:
-        """Return as soon as no such event waits to be taken."""
+        """Wait until the queue holds no such event."""
         while any(awaited(event) for _, _, event in self._events):
             self._taken.clear()
             await self._taken.wait()

@@ -37,8 +37,8 @@ class Runner:
     """Drives one run: from its start, or from where its last process left it.
 
     Attributes:
-        run: The run as it is now.
-        over: Whether its end was written down, so that nothing of it goes on.
+        run: The current run.
+        over: Whether its end was recorded, so that nothing of it is still active.
     """
 
     def __init__(
@@ -57,15 +57,15 @@ class Runner:
         """Prepare to drive.
 
         Args:
-            machine: Of the run's flow.
-            run: As it was last written.
-            catalogue: What the actions are.
+            machine: The machine of the run's flow.
+            run: The run as last written.
+            catalogue: The actions.
             actions: Performs them.
-            store: Where the run is written down.
-            clock: Tells the time.
-            listeners: Hear every record.
-            inbox: What others ask of the run and answer to it.
-            wait: Whether to stay when the run does nothing but wait for a person.
+            store: Where the run is recorded.
+            clock: Gives the time.
+            listeners: Receive every record.
+            inbox: Requests and answers from other processes.
+            wait: Whether to stay while the run only waits for a person.
         """
         self.run = dates.read(run)
         self.over = False
@@ -80,23 +80,23 @@ class Runner:
         self._scopes: dict[str, Scope] = {}
         self._mailbox = Mailbox()
         self._driving: asyncio.Task[Run] | None = None
-        self._killed = ""  # why, once it was
-        self._suspended = ""  # why it does not stay any more
-        self._broken: BaseException | None = None  # what ended something of ours that nobody foresaw
+        self._killed = ""  # the reason, once killed
+        self._suspended = ""  # the reason for leaving while the run waits
+        self._broken: BaseException | None = None  # an unexpected error in one of our tasks
         self._inbox: InboxWatch | None = None
         if inbox is not None:
             self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed, self._tell)
 
     async def drive(self) -> Run:
-        """Take the run to its end, or to where nothing but a person can take it further.
+        """Drive the run to its end, or until only a person can take it further.
 
-        Nothing that it started is left when this returns or raises.
+        When this returns or raises, nothing that it started is still running.
 
         Returns:
             The run, which has ended or is suspended.
 
         Raises:
-            StoreError: The run could not be written down; what it had started was ended in order.
+            StoreError: The run could not be recorded; what it had started was ended in order.
             Fenced: Another process has taken it over.
         """
         self._driving = asyncio.current_task()
@@ -120,9 +120,9 @@ class Runner:
         finally:
             await self._abandon()
         if self._killed and self._driving is not None and self._driving.cancelling():
-            self._driving.uncancel()  # whoever awaits us goes on
+            self._driving.uncancel()  # the caller continues
         if not self.over and self.run.phase is not Phase.SUSPENDED:
-            # Also a run that had decided how to end is killed when its ending was not waited for.
+            # A run that had decided how to end still counts as killed if its ending was not awaited.
             self.run = replace(
                 self.run, phase=Phase.CANCELLED, outcome="killed", reason=self._killed, undos=(), undoing=()
             )
@@ -130,20 +130,20 @@ class Runner:
         return self.run
 
     def stop(self, reason: str = "stopped") -> None:
-        """Ask the run to end in order; goes before whatever else waits."""
+        """Ask the run to end in order, ahead of all other events."""
         self._post_urgently(events.StopRequested(reason))
 
     def send(self, name: str, data: Mapping[str, Any], by: str = "", request: int = 0) -> None:
-        """Let something that happened outside be an event of the run.
+        """Send the run an event from outside.
 
         Args:
             name: The event.
             data: What expressions see of it, as `event.NAME`.
-            by: Who says so, when that is known.
+            by: Who sends it, if known.
             request: The number of the request that brought it, or 0.
 
         Raises:
-            EventRefused: No active state has a route for it; `EventNotNow` where the flow takes it from outside.
+            EventRefused: No active state has a route for it; `EventNotNow` if the flow accepts it in another state.
         """
         if not self._machine.expects(self.run, name):
             machine = self._machine
@@ -152,28 +152,28 @@ class Runner:
         self._post(events.Raised(name, data, by, request))
 
     def answer(self, gate: str, answer: Answer) -> None:
-        """Give the answer to an open question, when no inbox brings it."""
+        """Answer an open question directly, without the inbox."""
         self._post_urgently(events.GateAnswered(gate, answer))
 
     def kill(self, reason: str = "killed") -> None:
-        """End the run at once: programs are ended, undos are not performed."""
+        """End the run at once: programs are stopped, undos are not performed."""
         if self._driving is not None and not (self._killed or self.over):
             self._driving.cancel()
         self._killed = self._killed or reason
 
     @property
     def parked(self) -> bool:
-        """Whether the run does nothing but wait for a person."""
+        """Whether the run only waits for a person."""
         return self._machine.parked(self.run)
 
     def suspend(self, reason: str = "") -> None:
-        """Do not stay any more when the run does nothing but wait for a person."""
+        """Return from `drive` as soon as the run only waits for a person."""
         self._wait = False
         self._suspended = reason
         self._mailbox.wake()
 
     def look(self) -> None:
-        """See at once what others ask and have answered."""
+        """Read the inbox now."""
         if self._inbox is not None:
             self._inbox.look(self.run.gates)
 
@@ -181,7 +181,7 @@ class Runner:
         self.note("notice", kind="store", message=trouble)
 
     def _heed(self, request: Request) -> None:
-        """Do what somebody outside has asked, beside ending the run."""
+        """Handle a request from outside, other than to end the run."""
         if request.what == "say":
             call = Call(self.run.id, "say", 1, "", {}, {}, f"{self.run.id}/say/{request.number}", self.note)
             ways = say_request.there(self._machine.flow, self.run)
@@ -238,7 +238,7 @@ class Runner:
         self._write([record], replace(self.run, phase=Phase.SUSPENDED))
 
     async def _break_off(self, raised: Exception) -> None:
-        """End in order what cannot go on by a defect of ours, and write it down as far as that can be done."""
+        """End in order a run that a defect of ours has broken, and record that as far as possible."""
         if self.run.ended:
             return await self._give_up()
         now = self._clock.now()
@@ -252,7 +252,7 @@ class Runner:
             await self._give_up()
 
     async def _give_up(self) -> None:
-        """End everything in order, though it cannot be written down any more."""
+        """End everything in order, although it can no longer be recorded."""
         await self._abandon()
         for undo in (*self.run.undoing, *reversed(self.run.undos)):
             await self._undone(undo, lambda event, **fields: None)
@@ -268,7 +268,7 @@ class Runner:
     async def _macrostep(self, event: events.Event) -> None:
         expires = isinstance(event, events.TimerFired) and event.purpose == "timeout"
         if expires and self._answers():
-            return self._post(event)  # who answered in time is not to lose against the clock
+            return self._post(event)  # an answer in time must not lose to the timer
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
         wished = (records.of_command(command, now) for command in step.commands)
@@ -320,7 +320,7 @@ class Runner:
         )
 
     def _beside(self, command: StartActivity, call: Call) -> Coroutine[Any, Any, None]:
-        """What an activity does."""
+        """The work of an activity."""
         if self._catalogue[command.do].service:
             return execute.service(command, call, self._actions, self._clock, self._post)
         call = replace(call, keep=partial(self._keep, group(command.do)))
@@ -328,19 +328,19 @@ class Runner:
         return execute.task(command, call, self._actions, self._clock, self._post, refill)
 
     async def _refilled(self, activity: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        # Were the next round to keep something before this one's result is taken, that would undo it.
+        # If the next round kept something before this result is taken, the result would overwrite it.
         await self._mailbox.without(
             lambda each: isinstance(each, events.ActivityResulted) and each.activity == activity
         )
         return self._machine.refilled(self.run, activity, inputs, self._clock.now())
 
     def _keep(self, whose: str, memory: Mapping[str, Any], notes: Sequence[events.Noted] = ()) -> None:
-        """Write what an activity wants to know the next time, and records with it."""
+        """Write the memory of an activity, with records."""
         become = replace(self.run, memory={**self.run.memory, whose: memory})
         self._write(records.noted(notes, self._clock.now()), become)
 
     def learn(self, identity: Identity) -> None:
-        """Write which account the run acts as, when more of it is known."""
+        """Record which account the run acts as, once more is known of it."""
         about = {"agent": identity.name, "user_db_id": identity.user_db_id, "source": identity.source}
         self._write([self._record("account", **about)], replace(self.run, identity=identity))
 
@@ -370,13 +370,13 @@ class Runner:
         self._write([self._record("undo_finished", **about, **ending)], replace(self.run, undoing=tuple(owed)))
 
     async def _undone(self, undo: PendingUndo, note: Callable[..., None]) -> dict[str, Any]:
-        """Take back what a state did, and say how that ended."""
+        """Undo what a state did; returns the outcome."""
         spec = self._catalogue.get(undo.do)
         retry = None if spec is None else spec.retry
         return await compensation.perform(undo, self.run.id, self._actions, note, retry=retry, clock=self._clock)
 
     async def _abandon(self) -> None:
-        """End whatever still runs, innermost first; after an orderly end there is nothing."""
+        """End all that is still running, innermost first; after an orderly end there is nothing."""
         interrupted = False
         while self._scopes:
             _, scope = self._scopes.popitem()
@@ -390,12 +390,12 @@ class Runner:
     # --- writing down -------------------------------------------------------------------------------------
 
     def _heed_clock(self) -> None:
-        """Write down when the wall clock was set: what is stored bears its dates."""
+        """Record that the wall clock was set, since stored data carries its dates."""
         if self._clock.ahead != self._ahead and not self.over:
             self._write([])
 
     def note(self, event: str, **fields: object) -> None:
-        """Write a record of something that happens outside a macrostep."""
+        """Write a record of something outside a macrostep."""
         self._write([self._record(event, **fields)])
 
     def _record(self, event: str, /, **fields: object) -> records.Record:
@@ -406,7 +406,7 @@ class Runner:
         self.note("run_ended", run=self.run.id, outcome=outcome, state=state, reason=reason)
 
     def _write(self, written: list[records.Record], run: Run | None = None) -> None:
-        """Write records, and the run as it becomes by them; it is that only once it is written."""
+        """Write records and the new run together; the new run counts only once written."""
         become, ahead = run or self.run, self._clock.ahead
         if ahead != self._ahead:
             written = [self._record("clock_stepped", by=round(self._ahead - ahead, 3)), *written]
@@ -419,6 +419,6 @@ class Runner:
 
 
 def _failures(commands: Sequence[Command]) -> int:
-    """How often in a row an action has failed that is soon tried again; 0 when there is none."""
+    """How many times in a row an action that is retried soon has failed; 0 when there is none."""
     notes = (command.fields for command in commands if isinstance(command, Note) and command.event == "retry_scheduled")
     return next((int(note["failures"]) for note in notes if note["after"] <= execute.SOON), 0)

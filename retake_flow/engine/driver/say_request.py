@@ -18,13 +18,13 @@ from retake_flow.run.run import Run, Work
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a text can be said.
+    """One way to say a text.
 
     Attributes:
         do: The action that says it.
-        takes: The input that takes the text.
-        needs: The service without which nobody would notice; where nobody says how, a text is said in the ways whose
-            service is ready.
+        takes: The input for the text.
+        needs: The service without which nobody would notice. A request that names no way uses those whose service
+            is ready.
     """
 
     do: str
@@ -41,7 +41,7 @@ NOT_ON_AIR: Final = "the run is not on air"
 
 
 def there(flow: Flow, run: Run) -> list[str]:
-    """The ways whose service is ready; a sound that is silent is no way."""
+    """The ways whose service is ready; a silent sound does not count."""
     services: dict[str, Mapping[str, Any]] = {}
     for activity in flow.activities():
         doing = run.activities.get(activity.key)
@@ -51,18 +51,18 @@ def there(flow: Flow, run: Run) -> list[str]:
 
 
 async def say(request: Request, ways: list[str], call: Call, actions: ActionRunner) -> None:
-    """Say what a request wants said, in all its ways at once, and write down what became of it.
+    """Say the text of a request, in all its ways at once, and record the outcome.
 
     Args:
-        request: With the `text`, the `ways` (none where all that are there will do), and who asks (`by`).
-        ways: Those that are there.
-        call: Of the run; what is to be performed, and with which inputs, is put in here.
+        request: Has the `text`, the `ways` (empty for all available ones), and who asks (`by`).
+        ways: The available ways.
+        call: A call of the run; the action and its inputs are filled in here.
         actions: Perform it.
     """
     text, by = str(request.data.get("text", "")), str(request.data.get("by", ""))
     wanted = list(request.data.get("ways") or ways)
     try:
-        # Before it begins: in a crash a text is rather lost than said twice.
+        # Recorded before it begins: in a crash, losing a text is better than saying it twice.
         call.note("say_requested", request=request.number, by=by, text=text, ways=wanted)
         failures = await asyncio.gather(*(_in(way, text, ways, call, actions) for way in wanted))
         failed = {way: why for way, why in zip(wanted, failures, strict=True) if why}
@@ -70,11 +70,11 @@ async def say(request: Request, ways: list[str], call: Call, actions: ActionRunn
         reason = "" if wanted else NOT_ON_AIR
         call.note("said", request=request.number, by=by, text=text, how=how, failed=failed, reason=reason)
     except StoreError:
-        pass  # the run's own next write says so
+        pass  # the run's next write reports it
 
 
 async def _in(name: str, text: str, ways: Container[str], call: Call, actions: ActionRunner) -> str:
-    """Say it in one way; gives why that failed, or nothing."""
+    """Say it in one way; returns why that failed, or nothing."""
     way = WAYS.get(name)
     if way is None:
         return f"there is no way {name!r} of saying something"

@@ -11,7 +11,7 @@ class Scope:
     """Owns the tasks of one state.
 
     Args:
-        broken: Is told what ended a task that nobody foresaw.
+        broken: Called with the unexpected error that ended a task.
     """
 
     def __init__(self, broken: Callable[[BaseException], None]) -> None:
@@ -19,7 +19,7 @@ class Scope:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run something until it ends or the scope is closed."""
+        """Run a task until it ends or the scope is closed."""
         self._tasks = [task for task in self._tasks if not task.done()]
         task = asyncio.get_running_loop().create_task(work, name=name)
         task.add_done_callback(self._done)
@@ -31,15 +31,15 @@ class Scope:
             self._broken(error)
 
     async def close(self) -> None:
-        """Cancel and await every task, the youngest first, so that what was built on another goes before it.
+        """Cancel and await every task, newest first, so that each ends before those it depends on.
 
-        A cancellation that arrives meanwhile is passed on at once to all tasks; still each is awaited, since a task
-        that is ending a program must not be left alone with it.
+        A cancellation that arrives meanwhile is passed on at once to all tasks. Each is still awaited, so that a
+        task that is ending a program can finish.
         """
         interrupted = False
         while self._tasks:
             task = self._tasks[-1]
-            task.remove_done_callback(self._done)  # what goes wrong while it ends keeps nothing from going on
+            task.remove_done_callback(self._done)  # an error while it ends does not block the rest
             task.cancel()
             try:
                 await asyncio.wait([task])

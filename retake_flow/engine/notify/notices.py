@@ -18,13 +18,13 @@ from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
 from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
-#: After how many seconds a notice that did not arrive is sent again; the last is for all later times.
+#: Seconds until an undelivered notice is sent again, by try; the last applies to all later tries.
 AGAIN_AFTER = (5.0, 30.0, 120.0, 600.0, 1800.0)
-#: How long nothing more is said of errors after one was told, in seconds.
+#: How long further errors are held back after one was reported, in seconds.
 QUIET = 600.0
-#: What is soon tried again is told from so many failures in a row on.
+#: From this many failures in a row, an action that is retried soon is reported.
 TROUBLE_FROM = 3
-#: How soon a question beside the states that was taken back is put again to count as the same one, in seconds.
+#: An activity's question that is asked again within this time (seconds) after it was withdrawn counts as the same.
 SAME_WITHIN = 600.0
 
 _GATES: Final[dict[str, tuple[Kind, str]]] = {
@@ -34,7 +34,7 @@ _GATES: Final[dict[str, tuple[Kind, str]]] = {
 }
 
 
-#: What a record says of a kind, when people get it as such; every other kind is trouble.
+#: The kinds of notices that are sent as they are recorded; every other kind is trouble.
 _KINDS: Final[dict[str, Kind]] = {
     "live": "live",
     "recovered": "recovered",
@@ -45,7 +45,7 @@ _KINDS: Final[dict[str, Kind]] = {
 
 
 class Notices:
-    """Hears the records of a run and tells people of some of them; to be closed before its event loop ends.
+    """Receives the records of a run and notifies people of some of them; close it before its event loop ends.
 
     Attributes:
         title: What people know the run by; every notice begins with it.
@@ -59,11 +59,11 @@ class Notices:
         note: Callable[..., None],
         title: str = "retake-flow",
     ) -> None:
-        """Prepare to tell.
+        """Prepare to send notices.
 
         Args:
             notifiers: The channels. A notice goes to those of its audience, or to the operator's if it has none.
-            clock: Tells the time.
+            clock: Gives the time.
             note: Writes a record of each try: `notice_sent` or `notice_failed`.
             title: What people know the run by; every notice begins with it.
         """
@@ -77,7 +77,7 @@ class Notices:
         self._asked: dict[str, tuple[str, float | None]] = {}
 
     def heard(self, record: Record) -> None:
-        """Tell whom a record concerns, in the background."""
+        """Notify those whom a record concerns, in the background."""
         self._tally.heard(record)
         notice = None if self._asked_before(record) or _may_pass(record) else self._notice(record)
         if notice is not None and self._channels:
@@ -86,7 +86,7 @@ class Notices:
             self._floods.put(notice)
 
     def missed(self, journal: Iterable[Record], open_gates: Collection[str]) -> None:
-        """Tell of the questions that somebody was not told of before the process ended, by the channels that are left.
+        """Send notices of open questions that were not delivered before the process ended, by the remaining channels.
 
         Args:
             journal: The records of the run so far.
@@ -109,7 +109,7 @@ class Notices:
                 channel.put(notice)
 
     async def close(self, within: float = 10.0) -> None:
-        """Give what is under way, and one more try of what waits, so many seconds; then nothing is left running."""
+        """Give current deliveries, and one last try of waiting ones, this many seconds; leave nothing running."""
         await self._floods.close()
         tasks = [task for channel in self._channels if (task := channel.hurry()) is not None]
         try:
@@ -129,7 +129,7 @@ class Notices:
     def _channels_of(self, notice: Notice) -> list[_Channel]:
         theirs = [channel for channel in self._channels if channel.audience == notice.audience]
         if notice.audience == SHARED:
-            return theirs  # what is for communities is no word to the operator
+            return theirs  # notices for communities do not go to the operator
         return theirs or [channel for channel in self._channels if channel.audience == OPERATOR]
 
     def _notice(self, record: Record) -> Notice | None:
@@ -165,9 +165,9 @@ class Notices:
         return None
 
     def _asked_before(self, record: Record) -> bool:
-        """Whether a question beside the states is put again, since its state was left and entered anew.
+        """Whether an activity's question is asked again because its state was left and entered again.
 
-        It is when it is put in the same words, or soon after it was taken back: words tell what changes meanwhile.
+        It is if its words are the same, or if it comes soon after it was withdrawn: the words may change meanwhile.
         """
         match record:
             case {"event": "gate_opened", "gate": gate, "message": message} if ":" in gate:
@@ -188,7 +188,7 @@ class Notices:
         return None
 
     def _trouble(self, place: str, text: str) -> Notice | None:
-        """Trouble that may come in floods: told once, then held back for a while and counted."""
+        """Trouble that may come in floods: reported once, then held back for a while and counted."""
         now = self._clock.now()
         if now < self._quiet_until:
             self._held_back += 1
@@ -203,17 +203,17 @@ class Notices:
 
 
 def _may_pass(record: Record) -> bool:
-    """Whether it is an error of what is soon tried again, and has not failed often: what passes is no trouble."""
+    """Whether it is an error that is retried soon and has not occurred often: temporary errors are not reported."""
     return record["event"] == "error" and int(record.get("failures", 0)) in range(1, TROUBLE_FROM)
 
 
 def _of(gate: str) -> str:
-    """What a gate counts as: beside the states, a question is the same one whenever it is put."""
+    """The identity of a gate: an activity's question is the same one whenever it is asked."""
     return gate.rpartition(".")[0] if ":" in gate else gate
 
 
 class _Channel:
-    """The notices for one channel, delivered one after the other, each until it has arrived."""
+    """The notices for one channel, delivered one by one, each retried until it arrives."""
 
     def __init__(self, notifier: Notifier, clock: Clock, note: Callable[..., None]) -> None:
         self.name, self.audience = notifier.channel, notifier.audience
@@ -234,14 +234,14 @@ class _Channel:
             self._delivering = asyncio.create_task(self._deliver(), name=f"notices to {self._notifier.channel}")
 
     def hurry(self) -> asyncio.Task[None] | None:
-        """Take nothing more and try each that waits just once; gives the task that is at it, if one is."""
+        """Accept no more notices and try each waiting one once; returns the task that does so, if any."""
         self._closing = True
         if self._pause is not None:
             self._pause.cancel()
         return self._delivering
 
     def give_up(self) -> None:
-        """Note what was not delivered."""
+        """Record what was not delivered."""
         while self._waiting:
             self._noted("notice_failed", self._waiting.popleft(), message="nothing came of it in time", again_in=None)
 
@@ -274,6 +274,6 @@ class _Channel:
         try:
             self._note(event, kind=notice.kind, about=notice.about, channel=self._notifier.channel, **fields)
         except RetakeFlowError:
-            return  # the run is over, or another's; the notice counts all the same
+            return  # the run is over or driven elsewhere; the notice still counts
         except Exception:
             logging.getLogger(__name__).exception("%s could not be noted", event)

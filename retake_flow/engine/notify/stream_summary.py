@@ -8,7 +8,7 @@ from retake_flow.run.records import Record
 
 
 class Tally:
-    """Counts along with the journal of a run, from its beginning."""
+    """Counts the records of a run's journal from its beginning."""
 
     def __init__(self) -> None:
         self._starting: set[str] = set()
@@ -23,11 +23,11 @@ class Tally:
 
     @property
     def on_air(self) -> bool:
-        """Whether a stream goes on."""
+        """Whether a stream is live."""
         return self._began is not None
 
     def heard(self, record: Record) -> None:
-        """Count what a record says."""
+        """Count one record."""
         match record:
             case {"event": "action_started", "action": "retake.start_stream", "state": state}:
                 self._starting.add(state)
@@ -47,7 +47,7 @@ class Tally:
 
     @property
     def text(self) -> str:
-        """It in one line; "" when there was no stream."""
+        """The summary in one line; "" when there was no stream."""
         if not self._streams:
             return ""
         said = [

@@ -9,14 +9,14 @@ from typing import Final
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.notices import Kind, Notice
 
-#: How long what is of the same kind is gathered after one was told, in seconds.
+#: How long notices of one kind are gathered after the first was sent, in seconds.
 GATHERED = 60.0
-#: So many of what was gathered are told word for word.
+#: How many of the gathered notices are sent word for word.
 MOST_TOLD = 10
 
-#: What is told before something else can be understood.
+#: The kinds that must be sent before others make sense.
 _FIRST: Final[dict[Kind, Kind]] = {"recovered": "trouble"}
-#: What waits for nobody: questions and their answers, what is said once, and the end.
+#: The kinds that are never held back: questions and their answers, notices that occur once, and the end.
 _AT_ONCE: Final[frozenset[Kind]] = frozenset({"gate", "reminder", "escalation", "live", "shared", "warning", "ended"})
 
 
@@ -24,8 +24,8 @@ class Floods:
     """Lets the first notice of a kind through and gathers those that follow.
 
     Args:
-        clock: Tells the time.
-        through: Takes what is to be told.
+        clock: Gives the time.
+        through: Takes the notices to send.
     """
 
     def __init__(self, clock: Clock, through: Callable[[Notice], None]) -> None:
@@ -35,7 +35,7 @@ class Floods:
         self._waiting: dict[Kind, asyncio.Task[None]] = {}
 
     def put(self, notice: Notice) -> None:
-        """Tell it now, or with others of its kind later."""
+        """Send a notice now, or later with others of its kind."""
         if notice.kind in self._gathered:
             self._gathered[notice.kind].append(notice)
             return
@@ -50,7 +50,7 @@ class Floods:
         self._through(notice)
 
     def release(self) -> None:
-        """Tell what was gathered; nothing is waited for any more."""
+        """Send all gathered notices at once."""
         for task in self._waiting.values():
             task.cancel()
         self._waiting.clear()
@@ -59,14 +59,14 @@ class Floods:
             self._tell(notices)
 
     async def close(self) -> None:
-        """Tell what was gathered, and leave nothing running."""
+        """Send all gathered notices, and leave nothing running."""
         tasks = [*self._waiting.values()]
         self.release()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _later(self, kind: Kind, due: float) -> None:
         await self._clock.sleep_until(due)
-        while notices := self._gathered[kind]:  # they go on coming: the next are gathered for as long again
+        while notices := self._gathered[kind]:  # more keep coming: gather the next for as long again
             self._gathered[kind] = []
             self._tell(notices)
             await self._clock.sleep_until(self._clock.now() + GATHERED)
