@@ -12,11 +12,11 @@ from retake_flow.quick_dataclasses import dataclass, field
 
 
 class Idempotency(StrEnum):
-    """Whether an action may be done again when nobody knows if it was done."""
+    """Whether an action may be repeated when it is unknown whether it was done."""
 
-    SAFE = "safe"  # again changes nothing, or no more than once more of the same
-    VERIFY = "verify"  # look first whether it happened
-    ONCE = "once"  # never again by itself
+    SAFE = "safe"  # a repeat changes nothing, or only adds one more of the same
+    VERIFY = "verify"  # first check whether it happened
+    ONCE = "once"  # never repeated automatically
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +27,21 @@ class ActionSpec:
         name: `group.action`, as flows write it.
         summary: What it does, in one sentence.
         inputs: JSON Schema properties of `with:`; those with neither `default` nor `optional` are required.
-        outcomes: What it can end with besides an error; a service has `ready` and `exited`.
+        outcomes: Its possible ends besides an error; a service has `ready` and `exited`.
         result: JSON Schema properties of its result.
-        errors: The kinds of error it is known to raise (`error.KIND`).
+        errors: The known kinds of error it can raise (`error.KIND`).
         idempotency: Whether it may be repeated after a crash.
-        retry: How it is tried again after an error where a flow says nothing of that.
-        service: It goes on until it is stopped or dies.
-        optional: The inputs that may be left out without having a default.
-        secrets: The fields of the result that are secret.
-        programs: What must be installed for it.
-        pace: The shortest and the longest pause, in seconds, that the platform asks for when it is repeated.
-        public: The inputs that anybody can read on the platform, besides what it says.
+        retry: How it is retried after an error, unless the flow says so.
+        service: Whether it runs until it is stopped or dies.
+        optional: The inputs that may be left out although they have no default.
+        secrets: The secret fields of the result.
+        programs: The programs that must be installed for it.
+        pace: The shortest and longest pause between repetitions, in seconds, that the platform asks for.
+        public: The inputs that anybody can read on the platform, besides `says`.
         requests: The calls to the platform that it makes each time, as the guide names them (`POST /agent/rtmp`).
-        occasional: The calls that it makes only now and then, with the occasion (`when somebody new writes`).
+        occasional: The calls that it makes occasionally, with the occasion (`when somebody new writes`).
         says: The input that is shown to people.
-        samples: What its result may look like, for plans; the rest follows from the types.
+        samples: Sample values of its result, for plans; the rest follows from the types.
         events: The events that it can raise as an activity, each with the JSON Schema properties of its fields.
     """
 
@@ -75,13 +75,13 @@ Catalogue = Mapping[str, ActionSpec]
 
 
 def retry_of(doing: State | Activity, catalogue: Catalogue) -> Retry | None:
-    """How the action of a state or an activity is tried again: as the flow says, else as the action declares."""
+    """The retry of a state's or an activity's action: from the flow, else from the action's declaration."""
     spec = catalogue.get(doing.do)
     return spec.retry if doing.retry is None and spec is not None else doing.retry
 
 
 def with_retries(flow: Flow, catalogue: Catalogue) -> Flow:
-    """A flow in which each state and each activity says how its action is tried again."""
+    """The flow with the retry filled in for each state and activity."""
     return replace(flow, states={path: _with_retries(state, catalogue) for path, state in flow.states.items()})
 
 

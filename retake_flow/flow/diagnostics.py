@@ -10,15 +10,15 @@ from retake_flow.errors import FlowInvalid
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.sanitize import one_line
 
-# Finding the nearest word is slow; a generated file with thousands of mistakes is still to be answered at once.
+# Finding the nearest word is slow; a generated file with thousands of mistakes must still be checked quickly.
 _LONGEST_WORD = 60
 _MOST_COMPARED = 100
 _MOST_SORTED = 1_000
 _MOST_LISTED = 30
-_MOST_HINTED = 200  # mistakes of one kind, after which no more are compared with what could be meant
+_MOST_HINTED = 200  # mistakes of one kind, after which hints are no longer searched for
 
-#: What each code means. The first digit is the kind: the file, its form, its files, its expressions, its actions, its
-#: events, its states, its rules, its times, its secrets. `docs/problems.md` explains them.
+#: The meaning of each code. The first digit is the kind: the file, its form, its files, its expressions, its actions,
+#: its events, its states, its rules, its times, its secrets. `docs/problems.md` explains them.
 CODES: Final[Mapping[str, str]] = {
     "RF001": "not UTF-8, not YAML, empty, or too large",
     "RF002": "a key or a tag that YAML knows and flows do not",
@@ -67,7 +67,7 @@ CODES: Final[Mapping[str, str]] = {
     "RF082": "a pace that the platform does not allow",
     "RF090": "a secret where people can read it",
 }
-#: The codes of what is advice: such a flow runs.
+#: The codes of advice: a flow with these runs.
 ADVICE: Final = frozenset({"RF053", "RF054", "RF065"})
 
 
@@ -88,7 +88,7 @@ class Problem:
     """One mistake: where it is, its code, what was found and expected, and what to do.
 
     Attributes:
-        path: How a run gets there, move by move as JSON, when it needs a path to be wrong.
+        path: How a run gets there, move by move as JSON, if the mistake depends on a path.
     """
 
     position: Position
@@ -99,7 +99,7 @@ class Problem:
 
     @property
     def severity(self) -> str:
-        """`error`, or `warning` for advice, with which a flow can run."""
+        """`error`, or `warning` for advice, which does not stop a flow from running."""
         return "warning" if self.code in ADVICE else "error"
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ class Problem:
 
 
 def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Those with which a flow cannot run."""
+    """The problems that stop a flow from running."""
     return tuple(problem for problem in problems if problem.severity == "error")
 
 
@@ -122,7 +122,7 @@ class Problems(FlowInvalid):
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A hint that names the known word nearest to a mistyped one, or lists them when none is near."""
+    """A hint with the known word nearest to a mistyped one, or a list of all when none is near."""
     import difflib
 
     words = sorted(set(islice(known, _MOST_SORTED)))
@@ -136,5 +136,5 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
 
 
 def one_of_many(word: str, known: Iterable[str], told: Sized) -> str:
-    """The same where there may be thousands of mistakes: no hint when so many were told already."""
+    """The same for places with possibly thousands of mistakes: no hint after the first ones."""
     return did_you_mean(word, known) if len(told) < _MOST_HINTED else ""

@@ -9,14 +9,14 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 6048
 _PART = r"\d{1,9}(?:\.\d{1,9})?(?:ms|[smhdw])"
 PATTERN = rf"^(?:{_PART})+$"
 _LONGEST = 10 * 366 * 86400.0
-_LONGEST_SHOWN = 60  # characters of what is no duration
+_LONGEST_SHOWN = 60  # characters of an invalid duration
 
 
 def seconds(value: object) -> float:
-    """The seconds that a duration means.
+    """The seconds of a duration.
 
     Raises:
-        ValueError: It is no duration, is negative, or is longer than ten years.
+        ValueError: It is not a duration, is negative, or is longer than ten years.
     """
     total = _parse(value)
     if not 0 <= total <= _LONGEST:
@@ -37,7 +37,7 @@ def _parse(value: object) -> float:
 
 def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) > _LONGEST:
-        return "so large a number"  # Python writes none of more than 4,300 digits
+        return "so large a number"  # Python converts no number of more than 4,300 digits to text
     quoted = repr(value)
     return quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}…"
 

@@ -18,7 +18,7 @@ def raised(state: State) -> Iterator[Raise]:
 
 
 def told(state: State) -> Iterator[Tell]:
-    """Everything that a state tells the operator: on entering, on leaving, or on a transition."""
+    """Every notice that a state sends to the operator: on entering, on leaving, or on a transition."""
     said: list[Effect | Route] = [*state.entry, *state.exit]
     for routes in (state.always, *state.routes.values()):
         said += routes

@@ -15,7 +15,7 @@ from retake_flow.flow.model import Activity, Flow, Input, State, SubFlow
 
 
 def problems(flow: Flow, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
-    """What is wrong with inputs, actions and sub-flows."""
+    """Problems with inputs, actions and sub-flows."""
     yield from _inputs(flow.inputs.values())
     for state in flow.states.values():
         yield from _inputs(state.sub.inputs.values() if state.sub else ())
@@ -41,7 +41,7 @@ def _inputs(given: Iterable[Input]) -> Iterator[Problem]:
 
 
 def _templated(value: Any) -> bool:
-    """Whether somebody meant a value to be filled in."""
+    """Whether a value looks like a template that was meant to be filled in."""
     if isinstance(value, Mapping):
         return any(map(_templated, value.values()))
     return "{{" in value if isinstance(value, str) else isinstance(value, list) and any(map(_templated, value))
@@ -89,7 +89,7 @@ def _use(
 
 
 def _run_inside(state: State, sub: SubFlow, typed: Typed) -> Iterator[Problem]:
-    """What is wrong with the inputs that a sub-flow gets, and with how it ends."""
+    """Problems with the inputs and the ends of a sub-flow."""
     for outcome in sub.outcomes:
         if outcome in RESERVED or outcome.startswith("error."):
             message = f"a final state of the flow {sub.name!r} ends it with {outcome!r}, which is an event of its own"
@@ -108,7 +108,7 @@ def _missing(who: str, given: Mapping[str, Any], required: Iterable[str], positi
 
 
 def _given(who: str, given: Mapping[str, Any], known: Declared, position: Position, typed: Typed) -> Iterator[Problem]:
-    """What is wrong with the inputs that an action or a sub-flow is given."""
+    """Problems with the inputs given to an action or a sub-flow."""
     for name, value in given.items():
         if name not in known:
             yield Problem(position, "RF041", f"{who} has no input {name!r}", did_you_mean(name, known))
@@ -122,7 +122,7 @@ def _given(who: str, given: Mapping[str, Any], known: Declared, position: Positi
 
 
 def _other_type(value: Any, schema: Mapping[str, Any], typed: Typed) -> str:
-    """Why an expression cannot give what is wanted, or nothing."""
+    """Why an expression cannot give the expected type, or nothing."""
     wanted, given = declared(schema), typed(value) if isinstance(value, Expression) else None
     if wanted is None or given is None or wanted & given:
         return ""

@@ -9,13 +9,13 @@ from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.fields import flaw, mismatch
 from retake_flow.flow.model import ANSWERED, Activity, Ask, Flow, State
 
-#: Events that neither a decision nor the end of a sub-flow must be called like.
+#: Names of events that decisions and ends of sub-flows must not use.
 RESERVED = ("timeout", "stop", "error")
 _Asker = State | Activity
 
 
 def problems(flow: Flow) -> Iterator[Problem]:
-    """What is wrong with questions, and the fields that nothing reads."""
+    """Problems with questions, and fields that nothing reads."""
     askers: list[tuple[_Asker, Ask]] = []
     for state in flow.states.values():
         here: list[_Asker] = [state, *state.activities.values()]
@@ -52,7 +52,7 @@ def _unread(flow: Flow, askers: list[tuple[_Asker, Ask]]) -> Iterator[Problem]:
         read = _read(flow, asker, used)
         asked = {name: schema for fields in (ask.fields, *ask.decisions.values()) for name, schema in fields.items()}
         for name, schema in asked.items():
-            # What need not be answered is a remark, which the journal keeps.
+            # An optional field is a remark, which the journal keeps.
             if name not in read and "*" not in read and not schema.get("optional"):
                 message = f"nothing reads the field {name!r} that {asker.name!r} asks for"
                 base = f"outputs.{asker.name}" if isinstance(asker, State) else "result"
@@ -60,7 +60,7 @@ def _unread(flow: Flow, askers: list[tuple[_Asker, Ask]]) -> Iterator[Problem]:
 
 
 def _read(flow: Flow, asker: _Asker, used: dict[str, set[Chain]]) -> set[str]:
-    """The fields of a question that are used by name; with `*` when an answer is used as a whole."""
+    """The fields of a question that are used by name, with `*` if an answer is used as a whole."""
     kind = "outputs" if isinstance(asker, State) else "activities"
     found = _after(("result",), used.get(asker.root, set())) | _after((kind, asker.name), used.get(asker.root, set()))
     base: Chain = (asker.name,) if isinstance(asker, State) else ()
@@ -74,7 +74,7 @@ def _read(flow: Flow, asker: _Asker, used: dict[str, set[Chain]]) -> set[str]:
 
 
 def _after(base: Chain, chains: set[Chain]) -> set[str]:
-    """What follows a name; `*` where it stands, or less of it does."""
+    """The names that follow a name; `*` if the name, or only the beginning of it, is used."""
     found: set[str] = set()
     for chain in chains:
         if chain == base[: len(chain)]:

@@ -12,21 +12,21 @@ from retake_flow.flow.overlay.targets import path_of
 from retake_flow.flow.text.yaml_source import Path
 
 _UNKNOWN = re.compile(r"'(inputs|outputs)\.(\w+)")
-#: What an overlay changes piece by piece, and what says only what it is.
+#: The keys that an overlay changes piece by piece, and those that only describe the overlay itself.
 _HOLDERS = ("states", "activities", "inputs")
 _IDENTITY = ("flow", "version", "description")
 
 
 def blamed(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set[Problem]]) -> set[Problem]:
-    """Problems, each in the file that is at fault.
+    """Problems, each attributed to the file at fault.
 
-    What stands in a flow that is extended and is wrong by itself is told there. What is wrong only since an overlay
-    has changed something else is told in the overlay.
+    A problem that the extended flow has by itself is reported there. A problem that exists only because of an overlay's
+    change is reported in the overlay.
 
     Args:
-        found: The problems, each where it is written.
+        found: The problems, each at its place in the text.
         loaded: The flow that has them.
-        check: Finds the problems of a flow, each where it is written.
+        check: Finds the problems of a flow, each at its place in the text.
     """
     extension = loaded.extension
     if extension is None:
@@ -45,7 +45,7 @@ def blamed(found: set[Problem], loaded: Loaded, check: Callable[[Loaded], set[Pr
 
 
 def _touched(extension: Extension) -> dict[Path, Position]:
-    """What an overlay changes, adds or removes, and where; of what it does in each other, the innermost."""
+    """What an overlay changes, adds or removes, and where; of nested changes, the innermost."""
     source, file = extension.source, extension.at.file
     changed = {path: at for path, at in source.keys.items() if at.file == file and _counts(path)}
     every = changed | source.removed
@@ -60,10 +60,10 @@ def _counts(path: Path) -> bool:
 
 
 def _moved(problem: Problem, extension: Extension, touched: dict[Path, Position], path: Path) -> Problem:
-    """A problem of what is written at a path, told in the overlay.
+    """A problem at a path, moved to the overlay.
 
-    Where it removes what is missed, or has changed the state, activity or input around the path, or is the one place
-    that can be the reason; or else where it names what it extends.
+    It moves to where the overlay removes the missing name, changes the state, activity or input around the path, or is
+    the only possible reason; else to where the overlay names the flow that it extends.
     """
     reasons = (
         _removing(problem, extension),
@@ -76,7 +76,7 @@ def _moved(problem: Problem, extension: Extension, touched: dict[Path, Position]
 
 
 def _removing(problem: Problem, extension: Extension) -> set[Position]:
-    """Where the input or the state is removed that an expression names and that is not there any more."""
+    """Where the overlay removes an input or a state that an expression still names."""
     unknown = _UNKNOWN.search(problem.message) if problem.code == "RF031" else None
     if unknown is None:
         return set()
@@ -85,7 +85,7 @@ def _removing(problem: Problem, extension: Extension) -> set[Position]:
 
 
 def _around(extension: Extension, path: Path) -> set[Position]:
-    """Where the innermost state, activity or input around a path is changed."""
+    """Where the overlay changes the innermost state, activity or input around a path."""
     for length in range(len(path), 1, -1):
         key = extension.source.key(path[:length])
         if path[length - 2] in _HOLDERS and key.file == extension.at.file:
@@ -94,11 +94,11 @@ def _around(extension: Extension, path: Path) -> set[Position]:
 
 
 def _on_the_way(problem: Problem, touched: dict[Path, Position]) -> set[Position]:
-    """Where states are changed that a run enters before it breaks a rule."""
+    """Where the overlay changes states that a run enters before it breaks a rule."""
     entered = {path_of(state) for move in problem.path for state in move["entered"]}
     return {at for path, at in touched.items() if path in entered or _scope(path) in entered}
 
 
 def _scope(path: Path) -> Path:
-    """Where the state stands whose activity is at a path."""
+    """The path in the file of the state whose activity is at a path."""
     return path[:-2] if path[-2:-1] == ("activities",) else ()

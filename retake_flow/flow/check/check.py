@@ -22,12 +22,12 @@ from retake_flow.flow.model import Flow
 
 
 def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
-    """All problems of a flow in the order of its lines: those of loading it, and those found here."""
+    """All problems of a flow in line order: those from loading it and those found here."""
     return tuple(sorted(blamed(_found(loaded, catalogue), loaded, partial(_found, catalogue=catalogue))))
 
 
 def _found(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
-    """All problems, each where it is written."""
+    """All problems, each at its place in the text."""
     found = set(loaded.problems)
     if loaded.flow is not None:
         found.update(_checked(loaded.flow, loaded.damaged, catalogue))
@@ -64,13 +64,13 @@ def _done(flow: Flow) -> Iterator[str]:
 
 
 def _typed(seen: Mapping[Expression, Sight], declarations: Declarations, expression: Expression) -> Types:
-    """The types that an expression can give where it stands; None when nothing is known."""
+    """The types that an expression can give at its place; None when unknown."""
     sight = seen.get(expression)
     return types(expression, partial(lookup, sight, declarations)) if sight is not None else None
 
 
 def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
-    """Conditions that give something else than true or false."""
+    """Conditions that give something other than true or false."""
     for _, expression in everywhere(flow):
         given = typed(expression) if not isinstance(expression, Template) else None
         if given is not None and given - BOOLEAN:
@@ -80,7 +80,7 @@ def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
 
 
 def _comparisons(flow: Flow, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
-    """Conditions that compare what is never alike."""
+    """Conditions that compare values that are never equal."""
     for _, expression in everywhere(flow):
         sight = seen.get(expression)
         if sight is None or isinstance(expression, Template):

@@ -20,12 +20,12 @@ _Edge = tuple[str, str]
 _Taken = tuple[Move, Route]
 
 
-#: Whoever looks at one of these may count the tries, or how long they take.
+#: A guard that reads one of these may count the tries or measure their time.
 _COUNTED = frozenset({"visits", "vars", "now"})
 
 
 def problems(flow: Flow, moves: Moves) -> Iterator[Problem]:
-    """The cycles that nothing that happens on the way could break; guards that cannot change may hold."""
+    """The cycles that nothing along them can break; guards that cannot change are assumed to hold."""
     yield from _chasing(flow, moves)
     yield from _lasting(flow, moves)
 
@@ -37,7 +37,7 @@ def _chasing(flow: Flow, moves: Moves) -> Iterator[Problem]:
     except CycleError:
         pass
     else:
-        return  # the rule, and to import networkx would take longer than the rest of the check
+        return  # the usual case; importing networkx would take longer than the rest of the check
     import networkx
 
     graph: networkx.DiGraph[str] = networkx.DiGraph(sorted(edges))
@@ -64,7 +64,7 @@ def _targets(edges: Iterable[_Edge]) -> dict[str, list[str]]:
 
 
 def _eventless(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
-    """The transitions without an event from one innermost state to the next."""
+    """The eventless transitions from one innermost state to the next."""
     edges: dict[_Edge, list[_Taken]] = {}
     for state in flow.states.values():
         if state.children or not any(around.always for around in flow.around(state.path)):
@@ -85,7 +85,7 @@ def _cycle(graph: networkx.DiGraph[str]) -> list[_Edge]:
 
 
 def _lasting(flow: Flow, moves: Moves) -> Iterator[Problem]:
-    """Failures that are tried again for as long as they last, and nobody is told or asked."""
+    """Failures that are retried for as long as they last while nobody is notified or asked."""
     edges = _silent(flow, moves)
     while True:
         try:
@@ -100,7 +100,7 @@ def _lasting(flow: Flow, moves: Moves) -> Iterator[Problem]:
 
 
 def _silent(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
-    """The transitions that follow a failure or a pause by themselves, which nobody counts and of which nobody hears."""
+    """The automatic transitions after a failure or a pause that are neither counted nor reported."""
     edges: dict[_Edge, list[_Taken]] = {}
     for state in flow.states.values():
         for move in () if state.children or state.final or state.kind == "history" else moves.distinct(state.path):
@@ -114,13 +114,13 @@ def _follows(flow: Flow, move: Move) -> bool:
 
 
 def _failed(flow: Flow, move: Move) -> bool:
-    """Whether the action of a state has failed, or has not come to what it was performed for."""
+    """Whether the action of a state has failed or has missed its purpose."""
     name, own = move.occurrence.name, move.occurrence.place == move.source
     return own and (matches("error", name) or (name == "timeout" and flow.states[move.source].poll is not None))
 
 
 def _heard(flow: Flow, move: Move, route: Route) -> bool:
-    """Whether people hear of a move, or may by and by."""
+    """Whether people are notified of a move, now or later."""
     effects: Iterable[Route | Effect] = (
         route,
         *(effect for path in move.entered for effect in flow.states[path].entry),
@@ -142,7 +142,7 @@ def _problem(code: str, message: str, hint: str, cycle: list[_Edge], edges: Mapp
 
 
 def _changed(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str]]:
-    """What is set or counted on the way."""
+    """The names that a move sets or counts."""
     for move in taken:
         if move.route is not None:
             yield from (("vars", name) for name in move.route.set)
@@ -156,6 +156,6 @@ def _changed(flow: Flow, taken: Iterable[Move]) -> Iterator[tuple[str, str]]:
 
 
 def _read(move: Move, route: Route) -> set[tuple[str, ...]]:
-    """What the guards look at that have to hold, or not to hold, for a move."""
+    """The names in the guards that decide a move."""
     guards = [*move.refused, *([route.when] if route.when is not None else [])]
     return {mention.chain[:2] for guard in guards for mention in mentions(guard)}

@@ -21,9 +21,9 @@ class Mention(NamedTuple):
     """A dotted name in an expression.
 
     Attributes:
-        optional: It may be missing: it has a default, or is asked whether it is defined.
-        conditional: Only sometimes it is looked at: in a branch of an inline `if`, or behind `and` or `or`.
-        shown: Its value becomes part of the expression's value; of a comparison's or a test's operand it does not.
+        optional: It may be missing: it has a default, or is tested with `is defined`.
+        conditional: It is read only sometimes: in a branch of an inline `if`, or after `and` or `or`.
+        shown: Its value becomes part of the expression's value; an operand of a comparison or test does not.
     """
 
     chain: Chain
@@ -57,8 +57,8 @@ def _asked(ask: Ask | None) -> tuple[object, ...]:
 
 
 def everywhere(flow: Flow) -> Sequence[tuple[str, Expression]]:
-    """Every expression of a flow that can be read, with the path of the sub-flow it belongs to."""
-    global _latest  # one flow is asked about several times in a row
+    """Every valid expression of a flow, with the path of its sub-flow."""
+    global _latest  # the same flow is asked about several times in a row
     if _latest[0] is not flow:
         found = [(state.root, each) for state in flow.states.values() for each in written((state,)) if readable(each)]
         _latest = flow, found
@@ -69,7 +69,7 @@ _latest: tuple[Flow | None, Sequence[tuple[str, Expression]]] = (None, ())
 
 
 def readable(expression: Expression) -> bool:
-    """Whether an expression is one, and allowed."""
+    """Whether an expression is valid and allowed."""
     try:
         expression.names()
     except ExpressionError:
@@ -79,14 +79,14 @@ def readable(expression: Expression) -> bool:
 
 @lru_cache(maxsize=4096)
 def mentions(expression: Expression) -> tuple[Mention, ...]:
-    """What an expression that can be read mentions, in the order written; nothing of one that cannot be."""
+    """The mentions in a valid expression, in the order written; none in an invalid one."""
     if not readable(expression):
         return ()
     return tuple(mention for tree in expression.trees() for mention in _within(tree, Mention(())))
 
 
 def _within(node: nodes.Node, how: Mention) -> Iterator[Mention]:
-    """The mentions in a node that is looked at in a certain way."""
+    """The mentions in a node, given how it is read."""
     dotted = chain(node)
     if dotted:
         yield how._replace(chain=dotted)
@@ -123,7 +123,7 @@ def _each(found: Iterable[nodes.Node | None], how: Mention) -> Iterator[Mention]
 
 
 def assured(expression: Expression, holds: bool) -> frozenset[Chain]:
-    """The names that are surely there when a condition holds, or does not: `vars.x is defined` assures `vars.x`."""
+    """The names that certainly exist when a condition holds, or fails: `vars.x is defined` assures `vars.x`."""
     if not readable(expression):
         return frozenset()
     return frozenset(found for tree in expression.trees() for found in _assured(tree, holds))

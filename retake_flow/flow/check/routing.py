@@ -16,14 +16,14 @@ from retake_flow.flow.model import Flow, Route, State
 def problems(
     flow: Flow, moves: Moves, catalogue: Catalogue, damaged: Collection[str], whole: bool
 ) -> Iterator[Problem]:
-    """What is wrong with the routes of a flow, except where a state has lost parts already.
+    """Problems with the routes of a flow, except in states that have lost parts.
 
     Args:
         flow: The flow.
         moves: Its moves.
         catalogue: The actions.
         damaged: The paths of the states that have lost parts.
-        whole: Whether every state that is begun with is there, so that the flow can be walked through.
+        whole: Whether every initial state exists, so that the flow can be explored.
     """
     sound = [s for s in flow.states.values() if not any(around.path in damaged for around in flow.around(s.path))]
     unknown = _unknown(flow, catalogue)
@@ -51,7 +51,7 @@ def problems(
 
 
 def _unrouted(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Problem]:
-    """The ends of what a state is for, and of what it has started, that lead nowhere."""
+    """Unrouted ends of a state's work and activities."""
     raises = {event for activity in state.activities.values() for event, _ in activity.raises}
     for outcome, occurrence in sorted(_ends(moves, state, catalogue).items()):
         routes = [route for route, _ in moves.taken(state.path, occurrence)]
@@ -59,7 +59,7 @@ def _unrouted(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Prob
             hint = f"add `{outcome}: STATE` to the transitions of {state.path!r} or of a state around it"
             yield Problem(state.position, "RF050", f"nothing says where {state.path!r} goes on {outcome!r}", hint)
         elif outcome not in raises and routes[-1].when is not None:
-            # What is raised may be passed over; what has ended would leave the state with nothing to do.
+            # Raised events may be ignored, but an unrouted end would leave the state with nothing to do.
             message = f"nothing says where {state.path!r} goes on {outcome!r} when no guard holds"
             yield Problem(
                 _first_list(routes)[-1].position, "RF050", message, "end the list with a route without `when`"
@@ -67,7 +67,7 @@ def _unrouted(moves: Moves, state: State, catalogue: Catalogue) -> Iterator[Prob
 
 
 def _at_a_loss(moves: Moves, state: State) -> Iterator[Problem]:
-    """Routes that lead nowhere when what the state is for has ended."""
+    """Routes without a target on the end of a state's work."""
     for occurrence in _own_ends(moves, state):
         for route, _ in moves.taken(state.path, occurrence):
             if not route.to and not _goes_on(moves, state, route):
@@ -80,7 +80,7 @@ def _first_list(routes: list[Route]) -> list[Route]:
 
 
 def _ends(moves: Moves, state: State, catalogue: Catalogue) -> dict[str, Occurrence]:
-    """What has to be routed: how what a state does and what it has started can end, and what it raises."""
+    """Events that need a route: the ends of a state's work and activities, and the events it raises."""
     found = {each.name: each for each in moves.own(state) if not matches("error", each.name)}
     for outcome in state.sub.outcomes if state.sub else ():
         found[outcome] = Occurrence(((outcome, state.path),), state.path)
@@ -92,7 +92,7 @@ def _ends(moves: Moves, state: State, catalogue: Catalogue) -> dict[str, Occurre
 
 
 def _own_ends(moves: Moves, state: State) -> Iterator[Occurrence]:
-    """After what a state has nothing more to do by itself."""
+    """The events after which a state has no work left."""
     for occurrence in moves.own(state):
         if occurrence.name != "timeout" or state.kind == "ask":
             yield occurrence
@@ -101,7 +101,7 @@ def _own_ends(moves: Moves, state: State) -> Iterator[Occurrence]:
 
 
 def _goes_on(moves: Moves, state: State, route: Route) -> bool:
-    """Whether something can still lead on from a state whose own work is over."""
+    """Whether anything can still lead out of a state whose own work is over."""
     if route.raises:
         return True
     for move in () if state.sub else moves.of(state.path):
@@ -120,7 +120,7 @@ def _untaken(state: State, patterns: Collection[str]) -> Iterator[Problem]:
 
 
 def _unknown(flow: Flow, catalogue: Catalogue) -> set[str]:
-    """The states in, inside or around which an action is not known, so that its events are not either."""
+    """The states in, inside or around which an action, and so its events, is unknown."""
     at = {path for path, s in flow.states.items() if s.do and s.do not in catalogue}
     at |= {a.scope for a in flow.activities() if a.do and a.do not in catalogue}
     inside = {path for path in flow.states if any(around.path in at for around in flow.around(path))}
@@ -128,7 +128,7 @@ def _unknown(flow: Flow, catalogue: Catalogue) -> set[str]:
 
 
 def _possible(flow: Flow, moves: Moves) -> dict[str, set[str]]:
-    """The events that each state could take: its own, those of the states inside, those of activities around."""
+    """The events that each state could take: its own, those of inner states, those of activities around it."""
     found: dict[str, set[str]] = {}
     around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE}}
     around[""].update(each.event for state in flow.states.values() for each in raised(state))
@@ -139,7 +139,7 @@ def _possible(flow: Flow, moves: Moves) -> dict[str, set[str]]:
         ]
         found[path] = {*own, *(state.sub.outcomes if state.sub else ()), *(name for name, _ in names)}
         if any(activity.do for activity in state.activities.values()):
-            found[path].add("error")  # a fallback for whatever its activities may fail with, now or later
+            found[path].add("error")  # a fallback for any failure of its activities, now or later
         anywhere = {name for name, origin in names if not origin}
         around[path] = around[state.parent] | anywhere if anywhere else around[state.parent]
     for path in reversed(found):
@@ -175,7 +175,7 @@ def _listed_later(states: Iterable[State], dead: dict[int, Route]) -> Iterator[P
 def _shadowed(flow: Flow, moves: Moves, dead: dict[int, Route]) -> Iterator[Problem]:
     """Routes that are never taken although their event occurs.
 
-    What the states inside always take before it gets to a state may be there for states to come: it is no mistake.
+    A route for an event that the inner states always take first may be meant for future states: it is no mistake.
     """
     yield from _listed_later(flow.states.values(), dead)
     leaves = [state for state in flow.states.values() if not state.children and state.kind != "history"]

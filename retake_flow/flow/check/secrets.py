@@ -15,7 +15,7 @@ from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.fields import Declared, is_secret
 from retake_flow.flow.model import Activity, Ask, Flow, State
 
-#: Of whoever answers in chat, what viewers read or a service of others is told.
+#: The kinds of chat responders whose settings viewers read or an external service receives.
 _SAID_BY_RESPONDERS = {"greeter", "openai"}
 _HINT = "secrets are for actions that need them, such as `studio.encoder`; leave it out here"
 
@@ -23,7 +23,7 @@ _HINT = "secrets are for actions that need them, such as `studio.encoder`; leave
 def problems(
     flow: Flow, catalogue: Catalogue, declarations: Declarations, seen: Mapping[Expression, Sight]
 ) -> Iterator[Problem]:
-    """The places where a secret would be read by people."""
+    """The places where people would read a secret."""
     secrets = Secrets(flow, catalogue, declarations, seen)
     if not secrets.any:
         return
@@ -91,7 +91,7 @@ class Secrets:
             pass
 
     def holds(self, root: str, chain: Chain, expression: Expression) -> bool:
-        """Whether a name is a secret or has one in it, where an expression of a flow or sub-flow uses it."""
+        """Whether a name is or contains a secret, where an expression of a flow or sub-flow uses it."""
         match chain:
             case ("inputs", name, *_):
                 return (root, name) in self._inputs
@@ -118,7 +118,7 @@ class Secrets:
         return _part(self._fields.get(state.path, frozenset()), names)
 
     def _result(self, expression: Expression, names: list[str]) -> bool:
-        """Whether the result is that of something with secrets; when anything may have led there, its names say so."""
+        """Whether the result has secrets; when anything may have led there, its names decide."""
         sight = self._seen.get(expression)
         for now in sight.occurrences if sight is not None else ():
             places = [now.place] if now is not None else list(self._fields) if names else []
@@ -131,7 +131,7 @@ class Secrets:
         return False
 
     def _of_result(self, who: State | Activity) -> frozenset[str]:
-        """The secret fields of what a state or an activity ends with."""
+        """The secret fields of the result of a state or an activity."""
         if who.ask is not None:
             asked: list[Declared] = [who.ask.fields, *who.ask.decisions.values()]
             return frozenset(name for fields in asked for name, schema in fields.items() if schema.get("secret"))
@@ -166,5 +166,5 @@ def _set_by(state: State) -> Iterator[Mapping[str, Any]]:
 
 
 def _part(secret: frozenset[str], names: list[str]) -> bool:
-    """Whether a result with these secret fields has one in it, or in the part that is named."""
+    """Whether a result with these secret fields contains one, or its named part does."""
     return names[0] in secret if names else bool(secret)

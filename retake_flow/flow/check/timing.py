@@ -21,7 +21,7 @@ _DURATIONS = frozenset({"string", "integer", "number"})
 
 
 def problems(flow: Flow, catalogue: Catalogue, declarations: Declarations, typed: Typed) -> Iterator[Problem]:
-    """What is wrong with times that are known before a run: those written, and the defaults of inputs."""
+    """Problems with times that are known before a run: literal ones and the defaults of inputs."""
     known = _Known(flow, declarations)
     for state in flow.states.values():
         yield from _no_durations(state, typed, known)
@@ -44,27 +44,27 @@ class _Known:
         self._declarations = declarations
 
     def __call__(self, value: Any, root: str) -> float | None:
-        """The seconds that a duration means, unless it is only known in a run."""
+        """The seconds of a duration; None if only known in a run."""
         return self.written(self.value(value, root))
 
     def value(self, value: Any, root: str) -> Any:
-        """What a time is when nobody sets the input that it is; None when that is only known in a run."""
+        """The value of a time when its input keeps its default; None if only known in a run."""
         return self._input(value, root)[0] if isinstance(value, Expression) else value
 
     def whose(self, value: Any, root: str) -> str:
-        """The path of the sub-flow that says a time: the one that gives the input that it is; "" is the flow itself."""
+        """The path of the sub-flow that determines a time, such as by giving its input; "" is the flow itself."""
         return self._input(value, root)[1] if isinstance(value, Expression) else root
 
     @staticmethod
     def written(value: Any) -> float | None:
-        """The seconds of a duration that is written as it is."""
+        """The seconds of a literal duration."""
         try:
             return None if value is None or isinstance(value, Expression) else duration.seconds(value)
         except ValueError:
             return None
 
     def _input(self, written: Expression, root: str) -> tuple[Any, str]:
-        """What an expression that is nothing but an input is, when nobody sets it."""
+        """The default of the input that is the whole expression."""
         used = mentions(written)
         if len(used) != 1 or used[0].chain[0] != "inputs" or not _plain(written, used[0].chain):
             return None, root
@@ -87,7 +87,7 @@ def _plain(written: Expression, chain: tuple[str, ...]) -> bool:
 
 
 def _retries(state: State, known: _Known) -> Iterator[Problem]:
-    """A state that is over before it has tried again as often as it says."""
+    """A state that ends before all its retries can happen."""
     if state.retry is None:
         return
     polled = state.poll.timeout if state.poll else None
@@ -99,13 +99,13 @@ def _retries(state: State, known: _Known) -> Iterator[Problem]:
 
 
 def _lasts(retry: Retry) -> float:
-    """The seconds that all waits of a retry take together."""
+    """The total seconds of all waits of a retry."""
     waits = sum(islice((retry.wait(number, 0.0) for number in range(1, retry.max + 1)), retry.max))
     return waits if retry.within is None else min(waits, retry.within)
 
 
 def _own(state: State, known: _Known) -> Iterator[Problem]:
-    """Times of a state that lie behind its own end."""
+    """Times of a state that lie after its own end."""
     root, limit = state.root, known(state.timeout, state.root)
     if state.poll is not None:
         polls = known(state.poll.timeout, root)
@@ -120,7 +120,7 @@ def _own(state: State, known: _Known) -> Iterator[Problem]:
 def _asked(ask: Ask | None, asker: State | Activity, known: _Known) -> Iterator[Problem]:
     if ask is None:
         return
-    # Only what is written there: with a timeout of an input, reminders are there for the longest that may be set.
+    # Only literal timeouts: if an input sets the timeout, the reminders are meant for the longest possible one.
     limit = known.written(ask.timeout)
     for what, values in (("a reminder", ask.remind), ("an escalation", [later.after for later in ask.escalate])):
         for value in values:
@@ -128,10 +128,10 @@ def _asked(ask: Ask | None, asker: State | Activity, known: _Known) -> Iterator[
 
 
 def _around(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
-    """Times of a state that lie behind the end of a state around it in the same flow.
+    """Times of a state that lie after the end of a state around it in the same flow.
 
-    A sub-flow is there for flows of any length, so that its own times are no mistake of the one it runs in; those that
-    it is given are.
+    A sub-flow serves flows of any length, so its own times are no mistake of the flow around it; times given to it
+    are.
     """
     times: list[tuple[str, Any]] = [("the timeout", state.timeout), ("the wait", state.wait)]
     if state.ask is not None:
@@ -162,7 +162,7 @@ def _late(position: Position, what: str, time: float | None, limit: float | None
 
 
 def _no_durations(state: State, typed: Typed, known: _Known) -> Iterator[Problem]:
-    """Expressions that give something else than a duration where one is needed."""
+    """Expressions that give something other than a duration where one is needed."""
     polled = (state.poll.every, state.poll.delay, state.poll.timeout) if state.poll else ()
     beside = [each for a in state.activities.values() for each in (a.every, a.quiet, a.delay)]
     askers: list[State | Activity] = [state, *state.activities.values()]

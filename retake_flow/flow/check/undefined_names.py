@@ -15,13 +15,13 @@ from retake_flow.flow.model import SEPARATOR, Flow, State
 
 
 def problems(flow: Flow, declarations: Declarations) -> Iterator[Problem]:
-    """What is wrong with expressions and the names in them, wherever they stand."""
+    """Problems with expressions and their names, wherever they appear."""
     for root in dict.fromkeys(("", *(state.path for state in flow.states.values() if state.sub))):
         yield from _within(flow, root, declarations)
 
 
 def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Problem]:
-    """Of the flow itself, or of one sub-flow, which has names of its own."""
+    """The problems of the flow itself, or of one sub-flow, which has its own names."""
     states = list(flow.of(root))
     names = Counter(state.name for state in states)
     shared = {name for name, times in names.items() if times > 1}
@@ -51,7 +51,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
 
 
 def _data(flow: Flow, states: Iterable[State]) -> set[str]:
-    """What events bring that are raised by the flow itself or from outside."""
+    """The data fields of events that the flow raises or that come from outside."""
     declared = {name for data in flow.events.values() for name in data}
     return declared | {name for state in states for each in raised(state) for name in each.data}
 
@@ -78,7 +78,7 @@ def _ambiguous(chain: Chain, position: Position) -> Problem:
 
 
 def _part(root: str, chain: Chain, expression: Expression, declarations: Declarations) -> Iterator[Problem]:
-    """What of a result is not declared to be in it."""
+    """Fields that a result does not declare."""
     for length in range(2, len(chain) + 1):
         if declarations.of(root, chain[:length]) is not None:
             continue

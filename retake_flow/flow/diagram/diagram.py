@@ -14,12 +14,12 @@ from retake_flow.flow.event_names import matches
 from retake_flow.flow.model import SEPARATOR, Flow, Route, State
 
 _FAILING = ("error", "exited", "failed")
-#: From so many states failures may be drawn to one end; more are written where they begin.
+#: The most states from which failures are drawn as arrows to one end; more are written in their boxes.
 _MOST = 3
 
 
 class Look(StrEnum):
-    """What a box is drawn as."""
+    """The look of a box."""
 
     ACTION = "action"
     ASKING = "asking"
@@ -34,7 +34,7 @@ class Look(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether it is an end."""
+        """Whether it is a final state."""
         return self in (Look.COMPLETED, Look.ENDED, Look.FAILED)
 
 
@@ -43,9 +43,9 @@ class Box:
     """A state as it is drawn.
 
     Attributes:
-        first: The path of the box inside that it begins with; "" when it holds none.
-        active: A run is here.
-        visits: How often a run was here; None when no run is drawn.
+        first: The path of its initial inner box; "" if it has none.
+        active: Whether a run is here.
+        visits: How many times a run was here; None if no run is drawn.
     """
 
     path: str
@@ -59,11 +59,11 @@ class Box:
 
     @property
     def title(self) -> str:
-        """Its name, with how often a run was here when that is more than once."""
+        """Its name, with the number of visits if more than one."""
         return f"{self.name} ×{self.visits}" if self.visits and self.visits > 1 else self.name
 
     def all(self) -> Iterator[Box]:
-        """It and every box inside."""
+        """The box and every box inside it."""
         yield self
         for box in self.inside:
             yield from box.all()
@@ -74,12 +74,12 @@ class Arrow:
     """All routes of one state to one target.
 
     Attributes:
-        labels: The lines that stand beside it.
-        tail: The path of the box inside the source below which it begins; "" where none is meant.
-        quiet: It is taken on failures alone.
-        onward: It leads to a state that stands later in the file.
-        main: It is the first way out of its state, and leads onward.
-        taken: The way that a run took last leads along it.
+        labels: The lines beside it.
+        tail: The path of the box inside the source below which it begins; "" if there is none.
+        quiet: Whether it is taken on failures only.
+        onward: Whether it leads to a state later in the file.
+        main: Whether it is the first way out of its state and leads onward.
+        taken: Whether it is on the path that a run took last.
     """
 
     source: str
@@ -94,11 +94,11 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A place on the way of a run.
+    """A step on the path of a run.
 
     Attributes:
         path: The path of the innermost state.
-        after: Names of what happened just before it was entered, as far as they are known.
+        after: The names of what happened just before it was entered, if known.
     """
 
     path: str
@@ -111,10 +111,10 @@ class Trace:
 
     Attributes:
         active: The paths of the active states.
-        visits: How often each state was entered, by path.
-        way: The way to where it is, the oldest step first, no state twice.
+        visits: How many times each state was entered, by path.
+        way: The path to its position, oldest step first, no state twice.
         asked: Where a question is open: the paths of states and the keys of activities.
-        said: The run in a line.
+        said: A line about the run.
     """
 
     active: frozenset[str]
@@ -126,11 +126,11 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """The rules that a flow has to keep.
+    """The rules that a flow must keep.
 
     Attributes:
-        because: Why, by the rule's name.
-        over: The names of the rules that hold over a state, by its path.
+        because: The reason of each rule, by its name.
+        over: The names of the rules that apply to a state, by its path.
     """
 
     because: Mapping[str, str]
@@ -142,9 +142,9 @@ class Diagram:
     """A whole picture.
 
     Attributes:
-        first: The path of the box to begin with.
-        said: A line about the run that is drawn; "" when none is.
-        legend: What the rules that are named mean, in a line each.
+        first: The path of the initial box.
+        said: A line about the drawn run; "" if there is none.
+        legend: The meaning of each named rule, one line each.
     """
 
     name: str
@@ -155,19 +155,19 @@ class Diagram:
     legend: tuple[str, ...] = ()
 
     def all(self) -> Iterator[Box]:
-        """Every box, those inside behind what they are in."""
+        """Every box, inner ones after the box that holds them."""
         for box in self.boxes:
             yield from box.all()
 
 
 def diagram(flow: Flow, *, trace: Trace | None = None, ruled: Ruled | None = None, folded: bool = False) -> Diagram:
-    """What is to be drawn of a flow.
+    """The diagram of a flow.
 
     Args:
         flow: The flow.
-        trace: A run of it to be marked.
-        ruled: Rules to be noted in the boxes that they hold over.
-        folded: Sub-flows are a box each, without what is inside.
+        trace: A run of it to mark.
+        ruled: The rules to note in the boxes that they apply to.
+        folded: Draw each sub-flow as one box without its content.
     """
     drawing = _Drawing(flow, trace, ruled.over if ruled else {}, folded)
     boxes = tuple(drawing.box(state) for state in flow.states.values() if not state.parent)
@@ -186,7 +186,7 @@ class _Drawing:
         self._steps = set(_steps(flow, trace.way)) if trace else set()
 
     def box(self, state: State) -> Box:
-        """A state with all that is inside."""
+        """A state with everything inside it."""
         closed = self._folded and state.sub is not None
         inside = () if closed else tuple(self.box(self._flow.states[path]) for path in state.children)
         trace = self._trace
@@ -202,7 +202,7 @@ class _Drawing:
         )
 
     def arrows(self) -> Iterator[Arrow]:
-        """One for each pair of a state and a target outside of it."""
+        """One arrow for each pair of a state and a target outside it."""
         return (arrow for arrow in self._all if arrow not in self._written)
 
     @cached_property
@@ -212,7 +212,7 @@ class _Drawing:
 
     @cached_property
     def _written(self) -> frozenset[Arrow]:
-        """Arrows that are words in the box they leave: failures that lead from many states to one end."""
+        """Arrows written as text in the box they leave: failures that lead from many states to one end."""
         quiet = Counter(arrow.target for arrow in self._all if arrow.quiet)
         ends = {arrow.target for arrow in self._all if not arrow.quiet and self._flow.states[arrow.target].final}
         listed = (arrow for arrow in self._all if arrow.quiet and not arrow.taken)
@@ -240,7 +240,7 @@ class _Drawing:
             )
 
     def _tail(self, state: State, event: str) -> str:
-        """The end of a sub-flow that an event stands for."""
+        """The final state of a sub-flow that an event stands for."""
         if state.sub is None or self._folded:
             return ""
         return next((inside.path for inside in self._flow.of(state.path) if inside.final == event), "")
@@ -274,17 +274,17 @@ def _fails(event: str) -> bool:
 
 
 def _aside(event: str) -> bool:
-    """Whether an event is no part of what a state is there for."""
+    """Whether an event is not part of a state's purpose."""
     return event == "timeout" or _fails(event)
 
 
 def _within(target: str, source: str) -> bool:
-    """Whether a route has no arrow: it leads nowhere, to the state itself or into it."""
+    """Whether a route has no arrow: it has no target, or leads to the state itself or into it."""
     return not target or target == source or target.startswith(source + SEPARATOR)
 
 
 def _steps(flow: Flow, way: tuple[Step, ...]) -> Iterator[tuple[str, str]]:
-    """The arrows along a way: of the routes that can lead from one step to the next, the one for what had happened."""
+    """The arrows along a path: of the routes between two steps, the one for what had happened."""
     for before, after in pairwise(way):
         routes = [route for state in flow.around(before.path) for route, _ in labelled(state)]
         found = [route for route in routes if route.to and (after.path + SEPARATOR).startswith(route.to + SEPARATOR)]

@@ -85,7 +85,7 @@ def _box(box: Box) -> Iterator[str]:
 
 
 def _dot(path: str) -> str:
-    """The mark from which an arrow leads to the state that a composite, or the whole flow, begins with."""
+    """The mark with an arrow to the initial state of a composite or of the whole flow."""
     size = 0.08 if path else 0.14
     marks = f'shape=circle, style=filled, label="", width={size}, height={size}, fixedsize=true, {_INKED}'
     return f"{_quoted(path + _BEGIN)} [{marks}];"
@@ -114,11 +114,11 @@ def _font(text: str, size: int, colour: str) -> str:
 
 
 def _drawn(arrow: Arrow, traced: bool) -> str:
-    """Labels, line and pull of an arrow; those on the way forth keep the main path straight.
+    """The labels, line style and weight of an arrow; onward arrows keep the main path straight.
 
     Args:
         arrow: The arrow.
-        traced: The way of a run is to stand out, instead of the main path.
+        traced: Whether to highlight the path of a run instead of the main path.
     """
     marks = [f"label={_quoted(_lines(arrow.labels))}"] if arrow.labels else []
     if arrow.taken:
@@ -133,7 +133,7 @@ def _drawn(arrow: Arrow, traced: bool) -> str:
 
 
 def _ends(boxes: Mapping[str, Box], source: str, target: str) -> str:
-    """Where an arrow is cut off: at the frame of what holds states, unless its other end is inside."""
+    """Where an arrow is clipped: at the frame of a composite, unless its other end is inside."""
     marks = ""
     if source in boxes and boxes[source].inside:
         marks += f"ltail={_quoted('cluster ' + source)}, "
@@ -143,12 +143,12 @@ def _ends(boxes: Mapping[str, Box], source: str, target: str) -> str:
 
 
 def _start(boxes: Mapping[str, Box], path: str) -> str:
-    """Where arrows to a box end: Graphviz knows none to a frame, but cuts off what leads to a mark inside it."""
+    """Where arrows to a box end: Graphviz has none to a frame, but clips those to a mark inside it."""
     return path + _BEGIN if boxes[path].inside else path
 
 
 def _end(boxes: Mapping[str, Box], path: str) -> str:
-    """The innermost box at the bottom of a box, from which its arrows leave."""
+    """The innermost box at the bottom of a box, where its arrows begin."""
     while inside := boxes[path].inside:
         path = next((box.path for box in reversed(inside) if box.look is not Look.HISTORY), inside[-1].path)
     return path
@@ -164,7 +164,7 @@ def _html(parts: Iterable[str], align: str = "") -> str:
 
 
 def _escaped(text: str) -> str:
-    # Graphviz fills in `\N` and the like in markup too.
+    # Graphviz also replaces `\N` and the like in markup.
     signs = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;&#92;"}
     return "".join(signs.get(sign, sign) for sign in text)
 

@@ -1,6 +1,6 @@
 """Labels of a diagram: the text in the boxes of states and beside arrows.
 
-Of inputs, of what is handed to actions, of messages and of addresses there is nothing but names.
+Inputs, values given to actions, messages and addresses appear only by name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LINE = 26
 
 
 class Topic(StrEnum):
-    """What a note is about."""
+    """The topic of a note."""
 
     DOES = "does"
     ASKS = "asks"
@@ -42,12 +42,12 @@ class Note:
 
 
 def printed(text: str) -> str:
-    """A text on one line, without secrets and without what a reader would not see."""
+    """A text on one line, without secrets and invisible characters."""
     return "".join(sign if sign.isprintable() else " " for sign in scrub(text))
 
 
 def notes(state: State) -> Iterator[Note]:
-    """What a state does, in order of importance; its transitions are not among it."""
+    """What a state does, in order of importance, without its transitions."""
     yield from _purpose(state)
     for activity in state.activities.values():
         yield Note(Topic.BESIDE, _beside(activity))
@@ -60,7 +60,7 @@ def notes(state: State) -> Iterator[Note]:
 
 
 def labelled(state: State) -> Iterator[tuple[Route, str]]:
-    """The routes of a state, each with its event, its guard in short, and what it raises."""
+    """The routes of a state, each with its event, its shortened guard, and the events it raises."""
     for routes in (state.always, *state.routes.values()):
         for number, route in enumerate(routes):
             guard = f"[{_short(route.when.text)}]" if route.when else "[else]" if number else ""
@@ -70,7 +70,7 @@ def labelled(state: State) -> Iterator[tuple[Route, str]]:
 
 
 def led(route: Route) -> str:
-    """Where a route leads that has no arrow, since it leads nowhere, to the state itself or into it."""
+    """The text for the target of a route without an arrow: none, the state itself, or one inside it."""
     if not route.to:
         return ", stays" + (f", set {', '.join(route.set)}" if route.set else "")
     again = " again" if route.to == route.source or route.reenter else ""
@@ -79,7 +79,7 @@ def led(route: Route) -> str:
 
 
 def lines(labels: Iterable[str]) -> Iterator[str]:
-    """Labels of one arrow, each once; short ones share a line."""
+    """The labels of one arrow, without duplicates; short ones share a line."""
     line = ""
     for label in dict.fromkeys(labels):
         if line and len(line) + len(label) > _LINE:
@@ -91,7 +91,7 @@ def lines(labels: Iterable[str]) -> Iterator[str]:
 
 
 def _purpose(state: State) -> Iterator[Note]:
-    """What a state is there for, and how long that may take."""
+    """The purpose of a state, and how long it may take."""
     if state.do:
         yield Note(Topic.DOES, state.do)
     if state.sub:
@@ -138,7 +138,7 @@ def _raised(raises: Iterable[Raise]) -> Iterator[str]:
 
 
 def _span(value: Value) -> str:
-    """A duration as it is written in the flow."""
+    """A duration as written in the flow."""
     if isinstance(value, Template):
         return _short(value.text.strip().removeprefix("{{").removesuffix("}}"))
     return words(value) if isinstance(value, float) else _short(str(value))

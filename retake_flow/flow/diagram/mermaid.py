@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from retake_flow.flow.diagram.diagram import Box, Diagram, Look
 
 _MEANING = '#;:{}<>"\\`[]|%&'
-#: How boxes are drawn that are neither plain nor frames.
+#: The shapes of boxes that are neither plain nor frames.
 _CLASSES: Mapping[str, str] = {
     "asking": "fill:#fff8c5,stroke:#bf8700,color:#24292f",
     "completed": "fill:#dafbe1,stroke:#1a7f37,color:#24292f",
@@ -54,7 +54,7 @@ def _box(box: Box) -> Iterator[str]:
 
 
 def _classes(diagram: Diagram) -> Iterator[str]:
-    """Colours; of frames they are left alone, since Mermaid draws them in its own."""
+    """The colours of boxes; frames keep Mermaid's own."""
     members: dict[str, list[str]] = {}
     for box in diagram.all():
         if found := "" if box.inside else _class(box):
@@ -71,9 +71,9 @@ def _class(box: Box) -> str:
 
 
 def _id(path: str) -> str:
-    return "s_" + path.replace("/", "_IN_")  # no name of a state has capital letters, so no two are alike
+    return "s_" + path.replace("/", "_IN_")  # state names have no capital letters, so ids are unique
 
 
 def _text(text: str) -> str:
-    # Mermaid reads #NAME; as a character reference, so every sign that means something to it can be written so.
+    # Mermaid reads #NAME; as a character reference, so every character that is special to it can be written that way.
     return "".join(f"#{ord(sign)};" if sign in _MEANING else sign for sign in text)

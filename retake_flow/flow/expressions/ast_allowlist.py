@@ -29,13 +29,13 @@ _NODES = (
     nodes.Dict, nodes.Pair, nodes.Keyword,
 )  # fmt: skip
 _SPOKEN = {"Call": "calling something but in('STATE')", "Pow": "a power"}
-#: The one thing that can be called: whether a state is active. Its path stands there as it is, so it can be checked.
+#: The only function: whether a state is active. Its path must be a literal, so that it can be checked.
 ACTIVE = "in"
 
 
 @lru_cache(maxsize=4096)
 def condition(text: str) -> Trees:
-    """The syntax tree of a bare expression; nobody may change it, since rules look at it too.
+    """The syntax tree of a bare expression. It is shared with the rules and must not be changed.
 
     Raises:
         ExpressionError: The text is not an expression.
@@ -47,7 +47,7 @@ def condition(text: str) -> Trees:
 
 @lru_cache(maxsize=4096)
 def template(text: str) -> Trees:
-    """The syntax trees of a text: of what stands outside its `{{ … }}`, and of each of them, in their order; not to be
+    """The syntax trees of a text: of the parts outside `{{ … }}` and of each expression, in order. They must not be
     changed either.
 
     Raises:
@@ -65,7 +65,7 @@ def names(trees: Trees) -> Names:
     """Every dotted name used: `visits.pushing < 6` uses `("visits", "pushing")`.
 
     Raises:
-        ExpressionError: They hold what is not allowed.
+        ExpressionError: They contain something that is not allowed.
     """
     found: set[tuple[str, ...]] = set()
     for tree in trees:
@@ -74,7 +74,7 @@ def names(trees: Trees) -> Names:
 
 
 def chain(node: nodes.Node) -> tuple[str, ...]:
-    """The dotted name that a node is, or nothing."""
+    """The dotted name that a node represents, or nothing."""
     attributes: list[str] = []
     while isinstance(node, nodes.Getattr):
         attributes.append(node.attr)
@@ -119,7 +119,7 @@ def _walk(node: nodes.Node, found: set[tuple[str, ...]], depth: int) -> None:
 
 
 def _state_asked_for(node: nodes.Call) -> str:
-    """The path in `in('a/b')`; everything else that looks like a call is refused."""
+    """The path in `in('a/b')`; all other calls are refused."""
     plain = not (node.kwargs or node.dyn_args or node.dyn_kwargs) and len(node.args) == 1
     if not (isinstance(node.node, nodes.Name) and node.node.name == ACTIVE and plain):
         raise ExpressionError(f"{_SPOKEN['Call']} is not allowed here")
@@ -130,7 +130,7 @@ def _state_asked_for(node: nodes.Call) -> str:
 
 
 def _refuse(node: nodes.Node) -> None:
-    """Refuse single nodes of an allowed type."""
+    """Refuse certain nodes of an allowed type."""
     if isinstance(node, nodes.Filter):
         _refuse_unknown(node, "filter", FILTERS)
     elif isinstance(node, nodes.Test):

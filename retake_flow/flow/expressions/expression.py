@@ -1,7 +1,7 @@
 """Jinja2 expressions, restricted so that none can hang, exhaust or reach into the program.
 
-Two fences: an allowlist over Jinja2's own syntax tree (`allowlist`), and a sandbox that evaluates the tree step by step
-and bounds each of them (`sandbox`). Nothing is ever compiled, so nothing is computed before its bounds are known.
+There are two safeguards: an allowlist on Jinja2's syntax tree (`ast_allowlist`), and a sandbox that evaluates the tree
+step by step and limits each step (`sandbox`). Nothing is compiled, so nothing is computed before its limits are known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from retake_flow.flow.expressions import ast_allowlist
 from retake_flow.flow.expressions.ast_allowlist import Names, Trees
 from retake_flow.flow.expressions.sandbox import evaluate, fill
 
-_LONGEST_SHOWN = 100  # characters of what a condition gives that is none
+_LONGEST_SHOWN = 100  # characters of a condition's value that is not true or false
 _PLAIN = (str, int, float, type(None))
 _LISTS = (list, tuple)
 
@@ -26,8 +26,8 @@ class Expression:
     """A bare expression, as in `when:` and `until:`.
 
     Attributes:
-        text: What is written in the flow.
-        position: Where.
+        text: The text in the flow.
+        position: Its position.
     """
 
     __slots__ = ("_names", "_trees", "position", "text")
@@ -44,7 +44,7 @@ class Expression:
         return True
 
     def trees(self) -> Trees:
-        """Jinja2's syntax trees of what it is made of.
+        """The Jinja2 syntax trees of its parts.
 
         Raises:
             ExpressionError: The text is not an expression.
@@ -57,7 +57,7 @@ class Expression:
         """Every dotted name used, as tuples: `outputs.stream_key.url` is `("outputs", "stream_key", "url")`.
 
         Raises:
-            ExpressionError: The text is not an expression, or holds what is not allowed.
+            ExpressionError: The text is not an expression, or contains something that is not allowed.
         """
         if self._names is None:
             self._names = ast_allowlist.names(self.trees())
@@ -67,7 +67,7 @@ class Expression:
         """Evaluate with these names.
 
         Raises:
-            ExpressionError: It cannot be evaluated, for example since a name is not there yet.
+            ExpressionError: It cannot be evaluated, for example because a name does not exist yet.
         """
         try:
             self.names()
@@ -78,14 +78,14 @@ class Expression:
             raise
         except RecursionError:
             raise ExpressionError(f"`{self.text}` cannot be evaluated: what it works on nests too deep") from None
-        except Exception as error:  # Jinja2's filters assert, and all of them meet Python's limits
+        except Exception as error:  # Jinja2's filters use assert, and any may hit Python's limits
             raise ExpressionError(f"`{self.text}` cannot be evaluated: {error}") from None
 
     def holds(self, names: Mapping[str, Any]) -> bool:
         """Evaluate a condition, which must give true or false.
 
         Raises:
-            ExpressionError: It gives something else, or cannot be evaluated.
+            ExpressionError: It gives another value, or cannot be evaluated.
         """
         answer = self.value(names)
         if not isinstance(answer, bool):
@@ -104,7 +104,7 @@ class Expression:
 
 
 class Template(Expression):
-    """A text with `{{ … }}` in it; one that is exactly one `{{ … }}` keeps the type of its value."""
+    """A text with `{{ … }}` in it; if it is exactly one `{{ … }}`, the value keeps its type."""
 
     __slots__ = ()
 
@@ -114,7 +114,7 @@ class Template(Expression):
         return self._only() is not None
 
     def _only(self) -> nodes.Node | None:
-        """The expression that is all there is in the text; None when there is more."""
+        """The expression that makes up the whole text; None when there is more."""
         stripped = self.text.strip()
         if not (stripped.startswith("{{") and stripped.endswith("}}")):
             return None
@@ -130,12 +130,12 @@ class Template(Expression):
 
 
 def is_template(text: str) -> bool:
-    """Whether a text of the flow has expressions in it."""
+    """Whether a text of the flow contains expressions."""
     return "{{" in text or "{%" in text or "{#" in text
 
 
 def render(value: Any, names: Mapping[str, Any]) -> Any:
-    """Fill in every template within plain data; what came out of one is data and is not looked at again."""
+    """Fill in every template in plain data. A result is data and is never parsed again."""
     if isinstance(value, Expression):
         return value.value(names)
     if isinstance(value, Mapping):
@@ -146,7 +146,7 @@ def render(value: Any, names: Mapping[str, Any]) -> Any:
 
 
 def templates(value: Any) -> list[Expression]:
-    """Every expression within plain data."""
+    """Every expression in plain data."""
     found: list[Expression] = []
     if value:
         _find(value, found)

@@ -13,9 +13,9 @@ from jinja2 import Environment, StrictUndefined, Undefined, filters, tests
 from retake_flow.errors import ExpressionError
 from retake_flow.flow import duration
 
-#: Characters and values that one result, and whatever is made on the way to it, may hold together.
+#: The most characters and values that one result, and each intermediate one, may hold together.
 LARGEST_RESULT: Final = 65_536
-#: What numbers are counted with.
+#: The largest number to calculate with.
 GREATEST: Final = 1e18
 _MOST_DIGITS = 12
 _LONGEST_NUMBER = 400  # characters
@@ -23,7 +23,7 @@ _MOST_TRIMMED = 100  # characters that `trim` looks for at each place
 
 
 class _Environment(Environment):
-    """Parses expressions, and looks names up in mappings and lists only: no object's attribute is ever reached."""
+    """Parses expressions and looks names up in mappings and lists only, never in attributes of objects."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Mapping) and attribute in obj:
@@ -39,7 +39,7 @@ class _Environment(Environment):
         return self._missing(obj, argument)
 
     def _missing(self, obj: Any, name: object) -> Undefined:
-        # Of a chain of names, the first that is missing is the one to tell.
+        # In a chain of names, the first missing one is reported.
         return obj if isinstance(obj, Undefined) else self.undefined(obj=obj, name=str(name))
 
 
@@ -48,23 +48,23 @@ ENVIRONMENT.globals.clear()
 
 
 def is_number(value: Any) -> bool:
-    """Whether something counts as a number."""
+    """Whether a value counts as a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def kind(value: Any) -> str:
-    """What something is, in words."""
+    """The kind of a value, in words."""
     names = {str: "a text", bool: "a truth value", int: "a number", float: "a number", type(None): "nothing"}
     return names.get(type(value), "a list" if isinstance(value, list | tuple) else "a mapping")
 
 
 def too_long() -> ExpressionError:
-    """What to say of a result that is too large."""
+    """The error for a result that is too large."""
     return ExpressionError(f"the result is longer than {LARGEST_RESULT}")
 
 
 def short(made: Any) -> Any:
-    """A text or a list that was made, which must not be longer than a result may be."""
+    """Require that a new text or list is not longer than a result may be."""
     if len(made) > LARGEST_RESULT:
         raise too_long()
     return made
@@ -87,7 +87,7 @@ def _last(values: Any) -> Any:
 
 
 def _join(values: Any, separator: Any = "") -> str:
-    # Jinja2's own join takes texts too, and joining a text with itself grows without end.
+    # Jinja2's own join also accepts texts, and joining a text with itself grows without limit.
     if not isinstance(values, list | tuple):
         raise ExpressionError(f"join works on a list, not on {kind(values)}")
     if len(text(separator)) * len(values) > LARGEST_RESULT:
@@ -96,14 +96,14 @@ def _join(values: Any, separator: Any = "") -> str:
 
 
 def _round(value: Any, precision: Any = 0, method: Any = "common") -> float:
-    # Jinja2's own one computes ten to the power of whatever precision it is given.
+    # Jinja2's own filter computes ten to the power of any precision.
     if not (is_number(value) and isinstance(precision, int) and abs(precision) <= _MOST_DIGITS):
         raise ExpressionError(f"round works on a number, to at most {_MOST_DIGITS} digits")
     return filters.do_round(value, precision, method)
 
 
 def _float(value: Any, default: Any = 0.0) -> Any:
-    # Jinja2's own one takes `nan`, `inf` and 1e400, which are no numbers that a flow can count with.
+    # Jinja2's own filter accepts `nan`, `inf` and 1e400, with which a flow cannot calculate.
     if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
         return default
     number: Any = filters.do_float(value, default)
@@ -111,7 +111,7 @@ def _float(value: Any, default: Any = 0.0) -> Any:
 
 
 def _int(value: Any, default: Any = 0, base: Any = 10) -> Any:
-    # Jinja2's own one takes a number of any length.
+    # Jinja2's own filter accepts a number of any length.
     if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
         return default
     number: Any = filters.do_int(value, default, base)
@@ -119,13 +119,13 @@ def _int(value: Any, default: Any = 0, base: Any = 10) -> Any:
 
 
 def _tojson(value: Any) -> str:
-    # Jinja2's own one escapes for web pages, and indents as far as it is told to.
+    # Jinja2's own filter escapes for HTML, and indents without limit.
     made = json.dumps(value, ensure_ascii=False, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it))
     return str(short(made))
 
 
 def _unique(values: Any, case_sensitive: bool = False, attribute: str | int | None = None) -> list[Any]:
-    # Jinja2's own one gives a generator, which is no data; and huge numbers can be chosen so that all hash alike.
+    # Jinja2's own filter gives a generator, which is not data; and huge numbers can be chosen to have equal hashes.
     fold = None if case_sensitive else filters.ignore_case
     key = filters.make_attrgetter(ENVIRONMENT, attribute, postprocess=fold)
     found: dict[Any, Any] = {}
@@ -137,7 +137,7 @@ def _unique(values: Any, case_sensitive: bool = False, attribute: str | int | No
 
 
 def _sum(values: Any, attribute: str | int | None = None, start: Any = 0) -> Any:
-    # Jinja2's own one adds up lists too, copying the first as often as there are others.
+    # Jinja2's own filter also adds lists, and copies the first one for each of the others.
     numbers = [start, *map(filters.make_attrgetter(ENVIRONMENT, attribute), values)]
     if not all(map(is_number, numbers)):
         raise ExpressionError("sum works on a list of numbers")
@@ -171,7 +171,7 @@ def _of_text(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda value, *args, **options: function(text(value), *args, **options)
 
 
-#: Those that look at the whole of what they are given.
+#: The filters that read their whole input.
 READERS: Final[Mapping[str, Callable[..., Any]]] = {
     "above": _above,
     "join": _join,
@@ -187,7 +187,7 @@ READERS: Final[Mapping[str, Callable[..., Any]]] = {
     "unique": _unique,
     "upper": _of_text(str.upper),
 }
-#: Those that take no time.
+#: The filters that take negligible time.
 GLANCERS: Final[Mapping[str, Callable[..., Any]]] = {
     "abs": abs,
     "default": filters.do_default,

@@ -24,7 +24,7 @@ from retake_flow.flow.expressions.filters import (
     too_long,
 )
 
-#: Work that one evaluation may be: characters that are looked at, and values, each of which counts as so many.
+#: The most work in one evaluation: characters read, and values, each of which counts as several.
 _MOST_WORK = 200_000
 _VALUE = 8
 _DEEPEST_RESULT = 50
@@ -53,8 +53,8 @@ def evaluate(tree: nodes.Node, names: Mapping[str, Any]) -> Any:
     """The value of an expression.
 
     Raises:
-        ExpressionError: It is more work than an evaluation may be, or grows too large.
-        UndefinedError: A name is not there.
+        ExpressionError: It takes more work than allowed, or its value is too large.
+        UndefinedError: A name does not exist.
     """
     evaluation = _Evaluation(names)
     try:
@@ -64,7 +64,7 @@ def evaluate(tree: nodes.Node, names: Mapping[str, Any]) -> Any:
 
 
 def fill(trees: Sequence[nodes.Node], names: Mapping[str, Any]) -> str:
-    """The text that templates give together, and the texts between them."""
+    """The text that results from templates and the texts between them."""
     evaluation = _Evaluation(names)
     try:
         return str(short("".join(evaluation.texts(trees))))
@@ -73,12 +73,12 @@ def fill(trees: Sequence[nodes.Node], names: Mapping[str, Any]) -> str:
 
 
 def work_done() -> int:
-    """How much work all evaluations of this process have been, in what an allowance is counted in."""
+    """The total work of all evaluations in this process, in the units of the limit."""
     return _Evaluation.all_work
 
 
 class _Evaluation:
-    """One evaluation, which gives up when it has become too much work."""
+    """One evaluation, which stops when it takes too much work."""
 
     __slots__ = ("_left", "_names")
     all_work: ClassVar[int] = 0
@@ -88,11 +88,11 @@ class _Evaluation:
         self._left = _MOST_WORK
 
     def settle(self) -> None:
-        """Add this to the work of all."""
+        """Add its work to the total."""
         _Evaluation.all_work += _MOST_WORK - self._left
 
     def value(self, node: nodes.Node) -> Any:
-        """What a part of the expression gives; `Undefined` when it is not there."""
+        """The value of a part of the expression; `Undefined` if it does not exist."""
         step = _STEPS.get(type(node))
         if step is None:
             raise ExpressionError(f"{type(node).__name__} is not allowed here")
@@ -100,7 +100,7 @@ class _Evaluation:
         return step(self, node)
 
     def texts(self, trees: Sequence[nodes.Node]) -> list[str]:
-        """What parts give, each as a text."""
+        """The values of parts, each as a text."""
         made = []
         for tree in trees:
             value = self.value(tree)
@@ -117,7 +117,7 @@ class _Evaluation:
             raise ExpressionError("the expression looks at more than one may: give it less to work on")
 
     def _read(self, value: Any) -> None:
-        """Take into account that the whole of a value is looked at; what it holds twice counts twice."""
+        """Count the work of reading a whole value; content held twice counts twice."""
         pending = [value]
         while pending:
             item = pending.pop()
@@ -177,7 +177,7 @@ class _Evaluation:
         return self._there(node.node)(*(self.value(arg) for arg in node.args))
 
     def _there(self, node: nodes.Node) -> Any:
-        """The value of a part that has to be there."""
+        """The value of a part that must exist."""
         value = self.value(node)
         if isinstance(value, Undefined):
             value._fail_with_undefined_error()
@@ -195,7 +195,7 @@ class _Evaluation:
         return answer
 
     def _compared(self, op: str, left: Any, right: Any) -> None:
-        """Take a comparison into account: a look-up in a mapping, and one with a scalar, cost next to nothing."""
+        """Count the work of a comparison; a look-up in a mapping and a comparison with a scalar cost almost nothing."""
         if op in ("in", "notin"):
             self._read(None if isinstance(right, Mapping) else right)
         elif isinstance(left, _HOLDERS) and isinstance(right, _HOLDERS):
@@ -281,13 +281,13 @@ _STEPS: Final[Mapping[type[nodes.Node], Callable[[_Evaluation, Any], Any]]] = {
 
 
 def bounded(value: Any) -> Any:
-    """The value, which must be plain data of a size that a flow can need.
+    """Require that a value is plain data of a reasonable size.
 
-    All of it is looked at: a list that holds another one twice, step after step, would stay short and grow huge.
+    All of it is read: a list that holds another one twice, at each level, would be short but huge.
 
     Raises:
         ExpressionError: It is too large, nests too deep, or holds an infinite number.
-        UndefinedError: A part of it is not there.
+        UndefinedError: A part of it does not exist.
     """
     left = LARGEST_RESULT
     pending = [(value, 0)]

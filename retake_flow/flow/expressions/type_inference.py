@@ -10,12 +10,12 @@ from jinja2 import nodes
 from retake_flow.flow.expressions.ast_allowlist import chain
 from retake_flow.flow.expressions.expression import Expression
 
-#: Some of JSON Schema's types; None when nothing is known.
+#: A set of JSON Schema types; None when unknown.
 Types = frozenset[str] | None
-#: Gives the declared type of a dotted name as JSON Schema; {} when nothing is known.
+#: Gives the declared type of a dotted name as JSON Schema; {} when unknown.
 Lookup = Callable[[tuple[str, ...]], Mapping[str, Any]]
 
-#: Gives the types of what an expression may give, as far as they are known.
+#: Gives the possible types of an expression, as far as known.
 Typed = Callable[[Expression], Types]
 
 BOOLEAN: Final = frozenset({"boolean"})
@@ -32,7 +32,7 @@ _SPOKEN: Final = {
     "array": "a list", "boolean": "true or false", "integer": "a whole number", "null": "nothing",
     "number": "a number", "object": "a mapping", "string": "a text",
 }  # fmt: skip
-#: What is of the same type whatever it is made of.
+#: Nodes whose type does not depend on their parts.
 _FIXED: Final[Mapping[type[nodes.Node], Types]] = {
     **dict.fromkeys((nodes.Compare, nodes.Not, nodes.Test, nodes.Call), BOOLEAN),
     **dict.fromkeys((nodes.Sub, nodes.Mul, nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos), _NUMBER),
@@ -44,7 +44,7 @@ _FIXED: Final[Mapping[type[nodes.Node], Types]] = {
 
 
 def types(expression: Expression, lookup: Lookup) -> Types:
-    """The types of what an expression that can be read may give."""
+    """The types that a valid expression can give."""
     if not expression.alone:
         return TEXT
     trees = [tree for tree in expression.trees() if not isinstance(tree, nodes.TemplateData)]
@@ -58,12 +58,12 @@ def declared(schema: Mapping[str, Any]) -> Types:
         kinds = [kinds]
     if not isinstance(kinds, list):
         return None
-    # JSON Schema counts whole numbers as numbers.
+    # In JSON Schema, integers are numbers.
     return frozenset(kinds) | (_INTEGER if "number" in kinds else frozenset())
 
 
 def unlike(expression: Expression, lookup: Lookup) -> bool:
-    """Whether it compares a number with a text, which are never equal and have no order."""
+    """Whether an expression compares a number with a text, which are never equal and have no order."""
     found = [node for tree in expression.trees() for node in tree.find_all(nodes.Compare)]
     found += [tree for tree in expression.trees() if isinstance(tree, nodes.Compare)]
     return any(_apart(node, lookup) for node in found)

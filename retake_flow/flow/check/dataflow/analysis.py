@@ -1,6 +1,6 @@
 """Data-flow analysis: follows facts along the moves of a flow, in the order in which the engine evaluates.
 
-What holds on every path to a place is certain there, what holds on one is possible.
+A fact that holds on every path to a place is certain there; one that holds on some path is possible.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
 from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Flow, Route, State
 from retake_flow.quick_dataclasses import dataclass
 
-#: Takes what is evaluated, the path of the sub-flow whose names it uses, the facts by then, and what has just happened;
-#: None when that may be anything.
+#: Takes what is evaluated, the path of the sub-flow whose names it uses, the current facts, and what has just happened
+#: (None when that may be anything).
 See = Callable[[Any, str, int, "Occurrence | None"], None]
 
 
 def _blind(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
-    """Sees nothing."""
+    """Ignores what is evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """Where a move leads, and what it does to facts.
+    """The target of a move, and its effect on facts.
 
     Attributes:
-        kept: The facts after it, if all were there before.
-        come: The facts after it, if none was.
-        move: The move itself, when that does not say it all.
+        kept: The facts after it, if all held before.
+        come: The facts after it, if none held before.
+        move: The move itself, if the two do not describe it fully.
     """
 
     target: str
@@ -50,11 +50,11 @@ class _Way:
 
 
 class Walk:
-    """Takes the moves of a flow, for what is evaluated by them.
+    """Follows the moves of a flow to find what they evaluate.
 
     Attributes:
-        facts: What there is to know.
-        certain: The facts when an innermost state has been entered, on every path there; of those reached only.
+        facts: The facts of the flow.
+        certain: The facts on entering each reachable innermost state that hold on every path there.
     """
 
     def __init__(self, flow: Flow, moves: Moves, declarations: Declarations, *, guessing: bool = False) -> None:
@@ -64,8 +64,8 @@ class Walk:
             flow: The flow.
             moves: Its moves.
             declarations: Its names.
-            guessing: Parts of the flow are missing, so that nobody knows what leads where: take every innermost state
-                as reached, and whatever could be there as there.
+            guessing: Parts of the flow are missing, so that its paths are unknown: assume that every innermost state is
+                reached and that every fact that could hold does.
         """
         self.facts = Facts(flow, declarations)
         self._news = News(flow, self.facts, declarations)
@@ -79,7 +79,7 @@ class Walk:
 
     @cached_property
     def possible(self) -> dict[str, int]:
-        """The facts when an innermost state has been entered, on some path there; of those reached only."""
+        """The facts on entering each reachable innermost state that hold on some path there."""
         return self._spread(or_) if self._ways else self.certain
 
     # --- all paths ----------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ class Walk:
         return {s.path: self.facts.every for s in states if not s.children and s.kind != "history"}
 
     def _explored(self) -> dict[str, list[_Way]]:
-        """The innermost states that can become active, each behind those it is reached from, with their ways on."""
+        """The reachable innermost states, each after those it is reached from, with their onward ways."""
         start = self._moves.start().target
         found: dict[str, list[_Way]] = {}
         done: list[str] = []
@@ -105,22 +105,22 @@ class Walk:
         return {source: found[source] for source in dict.fromkeys(reversed(done))}
 
     def _way(self, move: Move) -> _Way:
-        """A move as what it does to facts, whatever they are; the end of a sub-flow depends on them."""
+        """The effect of a move on any facts; only the end of a sub-flow depends on them."""
         if self._flow.states[move.source].final:
             return _Way(move.target, 0, 0, move)
         kept, come = self.take(move, self.facts.every, _blind), self.take(move, 0, _blind)
-        if not move.entered:  # the event that the state was entered by is still the one that it was entered by
+        if not move.entered:  # the event that entered the state stays the same
             kept, come = kept | self.facts.of_event, come & ~self.facts.of_event
         return _Way(move.target, kept, come, None)
 
     def _spread(self, meet: Callable[[int, int], int]) -> dict[str, int]:
-        """The facts in each innermost state that can become active."""
+        """The facts in each reachable innermost state."""
         start = self._moves.start()
         found = {start.target: self.take(start, 0, _blind)}
         order = list(self._ways)
         changed = set(found)
         while changed:
-            # Forth and back, since facts can come from either side.
+            # In both directions, since facts can come from either side.
             for source in order:
                 if source in changed:
                     changed.discard(source)
@@ -135,7 +135,7 @@ class Walk:
         return found
 
     def steps(self, source: str) -> tuple[Move, ...]:
-        """The moves from an innermost state, one of those that do not differ in facts."""
+        """The moves from an innermost state; one for each set that does not differ in facts."""
         if source not in self._steps:
             different: dict[tuple[object, ...], Move] = {}
             for move in self._moves.distinct(source):
@@ -146,7 +146,7 @@ class Walk:
         return self._steps[source]
 
     def see_all(self, see: See, facts: Mapping[str, int]) -> None:
-        """Show everything that is evaluated on any path, with the facts of one of `certain` and `possible`."""
+        """Show everything that is evaluated on any path, with the facts of either `certain` or `possible`."""
         self.take(self._moves.start(), 0, see)
         self._begun(self._moves.start(), facts, see)
         for source, known in facts.items():
@@ -156,12 +156,12 @@ class Walk:
                 self._begun(move, facts, see)
 
     def search(self, see: See, follow: Callable[[int], bool], found: Callable[[], bool]) -> tuple[str, ...]:
-        """The shortest way on which something is seen, as the paths of the innermost states; nothing if there is none.
+        """The shortest path on which something is seen, as the paths of its innermost states; empty if there is none.
 
         Args:
-            see: Sees what is evaluated.
-            follow: Whether a way is of interest that has led to these facts.
-            found: Whether what was sought has been seen.
+            see: Receives what is evaluated.
+            follow: Whether to follow a path that has led to these facts.
+            found: Whether the search has succeeded.
         """
         start = self._moves.start()
         facts = {start.target: self.take(start, 0, see)}
@@ -186,7 +186,7 @@ class Walk:
     # --- one move -----------------------------------------------------------------------------------------
 
     def take(self, move: Move, facts: int, see: See) -> int:
-        """The facts after a move from an innermost state with these, shown to `see` what is evaluated meanwhile."""
+        """The facts after a move from an innermost state with these; `see` receives what is evaluated meanwhile."""
         facts = self._happen(move, facts)
         route, now = move.route, move.occurrence if move.source and move.occurrence.name else None
         for guard in move.refused:
@@ -207,9 +207,9 @@ class Walk:
         return facts
 
     def _happen(self, move: Move, facts: int) -> int:
-        """The facts when something has happened, before any guard is looked at."""
+        """The facts after an occurrence, before any guard is evaluated."""
         if not move.occurrence.name:
-            # Where an eventless route is always taken, it is on entering, when what led there is known.
+            # An eventless route that is always taken is taken on entering, when the event that led there is known.
             return facts if not move.source or self._passing(move.source) else facts & ~self.facts.of_event
         gone, come = self._news.of(move.occurrence)
         facts = facts & ~self.facts.of_event
@@ -267,7 +267,7 @@ class Walk:
     # --- what begins in a state ---------------------------------------------------------------------------
 
     def _settle(self, state: State, facts: int, see: See) -> None:
-        """What an innermost state is for, as it is evaluated once the state has been entered."""
+        """Evaluate the work of an innermost state, once it has been entered."""
         root = state.root
         see((state.wait, state.reason), root, facts, None)
         _question(state.ask, root, facts, see)
@@ -284,7 +284,7 @@ class Walk:
                 see(state.poll.until, root, later | self._news.of(done)[1], done)
 
     def _begun(self, move: Move, facts: Mapping[str, int], see: See) -> None:
-        """The activities that start by a move."""
+        """The activities that a move starts."""
         for path in move.entered:
             for activity in self._flow.states[path].activities.values():
                 self._start(activity, facts[move.target], see)

@@ -11,7 +11,7 @@ from retake_flow.flow.model import Flow, State
 
 
 class News:
-    """Tells the facts that come and go with what happens in a flow."""
+    """Gives the facts that occurrences in a flow add and remove."""
 
     def __init__(self, flow: Flow, facts: Facts, declarations: Declarations) -> None:
         self._flow = flow
@@ -21,7 +21,7 @@ class News:
         self._brought = self._data()
 
     def of(self, occurrence: Occurrence) -> tuple[int, int]:
-        """The facts that go and those that come when something happens."""
+        """The facts that an occurrence removes and those that it adds."""
         if occurrence not in self._known:
             gone, come = self._outcome(occurrence)
             self._known[occurrence] = gone, come | self._event("name")
@@ -55,12 +55,12 @@ class News:
         return self._facts.these([("event", name) for name in names])
 
     def _output(self, state: State, occurrence: Occurrence) -> tuple[int, int]:
-        """A result becomes the output of its state, and what it had before is gone."""
+        """A result becomes the output of its state and replaces the previous one."""
         come, kept = self._result(occurrence, ("outputs", state.path))
         return self._facts.under(("outputs", state.path)) & ~kept if kept else 0, come | kept
 
     def _result(self, occurrence: Occurrence, output: Fact) -> tuple[int, int]:
-        """The facts that there is a result, with what is in it; and the same of an output."""
+        """The facts that a result and an output exist, with their fields."""
         schema = self._declarations.result(occurrence)
         if schema is None:
             return 0, 0
@@ -73,7 +73,7 @@ class News:
         return come, kept
 
     def _not_asked(self, occurrence: Occurrence) -> set[str]:
-        """The fields that belong to other decisions than the one that was taken."""
+        """The fields of the decisions that were not taken."""
         scope, _, activity = occurrence.place.rpartition(":")
         asker = self._flow.states[scope].activities[activity] if scope else self._flow.states[occurrence.place]
         if asker.ask is None:
@@ -83,7 +83,7 @@ class News:
         return every - set(asker.ask.decisions.get(taken, ()))
 
     def _data(self) -> dict[str, frozenset[str]]:
-        """What events bring that the flow raises, or that come from outside, whoever raises them."""
+        """The data of events that the flow raises or accepts from outside, whoever raises them."""
         found = {name: frozenset(declared) for name, declared in self._flow.events.items()}
         for state in self._flow.states.values():
             for each in raised(state):

@@ -19,8 +19,8 @@ class Facts:
     """The facts of one flow, each with a bit.
 
     Attributes:
-        every: All of them.
-        of_event: All that are facts of the event that is being taken.
+        every: All facts.
+        of_event: All facts of the event being handled.
     """
 
     def __init__(self, flow: Flow, declarations: Declarations) -> None:
@@ -35,27 +35,27 @@ class Facts:
         self.of_event = self.under(("event",)) | self.under(("result",))
 
     def needed(self, root: str, chain: Chain) -> int:
-        """The facts that a name stands for; none for what is always there.
+        """The facts that a name requires; none if it always exists.
 
         Args:
-            root: The path of the sub-flow that the name is used in; "" for the flow itself.
+            root: The path of the sub-flow that uses the name; "" for the flow itself.
             chain: The name.
         """
         return self.these(self._stands_for(root, chain))
 
     def these(self, facts: Iterable[Fact]) -> int:
-        """Some facts, as far as anything needs them."""
+        """Those of the given facts that any expression needs."""
         mask = 0
         for fact in facts:
             mask |= self._bits.get(fact, 0)
         return mask
 
     def under(self, fact: Fact) -> int:
-        """A fact and all that go further: with a result its parts."""
+        """A fact and all facts below it, such as a result and its fields."""
         return self._under.get(fact, 0)
 
     def lifted(self, root: str, facts: int) -> int:
-        """What follows for the flow around when a sub-flow ends with these facts."""
+        """The facts of the outer flow when a sub-flow ends with these facts."""
         mask = 0
         for inner, outer in self._lifted.get(root, ()):
             if facts & inner:
@@ -63,7 +63,7 @@ class Facts:
         return mask
 
     def _name_all(self) -> None:
-        """Give a bit to every fact that some expression needs, and to those that it is made of."""
+        """Assign a bit to every fact that an expression needs, and to the facts it consists of."""
         pending: list[Fact] = [
             fact
             for root, expression in everywhere(self._flow)
@@ -82,7 +82,7 @@ class Facts:
                 self._lifted.setdefault(root, []).append((self._bits[inner], bit))
 
     def _stands_for(self, root: str, chain: Chain) -> Iterator[Fact]:
-        """The facts that a name stands for: for `outputs.post.url` that there is a result, and that it has a `url`."""
+        """The facts that a name requires: for `outputs.post.url`, that a result exists and that it has a `url`."""
         match chain:
             case ("outputs", name, *rest):
                 state = self._declarations.named(root).get(name)
@@ -99,7 +99,7 @@ class Facts:
                 yield from (("result", *rest[:length]) for length in range(min(len(rest), _DEEPEST) + 1))
 
     def _parts(self, state: State, names: list[str]) -> Iterator[Fact]:
-        """The parts of a result that are not always in it: what a decision asks for, what a state inside ended with."""
+        """The parts of a result that may be missing: the fields of a decision, the outputs of inner states."""
         if not names:
             return
         if state.ask is not None and state.ask.decisions and names[0] not in ANSWERED:
@@ -110,7 +110,7 @@ class Facts:
             yield from ((names[0], *part) for part in self._parts(inner, names[1:]))
 
     def _inside(self, fact: Fact) -> Iterator[tuple[str, Fact]]:
-        """The facts of a sub-flow that become a fact of the flow around when it ends, with the state it runs in."""
+        """The facts of a sub-flow that become facts of the outer flow when it ends, with the state it runs in."""
         if fact[0] == "outputs" and len(fact) > 2:
             roots, names = [self._flow.states[fact[1]]], fact[2:]
         elif fact[0] == "result" and len(fact) > 1:

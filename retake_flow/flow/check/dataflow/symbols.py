@@ -15,7 +15,7 @@ Schema = Mapping[str, Any]
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer"}
 _NUMBER: Schema = {"type": "number"}
-#: What the result of a question holds besides its fields.
+#: The values in the result of a question besides its fields.
 _ANSWERED: Declared = {
     "decision": {"type": ["string", "null"]},
     "answered_by": _TEXT,
@@ -23,12 +23,12 @@ _ANSWERED: Declared = {
     "channel": _TEXT,
 }
 UNKNOWN: Schema = {}
-#: What an event tells of itself, besides its data.
+#: The values of an event besides its data.
 EVENT: Final = frozenset({"name", "kind", "fault", "message", "reason"})
 
 
 class Declarations:
-    """Of a flow, the types of its names as far as they are declared."""
+    """The declared types of the names of a flow."""
 
     def __init__(self, flow: Flow, catalogue: Catalogue) -> None:
         self._flow = flow
@@ -36,10 +36,10 @@ class Declarations:
         self._outputs: dict[str, Schema | None] = {}
 
     def of(self, root: str, chain: tuple[str, ...]) -> Schema | None:
-        """What a name is declared to be, for the flow itself ("") or in the sub-flow in the state `root`.
+        """The declared type of a name, in the flow itself ("") or in the sub-flow in the state `root`.
 
         Returns:
-            A JSON Schema property, {} when nothing is known of it; None when it is declared that there is no such name.
+            A JSON Schema property; {} when unknown; None when the declarations exclude such a name.
         """
         match chain:
             case ("inputs", name, *rest):
@@ -76,20 +76,20 @@ class Declarations:
         return self._activities.get(root, {})
 
     def output(self, state: State) -> Schema | None:
-        """What a state ends with; None when that is nothing."""
+        """The type of a state's output; None when it has none."""
         if state.path not in self._outputs:
             self._outputs[state.path] = self._output(state)
         return self._outputs[state.path]
 
     def activity(self, activity: Activity) -> Schema:
-        """What `activities.NAME` is."""
+        """The type of `activities.NAME`."""
         if activity.ask is not None:
             return answer(activity.ask)
         spec = self._catalogue.get(activity.do)
         return UNKNOWN if spec is None else _holding(spec.result)
 
     def result(self, occurrence: Occurrence) -> Schema | None:
-        """What `result` is when something happens; None when that brings none."""
+        """The type of `result` for an occurrence; None when it has none."""
         name, _ = occurrence.names[0]
         if ":" in occurrence.place:
             return self._result_of_activity(occurrence.place, name)
@@ -101,7 +101,7 @@ class Declarations:
         return self.output(state) if state.do or state.ask is not None else None
 
     def event(self, occurrence: Occurrence) -> Mapping[str, Schema]:
-        """What an event holds that an activity's action has raised, or that comes from outside; of others nothing."""
+        """The data type of an event that an activity's action raises or that comes from outside; others have none."""
         scope, _, name = occurrence.place.rpartition(":")
         if not scope:
             return {} if occurrence.place else self._flow.events.get(occurrence.name, {})
@@ -110,7 +110,7 @@ class Declarations:
 
     @property
     def in_events(self) -> Iterable[str]:
-        """The names of what is in the events that activities' actions may raise."""
+        """The names of the fields of events that activities' actions may raise."""
         used = {activity.do for activity in self._flow.activities()} & set(self._catalogue)
         return {name for do in used for fields in self._catalogue[do].events.values() for name in fields}
 
@@ -149,7 +149,7 @@ class Declarations:
 
 
 def answer(ask: Ask) -> Schema:
-    """What the result of a question is."""
+    """The type of the result of a question."""
     known: dict[str, Schema] = {}
     for fields in (ask.fields, *ask.decisions.values()):
         for name, schema in fields.items():
@@ -159,12 +159,12 @@ def answer(ask: Ask) -> Schema:
 
 
 def fields(schema: Schema) -> Iterable[str]:
-    """The names of what is in a value."""
+    """The names of the fields of a value."""
     return schema.get("properties", {}) if isinstance(schema.get("properties"), Mapping) else ()
 
 
 def _possibly_nothing(schema: Schema) -> Schema:
-    """A property that may be left out is then nothing."""
+    """An optional property; its value is None when left out."""
     kinds = schema.get("type")
     if not schema.get("optional") or schema.get("default") is not None or not isinstance(kinds, str):
         return schema
@@ -172,12 +172,12 @@ def _possibly_nothing(schema: Schema) -> Schema:
 
 
 def _holding(properties: Mapping[str, Schema]) -> Schema:
-    """A mapping with just these fields."""
+    """A mapping with exactly these fields."""
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def inside(schema: Schema, names: Iterable[str]) -> Schema | None:
-    """What stands at some names within a value; {} when unknown, None when it is declared that it has no such field."""
+    """The type at a chain of names in a value; {} when unknown, None when the declarations exclude such a field."""
     for name in names:
         known = schema.get("properties")
         if not isinstance(known, Mapping) or (name not in known and schema.get("additionalProperties") is not False):

@@ -13,19 +13,19 @@ from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.graph.transition_graph import Occurrence
 from retake_flow.quick_dataclasses import dataclass, field
 
-#: How many paths are sought for one flow; a search goes through all its moves.
+#: The most paths to search for in one flow; each search goes through all its moves.
 _MOST_SEARCHED = 2_000
 _LONGEST_SHOWN = 8
 
 
 @dataclass(slots=True)
 class Sight:
-    """One expression as it is met.
+    """One evaluation of an expression.
 
     Attributes:
         root: The path of the sub-flow whose names it uses.
-        certain: The facts on every path.
-        occurrences: What happens just then; None among them is anything.
+        certain: The facts that hold on every path.
+        occurrences: The occurrences that lead to it; None stands for any.
     """
 
     root: str
@@ -34,7 +34,7 @@ class Sight:
 
 
 def sights(walk: Walk) -> dict[Expression, Sight]:
-    """Every expression that is evaluated on some path."""
+    """Every evaluation of an expression on some path."""
     found: dict[Expression, Sight] = {}
 
     def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
@@ -48,7 +48,7 @@ def sights(walk: Walk) -> dict[Expression, Sight]:
 
 
 def problems(walk: Walk, seen: Mapping[Expression, Sight], declarations: Declarations) -> Iterator[Problem]:
-    """What is used before it is there, or in a place where nothing brings it."""
+    """Values that are used before they exist, or where nothing provides them."""
     missing = {each: found for each, sight in seen.items() if (found := _missing(walk, each, sight))}
     if not missing:
         return
@@ -72,7 +72,7 @@ def problems(walk: Walk, seen: Mapping[Expression, Sight], declarations: Declara
 
 
 def _missing(walk: Walk, expression: Expression, sight: Sight) -> dict[Chain, tuple[int, bool]]:
-    """The names that may not be there: the facts that are not certain, and whether the name is looked at always."""
+    """The names that may be missing: their uncertain facts, and whether the name is always read."""
     found: dict[Chain, tuple[int, bool]] = {}
     for mention in mentions(expression):
         missing = walk.facts.needed(sight.root, mention.chain) & ~sight.certain
@@ -103,14 +103,14 @@ def _problem(
 
 
 def _brought(chain: Chain, sight: Sight, declarations: Declarations) -> str:
-    """What a result has instead."""
+    """The fields that a result has instead."""
     results = [declarations.result(now) for now in sight.occurrences if now is not None]
     names = {name for result in results if result is not None for name in fields(result)}
     return did_you_mean(chain[1], names) if chain[0] == "result" and chain[1:] and names else ""
 
 
 def _path(walk: Walk, sought: Expression, needed: int) -> tuple[str, ...]:
-    """A shortest way to where an expression is evaluated without some facts, state by state."""
+    """A shortest path, state by state, to an evaluation of an expression without some facts."""
     met = False
 
     def see(value: Any, root: str, facts: int, now: Occurrence | None) -> None:
@@ -121,7 +121,7 @@ def _path(walk: Walk, sought: Expression, needed: int) -> tuple[str, ...]:
 
 
 def lookup(sight: Sight, declarations: Declarations, chain: Chain) -> Schema:
-    """What a name is declared to be where an expression is met; {} when unknown."""
+    """The declared type of a name at an evaluation; {} when unknown."""
     if chain[0] not in ("result", "event"):
         return declarations.of(sight.root, chain) or {}
     found: list[Schema] = []
