@@ -1,6 +1,6 @@
 """Values that people give by name, such as inputs of a run or answers to a gate, declared as JSON Schema properties.
 
-Beside the words of JSON Schema a property may have a `format` of ours, and `OURS`.
+Besides the keywords of JSON Schema, a property may have one of our own values of `format`, and the keys in `OURS`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Declared = Mapping[str, Mapping[str, Any]]
 
-#: What a property may have that JSON Schema does not know, or reads in another way.
+#: Keys of a property that JSON Schema lacks or reads differently.
 OURS = ("default", "optional", "secret", "format", "value", "required", "env", "file")
 
 
@@ -31,13 +31,13 @@ _LONGEST_SHOWN = 60  # characters of a value that does not fit
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of reading values.
+    """The result of reading values.
 
     Attributes:
-        values: By name, with the declared types; an optional one that was left out is None.
-        unknown: What is wrong with names that nobody declared.
-        missing: The names that have to be given.
-        unfit: What is wrong with values, by name.
+        values: The values by name, with the declared types; an omitted optional one is None.
+        unknown: Problems with undeclared names.
+        missing: The required names that are missing.
+        unfit: Problems with values, by name.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -47,18 +47,18 @@ class Reading:
 
 
 def required(schema: Mapping[str, Any]) -> bool:
-    """Whether a property has to be given."""
+    """Whether a property is required."""
     return "default" not in schema and "value" not in schema and not schema.get("optional", False)
 
 
 def is_secret(schema: Mapping[str, Any]) -> bool:
-    """Whether only the run may read a property: as it says, and else when it comes from a variable or a file."""
+    """Whether only the run may read a property: as declared, else if it comes from a variable or a file."""
     outside = not {"env", "file"}.isdisjoint(schema) and schema.get("type", "string") == "string"
     return bool(schema.get("secret", outside))
 
 
 def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
-    """Read values; texts are read as the declared type (`tries=3`), and secret ones stay as they are."""
+    """Read values; texts are converted to the declared type (`tries=3`), and secrets stay as they are."""
     reading = Reading()
     for name in given:
         if name not in declared:
@@ -74,7 +74,7 @@ def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
             reading.values[name] = given[name] if hidden else value
             said = mismatch(value, schema) if value is not None or required(schema) else ""
             if said:
-                # What a schema says of a value may quote it.
+                # A schema's message about a value may quote it.
                 reading.unfit[name] = "does not fit: it is secret, so how it differs is not shown" if hidden else said
         elif required(schema):
             reading.missing.append(name)
@@ -84,7 +84,7 @@ def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
 
 
 def _revealed(value: Any) -> Any:
-    """A value with the secrets in it as texts; the very same when there are none."""
+    """A value with its secrets as plain texts; the same object if there are none."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, Mapping):
@@ -151,7 +151,7 @@ def _countable(value: Any) -> bool:
 
 
 def _worded(worst: ValidationError) -> str:
-    """What is said of a value: what the schema has to say itself (`errorMessage`), or jsonschema's words."""
+    """The message about a value: the schema's own (`errorMessage`), or jsonschema's."""
     own = worst.schema.get("errorMessage") if isinstance(worst.schema, Mapping) else None
     if own:
         return f"{own}"
@@ -175,12 +175,12 @@ def _worded(worst: ValidationError) -> str:
 
 
 def _shown(quoted: str) -> str:
-    """What is told of a value that may be long."""
+    """A possibly long value, shortened for a message."""
     return quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}…"
 
 
 def flaw(schema: Mapping[str, Any]) -> str:
-    """Why a JSON Schema property is none, or nothing."""
+    """Why a JSON Schema property is invalid, or nothing."""
     if sound(_plain(schema)):
         return ""
     from retake_flow.flow.schema import json_schema
@@ -190,6 +190,6 @@ def flaw(schema: Mapping[str, Any]) -> str:
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A property as JSON Schema knows it, without what is ours."""
+    """A property as plain JSON Schema, without our own keys."""
     names = schema.get("required")  # a list is JSON Schema's own: what an object must have
     return {k: item for k, item in schema.items() if k not in OURS or (k == "required" and isinstance(names, list))}

@@ -14,16 +14,16 @@ _POST = re.compile(
 )
 _SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
 _BITRATE = re.compile(r"([1-9][0-9]{0,8})([kM]?)")
-# What stands in the guide's examples: handing it in would be a placeholder.
+# The values in the guide's examples: submitting one would submit a placeholder.
 _EXAMPLE_NAMES = frozenset({"username", "example", "your_handle", "yourhandle", "user"})
 _EXAMPLE_NUMBERS = frozenset({"", "123", "123456789", "1234567890", "1234567890123456789"})
 
 
 def post(value: object) -> str:
-    """The address of a post on X, as it was written.
+    """The address of a post on X, as written.
 
     Raises:
-        ValueError: It is not that of a post, or is copied from an example.
+        ValueError: It is not the address of a post, or is copied from an example.
     """
     text = value.strip() if isinstance(value, str) else ""
     found = _POST.fullmatch(text)
@@ -35,10 +35,10 @@ def post(value: object) -> str:
 
 
 def size(value: object) -> str:
-    """A size of the picture such as `1280x720`: in even numbers, since the encoder halves the colours.
+    """A picture size such as `1280x720`, in even numbers, since the encoder halves the colour resolution.
 
     Raises:
-        ValueError: It is none, or cannot be encoded.
+        ValueError: It is not a size, or cannot be encoded.
     """
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if found is None or any(int(side) % 2 or not 16 <= int(side) <= 4096 for side in found.groups()):
@@ -47,10 +47,10 @@ def size(value: object) -> str:
 
 
 def bitrate(value: object) -> int:
-    """The bits per second that a rate such as `1500k` or `2M` means.
+    """The bits per second of a rate such as `1500k` or `2M`.
 
     Raises:
-        ValueError: It is none, or no video can be sent with it.
+        ValueError: It is not a rate, or no video can be sent at it.
     """
     found = _BITRATE.fullmatch(value) if isinstance(value, str) else None
     rate = int(found[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[found[2]] if found else 0
@@ -59,7 +59,7 @@ def bitrate(value: object) -> int:
     return rate
 
 
-#: By the word that stands behind `format:`.
+#: The formats, by the value of `format:`.
 FORMATS: Final[Mapping[str, Callable[[object], object]]] = {
     "duration": duration.seconds,
     "post": post,

@@ -1,7 +1,7 @@
 """The model of a flow: frozen, resolved, with the position of everything.
 
-States are named by their paths, `broadcast/pushing/on_air`; targets are resolved; durations are seconds unless an
-expression has to give them.
+States are named by their paths, such as `broadcast/pushing/on_air`. Targets are resolved. Durations are in seconds
+unless an expression gives them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 
 SEPARATOR = "/"
-#: What the result of a question holds besides the answered fields.
+#: The values in the result of a question besides the answered fields.
 ANSWERED = ("decision", "answered_by", "answered_at", "channel")
 Value = Any  # plain data in which texts with expressions are Template objects
 
@@ -27,8 +27,8 @@ class Raise:
     """An event that the flow itself raises.
 
     Attributes:
-        data: What expressions see of it, as `event.NAME`.
-        after: How long it takes to come; None is at once, before anything else happens to the run.
+        data: Its data, which expressions see as `event.NAME`.
+        after: Its delay; None means at once, before anything else happens to the run.
     """
 
     event: str
@@ -39,10 +39,10 @@ class Raise:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Something that the operator is told on the way.
+    """A notice to the operator on entering, on leaving or on a transition.
 
     Attributes:
-        kind: What sort of notice it is.
+        kind: The kind of notice.
     """
 
     message: Value
@@ -51,7 +51,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What happens on entering or leaving a state: variables are set, then events raised, then the operator is told."""
+    """Effects of entering or leaving a state, in this order: set variables, raise events, notify the operator."""
 
     set: Mapping[str, Value] = field(default_factory=dict)
     raises: tuple[Raise, ...] = ()
@@ -60,14 +60,14 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way out on an event: its guard, its target, what it sets and raises, and what the operator is told.
+    """One way out on an event: its guard, its target, and its effects.
 
     Attributes:
-        event: On what; "" when it is taken as soon as its guard holds.
-        to: The path of the target; "" when nothing is left or entered.
+        event: The event; "" if it is taken as soon as its guard holds.
+        to: The path of the target; "" if no state is left or entered.
         root: The path of the sub-flow it belongs to, whose names its expressions use; "" for the flow itself.
-        source: The path of the state that bears it.
-        reenter: That state is left and entered anew even if the target is inside it.
+        source: The path of its state.
+        reenter: Whether that state is left and entered again even if the target is inside it.
     """
 
     event: str
@@ -84,7 +84,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How to try again after an error; waits in seconds."""
+    """How to retry after an error; waits are in seconds."""
 
     max: int
     interval: float = 1.0
@@ -93,12 +93,12 @@ class Retry:
     within: float | None = None
 
     def wait(self, failures: int, spread: float, at_least: float = 0.0) -> float:
-        """Seconds to wait after so many failures.
+        """Seconds to wait after a number of failures.
 
         Args:
             failures: How many tries have failed, from 1.
-            spread: A number in [0, 1) that takes up to a tenth off, so that many runs do not try in step.
-            at_least: What the platform asked for (Retry-After), which goes before the cap.
+            spread: A number in [0, 1) that shortens the wait by up to a tenth, so that many runs do not retry in step.
+            at_least: The wait that the platform asked for (Retry-After), which may exceed the cap.
         """
         grown = min(self.cap, self.interval * self.rate ** min(failures - 1, 64))
         return max(at_least, grown * (1 - 0.1 * spread))
@@ -106,7 +106,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Repeat an action until its result is as wanted."""
+    """Repeat an action until its result meets a condition."""
 
     every: Value
     until: Expression
@@ -116,7 +116,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The action that takes back what a state did."""
+    """The action that undoes what a state did."""
 
     do: str
     inputs: Mapping[str, Value]
@@ -124,7 +124,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """Who is asked a question instead, when nobody has answered by then."""
+    """Who is asked instead if nobody has answered by a given time."""
 
     after: Value
     to: str
@@ -135,9 +135,9 @@ class Ask:
     """A question to a person.
 
     Attributes:
-        message: What the person reads.
-        fields: What is to be answered, as JSON Schema properties; the answer to a question without decisions.
-        decisions: Named answers, each with fields of its own.
+        message: The text for the person.
+        fields: The fields to answer, as JSON Schema properties, for a question without decisions.
+        decisions: Named answers, each with its own fields.
         remind: When to remind, counted from the question.
         timeout: When it expires, counted from the question.
     """
@@ -151,7 +151,7 @@ class Ask:
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """The events of its ends."""
+        """The events with which it can end."""
         answers = tuple(self.decisions) or ("answered",)
         return answers if self.timeout is None else (*answers, "timeout")
 
@@ -161,7 +161,7 @@ class SubFlow:
     """The flow that runs inside a state.
 
     Attributes:
-        outcomes: What its final states are called.
+        outcomes: The names of its final states.
     """
 
     name: str
@@ -171,11 +171,11 @@ class SubFlow:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """An action or a question beside the states of the scope it belongs to.
+    """An action or a question that runs beside the states of its scope.
 
     Attributes:
-        do: The action; "" when it is a question.
-        on_crash: What to do when the process died meanwhile; "" is what the action's idempotency says.
+        do: The action; "" for a question.
+        on_crash: What to do if the process died while it ran; "" follows the action's idempotency.
         root: As for routes.
     """
 
@@ -196,7 +196,7 @@ class Activity:
 
     @property
     def key(self) -> str:
-        """Its name among all activities of the flow, `broadcast/pushing:encoder`."""
+        """Its unique name in the flow, such as `broadcast/pushing:encoder`."""
         return f"{self.scope}:{self.name}"
 
 
@@ -208,13 +208,13 @@ class State:
         path: Its full path.
         parent: The path of the state around it; "" at the top.
         kind: `do`, `ask`, `flow`, `states`, `wait`, `final`, `history` or `rest`.
-        initial: The path of the state inside to begin with; of a history state, where it leads the first time.
+        initial: The path of the initial inner state; for a history state, its target the first time.
         fails: Whether a run that ends here has failed.
-        history: `shallow` or `deep`, when going to it enters what was active last in the state around it.
+        history: `shallow` or `deep` if it enters the state that was last active in the state around it.
         always: The routes that are taken as soon as their guards hold.
-        on_crash: What to do when the process died while its action was under way; "" is what the action's
-            idempotency says.
-        root: The path of the sub-flow that it is a state of; "" for the flow itself.
+        on_crash: What to do if the process died while its action was in progress; "" follows the action's
+            idempotency.
+        root: The path of the sub-flow that it belongs to; "" for the flow itself.
     """
 
     path: str
@@ -266,7 +266,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What an agent sets before a run."""
+    """An input of a flow, set before a run."""
 
     name: str
     schema: Mapping[str, Any]
@@ -274,22 +274,22 @@ class Input:
 
     @property
     def required(self) -> bool:
-        """Whether whoever runs the flow has to give it."""
+        """Whether it must be given to run the flow."""
         return required(self.schema) and not {"env", "file"} & self.schema.keys()
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A whole flow; `states` is in the order of the file, those of sub-flows behind the state they run in.
+    """A whole flow; `states` is in file order, with those of a sub-flow after the state it runs in.
 
     Attributes:
         text: The text of its file.
         sources: Its text and those of all its sub-flows.
         digest: SHA-256 of the sources.
-        notify: Whom to tell, besides those in the settings; an address may hold a password.
-        events: The events that may come from outside, with the JSON Schema properties of their data.
-        rules: The names of the files with rules of its own, beside its file.
-        phrases: Further wordings of steps for its scenarios, by the wording.
+        notify: Where to send notices besides the settings; an address may contain a password.
+        events: The events that it accepts from outside, with the JSON Schema properties of their data.
+        rules: The names of the files with its own rules, beside its file.
+        phrases: Further wordings of steps for its scenarios, by wording.
     """
 
     name: str
@@ -320,7 +320,7 @@ class Flow:
             path = state.parent
 
     def seen(self, state: State) -> Iterator[State]:
-        """A state and those around it, innermost first, as far as the flow goes that it belongs to."""
+        """A state and those around it, innermost first, within its own flow or sub-flow."""
         return (around for around in self.around(state.path) if around.root == state.root)
 
     def activities(self) -> Iterator[Activity]:

@@ -8,7 +8,7 @@ from retake_flow.flow.model import SEPARATOR, Flow, Route
 
 
 def kept(route: Route) -> str:
-    """The path of the innermost state that a route with a target neither leaves nor enters; "" when there is none."""
+    """The path of the innermost state that a route with a target neither leaves nor enters; "" if there is none."""
     source, target = route.source, route.to
     if target.startswith(source + SEPARATOR) and not route.reenter:
         return source
@@ -19,7 +19,7 @@ def kept(route: Route) -> str:
 
 
 def left(flow: Flow, active: str, scope: str) -> tuple[str, ...]:
-    """The paths of the states left, innermost first, when of those around `active` only `scope` is kept."""
+    """The paths of the states left, innermost first: those around `active` inside `scope`."""
     return tuple(state.path for state in flow.around(active) if not is_within(scope, state.path))
 
 
@@ -28,16 +28,16 @@ def entered(flow: Flow, target: str, scope: str, history: Mapping[str, str]) -> 
 
     Args:
         flow: The flow.
-        target: The path of the target; of a history state, the state that it stands for is entered.
+        target: The path of the target; for a history state, the state that it stands for is entered.
         scope: The path of the innermost state that stays active.
-        history: What was active last inside states that were left, by their paths.
+        history: The last active inner state of each state that was left, by path.
     """
     innermost = _innermost(flow, target, history)
     return tuple(reversed([state.path for state in flow.around(innermost) if not is_within(scope, state.path)]))
 
 
 def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
-    """What becomes active in the end when a state is gone to."""
+    """The innermost state that becomes active when a state is the target."""
     while True:
         state = flow.states[path]
         if state.kind != "history":
@@ -56,12 +56,12 @@ def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
 
 
 def first(flow: Flow, path: str) -> str:
-    """The path of the state that a composite, or the flow itself (""), begins with."""
+    """The path of the initial state of a composite or of the flow itself ("")."""
     return flow.states[path].initial if path else flow.initial
 
 
 def is_within(inner: str, outer: str) -> bool:
-    """Whether one state is another, or inside it; everything is inside the flow itself ("")."""
+    """Whether one state is another or inside it; every state is inside the flow itself ("")."""
     return not outer or inner == outer or inner.startswith(outer + SEPARATOR)
 
 

@@ -17,8 +17,8 @@ def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[
     Args:
         flow: The flow.
         moves: Its moves.
-        dead: The routes that are never taken, which are mistakes of their own: what they lead to is not accused.
-        loose: The paths of the states of which an outcome is not routed, so that nobody knows where they lead.
+        dead: The routes that are never taken, which are reported separately: their targets are not reported.
+        loose: The paths of the states with an unrouted outcome, whose onward paths are unknown.
     """
     leads = _leads(flow, moves, dead)
     reached = {around.path for path in leads for around in flow.around(path)}
@@ -42,7 +42,7 @@ def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[
 
 
 def _leads(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str]]:
-    """From each innermost state that can be reached, where it leads; routes that are mistakes lead on all the same."""
+    """The targets of each reachable innermost state; routes that are mistakes count too."""
     astray: dict[str, list[Route]] = {}
     for route in dead:
         if route.to:
@@ -61,7 +61,7 @@ def _leads(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str
 
 
 def _trapped(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str]) -> Iterator[Problem]:
-    """States from which no end can be reached: of those that lead to each other, the first in the file."""
+    """States from which no end can be reached; of those that lead to each other, the first in the file."""
     sources: dict[str, list[str]] = {}
     for path, targets in leads.items():
         for target in targets:
@@ -88,7 +88,7 @@ def _trapped(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str]) -> 
 
 
 def reachable_from(flow: Flow, start: str) -> set[str]:
-    """The paths of all states that routes lead to from a state on, whatever occurs; what is around it too."""
+    """The paths of all states reachable from a state, whatever occurs; including those around it."""
     reached: set[str] = set()
     followed: set[str] = set()
     pending = [start]

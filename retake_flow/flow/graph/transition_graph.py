@@ -1,7 +1,7 @@
 """The flow as a graph: what can happen in each state and where it leads, for every analysis of its paths.
 
-Guards count as possible both ways. The engine takes the same way from one state to the next, so that a path found here
-is one that a run can go.
+Guards may hold or fail. The engine uses the same transitions between states, so a path found here is one that a run can
+take.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from retake_flow.flow.graph.exit_entry_sets import entered, kept, left
 from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
 from retake_flow.quick_dataclasses import dataclass
 
-#: What an expression makes a text of that does not stand in it.
+#: The characters in an expression that can build text which does not appear in it literally.
 _COMPOSING = re.compile(r"[~+|%\\]")
 
 
@@ -29,9 +29,9 @@ class Occurrence:
     """Something that can happen while a state is active.
 
     Attributes:
-        names: What it is called: the first name that some route takes counts; each with the path of the state whose own
-            event it is, "" when every active state may take it.
-        place: What it comes from: the path of a state or the key of an activity; "" when it comes from outside.
+        names: Its names; the first that a route takes counts. Each has the path of the state whose own event it is, ""
+            when every active state may take it.
+        place: Its source: the path of a state or the key of an activity; "" if it comes from outside.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -39,19 +39,19 @@ class Occurrence:
 
     @property
     def name(self) -> str:
-        """What it is first of all called; "" when it is nothing but a guard that holds."""
+        """Its first name; "" if it is only a guard that holds."""
         return self.names[0][0]
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One way on from an innermost active state.
+    """One move onward from an innermost active state.
 
     Attributes:
         source: The path of that state; "" before the start.
         occurrence: What happens.
-        route: The route that is taken; None at the start, and where nothing is routed and the run ends by that.
-        refused: The guards before it that did not hold.
+        route: The route that is taken; None at the start, and where an unrouted event ends the run.
+        refused: The guards before it that failed.
         left: The paths of the states left, innermost first.
         entered: The paths of the states entered, outermost first.
     """
@@ -65,7 +65,7 @@ class Move:
 
     @property
     def target(self) -> str:
-        """The path of the innermost active state after it; "" when the run has ended by it."""
+        """The path of the innermost active state after it; "" if it ends the run."""
         return self.entered[-1] if self.entered else self.source if self.route is not None else ""
 
 
@@ -78,7 +78,7 @@ class Moves:
         self._known: dict[str, tuple[Move, ...]] = {}
         self._distinct: dict[str, tuple[Move, ...]] = {}
         self._patterns = frozenset(pattern for state in flow.states.values() for pattern in state.routes)
-        # Much the same is asked of every state in a composite.
+        # States of the same composite share most queries.
         self._pattern = cache(self._longest)
         self._offered = cache(self._offering)
         self._left = cache(partial(left, flow))
@@ -88,11 +88,11 @@ class Moves:
         self._beside = cache(
             lambda path: self._compared(chain(*map(self.of_activity, flow.states[path].activities.values())))
         )
-        self._alike: set[int] = set()  # the ids of errors that nothing can tell from one before, of those kept above
+        self._alike: set[int] = set()  # the ids of the errors above that nothing can distinguish from an earlier one
 
     @classmethod
     def shared(cls, flow: Flow, catalogue: Catalogue) -> Moves:
-        """The moves of a flow; while it is the last that was asked about, those that are known already."""
+        """The moves of a flow, cached for the flow that was asked about last."""
         if not _last or _last[0].flow is not flow or _last[0]._catalogue is not catalogue:
             _last[:] = [cls(flow, catalogue)]
         return _last[0]
@@ -102,15 +102,15 @@ class Moves:
         return Move("", Occurrence((("", ""),)), None, (), (), entered(self.flow, self.flow.initial, "", {}))
 
     def of(self, active: str) -> tuple[Move, ...]:
-        """Every way on while a state is the innermost active one; none from where the run has ended."""
+        """Every move while a state is the innermost active one; none once the run has ended."""
         if active not in self._known:
             self._known[active] = tuple(self._moves(active))
         return self._known[active]
 
     def distinct(self, active: str) -> tuple[Move, ...]:
-        """The same, but of the errors of one place that go the same way only the first.
+        """The same, but only the first of the errors of one place that lead the same way.
 
-        Where a guard looks at the event, only the first of those that no guard can tell apart.
+        If a guard reads the event, only the first of those that no guard can distinguish.
         """
         if active not in self._distinct:
             self._distinct[active] = tuple(self._differing(active))
@@ -131,18 +131,18 @@ class Moves:
                     return
 
     def _error(self, occurrence: Occurrence) -> tuple[object, ...]:
-        """What is the same for all errors that some route could take alike; nothing for what is no error."""
+        """A key shared by all errors that the same routes take; nothing for other events."""
         if "error." not in occurrence.name:
             return ()
         return (occurrence.place, *(self._takers(name, origin) for name, origin in occurrence.names))
 
     def _takers(self, name: str, origin: str) -> object:
-        """What is the same for names that the same routes take: those routes, or else the pattern that they need."""
+        """A key shared by names that the same routes take: those routes, or else the pattern that they need."""
         pattern = self._pattern(name)
         return tuple(id(route) for route, _ in self._offered(origin, pattern)) if origin and pattern else pattern
 
     def _compared(self, occurrences: Iterable[Occurrence]) -> tuple[Occurrence, ...]:
-        """What can come from some places, once it is noted which errors are alike."""
+        """The occurrences from some places, after recording which errors are alike."""
         found = tuple(occurrences)
         seen: set[tuple[object, ...]] = set()
         for occurrence in found:
@@ -154,27 +154,27 @@ class Moves:
         return found
 
     def _told_apart(self, kind: str) -> str:
-        """What guards can tell of an error: its kind, where one names it or might put it together; else the fault."""
+        """What guards can distinguish of an error: its kind, if one names it or might build it; else the fault."""
         named = f"'{kind}'" in self._looking or f'"{kind}"' in self._looking
         return kind if named or _COMPOSING.search(self._looking) else fault_of(kind)
 
     @cached_property
     def _looking(self) -> str:
-        """The guards that look at an event."""
+        """The guards that read an event."""
         states = self.flow.states.values()
         routes = (route for state in states for routes in (state.always, *state.routes.values()) for route in routes)
         return "\n".join(route.when.text for route in routes if route.when is not None and "event" in route.when.text)
 
     def _longest(self, event: str) -> str:
-        """The longest pattern of all that takes an event; "" when there is none."""
+        """The longest pattern that takes an event; "" if there is none."""
         while event and event not in self._patterns:
             event = event.rpartition(".")[0]
         return event
 
     def occurrences(self, active: str) -> Iterator[Occurrence]:
-        """What can happen while a state is the innermost active one, in the order in which it would be looked at.
+        """What can happen while a state is the innermost active one, in the order of evaluation.
 
-        Of what the flow raises or others may send, only what some active state has a route for, and errors.
+        Of the events that the flow raises or others send, only those with a route in an active state, and errors.
         """
         yield from self._from(active)
         patterns = (pattern for state in self.flow.around(active) for pattern in ("", *state.routes))
@@ -183,7 +183,7 @@ class Moves:
 
     @cached_property
     def _sent(self) -> Mapping[str, list[str]]:
-        """The events that are raised or come from others, by the patterns that take them; with "" the errors."""
+        """The events that are raised or sent by others, by the patterns that take them; the errors are under ""."""
         found: dict[str, list[str]] = {}
         for name in {*self.raised, *self.flow.events}:
             pattern = self._pattern(name)
@@ -195,13 +195,13 @@ class Moves:
         return found
 
     def _around(self, active: str) -> tuple[Occurrence, ...]:
-        """What can come from a state and those around it, and then from their activities."""
+        """The occurrences from a state and those around it, then from their activities."""
         around = [state.path for state in self.flow.around(active)]
         own = (each for path in around for each in self._own(path))
         return (*own, *(each for path in around for each in self._beside(path)))
 
     def own(self, state: State) -> tuple[Occurrence, ...]:
-        """How what a state is there for can end; `timeout` and the ends of a sub-flow are the state's own."""
+        """The possible ends of a state's work; `timeout` and the ends of a sub-flow are the state's own."""
         return self._own(state.path)
 
     def _ends(self, state: State) -> Iterator[Occurrence]:
@@ -220,7 +220,7 @@ class Moves:
             yield Occurrence((("timeout", state.path),), state.path)
 
     def of_activity(self, activity: Activity) -> Iterator[Occurrence]:
-        """What can come from an activity."""
+        """The occurrences from an activity."""
         name, place = activity.name, activity.key
         spec = self._catalogue.get(activity.do)
         service = spec is not None and spec.service
@@ -233,13 +233,13 @@ class Moves:
             yield Occurrence(((f"{name}.{event}", ""), (event, "")), place)
         for kind in dict.fromkeys((*(spec.errors if spec else ()), *ERRORS)) if activity.do else ():
             own = (f"{name}.error.{kind}", "")
-            # What is repeated goes on after an error, so that nobody has to take it.
+            # A repeated activity continues after an error, so the error needs no route.
             yield Occurrence((own,) if activity.every is not None else (own, (f"error.{kind}", activity.scope)), place)
 
     def taken(self, active: str, occurrence: Occurrence) -> Iterator[tuple[Route, tuple[Expression, ...]]]:
-        """The routes that can take something that happens, each with the guards that did not hold before it.
+        """The routes that can take an occurrence, each with the guards that failed before it.
 
-        The last of them has no guard, unless there is a way to pass all of them by.
+        The last has no guard, unless all of them can be skipped.
         """
         refused: tuple[Expression, ...] = ()
         for name, origin in occurrence.names:
@@ -253,7 +253,7 @@ class Moves:
             refused = (*refused, *self._refusing(origin or active, pattern))
 
     def _offering(self, path: str, pattern: str) -> tuple[tuple[Route, tuple[Expression, ...]], ...]:
-        """The routes of a state and those around it for a pattern, each with the guards before it; "" is no event."""
+        """Routes of a state and those around it for a pattern, each with the guards before it; "" means no event."""
         offered: list[tuple[Route, tuple[Expression, ...]]] = []
         state = self.flow.states[path]
         refused: tuple[Expression, ...] = ()
@@ -284,7 +284,7 @@ class Moves:
                 return
 
     def _occurring(self, active: str) -> Iterator[Occurrence]:
-        """What can happen, a guard that holds first; in a final state only what goes before the end, and the end."""
+        """What can happen, guards that hold first; in a final state only what precedes the end, and the end."""
         state = self.flow.states[active]
         yield Occurrence((("", ""),), active)
         if not state.final:
@@ -296,7 +296,7 @@ class Moves:
             yield Occurrence(((state.final, state.root),), active)
 
     def _following(self, active: str, occurrence: Occurrence) -> Iterator[Move]:
-        """The moves that something leads to; none where it is passed over."""
+        """The moves that an occurrence leads to; none if it is skipped."""
         refused: tuple[Expression, ...] = ()
         for route, before in self.taken(active, occurrence):
             yield from self._ways(active, occurrence, route, before)
@@ -310,7 +310,7 @@ class Moves:
     def _ways(
         self, active: str, occurrence: Occurrence, route: Route, refused: tuple[Expression, ...]
     ) -> Iterator[Move]:
-        """A route as moves: more than one where it leads to what was active before."""
+        """A route as moves; more than one if it leads to a history state."""
         if not route.to:
             yield Move(active, occurrence, route, refused, (), ())
             return
@@ -321,7 +321,7 @@ class Moves:
             yield Move(active, occurrence, route, refused, gone, entered(self.flow, route.to, scope, history))
 
     def _histories(self, target: str) -> Iterator[Mapping[str, str]]:
-        """What may have been active last, as far as a target asks for it."""
+        """The possible histories, as far as a target depends on them."""
         state = self.flow.states[target]
         if state.kind == "history":
             for path, inside in self.flow.states.items():
@@ -329,25 +329,25 @@ class Moves:
                     yield {state.parent: path}
 
 
-#: Rules, routes and names are checked one after the other, on the same moves.
+#: The checks of rules, routes and names use the same moves one after the other.
 _last: list[Moves] = []
 
 
 def guards(move: Move) -> tuple[Expression, ...]:
-    """The guards that were asked for a move; the last is the one that held, if its route has one."""
+    """The guards evaluated for a move; the last is the one that held, if its route has one."""
     held = move.route.when if move.route is not None else None
     return move.refused if held is None else (*move.refused, held)
 
 
 def _surely_left(moves: tuple[Move, ...]) -> bool:
-    """Whether moves without an event are always taken, so that nothing else can happen."""
+    """Whether eventless moves are always taken, so that nothing else can happen."""
     return (
         bool(moves) and not moves[-1].occurrence.name and moves[-1].route is not None and moves[-1].route.when is None
     )
 
 
 def _routes(state: State, pattern: str) -> Iterator[Route]:
-    """The routes of a state that take what a pattern takes, those for its exact name first."""
+    """The routes of a state for the events of a pattern, those for its exact name first."""
     if not pattern:
         yield from state.always
         return

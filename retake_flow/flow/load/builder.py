@@ -29,9 +29,9 @@ from retake_flow.flow.model import (
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.text.yaml_source import Path, Source
 
-_MOST_ALIKE = 100  # states of one name that are looked through for the one that is meant
+_MOST_ALIKE = 100  # states of one name to search for the one that is meant
 
-#: Gives what a sub-flow is and its states: by the name written, where it is written, and the path of its state.
+#: Gives a sub-flow and its states, from the name as written, its position, and the path of its state.
 Inner = Callable[[str, Problem, str], "tuple[SubFlow, str, dict[str, State]] | None"]
 
 
@@ -45,7 +45,7 @@ class Builder:
 
     Attributes:
         problems: What could not be resolved.
-        damaged: The paths of the states that lost parts by that.
+        damaged: The paths of the states that lost parts because of it.
     """
 
     def __init__(self, source: Source, root: str, inner: Inner) -> None:
@@ -58,7 +58,7 @@ class Builder:
         self.damaged: set[str] = set()
 
     def states(self, data: Mapping[str, Any]) -> dict[str, State]:
-        """All states, by path; those of a sub-flow behind the state it runs in."""
+        """All states, by path; those of a sub-flow after the state it runs in."""
         prefix = self.root + SEPARATOR if self.root else ""
         self.paths = {prefix + path: where for path, where in _paths(data["states"], ("states",), "")}
         for path in self.paths:
@@ -79,7 +79,7 @@ class Builder:
         return {name: fields or {} for name, fields in pairs}
 
     def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
-        """One state, and those of the sub-flow that runs in it."""
+        """Build one state and those of the sub-flow that runs in it."""
         kind = next((k for k in KINDS if k in data), "rest")
         value = {key: self._time(data[key], (*where, key)) for key in ("wait", "timeout") if key in data}
         sub, initial, inside = self._sub(path, data, where) if kind == "flow" else (None, "", {})
@@ -121,14 +121,14 @@ class Builder:
         return {path: state, **inside}
 
     def _initial(self, path: str, data: Mapping[str, Any], where: Path) -> str:
-        """The path of the state to begin with inside a composite, or of the one that a history state leads to first."""
+        """The path of the initial state of a composite, or of the first target of a history state."""
         if "initial" not in data:
             return ""
         around = path.rpartition(SEPARATOR)[0] if "history" in data else path
         return self.child(around, data["initial"], (*where, "initial"))
 
     def _effects(self, data: Any, where: Path) -> tuple[Effect, ...]:
-        """What happens on entering or leaving a state, in the order written."""
+        """The effects of entering or leaving a state, in the order written."""
         return tuple(
             Effect(
                 self._value(item.get("set", {}), (*at, "set")), self._raises(item, (*at, "raise")), self._tell(item, at)
@@ -191,7 +191,7 @@ class Builder:
                 yield event, known
 
     def _listed(self, path: str, event: str, written: Any, where: Path) -> tuple[Route, ...]:
-        """The routes that stand behind one event."""
+        """The routes of one event."""
         made = [self._route(path, event, item, at) for item, at in _each(written, where)]
         return tuple(route for route in made if route is not None)
 
@@ -219,7 +219,7 @@ class Builder:
         )
 
     def _target(self, path: str, written: str) -> str | None:
-        """The path that a target means: its first name is sought beside the state, then further and further out."""
+        """The path that a target means: its first name is searched beside the state, then outward level by level."""
         scope = path
         while scope != self.root:
             scope = scope.rpartition(SEPARATOR)[0]
@@ -229,7 +229,7 @@ class Builder:
         return None
 
     def _meant(self, written: str) -> str:
-        """What may be meant by a target that leads nowhere."""
+        """The possible meanings of a target that does not exist."""
         alike = islice(self._named.get(written.rpartition(SEPARATOR)[2], ()), _MOST_ALIKE)
         inside = next((known for known in alike if known.endswith(SEPARATOR + written)), None)
         if inside is not None:
@@ -297,7 +297,7 @@ class Builder:
         return Undo(given["do"], self._value(given.get("with", {}), (*where, "undo", "with")))
 
     def _time(self, written: Any, where: Path) -> Value:
-        """A duration as it is written, or the expression that gives one."""
+        """A literal duration, or the expression that gives one."""
         value = self._value(written, where)
         if not isinstance(value, Expression):
             self._fixed(value, where)
@@ -314,7 +314,7 @@ class Builder:
         return Expression(str(written).lower() if isinstance(written, bool) else written, self.source.value(where))
 
     def _value(self, written: Any, where: Path) -> Value:
-        """Plain data with its templates made."""
+        """Plain data with its templates parsed."""
         if isinstance(written, str) and is_template(written):
             return Template(written, self.source.value(where))
         if isinstance(written, dict):
@@ -332,7 +332,7 @@ def _paths(states: Mapping[str, Any], where: Path, prefix: str) -> Iterator[tupl
 
 
 def _each(written: Any, where: Path) -> Iterator[tuple[Any, Path]]:
-    """What is written as one or as a list of several, each with where it stands; nothing for None."""
+    """The items of a single value or a list, each with its position; none for None."""
     if isinstance(written, list):
         yield from ((item, (*where, index)) for index, item in enumerate(written))
     elif written is not None:

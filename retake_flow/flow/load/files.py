@@ -13,21 +13,22 @@ from retake_flow.flow.text.yaml_source import EXTENDS, Source, decode, meant, pa
 from retake_flow.redact import Secret
 from retake_flow.sanitize import one_line
 
-#: How many flows may extend each other.
+#: The most flows that may extend each other in a chain.
 LONGEST = 8
-#: Of which a flow that another names has one; of one that a person names more is told, as it may be half written.
+#: A file that a flow names must have one of these keys. For a file that a person names, more keys count, as it may be
+#: unfinished.
 _KEYS = ("flow", EXTENDS)
 _OWN_KEYS = (*_KEYS, "initial", "states", "inputs")
 
 
 class Files:
-    """Files of flows, by their names.
+    """Files of flows, by name.
 
     Args:
-        find: Finds a file by the name that is written in another.
+        find: Finds a file by its name in another file.
 
     Attributes:
-        problems: What is wrong with them as texts, and with how overlays fit what they extend.
+        problems: Problems with their text, and with how overlays fit the flows that they extend.
     """
 
     def __init__(self, find: Find) -> None:
@@ -39,19 +40,19 @@ class Files:
         self._sources: dict[str, Source] = {}
 
     def put(self, text: str, file: str) -> Source:
-        """Take the text of a file; gives what it is when whatever it extends is counted in."""
+        """Add the text of a file; returns its content merged with everything it extends."""
         return self._resolved(text, file, (file,))
 
     def read(self, file: str) -> Source | None:
-        """What a file is that was found; None when it is no text."""
+        """The content of a found file; None if it is not text."""
         return self._read(file, (file,))
 
     def found(self, name: str, unknown: Problem) -> str | None:
-        """The file that is meant by a name.
+        """The file that a name means.
 
         Args:
-            name: As it is written.
-            unknown: Where it is written, and what to say, but for the words, when there is no such file.
+            name: The name as written.
+            unknown: The problem to report, without its message, if there is no such file.
         """
         file = unknown.position.file
         found = self._references.get(file, {}).get(name)
@@ -69,11 +70,11 @@ class Files:
         return found
 
     def sources(self, file: str, allowed: Sequence[str] = ()) -> Sources:
-        """All texts that were read, as those of the flow in a file, which may name what is allowed besides."""
+        """All texts that were read, as the sources of the flow in a file, with what else it may name."""
         return Sources(file, self._texts, self._references, tuple(allowed))
 
     def say(self, unknown: Problem, message: str, hint: str = "") -> None:
-        """Note what is wrong with a name."""
+        """Record a problem with a name."""
         self.problems.append(replace(unknown, message=one_line(message), hint=one_line(hint)))
 
     def _read(self, file: str, chain: tuple[str, ...]) -> Source | None:
@@ -94,7 +95,7 @@ class Files:
         return source
 
     def _extended(self, over: Source, chain: tuple[str, ...]) -> Source:
-        """What an overlay makes of the flow that it extends; nothing when that cannot be had."""
+        """The result of an overlay on the flow that it extends; nothing if that flow is unavailable."""
         name, unknown = over.data[EXTENDS], Problem(over.value((EXTENDS,)), "RF022", "")
         nothing = replace(over, data={})
         if not isinstance(name, str):
@@ -118,7 +119,7 @@ class Files:
 
 
 def _hide_secrets(data: Any) -> None:
-    """Make secrets of what must not be seen in a file, before anything about it is said."""
+    """Register the secrets in a file before any message about it."""
     written = data.get("notify") if isinstance(data, dict) else None
     inputs = data.get("inputs") if isinstance(data, dict) else None
     for declared in inputs.values() if isinstance(inputs, dict) else ():

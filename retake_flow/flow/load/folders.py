@@ -13,17 +13,17 @@ from retake_flow.flow.text import locate
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import one_line
 
-#: The option that allows more.
+#: The option that allows more places.
 OPTION = "--allow-outside"
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where files may be.
+    """The allowed places of files.
 
     Attributes:
-        own: The folder of the flow that was named on the command line, without links.
-        allowed: Folders and files that the command line allows besides, without links.
+        own: The folder of the flow on the command line, with links resolved.
+        allowed: Further folders and files that the command line allows, with links resolved.
     """
 
     own: str
@@ -31,18 +31,18 @@ class Folders:
 
     @classmethod
     def beside(cls, file: str | os.PathLike[str], allowed: Iterable[str] = ()) -> Folders:
-        """What the flow in a file may name."""
+        """The places that the flow in a file may name."""
         return cls(_resolved(os.path.dirname(file) or "."), tuple(allowed))
 
     def require(self, path: str | os.PathLike[str], *, file: bool = False) -> None:
-        """Make sure that a file may be opened; where links lead counts.
+        """Require that a file may be opened; the targets of links count.
 
         Args:
-            path: Its place.
-            file: Whether to advise to allow the file alone, and not its folder.
+            path: Its path.
+            file: Whether to suggest allowing only the file, not its folder.
 
         Raises:
-            UsageError: It may not.
+            UsageError: It may not be opened.
         """
         place = _resolved(path)
         if any(_within(place, folder) for folder in (self.own, *self.allowed, *locate.SHELVES)):
@@ -66,14 +66,14 @@ class Folders:
 
 
 def outside(given: Iterable[str]) -> tuple[str, ...]:
-    """What the command line allows, without links."""
+    """The places that the command line allows, with links resolved."""
     return tuple(dict.fromkeys(map(_resolved, given)))
 
 
 def _resolved(path: str | os.PathLike[str]) -> str:
     try:
         return os.path.realpath(path)
-    except ValueError:  # a NUL in it: nothing is there
+    except ValueError:  # contains a NUL: no such path exists
         raise UsageError(f"{os.fspath(path)!r} is no file") from None
 
 

@@ -19,18 +19,18 @@ from retake_flow.redact import Secret
 from retake_flow.sanitize import one_line
 from retake_flow.settings import is_credentials
 
-_LARGEST = 64 * 1024  # bytes of a file that holds an input
+_LARGEST = 64 * 1024  # bytes of an input's file
 
 
 def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
     """The value of every input.
 
     Args:
-        flow: Declares the inputs; what the environment and files say is among their defaults (`provided`).
-        given: Values by name; texts are read as the declared type (`--set tries=3`).
+        flow: Declares the inputs; their defaults include values from the environment and files (`provided`).
+        given: Values by name; texts are converted to the declared type (`--set tries=3`).
 
     Raises:
-        InputError: One is unknown, missing, not of its type, or not for the command line; all of them are named.
+        InputError: One is unknown, missing, of a wrong type, or not allowed on the command line; the error lists all.
     """
     refused = {name: said for name in given if (said := _refused(flow.inputs.get(name)))}
     allowed = {name: value for name, value in given.items() if name not in refused}
@@ -45,15 +45,15 @@ def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def provided(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow:
-    """The flow with what the environment and files say as the defaults of its inputs, and of its sub-flows' inputs.
+    """The flow with values from the environment and files as defaults of its inputs and its sub-flows' inputs.
 
     Args:
-        flow: Says which variables and files.
+        flow: Names the variables and files.
         environment: The variables.
-        file: Where the flow's file is now, when it was loaded by another name.
+        file: The current path of the flow's file, if it was loaded under another name.
 
     Raises:
-        InputError: A file cannot be read, a value is not of its type, or a sub-flow lacks one that nobody else gives.
+        InputError: A file cannot be read, a value has a wrong type, or a sub-flow lacks one that nothing else gives.
     """
     problems: list[str] = []
     reading = _Provision(environment, flow, file or flow.file, problems)
@@ -65,11 +65,11 @@ def provided(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow
 
 
 def origins(flow: Flow, given: Container[str]) -> dict[str, str]:
-    """Where the inputs come from that variables and files say, by their names; neither is looked at.
+    """The sources of the inputs from variables and files, by name; neither is read.
 
     Args:
-        flow: Says which variables and files, also of its sub-flows.
-        given: The names of those that are given otherwise.
+        flow: Names the variables and files, also for its sub-flows.
+        given: The names of the inputs given in another way.
     """
     subs = (state for state in flow.states.values() if state.sub is not None)
     inner = {
@@ -89,12 +89,12 @@ def _origin(schema: Mapping[str, Any]) -> str:
 
 
 def placed(inputs: Mapping[str, Input], source: Source) -> dict[str, Input]:
-    """Inputs whose files are sought beside the file in which they are named."""
+    """Inputs with their files resolved beside the file that names them."""
     return {name: _placed(declared, source) for name, declared in inputs.items()}
 
 
 def flaws(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
-    """What is wrong with the declared inputs that their schema does not say."""
+    """Problems with the declared inputs that the schema cannot express."""
     for name, schema in data.get("inputs", {}).items():
         path = ("inputs", name)
         if schema.get("secret"):
@@ -112,7 +112,7 @@ def flaws(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
 
 
 def _refused(declared: Input | None) -> str:
-    """Why an input is not to be given on the command line, or nothing."""
+    """Why an input must not be given on the command line, or nothing."""
     if declared is not None and "value" in declared.schema:
         return f"the input {declared.name!r} is fixed at {declared.position}; change it there"
     if declared is not None and declared.schema.get("secret"):
@@ -122,14 +122,14 @@ def _refused(declared: Input | None) -> str:
 
 
 def _missing(declared: Input) -> str:
-    """What a person is told of an input that has to be given: what it is, and how."""
+    """The message about a required input: what it is, and how to give it."""
     about = str(declared.schema.get("description", "")).strip()
     said = f"the input {declared.name!r} is missing; {_ways(declared)}"
     return f"{said}. It is: {about}" if about else said
 
 
 def _ways(declared: Input) -> str:
-    """What a person can do to give an input."""
+    """The ways in which a person can give an input."""
     name, schema = declared.name, declared.schema
     ways = [f"set the variable {schema['env']}"] if "env" in schema else []
     ways += [f"write it into the file {schema['file']}"] if "file" in schema else []
@@ -148,13 +148,13 @@ def _placed(declared: Input, source: Source) -> Input:
 
 
 class _Provision:
-    """Reads inputs where they are said to be.
+    """Reads inputs from their declared sources.
 
     Args:
         environment: The variables.
-        flow: Whose inputs they are.
-        now: Where its file is now.
-        problems: Gets what is wrong.
+        flow: The flow of the inputs.
+        now: The current path of its file.
+        problems: Receives the problems.
     """
 
     def __init__(self, environment: Mapping[str, str], flow: Flow, now: str, problems: list[str]) -> None:
@@ -165,20 +165,20 @@ class _Provision:
         self._problems = problems
 
     def provided(self, declared: Input) -> Input:
-        """An input with what was found as its default."""
+        """An input with the found value as its default."""
         origin, text = self._found(declared)
         if text is None:
             return declared
         name, schema = declared.name, declared.schema
         given = Secret(text) if is_secret(schema) else text
         found = read({name: schema}, {name: given})
-        if found.unfit:  # what is said of a value may quote it
+        if found.unfit:  # a message about a value may quote it
             wanted = "" if schema.get("type", "string") == "string" else f" the type {schema['type']}"
             self._problems.append(f"the input {name!r}, from {origin}, does not fit{wanted}; its value is not shown")
         return replace(declared, schema={**schema, "default": found.values[name]})
 
     def inside(self, state: State) -> State:
-        """A state whose sub-flow has what was found as the defaults of its inputs."""
+        """A state whose sub-flow has the found values as defaults of its inputs."""
         if state.sub is None:
             return state
         inputs = {name: self.provided(declared) for name, declared in state.sub.inputs.items()}
@@ -190,10 +190,10 @@ class _Provision:
         return replace(state, sub=replace(state.sub, inputs=inputs))
 
     def _found(self, declared: Input) -> tuple[str, str | None]:
-        """What an input is said to be outside of the flow, and where that was found."""
+        """The value of an input from outside the flow, and its source."""
         variable = declared.schema.get("env", "")
         text = self._environment.get(variable) if variable else None
-        if text:  # an empty variable is how one is taken away
+        if text:  # an empty variable counts as unset
             return f"the variable {variable}", text
         file = declared.schema.get("file")
         return ("", None) if file is None else (f"the file {one_line(file)}", self._content(declared, self._path(file)))

@@ -19,19 +19,19 @@ from retake_flow.flow.text.yaml_source import Path, Source, decode
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import Secret
 
-#: How many flows may run inside each other, and how many states they may have together.
+#: The deepest nesting of sub-flows, and the most states in total.
 DEEPEST = 8
 MOST_STATES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What a flow extends.
+    """The flow that an overlay extends.
 
     Attributes:
-        source: What came of it.
-        at: Where the flow that is extended is named.
-        base: Loads that flow by itself.
+        source: The merged result.
+        at: Where the overlay names the extended flow.
+        base: Loads the extended flow by itself.
     """
 
     source: Source
@@ -40,19 +40,19 @@ class Extension:
 
     @property
     def files(self) -> set[str]:
-        """The files of the flow that is extended, and of all that it extends."""
+        """The files of the extended flow, and of all that it extends."""
         return {at.file for at in self.source.values.values()} - {self.source.file}
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A flow and what is wrong with it.
+    """A flow and its problems.
 
     Attributes:
-        flow: The flow; parts that could not be understood are missing from it. None when nothing could be.
-        problems: What the YAML, the schema and the resolution of names say.
-        damaged: The paths of the states that lost parts, about which a check should be silent.
-        extension: What it extends; None when that is nothing.
+        flow: The flow, without the parts that could not be understood; None if no part could be.
+        problems: Problems from YAML, the schema and the resolution of names.
+        damaged: The paths of the states that lost parts, on which checks should not report.
+        extension: The flow that it extends, if any.
     """
 
     flow: Flow | None
@@ -78,10 +78,10 @@ def load(
 
     Args:
         text: The YAML.
-        file: The name shown in messages, beside which sub-flows are sought.
-        known_good: The very texts have been found to fit the schema, so that need not be looked at again.
-        find: Finds sub-flows; None for those on disk.
-        allowed: What the flow may name outside of its folder.
+        file: The name shown in messages, beside which sub-flows are searched.
+        known_good: Whether these exact texts are known to fit the schema, so that validation is skipped.
+        find: Finds sub-flows; None to search the disk.
+        allowed: The places outside its folder that the flow may name.
     """
     find = find or Folders.beside(file, allowed).find
     reading = _Reading(find, known_good)
@@ -132,8 +132,8 @@ def stored(sources: Sources) -> Flow:
     """The flow that a run began with.
 
     Raises:
-        Problems: It has mistakes for this program.
-        StoreError: This program cannot read it any more.
+        Problems: This version of the program finds mistakes in it.
+        StoreError: This version of the program can no longer read it.
     """
     unreadable = StoreError(
         "this program cannot read the flow of this run any more",
@@ -143,7 +143,7 @@ def stored(sources: Sources) -> Flow:
     try:
         answer = load(sources.text, sources.file, known_good=True, find=sources.find, allowed=sources.allowed)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # Nothing holds it against the schema: an older program did, against its own.
+        # It is not validated against the schema again: an older program did so against its own.
         raise unreadable from error
     if answer.flow is None:
         raise unreadable
@@ -154,7 +154,7 @@ def stored(sources: Sources) -> Flow:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one file gives."""
+    """The result of one file."""
 
     data: Mapping[str, Any]
     builder: Builder
@@ -168,8 +168,8 @@ class _File:
     """One file, read once however often it is used.
 
     Attributes:
-        data: What of it fits the schema; all its uses share it, so nobody may change it.
-        damaged: Where something does not.
+        data: The part that fits the schema; all its uses share it, so it must not be changed.
+        damaged: The places that do not fit.
     """
 
     source: Source
@@ -193,11 +193,11 @@ class _Reading:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """All that was found wrong."""
+        """All problems found."""
         return (*self.files.problems, *self._problems)
 
     def examine(self, source: Source) -> None:
-        """Take a file that was read, and say what is wrong with it."""
+        """Add a file that was read, and record its problems."""
         data, damaged = self._examined(source)
         self._read[source.file] = _File(source, data, damaged)
 
@@ -213,7 +213,7 @@ class _Reading:
 
         builder = Builder(read.source, root, inner)
         states = builder.states(data)
-        # Whoever sends one does not know which file waits for it; what the flow around says of it counts.
+        # A sender does not know which file accepts the event, so the outer flow's declaration counts.
         self.events = {**self.events, **builder.events(data)}
         initial = builder.child(root, data["initial"], ("initial",))
         explained = read.source.explained
@@ -245,7 +245,7 @@ class _Reading:
         self, name: str, unknown: Problem, path: str, chain: tuple[str, ...]
     ) -> tuple[SubFlow, str, dict[str, State]] | None:
         found = self._found(name, unknown, chain)
-        # What was found bad has said so; used again it would say the same, and its users are damaged either way.
+        # A faulty file was already reported; another use would report the same, and its users are damaged either way.
         if found is None or found in self._bad:
             return None
         before = len(self.problems)
@@ -290,7 +290,7 @@ def _state_of(path: Path) -> str:
 
 @cache
 def _flow_fits() -> Callable[[Any], bool]:
-    """What says whether a file fits the schema of flows: made once for a flow and its sub-flows."""
+    """The checker of a file against the schema of flows, made once for a flow and its sub-flows."""
     from retake_flow.flow.schema import flow as schema
 
     return checker(schema.schema())

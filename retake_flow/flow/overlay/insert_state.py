@@ -32,18 +32,18 @@ class _Refused(Exception):
 
 
 def insert(tree: Node, here: Mapping[str, Node], path: str, word: str, anchor: Node) -> list[Problem]:
-    """Lead the routes of a flow through a state that was added to it.
+    """Redirect the routes of a flow through a state that was added to it.
 
     Args:
-        tree: The flow; it is changed.
-        here: All its states by their paths, the new one too.
+        tree: The flow, changed in place.
+        here: All its states by path, including the new one.
         path: The new state.
         word: `before` or `after`.
-        anchor: What stands behind that word: the name of a state beside the new one, or, after it, a mapping of
+        anchor: The value of that key: the name of a state beside the new one, or, for `after`, a mapping of
             `state` and `on`.
 
     Returns:
-        What is wrong; the routes are as they were then.
+        The problem, if any; the routes are then unchanged.
     """
     try:
         beside, event = _anchor(word, anchor)
@@ -63,7 +63,7 @@ def insert(tree: Node, here: Mapping[str, Node], path: str, word: str, anchor: N
 
 
 def _move(owner: Node, path: str, other: str, word: str) -> None:
-    """Put the new state where it is in the order of the states, which pictures and lists follow."""
+    """Move the new state to its place in the order of the states, which diagrams and lists follow."""
     held = owner.value["states"].value
     names = [name for name in held if name != _name(path)]
     names.insert(names.index(_name(other)) + (word == "after"), _name(path))
@@ -71,7 +71,7 @@ def _move(owner: Node, path: str, other: str, word: str) -> None:
 
 
 def _anchor(word: str, anchor: Node) -> tuple[str, str]:
-    """The name of the state and the event in what stands behind `before` or `after`."""
+    """The name of the state and the event in the value of `before` or `after`."""
     state, on = (anchor.get("state"), anchor.get("on")) if anchor.mapping else (anchor, None)
     whole = not anchor.mapping or (word == "after" and anchor.value.keys() <= {"state", "on"})
     if state is None or not isinstance(state.value, str) or not (on is None or isinstance(on.value, str)) or not whole:
@@ -84,7 +84,7 @@ def _before(tree: Node, here: Mapping[str, Node], path: str, other: str, anchor:
     success = _unrouted_success(here, path, other, anchor)
     for target in list(targets(tree)):
         own = within(target.bearer, path) or (target.bearer and within(target.bearer, other))
-        # What a history state begins with is named beside it, and so comes from outside.
+        # The initial target of a history state is named beside it, and so counts as coming from outside.
         if not own and target.means(here) == other:
             target.node.value = _renamed(target.node.value, path)
             if target.means(here) != path:
@@ -121,12 +121,12 @@ def _lay_route(state: Node, event: str, route: Node, anchor: Node) -> None:
     if event:
         routes = state.value.setdefault("transitions", made({}, anchor.at))
         route.key = route.origin = anchor.key
-        if routes.mapping:  # else the schema says so
+        if routes.mapping:  # else the schema reports it
             routes.value[event] = route
 
 
 def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: Node) -> str:
-    """The event on which the new state goes on and which it does not route itself; "" when it has done so."""
+    """The success event of the new state, if it does not route it itself; else ""."""
     state = here[path]
     routes = state.get("transitions")
     known = set(routes.value) if routes is not None and routes.mapping else set()
@@ -149,13 +149,13 @@ def _unrouted_success(here: Mapping[str, Node], path: str, other: str, anchor: N
 
 
 def _leaves(target: Target, path: str, here: Mapping[str, Node]) -> bool:
-    """Whether it means a state outside of another."""
+    """Whether a target means a state outside of another."""
     meant = target.means(here)
     return meant is not None and not within(meant, path)
 
 
 def _success_of(state: Node, path: str, anchor: Node) -> str:
-    """The event on which a state goes on when all is well."""
+    """The success event of a state."""
     routes = state.get("transitions")
     events = list(routes.value) if routes is not None and routes.mapping else []
     likely = [event for event in events if not (event in ("timeout", "stop", "error") or "." in event)]
@@ -168,14 +168,14 @@ def _success_of(state: Node, path: str, anchor: Node) -> str:
 
 
 def _looks_at_event(node: Node) -> Iterator[str]:
-    """The names in the guards and variables of a route that mean the event that takes it."""
+    """The names in the guards and variables of a route that refer to its event."""
     for item in node.value if isinstance(node.value, list) else [node]:
         for key, found in item.value.items() if item.mapping else ():
             for text in _texts(found) if key != "to" else ():
                 try:
                     names = (Template if is_template(text) else Expression)(text, node.at).names()
                 except ExpressionError:
-                    continue  # the check says so
+                    continue  # the check reports it
                 yield from (chain[0] for chain in sorted(names) if chain[0] in ("result", "event"))
 
 
@@ -188,7 +188,7 @@ def _texts(node: Node) -> Iterator[str]:
 
 
 def _renamed(written: str, path: str) -> str:
-    """A target with another last name."""
+    """A target with its last name replaced."""
     return joined(around(written), _name(path))
 
 

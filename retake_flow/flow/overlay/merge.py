@@ -1,6 +1,6 @@
 """Merges an overlay into the flow that it extends: mappings merge, lists and values replace, null removes.
 
-Every key and value keeps its place, so that whatever is said later points into the file that is at fault.
+Every key and value keeps its position, so that later messages point into the file at fault.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from retake_flow.flow.text.tree import Node, plain, planted, source_of
 from retake_flow.flow.text.yaml_source import EXTENDS, Path, Source
 from retake_flow.sanitize import one_line
 
-#: What of a base's state goes away when the overlay makes it one of another kind.
+#: The keys of a base's state that are dropped when the overlay changes its kind.
 _OF_KIND = {
     "do": ("with", "needs", "retry", "poll", "undo", "on_crash"),
     "flow": ("with",),
@@ -26,16 +26,16 @@ _OF_KIND = {
     "history": ("initial",),
 }
 _ROUTES = ("transitions", "always")
-#: What any state has but one of this kind.
+#: The keys that other states may have but states of this kind may not.
 _NOT_OF_KIND = {
     "ask": ("timeout",),
     "final": (*_ROUTES, "exit", "activities", "timeout"),
     "history": (*_ROUTES, "entry", "exit", "set", "activities", "timeout"),
 }
 _MOST_INSERTED = 100
-#: Whose change alone is none.
+#: Keys whose change alone does not count as a change.
 _IDENTITY = ("flow", "version", "description")
-#: What an input loses when the overlay says in another way what its value is.
+#: The keys that an input loses when the overlay gives its value in another way.
 _SUPERSEDED = {
     "value": ("default", "optional", "required", "env", "file"),
     "required": ("default", "optional", "value"),
@@ -47,7 +47,7 @@ _SUPERSEDED = {
 
 
 def laid(over: Source, base: Source) -> Source:
-    """The flow that an overlay makes of the one that it extends; what is wrong with that is in its `problems`."""
+    """The result of an overlay on the flow that it extends; problems are in its `problems`."""
     laying = _Laying(planted(base), PurePath(base.file).name)
     before = _content(laying.tree)
     layer = planted(over)
@@ -69,7 +69,7 @@ def _content(tree: Node) -> dict[str, Any]:
 
 
 class _Laying:
-    """One overlay on its way into the tree of its base."""
+    """The merge of one overlay into the tree of its base."""
 
     def __init__(self, tree: Node, base: str) -> None:
         self.tree = tree
@@ -81,11 +81,11 @@ class _Laying:
         self._inserted: list[tuple[str, str, Node]] = []
 
     def say(self, place: Position, code: str, message: str, hint: str = "") -> None:
-        """Note a mistake."""
+        """Record a mistake."""
         self.problems.append(Problem(place, code, message, hint))
 
     def lay(self, over: Node) -> None:
-        """Merge, and then put the inserted states in."""
+        """Merge, then insert the new states."""
         for key, node in over.value.items():
             if key == "states":
                 self._states(self.tree, node, "")
@@ -104,17 +104,17 @@ class _Laying:
         self.damaged |= {path for path, _, _ in self._inserted[_MOST_INSERTED:]}
 
     def _unplaced(self, path: str, *wrong: Problem) -> None:
-        """Note why a state is not where it is to be: where it leads is not known then, nor what leads to it."""
+        """Record why a state could not be placed; where it leads and what leads to it is then unknown."""
         self.problems += wrong
         self.damaged |= {path} if wrong else set()
 
     def removed(self) -> dict[Path, Position]:
-        """Where states and inputs are removed, by where they were."""
+        """Where the overlay removes states and inputs, by their former paths."""
         removed: dict[Path, Position] = {path_of(path): place for path, place in self._gone.items()}
         return removed | {("inputs", name): place for name, place in self._gone_inputs.items()}
 
     def explained(self) -> dict[Position, Problem]:
-        """What to say of targets that are not there any more, by where they are written."""
+        """The messages for targets that no longer exist, by position."""
         here = dict(states(self.tree))
         found: dict[Position, Problem] = {}
         for target in targets(self.tree):
@@ -129,7 +129,7 @@ class _Laying:
     # --- states ---------------------------------------------------------------------------------------------
 
     def _states(self, owner: Node, over: Node, prefix: str) -> None:
-        """Merge states into a flow or a state; a key may be a path from there on."""
+        """Merge states into a flow or a state; a key may be a path relative to it."""
         held = owner.get("states")
         if held is None or not held.mapping or not over.mapping:
             if held is None or self._fits(over, f"'states' of {_state(prefix)}"):
@@ -209,7 +209,7 @@ class _Laying:
                 self._entry(known, key, item, _state(path))
 
     def _turn(self, known: Node, node: Node, path: str) -> None:
-        """Take away what belongs to the kind, or to the action, that the state has no longer."""
+        """Remove the keys of the kind or the action that the state no longer has."""
         old = next((kind for kind in KINDS if kind in known.value), None)
         new = next((kind for kind in KINDS if kind in node.value and node.value[kind].value is not None), old)
         if new == old:
@@ -231,14 +231,14 @@ class _Laying:
         _touch(known, over)
 
     def _replaces(self, node: Node) -> bool:
-        """Whether what stands here takes the place of all that the base has there."""
+        """Whether the value here replaces everything that the base has there."""
         word = node.value.pop("replace", None)
         if word is not None and not isinstance(word.value, bool):
             self.say(word.at, "RF014", "'replace' must be true or false")
         return word is not None and word.value is True
 
     def _fits(self, node: Node, what: str) -> bool:
-        """Whether this is a mapping, or removes; what is neither is a mistake, and leaves the base's as it is."""
+        """Whether this is a mapping or removes something; anything else is a mistake and leaves the base unchanged."""
         fits = node.mapping or node.value is None
         if not fits:
             given = "a list" if isinstance(node.value, list) else "a single value"
@@ -305,12 +305,12 @@ class _Laying:
 
 
 def _touch(known: Node, over: Node) -> None:
-    """Place what was changed in the overlay, where whoever made a mistake has to look."""
+    """Give a changed value its position in the overlay, where a mistake would have to be corrected."""
     known.at, known.key = over.at, over.key
 
 
 def _forget_inputs(known: Node, node: Node) -> None:
-    """Another action, or another sub-flow, begins without the inputs of the one before it."""
+    """Drop the inputs of the previous action or sub-flow."""
     for key, bound in (("do", ("with", "poll")), ("flow", ("with",))):
         old, new = known.get(key), node.get(key)
         if old is not None and new is not None and new.value is not None and old.value != new.value:

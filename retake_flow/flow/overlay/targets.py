@@ -15,11 +15,11 @@ class Target:
     """A place that names a state.
 
     Attributes:
-        bearer: The path of the state that bears it; "" for the flow itself.
-        event: The event of its route; "" for one without, and for what names the state to begin with.
+        bearer: The path of the state that has it; "" for the flow itself.
+        event: The event of its route; "" for eventless routes and initial states.
         node: The text.
-        inside: The path of the state in which the named one must be directly; None when it is sought from `bearer` on
-            outward, as the targets of routes are.
+        inside: The path of the state that must directly contain the target; None when it is searched from `bearer`
+            outward, as for routes.
     """
 
     bearer: str
@@ -28,7 +28,7 @@ class Target:
     inside: str | None = None
 
     def means(self, paths: Container[str]) -> str | None:
-        """The path of the state that it names, when that is one of these."""
+        """The path of the state that it names, if that is one of these."""
         written = self.node.value
         if self.inside is not None:
             path = joined(self.inside, written)
@@ -37,7 +37,7 @@ class Target:
 
 
 def sought(bearer: str, written: str, paths: Container[str]) -> str | None:
-    """The state that the target of a route means: beside the state that bears it, or further and further out."""
+    """The state that a route's target means: beside the state that has it, or outward level by level."""
     scope = bearer
     while scope:
         scope = around(scope)
@@ -57,7 +57,7 @@ def around(path: str) -> str:
 
 
 def path_of(state: str) -> tuple[str, ...]:
-    """Where a state stands in the data of its flow."""
+    """The place of a state in the data of its flow."""
     return tuple(step for name in state.split(SEPARATOR) for step in ("states", name))
 
 
@@ -93,7 +93,7 @@ def targets_of(path: str, state: Node) -> Iterator[Target]:
 
 
 def named(route: Node) -> Iterator[Node]:
-    """The texts that name targets in what stands behind one event."""
+    """The texts that name targets in the routes of one event."""
     for item in route.value if isinstance(route.value, list) else [route]:
         node = item.get("to") if item.mapping else item
         if node is not None and isinstance(node.value, str):

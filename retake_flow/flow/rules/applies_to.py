@@ -13,13 +13,13 @@ from retake_flow.flow.rules.model import Rule, Term
 
 
 def rules_of(flow: Flow, catalogue: Catalogue) -> tuple[Rule, ...]:
-    """The rules that hold for a flow: the platform's and its own, as far as those can be read."""
+    """The rules for a flow: the platform's, and its own if they can be read."""
     own = (read.rules for read in load.own(flow, catalogue) if read.rules is not None)
     return tuple(rule for rules in (load.platform(catalogue), *own) for rule in rules.rules)
 
 
 def subjects(flow: Flow, rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]:
-    """The names of the rules that hold over each state, by its path; states over which none holds are left out."""
+    """The names of the rules that apply to each state, by path; states without rules are left out."""
     rules = tuple(rules)
     held = {
         state.path: tuple(rule.name for rule in rules if any(_concerns(term, state) for term in rule.offends))
@@ -29,7 +29,7 @@ def subjects(flow: Flow, rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]
 
 
 def _concerns(term: Term, state: State) -> bool:
-    """Whether a state does what a term names, or bears the activity that makes its conditions hold."""
+    """Whether a state does what a term names, or has the activity that makes its conditions hold."""
     if term.name:
         return term.name == state.path or any(
             do == term.name and _may_fit(term, inputs) for do, inputs in _performed(state)
@@ -49,7 +49,7 @@ def _performed(state: State) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _may_fit(term: Term, inputs: Mapping[str, Any]) -> bool:
-    """Whether an action may be given what a term names; what a template makes is not known."""
+    """Whether an action may get the inputs in a term; the value of a template is unknown."""
     return all(
         isinstance(inputs.get(key), Expression) or inputs.get(key) == value for key, value in term.inputs.items()
     )

@@ -14,17 +14,17 @@ from retake_flow.flow.rules.model_checker import Breach
 
 
 def broken(flow: Flow, catalogue: Catalogue) -> tuple[Breach, ...]:
-    """The rules that a flow can break: of the platform's, and of those in the files that it names.
+    """The rules that a flow can break, from the platform and from the files that it names.
 
     Args:
         flow: The flow, loaded without mistakes.
-        catalogue: What its actions are.
+        catalogue: Its actions.
     """
     return model_checker.broken(flow, catalogue, _kept(load.own(flow, catalogue), catalogue))
 
 
 def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
-    """What is wrong with a flow by its rules, and with the files that hold them; arguments as for `broken`."""
+    """The broken rules of a flow, and problems with its rules files; arguments as for `broken`."""
     own = list(load.own(flow, catalogue))
     for read in own:
         yield from read.problems
@@ -33,6 +33,6 @@ def problems(flow: Flow, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _kept(own: Iterable[Read], catalogue: Catalogue) -> Iterator[RuleSet]:
-    """The platform's rules, and those that could be read."""
+    """The platform's rules, and the flow's own that could be read."""
     yield load.platform(catalogue)
     yield from (read.rules for read in own if read.rules is not None)

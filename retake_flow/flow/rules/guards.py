@@ -13,7 +13,7 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow.expressions.ast_allowlist import condition
 from retake_flow.flow.expressions.sandbox import evaluate
 
-#: A condition, spelled so that the same one is always spelled alike, and whether it holds.
+#: A condition in a canonical form, and whether it holds.
 Literal = tuple[str, bool]
 
 _OUTPUT = re.compile(r"\boutputs\.(\w+)\.")
@@ -29,9 +29,9 @@ _COMPARED: Mapping[str, Callable[[int, int], bool]] = {
 
 @lru_cache(maxsize=4096)
 def literals(text: str, *, held: bool) -> frozenset[Literal]:
-    """The conditions that are sure when an expression held, or when it did not.
+    """The conditions that are certain when an expression held, or when it did not.
 
-    `a and not b` that held makes sure of `a` and of `not b`; `x == true` is `x`.
+    If `a and not b` held, `a` and `not b` are certain; `x == true` is `x`.
     """
     tree = _tree(text)
     return frozenset() if tree is None else frozenset(_literals(tree, held))
@@ -49,18 +49,18 @@ def of_outputs(known: Iterable[Literal]) -> dict[str, frozenset[Literal]]:
 
 @lru_cache(maxsize=4096)
 def visited(text: str) -> frozenset[str]:
-    """The states of which an expression asks how often they were entered."""
+    """The states whose number of visits an expression reads."""
     tree = _tree(text)
     return frozenset() if tree is None else frozenset(_visited(tree))
 
 
 def truth(text: str, entered: Mapping[str, bool], known: Mapping[str, str]) -> bool | None:
-    """Whether an expression holds, as far as that follows from what is known; None when it does not.
+    """Whether an expression holds, if that follows from the known values; else None.
 
     Args:
         text: The expression.
-        entered: Which states were entered before, by the names that it uses for them.
-        known: The values of other names, written with dots.
+        entered: Which states were entered before, by their names in it.
+        known: The values of other names, in dotted form.
     """
     return _truth_of(text, tuple(entered.items()), tuple(known.items()))
 
@@ -76,7 +76,7 @@ def _tree(text: str) -> nodes.Node | None:
     try:
         return condition(text)[0]
     except ExpressionError:
-        return None  # the check of expressions says so
+        return None  # the check of expressions reports it
 
 
 def _literals(node: nodes.Node, held: bool) -> set[Literal]:
@@ -91,7 +91,7 @@ def _literals(node: nodes.Node, held: bool) -> set[Literal]:
 
 
 def _same_as(node: nodes.Node) -> tuple[nodes.Node, bool] | None:
-    """What is compared with true or false, and with which: `x == true`, `x is false`."""
+    """The operand of a comparison with true or false, and which of the two: `x == true`, `x is false`."""
     if isinstance(node, nodes.Test) and node.name in ("true", "false"):
         return node.node, node.name == "true"
     if isinstance(node, nodes.Compare) and len(node.ops) == 1 and node.ops[0].op in ("eq", "ne"):
@@ -116,7 +116,7 @@ def _spelled_field(value: object) -> str:
 
 
 def _chain(node: nodes.Node) -> tuple[str, ...]:
-    """The dotted name that a node is, or nothing; `a['b']` is `a.b`."""
+    """The dotted name that a node represents, or nothing; `a['b']` is `a.b`."""
     if isinstance(node, nodes.Name):
         return (node.name,)
     if isinstance(node, nodes.Getattr):
@@ -156,12 +156,12 @@ def _truth(node: nodes.Node, entered: Mapping[str, bool], known: Mapping[str, st
 def _constant(node: nodes.Expr) -> object:
     try:
         return evaluate(node, {})
-    except Exception:  # whatever it is that needs more than is known now
+    except Exception:  # it needs more than is known, for whatever reason
         return None
 
 
 def _same(op: str, value: str, other: object) -> bool | None:
-    """Whether a text is another, or one of several; None when something else is asked."""
+    """Whether a text equals another, or is one of several; None for other comparisons."""
     if op in ("eq", "ne"):
         return (value == other) == (op == "eq")
     if op in ("in", "notin") and isinstance(other, list | tuple):
@@ -170,7 +170,7 @@ def _same(op: str, value: str, other: object) -> bool | None:
 
 
 def _compared(op: str, bound: object, entered: bool) -> bool | None:
-    """Whether a number of visits that is 0, or at least 1, compares so; None when it depends on the number."""
+    """The result of a comparison with a number of visits that is 0 or at least 1; None if it depends on the number."""
     if op not in _COMPARED or not isinstance(bound, int):
         return None
     if not entered:

@@ -32,14 +32,14 @@ _KEYS = tuple(dict.fromkeys(key for needed, may in FORMS.values() for key in (*n
 _HINT = (
     "a rule has `before` and `comes`, `before_each` and `fresh`, `between`, `and` and `nothing`, or `while` and `also`"
 )
-_LONGEST_SHOWN = 60  # characters of a name that is not known
-#: What a bare action means behind a key: what has to have happened has to be over.
+_LONGEST_SHOWN = 60  # characters of an unknown name
+#: The keys for which a bare action must have finished, not only begun.
 _OVER = ("comes", "fresh", "and")
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A rules file and what is wrong with it; there are no rules when something is."""
+    """A rules file and its problems; it has no rules if there are problems."""
 
     rules: RuleSet | None
     problems: tuple[Problem, ...]
@@ -52,7 +52,7 @@ def read(text: str, file: str, catalogue: Catalogue, flow: Flow | None = None) -
         text: Its text.
         file: Its name in messages.
         catalogue: The actions that rules may name.
-        flow: The flow whose states and events they may name; none may be when there is no flow.
+        flow: The flow whose states and events they may name; without a flow they may name none.
     """
     source = meant(parse(text, file), "rules file", ("rules", "every_path"))
     if source.problems:
@@ -88,10 +88,10 @@ def own(flow: Flow, catalogue: Catalogue) -> Iterator[Read]:
 
 
 def found(flow: Flow, name: str) -> File:
-    """The rules file that a flow means by a name: beside its own file, or beside one that it is built from.
+    """The rules file that a name in a flow means: beside its own file, or beside one that it is built from.
 
     Raises:
-        UsageError: There is none, or the flow may not name it.
+        UsageError: It does not exist, or the flow may not name it.
     """
     within = Folders.beside(flow.file, flow.sources.allowed)
     refused: list[UsageError] = []
@@ -108,14 +108,14 @@ def found(flow: Flow, name: str) -> File:
 
 
 def uses(flow: Flow) -> Iterator[Use]:
-    """Each rules file as it is seen from the flow's file, as `Sources.uses` gives sub-flows."""
+    """Each rules file relative to the flow's file, as `Sources.uses` gives sub-flows."""
     for name in flow.rules:
         file = found(flow, name)
         yield (), os.path.relpath(file, File(flow.file).parent), sha256(plain_file.read(file)).hexdigest()
 
 
 def _named(flow: Flow) -> Position:
-    """Where a flow names its rules."""
+    """The position at which a flow names its rules."""
     for number, line in enumerate(flow.text.splitlines(), 1):
         if line.startswith("rules:"):
             return Position(flow.file, number, 1)
@@ -172,7 +172,7 @@ class _Reading:
         return Rule(name, owner, because, position, offends, allows, forbids, allowed=form == "between")
 
     def _complete(self, name: str, form: str, data: Mapping[str, Any], at: Path) -> bool:
-        """Whether a rule has all keys of its form, and no others."""
+        """Whether a rule has exactly the keys of its form."""
         needed, may = FORMS[form]
         missing = [key for key in needed if key not in data]
         for key in missing:
@@ -256,7 +256,7 @@ class _Reading:
             self._say(at, f"there is no action {str(name)[:_LONGEST_SHOWN]!r}", hint)
 
     def _details(self, name: str, outcome: str, given: Any, at: Path) -> None:
-        """Whether an action can end so, and be given that."""
+        """Whether an action can have this outcome and these inputs."""
         spec = self._catalogue.get(name)
         if spec is None:
             return
@@ -333,5 +333,5 @@ class _Reading:
         self.problems.append(Problem(self._source.value(at), "RF071", message, hint))
 
     def _say_of(self, at: Path, message: str, hint: str = "") -> None:
-        """The same of a key."""
+        """The same for a key."""
         self.problems.append(Problem(self._source.key(at), "RF071", message, hint))

@@ -18,12 +18,12 @@ from retake_flow.flow.rules.propositions import SOMEHOW, UNWELL, Fact
 
 
 class Reader:
-    """Says what of a flow a rule means.
+    """Tells which parts of a flow a rule means.
 
     Args:
         flow: The flow.
         moves: Its moves.
-        catalogue: What its actions are.
+        catalogue: Its actions.
     """
 
     def __init__(self, flow: Flow, moves: Moves, catalogue: Catalogue) -> None:
@@ -33,7 +33,7 @@ class Reader:
         self._held: dict[tuple[Condition, str], bool] = {}
 
     def among(self, fact: Fact, terms: Iterable[Term], *, sure: bool) -> bool:
-        """Whether a fact is one of what is named: surely, or else possibly."""
+        """Whether a fact matches a term: certainly, or else possibly."""
         return any(self._is(fact, term, sure) for term in terms)
 
     def _is(self, fact: Fact, term: Term, sure: bool) -> bool:
@@ -48,7 +48,7 @@ class Reader:
         return self._given(fact, term, sure) and self._then(fact, term)
 
     def _given(self, fact: Fact, term: Term, sure: bool) -> bool:
-        """Whether an action has the inputs that a term names; what a run makes of a template is not sure."""
+        """Whether an action has the inputs in a term; the value of a template is uncertain."""
         spec = self._catalogue.get(fact.name)
         for key, wanted in term.inputs.items():
             default = spec.inputs.get(key, {}).get("default") if spec else None
@@ -58,7 +58,7 @@ class Reader:
         return True
 
     def _then(self, fact: Fact, term: Term) -> bool:
-        """Whether the conditions of a term are as they have to be at that moment."""
+        """Whether the conditions of a term are met at that moment."""
         if term.during and not any(self.holds(condition, fact.at) for condition in term.during):
             return False
         return not any(self.holds(condition, fact.at) for condition in term.unless)
@@ -84,7 +84,7 @@ class Reader:
         return any(a.do == action and (service or a.every is not None) for a in state.activities.values())
 
     def _rests(self, state: State) -> float:
-        """For how long a run may do nothing but wait in a state."""
+        """The longest time that a run may only wait in a state."""
         if state.kind == "do":
             over = (route for each in self._moves.own(state) for route, _ in self._moves.taken(state.path, each))
             return float("inf") if any(not route.to for route in over) else 0.0
@@ -95,12 +95,12 @@ class Reader:
 
 
 def is_called(path: str, name: str) -> bool:
-    """Whether a state is meant by a name: its path, or the end of it."""
+    """Whether a name means a state: by its path, or the end of it."""
     return path == name or path.endswith(SEPARATOR + name)
 
 
 def _named(name: str, term: Term) -> bool:
-    """Whether a state, or an event, is meant by what is only the end, or the beginning, of its name."""
+    """Whether a name means a state by the end of its path, or an event by the beginning of its name."""
     if term.verb == "takes":
         return matches(term.name, name)
     return term.verb in ("enters", "leaves") and is_called(name, term.name)
@@ -134,4 +134,4 @@ def _seconds(written: Any) -> float:
     try:
         return duration.seconds(written)
     except (ValueError, TypeError):
-        return float("inf")  # an expression gives it
+        return float("inf")  # given by an expression

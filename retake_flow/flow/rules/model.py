@@ -9,18 +9,18 @@ from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.quick_dataclasses import dataclass, field
 
-#: What `{ends: run}` names instead of an action.
+#: The name in `{ends: run}`, in place of an action.
 RUN = "run"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What can be said of the moment; all of it has to hold.
+    """A condition on the current moment; all its parts must hold.
 
     Attributes:
-        runs: An action that some activity performs: a service, or a task that is repeated; "" when none is asked for.
-        inside: A state that is active; "" when none is asked for.
-        rests: The run only waits, and may do so for longer than these seconds; None when that is not asked for.
+        runs: The action of a running activity: a service or a repeated task; "" if not required.
+        inside: An active state; "" if not required.
+        rests: The run only waits, and may do so for longer than these seconds; None if not required.
     """
 
     runs: str = ""
@@ -30,16 +30,16 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What may happen on a path.
+    """Something that may happen on a path.
 
     Attributes:
         verb: `begins`, `done`, `ends`, `enters`, `leaves`, `takes`, or `holds` for conditions that come to hold.
         name: The action, the state or the event; "" for conditions.
-        position: Where it is written.
-        outcome: How the action ended; "" for any way.
-        where: What held of its result.
-        inputs: What the action is given.
-        during: Conditions, one of which holds at that moment; none when that does not matter.
+        position: Its position in the rules file.
+        outcome: The outcome of the action; "" for any.
+        where: Conditions on its result.
+        inputs: The inputs of the action.
+        during: Conditions, one of which holds at that moment; empty if that does not matter.
         unless: Conditions, none of which holds at that moment.
     """
 
@@ -58,14 +58,14 @@ class Rule:
     """One rule.
 
     Attributes:
-        name: What it is called.
-        owner: The name of the rules that it belongs to.
-        because: Why, in words.
-        position: Where it is written.
+        name: Its name.
+        owner: The name of the rule set that it belongs to.
+        because: The reason, in words.
+        position: Its position in the rules file.
         offends: What must not happen while it is not allowed.
-        allows: What allows it from then on; it has to be sure to have happened.
+        allows: What allows it from then on, if it certainly happened.
         forbids: What forbids it from then on, if it may have happened.
-        allowed: Whether it is allowed in the beginning.
+        allowed: Whether it is allowed at the beginning.
     """
 
     name: str

@@ -15,15 +15,15 @@ from retake_flow.flow.rules.propositions import Fact, Facts, Words
 from retake_flow.flow.rules.state_space import Node, Way, Ways
 from retake_flow.quick_dataclasses import dataclass
 
-#: How often a path may turn out to pretend something of what was entered before, until it is believed.
+#: How many times a path may prove to assume wrong earlier visits before it is accepted.
 _DOUBTS = 12
-#: What is named by a part of its name, or not at all.
+#: Verbs of facts that are matched by a part of a name, or without one.
 _BY_PART = ("enters", "leaves", "takes", "settles")
-#: What a rule says of a fact that it does not name.
+#: The verdict of a rule on a fact that it does not name.
 _NOTHING = (False, False, False)
-#: How many nodes all rules together are followed over; what grows larger is followed for each of them alone.
+#: The most nodes for all rules together; beyond that, each rule is checked alone.
 _MOST_TOGETHER = 20_000
-#: How many nodes a rule is followed over.
+#: The most nodes for a single rule.
 _MOST = 200_000
 
 
@@ -34,9 +34,9 @@ class Breach:
     Attributes:
         rule: The rule.
         path: The moves of the shortest path that breaks it, from the start of a run.
-        position: Where the flow says what must not happen there.
-        message: Which rule, and why it is one.
-        what: What happens at the end of the path that must not happen then, in words.
+        position: The position in the flow of the forbidden occurrence.
+        message: The rule and its reason.
+        what: The forbidden occurrence at the end of the path, in words.
     """
 
     rule: Rule
@@ -48,7 +48,7 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Where a path ends that breaks a rule."""
+    """The end of a path that breaks a rule."""
 
     fact: Fact
 
@@ -57,11 +57,11 @@ _Step = tuple[Node, bool] | _Found
 
 
 def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tuple[Breach, ...]:
-    """The rules that a flow can break, in their order, each with its shortest path.
+    """The rules that a flow can break, in order, each with its shortest path.
 
     Args:
-        flow: The flow, in which nothing else is wrong.
-        catalogue: What its actions are.
+        flow: The flow, without other mistakes.
+        catalogue: Its actions.
         rule_sets: The rules.
     """
     rules = [rule for each in rule_sets for rule in each.rules if _concerns(flow, rule)]
@@ -85,7 +85,7 @@ def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tu
 
 
 def _concerns(flow: Flow, rule: Rule) -> bool:
-    """Whether a flow has anything that a rule could forbid."""
+    """Whether a flow contains anything that a rule could forbid."""
     actions = {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
     actions |= {state.undo.do for state in flow.states.values() if state.undo}
     return any(_possible(term, actions) for term in rule.offends)
@@ -99,7 +99,7 @@ def _possible(term: Term, actions: set[str]) -> bool:
 
 
 class Monitor:
-    """What a rule says on the way: whether what it forbids is allowed just then."""
+    """Follows one rule along a path: whether what it forbids is currently allowed."""
 
     def __init__(self, rule: Rule, reader: Reader) -> None:
         self.rule = rule
@@ -108,7 +108,7 @@ class Monitor:
         self._names = {term.name for term in rule.terms}
 
     def said(self, fact: Fact) -> tuple[bool, bool, bool]:
-        """Whether a fact is what must not happen, what forbids it from then on, and what allows it."""
+        """Whether a fact is forbidden, forbids from then on, or allows from then on."""
         if fact.verb not in _BY_PART and fact.name not in self._names:
             return _NOTHING
         if fact not in self._known:
@@ -116,7 +116,7 @@ class Monitor:
         return self._known[fact]
 
     def follow(self, facts: Iterable[Fact], allowed: bool) -> bool | Fact:
-        """Whether it is allowed after some facts, or the one of them that breaks the rule."""
+        """Whether it is allowed after some facts, or the fact that breaks the rule."""
         for fact in facts:
             offends, forbids, allows = self.said(fact)
             if offends and not allowed:
@@ -126,14 +126,14 @@ class Monitor:
 
     def _said(self, fact: Fact) -> tuple[bool, bool, bool]:
         rule, among = self.rule, self._reader.among
-        # What an action has ended with long ago says nothing of what has happened since.
+        # The outcome of an earlier action says nothing about what has happened since.
         old = bool(rule.forbids) and fact.verb == "shows"
         allows = not old and among(fact, rule.allows, sure=True)
         return among(fact, rule.offends, sure=False), among(fact, rule.forbids, sure=False), allows
 
 
 def _suspected(ways: Ways, monitors: list[Monitor]) -> list[Monitor]:
-    """The rules that may be broken, all of them followed at once: one bit says for each whether it allows."""
+    """The rules that may be broken, all followed at once, with one bit per rule for whether it allows."""
     masks: dict[Fact, tuple[int, int, int]] = {}
     broken, start = 0, ways.start()
     pending = [(start, sum(monitor.rule.allowed << place for place, monitor in enumerate(monitors)))]
@@ -183,7 +183,7 @@ def _shortest(ways: Ways, monitor: Monitor) -> Breach | None:
             length = moves[here] + (way.move is not None)
             if length < moves.get(there, length + 1):
                 moves[there], came[there] = length, (here, way)
-                # What is no move makes a path no longer, so it is looked at before those that are.
+                # Steps that are not moves do not lengthen a path, so they are explored before moves.
                 pending.append(there) if way.move is not None else pending.appendleft(there)
     return None
 

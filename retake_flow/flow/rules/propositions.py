@@ -15,25 +15,25 @@ from retake_flow.flow.rules.guards import Literal
 from retake_flow.flow.rules.model import RUN, Rule
 from retake_flow.quick_dataclasses import dataclass
 
-#: How an action ended of which nothing is known, and how a service ends with its state.
+#: The outcomes of an action of which nothing is known, and of a service that ends with its state.
 SOMEHOW, STOPPED = "?", "stopped"
-#: How what has not ended well has ended.
+#: The outcomes that do not count as done.
 UNWELL = ("error", "exited", STOPPED)
 _NOTHING: frozenset[Literal] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fact:
-    """One thing that happens; of those that are alike there is one, so that they are told apart by identity.
+    """One thing that happens. Equal facts share one object, so they can be compared by identity.
 
     Attributes:
-        verb: As in `Term`; also `shows`, for a guard that looks at what an action has ended with before, and `settles`.
+        verb: As in `Term`; also `shows`, for a guard that reads an earlier outcome of an action, and `settles`.
         name: The action, the state or the event.
         at: The innermost active state at that moment.
-        outcome: How the action ended; `?` when that is not known.
-        known: What is sure of its result.
-        inputs: What the action is given.
-        position: Where it is written what makes it happen.
+        outcome: The outcome of the action; `?` if unknown.
+        known: What is certain of its result.
+        inputs: The inputs of the action.
+        position: The position in the flow of its cause.
     """
 
     verb: str
@@ -46,7 +46,7 @@ class Fact:
 
 
 class Words:
-    """What rules name, so that nothing else has to be followed."""
+    """The names in the rules, so that nothing else needs to be followed."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         terms = [term for rule in rules for term in rule.terms]
@@ -60,43 +60,43 @@ class Words:
 
 
 class Facts:
-    """Tells what happens.
+    """Gives the facts of a flow.
 
     Args:
         flow: The flow.
-        catalogue: What its actions are.
-        words: What rules name.
+        catalogue: Its actions.
+        words: The names in the rules.
     """
 
     def __init__(self, flow: Flow, catalogue: Catalogue, words: Words) -> None:
         self._flow = flow
         self._catalogue = catalogue
         self._words = words
-        #: Whether it matters which error it is that an action ends with.
+        #: Whether it matters with which error an action ends.
         self.tells_errors = words.errors
         self._known: dict[tuple[object, ...], Fact] = {}
         self._owed: dict[tuple[str, str, str], str] = {}
         self._paths: dict[str, dict[str, str]] = {}
         for path, state in flow.states.items():
             self._paths.setdefault(state.root, {})[state.name] = path
-        # A path is looked at from many sides, and what happens on it is the same from each.
+        # A path is examined several times, and its facts are the same each time.
         self.begun = cache(self._begun)
         self.left = cache(self._left)
         self._literals = cache(self._of_interest)
 
     def path(self, root: str, name: str) -> str:
-        """The path of a state by its name in the flow itself or a sub-flow; "" when there is none."""
+        """The path of a state by its name in the flow itself or a sub-flow; "" if there is none."""
         return self._paths.get(root, {}).get(name, "")
 
     def owed(self, leaf: str) -> frozenset[str]:
-        """The state whose undo is owed when a state has begun, if rules name it; of those with the same, the first."""
+        """The state whose undo is owed once a state has begun, if rules name it; the first of equal ones."""
         state = self._flow.states[leaf]
         if state.undo is None or state.undo.do not in self._words.actions:
             return frozenset()
         return frozenset({self._owed.setdefault((state.parent, state.undo.do, repr(state.undo.inputs)), leaf)})
 
     def _begun(self, leaf: str, kept: str) -> tuple[Fact, ...]:
-        """What the states that were entered inside `kept` begin, outermost first, activities before what is inside."""
+        """What the states entered inside `kept` begin, outermost first, activities before inner states."""
         facts: list[Fact] = []
         for state in reversed(list(self._flow.around(leaf))):
             if len(state.path) > len(kept):
@@ -109,13 +109,13 @@ class Facts:
         return tuple(facts)
 
     def entered(self, paths: Iterable[str], leaf: str) -> Iterator[Fact]:
-        """That states were entered."""
+        """The facts of entering states."""
         if "enters" in self._words.verbs:
             for path in paths:
                 yield self._fact("enters", path, leaf, position=self._flow.states[path].position)
 
     def _left(self, paths: tuple[str, ...], leaf: str, owed: frozenset[str]) -> tuple[Fact, ...]:
-        """What leaving states ends, innermost first, and then takes back; "" is the whole run."""
+        """What leaving states ends, innermost first, and then undoes; "" is the whole run."""
         facts: list[Fact] = []
         for path in paths:
             state = self._flow.states.get(path)
@@ -140,7 +140,7 @@ class Facts:
     # --- what a move tells -------------------------------------------------------------------------------------
 
     def taken(self, move: Move, *, begun: bool) -> tuple[Fact, ...]:
-        """What a move tells: the end of the action that it comes from, what its guards show, and its event."""
+        """The facts of a move: the end of its source action, what its guards show, and its event."""
         place, name = move.occurrence.place, move.occurrence.name
         sure = self._sure(move)
         facts: list[Fact] = []
@@ -173,7 +173,7 @@ class Facts:
         return self._literals(state.poll.until.text, True)
 
     def _shown(self, move: Move, sure: frozenset[Literal]) -> Iterator[Fact]:
-        """What guards show of how actions have ended before."""
+        """What guards show about earlier outcomes of actions."""
         if not sure or move.route is None:
             return
         for name, shown in guards.of_outputs(sure).items():
@@ -183,21 +183,21 @@ class Facts:
                 yield self._fact("shows", action, move.source, known=shown, position=_position(move))
 
     def _sure(self, move: Move) -> frozenset[Literal]:
-        """The conditions that are sure on a move."""
+        """The conditions that are certain on a move."""
         if move.route is None or not self._words.said or (move.route.when is None and not move.refused):
             return _NOTHING
         held = self._literals(move.route.when.text, True) if move.route.when is not None else _NOTHING
         return held.union(*(self._literals(guard.text, False) for guard in move.refused))
 
     def _of_interest(self, text: str, held: bool) -> frozenset[Literal]:
-        """The conditions that an expression makes sure of, as far as rules may ask for them."""
+        """The conditions that an expression makes certain, if rules may ask for them."""
         known = guards.literals(text, held=held)
         return frozenset(each for each in known if each[0] in self._words.said or "outputs." in each[0])
 
     # --- what is done again --------------------------------------------------------------------------------------
 
     def repeats(self, leaf: str) -> Iterator[tuple[str, State | Activity, tuple[Fact, ...]]]:
-        """What can happen while states stay as they are: how it is called, whose it is, and the facts."""
+        """What can happen without a change of state: its name, its owner, and the facts."""
         doing: list[State | Activity] = [self._flow.states[leaf]]
         for around in self._flow.around(leaf):
             doing += around.activities.values()
@@ -236,7 +236,7 @@ class Facts:
     def _of(
         self, who: State | Activity, verb: str, leaf: str, outcome: str = "", known: frozenset[Literal] = _NOTHING
     ) -> Iterator[Fact]:
-        """What happens to the action of a state or an activity, when rules name it."""
+        """What happens to the action of a state or an activity, if rules name it."""
         if who.do in self._words.actions:
             kind = outcome if self._words.outcomes or not outcome.startswith("error") else "error"
             yield self._fact(verb, who.do, leaf, kind, known, who.inputs, who.position)
@@ -258,7 +258,7 @@ class Facts:
 
 
 def _in_order(activities: Mapping[str, Activity]) -> list[Activity]:
-    """Activities in the order in which they begin: as written, each after what it needs."""
+    """Activities in the order in which they begin: as written, each after those it needs."""
     ordered: dict[str, Activity] = {}
 
     def put(activity: Activity, chain: tuple[str, ...]) -> None:

@@ -10,14 +10,14 @@ from typing import Final
 
 from retake_flow.flow.schema.builders import ACTION_NAME, STATE_NAME, Schema, duration, expression, mapping, mapping_of
 
-#: Forms of rules: the keys that each has to have and those that it may have, by the first of them.
+#: Forms of rules, by their first key: the required and the optional keys of each.
 FORMS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "before": (("before", "comes"), ("since",)),
     "before_each": (("before_each", "fresh"), ()),
     "between": (("between", "and", "nothing"), ()),
     "while": (("while", "also"), ()),
 }
-#: What can happen, by the key that says so, and what else can be said of each.
+#: Things that can happen, by key, with the further keys that each may have.
 VERBS: Final[dict[str, tuple[str, ...]]] = {
     "begins": ("with", "while"),
     "done": ("outcome", "where", "with", "while"),

@@ -15,13 +15,13 @@ from retake_flow.flow.rules.propositions import Fact, Facts
 
 
 class Node(NamedTuple):
-    """Where a path has come to.
+    """The position of a path.
 
     Attributes:
-        leaf: The innermost active state; "" when the run has ended.
-        kept: What is inside this state was entered and has not begun what it is for; None when all has begun.
+        leaf: The innermost active state; "" once the run has ended.
+        kept: The states inside this one were entered but have not begun their work; None when all have begun.
         owed: The states whose undos are owed.
-        seen: Of the states that are watched, those that were entered before.
+        seen: The watched states that were entered before.
     """
 
     leaf: str
@@ -31,12 +31,12 @@ class Node(NamedTuple):
 
 
 class Way(NamedTuple):
-    """One way on.
+    """One step onward.
 
     Attributes:
-        move: The move; None when what was entered begins what it is for.
-        facts: What happens on it, as far as rules name it.
-        after: Where it leads.
+        move: The move; None when the entered states begin their work.
+        facts: The facts on it that rules name.
+        after: The node it leads to.
     """
 
     move: Move | None
@@ -45,13 +45,13 @@ class Way(NamedTuple):
 
 
 class Ways:
-    """The graph of all ways.
+    """The graph of all paths.
 
     Args:
         flow: The flow, without mistakes.
         moves: Its moves.
-        facts: Tells what happens on them.
-        watched: The paths of the states of which it matters whether they were entered before.
+        facts: Gives the facts on them.
+        watched: The paths of the states for which it matters whether they were entered before.
     """
 
     def __init__(self, flow: Flow, moves: Moves, facts: Facts, watched: frozenset[str] = frozenset()) -> None:
@@ -63,17 +63,17 @@ class Ways:
         self._told: dict[tuple[str, bool], list[tuple[Move, tuple[Fact, ...]]]] = {}
 
     def watching(self, watched: frozenset[str]) -> Ways:
-        """The same graph, in which it matters whether some states were entered before."""
+        """The same graph, which also distinguishes whether some states were entered before."""
         ways = Ways(self._flow, self._moves, self._facts, watched)
         ways._told = self._told
         return ways
 
     def start(self) -> Way:
-        """How a path begins."""
+        """The start of a path."""
         return self._entering(self._moves.start(), (), Node(""))
 
     def of(self, node: Node) -> tuple[Way, ...]:
-        """Every way on; of those that differ in nothing that rules name, the first."""
+        """Every step onward; of those that rules cannot distinguish, the first."""
         if node not in self._known:
             found: dict[tuple[tuple[Fact, ...], Node], Way] = {}
             for way in self._ways(node):
@@ -83,7 +83,7 @@ class Ways:
         return self._known[node]
 
     def doubtful(self, moves: Iterable[Move]) -> frozenset[str]:
-        """The states of which a path pretends that they were, or were not, entered before."""
+        """The states for which a path wrongly assumes that they were, or were not, entered before."""
         seen: frozenset[str] = frozenset()
         for move in moves:
             asked = self._asked(move)
@@ -107,7 +107,7 @@ class Ways:
             yield self._settled(None, (), node)
 
     def _told_of(self, leaf: str, *, begun: bool) -> list[tuple[Move, tuple[Fact, ...]]]:
-        """The moves of a state, with what they tell: of those that tell and do the same, the first."""
+        """The moves of a state with their facts; of those with the same facts and effects, the first."""
         key = (leaf, begun)
         if key not in self._told:
             told: dict[tuple[object, ...], tuple[Move, tuple[Fact, ...]]] = {}
@@ -143,7 +143,7 @@ class Ways:
         return self._settled(move, facts, after)
 
     def _settled(self, move: Move | None, facts: tuple[Fact, ...], node: Node) -> Way:
-        """What was entered begins what it is for."""
+        """The entered states begin their work."""
         leaf, state = node.leaf, self._flow.states[node.leaf]
         facts += self._facts.begun(leaf, node.kept or "")
         after = Node(leaf, None, node.owed | self._facts.owed(leaf), node.seen)
@@ -157,19 +157,19 @@ class Ways:
     # --- guards that ask what was entered ------------------------------------------------------------------------
 
     def _was_so(self, move: Move, seen: frozenset[str]) -> bool:
-        """Whether the states that are watched were entered or not as the guards of a move have it."""
+        """Whether the watched states were entered, or not, as the guards of a move require."""
         asked = {name: path in seen for name, path in self._asked(move).items() if path in self._watched}
         return not asked or _possible(self._guards(move), move, asked)
 
     def _asked(self, move: Move) -> dict[str, str]:
-        """The states of which the guards of a move ask how often they were entered: paths by name."""
+        """The states whose number of visits the guards of a move read: paths by name."""
         if move.route is None:
             return {}
         names = {name for guard in self._guards(move) for name in guards.visited(guard.text)}
         return {name: path for name in names if (path := self._facts.path(move.route.root, name))}
 
     def _guards(self, move: Move) -> tuple[Expression, ...]:
-        """The guards of a move that use the names of the route that it takes."""
+        """The guards of a move that use the names of its route."""
         if move.route is None:
             return ()
         asked = guards_of(move)
@@ -177,7 +177,7 @@ class Ways:
 
 
 def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, bool]) -> bool:
-    """Whether the guards of a move can be as they have to be, as far as its event and what was entered tell."""
+    """Whether the guards of a move can have the required values, given its event and the entered states."""
     if not known or move.route is None:
         return True
     kind = move.occurrence.name.rpartition("error.")[2]
@@ -186,7 +186,7 @@ def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, b
 
 
 def _stay(leaf: str, event: str, who: State | Activity) -> Move:
-    """That something is done again, as a move that neither leaves nor enters a state."""
+    """A repetition as a move that neither leaves nor enters a state."""
     place = who.path if isinstance(who, State) else who.key
     route = Route(event, "", None, {}, who.position, source=leaf)
     return Move(leaf, Occurrence(((event, ""),), place), route, (), (), ())

@@ -41,7 +41,7 @@ def mapping_of(description: str, properties: Schema, required: tuple[str, ...] =
 
 
 def mapping(description: str, names: str, value: Schema, **more: Any) -> Schema:
-    """A mapping with names of its own."""
+    """A mapping with freely chosen names."""
     return {
         "description": description,
         "type": "object",
@@ -52,5 +52,5 @@ def mapping(description: str, names: str, value: Schema, **more: Any) -> Schema:
 
 
 def only(kind: str, others: tuple[str, ...]) -> Schema:
-    """That some keys do not go with one."""
+    """The condition that some keys must not be combined with another."""
     return {"if": {"required": [kind]}, "then": {"properties": {other: {"not": {}} for other in others}}}

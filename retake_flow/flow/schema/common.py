@@ -13,7 +13,7 @@ from retake_flow.flow.schema.builders import (
     mapping_of,
 )
 
-#: The kinds of notices that a flow itself can tell; `live` is an action's, since a rule watches over it.
+#: The kinds of notices that a flow itself can send; only an action sends `live`, since a rule governs it.
 TOLD = ("told", "trouble", "recovered", "tip", "milestone", "warning", "shared")
 DO: Schema = {
     "description": "The action to perform; `retake-flow actions` lists them.",
@@ -119,7 +119,7 @@ ON_CRASH: Schema = {
 
 
 def needs(before: str) -> Schema:
-    """What has to be ready before something, as its description says."""
+    """The schema of `needs`: what must be ready first, with a description."""
     one: Schema = {"type": "string", "pattern": STATE_NAME}
     return {
         "description": f"The activity, or activities, that must be ready before {before}.",

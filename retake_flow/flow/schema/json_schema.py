@@ -15,7 +15,7 @@ from referencing.exceptions import Unresolvable
 
 from retake_flow.flow.schema.patterns import PatternError, matches, require
 
-#: How often a keyword may be held against a value until there is an answer, and how many mistakes are looked at.
+#: The most keyword checks for one value, and the most mistakes to examine.
 _MOST_STEPS = 50_000
 _MOST_ERRORS = 100
 
@@ -27,7 +27,7 @@ class TooMuch(Exception):
 
 
 def worst(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
-    """The mistake of a value that says most; None when it fits.
+    """The most informative mistake of a value; None if it fits.
 
     Raises:
         PatternError: A pattern cannot be applied.
@@ -35,14 +35,14 @@ def worst(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
         Unresolvable: A `$ref` leads nowhere.
         RecursionError: A `$ref` leads to itself.
     """
-    # With a registry of its own the validator fetches nothing, wherever a `$ref` may point.
+    # With its own registry the validator fetches nothing, whatever a `$ref` points to.
     validator = _bounded()(schema, registry=Registry())
     found: ValidationError | None = best_match(islice(validator.iter_errors(value), _MOST_ERRORS))
     return found
 
 
 def flaw(schema: Mapping[str, Any]) -> str:
-    """Why a schema is none, or nothing."""
+    """Why a schema is invalid, or nothing."""
     if _has_dialect(schema):
         return "`$schema` has no place in it"
     try:
@@ -55,7 +55,7 @@ def flaw(schema: Mapping[str, Any]) -> str:
 
 
 def _has_dialect(data: Any) -> bool:
-    """Whether a part says that it is of another draft, which brings its own keywords along."""
+    """Whether a part declares another draft, which has its own keywords."""
     if isinstance(data, Mapping):
         return isinstance(data.get("$schema"), str) or any(map(_has_dialect, data.values()))
     return isinstance(data, list | tuple) and any(map(_has_dialect, data))
@@ -74,7 +74,7 @@ def _formats() -> FormatChecker:
 
 
 def _bounded() -> Any:
-    """A validator whose keywords are counted, and which applies patterns as `patterns` does."""
+    """A validator that counts keyword checks and applies patterns as `patterns` does."""
     left = _MOST_STEPS
 
     def counted(keyword: _Keyword) -> _Keyword:
@@ -119,7 +119,7 @@ def _additional_properties(validator: Any, piece: Any, instance: Any, schema: An
 
 
 def _unique_items(validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    # jsonschema compares each pair.
+    # jsonschema compares every pair.
     if wanted and validator.is_type(instance, "array") and len(set(map(_canonical, instance))) < len(instance):
         yield ValidationError("an entry is there twice")
 
@@ -129,7 +129,7 @@ def _canonical(value: Any) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """The value, with numbers that are whole as such: 1 and 1.0 are the same to JSON Schema."""
+    """The value with whole numbers as integers: 1 and 1.0 are the same to JSON Schema."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):

@@ -10,7 +10,7 @@ from retake_flow.flow.schema.builders import STATE_NAME, Schema
 _PREFIX = "#/$defs/"
 _CHANGED = "changed_"
 _PATH = rf"{STATE_NAME[:-1]}(/{STATE_NAME[1:-1]})*$"
-#: What holds a whole thing together, and so nothing that an overlay says of it.
+#: Keywords that apply to complete objects only, and so not to an overlay.
 _WHOLE = ("required", "dependentRequired", "minProperties", "allOf")
 _REPLACE: Schema = {
     "description": "It takes the place of what the extended flow has here, instead of being merged with it.",
@@ -41,7 +41,7 @@ _BESIDE: Schema = {
 
 
 def patch(piece: Any) -> Any:
-    """The schema of a change to what a piece of the schema describes."""
+    """The schema of a change to something that a schema describes."""
     if not isinstance(piece, dict):
         return piece
     if "$ref" in piece:
@@ -54,7 +54,7 @@ def patch(piece: Any) -> Any:
         changed["enum"] = [*piece["enum"], None]
     if "properties" in piece:
         changed["properties"] = {key: patch(value) for key, value in piece["properties"].items()}
-    if "object" in changed.get("type", ()):  # what stands in a list is whole, as lists are replaced
+    if "object" in changed.get("type", ()):  # list items are complete, since lists are replaced
         changed |= {key: patch(piece[key]) for key in ("additionalProperties", "else") if key in piece}
     return changed
 

@@ -1,7 +1,7 @@
 """Regular expressions written by authors, applied in time that grows only with the text.
 
-Python's own engine may take longer than anybody lives for `^(a+)+$` on thirty characters. RE2 never does, and so knows
-neither lookarounds nor backreferences; what it does not know is refused before anything runs.
+Python's own engine may take practically forever for `^(a+)+$` on thirty characters. RE2 never does, and so supports
+neither lookarounds nor backreferences; patterns that it does not support are refused before anything runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from retake_flow.quick_dataclasses import dataclass
 
 _LONGEST = 2_000  # characters of a pattern
 _LARGEST = 10_000  # instructions of RE2; `\S{1,500}` has about 500
-#: Instructions times characters, where the engine may have to look at each pair: about a second.
+#: The most instructions times characters, in case the engine has to examine every pair: about a second.
 _MOST_WORK = 10_000_000
 
 _SPECIAL = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|.)|\[\^?\]?|\]", re.DOTALL)
@@ -38,7 +38,7 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A pattern as an engine applies it; its size is in instructions."""
+    """A compiled pattern; its size is in instructions."""
 
     search: Callable[[str], object | None]
     size: int
@@ -48,17 +48,17 @@ def matches(pattern: str, text: str) -> bool:
     """Whether a pattern is found in a text.
 
     Raises:
-        PatternError: The pattern is none, or the text is too long for it.
+        PatternError: The pattern is invalid, or the text is too long for it.
     """
     compiled = _compiled(pattern)
     if compiled.size * len(text) > _MOST_WORK:
         raise PatternError(f"a text of {len(text)} characters is too long for the pattern {_shown(pattern)}")
-    # Halves of characters have no UTF-8.
+    # Lone surrogates have no UTF-8 form.
     return compiled.search(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")) is not None
 
 
 def require(pattern: str) -> None:
-    """Make sure that a pattern can be applied.
+    """Require that a pattern can be applied.
 
     Raises:
         PatternError: It cannot.
@@ -68,7 +68,7 @@ def require(pattern: str) -> None:
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> _Compiled:
-    if pattern == VARIABLE:  # of ours, with a lookahead that costs nothing
+    if pattern == VARIABLE:  # our own, with a cheap lookahead
         return _Compiled(re.compile(pattern).search, 0)
     if len(pattern) > _LONGEST:
         raise PatternError(f"the pattern is longer than {_LONGEST} characters")
@@ -92,8 +92,8 @@ def _compiled(pattern: str) -> _Compiled:
 
 
 def _translated(pattern: str) -> str:
-    r"""A pattern as RE2 writes it: without \u0041 and \Z, and with the blanks of all scripts as \s."""
-    within = False  # a class
+    r"""A pattern in RE2 syntax: without \u0041 and \Z, and with \s for the white space of all scripts."""
+    within = False  # inside a character class
 
     def put(found: re.Match[str]) -> str:
         nonlocal within

@@ -1,7 +1,7 @@
 """Fast validation against a JSON Schema: a yes or no, enough for most flows, without messages.
 
-The words are jsonschema's (`structure`, `fields`), which takes longer to import than a whole flow to check. Here is
-only as much of JSON Schema as the language uses; of a schema that has more in it nothing is claimed.
+Messages come from jsonschema (`validate`, `fields`), whose import takes longer than checking a whole flow. This module
+implements only the part of JSON Schema that the language uses; it makes no claim about schemas with other keywords.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from retake_flow.flow.schema.patterns import PatternError, matches, require
 
 _Check = Callable[[Any], bool]
 
-#: What is said of a value and means nothing for whether it fits.
+#: Keywords that describe a value without affecting whether it fits.
 _ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "examples", "default", "errorMessage"})
-#: How many keywords of an author's schema are held against data here.
+#: The most keyword checks for an author's schema here.
 _MOST_STEPS = 50_000
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -27,7 +27,7 @@ class Unsure(Exception):
 
 
 def checker(schema: Mapping[str, Any]) -> _Check:
-    """What says whether data surely fits a schema of ours; when not, jsonschema has the word."""
+    """A check of whether data certainly fits one of our schemas; if not, jsonschema decides."""
     return _surely(_Compiler(schema).later(schema))
 
 
@@ -56,12 +56,12 @@ def _together(checks: list[_Check]) -> _Check:
 
 
 def fits(schema: Mapping[str, Any], data: Any) -> bool:
-    """Whether data surely fits a schema of an author's."""
+    """Whether data certainly fits an author's schema."""
     return _surely(_Authors(schema).later(schema))(data)
 
 
 def sound(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema of an author's surely is one."""
+    """Whether an author's schema is certainly valid."""
     try:
         _Authors(schema, eager=True).compiled(schema)
     except Unsure:
@@ -70,7 +70,7 @@ def sound(schema: Mapping[str, Any]) -> bool:
 
 
 class _Compiler:
-    """Makes checks of the pieces of one schema; those behind a condition or a reference when they are first needed."""
+    """Compiles the pieces of one schema into checks; conditional and referenced pieces on first use."""
 
     def __init__(self, root: Mapping[str, Any], *, eager: bool = False) -> None:
         self._eager = eager
@@ -78,17 +78,17 @@ class _Compiler:
         self._made: dict[str, _Check] = {}
 
     def compiled(self, schema: Any) -> _Check:
-        """The check of a schema.
+        """The check for a schema.
 
         Raises:
-            Unsure: It cannot be made.
+            Unsure: It cannot be compiled.
         """
         if not isinstance(schema, Mapping):
             raise Unsure
         return _together(list(self._checks(schema)))
 
     def later(self, schema: Any) -> _Check:
-        """The same, made at once only where all is to be made."""
+        """The same, compiled on first use unless everything is to be compiled at once."""
         if self._eager:
             return self.compiled(schema)
         made = cache(lambda: self.compiled(schema))
@@ -112,7 +112,7 @@ class _Compiler:
         if name not in self._defs:
             raise Unsure(where)
         if name not in self._made:
-            self._made[name] = lambda data: self._made[name](data)  # until it is made: a piece may hold itself
+            self._made[name] = lambda data: self._made[name](data)  # until it is compiled: a piece may contain itself
             self._made[name] = self.later(self._defs[name])
         return lambda data: self._made[name](data)
 
@@ -153,7 +153,7 @@ class _Compiler:
 
 
 class _Authors(_Compiler):
-    """The same for what an author has written: patterns in linear time, and not more work than a flow can need."""
+    """The same for authors' schemas: patterns in linear time, and limited work."""
 
     def __init__(self, root: Mapping[str, Any], *, eager: bool = False) -> None:
         super().__init__(root, eager=eager)
@@ -171,7 +171,7 @@ class _Authors(_Compiler):
         return counted
 
     def _checks(self, schema: Mapping[str, Any]) -> Iterator[_Check]:
-        if "$schema" in schema:  # another draft has other keywords
+        if "$schema" in schema:  # another draft may have other keywords
             raise Unsure
         if "pattern" in schema:
             yield _made(_linear, schema["pattern"])

@@ -32,7 +32,7 @@ from retake_flow.flow.schema.common import (
     needs,
 )
 
-#: What makes a state of which kind; a state has at most one of these keys.
+#: The keys that determine the kind of a state; a state has at most one of them.
 KINDS = ("do", "ask", "flow", "states", "wait", "final", "history")
 #: The keys of an activity that say how its action is performed.
 _ROUTE: Schema = {

@@ -30,7 +30,7 @@ _KINDS = {
 }
 _TYPES = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"))
 _ROUNDS = 20
-#: What people write who come from other state machines and workflows, and what it is called here.
+#: Terms from other state machines and workflow languages, with their names here.
 _ELSEWHERE = {
     "on": "what follows an event stands under `transitions:`, as in `transitions: {done: NEXT}`",
     "type": "the kind of a state is a key of its own, as in `final: completed`",
@@ -45,9 +45,9 @@ _ELSEWHERE = {
     **dict.fromkeys(("after", "sleep", "delay"), "a state that lasts is `wait: 30s`; a limit is `timeout: 30s`"),
     "<<": "merge keys are not read: write the keys out, or let the flow extend another",
 }
-#: Stands in an overlay only, which is laid over its base before anything is held against the schema.
+#: Allowed only in an overlay, which is merged into its base before validation.
 _EXTENDS = "extends"
-#: The keys beside which others cannot be.
+#: The keys that exclude others.
 _EXCLUSIVE = (*state.KINDS, "value", "required")
 
 
@@ -56,11 +56,11 @@ class _Mistake:
     """One error of the schema validator.
 
     Attributes:
-        path: Where in the data.
-        rule: Where in the schema.
-        validator: The keyword that does not hold, and what it expects.
+        path: The place in the data.
+        rule: The place in the schema.
+        validator: The violated keyword, and what it expects.
         schema: The schema around the keyword.
-        instance: The data at `path`; of a mistaken name, the name.
+        instance: The data at `path`; for a wrong name, the name.
     """
 
     path: Path
@@ -79,17 +79,17 @@ class _Mistake:
 
 
 def examine(source: Source) -> tuple[dict[str, Any], list[Problem], frozenset[Path]]:
-    """Find what does not fit the schema.
+    """Find the data that does not fit the schema.
 
     Returns:
         The data without the parts that do not fit, so that the rest can be checked too; the problems; the paths of
-        the mappings and lists out of which something was cut.
+        the mappings and lists from which something was cut.
     """
     data = copy.deepcopy(source.data)
     problems: list[Problem] = []
     damaged: set[Path] = set()
-    # Cutting a part out can leave what is around it incomplete. That is a consequence of the first mistake, not
-    # one more: only the first round speaks.
+    # Cutting a part out can leave its surroundings incomplete. That is a consequence of the first mistake, not another
+    # one: only the first round reports problems.
     for number in range(_ROUNDS):
         errors = [_Mistake.of(error) for error in _validator().iter_errors(data)]
         if not errors:
@@ -124,7 +124,7 @@ def _lonely(error: _Mistake) -> list[tuple[str, str]]:
 
 
 def _guilty(error: _Mistake) -> Iterator[Path]:
-    """The paths to cut out for one error."""
+    """The paths to cut out because of one error."""
     path = error.path
     if _of_name(error):
         yield (*path, str(error.instance))
@@ -137,7 +137,7 @@ def _guilty(error: _Mistake) -> Iterator[Path]:
 
 
 def _mended(data: Any, path: Path, error: _Mistake) -> Any:
-    """The data without what is at `path`, or with what it lacks when that can be guessed for the check's sake."""
+    """The data without the value at `path`, or with a missing value added if it can be guessed for the check."""
     if not path:
         return _with_guesses(data)
     parent = data
@@ -169,7 +169,7 @@ def _with_guesses(data: Any) -> Any:
 
 
 def _problems(error: _Mistake, source: Source, told: Sized) -> Iterator[Problem]:
-    """What one schema error says to a person, and how much has been told already."""
+    """The problems for one schema error, given those already reported."""
     path = error.path
     here = source.value(path)
     name = _spoken(path)
@@ -198,7 +198,7 @@ def _problems(error: _Mistake, source: Source, told: Sized) -> Iterator[Problem]
 
 
 def _declared_as(path: Path, error: _Mistake) -> str:
-    """How a value is declared that stands where its declaration should."""
+    """A hint with the declaration for a value that is written in its place."""
     if len(path) < 2 or path[-2] not in ("inputs", "answer") or error.validator != "type":
         return ""
     value = error.instance
@@ -211,7 +211,7 @@ def _declared_as(path: Path, error: _Mistake) -> str:
 
 
 def _mistyped(source: Source, path: Path) -> str:
-    """A hint that names the activity beside, when what lacks a key may be that one with a slip in its name."""
+    """A hint with a neighbouring activity, if the incomplete one may be a misspelling of its name."""
     if len(path) < 2 or path[-2] != "activities":
         return ""
     return did_you_mean(str(path[-1]), (name for name in _parent(source, path) if name != path[-1]), " ").strip()
@@ -256,7 +256,7 @@ def _naming(pattern: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    # Masked before it is cut: half an address would be masked nowhere.
+    # Masked before it is shortened: half an address would not be recognised.
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
     text = "nothing" if value is None else scrub(repr(value))
@@ -269,7 +269,7 @@ def _inside(path: Path) -> str:
 
 
 def _spoken(path: Path) -> str:
-    """A path into the file as a person would say it: `retry of the state session`."""
+    """A path into the file in words: `retry of the state session`."""
     states = [str(path[i + 1]) for i in range(len(path) - 1) if path[i] == "states" and isinstance(path[i + 1], str)]
     last_state = max((i + 2 for i in range(len(path) - 1) if path[i] == "states"), default=0)
     rest = [str(step) if isinstance(step, str) else f"number {step + 1}" for step in path[last_state:]]

@@ -9,22 +9,22 @@ from hashlib import sha256
 from retake_flow.errors import StoreError
 from retake_flow.quick_dataclasses import dataclass, field
 
-#: Finds a sub-flow: by the name that is written, and the file it is written in. Gives its file and content.
+#: Finds a sub-flow by its name and the file that names it. Gives its file and content.
 Find = Callable[[str, str], tuple[str, bytes]]
-#: A sub-flow: the names that lead to the file that names it (none for the flow itself), its name there, and the SHA-256
-#: of its text.
+#: A use of a sub-flow: the names that lead to the file that names it (none for the flow itself), its name there, and
+#: the SHA-256 of its text.
 Use = tuple[Sequence[str], str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Texts of flows and how they name each other.
+    """The texts of flows and the names by which they refer to each other.
 
     Attributes:
         file: The file of the flow itself.
-        texts: By file.
-        references: What a name in a file means: by file, and then by name.
-        allowed: What the command line lets it name outside of its folder.
+        texts: The texts, by file.
+        references: The file that each name means, by the file with the name, then by name.
+        allowed: The places outside its folder that the command line lets it name.
     """
 
     file: str
@@ -33,7 +33,7 @@ class Sources:
     allowed: tuple[str, ...] = ()
 
     def find(self, name: str, file: str) -> tuple[str, bytes]:
-        """A sub-flow, without looking at the disk.
+        """Find a sub-flow without reading the disk.
 
         Raises:
             KeyError: There is none.
@@ -42,7 +42,7 @@ class Sources:
         return found, self.texts[found].encode()
 
     def allowing(self, allowed: Iterable[str]) -> Sources:
-        """The same, with more that they may name."""
+        """The same, with more places that they may name."""
         return Sources(self.file, self.texts, self.references, tuple(dict.fromkeys((*self.allowed, *allowed))))
 
     @property
@@ -51,7 +51,7 @@ class Sources:
         return self.texts[self.file]
 
     def uses(self) -> list[Use]:
-        """Each naming of a sub-flow, by the names that lead to it from the flow itself, wherever that stands."""
+        """Each use of a sub-flow, by the names that lead to it from the flow itself, independent of file locations."""
         digests = {file: sha256(text.encode()).hexdigest() for file, text in self.texts.items()}
         return list(self._uses(self.file, (), (self.file,), digests))
 
@@ -65,20 +65,20 @@ class Sources:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of it."""
+        """SHA-256 of all texts and references."""
         return sha256(self.dumped().encode()).hexdigest()
 
     def dumped(self) -> str:
-        """All of it as one text, which `parsed` reads."""
+        """The bundle as one text, which `parsed` reads."""
         content = {"file": self.file, "texts": dict(self.texts), "references": dict(self.references)}
         return json.dumps({**content, "allowed": self.allowed} if self.allowed else content, sort_keys=True)
 
 
 def parsed(text: str) -> Sources:
-    """What `Sources.dumped` wrote.
+    """Read the text that `Sources.dumped` wrote.
 
     Raises:
-        StoreError: It is something else.
+        StoreError: It is not such a text.
     """
     try:
         content = json.loads(text)

@@ -10,7 +10,7 @@ from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.sanitize import one_line
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-# In a wheel the flows are inside the package; in a checkout they are beside it.
+# In a wheel, the flows are inside the package; in a checkout, beside it.
 _PLACES = (_PACKAGE / "_shipped", _PACKAGE.parent)
 _SHELVES = tuple(place / "flows" for place in _PLACES)
 #: The folders of the shipped flows.
@@ -34,7 +34,7 @@ def platform_rules() -> Path:
 
 
 def _near(path: Path) -> str:
-    """A file beside of the same name with another ending; "" for none."""
+    """A neighbouring file with the same name and another extension; "" if there is none."""
     with suppress(OSError, ValueError):
         for ending in (".yaml", ".yml", ".YAML", ".YML"):
             if (beside := path.with_suffix(ending)).is_file():
@@ -43,10 +43,10 @@ def _near(path: Path) -> str:
 
 
 def find(name: str, folder: Path = Path()) -> Path:
-    """The file that a name means: a path from a folder on, or a shipped flow (`go-live.yaml` or `go-live`).
+    """The file that a name means: a path relative to a folder, or a shipped flow (`go-live.yaml` or `go-live`).
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is no such file.
     """
     if not name.strip():
         raise UsageError("the name of a flow is empty", hint="write a file, or a shipped flow such as go-live.yaml")

@@ -15,10 +15,10 @@ class Node:
     """One value.
 
     Attributes:
-        value: A mapping or a list of nodes, or a text, number, truth value or None.
-        at: Where it begins; of one that an overlay has touched, where it begins there.
-        key: Where the key stands that leads to it, by the same rule; of what has no key, where it begins.
-        origin: Where its line was written first, whoever has touched it since.
+        value: A mapping or a list of nodes, or a text, number, Boolean or None.
+        at: Where it begins; in the overlay if that has changed it.
+        key: Where its key is, by the same rule; without a key, where it begins.
+        origin: Where its line was first written, before any changes.
     """
 
     value: Any
@@ -32,11 +32,11 @@ class Node:
         return isinstance(self.value, dict)
 
     def get(self, key: str) -> Node | None:
-        """The value of a key; None where there is none, or this is no mapping."""
+        """The value of a key; None if there is none, or this is not a mapping."""
         return self.value.get(key) if isinstance(self.value, dict) else None
 
     def copied(self) -> Node:
-        """The same with nothing shared."""
+        """A deep copy."""
         value = self.value
         if isinstance(value, dict):
             value = {key: node.copied() for key, node in value.items()}
@@ -46,7 +46,7 @@ class Node:
 
 
 def made(value: Any, at: Position) -> Node:
-    """A tree of plain data that is written nowhere, all of it placed at one position."""
+    """A tree of generated plain data, all at one position."""
     if isinstance(value, dict):
         value = {key: made(item, at) for key, item in value.items()}
     elif isinstance(value, list):
@@ -78,12 +78,12 @@ def _planted(source: Source, data: Any, path: Path) -> Node:
 
 
 def source_of(tree: Node, file: str, text: str) -> Source:
-    """The source whose data and positions are those of a tree.
+    """The source with the data and positions of a tree.
 
     Args:
         tree: The data.
         file: The name shown where no position is known.
-        text: What is written in that file.
+        text: The text of that file.
     """
     source = Source(file, text, plain(tree))
     for path, node in _walked(tree, ()):

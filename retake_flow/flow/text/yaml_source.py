@@ -20,10 +20,10 @@ from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.quick_dataclasses import dataclass, field
 
 Path = tuple[str | int, ...]
-#: The key with which a file says which flow it changes.
+#: The key with which an overlay names the flow that it extends.
 EXTENDS = "extends"
 _LARGEST = 1_000_000  # characters
-_MOST_NODES = 50_000  # aliases can make a small text explode
+_MOST_NODES = 50_000  # aliases can expand a small text enormously
 _DEEPEST = 100
 
 
@@ -33,17 +33,17 @@ class Source:
 
     Attributes:
         file: The name shown in messages.
-        text: What was read.
+        text: The text that was read.
         data: The plain data: dict, list, str, int, float, bool, None.
-        problems: What could not be read; duplicate keys too.
+        problems: The parts that could not be read, including duplicate keys.
         values: Where each value begins.
-        keys: Where the key stands that leads to a value.
-        origins: Where a line was written first that an overlay has touched, so that its key is said to stand there.
-        extends: Where an overlay names the flow that it extends; None when the data is as it is written.
+        keys: Where the key of each value is.
+        origins: Where lines that an overlay has changed were first written; their keys now point to the overlay.
+        extends: Where an overlay names the flow that it extends; None if the data is not the result of an overlay.
         base: The file of that flow.
-        explained: What to say of a target that is unknown since an overlay removes it, by where it is written.
-        removed: Where an overlay removes states and inputs, by where they were in what it extends.
-        damaged: The paths of the states that could not be put where an overlay wants them.
+        explained: The messages for targets that an overlay removes, by the position of the target.
+        removed: Where an overlay removes states and inputs, by their places in the extended flow.
+        damaged: The paths of the states that could not be placed as an overlay says.
     """
 
     file: str
@@ -65,22 +65,22 @@ class Source:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def value(self, path: Path) -> Position:
-        """Where the value at `path` begins; of what is not there, where its parent begins."""
+        """Where the value at `path` begins; if it is missing, where its parent begins."""
         while path and path not in self.values:
             path = path[:-1]
         return self.values.get(path, Position(self.file, 1, 1))
 
     def key(self, path: Path) -> Position:
-        """Where the key that leads to `path` stands."""
+        """Where the key of `path` is."""
         return self.keys.get(path) or self.value(path)
 
     def origin(self, path: Path) -> Position:
-        """Where the line of `path` was written first, also if an overlay has touched what is in it."""
+        """Where the line of `path` was first written, even if an overlay has changed it."""
         return self.origins.get(path) or self.key(path)
 
 
 def parse(text: str, file: str) -> Source:
-    """Read YAML 1.2; mistakes are in the answer's `problems`."""
+    """Read YAML 1.2; mistakes are in the result's `problems`."""
     source = Source(file, text)
     if len(text) > _LARGEST:
         source.problems.append(Problem(Position(file, 1, 1), "RF001", f"the file is larger than {_LARGEST} characters"))
@@ -101,12 +101,12 @@ def parse(text: str, file: str) -> Source:
 
 
 def meant(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
-    """A source, when it is meant as what it is read for; else one without data, whose problem quotes nothing of it.
+    """The source, if it is of the expected kind; else one without data, with a problem that quotes nothing of it.
 
     Args:
-        source: What was read.
-        kind: What it is read for, such as `flow`.
-        keys: Of which it has one, then.
+        source: The source that was read.
+        kind: The expected kind, such as `flow`.
+        keys: Keys of which a source of that kind has at least one.
     """
     if isinstance(source.data, dict):
         fits = any(key in source.data for key in keys)
@@ -125,9 +125,9 @@ def meant(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
 
 
 def _events(text: str) -> tuple[list[Event], dict[str, int]]:
-    """What the values of a YAML text are made of, in its order, and which of them the aliases stand for.
+    """The events of a YAML text's values, in order, and those that each alias stands for.
 
-    ruamel's composer would take as long again, and crash on what nests too deep.
+    ruamel's composer would take as long again, and crash on deep nesting.
 
     Raises:
         YAMLError: It is not YAML.
@@ -156,7 +156,7 @@ def _events(text: str) -> tuple[list[Event], dict[str, int]]:
 
 
 def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
-    """The text in `raw`, which must be UTF-8, and what is wrong with it."""
+    """The text in `raw`, which must be UTF-8, and any problem with it."""
     try:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
@@ -187,7 +187,7 @@ class _Reader:
         self._next = 0
 
     def read(self, path: Path, depth: int) -> Any:
-        """The value that comes next; what an alias stands for is read as if it were written here again."""
+        """The next value; an alias is read as if its content were written here again."""
         event = self._events[self._next]
         if isinstance(event, AliasEvent):
             after, self._next = self._next + 1, self._anchors[event.anchor]
@@ -206,7 +206,7 @@ class _Reader:
         return self._scalar(event)
 
     def _skip(self) -> Event:
-        """Pass the next value by; gives its last event."""
+        """Skip the next value; returns its last event."""
         depth = 0
         while True:
             event = self._events[self._next]
@@ -216,7 +216,7 @@ class _Reader:
                 return event
 
     def _unquoted(self, start: Event) -> str:
-        """The `{{ … }}` that somebody has written without quotation marks; "" for a mapping."""
+        """A `{{ … }}` written without quotation marks; "" for a mapping."""
         here = self._next
         if not (start.flow_style and isinstance(self._events[here], MappingStartEvent)):
             return ""
@@ -281,7 +281,7 @@ class _Reader:
 
 
 def _tag(event: Event) -> str:
-    """The tag of a scalar: as it is written, else what its text looks like by YAML 1.2."""
+    """The tag of a scalar: as written, else from its text by the rules of YAML 1.2."""
     if event.tag not in (None, "!"):
         return str(event.tag)
     plain, _ = event.implicit
@@ -303,7 +303,7 @@ def _integer(text: str) -> int:
 
 def _number(text: str) -> float | str:
     number = float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
-    # Infinity and not-a-number have no JSON form, and nothing in a flow can mean them.
+    # Infinity and not-a-number have no JSON form and no use in a flow.
     return number if math.isfinite(number) else text
 
 

@@ -14,7 +14,7 @@ _PLAIN = re.compile(
     r"(?:\.{0,2}/)*[A-Za-z][A-Za-z0-9_]*(?:[ ./+-]{1,2}[A-Za-z0-9_]+)*|(?:\d+(?:ms|[smhdw]))+|[1-9]\d+x\d+"
 )
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-#: What YAML does not take, and what a terminal obeys (retake_flow/sanitize.py): it is written as an escape.
+#: Characters that YAML does not allow or a terminal obeys (retake_flow/sanitize.py); they are written as escapes.
 _UNPRINTABLE = re.compile(
     "[^\x20-\x7e\xa0-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
@@ -25,7 +25,7 @@ class Line:
     """One line.
 
     Attributes:
-        path: What it says something about; None when it goes on with the text of the line before.
+        path: The path of its content; None if it continues the text of the line before.
     """
 
     text: str
@@ -33,12 +33,12 @@ class Line:
 
 
 def transcript(data: Any) -> list[Line]:
-    """The lines of a mapping; read as YAML they give the same data."""
+    """The lines of a mapping, which as YAML give the same data."""
     return list(_lines(data, (), ""))
 
 
 def _lines(value: Any, path: Path, indent: str) -> Iterator[Line]:
-    """The lines of what is not empty; each begins with the indentation."""
+    """The lines of a non-empty value, each with the indentation."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _entry(f"{indent}{inline(str(key))}:", item, (*path, key), indent)
@@ -65,14 +65,14 @@ def _entry(head: str, value: Any, path: Path, indent: str) -> Iterator[Line]:
 
 
 def _block(text: str) -> bool:
-    """Whether a text reads better over several lines, and can be written so."""
+    """Whether a text reads better on several lines and can be written that way."""
     lines = text.split("\n")
     written = not text.startswith((" ", "\n", "\t")) and not text.endswith("\n\n") and "\r" not in text
     return len(lines) > 1 and lines[0] != "" and written and _UNPRINTABLE.search(text.replace("\n", "")) is None
 
 
 def inline(value: Any) -> str:
-    """A value without parts on one line, as YAML."""
+    """A scalar or empty value on one line, as YAML."""
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     return _UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=False))
