@@ -49,7 +49,7 @@ class RetakeFlowError(Exception):
 
 
 def family(root: type[RetakeFlowError]) -> Iterator[type[RetakeFlowError]]:
-    """An error class and all that are derived from it."""
+    """An error class and all its subclasses."""
     yield root
     for each in root.__subclasses__():
         yield from family(each)

@@ -70,7 +70,7 @@ def decode_gate(data: Any) -> Gate:
 
 
 def plain(value: Any) -> Any:
-    """Free data as plain JSON data: a mapping loses its secrets, a list holds `None` in their place."""
+    """Free-form data as plain JSON data: a mapping loses its secrets, a list has `None` in their place."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, dict | Mapping):  # `dict` first: a check against an abstract class is slow

@@ -35,7 +35,7 @@ def dated(record: Record, ahead: float) -> Record:
 
 
 def moment(record: Record) -> float:
-    """When something happened by the run's own time, in seconds since the epoch: for durations between records."""
+    """The time of a record on the run's own clock, in seconds since the epoch, to measure durations between records."""
     ahead: float = record.get("ahead", 0.0)
     return _seconds(record["t"]) + ahead
 

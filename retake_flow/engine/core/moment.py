@@ -20,7 +20,7 @@ Signal = tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]
 
 
 class Moment:
-    """The run being changed, and the commands that come of it.
+    """The run being changed, and the resulting commands.
 
     Nothing is performed here: `commands` lists what the driver has to do.
 

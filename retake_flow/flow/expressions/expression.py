@@ -1,4 +1,4 @@
-"""Jinja2 expressions, restricted so that none can hang, exhaust or reach into the program.
+"""Jinja2 expressions, restricted so that none can hang the program, exhaust it or reach into it.
 
 There are two safeguards: an allowlist on Jinja2's syntax tree (`ast_allowlist`), and a sandbox that evaluates the tree
 step by step and limits each step (`sandbox`). Nothing is compiled, so nothing is computed before its limits are known.

@@ -12,7 +12,7 @@ from retake_flow.flow.model import Flow, Route
 
 
 def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[str]) -> Iterator[Problem]:
-    """States that nothing leads to, and states that lead to no end.
+    """States that cannot be reached, and states that lead to no end.
 
     Args:
         flow: The flow.

@@ -165,7 +165,7 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One file, read once however often it is used.
+    """One file, read once even if used several times.
 
     Attributes:
         data: The part that fits the schema; all its uses share it, so it must not be changed.
@@ -178,7 +178,7 @@ class _File:
 
 
 class _Reading:
-    """Reads a flow and, wherever it names one, a sub-flow."""
+    """Reads a flow and the sub-flows that it names."""
 
     def __init__(self, find: Find, known_good: bool) -> None:
         self.files = Files(find)

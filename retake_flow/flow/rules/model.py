@@ -33,7 +33,7 @@ class Term:
     """Something that may happen on a path.
 
     Attributes:
-        verb: `begins`, `done`, `ends`, `enters`, `leaves`, `takes`, or `holds` for conditions that come to hold.
+        verb: `begins`, `done`, `ends`, `enters`, `leaves`, `takes`, or `holds` for conditions that become true.
         name: The action, the state or the event; "" for conditions.
         position: Its position in the rules file.
         outcome: The outcome of the action; "" for any.

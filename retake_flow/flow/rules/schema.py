@@ -1,6 +1,6 @@
 """The schema of rules files: the source of `schemas/rules.schema.json` and of what `load` accepts.
 
-`python -m retake_flow.flow.rules.schema` prints the schema; a test holds the shipped file to it.
+`python -m retake_flow.flow.rules.schema` prints the schema; a test compares the shipped file with it.
 """
 
 from __future__ import annotations

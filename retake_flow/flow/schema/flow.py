@@ -1,7 +1,7 @@
 """The keys of the language and their values: the source of `schemas/flow.schema.json`.
 
-`python -m retake_flow.flow.schema.flow` prints the schema; a test holds the shipped file to it. Alternatives are
-written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
+`python -m retake_flow.flow.schema.flow` prints the schema; a test compares the shipped file with it. Alternatives
+are written as `if`/`then`, never as `anyOf`, so that a mistake yields the one message that fits it.
 """
 
 from __future__ import annotations

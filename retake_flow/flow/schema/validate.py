@@ -118,7 +118,7 @@ def _unexpected(error: _Mistake) -> list[str]:
 
 
 def _lonely(error: _Mistake) -> list[tuple[str, str]]:
-    """Pairs of a key and the key it needs beside it."""
+    """Pairs of a key and another key that it requires."""
     pairs = ((key, other) for key, others in error.expected.items() for other in others)
     return [(key, other) for key, other in pairs if key in error.instance and other not in error.instance]
 

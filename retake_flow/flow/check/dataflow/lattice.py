@@ -1,6 +1,6 @@
 """Facts that the expressions of a flow need: that a result, a variable or a field of an event exists.
 
-Sets of facts are bits of an integer, so that following them through a flow of a thousand states takes a moment.
+Sets of facts are bits of an integer, so that following them through a flow of a thousand states is fast.
 """
 
 from __future__ import annotations
