@@ -1,1 +1,1 @@
-"""The command line: parse, call, render; one module a command."""
+"""Command line: parses arguments, calls the program and renders the results, with one module per command."""

@@ -1,8 +1,8 @@
-"""Remembers which flow texts were found to be without mistakes, so that nothing is checked twice.
+"""Check cache: remembers which flow texts passed the check, so that none is checked twice.
 
-A verdict holds for one text, the texts of its sub-flows and rules, and one state of the program: the key is made of
-the text and of the size and time of every module of the package and of the platform's rules; the file says which
-sub-flows and rules it was given for.
+A verdict holds for one text, the texts of its sub-flows and rules, and one state of the program. Its key is made of the
+text and of the size and time of every module of the package and of the platform's rules. Its file lists the sub-flows
+and rules it holds for.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _MOST = 500
 
 
 class Verdicts:
-    """Good verdicts as small files in the cache folder; losing them costs a check."""
+    """Cache of passed checks, kept as small files in the cache folder. A lost file only costs another check."""
 
     def __init__(self, cache_folder: Path) -> None:
         self._folder = cache_folder / "checked"
         self._file = cache(lambda content: self._folder / _key(content))
 
     def known_good(self, content: bytes, file: str = "", allowed: Sequence[str] = ()) -> bool:
-        """Whether this text, with the sub-flows that it has as a file there, was checked by this program and was good.
+        """Whether this program already checked this text, with the sub-flows beside its file, and found no mistake.
 
         Args:
             content: The text.
-            file: Its file, beside which sub-flows are sought.
+            file: Its file; sub-flows are looked up beside it.
             allowed: What it may name outside of its folder.
         """
         try:
@@ -43,7 +43,7 @@ class Verdicts:
             return False
 
     def remember(self, content: bytes, uses: Sequence[Use] = ()) -> None:
-        """Note that nothing was found; a cache that cannot be written is none."""
+        """Remember that the check found no mistake. A cache that cannot be written is ignored."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             known = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
@@ -55,7 +55,7 @@ class Verdicts:
 
 
 def _same(file: str, uses: Sequence[Use], allowed: Sequence[str]) -> bool:
-    """Whether names lead from a flow's file, each beside the file before, to the texts of these digests."""
+    """Whether names, each resolved beside the file before it, lead from a flow's file to the texts of these digests."""
     from retake_flow.errors import RetakeFlowError
     from retake_flow.flow.load.folders import Folders
 

@@ -9,7 +9,7 @@ def span(text: str) -> float:
     """The seconds in an argument such as `30d` or `2m`.
 
     Raises:
-        ArgumentTypeError: It is no duration.
+        ArgumentTypeError: The text is not a duration.
     """
     from retake_flow.flow.duration import seconds
 

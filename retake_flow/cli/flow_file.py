@@ -1,4 +1,4 @@
-"""Opening a flow that a person named: found, read, checked."""
+"""Flow file: finds, reads and checks a flow that the user named."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from retake_flow.flow.model import Flow
     from retake_flow.settings import Settings
 
-#: Mistakes with which it is known all the same what a flow does on each of its paths.
+#: Mistakes in spite of which it is known what a flow does on each of its paths.
 _SUPERFLUOUS = frozenset({"RF051", "RF060", "RF061"})
 
 
 def read(name: str) -> tuple[Path, bytes]:
-    """The file and the content of a flow.
+    """The file and content of a flow.
 
     Raises:
         UsageError: There is none, or it cannot be read.
@@ -32,7 +32,7 @@ def read(name: str) -> tuple[Path, bytes]:
 
 
 def content_of(file: str | Path, most: int = 4 << 20) -> bytes:
-    """The content of a plain file that a person named, of so many bytes at most.
+    """The content of a plain file that the user named, at most `most` bytes.
 
     Raises:
         UsageError: It cannot be read.
@@ -49,9 +49,9 @@ def content_of(file: str | Path, most: int = 4 << 20) -> bytes:
 
 
 def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tuple[Problem, ...]:
-    """All that is wrong with a flow and, when nothing is that makes its paths unknown, by the rules.
+    """All problems of a flow, including those found by the rules when its paths are known.
 
-    That nothing is wrong is remembered for the same texts and program.
+    A check that finds nothing is remembered for the same texts and program.
 
     Args:
         name: A file, or the name of a shipped flow.
@@ -86,13 +86,13 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
 
 
 def opened(name: str, settings: Settings, outside: Iterable[str] = (), *, tolerated: Container[str] = ()) -> Flow:
-    """A flow that can be run.
+    """A flow that is ready to run.
 
     Args:
         name: A file, or the name of a shipped flow.
         settings: Say where verdicts are remembered.
         outside: Folders and files beyond its own folder that the flow may name.
-        tolerated: The codes of mistakes that are no hindrance.
+        tolerated: The codes of mistakes that are ignored.
 
     Raises:
         Problems: It has mistakes.

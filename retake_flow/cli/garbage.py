@@ -1,19 +1,19 @@
-"""Garbage collection: postponed while a command starts and checks, as usual while it drives a run."""
+"""Garbage collection: runs seldom while a command starts and checks, and as usual while it drives a run."""
 
 from __future__ import annotations
 
 import gc
 
 _USUAL = gc.get_threshold()
-_RARE = 200_000  # new objects between two searches for cycles
+_RARE = 200_000  # new objects between two collections
 
 
 def postpone() -> None:
-    """Search seldom: starting and checking make much and drop little, and a search takes longer the more there is."""
+    """Collect seldom: starting and checking create much and drop little, and collections slow down with the objects."""
     gc.set_threshold(_RARE)
 
 
 def settle() -> None:
-    """Search as usual from now on, but not in what is there now, which stays until the end."""
+    """Collect as usual from now on, but skip the present objects, which stay until the end."""
     gc.freeze()
     gc.set_threshold(*_USUAL)

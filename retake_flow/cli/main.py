@@ -1,4 +1,4 @@
-"""The way in, and the one way out, where errors become exit codes."""
+"""Entry point: parses the command line, runs one command and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ exit codes:
   3  the flow is invalid             130  interrupted, after an orderly stop
 """
 
-#: In the order of the help; each is a module of its name in one of these packages.
+#: In the order of the help. Each command is a module of the same name in one of these packages.
 _PACKAGES = {
     "run_commands": ("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
     "flow_commands": ("init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions"),
@@ -35,12 +35,12 @@ _MODULES = {
 COMMANDS = tuple(_MODULES)
 
 
-#: Commands whose files may be for others too.
+#: Commands whose files other users may read.
 _FOR_OTHERS = (["init"], ["graph"])
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose help keeps our line breaks, as do those of the commands in it."""
+    """Parser that keeps the line breaks of our help, for itself and for its subcommands."""
 
     def __init__(self, **options: Any) -> None:
         # No abbreviations: `--for` must not mean `--force` where there is no `--for`.
@@ -48,14 +48,14 @@ class _Parser(argparse.ArgumentParser):
         self._plainly = False
 
     def error(self, message: str) -> NoReturn:
-        """Say what was not understood, on one line: a shell writes names of files where `*` stands."""
+        """Report an argument that was not understood, on one line: a shell expands `*` to the names of files."""
         super().error(" ".join(message.split()))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(terminal.harmless(message) + "\n" * message.endswith("\n"), file)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Let options stand between the words of a command, which argparse offers, but not to commands."""
+        """Let options stand between the words of a command. argparse offers this, but not for subcommands."""
         if self._subparsers is not None or self._plainly:
             return super().parse_known_args(args, namespace)
         self._plainly = True
@@ -66,7 +66,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
-    """The parser of the command line, for all commands or only for some."""
+    """The parser of the command line, for all commands or for some."""
     main = _Parser(
         prog="retake-flow",
         description="Take an AI agent live on retake.tv by a YAML state machine.",
@@ -89,8 +89,8 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command and give its exit code."""
-    # Each command's module costs a millisecond to import; one that is named needs no other.
+    """Run one command and return its exit code."""
+    # Each command's module costs a millisecond to import; a named command needs no other.
     named = [name for name in arguments[:1] if name in COMMANDS]
     args = parser(named or COMMANDS).parse_args(arguments)
     if not getattr(args, "drives", False):
@@ -115,7 +115,7 @@ def _exit_code(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Who read our output has gone; nothing more can be said, also not by Python when it flushes at the end.
+        # The reader of our output is gone. Nothing more can be written, not even by Python's flush at exit.
         terminal.let_go()
         return 1
     except Exception as error:
@@ -123,7 +123,7 @@ def _exit_code(args: argparse.Namespace) -> int:
 
 
 def _unforeseen(error: Exception, *, as_json: bool) -> int:
-    """Say what went wrong that is no mistake of the person's, and give the exit code."""
+    """Report an error that is not the user's mistake, and return the exit code."""
     from retake_flow import os_errors
     from retake_flow.errors import OutputError, RetakeFlowError
     from retake_flow.settings import debugging
@@ -144,10 +144,10 @@ def _unforeseen(error: Exception, *, as_json: bool) -> int:
 
 
 def entry() -> NoReturn:
-    """The console script."""
+    """Entry point of the console script."""
     garbage.postpone()
     terminal.settle()
     if sys.argv[1:2] not in _FOR_OTHERS:
-        os.umask(0o077)  # what is kept is for its owner alone, whatever the machine's habit
+        os.umask(0o077)  # stored files are for their owner alone, whatever the machine's umask
     code = main(sys.argv[1:])
     terminal.leave(code)

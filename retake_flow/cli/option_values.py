@@ -1,4 +1,4 @@
-"""Options as people write them: what a flow may name, NAME=VALUE, and those of a rehearsal in a file."""
+"""Option values: files that a flow may name, NAME=VALUE pairs, and rehearsal options from a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def allow_outside(parser: Any) -> None:
-    """Declare the option that lets a flow name files outside of its folder."""
+    """Declare the option that lets a flow name files outside its folder."""
     parser.add_argument(
         "--allow-outside",
         action="append",
@@ -18,10 +18,10 @@ def allow_outside(parser: Any) -> None:
 
 
 def pairs(written: Iterable[str]) -> dict[str, str]:
-    """The values by name of `--set NAME=VALUE`; of one name the last.
+    """The values by name of `--set NAME=VALUE`; the last value of a name counts.
 
     Raises:
-        UsageError: One has no `=`.
+        UsageError: A pair has no `=`.
     """
     from retake_flow.errors import UsageError
 
@@ -35,10 +35,10 @@ def pairs(written: Iterable[str]) -> dict[str, str]:
 
 
 def read_options(file: str | None) -> dict[str, Any]:
-    """The JSON object in a file; without a file, an empty one.
+    """The JSON object in a file; without a file, an empty object.
 
     Raises:
-        UsageError: The file cannot be read or is no JSON object.
+        UsageError: The file cannot be read or is not a JSON object.
     """
     if file is None:
         return {}

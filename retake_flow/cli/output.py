@@ -1,7 +1,7 @@
-"""Output that nothing waits for: standard output and standard error behind bounded queues, each with its own thread.
+"""Non-blocking output: standard output and standard error behind bounded queues, each with its own thread.
 
-A reader that is slow, stopped or absent, a full disk and a non-blocking pipe cost lines, and never time. The oldest
-lines are dropped first and counted, so that the last ones, which say how it ended, arrive.
+A slow, stopped or absent reader, a full disk or a non-blocking pipe costs lines and never time. The oldest lines are
+dropped first and counted, so that the last ones, which say how it ended, arrive.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from retake_flow.settings import writes_to_journal
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-#: What waits to be written, in bytes: some five thousand lines.
+#: Capacity of the queue in bytes: about five thousand lines.
 _MOST_WAITING = 1 << 20
-#: What a pipe that can be written takes without making the writer wait.
+#: A writable pipe takes this many bytes without blocking the writer.
 _AT_ONCE = select.PIPE_BUF
-#: Seconds between two tries to write what cannot be written now.
+#: Seconds between two attempts to write when the output takes nothing.
 _AGAIN_AFTER = 1.0
 _FILLED = 0.05
-#: At the end: seconds without any progress, and in all, after which what is left is given up.
+#: At the end: seconds without any progress, and in total, after which the rest is dropped.
 _STUCK = 2.0
 _AT_THE_END = 10.0
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
-_HUNG_UP = (errno.EIO, errno.ENXIO, errno.ENODEV)  # of a terminal; a disk may have such an error, and recover
+_HUNG_UP = (errno.EIO, errno.ENXIO, errno.ENODEV)  # of a terminal; a disk may report such an error and recover
 
-#: Called with what is wrong with standard output, and whether whoever reads it in the foreground is gone for good.
+#: Called with the problem of standard output, and whether its reader in the foreground is gone for good.
 Trouble = Callable[[str, bool], object]
 
 
 class QueuedFile(io.FileIO):
-    """File whose writes return at once: a thread writes, behind a bounded queue that drops its oldest entries.
+    """File whose writes return at once: a thread writes from a bounded queue that drops its oldest entries.
 
     Attributes:
-        dropped: Gives the text that stands for so many dropped lines.
-        gone: Whether its reader is gone, so that nothing is written any more.
+        dropped: Returns the text that replaces a number of dropped lines.
+        gone: Whether its reader is gone; if so, nothing more is written.
     """
 
     def __init__(self, handle: int, title: str, dropped: Callable[[int], str]) -> None:
@@ -68,11 +68,11 @@ class QueuedFile(io.FileIO):
         self._changed = threading.Condition()
         self._troubles: list[tuple[str, bool]] = []
         self._told: Trouble | None = None
-        # A daemon: one that hangs in a write does not keep the program from ending.
+        # A daemon thread: one that hangs in a write does not keep the program from ending.
         threading.Thread(target=self._work, name=title, daemon=True).start()
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Queue one line, or part of one; counts as a line when it has to be dropped."""
+        """Queue a line, or part of one. It counts as one line when it is dropped."""
         entry = bytes(data)
         with self._changed:
             if not self.gone:
@@ -90,7 +90,7 @@ class QueuedFile(io.FileIO):
         return bool(self._waiting)
 
     def tell_trouble(self, told: Trouble | None) -> None:
-        """Tell somebody what is wrong, also of before: from the writing thread, each trouble once; None for nobody."""
+        """Report problems, including earlier ones, from the writing thread, each once; None stops the reports."""
         with self._changed:
             self._told = told
             if told is not None:
@@ -98,7 +98,7 @@ class QueuedFile(io.FileIO):
                     told(reason, gone)
 
     def finish(self) -> int:
-        """Wait a bounded time for what is left to be written; gives how many lines were not."""
+        """Wait a bounded time until everything is written, and return how many lines were not."""
         deadline = time.monotonic() + _AT_THE_END
         with self._changed:
             self._ending = True
@@ -135,7 +135,7 @@ class QueuedFile(io.FileIO):
                     entry = entry[self._put(entry) :]
 
     def _next(self) -> bytes | None:
-        """The next entry, when there is one; None when there will be none."""
+        """The next entry; waits for one, and returns None when there will be none."""
         with self._changed:
             self._busy = False
             self._changed.notify_all()
@@ -151,10 +151,10 @@ class QueuedFile(io.FileIO):
             return entry
 
     def _put(self, entry: bytes) -> int:
-        """Write what can be written now; gives how much that was."""
+        """Write as much as possible now, and return how much was written."""
         try:
             written = os.write(self._handle, entry[:_AT_ONCE])
-        except BlockingIOError:  # somebody else has filled what there was room for
+        except BlockingIOError:  # another process has filled the space
             time.sleep(_FILLED)
             written = 0
         except OSError as error:
@@ -184,15 +184,15 @@ _standard: list[QueuedFile] = []
 
 @contextmanager
 def queued(as_json: bool) -> Iterator[None]:
-    """Let nothing wait for standard output and standard error; at the end what is left has a bounded time.
+    """Keep standard output and standard error from blocking. At the end, the rest gets a bounded time.
 
     Args:
-        as_json: Whether a program reads standard output, so that dropped lines are told by an object.
+        as_json: Whether a program reads standard output, so that an object reports dropped lines.
     """
     try:
         handles = sys.stdout.fileno(), sys.stderr.fileno()
     except (OSError, ValueError):
-        handles = None  # they are none of the system's, as in a test
+        handles = None  # they are not the system's, as in a test
     with nullcontext() if handles is None else _queues(*handles, _dropped_json if as_json else _dropped):
         yield
 
@@ -201,7 +201,7 @@ def queued(as_json: bool) -> Iterator[None]:
 def _queues(out: int, err: int, dropped: Callable[[int], str]) -> Iterator[None]:
     before = sys.stdout, sys.stderr
     first = QueuedFile(out, "standard output", dropped)
-    # One queue where both go to the same place, so that the lines keep their order.
+    # One queue when both go to the same place, so that the lines keep their order.
     second = first if os.path.sameopenfile(out, err) else QueuedFile(err, "standard error", _dropped)
     try:
         _standard.append(first)
@@ -218,7 +218,7 @@ def _queues(out: int, err: int, dropped: Callable[[int], str]) -> Iterator[None]
 
 
 def standard() -> QueuedFile | None:
-    """The queue of standard output, where there is one."""
+    """The queue of standard output, if there is one."""
     return _standard[-1] if _standard else None
 
 

@@ -1,4 +1,4 @@
-"""Writing to whoever started us: JSON lines for programs, plain words for people."""
+"""Terminal output: JSON lines for programs, plain words for people."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def emit(record: dict[str, Any]) -> None:
 
 
 def say(text: str) -> None:
-    """Write a line for people, at once; nothing in it commands the terminal."""
+    """Write a line for people, at once and without anything that the terminal would obey."""
     sys.stdout.write(harmless(text) + "\n")
     sys.stdout.flush()
 
 
 def advise(text: str) -> None:
-    """Write a line for people beside what programs read; nothing in it commands the terminal."""
+    """Write a line for people to standard error, without anything that the terminal would obey."""
     sys.stderr.write(harmless(text) + "\n")
 
 
 def harmless(text: str) -> str:
-    """The text without what a terminal obeys, its line breaks kept."""
+    """The text without anything that the terminal would obey, its line breaks kept."""
     if text.isascii() and text.isprintable():
         return text
     from retake_flow.sanitize import stripped
@@ -43,23 +43,23 @@ def harmless(text: str) -> str:
 
 
 def let_go() -> None:
-    """Write to nowhere from now on: whoever read our output is gone, or it cannot be written."""
+    """Discard all further output: its reader is gone, or it cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with what is written so far, without taking everything apart that goes with it anyway."""
+    """Flush the output and end the process at once, without tearing down what ends with it anyway."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # nobody reads it any more
+        with suppress(OSError, ValueError):  # the reader is gone
             stream.flush()
     os._exit(code)
 
 
 class _WaitingFile(io.FileIO):
-    """File that is written whole, also where its writer is told to come again (EAGAIN), as by a non-blocking pipe."""
+    """File that is written whole, even when a write has to be repeated (EAGAIN), as with a non-blocking pipe."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write all of it."""
+        """Write all data."""
         rest = memoryview(data).cast("B")
         while rest:
             written = super().write(rest)
@@ -73,9 +73,9 @@ class _WaitingFile(io.FileIO):
 
 
 def settle() -> None:
-    """Make sure that there is something to write to, and that every text can be written, whole.
+    """Make sure that every standard stream exists, and that every text can be written, whole.
 
-    A stream that was closed when we were started is none for Python.
+    Python sets a stream to None if it was closed at the start.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
@@ -87,22 +87,22 @@ def settle() -> None:
 
 
 def text(file: io.FileIO, encoding: str) -> io.TextIOWrapper:
-    """A file as a stream of text: each text is one write, at once, and none fails for what is in it."""
+    """A file as a stream of text: each text is one immediate write, and none fails because of its characters."""
     return io.TextIOWrapper(file, encoding=encoding, errors="backslashreplace", write_through=True)
 
 
 def foreground(stream: TextIO) -> bool:
-    """Whether a stream is a terminal at which somebody works with us, and not in the background with something else."""
+    """Whether a stream is a terminal with this program in its foreground."""
     if not stream.isatty():
         return False
     try:
         return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
     except OSError:
-        return True  # it is not the terminal that we were started at, so nothing else is in front of us
+        return True  # it is not our controlling terminal, so no other program is in the foreground
 
 
 def fail(error: RetakeFlowError, as_json: bool) -> None:
-    """Write an error: on standard error for people, as an `error` object on standard output for programs."""
+    """Write an error: to standard error for people, as an `error` object to standard output for programs."""
     if as_json:
         import time
 

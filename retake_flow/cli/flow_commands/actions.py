@@ -1,4 +1,4 @@
-"""`retake-flow actions`: the catalogue of what a state can do."""
+"""`retake-flow actions`: lists the catalogue of actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retake-flow check`: all mistakes of flows, before anything runs."""
+"""`retake-flow check`: finds all mistakes in flows before anything runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from retake_flow.flow.diagnostics import Problem
 
 
-_MOST_SHOWN = 200  # mistakes of one flow, to people
+_MOST_SHOWN = 200  # mistakes of one flow that people are shown
 
 _EPILOG = """\
 exit codes:
@@ -40,10 +40,10 @@ def add_to(commands: Any) -> None:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Check flows; 0 when they can run, warnings or not, and 3 when one cannot.
+    """Check flows. The exit code is 0 when all of them can run, even with warnings, and 3 when one cannot.
 
     Raises:
-        UsageError: One is not there; the others are checked before.
+        UsageError: A flow does not exist; the others are checked first.
     """
     from retake_flow.errors import UsageError
 
@@ -92,7 +92,7 @@ def _as_text(name: str, found: Sequence[Problem]) -> None:
 
 def _errors(found: Sequence[Problem]) -> Sequence[Problem]:
     if not found:
-        return ()  # and nothing to import, which is most of the time that a flow takes that is known to be good
+        return ()  # and nothing to import, which takes most of the time for a flow that already passed
     from retake_flow.flow.diagnostics import errors
 
     return errors(found)
@@ -122,7 +122,7 @@ def _described(problem: Problem) -> dict[str, Any]:
 
 
 def _as_annotations(form: str, found: Sequence[Problem] | dict[Problem, None]) -> None:
-    """What other programs show beside the lines; of what several flows have in common, once."""
+    """The output for other programs beside the lines. A problem that several flows share appears once."""
     from retake_flow.cli import terminal
     from retake_flow.cli.render import github_annotations, sarif
 

@@ -1,4 +1,4 @@
-"""The text of a flow that somebody begins with: what is usually changed, with words about it."""
+"""Flow template: the text of a new flow, with the inputs that authors usually change and comments on them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ extends: {base}
 # An input is fixed by `NAME: VALUE`; `NAME: {{default: VALUE}}` leaves it open to --set.
 inputs:
 """
-#: What go-live.yaml asks for, in the order in which one thinks about it: the name, what to write, and what it means.
+#: The inputs of go-live.yaml that a new flow sets, in the order in which an author decides them: name, text, meaning.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("agent_name", "{name}", "Who the agent is. retake.tv asks for this once, to register: the name is unique there."),
     ("agent_description", "# An agent that works in the open.", ""),
@@ -71,13 +71,13 @@ def beginning(name: str, written: str, base: Flow, schema: str, file: str) -> st
 
     Args:
         name: Its name.
-        written: What it extends, as it is to be written.
+        written: The flow it extends, as written in the file.
         base: That flow.
         schema: The file of the schema for editors.
-        file: The file that it is for, as a shell reads it.
+        file: Its own file, quoted for a shell.
 
     Raises:
-        UsageError: There is nothing in `base` that a new flow could begin to change.
+        UsageError: `base` has nothing that a new flow could change.
     """
     lines = [*_known(name, base), *_others(base)]
     active = any(not line.lstrip().startswith("#") for line in lines)
@@ -104,7 +104,7 @@ def _known(name: str, base: Flow) -> Iterator[str]:
 
 
 def _others(base: Flow) -> Iterator[str]:
-    """The inputs that we know nothing of, each with a value that it may have, to be uncommented."""
+    """The inputs that are not known here, each commented out with a valid value."""
     known = {key for key, _, _ in _KNOWN}
     for key, declared in base.inputs.items():
         if key not in known and not {"value", "secret"} & declared.schema.keys():
@@ -114,7 +114,7 @@ def _others(base: Flow) -> Iterator[str]:
 
 
 def _fixed(base: Flow) -> Iterator[str]:
-    """One input that is set to what it is anyway, since a flow that changes nothing is none."""
+    """One input set to its present value, since a flow that changes nothing is invalid."""
     key = next((key for key, declared in base.inputs.items() if "default" in declared.schema), None)
     if key is not None:
         yield "  # This fixes it to what it is anyway: a flow has to change something."

@@ -1,4 +1,4 @@
-"""`retake-flow graph`: a flow as a picture."""
+"""`retake-flow graph`: draws a flow as a diagram."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def graph(args: argparse.Namespace) -> int:
 
 
 def _opened(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
-    """What is to be drawn."""
+    """The flow to draw."""
     from contextlib import closing
 
     from retake_flow.cli import flow_file

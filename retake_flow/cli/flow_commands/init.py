@@ -1,4 +1,4 @@
-"""`retake-flow init`: a flow of one's own to begin with."""
+"""`retake-flow init`: writes a new flow to start from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_to(commands: Any) -> None:
 
 
 def init(args: argparse.Namespace) -> int:
-    """Write a flow that extends another, and say what to do with it."""
+    """Write a flow that extends another, and print the next steps."""
     import re
     import shlex
     from pathlib import Path
@@ -60,7 +60,7 @@ def init(args: argparse.Namespace) -> int:
 
 
 def _named(written: str, base: Path, file: Path) -> str:
-    """What to write behind `extends` in a file, so that the same flow is found from there."""
+    """The text to write after `extends` in a file, so that it leads to the same flow from there."""
     import os
 
     from retake_flow.errors import UsageError
@@ -77,7 +77,7 @@ def _named(written: str, base: Path, file: Path) -> str:
 
 
 def _allowed(base: Flow, file: Path) -> tuple[str, ...]:
-    """What a flow in a file has to be allowed to name when it extends another."""
+    """The files that a flow in `file` must be allowed to name to extend `base`."""
     import os
 
     from retake_flow.errors import UsageError
@@ -91,7 +91,7 @@ def _allowed(base: Flow, file: Path) -> tuple[str, ...]:
 
 
 def _hold(text: str, file: Path, allowed: Sequence[str]) -> None:
-    """Make sure that what is written is a flow without mistakes."""
+    """Make sure that the written text is a flow without mistakes."""
     from retake_flow.actions.registry import CATALOGUE
     from retake_flow.flow.check.check import check
     from retake_flow.flow.diagnostics import Problems, errors

@@ -1,4 +1,4 @@
-"""`retake-flow paths`: the shortest way along each transition of a flow, in words or as scenarios."""
+"""`retake-flow paths`: shows the shortest path through each transition of a flow, in words or as scenarios."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def add_to(commands: Any) -> None:
 
 
 def paths(args: argparse.Namespace) -> int:
-    """Show the ways of a flow."""
+    """Show the paths of a flow."""
     from retake_flow.cli import flow_file, terminal
     from retake_flow.cli.option_values import pairs
     from retake_flow.cli.render import printable

@@ -1,4 +1,4 @@
-"""`retake-flow plan`: what would happen, before anything does."""
+"""`retake-flow plan`: shows what a flow would do before it runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
 
 
 def plan(args: argparse.Namespace) -> int:
-    """Make a plan; 0 when one could be made, whatever its end."""
+    """Make a plan. The exit code is 0 when there is a plan, however the plan ends."""
     from retake_flow.cli import flow_file
     from retake_flow.cli.option_values import pairs
     from retake_flow.errors import UsageError

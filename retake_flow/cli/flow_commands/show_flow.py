@@ -1,4 +1,4 @@
-"""`retake-flow show-flow`: a flow with all that it extends, and where each line of it is written."""
+"""`retake-flow show-flow`: prints a flow with everything it extends, and where each line is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from retake_flow.flow.text.yaml_source import Path, Source
 
-_WIDEST = 80  # a longer line does not push the origins of all others to the right
+_WIDEST = 80  # a longer line does not push all other origins to the right
 
 
 def add_to(commands: Any) -> None:
@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
 
 
 def show_flow(args: argparse.Namespace) -> int:
-    """Print a flow as it is run; one that its overlays do not fit is invalid."""
+    """Print a flow as it runs. A flow that its overlays do not fit is invalid."""
     from retake_flow.cli import terminal
 
     source = _resolved(args.flow, args.allow_outside)
@@ -91,7 +91,7 @@ def _commented(source: Source, data: dict[str, Any]) -> Iterator[str]:
 
 
 def _names(source: Source) -> dict[str, str]:
-    """The files by what they are called, with their folders where two are called the same."""
+    """Short names of the files; files of the same name include their folders."""
     from collections import Counter
     from pathlib import PurePath
 

@@ -1,4 +1,4 @@
-"""`retake-flow simulate`: a flow on a virtual clock, led by a script."""
+"""`retake-flow simulate`: runs a flow on a virtual clock, driven by a script."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 _LARGEST = 64 << 20  # bytes of a script in a file
 _LONGEST_LINE = 1 << 20
-#: Mistakes that keep no script from being played: it may raise any event, and so reach any state.
+#: Mistakes that do not keep a script from running: it may raise any event, and so reach any state.
 TOLERATED = frozenset({"RF051", "RF060", "RF061"})
 
 _EPILOG = """\
@@ -50,7 +50,7 @@ def add_to(commands: Any) -> None:
 
 
 def simulate(args: argparse.Namespace) -> int:
-    """Play a script; 0 when all its lines could be carried out, 2 when not."""
+    """Run a script. The exit code is 0 when every line could be carried out, and 2 when not."""
     from retake_flow.actions.registry import CATALOGUE
     from retake_flow.cli import flow_file, terminal
     from retake_flow.cli.option_values import pairs
@@ -77,7 +77,7 @@ def simulate(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _interruptible(simulation: Simulation) -> Iterator[Simulation]:
-    """Close a simulation at its end, or at the first Ctrl-C; another one does not disturb that, nor what is left."""
+    """Close a simulation at its end or at the first Ctrl-C; a second Ctrl-C interrupts neither this nor the rest."""
     import signal
 
     def end(*_: object) -> None:
@@ -90,7 +90,7 @@ def _interruptible(simulation: Simulation) -> Iterator[Simulation]:
     finally:
         last = signal.signal(signal.SIGINT, signal.SIG_IGN)
         simulation.close()
-        if last is end:  # else it was pressed, and the process ends
+        if last is end:  # otherwise Ctrl-C was pressed, and the process ends
             signal.signal(signal.SIGINT, usual)
 
 
@@ -103,7 +103,7 @@ def _mocks(file: str | None, flow: Flow) -> Mocks:
 
 
 def _opened(name: str) -> AbstractContextManager[BinaryIO]:
-    """The script, to be read."""
+    """The script, open for reading."""
     import io
     import sys
     from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""`retake-flow test`: people's own scenarios on their own flow, in virtual time."""
+"""`retake-flow test`: runs a user's own scenarios on their own flow, in virtual time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def add_to(commands: Any) -> None:
 
 
 def test(args: argparse.Namespace) -> int:
-    """Play scenarios; 0 when all have passed, 1 when one has not."""
+    """Run scenarios. The exit code is 0 when all pass, and 1 when one fails."""
     from retake_flow.errors import UsageError
 
     if args.steps:
@@ -61,7 +61,7 @@ def test(args: argparse.Namespace) -> int:
 
 
 def played(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
-    """Play features, and say which Python beside them had no part in it."""
+    """Run features, and report Python files beside them that took no part."""
     from retake_flow.cli import terminal
     from retake_flow.cli.render import printable
     from retake_flow.testing.gherkin.lint import shown
@@ -91,10 +91,10 @@ def _under_test(args: argparse.Namespace) -> UnderTest:
 
 
 def found(flow: str, given: Sequence[str]) -> list[Path]:
-    """The features that a person means; without any, those beside the flow.
+    """The features that the user named; without any, those beside the flow.
 
     Raises:
-        UsageError: One is not there, or is no feature.
+        UsageError: A feature does not exist, or is not a feature file.
     """
     from pathlib import Path
 
@@ -114,7 +114,7 @@ def found(flow: str, given: Sequence[str]) -> list[Path]:
     return features
 
 
-# --- what is said -------------------------------------------------------------------------------------------
+# --- reporting -------------------------------------------------------------------------------------------------
 
 
 def _emit(suite: Suite, coverage: str) -> None:

@@ -1,1 +1,1 @@
-"""Commands on this machine: doctor, guide, rehearsal."""
+"""Commands for this machine: doctor, guide, rehearsal."""

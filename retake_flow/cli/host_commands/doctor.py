@@ -1,4 +1,4 @@
-"""`retake-flow doctor`: whether this machine can do what going live needs, by doing it in small."""
+"""`retake-flow doctor`: tests whether this machine can go live, by doing everything on a small scale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Try everything; 6 when something needed is missing."""
+    """Run all checks. The exit code is 6 when something required is missing."""
     import asyncio
 
     from retake_flow.cli import terminal

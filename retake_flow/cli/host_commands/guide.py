@@ -1,4 +1,4 @@
-"""`retake-flow guide`: the platform's guide, and what has changed in it."""
+"""`retake-flow guide`: shows the platform's guide and its changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_to(commands: Any) -> None:
 
 
 def guide(args: argparse.Namespace) -> int:
-    """Show the newest guide, or how it differs from an older one; what is kept is shown when retake.tv is silent."""
+    """Show the newest guide, or its changes since an older one; the stored one when retake.tv does not answer."""
     import time
 
     from retake_flow.cli import terminal
@@ -45,10 +45,10 @@ def guide(args: argparse.Namespace) -> int:
 
 
 def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str:
-    """The version that is published, or the newest that is kept when nobody can be asked.
+    """The published version, or the newest stored version when the platform cannot be reached.
 
     Raises:
-        PlatformError: Nobody can be asked, and none is kept.
+        PlatformError: The platform cannot be reached, and no version is stored.
     """
     from retake_flow.cli import terminal
     from retake_flow.cli.render import printable

@@ -1,4 +1,4 @@
-"""`retake-flow rehearsal`: retake.tv on one's own machine, alone."""
+"""`retake-flow rehearsal`: runs a simulated retake.tv on this machine."""
 
 from __future__ import annotations
 

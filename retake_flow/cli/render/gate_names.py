@@ -1,4 +1,4 @@
-"""What a person calls a gate."""
+"""Gate names: match the name that a user types with a gate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 
 class Named(Protocol):
-    """What has the names of a gate, as `Gate` has them."""
+    """Anything that has the names of a gate, as `Gate` has."""
 
     @property
     def id(self) -> str:
@@ -22,19 +22,19 @@ class Named(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A gate of which no more than its id is known."""
+    """A gate of which only the id is known."""
 
     id: str
 
     @property
     def place(self) -> str:
-        """Who has asked."""
+        """The state or activity that asked."""
         return self.id.rpartition(".")[0]
 
 
 _Gate = TypeVar("_Gate", bound=Named)
 
-#: How a name may mean a gate, the strictest first.
+#: The ways in which a name may match a gate, the strictest first.
 _WAYS: tuple[Callable[[str, Named], bool], ...] = (
     lambda name, gate: name == gate.id,
     lambda name, gate: name == gate.place,
@@ -45,9 +45,9 @@ _WAYS: tuple[Callable[[str, Named], bool], ...] = (
 
 
 def matching(name: str, gates: Iterable[_Gate]) -> list[_Gate]:
-    """The gates that a name means: by id or place, the end of them, or a part of the place; all of them for "".
+    """The gates that match a name: by id or place, by the end of either, or by a part of the place; all of them for "".
 
-    The strictest way in which any gate is meant counts.
+    Only the strictest kind of match that finds a gate counts.
     """
     known = list(gates)
     if not name:

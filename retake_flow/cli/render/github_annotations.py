@@ -1,4 +1,4 @@
-"""Problems as GitHub Actions takes them: one command a line, shown beside the line of the file that is at fault.
+"""GitHub annotations: problems as workflow commands, one a line, which GitHub shows beside the line at fault.
 
 The form is GitHub's (Workflow commands for GitHub Actions): `::error file=F,line=1,col=2,title=T::MESSAGE`.
 """
@@ -25,7 +25,7 @@ def command(problem: Problem) -> str:
 
 
 def relative(file: str) -> str:
-    """A file as seen from here, with slashes; one that is elsewhere by its whole path."""
+    """A file relative to the current folder, with slashes; a file elsewhere has its full path."""
     path, here = Path(os.path.abspath(file)), Path.cwd()
     return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
 

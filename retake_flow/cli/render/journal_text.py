@@ -1,4 +1,4 @@
-"""What the records of a journal say to a person, line by line."""
+"""Journal text: renders the records of a journal as lines for people."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from retake_flow.flow.duration import words
 from retake_flow.run.records import Record
 from retake_flow.sanitize import stripped
 
-_LONGEST_TEXT = 300  # characters of what a viewer has written
-_LONGEST_TIP = _LONGEST_TEXT + 60  # with who gave it, and how much
+_LONGEST_TEXT = 300  # characters of a viewer's text
+_LONGEST_TIP = _LONGEST_TEXT + 60  # including the giver and the amount
 _TRADES = {"buy": "buys", "sell": "sells"}
 
 
@@ -21,29 +21,29 @@ def clock(record: Record) -> str:
 
 
 def lines(record: Record, *, prompted: bool = False) -> list[str]:
-    """What a record says to a person, as lines; nothing for most.
+    """The lines that a record shows to people; none for most records.
 
     Args:
         record: Of the journal.
-        prompted: Whether the person is asked by a prompt what a state asks, so that it need not be said here.
+        prompted: Whether a prompt asks the operator the questions of a state, so that they are not printed here.
     """
     if prompted and record["event"] == "gate_opened" and ":" not in record["gate"]:
         return []
     said = _SAID.get(record["event"])
     try:
-        # Its texts were masked when it was made; a secret that is an ordinary word must not mask the names in it.
+        # Its texts were masked when it was made. A secret that is an ordinary word must not mask the names in it.
         return stripped(said(record)).splitlines() if said else []
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         return [f"! the record {record['event']} is damaged: {stripped(f'{type(error).__name__}: {error}')}"]
 
 
 def chat_line(author: str, text: str) -> str:
-    """A viewer's words on one line, so that none can look like a line of ours."""
+    """A viewer's text on one line, so that none of it can look like a line of ours."""
     return printable.line(f"{author}: {text}")
 
 
 def entry(record: Record) -> str:
-    """What somebody has written or done in chat, on one line as it shows on stream; a long text is cut."""
+    """A chat message or act of a viewer, on one line as it shows on stream. A long text is cut."""
     author, kind, number = record["author"], record.get("kind"), record.get("amount")
     words = _cut(printable.line(record.get("text", "")), _LONGEST_TEXT)
     amount = "" if number is None else f"{number:.15g} {record.get('currency', '')}".strip()
@@ -66,7 +66,7 @@ def _cut(line: str, longest: int) -> str:
 
 
 def _noticed(record: Record) -> str:
-    """A notice; one of a tip holds a viewer's text."""
+    """A notice. A notice of a tip holds a viewer's text."""
     longest = _LONGEST_TIP if record.get("kind") == "tip" else len(record["message"])
     return "\n".join(f"• {_cut(line, longest)}" for line in record["message"].splitlines())
 
@@ -92,7 +92,7 @@ def _run_ended(record: Record) -> str:
 
 
 def _asked(record: Record) -> str:
-    """A question, and how it is answered from another terminal."""
+    """A question, and how to answer it from another terminal."""
     decisions = record["schema"].get("decisions", {})
     choice = f"  (decisions: {', '.join(decisions)})" if len(decisions) > 1 else ""
     return f"? {record['message']}\nanswer: {record['answer_with']}{choice}"
@@ -111,7 +111,7 @@ def _answered(record: Record) -> str:
 
 
 def _was_said(record: Record) -> str:
-    """What somebody outside has had said, and why not where it was not."""
+    """A text that an outsider has had said, and why it was not said where it failed."""
     failed = [f"! not by {way}: {why}" for way, why in record["failed"].items()]
     if not record["how"]:
         failed.insert(0, f"! not said: {record['reason']}" if record["reason"] else "! not said")

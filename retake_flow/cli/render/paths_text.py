@@ -1,4 +1,4 @@
-"""The ways through a flow, for people and for programs."""
+"""Paths text: renders the paths through a flow for people and for programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retake_flow.whatif.plan.ways import Leg, Way, Ways
 
 
 def document(ways: Ways) -> dict[str, Any]:
-    """The ways as one JSON object."""
+    """The paths as one JSON object."""
     return {"flow": ways.flow, "ways": [_described(way) for way in ways.found], "unreached": list(ways.unreached)}
 
 
@@ -28,7 +28,7 @@ def _described(way: Way) -> dict[str, Any]:
 
 
 def lines(ways: Ways, file: str) -> Iterator[str]:
-    """The ways in words, each with the command that plans it.
+    """The paths in words, each with the command that plans it.
 
     Args:
         ways: Through a flow.

@@ -1,4 +1,4 @@
-"""A plan for people and for programs."""
+"""Plan text: renders a plan for people and for programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retake_flow.whatif.plan.plan import Kind, Plan, Step
 from retake_flow.whatif.plan.samples import placeholder
 
 _INDENT = "    "
-#: What stands before the words of others, so that they look like no line of ours.
+#: Stands before the words of others, so that none of them look like a line of ours.
 _QUOTE = _INDENT + "│ "
 _LEAST = 40
 #: A call is not broken between its method and its path.
@@ -23,7 +23,7 @@ _JOINT = "\u00a0"
 
 
 def document(plan: Plan, origins: Mapping[str, str]) -> dict[str, Any]:
-    """A plan as one JSON object; `origins` says where inputs come from that the flow does not hold."""
+    """A plan as one JSON object. `origins` names the source of inputs that the flow does not hold."""
     steps = [{"t": step.t, "kind": str(step.kind), "state": step.state, **step.facts} for step in plan.steps]
     return {
         "flow": plan.flow,
@@ -39,7 +39,7 @@ def document(plan: Plan, origins: Mapping[str, str]) -> dict[str, Any]:
 
 
 def lines(plan: Plan, origins: Mapping[str, str], width: int | None = None) -> Iterator[str]:
-    """A plan as a table of time, state and what happens, and what it comes to.
+    """A plan as a table of time, state and steps, and its summary.
 
     Args:
         plan: What would happen.

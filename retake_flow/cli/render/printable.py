@@ -1,4 +1,4 @@
-"""Text of others as a terminal may get it: without control sequences, and without secrets."""
+"""Printable text: makes text of others safe for a terminal, without control sequences and secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the codes of problems mean, as the page on them says it."""
+"""Problem explanations: the sections of the problems page, by code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PAGES = (_PACKAGE / "_shipped" / "docs" / "problems.md", _PACKAGE.parent / "doc
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A section of the page: what a code means, flows that have it, and what to do."""
+    """A section of the page: the meaning of a code, flows that have the problem, and how to fix it."""
 
     code: str
     title: str
@@ -21,10 +21,10 @@ class Explanation:
 
 
 def explanation(code: str) -> Explanation:
-    """What a code means.
+    """The explanation of a code.
 
     Raises:
-        UsageError: There is no such code.
+        UsageError: The code does not exist.
     """
     from retake_flow.errors import UsageError
     from retake_flow.flow.diagnostics import CODES, did_you_mean

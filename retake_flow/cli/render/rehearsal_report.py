@@ -1,4 +1,4 @@
-"""The report of a rehearsal in words."""
+"""Rehearsal report: renders the report of a rehearsal in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retake_flow.flow.duration import words
 
 
 def report_lines(report: dict[str, Any]) -> Iterator[str]:
-    """What a person wants to know of a rehearsal, line by line."""
+    """The lines of a rehearsal's report."""
     yield ""
     yield f"The rehearsal took {words(report['seconds'])} and {_counted(report['calls'], 'call')}."
     keys = report["keys"]

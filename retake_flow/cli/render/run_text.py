@@ -1,4 +1,4 @@
-"""What is known of stored runs, in words for people and as JSON data for programs."""
+"""Run text: renders stored runs in words for people and as JSON data for programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
 def since(seconds: float) -> str:
-    """A span of time in one number: `8s`, `3m`, `2h`, `5d`."""
+    """A time span as a single number: `8s`, `3m`, `2h`, `5d`."""
     for size, unit in _UNITS:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
@@ -27,7 +27,7 @@ def moment(at: float) -> str:
 
 
 def ahead(at: float, now: float) -> str:
-    """When something comes due: `due in 3m (12:30:00)`, `overdue for 3m`."""
+    """When something is due: `due in 3m (12:30:00)`, `overdue for 3m`."""
     if at < now:
         return f"overdue for {since(now - at)}"
     soon = f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
@@ -46,14 +46,14 @@ def process(holder: Holder | None, ended: bool) -> str:
 
 
 def holder_data(holder: Holder | None) -> dict[str, Any] | None:
-    """The process that drives a run, and whether it lives, as JSON data."""
+    """The process that drives a run, and whether it is alive, as JSON data."""
     from retake_flow.wiring.storing import alive
 
     return None if holder is None else {"host": holder.host, "pid": holder.pid, "alive": alive(holder)}
 
 
 def not_driven(run: str, holder: Holder | None) -> Record:
-    """What there is to say of a run that no process drives, as a record that is not in its journal."""
+    """A report that no process drives a run, as a record that is not in its journal."""
     import time
 
     from retake_flow.run.records import record
@@ -77,7 +77,7 @@ def gate_data(asked: OpenGate) -> dict[str, Any]:
 
 
 def gate_lines(asked: OpenGate, now: float) -> list[str]:
-    """An open question for a person: what is asked, what can be said, and the command that says it."""
+    """An open question for people: the question, the possible answers, and the command that answers it."""
     from retake_flow.cli.render import printable
     from retake_flow.run.gate_prompt import commands, described
 

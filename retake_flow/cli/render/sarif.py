@@ -1,4 +1,4 @@
-"""Problems as a SARIF 2.1.0 log (OASIS), which editors and code hosts read."""
+"""SARIF output: problems as a SARIF 2.1.0 log (OASIS), which editors and code hosts read."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ def _result(problem: Problem, index: int) -> dict[str, Any]:
 
 
 def _uri(file: str) -> str:
-    """A file as a reference relative to this folder; one that is elsewhere absolutely."""
+    """A file as a reference relative to the current folder; absolute for a file elsewhere."""
     path = relative(file)
     return Path(path).as_uri() if Path(path).is_absolute() else quote(os.fsencode(path))

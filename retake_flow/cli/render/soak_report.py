@@ -1,4 +1,4 @@
-"""The report of a long rehearsal in words."""
+"""Soak report: renders the report of a long rehearsal in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MIB = 1 << 20
 
 
 def soak_lines(soak: dict[str, Any]) -> Iterator[str]:
-    """What a person wants to know of a long rehearsal, line by line."""
+    """The lines of a long rehearsal's report."""
     messages, reaction = soak["messages"], soak["reaction"]
     yield ""
     yield f"On air for {words(soak['seconds'])}."

@@ -1,4 +1,4 @@
-"""Tables for people, as wide as the terminal and no wider."""
+"""Tables for people, never wider than the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEAST = 6
 
 
 def width() -> int | None:
-    """How many columns the terminal has; None where there is none, so that nothing has to be cut."""
+    """The number of columns of the terminal; None without a terminal, so that nothing is cut."""
     try:
         return os.get_terminal_size().columns if sys.stdout.isatty() else None
     except OSError:
@@ -20,11 +20,11 @@ def width() -> int | None:
 
 
 def table(rows: Sequence[Sequence[str]], within: int | None = None) -> Iterator[str]:
-    """The lines of a table; where it would be too wide, the widest columns are cut.
+    """The lines of a table. When it is too wide, the widest columns are cut.
 
     Args:
-        rows: The head and what stands below it, each of the same number of cells.
-        within: How many columns there are; None for any number.
+        rows: The header and the rows below it, all with the same number of cells.
+        within: The available columns; None for any number.
     """
     widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
     if within is not None:
@@ -49,7 +49,7 @@ def _padded(cell: str, size: int) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns a terminal needs for a text."""
+    """The number of columns that a text takes on a terminal."""
     return len(text) if text.isascii() else sum(map(_wide, text))
 
 

@@ -1,4 +1,4 @@
-"""Where a stored run is and which way it came, as a diagram marks it."""
+"""Run trace: the current state of a stored run and the path that led there, for a diagram."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def traced(store: Runs, run: str) -> tuple[Flow, Trace]:
-    """The flow that a run began with, and where the run is in it.
+    """The flow that a run began with, and the current state of the run in it.
 
     Args:
         store: Where the run is kept.
         run: Its id.
 
     Raises:
-        RunUnknown: There is none of this id.
-        StoreError: The flow cannot be read any more.
+        RunUnknown: No run has this id.
+        StoreError: The flow can no longer be read.
     """
     from retake_flow.flow.load.load import stored as flow_of
     from retake_flow.flow.text.bundle import parsed
@@ -38,7 +38,7 @@ def traced(store: Runs, run: str) -> tuple[Flow, Trace]:
 
 
 def data(trace: Trace) -> dict[str, Any]:
-    """The same for programs."""
+    """The trace as data for programs."""
     return {
         "active": sorted(trace.active),
         "visits": dict(trace.visits),
@@ -48,7 +48,7 @@ def data(trace: Trace) -> dict[str, Any]:
 
 
 def _way(journal: Iterable[Record]) -> list[Step]:
-    """The innermost states that a run was in up to now, the oldest first, back to where it would be twice in one."""
+    """The innermost states of a run so far, the oldest first, back to the point where one would repeat."""
     entered: list[Step] = []
     happened: frozenset[str] = frozenset()
     for record in journal:
@@ -69,7 +69,7 @@ def _way(journal: Iterable[Record]) -> list[Step]:
 
 
 def _names(record: Record) -> frozenset[str]:
-    """What a record tells of, as routes would name it."""
+    """The names in a record, as routes use them."""
     if record["event"] == "stop_requested":
         return frozenset({"stop"})
     names = {str(record[key]) for key in ("outcome", "purpose", "decision", "name") if record.get(key)}

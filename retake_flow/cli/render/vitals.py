@@ -1,4 +1,4 @@
-"""How a stream does, as far as its journal tells: whether it is on air and since when, who watches, what is sent."""
+"""Stream vitals from the journal: time on air, viewers, and what the encoder sends."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from retake_flow.flow.duration import words
 from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
-#: A figure that is older than so many seconds is told with its age.
+#: A figure older than this many seconds is shown with its age.
 FRESH: Final = 45.0
 _ENCODER: Final = ("bitrate", "fps", "frames", "dropped", "speed")
 
 
 class Vitals:
-    """What was measured last, from the records of a run; `now` is the run's own time."""
+    """The last measurements from the records of a run; `now` is the run's own time."""
 
     def __init__(self) -> None:
         self._viewers: int | None = None
-        self._uptime: tuple[float, float] | None = None  # seconds on air, and when that was said
-        self._off_since: float | None = None  # when the stream went off air, or was to go on air
+        self._uptime: tuple[float, float] | None = None  # seconds on air, and when that was reported
+        self._off_since: float | None = None  # when the stream went off air, or was due on air
         self._was_live = False
-        self._trouble = ""  # why it is off air, as far as that was told
+        self._trouble = ""  # why it is off air, if reported
         self._encoder: tuple[Mapping[str, Any], float] | None = None
         self._encoder_key = ""
         self._recoveries = 0
@@ -30,21 +30,21 @@ class Vitals:
 
     @classmethod
     def of(cls, journal: Iterable[Record]) -> Self:
-        """What a journal tells."""
+        """Read the vitals from a journal."""
         vitals = cls()
         for record in journal:
             vitals.note(record)
         return vitals
 
     def note(self, record: Record) -> None:
-        """Take a record into account."""
+        """Update the vitals with a record."""
         at = moment(record)
         self._blame(record)
         match record:
             case {"event": "run_ended"}:
                 self._encoder = self._uptime = self._off_since = None
             case {"event": "run_resumed"} | {"event": "error", "kind": "not_driven"}:
-                self._lost(self._last)  # what its process had started went with it
+                self._lost(self._last)  # the programs that its process started ended with it
             case {"event": "action_started", "action": "retake.start_stream"} if not self._uptime:
                 self._off_since = self._off_since or at
             case {"event": "activity_started", "action": "studio.encoder", "activity": str(key)}:
@@ -62,7 +62,7 @@ class Vitals:
         self._last = at
 
     def _blame(self, record: Record) -> None:
-        """Remember what a record says of why the stream is off air: its encoder, or what a state was to do, failed."""
+        """Remember why the stream is off air according to a record: its encoder or a state's action failed."""
         match record:
             case {"event": "activity_ended", "activity": place, "reason": str(why)} | {
                 "event": "error",
@@ -72,7 +72,7 @@ class Vitals:
                 self._trouble = why
 
     def _lost(self, at: float) -> None:
-        """Take it that nothing is sent any more."""
+        """Assume that nothing is sent any more."""
         if self._uptime is not None:
             self._off_since = at
         self._encoder = self._uptime = None
@@ -89,7 +89,7 @@ class Vitals:
             self._encoder = result, at
 
     def data(self, now: float) -> dict[str, Any]:
-        """All of it, as JSON data; what is not known is left out."""
+        """All vitals as JSON data, without unknown values."""
         data: dict[str, Any] = {} if self._viewers is None else {"viewers": self._viewers}
         if self._uptime is not None:
             data |= {"on_air": True, "uptime_seconds": round(self._uptime[0] + now - self._uptime[1])}
@@ -102,22 +102,22 @@ class Vitals:
 
     @property
     def viewers(self) -> str:
-        """How many watch; `-` when nobody has said."""
+        """The number of viewers; `-` when it is unknown."""
         return "-" if self._viewers is None else str(self._viewers)
 
     def on_air(self, now: float) -> str:
-        """For how long the stream has been on air; "" when it is not known to be."""
+        """How long the stream has been on air; "" when it is not known to be on air."""
         if self._uptime is None:
             return ""
         again = f", brought back {self._recoveries}×" if self._recoveries else ""
         return words(self._uptime[0] + now - self._uptime[1]) + again
 
     def off_air(self, now: float) -> float | None:
-        """For how many seconds the stream has been off air though it is to be on; None when it is not."""
+        """How many seconds the stream has been off air while it should be on; None when it is not."""
         return None if self._off_since is None or self._uptime is not None else max(0.0, now - self._off_since)
 
     def stream(self, now: float) -> str:
-        """That the stream is off air, for how long and why; "" when it is on air, or is not to be."""
+        """A line saying that the stream is off air, for how long and why; "" when it is on air or not meant to be."""
         seconds = self.off_air(now)
         if seconds is None:
             return ""

@@ -1,4 +1,4 @@
-"""`retake-flow answer`: answer a question of a run, from any terminal or program."""
+"""`retake-flow answer`: answers a question of a run from any terminal or program."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def add_to(commands: Any) -> None:
 
 
 def answer(args: argparse.Namespace) -> int:
-    """Answer a gate; the first valid answer wins."""
+    """Answer a gate. The first valid answer wins."""
     from contextlib import closing
 
     from retake_flow.cli.run_commands.given_answer import given
@@ -56,19 +56,19 @@ def answer(args: argparse.Namespace) -> int:
         run = store.find(args.run)
         kept = keep(store, run, said, args.decision, args.by or this_user())
         stored = store.load(run)
-        driven = lives(stored.holder) and stored.run.phase is not Phase.SUSPENDED  # it may be about to leave
+        driven = lives(stored.holder) and stored.run.phase is not Phase.SUSPENDED  # the process may be about to exit
     _told(run, kept, driven, args.json)
     return 0
 
 
 def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Gate, Answer]:
-    """Keep an answer in the store.
+    """Store an answer.
 
     Raises:
-        AlreadyAnswered: Somebody was first.
-        AnswerInvalid: It does not fit; says all that is wrong.
-        GateUnknown: Nothing of that name is asked, or more than one is meant.
-        RunEnded: Nothing is asked any more.
+        AlreadyAnswered: Another answer came first.
+        AnswerInvalid: The answer is invalid; the error lists everything that is wrong.
+        GateUnknown: No question has that name, or several match it.
+        RunEnded: The run has ended.
     """
     import time
 
@@ -78,7 +78,7 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
     from retake_flow.run.errors import RunEnded
     from retake_flow.run.gates import Answer
 
-    before = store.load(run).run  # first, so that a gate that has gone since is known to be answered
+    before = store.load(run).run  # first: a gate that is gone by the next query is then known to be answered
     if before.ended:
         raise RunEnded(ending(before))
     asked = {one.gate.id: one for one in store.open_gates(run)}
@@ -97,10 +97,10 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
 
 
 def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str, Gate]) -> str:
-    """The id of the gate that is meant, one that waits before one that is answered; "" for none of them.
+    """The id of the gate that a name means, waiting gates before answered ones; "" when none matches.
 
     Raises:
-        GateUnknown: More than one is meant, or nothing is asked.
+        GateUnknown: Several gates match, or the run asks nothing.
     """
     from retake_flow.cli.render.gate_names import matching
     from retake_flow.run.errors import GateUnknown
@@ -117,7 +117,7 @@ def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str,
 
 
 def _past(store: Runs, run: str, name: str) -> str:
-    """The id of the gate that was asked last of those that a name means; the name itself for none of them."""
+    """The id of the last gate in the journal that matches a name; the name itself when none matches."""
     from retake_flow.cli.render.gate_names import Past, matching
 
     asked = [
@@ -130,10 +130,10 @@ def _past(store: Runs, run: str, name: str) -> str:
 
 
 def _put_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:
-    """The gate that a question beside the states has by now, when it was taken back and put again meanwhile.
+    """The new gate of a question beside the states that was withdrawn and asked again in the meantime.
 
     Raises:
-        AlreadyAnswered: Somebody has answered it.
+        AlreadyAnswered: The gate has an answer.
         GateUnknown: It was never asked, has expired, or is closed.
     """
     from retake_flow.run.errors import GateUnknown
@@ -148,10 +148,10 @@ def _put_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mappin
 
 
 def _refuse(store: Runs, run: str, gate: str, answer: Answer, waiting: Mapping[str, Gate]) -> NoReturn:
-    """Say who was first with a gate that does not wait, or why it does not.
+    """Raise the error that says who answered a gate that is not waiting, or why it is not waiting.
 
     Raises:
-        AlreadyAnswered: Somebody was.
+        AlreadyAnswered: Another answer came first.
         GateUnknown: It was never asked, has expired, or is closed.
     """
     from retake_flow.run.errors import GateUnknown
@@ -164,7 +164,7 @@ def _refuse(store: Runs, run: str, gate: str, answer: Answer, waiting: Mapping[s
 
 
 def _hide_secrets(gate: Gate, fields: Mapping[str, Any]) -> None:
-    """Keep the secret fields out of whatever is said from now on, also of the words about a wrong answer."""
+    """Mask the secret fields in all further output, including messages about an invalid answer."""
     from retake_flow.redact import Secret
 
     for name in frozenset().union(*(gate.secrets_of(decision) for decision in gate.decisions or [""])):

@@ -1,4 +1,4 @@
-"""`retake-flow gates`: all open questions, and the commands that answer them."""
+"""`retake-flow gates`: lists all open questions and the commands that answer them."""
 
 from __future__ import annotations
 

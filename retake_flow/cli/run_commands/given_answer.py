@@ -1,4 +1,4 @@
-"""What a person gave as an answer: fields by name, or a JSON object from standard input."""
+"""Given answer: reads an answer as fields by name, or as a JSON object from standard input."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from retake_flow.run.gates import Gate
 
 STANDARD_INPUT = "-"
-_MARK = "\ufeff"  # what some editors and shells write before a text
+_MARK = "\ufeff"  # the byte order mark that some editors and shells write before a text
 
 
 @dataclass
 class Given:
-    """An answer before it is held against what was asked.
+    """An answer before it is compared with the question.
 
     Attributes:
-        gate: What the person calls the gate; "" when it was left out.
+        gate: The gate as the user named it; "" when omitted.
         fields: The fields from the command line.
-        document: The JSON object from standard input, when it was read.
+        document: The JSON object from standard input, if it was read.
     """
 
     gate: str = ""
@@ -31,11 +31,11 @@ class Given:
 
     @property
     def channel(self) -> str:
-        """How it came."""
+        """The channel of the answer."""
         return "command" if self.document is None else "stdin"
 
     def answer_to(self, gate: Gate, decision: str) -> tuple[str, dict[str, Any]]:
-        """The decision and the fields for a gate; what stands on the command line goes first."""
+        """The decision and the fields for a gate. The command line takes precedence."""
         document = dict(self.document or {})
         declared = {name for fields in (gate.fields, *gate.decisions.values()) for name in fields}
         chosen = document.pop("decision") if "decision" in document and "decision" not in declared else ""
@@ -45,10 +45,10 @@ class Given:
 
 
 def given(words: Sequence[str]) -> Given:
-    """Read the words behind the run: the gate, `name=value`, and `-` for standard input.
+    """Read the words after the run: the gate, `name=value`, and `-` for standard input.
 
     Raises:
-        UsageError: They cannot be understood, or standard input holds no JSON object.
+        UsageError: The words are invalid, or standard input does not hold a JSON object.
     """
     from retake_flow.errors import UsageError
 

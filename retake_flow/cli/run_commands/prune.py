@@ -1,4 +1,4 @@
-"""`retake-flow prune`: delete runs that ended long ago."""
+"""`retake-flow prune`: deletes runs that ended long ago."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
 
 
 def prune(args: argparse.Namespace) -> int:
-    """Delete old runs and list their ids."""
+    """Delete old runs and print their ids."""
     import time
 
     from retake_flow.cli import terminal
@@ -50,7 +50,7 @@ def _old(before: float, dry_run: bool) -> list[str]:
     with closing(opened(settings)) as store:
         if not dry_run:
             pruned = store.prune(before)
-            for run in filter(_is_name, pruned):  # where nobody named another folder
+            for run in filter(_is_name, pruned):  # unless another folder was named
                 shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
                 (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
             return pruned
@@ -59,5 +59,5 @@ def _old(before: float, dry_run: bool) -> list[str]:
 
 
 def _is_name(run: str) -> bool:
-    """Whether an id is the name of a file in a folder; in a damaged store it may be anything."""
+    """Whether an id can be the name of a file in a folder. In a damaged store it may be anything."""
     return run not in ("", ".", "..") and not {"/", "\0"} & {*run}

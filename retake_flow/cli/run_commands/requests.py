@@ -1,4 +1,4 @@
-"""Asking something of a run that another process drives, and what its journal says of it."""
+"""Requests: asks something of a run that another process drives, and finds the answer in its journal."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from retake_flow.run.errors import RunEnded, RunUnheard
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 
-#: How long a process may take to hear of a request, in seconds; it looks several times a second.
+#: How long a process may take to notice a request, in seconds; it checks several times a second.
 HEARD_WITHIN = 10.0
 _EVERY = 0.1
 
 
 def undriven(store: Runs, run: str) -> str:
-    """Why nobody would hear a request to a run, or nothing."""
+    """Why no process would notice a request to a run; "" when one would."""
     from retake_flow.wiring.storing import lives
 
     stored = store.load(run)
@@ -30,12 +30,12 @@ def undriven(store: Runs, run: str) -> str:
 
 
 def ending(run: Run) -> str:
-    """How a run that has ended did."""
+    """How a run ended."""
     return f"{run.id} has ended: {run.outcome} in {run.state or 'no state'}"
 
 
 def heard(store: Runs, run: str) -> None:
-    """Make sure that somebody hears a request to a run.
+    """Make sure that a process can notice a request to a run.
 
     Raises:
         RunEnded: The run has ended.
@@ -47,7 +47,7 @@ def heard(store: Runs, run: str) -> None:
 
 @dataclass
 class Asked:
-    """A request that was made."""
+    """A request that was sent to a run."""
 
     store: Runs
     run: str
@@ -56,14 +56,14 @@ class Asked:
 
     @classmethod
     def of(cls, store: Runs, run: str, what: Wish, data: Mapping[str, Any]) -> Asked:
-        """Ask a run."""
+        """Send a request to a run."""
         read = len(store.journal(run))
         return cls(store, run, store.request(run, what, data), read)
 
     def record(self, names: Container[str], within: float) -> Record | None:
-        """The first record of one of these names that answers; None when there is none in so many seconds.
+        """The first record with one of these names that answers the request; None after `within` seconds without one.
 
-        It is not waited for any longer when nobody drives the run any more.
+        The wait ends early when no process drives the run any more.
         """
         deadline = time.monotonic() + within
         while True:

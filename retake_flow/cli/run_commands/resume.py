@@ -1,4 +1,4 @@
-"""`retake-flow resume`: go on with a run that no process drives."""
+"""`retake-flow resume`: resumes a run that no process drives."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add_to(commands: Any) -> None:
 
 
 def resume(args: argparse.Namespace) -> int:
-    """Go on with one run, or with all that wait for a process; the exit code says how it ended."""
+    """Resume one run, or all runs that wait for a process. The exit code says how it ended."""
     from contextlib import closing
 
     from retake_flow.errors import UsageError
@@ -66,7 +66,7 @@ def resume(args: argparse.Namespace) -> int:
 
 
 def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
-    """End a run that no process drives, in order: what it owes is done, and then it is over.
+    """End a run that no process drives, in order: it performs its pending undos, then it is over.
 
     Raises:
         RunHeld: A process drives it now.
@@ -95,7 +95,7 @@ def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, ans
     try:
         count, ended = asyncio.run(_interruptible(runs, stored.run, settings, args))
     except (RunHeld, CredentialsError) as error:
-        if answered:  # the answer counts all the same
+        if answered:  # the answer is stored all the same
             taker = "the process that drives the run" if isinstance(error, RunHeld) else "whoever goes on with the run"
             terminal.advise(f"answered {printable.line(answered)}; {taker} takes it")
         raise

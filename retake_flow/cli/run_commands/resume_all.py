@@ -1,4 +1,4 @@
-"""`retake-flow resume --all`: every run that waits for a process, side by side in this one."""
+"""`retake-flow resume --all`: resumes every run that waits for a process, side by side in this one."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
 from retake_flow.wiring.storing import alive, certain
 
-#: How often to look for more runs while some are driven, in seconds.
+#: How often to look for more runs while this process drives some, in seconds.
 LOOK_AGAIN = 15.0
 
 
 def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> int:
-    """Go on with every run whose process died or had to let go of it, and every suspended one with something to do.
+    """Resume every run whose process died or had to let go of it, and every suspended run that has something to do.
 
-    While any is driven, those that come to wait for a process meanwhile are taken up too.
+    While a run is driven, other runs that begin to wait for a process are resumed too.
 
     Returns:
-        The exit code: 0 when all went well or wait for a person, 1 when one failed, 5 when one that may wait for a
-        process was left alone, 130 after an interruption.
+        The exit code: 0 when all runs succeeded or wait for a person, 1 when one failed, 5 when one that may wait for
+        a process was left alone, 130 after an interruption.
     """
     return asyncio.run(_Together(runs, settings, as_json=as_json, wait=wait).drive())
 
 
 def _look(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
-    """The runs that wait for a process, and those that may: they were taken up on another host, or are damaged.
+    """The runs that wait for a process, and those that may: they are held on another host, or damaged.
 
-    A container that was made anew is another host, too.
+    A recreated container counts as another host.
     """
     now = time.time()
     waiting, elsewhere = list[str](), dict[str, RetakeFlowError]()
@@ -60,16 +60,16 @@ def _look(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
 
 
 def _due(runs: Runs, summary: Summary, now: float) -> bool:
-    """Whether a suspended run has something to do: a question was answered, or a time has come."""
+    """Whether a suspended run has something to do: a question was answered, or a timer is due."""
     try:
         run = runs.load(summary.id).run
     except RetakeFlowError:
-        return True  # whoever takes it up is told why it cannot be read
+        return True  # the resume reports why it cannot be read
     return summary.gates < len(run.gates) or any(due <= now for due in run.timers.values())
 
 
 class _Together:
-    """Runs that are driven side by side."""
+    """Drives several runs side by side."""
 
     def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> None:
         self._runs = runs
@@ -80,7 +80,7 @@ class _Together:
         self._left: dict[str, str] = {}
 
     async def drive(self) -> int:
-        """Drive until none is left to drive; gives the exit code."""
+        """Drive until no run is left, and return the exit code."""
         with Interrupts() as interrupts:
             self._take_up(interrupts)
             if not self._driven and not self._left and not self._as_json:
@@ -104,7 +104,7 @@ class _Together:
         except RetakeFlowError:
             if not self._driven:
                 raise
-            return  # those that are driven go on; what is missed now is seen the next time
+            return  # the driven runs continue; the next look finds what this one missed
         self._left = {run: said for run, said in self._left.items() if run in elsewhere or run in waiting}
         for run, held in elsewhere.items():
             self._leave(run, held)
@@ -113,16 +113,16 @@ class _Together:
                 self._driven[run] = asyncio.create_task(self._one(run, interrupts), name=run)
 
     async def _one(self, run: str, interrupts: Interrupts) -> None:
-        """Drive one run, if it is to be driven by us."""
+        """Drive one run, if this process may."""
         view = _Named(run, self._as_json)
         try:
             ended = await taken_up(self._session, run, view, interrupts)
         except RunHeld:
-            return  # somebody else was quicker
+            return  # another process was quicker
         except (WrongAccount, AccountInUse, Damaged) as error:
             self._leave(run, error)
             return
-        except Exception as raised:  # also a defect of ours with one run must not take the others down
+        except Exception as raised:  # even a defect of ours in one run must not take the others down
             view.heard(_failure(known(raised, f"going on with {run}")))
             self._failed.add(run)
             return
@@ -131,7 +131,7 @@ class _Together:
             self._failed.add(run)
 
     def _leave(self, run: str, error: RetakeFlowError) -> None:
-        """Say once that a run is left alone, why, and what goes on with it."""
+        """Report once that a run is left alone, why, and how to resume it."""
         if self._left.get(run) == error.message:
             return
         self._left[run] = error.message
@@ -147,20 +147,20 @@ def _failure(error: RetakeFlowError) -> Record:
 
 
 class _Named:
-    """Shows each record with the run it belongs to."""
+    """Shows each record with the id of its run."""
 
     def __init__(self, run: str, as_json: bool) -> None:
         self._run = run
         self._as_json = as_json
 
     def pause(self) -> None:
-        """Nothing is in the way."""
+        """Do nothing: nothing is in the way."""
 
     def go_on(self) -> None:
-        """Nothing was in the way."""
+        """Do nothing: nothing was in the way."""
 
     def earlier(self, record: Record) -> None:
-        """What was before is not shown."""
+        """Do nothing: earlier records are not shown."""
 
     def heard(self, record: Record) -> None:
         """Print a record."""
@@ -171,7 +171,7 @@ class _Named:
             terminal.say(f"[{self._run}] {clock(record)}  {line}")
 
     def report(self, report: dict[str, Any]) -> None:
-        """Print how a rehearsal went."""
+        """Print the report of a rehearsal."""
         if self._as_json:
             terminal.emit({"run": self._run, "event": "rehearsal_report", **plain(report)})
             return

@@ -1,4 +1,4 @@
-"""`retake-flow run`: take a flow from its start to its end."""
+"""`retake-flow run`: runs a flow from its start to its end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run a flow; the exit code says how it ended."""
+    """Run a flow. The exit code says how it ended."""
     import asyncio
     from contextlib import closing
 
@@ -106,7 +106,7 @@ def _hours(text: str) -> float:
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """The options of the rehearsal; those of a long one are beneath what is given."""
+    """The options of the rehearsal. Given options take precedence over those of a soak."""
     from retake_flow.cli.option_values import read_options
     from retake_flow.wiring.soak import script
 
@@ -124,5 +124,5 @@ def _given(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
             raise UsageError(f"the flow {flow.name!r} has no input max_duration, so --for means nothing to it")
         given["max_duration"] = args.duration
     if args.hours is not None and "max_duration" in flow.inputs:
-        given.setdefault("max_duration", f"{args.hours + 1:g}h")  # its end comes from outside
+        given.setdefault("max_duration", f"{args.hours + 1:g}h")  # something outside the flow ends it
     return given

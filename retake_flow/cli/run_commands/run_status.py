@@ -1,4 +1,4 @@
-"""How a stored run stands: the snapshot and all that belongs to it, read at one moment."""
+"""Run status: the snapshot of a stored run and everything that belongs to it, read at one moment."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from retake_flow.wiring.storing import lives
 
 @dataclass(frozen=True)
 class Standing:
-    """A run with its open questions, its journal and its programs.
+    """A run with its open questions, journal and programs.
 
     Attributes:
         stored: The run as it was last written.
-        asked: The questions that wait for an answer, the oldest first.
-        answered: The ids of the gates that are answered, and the run does not know yet.
+        asked: The unanswered questions, the oldest first.
+        answered: The ids of answered gates that the run has not noticed yet.
         journal: Its records, the oldest first.
         children: Its living programs.
-        now: When this was read, in seconds since the epoch.
+        now: The time of reading, in seconds since the epoch.
     """
 
     stored: Stored
@@ -43,12 +43,12 @@ class Standing:
 
     @property
     def steady(self) -> float:
-        """The run's own time when this was read."""
+        """The run's own time at the time of reading."""
         return self.now + self.run.ahead
 
     @property
     def entered(self) -> Record | None:
-        """The record of entering the state that the run is in, when there is one."""
+        """The record of entry into the run's present state, if there is one."""
         for record in reversed(self.journal):
             if record["event"] == "state_entered" and record.get("state") == self.run.state:
                 return record
@@ -56,24 +56,24 @@ class Standing:
 
     @property
     def lasts(self) -> float:
-        """For how many seconds the run has been in its state, when the journal says so; else 0."""
+        """For how many seconds the run has been in its state, if the journal says so; else 0."""
         return 0.0 if self.entered is None else self.steady - moment(self.entered)
 
     @property
     def timers(self) -> list[tuple[tuple[str, str], float]]:
-        """What comes due and when, the next first; nothing once the run has ended."""
+        """The timers and when they are due, the next first; none once the run has ended."""
         return [] if self.run.ended else sorted(self.run.timers.items(), key=lambda item: item[1])
 
     @property
     def vitals(self) -> Vitals:
-        """How the stream does, or did when the journal was written last."""
+        """The vitals of the stream, as of the last record in the journal."""
         vitals = Vitals.of(self.journal)
         if not (self.run.ended or lives(self.stored.holder)):
             vitals.note(not_driven(self.run.id, self.stored.holder))
         return vitals
 
     def data(self, last: int) -> dict[str, Any]:
-        """All of it as JSON data, with the last records of the journal."""
+        """The whole status as JSON data, with the last records of the journal."""
         run, stored = self.run, self.stored
         found: dict[str, Any] = plain(
             {
@@ -118,10 +118,10 @@ class Standing:
 
 
 def standing(store: Runs, run: str) -> Standing:
-    """How a run stands.
+    """The status of a run.
 
     Raises:
-        RunUnknown: There is none of this id.
+        RunUnknown: No run has this id.
     """
     stored = store.load(run)
     asked = store.open_gates(run)

@@ -1,4 +1,4 @@
-"""`retake-flow runs`: the runs that are kept, the newest first."""
+"""`retake-flow runs`: lists the stored runs, the newest first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from retake_flow.ports.runs import Summary
 
-# Written out, since to ask `Phase` would import the words of a run at each start of the program.
+# Written out, since importing `Phase` would import the model of runs at each start of the program.
 _PHASES = ("pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed")
 _HEAD = ("RUN", "FLOW", "AGENT", "PHASE", "STATE", "GATES", "AGE", "PROCESS")
 
@@ -60,7 +60,7 @@ def runs(args: argparse.Namespace) -> int:
 
 
 def _found(args: argparse.Namespace) -> list[Summary]:
-    """The runs that are asked for; one more than are to be shown where there are more."""
+    """The matching runs; one more than is shown when there are more."""
     from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import listed
@@ -86,7 +86,7 @@ def _rows(found: Iterable[Summary]) -> list[list[str]]:
     from retake_flow.cli.render.run_text import process, since
 
     now = time.time()
-    line = cache(printable.line)  # of thousands of runs, most cells are alike
+    line = cache(printable.line)  # among thousands of runs, most cells are alike
 
     return [
         [

@@ -1,4 +1,4 @@
-"""`retake-flow say`: say something on a stream, from any terminal or program."""
+"""`retake-flow say`: says something on a stream from any terminal or program."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_to(commands: Any) -> None:
 
 
 def say(args: argparse.Namespace) -> int:
-    """Say something; 0 when it was said in every way that was asked for, 1 when not."""
+    """Say something. The exit code is 0 when it was said in every requested way, and 1 when not."""
     from contextlib import closing
 
     from retake_flow.settings import Settings
@@ -53,10 +53,10 @@ def say(args: argparse.Namespace) -> int:
 
 
 def _text(given: str) -> str:
-    """What is to be said.
+    """The text to say.
 
     Raises:
-        UsageError: Nothing, or too much.
+        UsageError: The text is empty or too long.
     """
     import sys
 
@@ -73,7 +73,7 @@ def _text(given: str) -> str:
 
 
 def _asked(store: Runs, run: str, data: dict[str, Any], within: float) -> dict[str, Any]:
-    """Ask the run to say it; gives what became of it."""
+    """Ask the run to say it, and return the result."""
     from retake_flow.cli.run_commands.requests import HEARD_WITHIN, Asked, undriven
 
     answer: dict[str, Any] = {"said": False, "how": [], "failed": {}, "reason": undriven(store, run)}
@@ -88,7 +88,7 @@ def _asked(store: Runs, run: str, data: dict[str, Any], within: float) -> dict[s
         answer["reason"] = undriven(store, run) or f"{run} is not done with it within {within:g} s; it may still be"
         return answer
     answer.update({name: record[name] for name in ("how", "failed", "reason")})
-    # Where nobody said how, one way is enough.
+    # When no way was requested, one way is enough.
     answer["said"] = bool(record["how"]) and not (record["failed"] and data["ways"])
     return answer
 

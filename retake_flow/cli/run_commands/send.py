@@ -1,4 +1,4 @@
-"""`retake-flow send`: let something that happened outside be an event of a run."""
+"""`retake-flow send`: sends an outside event to a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_to(commands: Any) -> None:
 
 
 def send(args: argparse.Namespace) -> int:
-    """Send an event; 0 when the run has taken it, 1 when not now or when nobody heard of it, 2 when it is refused."""
+    """Send an event: 0 when the run took it, 1 when it did not now or no process noticed, 2 when it was refused."""
     from contextlib import closing
 
     from retake_flow.cli.option_values import pairs
@@ -55,11 +55,11 @@ def send(args: argparse.Namespace) -> int:
 
 
 def _send(store: Runs, run: str, event: dict[str, Any]) -> None:
-    """Send it, and wait until the run has taken it.
+    """Send the event, and wait until the run takes it.
 
     Raises:
-        EventRefused: The run does not take it, or not now.
-        RunUnheard: Nobody heard of it.
+        EventRefused: The run does not take the event, or not now.
+        RunUnheard: No process noticed it.
     """
     from retake_flow.cli.run_commands.requests import HEARD_WITHIN, Asked, heard
     from retake_flow.run.errors import EventNotNow, EventRefused, RunUnheard
@@ -75,7 +75,7 @@ def _send(store: Runs, run: str, event: dict[str, Any]) -> None:
 
 
 def _tell(run: str, name: str, data: dict[str, Any], refusal: EventRefused | RunUnheard | None, as_json: bool) -> None:
-    """Say what became of it: to a program always in the same object, whatever that is."""
+    """Report the result. Programs always get the same object, whatever the result."""
     from retake_flow.cli import terminal
     from retake_flow.cli.render import printable
     from retake_flow.run.errors import RunUnheard

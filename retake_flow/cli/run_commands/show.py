@@ -1,4 +1,4 @@
-"""`retake-flow show`: where a run is, what it waits for, what belongs to it."""
+"""`retake-flow show`: shows the state of a run, what it waits for and what belongs to it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _lines(found: Standing) -> list[str]:
-    """What a person wants to know of a run."""
+    """The lines about a run for people."""
     from retake_flow.cli.render import printable, table
 
     head = [_head(found)]
@@ -108,7 +108,7 @@ def _asked(found: Standing) -> list[str]:
 
 
 def _belongings(found: Standing) -> list[str]:
-    """Timers, activities, debts and programs, as tables with a title each."""
+    """Tables of timers, activities, pending undos and programs, each with a title."""
     from retake_flow.cli.render import printable, table
     from retake_flow.cli.render.run_text import ahead, since
 
@@ -136,7 +136,7 @@ def _last(found: Standing) -> list[str]:
 
 
 def _telling(journal: list[Record]) -> list[Record]:
-    """The last records that say something to a person."""
+    """The last records that have a line for people."""
     from retake_flow.cli.render.journal_text import lines
 
     return [record for record in journal if lines(record)][-_LAST:]

@@ -1,4 +1,4 @@
-"""`retake-flow stop` and `kill`: end a run, whoever drives it."""
+"""`retake-flow stop` and `kill`: end a run, whichever process drives it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def add_to(commands: Any) -> None:
 
 
 def stop(args: argparse.Namespace) -> int:
-    """End a run in order; 0 when it has ended, 1 when it has not in time."""
+    """End a run in order. The exit code is 0 when it has ended, and 1 when it has not in time."""
     return _end(args, "stop")
 
 
 def kill(args: argparse.Namespace) -> int:
-    """End a run at once; 0 when it has ended, 1 when it has not in time."""
+    """End a run at once. The exit code is 0 when it has ended, and 1 when it has not in time."""
     return _end(args, "kill")
 
 
@@ -50,7 +50,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         if not before.run.ended and lives(before.holder):
             store.request(run, what)
         after = _waited(store, run, args.within)
-        # One that was stopped and has not ended goes where its flow says, for example to a question.
+        # A stopped run that has not ended goes where its flow says, for example to a question.
         stopped = any(record["event"] == "stop_requested" for _, record in store.journal(run, journalled))
         driven = lives(after.holder)
         if what == "kill" and not after.run.ended and not driven:
@@ -65,7 +65,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
 
 
 def _waited(store: Runs, run: str, within: float) -> Stored:
-    """The run once it has ended or no process drives it; or as it is when the time is over."""
+    """The run once it has ended or no process drives it; as it is when the time is up."""
     import time
 
     from retake_flow.wiring.storing import lives
@@ -79,7 +79,7 @@ def _waited(store: Runs, run: str, within: float) -> Stored:
 
 
 def _killed(store: Runs, run: str) -> Stored:
-    """End a run that no process drives, and whatever its processes have left behind."""
+    """End a run that no process drives, and kill whatever its processes left behind."""
     import time
     from dataclasses import replace
 
@@ -105,7 +105,7 @@ def _killed(store: Runs, run: str) -> Stored:
 
 
 def _forget(rehearsal: str) -> None:
-    """Remove the tokens of a rehearsal that cannot go on any more."""
+    """Remove the tokens of a rehearsal that cannot be resumed."""
     from pathlib import Path
 
     from retake_flow.wiring import rehearsing
@@ -134,7 +134,7 @@ def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
 
 
 def _next(stored: Stored, what: Wish) -> str:
-    """What a person can do about a run that does not end."""
+    """The next step for a run that does not end."""
     from retake_flow.cli.render import printable
     from retake_flow.wiring.storing import certain
 

@@ -1,4 +1,4 @@
-"""Taking a run over that no process drives."""
+"""Takeover: claims and resumes a run that no process drives."""
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ async def taken_up(
     stop: str = "",
     prepare: Callable[[Claim], None] = lambda claim: None,
 ) -> Run:
-    """Claim a run for this process and go on with it, as the account that it acts as.
+    """Claim a run for this process and resume it, as the account that it acts as.
 
     Args:
-        session: Drives it.
-        run: Its id.
-        view: Shows it.
-        interrupts: May interrupt it.
-        allowed: What its flow may name outside of its folder, besides what it was begun with.
+        session: Drives the run.
+        run: The run's id.
+        view: Shows the run.
+        interrupts: May interrupt the run.
+        allowed: What its flow may name outside its folder, besides what it started with.
         force: Take it from a process that is, or may be, alive.
-        stop: Why it is to end at once, in order; "" when it is not.
-        prepare: What is done with the claim before anything else.
+        stop: Why it has to end at once, in order; "" when it continues.
+        prepare: Called with the claim before anything else.
 
     Raises:
         RunHeld: Another process has it.
         WrongAccount: The credentials of this process are another agent's; the run is left as it was.
         AccountInUse: Another run streams as its agent; the run is left as it was.
-        Damaged: It cannot be read, or does not fit its flow; it is left as it was.
+        Damaged: The run cannot be read, or does not fit its flow; it is left as it was.
     """
     before = session.runs.load(run)
     flow = _readable(before)
@@ -73,7 +73,7 @@ async def taken_up(
         claim = claimed(session.runs, run, force=force)
         with let_go(claim):
             prepare(claim)
-            stored = session.runs.load(run)  # anew: its last process may have written until it was claimed
+            stored = session.runs.load(run)  # again: its last process may have written until it was claimed
             if flow is None or stored.flow_text != before.flow_text:
                 flow = flow_of(parsed(stored.flow_text))
             flow = replace(flow, sources=flow.sources.allowing(allowed))
@@ -91,7 +91,7 @@ async def taken_up(
 
 
 def _told_its_end(runs: Runs, run: str, view: View) -> bool:
-    """Let a view take note of what was; tells whether the end of the run is written down."""
+    """Pass the journal to a view, and return whether the end of the run is in it."""
     last = ""
     for _, record in runs.journal(run):
         view.earlier(record)
@@ -100,7 +100,7 @@ def _told_its_end(runs: Runs, run: str, view: View) -> bool:
 
 
 async def _account(stored: Stored, flow: Flow | None, settings: Settings, stop: str) -> Identity:
-    """The account with which a run goes on. One that ends and owes nothing needs none."""
+    """The account with which a run resumes. A run that ends and has no undo pending needs none."""
     try:
         return await accounts.recognise(stored, flow, settings)
     except CredentialsError:
@@ -110,10 +110,10 @@ async def _account(stored: Stored, flow: Flow | None, settings: Settings, stop: 
 
 
 def _readable(stored: Stored) -> Flow | None:
-    """The flow of a run; one that cannot be read is told once the run is claimed.
+    """The flow of a run; None when it cannot be read, which is reported once the run is claimed.
 
     Raises:
-        Damaged: The run is where its flow has nothing.
+        Damaged: The run is in a place that its flow does not have.
     """
     try:
         flow = flow_of(parsed(stored.flow_text))
@@ -125,7 +125,7 @@ def _readable(stored: Stored) -> Flow | None:
 
 
 def _hold(lock: AccountLock, flow: Flow, identity: Identity, run: str, *, force: bool) -> None:
-    """Hold the account of a run before it is claimed: a claim would fence a process that lives."""
+    """Hold the account of a run before it is claimed: a claim would fence a process that is alive."""
     try:
         accounts.hold(lock, flow, identity)
     except AccountInUse as error:
@@ -136,7 +136,7 @@ def _hold(lock: AccountLock, flow: Flow, identity: Identity, run: str, *, force:
 
 
 def _with_secrets(flow: Flow, stored: Stored, *, ending: bool) -> tuple[Flow, Run]:
-    """A flow and its run with the inputs that are read outside of them; a run that is to end does so without."""
+    """A flow and its run with the inputs that are read outside them. A run that has to end does without."""
     try:
         flow = provided(flow, variables(), stored.flow_file)
         return flow, restored(stored.run, flow)

@@ -1,4 +1,4 @@
-"""`retake-flow resume --upgrade`: going on with the flow's file as it is now."""
+"""`retake-flow resume --upgrade`: resumes a run with the present text of its flow file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from retake_flow.settings import Settings
 
 
 def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tuple[str, ...] = ()) -> None:
-    """Give a run the flow's file as it is now, when the run can go on in it.
+    """Give a run the present text of its flow file, if the run can resume in it.
 
     Raises:
-        FlowInvalid: It cannot, or the file has mistakes; the run keeps the flow that it has.
+        FlowInvalid: The run cannot resume in it, or the file has mistakes; the run keeps its flow.
     """
     stored = runs.load(run)
     old = parsed(stored.flow_text)
@@ -41,7 +41,7 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tup
 
 
 def _same(old: Sources, new: Sources) -> bool:
-    """Whether two flows say the same; their files may be named in other ways, relative or absolute."""
+    """Whether two flows have the same content, even if their paths differ, relative or absolute."""
     return old.text == new.text and _used(old) == _used(new) and set(old.allowed) == set(new.allowed)
 
 

@@ -1,4 +1,4 @@
-"""`retake-flow watch`: follow a run that another process drives."""
+"""`retake-flow watch`: follows a run that another process drives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _EVERY = 0.3
 _FIRST = 10
-#: When it is said again first that the stream is off air, in seconds; then whenever that time has doubled.
+#: When the report that the stream is off air is first repeated, in seconds; then whenever that time has doubled.
 _OFF_AIR_AGAIN = 10.0
 
 
@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
 
 
 def watch(args: argparse.Namespace) -> int:
-    """Follow a run; 0 when it completes, 1 when it ends otherwise, 4 when it is suspended."""
+    """Follow a run. The exit code is 0 when it completes, 1 when it ends otherwise, and 4 when it is suspended."""
     from contextlib import closing
 
     from retake_flow.cli.render import printable
@@ -54,14 +54,14 @@ class _Watching:
 
         self._told_of_death = False
         self._vitals = Vitals()
-        self._ahead = 0.0  # of the wall clock, the run's time is
+        self._ahead = 0.0  # on the wall clock, the run's time is
         self._off_air_told = 0.0
 
     def follow(self, *, whole: bool) -> Stored:
-        """Show what happens until the run has ended or is suspended; gives how it was then.
+        """Show what happens until the run ends or is suspended, and return the run as it was then.
 
         Args:
-            whole: Whether to show all that has happened before, too, and not just the last of it.
+            whole: Whether to show the whole past, and not just the end of it.
         """
         import time
 
@@ -104,7 +104,7 @@ class _Watching:
         return stored.run.phase is Phase.SUSPENDED and not lives(stored.holder)
 
     def _note_death(self, stored: Stored) -> None:
-        """Say once that nothing will happen by itself."""
+        """Report once that nothing will happen by itself."""
         from retake_flow.cli.render.run_text import not_driven
         from retake_flow.wiring.storing import lives
 
@@ -116,7 +116,7 @@ class _Watching:
         self._told_of_death = dead
 
     def _note_off_air(self) -> None:
-        """Say for how long the stream has been off air, at first and then less and less often."""
+        """Report for how long the stream has been off air, at increasing intervals."""
         import time
 
         from retake_flow.run.dates import dated

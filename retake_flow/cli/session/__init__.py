@@ -1,1 +1,1 @@
-"""Sessions: driving runs in this process, with prompts and interrupts."""
+"""Sessions: drive runs in this process, with prompts and interrupts."""

@@ -1,4 +1,4 @@
-"""Interruptions: signals and a reader that goes away end a run in order, or suspend it where it waits for a person."""
+"""Interrupts: on a signal or a lost reader, end runs in order, or suspend them where they wait for a person."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from retake_flow.run.errors import Fenced
 if TYPE_CHECKING:
     from retake_flow.engine.driver.runner import Runner
 
-#: Also a limit of processor time, an alarm set by whoever started us, and a machine or container that loses its power.
+#: Includes a limit of processor time, an alarm set by the caller, and a machine or container that loses its power.
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGALRM, signal.SIGPWR)
-#: Who sends one of these again means it: the run is killed. A terminal that goes away may send SIGHUP twice.
+#: A second one of these kills the run. A terminal that goes away may send SIGHUP twice.
 _INSISTENT = (signal.SIGINT, signal.SIGTERM)
-#: They mean nothing to a run; by default each would end it without any order.
+#: These mean nothing to a run; by default each would end it abruptly.
 _MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
 
 
 def heeded(numbers: Iterable[signal.Signals] = _ENDING) -> list[signal.Signals]:
-    """The signals among these that were not ignored when we were started, as nohup ignores SIGHUP."""
+    """The signals among these that were not ignored at the start of the program, as nohup ignores SIGHUP."""
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 class Interrupts:
-    """Passes interruptions on to runs; before there is one, they cancel what is being prepared.
+    """Passes interrupts on to runs; before there is a run, they cancel the preparation.
 
-    The first ends runs in order, a second SIGINT or SIGTERM kills them, and so does SIGQUIT at once.
+    The first interrupt ends runs in order. A second SIGINT or SIGTERM kills them; SIGQUIT kills them at once.
 
     Attributes:
-        count: How many interruptions there were.
+        count: The number of interrupts so far.
     """
 
     def __init__(self) -> None:
@@ -68,15 +68,15 @@ class Interrupts:
             raise KeyboardInterrupt from None
 
     def of(self, runner: Runner) -> None:
-        """From now on, interruptions are for this run too."""
+        """Interrupt this run too from now on."""
         self._runners.append(runner)
         for message in self._noted:
             _note(runner, message)
-        if self.count:  # it comes late, and has not heard of the first one
+        if self.count:  # it starts late and missed the first interrupt
             _end_in_order(runner, self._reason)
 
     def interrupt(self, reason: str) -> None:
-        """End in order what is driven; of no effect the second time."""
+        """End the driven runs in order. A second call has no effect."""
         self.count += 1
         if self.count > 1:
             return
@@ -99,8 +99,8 @@ class Interrupts:
         self.interrupt(f"interrupted by {name}")
 
     def _unheard(self, reason: str, gone: bool) -> None:
-        """Take note that standard output cannot be written; in the foreground one without a reader ends the run."""
-        # Who has SIGHUP ignored wants the run to outlive whoever has started it.
+        """Handle unwritable standard output. In the foreground, a lost reader ends the run."""
+        # A caller that has SIGHUP ignored wants the run to outlive it.
         ends = gone and signal.SIGHUP in heeded()
         terminal.advise(f"retake-flow: {reason}; {'what is driven ends in order' if ends else 'the run goes on'}")
         if ends:
@@ -116,11 +116,11 @@ class Interrupts:
 
 def _end_in_order(runner: Runner, reason: str) -> None:
     if runner.parked:
-        runner.suspend(reason)  # it is kept for whoever answers; nothing runs that would have to be stopped
+        runner.suspend(reason)  # it is kept for the answer; nothing runs that would have to be stopped
     else:
         runner.stop(reason)
 
 
 def _note(runner: Runner, message: str) -> None:
-    with suppress(StoreError, Fenced):  # whoever drives it sees that too, and says so
+    with suppress(StoreError, Fenced):  # the driver of the run meets the same error and reports it
         runner.note("output_failed", message=message)

@@ -1,4 +1,4 @@
-"""A live picture of a run on a terminal: what happens scrolls, how things stand remains at the bottom."""
+"""Live view: a run on a terminal, with events scrolling above and the current status at the bottom."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ _DOING = {
 
 
 class _Picture(Live):
-    """Picture that is not drawn again while the terminal takes nothing, as after Ctrl-S."""
+    """Picture that is not drawn again while the terminal accepts nothing, as after Ctrl-S."""
 
     def refresh(self) -> None:
-        """Draw it, if the last one was taken."""
+        """Draw the picture, if the terminal has accepted the last one."""
         out = output.standard()
         if out is None or not out.behind():
             super().refresh()
 
 
 class LiveView:
-    """Shows the state, what is running, how the stream does and the last of the chat, twice a second.
+    """Shows the state, running activities, the stream's vitals and the latest chat, twice a second.
 
     Args:
-        name: What is shown: the name of the flow, or of the run.
+        name: The title: the name of the flow, or of the run.
         console: The terminal.
         hint: What Ctrl-C does.
-        prompted: Whether questions are put by a prompt.
+        prompted: Whether a prompt asks the questions.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class LiveView:
         self._title = name
         self._hint = hint
         self._console = console or Console(highlight=False)
-        self._began = time.time()  # until the journal tells when the run did
-        self._ahead = 0.0  # of the wall clock, the run's time is
+        self._began = time.time()  # until the journal says when the run did
+        self._ahead = 0.0  # on the wall clock, the run's time is
         self._state = ""
         self._activities: dict[str, str] = {}
         self._vitals = Vitals()
         self._chat: deque[str] = deque(maxlen=_CHAT_LINES)
-        self._dropped = 0  # lines that the terminal did not take in time
+        self._dropped = 0  # lines that the terminal did not accept in time
         self._live = self._new_live()
 
     def __enter__(self) -> Self:
@@ -79,12 +79,12 @@ class LiveView:
         self._live.stop()
 
     def pause(self) -> None:
-        """Take the picture away while somebody writes."""
+        """Remove the picture while somebody types."""
         self._live.stop()
 
     def go_on(self) -> None:
         """Show the picture again."""
-        # A new one: the old one would take what was written meanwhile for its own picture, and wipe it away.
+        # A new one: the old one would take the text written since for its own picture, and erase it.
         self._live = self._new_live()
         self._live.start()
 
@@ -92,18 +92,18 @@ class LiveView:
         return _Picture(console=self._console, get_renderable=self._picture, refresh_per_second=2, transient=True)
 
     def earlier(self, record: Record) -> None:
-        """Take a record of before into the picture."""
+        """Add an earlier record to the picture."""
         self._note(record)
 
     def heard(self, record: Record) -> None:
-        """Take a record into the picture, and print it above if it is of interest."""
+        """Add a record to the picture, and print it above if it is of interest."""
         self._note(record)
         for line in lines(record, prompted=self._prompted):
-            # As text, not as markup: what viewers write must not style our terminal.
+            # As text, not as markup: viewers' text must not style our terminal.
             self._console.print(Text(f"{clock(record)}  {line}"), soft_wrap=True)
 
     def report(self, report: dict[str, Any]) -> None:
-        """Print how a rehearsal went."""
+        """Print the report of a rehearsal."""
         self._live.stop()
         for line in report_lines(report):
             self._console.print(Text(line), soft_wrap=True)
@@ -129,7 +129,7 @@ class LiveView:
 
     def _note_dropped(self, lines: int) -> str:
         self._dropped += lines
-        return ""  # the picture says it; a line between two pictures would be wiped away
+        return ""  # the picture says it; a line between two pictures would be erased
 
     def _picture(self) -> Group:
         table = Table.grid(padding=(0, 2))

@@ -1,4 +1,4 @@
-"""Driving runs in this process: they are shown, a person at the terminal is asked, interruptions are passed on."""
+"""Session: drives runs in this process, shows them, asks the person at the terminal, and passes interrupts on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def somebody_is_there(as_json: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Driving:
-    """A run that is to be driven, who sees it, interrupts it, is told of it or measures it, and why it ends at once."""
+    """A run to drive, with its view, interrupts, notifiers and soak, and the reason to end it at once."""
 
     flow: Flow
     run: Run
@@ -52,7 +52,7 @@ class _Driving:
 
 
 class _Seen:
-    """Shows records; one that cannot be shown is told of once, and never ends a run."""
+    """Shows records. The first that cannot be shown is reported, and none ever ends a run."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -70,14 +70,14 @@ class _Seen:
 
 
 class Session:
-    """What this process does with runs.
+    """Drives the runs of this process.
 
     Args:
         runs: The store.
         settings: Of this process.
         as_json: Whether a program reads our output.
-        wait: Whether to stay when a run does nothing but wait for a person; with somebody at the terminal we do.
-        asks: Whether to ask at the terminal, where there is one.
+        wait: Whether to stay while a run only waits for a person; with somebody at the terminal it always does.
+        asks: Whether to ask at the terminal, if there is one.
     """
 
     def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool, asks: bool = True) -> None:
@@ -96,22 +96,22 @@ class Session:
         interrupts: Interrupts,
         soak: Soak | None = None,
     ) -> Run:
-        """Begin a run and drive it.
+        """Start a run and drive it.
 
         Args:
             flow: Its flow.
             run_id: Its name.
             inputs: Of the flow, with defaults filled in.
-            rehearsal: The folder and the options of the rehearsal that it is for; None for the real platform.
+            rehearsal: The folder and options of its rehearsal; None for the real platform.
             view: Shows it.
             interrupts: May interrupt it.
-            soak: Ends it after its time and measures it; None for a run that ends by itself.
+            soak: Ends the run after its time and measures it; None for a run that ends by itself.
 
         Raises:
-            AccountInUse: Another run streams as its agent; nothing has begun.
+            AccountInUse: Another run streams as its agent; the run was not started.
         """
         await preflight.require(flow, self.settings, rehearsed=rehearsal is not None)
-        folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is looked at where it is used
+        folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is checked where it is used
         run = running.new_run(run_id, flow, inputs, folder)
         told = running.channels(flow, self.settings, run)
         driving = _Driving(flow, run, view, interrupts, told, soak=soak)
@@ -140,16 +140,16 @@ class Session:
         interrupts: Interrupts,
         stop: str = "",
     ) -> Run:
-        """Go on with a run that was claimed.
+        """Resume a claimed run.
 
         Args:
             flow: As it was when the run began.
             run: As it was last written.
-            claim: The right to write it; whoever has it lets go of it when this fails.
-            lock: Of the account that it acts as.
+            claim: The right to write it; the caller releases it when this fails.
+            lock: The lock of the account that it acts as.
             view: Shows it.
             interrupts: May interrupt it.
-            stop: Why it is to end at once, in order; "" when it is not.
+            stop: Why it has to end at once, in order; "" when it continues.
         """
         driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)
         if not stop:
@@ -162,7 +162,7 @@ class Session:
     async def _platform(
         self, run: Run, options: dict[str, Any] | None, view: View, soak: Soak | None = None
     ) -> AsyncIterator[Settings]:
-        """The settings of a run: ours, or those of its rehearsal, which goes on when there are no options for it."""
+        """The settings of a run: ours, or those of its rehearsal, which is resumed when it gets no options."""
         if not run.rehearsal:
             yield self.settings
             return
@@ -180,7 +180,7 @@ class Session:
             view.report(seen)
 
     def _folder(self, run: Run) -> Path:
-        """The folder of a run's rehearsal; one in the state folder moves with that."""
+        """The folder of a run's rehearsal. A folder inside the state folder moves with it."""
         moved = self.settings.state_folder / "rehearsals" / run.id
         return moved if moved.is_dir() else Path(run.rehearsal)
 
@@ -226,7 +226,7 @@ class Session:
 
 @contextmanager
 def let_go(claim: Claim) -> Iterator[None]:
-    """Let go of a run that could not be driven, for whatever reason, so that anybody may go on with it at once."""
+    """Release a run that could not be driven, for any reason, so that anybody can resume it at once."""
     try:
         yield
     except Exception:
@@ -236,7 +236,7 @@ def let_go(claim: Claim) -> Iterator[None]:
 
 
 def exit_code(ended: Run, interrupted: bool) -> int:
-    """How the program exits after it has driven a run."""
+    """The exit code after a run was driven."""
     if ended.phase is Phase.SUSPENDED:
         return 4
     if interrupted:

@@ -1,4 +1,4 @@
-"""Asking the person at the terminal what a run waits for."""
+"""Terminal prompt: asks the person at the terminal a run's questions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import this_user
 
-#: Seconds between two looks whether we are in the foreground again.
+#: Seconds between two checks whether the program is in the foreground again.
 _BACKGROUND_PACE = 0.2
 
 
@@ -37,15 +37,15 @@ class _Left(Exception):
 
 
 class _Gone(Exception):
-    """The question is not open any more."""
+    """The question is no longer open."""
 
 
 class Prompter:
-    """Asks what a run waits for; leaving the prompt suspends a run that does nothing else.
+    """Asks the questions of a run. Leaving the prompt suspends a run that only waits for an answer.
 
     Args:
-        runs: Where answers are kept: whoever is first wins, also against other terminals.
-        view: Steps aside while somebody writes.
+        runs: Stores answers; the first one wins, even against other terminals.
+        view: Steps aside while somebody types.
     """
 
     def __init__(self, runs: Runs, view: View) -> None:
@@ -56,10 +56,10 @@ class Prompter:
         self._prompt = ""
 
     def heard(self, record: Record) -> None:
-        """Look again whether there is something to ask."""
+        """Check again whether there is a question to ask."""
         self._changed.set()
         if self._prompt and lines(record):
-            self._show(self._prompt)  # what was said of the record has taken its line
+            self._show(self._prompt)  # the line of the record has overwritten the prompt
 
     async def attend(self, runner: Runner) -> None:
         """Ask whenever the run waits for a person, until that person leaves."""
@@ -80,7 +80,7 @@ class Prompter:
             except _Gone:
                 if not runner.run.ended:
                     terminal.say("  … it was answered elsewhere, or is not asked any more")
-            with suppress(StoreError, Fenced):  # the driver looks again, and says what is wrong
+            with suppress(StoreError, Fenced):  # the driver looks again, and reports the error
                 runner.look()
             await self._until_gone(runner, gate)
 
@@ -136,7 +136,7 @@ class Prompter:
             terminal.say(f"  ! one of {', '.join(names)}, or its number")
 
     async def _field(self, runner: Runner, gate: Gate, name: str, schema: Mapping[str, Any], meaning: str) -> Any:
-        """One field; None when it is left out."""
+        """One field; None when it is omitted."""
         hidden = schema.get("secret") is True
         while True:
             said = (await self._line(runner, gate, f"  {name} ({printable.line(meaning)}): ", hidden=hidden)).strip()
@@ -183,7 +183,7 @@ def _waiting(runner: Runner) -> Gate | None:
 
 
 class _Lines:
-    """Lines from a terminal, without keeping the event loop from anything else."""
+    """Reads lines from a terminal without blocking the event loop."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
@@ -193,7 +193,7 @@ class _Lines:
         """The next line.
 
         Raises:
-            _Left: There will be none.
+            _Left: There are no more lines.
         """
         while b"\n" not in self._read:
             data = await self._more()
@@ -207,7 +207,7 @@ class _Lines:
         try:
             await self._readable()
             while not terminal.foreground(sys.stdin):
-                # What is typed is for whatever is in front of us, and to read it would stop us.
+                # Input is for the program in the foreground, and reading it would stop us.
                 await asyncio.sleep(_BACKGROUND_PACE)
                 await self._readable()
             return os.read(self._handle, 4096)
@@ -226,7 +226,7 @@ class _Lines:
 
 @contextmanager
 def _echo(shown: bool) -> Iterator[None]:
-    """Whether what is typed shows on the terminal."""
+    """Turn the terminal's echo of typed text on or off."""
     if shown:
         yield
         return
@@ -243,7 +243,7 @@ def _echo(shown: bool) -> Iterator[None]:
 
 
 def _set(handle: int, attributes: list[Any]) -> None:
-    """Change the terminal at once: not after what is to be written, which may be held, and not stopped by SIGTTOU."""
+    """Change the terminal at once: not after pending output, which may be held up, and not stopped by SIGTTOU."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     try:
         termios.tcsetattr(handle, termios.TCSANOW, attributes)

@@ -1,4 +1,4 @@
-"""How a run looks from outside: JSON lines for programs, plain lines for logs, a live picture on a terminal."""
+"""Views of a run: JSON lines for programs, plain lines for logs, a live picture on a terminal."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from retake_flow.run.records import Record
 
 
 class View(Protocol):
-    """Shows what happens."""
+    """Shows a run."""
 
     def pause(self) -> None:
-        """Step aside while somebody writes on the terminal."""
+        """Step aside while somebody types on the terminal."""
         ...
 
     def go_on(self) -> None:
@@ -26,7 +26,7 @@ class View(Protocol):
         ...
 
     def earlier(self, record: Record) -> None:
-        """Take note of a record that was there before, without showing it."""
+        """Take note of an earlier record without showing it."""
         ...
 
     def heard(self, record: Record) -> None:
@@ -34,17 +34,17 @@ class View(Protocol):
         ...
 
     def report(self, report: dict[str, Any]) -> None:
-        """Show how a rehearsal went."""
+        """Show the report of a rehearsal."""
         ...
 
 
 @contextmanager
 def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: bool = False) -> Iterator[View]:
-    """The view that fits who is looking.
+    """The view that fits the reader.
 
     Args:
         as_json: Whether a program reads it.
-        name: What is shown: the name of the flow, or of the run.
+        name: The title: the name of the flow, or of the run.
         hint: What Ctrl-C does.
         prompted: Whether questions are put by a prompt.
     """
@@ -64,39 +64,39 @@ def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: 
 
 
 class _Still:
-    """Has nothing on the terminal that could be in the way."""
+    """View with nothing on the terminal that could be in the way."""
 
     def pause(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def go_on(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class NoView(_Still):
     """Shows nothing."""
 
     def earlier(self, record: Record) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def heard(self, record: Record) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def report(self, report: dict[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class JsonView(_Still):
-    """Prints every record as one line; `run_ended` or `run_suspended` is the last, also after word of notices."""
+    """Prints every record as one line. `run_ended` or `run_suspended` is the last, even after records of notices."""
 
     def __init__(self) -> None:
         self._last: Record | None = None
 
     def earlier(self, record: Record) -> None:
-        """Nothing: it was printed when it happened."""
+        """Do nothing: the record was printed when it happened."""
 
     def heard(self, record: Record) -> None:
-        """Print a record, or keep it when it may be the last."""
+        """Print a record, or hold it when it may be the last."""
         if record["event"] in ("notice_sent", "notice_failed"):
             terminal.emit(record)
             return
@@ -132,7 +132,7 @@ class PlainView(_Still):
         self._prompted = prompted
 
     def earlier(self, record: Record) -> None:
-        """Nothing: a line is of its moment."""
+        """Do nothing: plain lines show only the present."""
 
     def heard(self, record: Record) -> None:
         """Print a record if it is of interest."""
