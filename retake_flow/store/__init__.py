@@ -1,1 +1,1 @@
-"""Where runs survive."""
+"""Store: keeps runs so that they survive the process."""

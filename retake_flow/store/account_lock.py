@@ -1,6 +1,6 @@
 """Account lock: keeps a second process of this user on this machine from streaming as the same account.
 
-Each thing that only one account has stands for a file, which the process of its run holds.
+Each identifier that belongs to one account only has a lock file, which the process of its run holds.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import scrub
 from retake_flow.run.identity import Identity
 
-_LONGEST = 4096  # bytes of what a holder says of itself
-_PASSING = 0.1  # seconds that a lock is held at most by one who only looks whether it was abandoned
+_LONGEST = 4096  # bytes of a holder's description of itself
+_PASSING = 0.1  # seconds that a process holds a lock at most while it checks whether the lock is abandoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class _Said:
 
 
 class AccountLock:
-    """The lock that one run has on its account; as a context, it is let go at the end.
+    """The lock that a run holds on its account; as a context manager, it is released at the end.
 
-    A folder that cannot be used is passed over: without locks a stream is better than none.
+    A folder that cannot be used is skipped: a stream without locks is better than no stream.
 
     Args:
-        folders: Where the locks are; one that is held in any of them is held.
+        folders: The folders of the locks; a lock held in any of them is held.
         run: The id of the run that streams.
-        store: Where that run is kept: a path, or the URL of a database.
+        store: The store of that run: a path, or the URL of a database.
     """
 
     def __init__(self, folders: Sequence[Path], run: str, store: str) -> None:
@@ -64,10 +64,10 @@ class AccountLock:
         self._release(list(self._held))
 
     def hold(self, identity: Identity) -> None:
-        """Hold an account, as far as it is known; what is held already stays so.
+        """Hold an account by all its known identifiers; locks that are already held stay held.
 
         Raises:
-            AccountInUse: Another run holds it; nothing more is held than before.
+            AccountInUse: Another run holds the account; nothing new is held.
         """
         before = set(self._held)
         try:
@@ -90,7 +90,7 @@ class AccountLock:
         except OSError:
             return
         us = _Said(self._run, os.getpid(), os.uname().nodename, self._store)
-        with suppress(OSError):  # a full disk does not make the lock any weaker
+        with suppress(OSError):  # a full disk does not weaken the lock
             path.write_text(json.dumps(asdict(us)), encoding="utf-8")
         self._held[path] = lock
 
@@ -110,28 +110,28 @@ class AccountLock:
 
     def _release(self, paths: Iterable[Path]) -> None:
         for path in list(paths):
-            with suppress(OSError):  # removed while it is held, so that nobody holds a file that is removed then
+            with suppress(OSError):  # removed while it is held, so that no process can hold a file that is then removed
                 path.unlink()
             self._held.pop(path).release()
         for folder in self._folders:
             remove_abandoned(folder.glob("account-*.lock"))  # of processes that were killed
-            with suppress(OSError):  # others may have locks in it
+            with suppress(OSError):  # other processes may have locks in it
                 folder.rmdir()
 
 
 def _locked(path: Path) -> Lock:
-    """A lock on a file that is there.
+    """A lock on an existing file.
 
     Raises:
-        BlockingIOError: Another has it.
-        OSError: There can be none.
+        BlockingIOError: Another process holds the lock.
+        OSError: The file cannot be locked.
     """
     deadline = time.monotonic() + _PASSING
     while True:
         _make_private(path.parent)
         try:
             lock = Lock.on_new(path)
-        except (FileNotFoundError, BlockingIOError):  # maybe only of one who removes what was abandoned
+        except (FileNotFoundError, BlockingIOError):  # maybe only held by a process that removes abandoned locks
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_PASSING / 10)
@@ -151,7 +151,7 @@ def _make_private(folder: Path) -> None:
 
 
 def _said(path: Path) -> _Said | None:
-    """What the holder of a lock says of itself; None when it has not said it yet."""
+    """The holder's description of itself; None when it is not written yet."""
     try:
         with path.open("rb") as file:
             said = json.loads(file.read(_LONGEST))

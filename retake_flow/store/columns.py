@@ -1,4 +1,4 @@
-"""What stands in the columns of a store, as far as one may trust it: SQLite keeps a value of any type in any column."""
+"""Column values, checked on reading: SQLite keeps a value of any type in any column."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from retake_flow.ports.runs import Holder, Summary
 from retake_flow.run.run import LATEST, Phase
 
 _LARGEST: Final = 2**31 - 1  # of whole numbers
-_LONGEST = 40  # characters that are quoted of what is wrong
+_LONGEST = 40  # characters quoted from a bad value
 _PHASES = {phase.value: phase for phase in Phase}
 
 
@@ -18,7 +18,7 @@ def text(name: str, value: object) -> str:
     """A text.
 
     Raises:
-        Damaged: It is something else, or no UTF-8.
+        Damaged: The value is something else, or not UTF-8.
     """
     if isinstance(value, str) and (value.isascii() or _encodes(value)):
         return value
@@ -26,10 +26,10 @@ def text(name: str, value: object) -> str:
 
 
 def time(name: str, value: object) -> float:
-    """Seconds since the epoch.
+    """A time in seconds since the epoch.
 
     Raises:
-        Damaged: It is something else, or a date that nobody can write.
+        Damaged: The value is something else, or not a valid date.
     """
     if isinstance(value, float | int) and 0 <= value <= LATEST:
         return value
@@ -37,7 +37,7 @@ def time(name: str, value: object) -> float:
 
 
 def number(name: str, value: object) -> int:
-    """A whole number from 0 on.
+    """A whole number, 0 or greater.
 
     Raises:
         Damaged: It is something else.
@@ -48,10 +48,10 @@ def number(name: str, value: object) -> int:
 
 
 def holder(host: object, pid: object, started: object) -> Holder | None:
-    """Who drives a run; None when nobody does.
+    """The process that drives a run; None when no process does.
 
     Raises:
-        Damaged: That is not what the columns tell.
+        Damaged: The columns do not hold that.
     """
     if host is None:
         return None
@@ -59,7 +59,7 @@ def holder(host: object, pid: object, started: object) -> Holder | None:
 
 
 def summary(row: Sequence[Any], gates: int) -> Summary:
-    """A run in one line, from its columns in the order of `Summary`; a damaged one is as far as it can be known."""
+    """A run's summary from its columns in the order of `Summary`; for a damaged run, as much as can be known."""
     run, flow, agent, phase, state, outcome, reason, host, pid, started, created, updated, file, rehearsal = row
     words = {"id": run, "flow": flow, "agent": agent, "state": state, "reason": reason, "file": file}
     words |= {"rehearsal": rehearsal, "outcome": "" if outcome is None else outcome}
@@ -85,7 +85,7 @@ def summary(row: Sequence[Any], gates: int) -> Summary:
 
 def _all_texts(words: Mapping[str, Any]) -> None:
     try:
-        if "".join(words.values()).isascii():  # as nearly always, and ten thousand are read in a moment
+        if "".join(words.values()).isascii():  # the usual case; ten thousand are read in a moment
             return
     except TypeError:
         pass
@@ -94,13 +94,13 @@ def _all_texts(words: Mapping[str, Any]) -> None:
 
 
 def quoted(value: object) -> str:
-    """A value that should not be there, in short."""
+    """An unexpected value, shortened."""
     said = repr(value)
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def shown(value: object) -> str:
-    """A value as a text that can be printed: itself, where it is one."""
+    """A value as printable text; a text stands for itself."""
     return value if isinstance(value, str) and _encodes(value) else quoted(value)
 
 

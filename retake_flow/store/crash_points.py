@@ -1,4 +1,4 @@
-"""Dying on purpose at one boundary of the journal, so that a test can try what a crash there does."""
+"""Crash points: end the process on purpose at one write of the journal, so that a test can try a crash there."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def _kill_ourselves() -> None:
 
 
 class Boundaries:
-    """A store with which its process dies just before or just after a certain write.
+    """Store whose process dies just before or just after a certain write.
 
     Args:
         store: Where runs are written.
         die_at: `7-` is before the seventh write of this process, `7+` after it; "" is never.
-        die: Ends the process; what it may leave to go on writes nothing more.
+        die: Ends the process; called again at each later boundary, so that code left running writes nothing more.
 
     Attributes:
-        writes: How many writes there were.
+        writes: The number of writes so far.
     """
 
     def __init__(self, store: RunStore, die_at: str, die: Callable[[], None] = _kill_ourselves) -> None:
@@ -35,7 +35,7 @@ class Boundaries:
         self._dead = False
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Keep the run as it is now, and what happened."""
+        """Store the present run and the records."""
         self.writes += 1
         self._pass("-")
         self._store.write(run, records)

@@ -1,7 +1,7 @@
-"""Which process drives a run, and whether it still lives.
+"""Holders: the processes that drive runs, and whether they are alive.
 
-A process id tells that within one PID namespace only. So a holder also has a lock beside the store: whoever shares the
-store, in whatever container, sees by it whether the process lives.
+A process id is only valid within one PID namespace. So a holder also has a lock beside the store: every process that
+shares the store, in whatever container, can tell from the lock whether the holder is alive.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from retake_flow.ports.runs import Holder
 # The inode of the PID namespace that a machine boots with (PROC_PID_INIT_INO in the kernel's proc_ns.h).
 _FIRST_NAMESPACE = 0xEFFFFFFC
 
-#: How far two readings of one process's start may lie apart, in seconds: two ticks of the kernel's clock.
+#: The largest difference between two readings of a process's start, in seconds: two ticks of the kernel's clock.
 TOLERANCE = 0.02
 
 
 def this_process() -> Holder:
-    """The process we are, as the holder of a run."""
+    """The current process, as the holder of a run."""
     return Holder(_here(), os.getpid(), _started(os.getpid()))
 
 
 def alive(holder: Holder, locks: Path | None = None) -> bool:
-    """Whether a holder lives, as far as one can know here.
+    """Whether a holder is alive, as far as this process can know.
 
-    Of a process elsewhere nobody knows without its lock, so it does.
+    A process elsewhere without a lock counts as alive, because nothing here can tell.
 
     Args:
         holder: A process, here or elsewhere.
-        locks: The folder in which it may have a lock, as `locks_beside` gives it.
+        locks: The folder in which it may have a lock, as returned by `locks_beside`.
     """
     if locks is not None and (lock := _lock_file(locks, holder)).exists():
         return is_held(lock)
@@ -41,7 +41,7 @@ def alive(holder: Holder, locks: Path | None = None) -> bool:
 
 
 def certain(holder: Holder, locks: Path | None = None) -> bool:
-    """Whether one can know here whether a holder lives; arguments as those of `alive`."""
+    """Whether this process can know for certain whether a holder is alive; arguments as for `alive`."""
     return _is_near(holder) or (locks is not None and _lock_file(locks, holder).exists())
 
 
@@ -55,15 +55,15 @@ def locks_beside(store: str | Path) -> Path | None:
 
 
 def lock(locks: Path | None, holder: Holder) -> Lock | None:
-    """The lock of this process as the holder of a run; None where there can be none.
+    """The lock of this process as the holder of a run; None when it cannot have one.
 
     Args:
-        locks: The folder for it; made when it is missing.
-        holder: This process, or else nothing is locked.
+        locks: The folder for it; created when it is missing.
+        holder: This process; nothing is locked for another one.
     """
     if locks is None or holder != this_process():
         return None
-    with suppress(OSError):  # a full disk, or a folder that is read-only: there are process ids still
+    with suppress(OSError):  # a full disk, or a read-only folder: process ids still work
         locks.mkdir(mode=0o700, exist_ok=True)
         lock = Lock.on_new(_lock_file(locks, holder))
         if lock.works:
@@ -73,7 +73,7 @@ def lock(locks: Path | None, holder: Holder) -> Lock | None:
 
 
 def forget(locks: Path | None, holder: Holder) -> None:
-    """Remove the lock of a holder that is gone; one that is still held stays."""
+    """Remove the lock of a holder that is gone; a lock that is still held stays."""
     if locks is not None:
         remove_abandoned([_lock_file(locks, holder)])
 
@@ -84,12 +84,12 @@ def _lock_file(locks: Path, holder: Holder) -> Path:
 
 
 def _is_near(holder: Holder) -> bool:
-    """Whether the process id of a holder means something here."""
-    return holder.host in (_here(), os.uname().nodename)  # older versions told no namespace
+    """Whether the process id of a holder is valid here."""
+    return holder.host in (_here(), os.uname().nodename)  # older versions wrote no namespace
 
 
 def _runs(holder: Holder) -> bool:
-    """Whether a process of this PID namespace lives."""
+    """Whether a process of this PID namespace is alive."""
     import psutil
 
     try:
@@ -101,13 +101,13 @@ def _runs(holder: Holder) -> bool:
 
 
 def _started(pid: int) -> float:
-    """When a process was started, in seconds since the machine was.
+    """When a process started, in seconds since the machine booted.
 
-    The time of day, which psutil gives, moves for a living process when the clock is set. That after a reboot the same
-    process id belongs to a process of the same hundredth of a second is unlikely enough to be accepted: its run would
-    count as driven until that process ends, or until it is taken with --force.
+    psutil's time of day shifts for a living process when the clock is set. After a reboot, another process could have
+    the same process id and have started in the same hundredth of a second. That is unlikely enough to be accepted: the
+    run would count as driven until that process ends, or until it is taken with --force.
 
-    Source: proc_pid_stat(5), field 22. Where there is no /proc it is psutil's time of day.
+    Source: proc_pid_stat(5), field 22. Without /proc it is psutil's time of day.
     """
     try:
         stat = Path("/proc", str(pid), "stat").read_bytes()
@@ -115,12 +115,12 @@ def _started(pid: int) -> float:
         import psutil
 
         return psutil.Process(pid).create_time()
-    after_name = stat.rpartition(b")")[2].split()  # the name may hold blanks and parentheses; field 3 is next
+    after_name = stat.rpartition(b")")[2].split()  # the name may contain spaces and parentheses; field 3 is next
     return int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
 
 
 def _here() -> str:
-    """Where process ids mean what they mean here: the host, and the PID namespace if it is not the machine's own."""
+    """Where process ids are valid: the host, and the PID namespace if it is not the machine's own."""
     host = os.uname().nodename
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino

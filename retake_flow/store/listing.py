@@ -1,6 +1,6 @@
-"""The list of runs in a SQLite file, read without SQLAlchemy, whose import takes longer than everything else.
+"""Run listing: reads a SQLite file without SQLAlchemy, whose import takes longer than everything else.
 
-It is for reading alone, and knows one version of the tables. Whatever it does not know is left to `open_runs`.
+It only reads, and knows one version of the tables. Everything else is left to `open_runs`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from retake_flow.ports.runs import Summary
 from retake_flow.run.run import Phase
 from retake_flow.store import columns
 
-#: The version of the tables that is known here; `migrations.STEPS` leads to it.
+#: The version of the tables that this module knows; `migrations.STEPS` leads to it.
 VERSION = 3
 
 _COLUMNS = (
@@ -28,14 +28,14 @@ _COLUMNS = (
 def listed(
     place: str, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
 ) -> list[Summary] | None:
-    """What `Runs.summaries` gives; None where it has to be asked, since the store is no such file.
+    """The result of `Runs.summaries`; None when the store is not such a file, so that the caller has to open it.
 
     Args:
         place: The path of a SQLite file, or anything else that `open_runs` takes.
-        phases: Only runs in one of these; in any when there are none.
-        agent: Only runs of this agent, where it is named.
-        flow: Only runs of this flow, where it is named.
-        limit: How many at most.
+        phases: Only runs in one of these phases; in any phase when empty.
+        agent: Only runs of this agent, if given.
+        flow: Only runs of this flow, if given.
+        limit: The largest number of runs.
     """
     if "://" in place:
         return None
@@ -44,12 +44,12 @@ def listed(
         return None
     query, values = _query(phases, agent, flow, limit)
     try:
-        # What is wrong with the file is better told by who can open it for writing.
+        # Opening the file for writing gives a better error.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             if connection.execute("SELECT version FROM schema_version").fetchall() != [(VERSION,)]:
                 return None
             return [columns.summary(row[:-1], row[-1]) for row in connection.execute(query, values)]
-    except (sqlite3.Error, UnicodeDecodeError):  # the latter in SQLite's own words for a damaged name
+    except (sqlite3.Error, UnicodeDecodeError):  # the latter from SQLite, for a damaged name
         return None
 
 

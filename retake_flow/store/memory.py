@@ -1,4 +1,4 @@
-"""Runs that live as long as the process: for tests, rehearsals and virtual time."""
+"""In-memory store: runs that last as long as the process, for tests, rehearsals and virtual time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MemoryRuns:
     """All runs, in memory.
 
     Args:
-        alive: Tells whether the process that holds a run lives, as far as one can know here.
+        alive: Tells whether the process that holds a run is alive, as far as this process can know.
         now: Seconds since the epoch.
     """
 
@@ -55,7 +55,7 @@ class MemoryRuns:
         self._now = now
 
     def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> MemoryClaim:
-        """Keep a new run and claim it."""
+        """Store a new run and claim it."""
         if run.id in self._kept:
             raise StoreError(f"there is already a run {run.id}")
         now = self._now()
@@ -64,7 +64,7 @@ class MemoryRuns:
         return MemoryClaim(kept, 1, self._now)
 
     def claim(self, run: str, holder: Holder, *, force: bool = False) -> MemoryClaim:
-        """Claim a run, under a new epoch; who held it before can write no more."""
+        """Claim a run under a new epoch; its previous holder can no longer write."""
         kept = self._of(run)
         held = kept.stored.holder
         if held is not None and not force and self._alive(held):
@@ -77,7 +77,7 @@ class MemoryRuns:
         return self._of(run).stored
 
     def find(self, name: str) -> str:
-        """The id that a person means: an id, a unique prefix, or `last` for the run that began last."""
+        """The id that a name means: an id, a unique prefix, or `last` for the run that started last."""
         newest = [summary.id for summary in self.summaries()]
         if name == "last":
             return only(name, newest[:1], _PLACE)
@@ -86,7 +86,7 @@ class MemoryRuns:
     def summaries(
         self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
     ) -> list[Summary]:
-        """Runs, the newest first; only those in some phases, of an agent or a flow when named."""
+        """Runs, the newest first; filtered by phases, agent and flow if given."""
         found = [_summary(kept) for kept in self._kept.values()]
         wanted = [
             summary
@@ -96,19 +96,19 @@ class MemoryRuns:
         return sorted(wanted, key=lambda summary: (summary.created, summary.id), reverse=True)[:limit]
 
     def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
-        """The records of a run with their numbers (from 1), those after a number; only the `last` ones where said."""
+        """A run's records with their numbers (from 1): those after a number, or only the `last` ones if given."""
         found = list(enumerate(self._of(run).journal, 1))[after:]
         return found if last is None else found[max(0, len(found) - last) :]
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
-        """Ask something of whoever drives a run."""
+        """Send a request to the process that drives a run."""
         kept = self._of(run)
         kept.asked += 1
         kept.requests.append(Request(what, dict(data or {}), kept.asked))
         return kept.asked
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
-        """The gates that are open and not answered, the oldest first."""
+        """The unanswered open gates, the oldest first."""
         found = [
             OpenGate(name, kept.stored.run.flow, asked.gate)
             for name, kept in self._kept.items()
@@ -119,7 +119,7 @@ class MemoryRuns:
         return sorted(found, key=lambda each: (each.gate.opened_at, each.run, each.gate.id))
 
     def answer(self, run: str, gate: str, answer: Answer) -> None:
-        """Keep an answer that is valid for the gate; the first one wins."""
+        """Store an answer that is valid for the gate; the first one wins."""
         asked = self._kept[run].gates.get(gate) if run in self._kept else None
         if asked is None:
             raise GateUnknown(f"{run} does not ask {gate!r}")
@@ -133,7 +133,7 @@ class MemoryRuns:
         asked.answer = replace(answer, fields=_wrapped(asked.gate, answer))
 
     def prune(self, before: float) -> list[str]:
-        """Delete the runs that ended and were last written before a time; gives their ids."""
+        """Delete the runs that ended and were last written before a time, and return their ids."""
         kept = self._kept.items()
         old = sorted(run for run, each in kept if each.stored.run.ended and each.stored.updated < before)
         for run in old:
@@ -141,7 +141,7 @@ class MemoryRuns:
         return old
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to close."""
 
     def _of(self, run: str) -> _Kept:
         if run not in self._kept:
@@ -160,12 +160,12 @@ class MemoryClaim:
         self._given: set[str] = set()
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Keep the run as it is now, and what happened; all of it or nothing."""
+        """Store the present run and the records, all or nothing."""
         self._fence()
         held = {} if run.ended else run.gates
         gates = self._kept.gates
         for key in [key for key, asked in gates.items() if asked.open and key not in held]:
-            # A run that was killed with a gate open does not care for its answer.
+            # A run that was killed with a gate open ignores its answer.
             if gates[key].answer is not None and key not in self._given and key not in run.gates:
                 raise AnswerWaiting(f"{key} of {run.id} is answered, and the run does not know yet")
             _close(gates[key])
@@ -188,19 +188,19 @@ class MemoryClaim:
         ]
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
-        """Write, and keep a new text of the flow for the run."""
+        """Write, and store a new flow text for the run."""
         self.write(run, records)
         self._kept.stored = replace(self._kept.stored, flow_text=flow_text)
 
     def requests(self) -> list[Request]:
-        """What others have asked of the run, oldest first, each once in this claim."""
+        """The requests that others sent to the run, the oldest first, each once per claim."""
         self._fence()
         new = [asked for asked in self._kept.requests if asked.number > self._heard]
         self._heard = max(self._heard, self._kept.asked)
         return new
 
     def answers(self) -> Mapping[str, Answer]:
-        """The answers to gates that the written snapshot still holds, by the gate's id."""
+        """The answers to gates that are still in the stored snapshot, by the gate's id."""
         answers = {
             key: asked.answer for key, asked in self._kept.gates.items() if asked.open and asked.answer is not None
         }
@@ -208,11 +208,11 @@ class MemoryClaim:
         return answers
 
     def troubles(self) -> list[str]:
-        """None: memory is not lost without the process."""
+        """Always empty: memory is only lost together with the process."""
         return []
 
     def release(self) -> None:
-        """Let go of the run, so that anybody may claim it."""
+        """Release the run, so that any process can claim it."""
         if self._kept.stored.epoch == self.epoch:
             self._kept.stored = replace(self._kept.stored, holder=None)
 
@@ -222,7 +222,7 @@ class MemoryClaim:
 
 
 def _surviving(run: Run) -> Run:
-    # What a run would be after it was on a disk: without its secrets.
+    # A run as it would be after a round trip to disk: without its secrets.
     return decode(encode(run))
 
 

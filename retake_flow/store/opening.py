@@ -1,4 +1,4 @@
-"""The one way to a store: by the path of a file, or by the URL of a database."""
+"""Opening a store: by the path of a file, or by the URL of a database."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 def open_runs(
     place: str | Path, *, alive: Callable[[Holder], bool] | None = None, now: Callable[[], float] = time.time
 ) -> Runs:
-    """Open a store; a new one is made where there is none.
+    """Open a store, and create it if it does not exist.
 
     Args:
         place: The path of a SQLite file, or a URL: `sqlite:///PATH` or `postgresql://…`.
-        alive: Tells whether the process that holds a run lives, as far as one can know here; by default its lock beside
-            the store does, or else its process id.
+        alive: Tells whether the process that holds a run is alive, as far as this process can know; by default from its
+            lock beside the store, or else from its process id.
         now: Seconds since the epoch.
 
     Raises:
-        StoreError: It cannot be opened or made; what is there was left as it is.
-        SettingsError: The place is neither a path nor the URL of a database that we know.
+        StoreError: The store cannot be opened or created; what is there is unchanged.
+        SettingsError: The place is neither a path nor the URL of a supported database.
     """
-    # Here, since it takes longer to import than most commands take as a whole.
+    # Imported here, since this import takes longer than most commands.
     from retake_flow.store.sql.runs import SqlRuns
 
     locks = holders.locks_beside(place)
@@ -44,11 +44,11 @@ def open_runs(
 
 
 def reached(place: str) -> str:
-    """The database server of a store, in words, after it has answered; nothing in it is changed.
+    """The description of a store's database server, once it has answered; nothing in it is changed.
 
     Raises:
         StoreError: It does not answer.
-        SettingsError: The place is not the URL of a database that we know.
+        SettingsError: The place is not the URL of a supported database.
     """
     database = _server(_url(place).update_query_dict({"connect_timeout": "5"}))
     with closing(database), database.reading():
@@ -58,7 +58,7 @@ def reached(place: str) -> str:
 def _database(place: str) -> Database:
     from retake_flow.store.sql.database import SQLiteFile
 
-    if place == ":memory:" or place.startswith("file:"):  # SQLite's own words; no other process would find the runs
+    if place == ":memory:" or place.startswith("file:"):  # SQLite's special names; no other process would find the runs
         raise SettingsError(f"the store cannot be {place}", hint=_KNOWN)
     if "://" not in place:
         return SQLiteFile(Path(place).expanduser())
@@ -73,7 +73,7 @@ def _server(url: URL) -> Database:
 
     if find_spec("psycopg") is None:
         raise StoreError("a store on PostgreSQL needs psycopg", hint="pip install 'retake-flow[postgres]'")
-    # A server may have closed a connection that nobody used for a while.
+    # A server may have closed an idle connection.
     return Database(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
 
 
@@ -82,13 +82,13 @@ def _url(place: str) -> URL:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        # "postgres" is what many hosts of databases write.
+        # Many database hosts write "postgres".
         url = make_url(place.replace("postgres://", "postgresql://", 1))
         backend = url.get_backend_name()
     except (ArgumentError, ValueError):
         raise SettingsError("the store is no URL of a database", hint=_KNOWN) from None
     if url.password:
-        Secret(str(url.password))  # from now on it is blanked out wherever it is printed
+        Secret(str(url.password))  # from now on it is masked wherever it is printed
     if backend not in ("sqlite", "postgresql") or (backend == "sqlite" and url.database in (None, "", ":memory:")):
         raise SettingsError(f"the store cannot be {url.render_as_string(hide_password=True)}", hint=_KNOWN)
     return url

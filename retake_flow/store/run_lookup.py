@@ -1,4 +1,4 @@
-"""What a person calls a run."""
+"""Run lookup: finds the run that a name means."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 from retake_flow.run.errors import RunUnknown
 
-#: How many ids explain that a prefix is not enough.
+#: The number of ids listed when a prefix is ambiguous.
 EXAMPLES = 5
 
 
 def unknown(run: str, place: str) -> RunUnknown:
-    """That a store, which is called `place`, has no run of an id."""
+    """The error that a store called `place` has no run of an id."""
     hint = f"`retake-flow runs` lists those in {place}; another user's runs are in a store of their own"
     return RunUnknown(f"there is no run {run!r}", hint=hint)
 
 
 def only(name: str, found: Sequence[str], place: str) -> str:
-    """The one id that was found for a name in the store that is called `place`.
+    """The only id that matches a name in the store called `place`.
 
     Raises:
-        RunUnknown: None was found, or more than one.
+        RunUnknown: No run matches, or more than one.
     """
     if not found:
         raise RunUnknown(f"there is no run yet in {place}") if name == "last" else unknown(name, place)

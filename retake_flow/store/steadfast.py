@@ -1,4 +1,4 @@
-"""Steadfast claim: a stream on air goes on while its store cannot be written, and is written once it can be again."""
+"""Steadfast claim: keeps a stream on air while its store cannot be written, and writes the store when it can again."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from retake_flow.run.run import Run
 
 T = TypeVar("T")
 
-#: How many records are kept until they can be written; of more, the oldest are lost.
+#: How many unwritten records are kept; beyond that, the oldest are lost.
 MOST = 20_000
-#: After how many seconds writing is tried again; a store that is kept busy holds everything up meanwhile.
+#: Seconds between attempts to write; a busy store holds everything up meanwhile.
 AGAIN_AFTER = 5.0
 
 
 class Steadfast:
-    """A claim on a run that does not end a stream because of its store.
+    """A claim that does not end a stream because of a failing store.
 
-    Whoever owes no undo has nothing on air that could be lost, and is told at once that the store cannot be written.
+    A run with no pending undo has nothing on air to lose, so an unwritable store raises its error at once.
 
     Args:
         claim: Writes the run.
         run: As it was last written.
-        now: Seconds from anywhere, which never go back.
+        now: A monotonic clock, in seconds.
     """
 
     def __init__(self, claim: Claim, run: Run, now: Callable[[], float] = time.monotonic) -> None:
@@ -39,18 +39,18 @@ class Steadfast:
         self._run = run
         self._on_air = bool(run.undos)
         self._kept: deque[Record] = deque(maxlen=MOST)
-        self._happened = 0  # records since the store could not be written
+        self._happened = 0  # records since the store became unwritable
         self._why: StoreError | None = None
         self._again_at = 0.0
         self._troubles: list[str] = []
 
     @property
     def epoch(self) -> int:
-        """How often the run has been claimed, this time included."""
+        """How often the run has been claimed, including this claim."""
         return self._claim.epoch
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Keep the run as it is now, and what happened; on air it is kept in memory where it cannot be written."""
+        """Store the present run and the records. On air, keep them in memory while the store cannot be written."""
         if self._why is None:
             try:
                 self._claim.write(run, records)
@@ -66,16 +66,16 @@ class Steadfast:
         self._catch_up()
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
-        """Write, and keep a new text of the flow for the run in the same transaction."""
+        """Write, and store a new flow text for the run, in the same transaction."""
         self._claim.upgrade(run, records, flow_text)
 
     def requests(self) -> list[Request]:
-        """What others have asked of the run; nothing, on air, where that cannot be known."""
+        """The requests that others sent to the run; on air, none while the store cannot be read."""
         self._catch_up()
         return self._asked(self._claim.requests, [])
 
     def answers(self) -> Mapping[str, Answer]:
-        """The answers to gates; none, on air, where that cannot be known."""
+        """The answers to gates; on air, none while the store cannot be read."""
         return self._asked(self._claim.answers, {})
 
     def _asked(self, ask: Callable[[], T], nothing: T) -> T:
@@ -89,15 +89,15 @@ class Steadfast:
         return nothing
 
     def troubles(self) -> list[str]:
-        """What has befallen the store since this was asked last."""
+        """The store's problems since the last call."""
         told, self._troubles = [*self._troubles, *self._claim.troubles()], []
         return told
 
     def release(self) -> None:
-        """Let go of the run, once all that was kept in memory is written.
+        """Release the run, once everything kept in memory is written.
 
         Raises:
-            StoreError: It cannot be written; says what is lost.
+            StoreError: The store cannot be written; the error says what is lost.
         """
         if self._why is not None:
             try:
@@ -121,7 +121,7 @@ class Steadfast:
         self._troubles.append(f"{error.message}{hint}; the stream goes on, and is written down once that can be done")
 
     def _catch_up(self) -> None:
-        """Write what was kept, when it is time to try that again."""
+        """Write the kept records, when it is time to retry."""
         if self._why is None or self._now() < self._again_at:
             return
         try:

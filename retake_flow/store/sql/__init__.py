@@ -1,1 +1,1 @@
-"""Runs in a database: a SQLite file, or PostgreSQL. Nothing here is imported before a store is opened."""
+"""Runs in a database: a SQLite file, or PostgreSQL. Nothing here is imported until a store is opened."""

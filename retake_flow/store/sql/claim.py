@@ -1,4 +1,4 @@
-"""The right to write one run: each write is one transaction, fenced by the epoch."""
+"""Claim: the right to write one run. Each write is one transaction, fenced by the epoch."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from retake_flow.store.sql.migrations import make_current
 from retake_flow.store.sql.presence import Fate, Loss
 from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
 
-_NO_DATE = timestamp(0)  # of records that cannot be read
+_NO_DATE = timestamp(0)  # of unreadable records
 
-# Built once: with the same statement object, SQLAlchemy finds the compiled text at once.
+# Built once: SQLAlchemy finds the compiled text of the same statement object at once.
 _OURS = (RUNS.c.id == bindparam("our_run")) & (RUNS.c.epoch == bindparam("our_epoch"))
 _AGENT = bindparam("agent", type_=Text)
 _PROGRESS = (
@@ -49,7 +49,7 @@ _REQUESTS = (
 
 
 class SqlClaim:
-    """A claim on a run in a database; has a connection of its own until it is released."""
+    """A claim on a run in a database. It has its own connection until it is released."""
 
     def __init__(
         self,
@@ -83,16 +83,16 @@ class SqlClaim:
 
     @property
     def epoch(self) -> int:
-        """How often the run has been claimed, this time included."""
+        """How often the run has been claimed, including this claim."""
         epoch: int = self._ours["our_epoch"]
         return epoch
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Keep the run as it is now, and what happened; all of it or nothing."""
+        """Store the present run and the records, all or nothing."""
         self._write(run, records, None)
 
     def upgrade(self, run: Run, records: Sequence[Record], flow_text: str) -> None:
-        """Write, and keep a new text of the flow for the run in the same transaction."""
+        """Write, and store a new flow text for the run, in the same transaction."""
         self._write(run, records, flow_text)
 
     def _write(self, run: Run, records: Sequence[Record], flow_text: str | None) -> None:
@@ -108,7 +108,7 @@ class SqlClaim:
                 digest = texts.keep(self._database, connection, flow_text)
                 connection.execute(update(RUNS).where(RUNS.c.id == run.id).values(flow_text=digest))
                 self._kept = moving.read(connection, run.id, moving.ESSENTIAL)
-        # Only now: a transaction that failed has changed nothing.
+        # Only now: a failed transaction has changed nothing.
         self._last = run
         self._number += len(records)
         if self._gates.written(open_now):
@@ -129,7 +129,7 @@ class SqlClaim:
         connection.execute(_RECORDS, [{"run": run, "number": n, "data": rows.dumped(record)} for n, record in numbered])
 
     def _done(self, connection: Connection, records: Sequence[Record]) -> None:
-        """Forget the requests that these records are the end of."""
+        """Delete the requests that these records complete."""
         run = self._ours["our_run"]
         if any(record["event"] == "stop_requested" for record in records):
             connection.execute(_STOPPED, {"our_run": run, "up_to": self._asked})
@@ -138,7 +138,7 @@ class SqlClaim:
                 connection.execute(_DONE, {"our_run": run, "done": record["request"]})
 
     def requests(self) -> list[Request]:
-        """What others have asked of the run, oldest first, each once in this claim."""
+        """The requests that others sent to the run, the oldest first, each once per claim."""
         self._settle()
         changes = self._database.changes(self._connection)
         if changes is not None and changes == self._changes_asked:
@@ -153,12 +153,12 @@ class SqlClaim:
         return [rows.request(row.number, row.what, row.data) for row in asked]
 
     def answers(self) -> Mapping[str, Answer]:
-        """The answers to gates that the written snapshot still holds, by the gate's id."""
+        """The answers to gates that are still in the stored snapshot, by the gate's id."""
         self._settle()
         return self._gates.answers(self._database.changes(self._connection))
 
     def release(self) -> None:
-        """Let go of the run, so that anybody may claim it."""
+        """Release the run, so that any process can claim it."""
         if self._released:
             return
         self._settle()
@@ -169,17 +169,17 @@ class SqlClaim:
         self._connection.close()
 
     def troubles(self) -> list[str]:
-        """What has befallen the store since this was asked last."""
+        """The store's problems since the last call."""
         told, self._troubles = self._troubles, []
         return told
 
-    # --- moving to where others look ----------------------------------------------------------------------
+    # --- moving to the database that other processes find ---------------------------------------------------
 
     def _settle(self) -> None:
-        """Be connected to what others find in the place of the database; where it is another one, the run moves there.
+        """Connect to the database that other processes find at the place. If it is another one, move the run there.
 
         Raises:
-            StoreError: It cannot be used.
+            StoreError: That database cannot be used.
             Fenced: Another process has the run there.
         """
         if not self._database.lost(self._connection):
@@ -192,7 +192,7 @@ class SqlClaim:
         self._connection = self._database.connect()
         if loss.readable:
             moving.leave(lost, run)
-            self._database.erase(lost)  # the file may have been moved alone, without what SQLite keeps beside it
+            self._database.erase(lost)  # the file may have been moved alone, without SQLite's files beside it
         self._database.abandon(lost)
         self._ours = {"our_run": run, "our_epoch": epoch}
         self._asked, self._changes_asked = heard, None
@@ -203,10 +203,10 @@ class SqlClaim:
         self._troubles.append(said)
 
     def _rows(self, lost: Connection, loss: Loss) -> tuple[moving.Rows, bool]:
-        """The rows of the run, and whether its journal is among them as a whole."""
+        """The rows of the run, and whether they include its whole journal."""
         run = self._ours["our_run"]
         known = moving.remembered(self._kept, self._last, self._now())
-        in_place = loss.fate is Fate.TORN  # all that was written is in the new file already
+        in_place = loss.fate is Fate.TORN  # everything written is in the new file already
         if not (in_place or loss.readable):
             return known, self._number == 0
         try:

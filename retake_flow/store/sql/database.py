@@ -1,4 +1,4 @@
-"""One database: how it is reached, and what of it differs between SQLite and PostgreSQL."""
+"""Database: connects to SQLite or PostgreSQL, and hides the differences between them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from retake_flow.errors import StoreError
 from retake_flow.store.sql.db_errors import told
 from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted, remove_stale
 
-#: How long to wait for another process that writes, in seconds.
+#: How long to wait for another process that is writing, in seconds.
 PATIENCE = 10.0
 
 _ELSEWHERE = "export RETAKE_FLOW_STATE=/a/folder/that/can/be/written"
@@ -28,21 +28,21 @@ _BEGIN = "begin"  # the execution option that says how a transaction on SQLite b
 
 
 class Database:
-    """A database that other processes use at the same time; PostgreSQL as it stands.
+    """A database that other processes use at the same time. This base class is for PostgreSQL.
 
     Attributes:
-        place: What to call it to a person, without any password.
+        place: Its name in messages, without any password.
     """
 
     def __init__(self, url: URL, **options: Any) -> None:
         self.place = url.render_as_string(hide_password=True)
-        # Each claim keeps a connection of its own, so the pool may not have an upper bound.
+        # Each claim keeps its own connection, so the pool must not have an upper bound.
         self._engine = create_engine(url, max_overflow=-1, **options)
         self._lent: WeakSet[Connection] = WeakSet()
         self._writer = _writer_of(self._engine)
 
     def connect(self) -> Connection:
-        """A connection to write with, for as long as somebody drives a run."""
+        """A connection for writing, for as long as a process drives a run."""
         with told(self.place):
             connection = self._writer.connect()
         self._lent.add(connection)
@@ -50,13 +50,13 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction to read in, which keeps nobody from writing."""
+        """A transaction for reading, which blocks no writer."""
         with told(self.place), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self, connection: Connection | None = None) -> Iterator[Connection]:
-        """A transaction that is either done as a whole or not at all."""
+        """A transaction for writing, all or nothing."""
         if connection is None:
             with told(self.place), self._writer.begin() as connection:
                 yield connection
@@ -66,7 +66,7 @@ class Database:
 
     @contextmanager
     def reading_of(self, connection: Connection) -> Iterator[Connection]:
-        """A transaction to read in over a connection that nobody writes with any more."""
+        """A transaction for reading over a connection that is no longer used for writing."""
         connection.execution_options(**{_BEGIN: "BEGIN"})
         with told(self.place), connection.begin():
             yield connection
@@ -76,21 +76,21 @@ class Database:
         connection.execute(text("SELECT pg_advisory_xact_lock(5284001)"))
 
     def make_ready(self) -> None:
-        """Whatever must be done once, before there are tables."""
+        """Do whatever has to be done once, before there are tables."""
 
     def changes(self, connection: Connection) -> int | None:
-        """A number that others' writing changes, as seen by `connection`; None when nobody can say."""
+        """A number that changes when other connections write, as seen by `connection`; None when there is none."""
         return None
 
     def erase(self, connection: Connection) -> None:
-        """Make sure, as far as it is in our hands, that what was deleted cannot be read from the disk."""
+        """Make sure, as far as possible here, that deleted data cannot be read from the disk."""
 
     def lost(self, connection: Connection) -> bool:
-        """Whether others find something else at this place than `connection` is connected to."""
+        """Whether other processes find another database at this place than `connection` is connected to."""
         return False
 
     def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Loss:
-        """Connect to what others find at this place, after `connection` was lost to it.
+        """Connect to the database that other processes find at this place, after `connection` was lost to it.
 
         Args:
             connection: To what was there before; it stays as it is.
@@ -105,7 +105,7 @@ class Database:
         raise NotImplementedError
 
     def abandon(self, connection: Connection) -> None:
-        """Close a connection that was lost."""
+        """Close a lost connection."""
         connection.close()
 
     def close(self) -> None:
@@ -117,10 +117,10 @@ class Database:
 
 
 class SQLiteFile(Database):
-    """A file on a local disk, which its owner alone may read; so may be what SQLite puts beside it.
+    """A file on a local disk that only its owner can read, as are SQLite's files beside it.
 
     Raises:
-        StoreError: It cannot be made or opened.
+        StoreError: The file cannot be created or opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,7 +134,7 @@ class SQLiteFile(Database):
         _listen(self._engine)
 
     def connect(self) -> Connection:
-        """A connection to write with, for as long as somebody drives a run."""
+        """A connection for writing, for as long as a process drives a run."""
         connection = super().connect()
         with told(self.place), _refused(self._path):
             _driver(connection).execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is beside it too
@@ -143,14 +143,14 @@ class SQLiteFile(Database):
         return connection
 
     def lost(self, connection: Connection) -> bool:
-        """Whether the file at this path is another one than `connection` has open; a few looks, no query."""
+        """Whether the file at this path is another one than `connection` has open; checks files, and runs no query."""
         known = self._presence if connection.engine is self._writer else None
         return known is None or known.fate() is not Fate.THERE
 
     def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Loss:
-        """Connect to the file at this path, which is made where there is none."""
+        """Connect to the file at this path, and create it if there is none."""
         lost = self._presence
-        if lost is None or lost.fate() is Fate.THERE:  # another of our claims was first
+        if lost is None or lost.fate() is Fate.THERE:  # another claim of this process was first
             return self._loss
         self._loss = Loss(lost.fate(), lost.readable())
         before = self._engine, self._writer
@@ -170,12 +170,12 @@ class SQLiteFile(Database):
                 self._engine, self._writer = before
                 raise
             before[0].dispose()
-            self._left.append(lost)  # whose file another claim may still be connected to
+            self._left.append(lost)  # another claim may still be connected to its file
         return self._loss
 
     def abandon(self, connection: Connection) -> None:
-        """Close a connection to a file that was lost, and let go of the file when it was the last one."""
-        connection.detach()  # else it stays open in the pool that it came from
+        """Close a connection to a lost file, and let go of the file when this was the last connection."""
+        connection.detach()  # otherwise it stays open in the pool that it came from
         connection.close()
         if all(each.closed or each.engine is self._writer for each in self._lent):
             self._let_go()
@@ -185,7 +185,7 @@ class SQLiteFile(Database):
             self._left.pop().close()
 
     def close(self) -> None:
-        """Close all connections, and then what would drop their locks."""
+        """Close all connections, then everything whose closing would drop their locks."""
         super().close()
         self._let_go()
         if self._presence is not None:
@@ -196,7 +196,7 @@ class SQLiteFile(Database):
         """Nothing to do: a writing transaction is alone from its beginning."""
 
     def make_ready(self) -> None:
-        """Turn the write-ahead log on; the file remembers it."""
+        """Turn the write-ahead log on. The file remembers it."""
         deadline = time.monotonic() + PATIENCE
         with told(self.place):
             while not self._log_ahead():
@@ -205,7 +205,7 @@ class SQLiteFile(Database):
                 time.sleep(0.01)
 
     def _log_ahead(self) -> bool:
-        # SQLite does not wait by itself for others that change the mode at the same moment.
+        # SQLite does not wait by itself for other processes that change the mode at the same moment.
         with closing(sqlite3.connect(self._path, timeout=0)) as connection:
             try:
                 return bool(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal")
@@ -215,15 +215,15 @@ class SQLiteFile(Database):
                 return False
 
     def changes(self, connection: Connection) -> int | None:
-        """SQLite's own count of commits by others: asking costs no query."""
+        """SQLite's own count of commits by other connections, which costs no query."""
         with told(self.place):
             number: int = _driver(connection).execute("PRAGMA data_version").fetchone()[0]
         return number
 
     def erase(self, connection: Connection) -> None:
-        """Empty the write-ahead log, when nobody reads it just now; the file itself is overwritten with zeros."""
+        """Empty the write-ahead log, unless it is being read. The file itself is overwritten with zeros."""
         driver = _driver(connection)
-        # What was written is safe already, so whatever fails here is no failure of the write.
+        # The write is safe already, so a failure here is not a failure of the write.
         with suppress(sqlite3.Error):
             driver.execute("PRAGMA busy_timeout = 0")
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -239,7 +239,7 @@ def _configured(driver: sqlite3.Connection, _record: object) -> None:
 
 
 def _text(raw: bytes) -> str:
-    # What is no UTF-8 is damaged; it must not keep the rows beside it from being read.
+    # Text that is not UTF-8 is damaged; it must not keep the rows beside it from being read.
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -262,7 +262,7 @@ def _listen(engine: Engine) -> None:
 
 
 def _private(path: Path) -> None:
-    """Make the file and its folder when they are missing, and see to it that others cannot open the file."""
+    """Create the file and its folder if they are missing, and make sure that other users cannot open the file."""
     with _refused(path):
         if not os.path.lexists(path):
             with alone_in(path.parent), suppress(FileExistsError):
@@ -284,7 +284,7 @@ def _private(path: Path) -> None:
 
 @contextmanager
 def _refused(path: Path) -> Iterator[None]:
-    """Turn what the system refuses into a `StoreError`."""
+    """Turn an error of the system into a `StoreError`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a database complains of, in words for a person who can do something about it."""
+"""Database errors: turns them into messages that a person can act on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RECOVER = (
     "and export RETAKE_FLOW_STORE=saved.sqlite, or the name of a new one"
 )
 
-# By the beginning of SQLite's name for it, the longer first.
+# By the beginning of SQLite's name for the error, longer ones first.
 _SQLITE = (
     ("SQLITE_IOERR_WRITE", "cannot grow: the disk or its quota is full", "free some space; what was written is safe"),
     ("SQLITE_FULL", "cannot grow: the disk or its quota is full", "free some space; what was written is safe"),
@@ -35,14 +35,14 @@ _SQLITE = (
 
 @contextmanager
 def told(place: str) -> Iterator[None]:
-    """Turn what goes wrong with the database at `place` into a `StoreError`."""
+    """Turn errors of the database at `place` into a `StoreError`."""
     try:
         yield
     except DBAPIError as error:
         raise _translated(place, error.orig) from error
-    except sqlite3.Error as error:  # from where the driver is used directly
+    except sqlite3.Error as error:  # from code that uses the driver directly
         raise _translated(place, error) from error
-    except UnicodeDecodeError as error:  # in SQLite's own words for a damaged name
+    except UnicodeDecodeError as error:  # from SQLite, for a damaged name
         raise damaged(place, "the name of a table or a column is no text") from error
     except SQLAlchemyError as error:
         raise StoreError(f"the store {place} cannot be used: {error}") from error
@@ -60,5 +60,5 @@ def _translated(place: str, error: BaseException | None) -> StoreError:
 
 
 def damaged(place: str, why: str) -> StoreError:
-    """That a store is damaged, and what to do."""
+    """The error that a store is damaged, and what to do about it."""
     return StoreError(f"the store {place} is damaged: {why}", hint=_RECOVER.replace("{place}", shlex.quote(place)))

@@ -1,4 +1,4 @@
-"""Gates as rows: asked and closed by the run that has them, answered by anybody."""
+"""Gate rows: opened and closed by the run, answered by any process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ANSWERED = select(GATES).where((GATES.c.run == bindparam("of_run")) & _OPEN & G
 
 
 class GateRows:
-    """The rows of one run's open gates, kept in step with its snapshot by whoever has claimed it."""
+    """The rows of one run's open gates, kept in step with its snapshot by the process that has the claim."""
 
     def __init__(self, database: Database, connection: Connection, run: str) -> None:
         self._database = database
@@ -36,15 +36,15 @@ class GateRows:
         self._changes: int | None = None
 
     def write(self, connection: Connection, run: Run, now: float) -> dict[str, str]:
-        """Change the rows to what the run holds; gives the rows that are then open, for `written`.
+        """Update the rows from the run, and return the open rows, for `written`.
 
         Raises:
-            AnswerWaiting: The run no longer holds a gate whose answer it has not been given.
+            AnswerWaiting: The run no longer has a gate whose answer it has not received.
         """
         held = {key: rows.dumped(encode_gate(gate)) for key, gate in run.gates.items()}
         open_now = {} if run.ended else held
         for key in self._open.keys() - open_now.keys():
-            # A run that was killed with a gate open does not care for its answer.
+            # A run that was killed with a gate open ignores its answer.
             self._close(connection, key, now, even_if_answered=key in self._answers or key in held)
         for key, data in open_now.items():
             if key not in self._open:
@@ -56,7 +56,7 @@ class GateRows:
         return open_now
 
     def written(self, open_now: dict[str, str]) -> bool:
-        """Take note that the transaction of a `write` is done; tells whether a gate was closed in it."""
+        """Note that the transaction of a `write` is committed, and return whether it closed a gate."""
         closed = self._open.keys() - open_now.keys()
         self._open = open_now
         for key in closed:
@@ -64,7 +64,7 @@ class GateRows:
         return bool(closed)
 
     def answers(self, changes: int | None) -> Mapping[str, Answer]:
-        """The answers to open gates; asks the database only when its count of changes differs, or nobody counts."""
+        """The answers to open gates. Queries the database only when its count of changes differs or is unknown."""
         if self._open and (changes is None or changes != self._changes):
             with self._database.reading() as connection:
                 found = connection.execute(_ANSWERED, {"of_run": self._run}).mappings().all()
@@ -73,7 +73,7 @@ class GateRows:
         return dict(self._answers)
 
     def ask_anew(self) -> None:
-        """Look at the database at the next call of `answers`, whatever its count of changes is."""
+        """Query the database at the next call of `answers`, whatever its count of changes is."""
         self._changes = None
 
     def _close(self, connection: Connection, key: str, now: float, *, even_if_answered: bool) -> None:
@@ -87,10 +87,10 @@ class GateRows:
 
 
 def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
-    """Keep an answer in the transaction of `connection`.
+    """Store an answer in the transaction of `connection`.
 
     Raises:
-        AlreadyAnswered: Somebody was first.
+        AlreadyAnswered: Another answer came first.
         GateUnknown: The gate was never asked, has expired, or is closed.
     """
     at = {"of_run": run, "of_gate": key}
@@ -108,7 +108,7 @@ def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
 
 
 def open_gates(connection: Connection, run: str | None) -> list[OpenGate]:
-    """The gates that wait for an answer, the oldest first."""
+    """The unanswered open gates, the oldest first."""
     query = (
         select(GATES.c.run, RUNS.c.flow, GATES.c.id, GATES.c.data).join(RUNS, RUNS.c.id == GATES.c.run).where(_WAITING)
     )
@@ -135,7 +135,7 @@ def _gate(run: str, key: str, data: str) -> Gate:
 
 
 def _readable(found: Iterable[RowMapping]) -> dict[str, Answer]:
-    """The answers in rows of gates, by the gate's id, without those that cannot be read: they are as good as none."""
+    """The readable answers in rows of gates, by the gate's id. An unreadable answer counts as none."""
     answers: dict[str, Answer] = {}
     for row in found:
         if row["answered"] is not None:
@@ -145,6 +145,6 @@ def _readable(found: Iterable[RowMapping]) -> dict[str, Answer]:
 
 
 def counted(connection: Connection) -> dict[str, int]:
-    """How many gates wait in each run that has any."""
+    """The number of unanswered gates of each run that has any."""
     found = connection.execute(select(GATES.c.run, func.count().label("number")).where(_WAITING).group_by(GATES.c.run))
     return {row.run: row.number for row in found}

@@ -1,4 +1,4 @@
-"""From any older form of the tables to today's, each step once, all of them or none."""
+"""Migrations: bring tables of any older version up to date, each step once, all or nothing."""
 
 from __future__ import annotations
 
@@ -70,22 +70,22 @@ def _requests_with_data(connection: Connection) -> None:
 def _runs_with_rehearsal(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE runs ADD COLUMN rehearsal TEXT NOT NULL DEFAULT ''"))
     for run, data in connection.execute(text("SELECT run, data FROM snapshots")).all():
-        with suppress(StoreError, AttributeError):  # whoever goes on with one that is damaged is told
+        with suppress(StoreError, AttributeError):  # the process that resumes a damaged run reports it
             if folder := parsed(data).get("rehearsal"):
                 values = {"folder": folder, "run": run}
                 connection.execute(text("UPDATE runs SET rehearsal = :folder WHERE id = :run"), values)
 
 
-#: Step n leads from version n to n + 1. A released step is never changed: the first one names in their first form the
-#: tables that later steps change; those in `tables` are of the newest version.
+#: Step n leads from version n to n + 1. A released step is never changed: the first one names the tables in the first
+#: form, where later steps change them; the tables in `tables` are of the newest version.
 STEPS: list[Callable[[Connection], None]] = [_first_tables, _requests_with_data, _runs_with_rehearsal]
 
 
 def make_current(database: Database) -> None:
-    """Make the tables, or bring them to the version that this program knows.
+    """Create the tables, or migrate them to the version that this program knows.
 
     Raises:
-        StoreError: They are of a newer version, or another program's; nothing was changed.
+        StoreError: The tables are of a newer version, or another program's; nothing was changed.
     """
     with database.reading() as connection:
         found = _checked(connection, database.place)
@@ -94,7 +94,7 @@ def make_current(database: Database) -> None:
     database.make_ready()
     with database.writing() as connection:
         database.alone(connection)
-        _migrate(connection, _checked(connection, database.place))  # anew: another process may have been first
+        _migrate(connection, _checked(connection, database.place))  # again: another process may have been first
 
 
 def _checked(connection: Connection, place: str) -> int:

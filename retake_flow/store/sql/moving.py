@@ -1,4 +1,4 @@
-"""Moving a run from a database that others no longer find into the one that is in its place now."""
+"""Moving a run from a database that other processes no longer find into the one that is now in its place."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from retake_flow.store.sql.tables import FLOWS, GATES, RECORDS, REQUESTS, RUNS, 
 
 Rows = dict[str, list[dict[str, Any]]]
 
-_ALL: ColumnClause[Any] = literal_column("*")  # also of tables that are of an older version
+_ALL: ColumnClause[Any] = literal_column("*")  # even from tables of an older version
 
-#: What a run cannot do without; it is known by heart, lest what was lost cannot be read any more.
+#: The rows that a run cannot do without. They are kept in memory, in case the lost database cannot be read any more.
 ESSENTIAL = (RUNS, SNAPSHOTS)
 ALL = (*ESSENTIAL, GATES, RECORDS, REQUESTS)
 
 
 def read(connection: Connection, run: str, tables: tuple[Table, ...]) -> Rows:
-    """The rows of a run in some tables, and the text of its flow, by the names of the tables."""
+    """The rows of a run in some tables, and the text of its flow, by table name."""
     found = {table.name: _rows(connection, table, run) for table in tables}
     digests = [row["flow_text"] for row in found[RUNS.name]]
     texts = connection.execute(select(FLOWS).where(FLOWS.c.digest.in_(digests))).mappings()
@@ -46,24 +46,24 @@ def _rows(connection: Connection, table: Table, run: str) -> list[dict[str, Any]
 def write(
     connection: Connection, found: Rows, epoch: int, heard: int, alive: Callable[[Holder], bool]
 ) -> tuple[int, int]:
-    """Put the rows of a run in the place of those that are there, if it is still ours.
+    """Write the rows of a run in place of those that are there, if this process still owns the run.
 
     Args:
-        connection: Of the transaction in which it is done.
-        found: The rows, as `read` gives them.
-        epoch: Of the claim by which the run is ours.
-        heard: The number of the last request that was heard by this claim.
-        alive: Tells whether the process that holds a run lives.
+        connection: The connection of the transaction.
+        found: The rows, as returned by `read`.
+        epoch: The epoch of our claim.
+        heard: The number of the last request that this claim received.
+        alive: Tells whether the process that holds a run is alive.
 
     Returns:
-        The epoch under which it is ours from now on, and the number after which requests are new.
+        The epoch of our claim from now on, and the number after which requests are new.
 
     Raises:
         Fenced: Another process has taken the run over there.
     """
     (row,) = found[RUNS.name]
     run, holder = row["id"], columns.holder(row["holder_host"], row["holder_pid"], row["holder_started"])
-    epoch = max(epoch, _epoch_there(connection, run, epoch, holder, alive)) + 1  # no claim of the other one's counts
+    epoch = max(epoch, _epoch_there(connection, run, epoch, holder, alive)) + 1  # no claim on the other row counts
     connection.execute(delete(RUNS).where(RUNS.c.id == run))
     for text in found[FLOWS.name]:
         if connection.scalar(select(FLOWS.c.digest).where(FLOWS.c.digest == text["digest"])) is None:
@@ -78,7 +78,7 @@ def write(
 def _epoch_there(
     connection: Connection, run: str, epoch: int, holder: Holder | None, alive: Callable[[Holder], bool]
 ) -> int:
-    """The epoch of the run where it is to be written; 0 where it is not."""
+    """The epoch of the run at its destination; 0 when it is not there."""
     there = connection.execute(select(RUNS).where(RUNS.c.id == run)).mappings().one_or_none()
     if there is None:
         return 0
@@ -94,7 +94,7 @@ def _epoch_there(
 
 
 def _ask_anew(connection: Connection, run: str, heard: int, asked: list[dict[str, Any]]) -> int:
-    """Ask what nobody has heard yet; no number is given a second time. Gives the number before the first of them."""
+    """Copy the requests not yet received, reusing no number, and return the number before the first of them."""
     number = max(heard, connection.scalar(select(func.coalesce(func.max(REQUESTS.c.number), 0))) or 0) + 1
     connection.execute(insert(REQUESTS), [{"number": number, "run": run, "what": "event", "data": "{}"}])
     connection.execute(delete(REQUESTS).where(REQUESTS.c.number == number))  # which the file remembers
@@ -105,17 +105,17 @@ def _ask_anew(connection: Connection, run: str, heard: int, asked: list[dict[str
 
 
 def leave(connection: Connection, run: str) -> None:
-    """Take a run out of the database that it has left, so that it is in one alone; where that can be written."""
+    """Delete a run from the database that it left, if that is writable, so that it is in only one."""
     with suppress(SQLAlchemyError), connection.begin():
         connection.execute(delete(RUNS).where(RUNS.c.id == run))
 
 
 def remembered(kept: Rows, run: Run | None, now: float) -> Rows:
-    """All that a process knows by heart of a run, which is everything but its journal.
+    """Everything about a run that a process keeps in memory, which is all but its journal.
 
     Args:
-        kept: Its essential rows, as they were when it was claimed.
-        run: As it was written last; None when it was not written since.
+        kept: Its essential rows from the time of the claim.
+        run: As it was last written; None when it was not written since.
         now: Seconds since the epoch.
     """
     if run is None:

@@ -1,9 +1,9 @@
-"""Presence: tells whether a SQLite file that is open is still the one that others find at its path.
+"""Presence: tells whether an open SQLite file is still the one that other processes find at its path.
 
-SQLite goes on with a file that was removed, and never sees that one was put in its place. Closing such a connection is
-harmless: SQLite looks itself whether the file was moved before it touches what is beside the path. Opening another one
-to the same file from this process is not: both would share one index of two write-ahead logs. So the place is cleared
-first.
+SQLite keeps using a file that was removed, and never notices a file that took its place. Closing such a connection is
+harmless: SQLite itself checks whether the file was moved before it touches the files beside the path. Opening a second
+connection to the same file from this process is not harmless: both would share one index of two write-ahead logs. So
+the place is cleared first.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from retake_flow.quick_dataclasses import dataclass
 _BESIDE: Final = ("-wal", "-shm")
 _HEADER: Final = 100  # bytes
 _MAGIC: Final = b"SQLite format 3\0"
-_COUNTER: Final = slice(24, 28)  # of changes, in the header; it never goes back
+_COUNTER: Final = slice(24, 28)  # of the change counter in the header; it never goes back
 
-#: How long a file that is written over has to stay as it is, in seconds, and how often that is tried.
+#: How long an overwritten file has to stay unchanged, in seconds, and how often that is tried.
 _SETTLING, _PATIENCE = 0.05, 100
 
-_Key = tuple[int, int] | None  # a device and an inode; None for what is not there
+_Key = tuple[int, int] | None  # a device and an inode; None for a file that does not exist
 
 
 class Fate(Enum):
-    """What has become of a file that is open, as the end of a sentence."""
+    """What happened to an open file, as the end of a sentence."""
 
     THERE = "is still there"
     GONE = "was removed or moved away"
@@ -47,7 +47,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How a file that is open was lost.
+    """How an open file was lost.
 
     Attributes:
         fate: What has become of it.
@@ -59,18 +59,18 @@ class Loss:
 
 
 class Presence:
-    """The files of a database as they are when it has just been opened.
+    """The files of a database just after it was opened.
 
     Args:
-        path: Of the database; a link is followed.
+        path: The path of the database; a link is followed.
 
     Raises:
-        OSError: It is not there any more.
+        OSError: The file no longer exists.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Not closed while this process is connected: that would drop SQLite's locks on them.
+        # Not closed while this process is connected: closing would drop SQLite's locks on them.
         self._handle = _opened(path)
         self._target = os.path.realpath(path)
         self._index = _opened(f"{self._target}{_BESIDE[1]}") if os.path.exists(f"{self._target}{_BESIDE[1]}") else None
@@ -82,7 +82,7 @@ class Presence:
         self.readable()
 
     def fate(self) -> Fate:
-        """What has become of the file."""
+        """What has happened to the file."""
         try:
             found = os.stat(self._path)
         except OSError:
@@ -96,7 +96,7 @@ class Presence:
         return Fate.THERE if self._keys() == self._around else Fate.PARTED
 
     def readable(self) -> bool:
-        """Whether who has the file open may touch it: SQLite maps the index of its log, and dies where that is cut."""
+        """Whether the open file may be touched: SQLite maps its log's index, and crashes if that is cut."""
         if self._index is None:
             return True
         size = os.fstat(self._index).st_size
@@ -104,16 +104,16 @@ class Presence:
         return size == self._index_size
 
     def clear(self, connection: sqlite3.Connection) -> None:
-        """See to it that the file at this path, if there is one, is another one than `connection` has open.
+        """Make sure that the file at this path, if there is one, is not the one that `connection` has open.
 
-        What it holds stays: all that is in the database, or what somebody has written over it.
+        Its content stays: the whole database, or whatever was written over it.
 
         Raises:
-            OSError, sqlite3.Error: It cannot be done.
+            OSError, sqlite3.Error: The place cannot be cleared.
         """
         target, fate = Path(os.path.realpath(self._path)), self.fate()
         if fate in (Fate.GONE, Fate.REPLACED):
-            # With those of another file SQLite would read nonsense, and die of it (SIGBUS).
+            # With those of another file SQLite would read nonsense, and crash (SIGBUS).
             for name, key in zip(_BESIDE, self._around[1:], strict=True):
                 if key is not None and _key(f"{target}{name}") == key:
                     Path(f"{target}{name}").unlink(missing_ok=True)
@@ -137,7 +137,7 @@ class Presence:
             fresh.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the file, once this process is not connected to it any more."""
+        """Let go of the file, once this process is no longer connected to it."""
         for handle in (self._handle, self._index):
             if handle is not None:
                 os.close(handle)
@@ -146,7 +146,7 @@ class Presence:
         return (_key(self._path), *(_key(f"{self._target}{name}") for name in _BESIDE))
 
     def _header_intact(self) -> bool:
-        """Whether the file begins as SQLite has left it; what is older than it was is a copy from before."""
+        """Whether the file begins as SQLite left it; an older header is that of an earlier copy."""
         status = os.fstat(self._handle)
         if (status.st_size, status.st_mtime_ns) == self._seen:
             return True
@@ -158,15 +158,15 @@ class Presence:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove what SQLite has left beside a file that is not there any more, before one is made in its place."""
+    """Remove SQLite's files beside a file that no longer exists, before a new one is created in its place."""
     for name in _BESIDE:
         Path(f"{path}{name}").unlink(missing_ok=True)
 
 
 def planted(path: Path) -> Path | None:
-    """What another user has put in the place of the file or of what SQLite keeps beside it; None when there is nothing.
+    """A file that another user put in place of the database or of SQLite's files beside it; None when there is none.
 
-    SQLite would follow their links, and write what it writes there into files of ours.
+    SQLite would follow that user's links, and write into files of ours.
     """
     ours = {os.geteuid(), 0}
     link = os.lstat(path)
@@ -184,7 +184,7 @@ def planted(path: Path) -> Path | None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes from preparing a place in a folder meanwhile, which is made when it is missing."""
+    """Keep other processes from preparing a place in a folder at the same time; the folder is created if missing."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = Lock(folder.resolve(), wait=True)
     try:
@@ -194,7 +194,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file that somebody may be about to write."""
+    """Copy a file that another process may be writing."""
     for _ in range(_PATIENCE):
         before = source.stat()
         shutil.copyfile(source, target)
@@ -205,7 +205,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _copy_log(source: Path, target: Path) -> None:
-    """Bring what stands in the write-ahead log of one file into a copy of the file; what is not whole is left out."""
+    """Apply the write-ahead log of one file to a copy of that file; incomplete entries are left out."""
     with suppress(FileNotFoundError):
         _copy(Path(f"{source}{_BESIDE[0]}"), Path(f"{target}{_BESIDE[0]}"))
     with closing(sqlite3.connect(target)) as copy:

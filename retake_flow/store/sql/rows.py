@@ -1,4 +1,4 @@
-"""Between rows and the words of a run."""
+"""Rows: converts between database rows and the model of a run."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from retake_flow.run.run import LATEST, Run
 from retake_flow.store import columns
 from retake_flow.store.sql.tables import RUNS
 
-# ASCII only, so that any text, also a lone surrogate, comes back as it was; made once, since making one takes as long
-# as writing a small run with it.
+# ASCII only, so that any text, even a lone surrogate, comes back as it was. Created once, since creating an encoder
+# takes as long as writing a small run with it.
 _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 Columns = dict[str, Any]
@@ -29,7 +29,7 @@ Columns = dict[str, Any]
 #: The columns that each write changes.
 PROGRESS = ("phase", "state", "outcome", "reason", "updated")
 
-#: What `columns.summary` takes.
+#: The arguments of `columns.summary`.
 SUMMARY = select(
     *(RUNS.c.id, RUNS.c.flow, RUNS.c.agent, RUNS.c.phase, RUNS.c.state, RUNS.c.outcome, RUNS.c.reason),
     *(RUNS.c.holder_host, RUNS.c.holder_pid, RUNS.c.holder_started, RUNS.c.created, RUNS.c.updated),
@@ -43,7 +43,7 @@ def dumped(data: Any) -> str:
 
 
 def parsed(text: str) -> Any:
-    """The JSON data in a text of ours.
+    """The JSON data in a stored text.
 
     Raises:
         Damaged: It is no such text.
@@ -61,7 +61,7 @@ def _is_ours(text: object) -> bool:
 
 
 def parsed_object(text: str) -> dict[str, Any]:
-    """The JSON object in a text of ours.
+    """The JSON object in a stored text.
 
     Raises:
         Damaged: It is no such text.
@@ -77,14 +77,14 @@ def _no_number(name: str) -> NoReturn:
 
 
 def words(value: str) -> str:
-    """A text as every database takes it: no lone surrogates, no NUL."""
+    """A text that every database accepts: no lone surrogates, no NUL."""
     return (
         value if value.isascii() and "\0" not in value else value.encode("utf-8", "replace").decode().replace("\0", "")
     )
 
 
 def progress(run: Run, now: float) -> Columns:
-    """The columns of how far a run is (`PROGRESS`), written at `now`."""
+    """The columns of a run's progress (`PROGRESS`), written at `now`."""
     return {
         "phase": run.phase.value,
         "state": words(run.state),
@@ -95,18 +95,18 @@ def progress(run: Run, now: float) -> Columns:
 
 
 def held_by(holder: Holder | None) -> Columns:
-    """The columns of who drives a run."""
+    """The columns of the process that drives a run."""
     if holder is None:
         return {"holder_host": None, "holder_pid": None, "holder_started": None}
     return {"holder_host": holder.host, "holder_pid": holder.pid, "holder_started": holder.started}
 
 
 def stored(run: str, row: Sequence[Any]) -> Stored:
-    """A run from its snapshot, its columns, and the text of its flow with what names it.
+    """A run from its snapshot, its columns, its flow text and the flow's name.
 
     Raises:
-        Damaged: Something of it cannot be read, or is not there.
-        StoreError: A newer program has written it.
+        Damaged: A part of the run cannot be read, or is missing.
+        StoreError: A newer program wrote the run.
     """
     data, agent, flow_file, digest, text, epoch, created, updated, *held = row
     try:
@@ -130,12 +130,12 @@ def stored(run: str, row: Sequence[Any]) -> Stored:
 
 
 def damaged(run: str, why: Damaged) -> Damaged:
-    """That a run is damaged, and why."""
+    """The error that a run is damaged, and why."""
     return Damaged(f"the run {run} is damaged: {why.message}")
 
 
 def record(number: int, data: str) -> Record:
-    """A record of a journal; of one that cannot be read, that it is damaged."""
+    """A record of a journal; in place of an unreadable one, a record that it is damaged."""
     try:
         found = parsed_object(data)
         if isinstance(found.get("event"), str) and 0 <= _seconds(found) <= LATEST:
@@ -154,7 +154,7 @@ def _seconds(found: Record) -> float:
 
 
 def request(number: int, what: Any, data: str) -> Request:
-    """What was asked of a run; one that cannot be read is an event that no flow takes, and so is refused and told."""
+    """A request to a run. An unreadable one becomes an event that no flow takes, and so is refused and reported."""
     try:
         if what not in get_args(Wish):
             raise Damaged(f"nothing that can be asked: {columns.quoted(what)}")
@@ -164,7 +164,7 @@ def request(number: int, what: Any, data: str) -> Request:
 
 
 def answered(gate: Gate, answer: Answer) -> Columns:
-    """The columns of an answer; what nobody may read is apart, to be erased."""
+    """The columns of an answer; its secret fields are apart, so that they can be erased."""
     hidden = gate.secrets_of(answer.decision)
     fields = {name: value for name, value in answer.fields.items() if name not in hidden}
     secrets = {name: _revealed(value) for name, value in answer.fields.items() if name in hidden}

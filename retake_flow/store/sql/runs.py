@@ -1,4 +1,4 @@
-"""All runs in a database."""
+"""Run store: all runs in a database."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class SqlRuns:
     """Runs in a database.
 
     Args:
-        database: Where; its tables are made or migrated.
-        alive: Tells whether the process that holds a run lives, as far as one can know here.
+        database: The database; its tables are created or migrated.
+        alive: Tells whether the process that holds a run is alive, as far as this process can know.
         now: Seconds since the epoch.
-        locks: The folder of the locks by which others see that a holder lives; None when there is none.
+        locks: The folder of the locks that show others that a holder is alive; None without locks.
 
     Raises:
         StoreError: The database cannot be used, or is of a newer version.
@@ -62,7 +62,7 @@ class SqlRuns:
         self._now = now
 
     def create(self, run: Run, *, agent: str, flow_file: str, flow_text: str, holder: Holder) -> SqlClaim:
-        """Keep a new run and claim it."""
+        """Store a new run and claim it."""
         now = self._now()
         row = {
             "id": run.id,
@@ -85,7 +85,7 @@ class SqlRuns:
         return self._claim(run.id, 1, holder)
 
     def claim(self, run: str, holder: Holder, *, force: bool = False) -> SqlClaim:
-        """Claim a run, under a new epoch; who held it before can write no more."""
+        """Claim a run under a new epoch; its previous holder can no longer write."""
         row_of_run = RUNS.c.id == run
         with self._database.writing() as connection:
             row = connection.execute(select(RUNS.c.epoch, *_HOLDER).where(row_of_run).with_for_update()).one_or_none()
@@ -139,8 +139,8 @@ class SqlRuns:
         return rows.stored(run, row)
 
     def find(self, name: str) -> str:
-        """The id that a person means: an id, a unique prefix, or `last` for the run that began last."""
-        dated = RUNS.c.created <= LATEST  # in SQLite, a text that is no date would be the newest
+        """The id that a name means: an id, a unique prefix, or `last` for the run that started last."""
+        dated = RUNS.c.created <= LATEST  # in SQLite, a text in place of a date would sort as the newest
         newest = select(RUNS.c.id).order_by(dated.desc(), RUNS.c.created.desc(), RUNS.c.id.desc())
         begins = func.substr(RUNS.c.id, 1, len(name)) == name
         exactly = newest.where(RUNS.c.id == name)
@@ -155,7 +155,7 @@ class SqlRuns:
     def summaries(
         self, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
     ) -> list[Summary]:
-        """Runs, the newest first; only those in some phases, of an agent or a flow when named."""
+        """Runs, the newest first; filtered by phases, agent and flow if given."""
         query = rows.SUMMARY.order_by(RUNS.c.created.desc(), RUNS.c.id.desc()).limit(limit)
         if phases:
             query = query.where(RUNS.c.phase.in_([phase.value for phase in phases]))
@@ -168,7 +168,7 @@ class SqlRuns:
             return [columns.summary(row, waiting.get(row[0], 0)) for row in connection.execute(query).all()]
 
     def journal(self, run: str, after: int = 0, *, last: int | None = None) -> list[tuple[int, Record]]:
-        """The records of a run with their numbers (from 1), those after a number; only the `last` ones where said."""
+        """A run's records with their numbers (from 1): those after a number, or only the `last` ones if given."""
         later = (RECORDS.c.run == run) & RECORDS.c.number.between(after + 1, LAST_RECORD)
         query = select(RECORDS.c.number, RECORDS.c.data).where(later).order_by(RECORDS.c.number.desc()).limit(last)
         with self._database.reading() as connection:
@@ -178,7 +178,7 @@ class SqlRuns:
         return [(int(row.number), rows.record(int(row.number), row.data)) for row in reversed(found)]
 
     def request(self, run: str, what: Wish, data: Mapping[str, Any] | None = None) -> int:
-        """Ask something of the process that drives a run."""
+        """Send a request to the process that drives a run."""
         asked = select(RUNS.c.id, literal(what), literal(rows.dumped(data or {}))).where(RUNS.c.id == run)
         kept = insert(REQUESTS).from_select(["run", "what", "data"], asked).returning(REQUESTS.c.number)
         with self._database.writing() as connection:
@@ -188,17 +188,17 @@ class SqlRuns:
         return int(number)
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
-        """The gates that are open and not answered, the oldest first."""
+        """The unanswered open gates, the oldest first."""
         with self._database.reading() as connection:
             return gates.open_gates(connection, run)
 
     def answer(self, run: str, gate: str, answer: Answer) -> None:
-        """Keep an answer that is valid for the gate; the first one wins, also across processes."""
+        """Store an answer that is valid for the gate; the first one wins, even across processes."""
         with self._database.writing() as connection:
             gates.answer(connection, run, gate, answer)
 
     def prune(self, before: float) -> list[str]:
-        """Delete the runs that ended and were last written before a time, with their journals; gives their ids."""
+        """Delete the runs that ended and were last written before a time, with their journals, and return their ids."""
         ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
         old = ended & (RUNS.c.updated < before)
         with self._database.writing() as connection:
@@ -207,7 +207,7 @@ class SqlRuns:
         return sorted(_texts(pruned))
 
     def close(self) -> None:
-        """Let go of all connections and locks, also of those of claims, which are not released."""
+        """Close all connections and locks, including those of claims, which are not released."""
         while self._held:
             _, (lock, _) = self._held.popitem()
             if lock is not None:
@@ -216,7 +216,7 @@ class SqlRuns:
 
 
 def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | None]:
-    """How often a run was claimed, and who has it."""
+    """How often a run was claimed, and its holder."""
     try:
         return columns.number("epoch", epoch), columns.holder(*holder)
     except Damaged as error:
@@ -224,5 +224,5 @@ def _claimable(run: str, epoch: object, *holder: object) -> tuple[int, Holder | 
 
 
 def _texts(found: Iterable[object]) -> list[str]:
-    """The ids that are some; SQLite keeps others."""
+    """The ids that are texts; SQLite may hold others."""
     return [run for run in found if isinstance(run, str) and columns.shown(run) == run]

@@ -1,4 +1,4 @@
-"""The tables. Times are seconds since the epoch; what is only ever read as a whole is JSON text."""
+"""Tables. Times are seconds since the epoch; values that are only read as a whole are JSON text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, nu
 #: Texts of flows by their SHA-256, each kept once.
 FLOWS = Table("flows", METADATA, Column("digest", Text, primary_key=True), Column("text", Text, nullable=False))
 
-#: What lists and claims need of a run; narrow, so that ten thousand are read in a moment.
+#: The columns that lists and claims need of a run; narrow, so that ten thousand are read in a moment.
 RUNS = Table(
     "runs",
     METADATA,
@@ -43,10 +43,10 @@ RUNS = Table(
 
 SNAPSHOTS = Table("snapshots", METADATA, _run_column(), Column("data", Text, nullable=False))
 
-#: No record has a larger number; in SQLite, what is no number at all is larger than any.
+#: No record has a larger number; in SQLite, a value that is not a number is larger than any number.
 LAST_RECORD = 2**31 - 1
 
-#: The journals. Numbered from 1 in each run; rows are only ever added, or deleted with their run.
+#: The journals. Numbered from 1 in each run; rows are only added, or deleted with their run.
 RECORDS = Table(
     "records",
     METADATA,
@@ -56,7 +56,7 @@ RECORDS = Table(
     sqlite_with_rowid=False,
 )
 
-#: Gates that are or were asked. A closed one stays, so that a late answer can be told who was first.
+#: Gates that are or were open. A closed one stays, so that a late answer learns who was first.
 GATES = Table(
     "gates",
     METADATA,
@@ -74,7 +74,7 @@ GATES = Table(
     Index("gates_by_state", "closed", "answered", "opened"),
 )
 
-#: What was asked of runs that another process drives.
+#: Requests to runs that another process drives.
 REQUESTS = Table(
     "requests",
     METADATA,
