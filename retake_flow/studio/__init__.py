@@ -1,1 +1,1 @@
-"""The programs that make the stream: display, window manager, content window, encoder, screenshots."""
+"""Studio: the programs that make the stream: display, window manager, content window, encoder, screenshots."""

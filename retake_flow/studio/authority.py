@@ -1,4 +1,4 @@
-"""The key of a display: who knows its cookie is let in, and nobody else (Xsecurity(7))."""
+"""Display authority: the cookie that lets programs into a display, and nobody else (Xsecurity(7))."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from retake_flow.errors import StudioError
 from retake_flow.quick_dataclasses import dataclass, field
 
 _METHOD: Final = b"MIT-MAGIC-COOKIE-1"
-_WILD: Final = 0xFFFF  # an entry for whatever address and display it is
+_WILD: Final = 0xFFFF  # the entry for any address and display
 _LITTLE_ENDIAN: Final = ord("l")
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A cookie, and the file in which the server and its clients find it.
+    """A cookie, and the file that gives it to the server and its clients.
 
     Attributes:
         path: The file, in a folder of ours.
@@ -31,10 +31,10 @@ class Authority:
     cookie: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
 
     def kept(self) -> Path:
-        """The file, which is there now and which its owner alone can read.
+        """The file, written again if it is gone, which only its owner can read.
 
         Raises:
-            HostError, StudioError: It cannot be written.
+            HostError, StudioError: The file cannot be written.
         """
         if not self.path.exists():  # it may have been removed with its folder
             entry = struct.pack(">H", _WILD) + b"".join(map(_counted, (b"", b"", _METHOD, self.cookie)))
@@ -54,7 +54,7 @@ class Authority:
 
 @contextmanager
 def authority_in(folder: Path) -> Iterator[Authority]:
-    """A new key, whose file in the folder is gone afterwards."""
+    """A new cookie whose file in the folder is removed afterwards."""
     authority = Authority(folder / f"authority-{secrets.token_hex(4)}")
     try:
         yield authority

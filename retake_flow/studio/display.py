@@ -1,4 +1,4 @@
-"""The display: Xvfb on a number nobody else uses, open to this run alone."""
+"""Display: Xvfb on a free display number, open to this run alone."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 
 SIZE = "1280x720"  # the guide's, section 4
 NUMBERS = range(99, 163)  # the guide's :99 first
-# Where those are taken: so many that nobody can take them all, and nobody foresees which one comes.
+# When those are taken: enough that nobody can take them all, in an order that nobody can predict.
 _BEYOND = range(100_000, 2_000_000_000)
 _MOST_BEYOND = 16
 FOLDER = Path("/tmp")  # fixed by X for all programs, whatever TMPDIR says
 
 _WELCOME: Final = 1
 _LOCK_SIZE: Final = 11  # bytes
-_LOCK_TEXT: Final = re.compile(rb" *([1-9][0-9]{0,8})\n")  # ten digits would be no process id
+_LOCK_TEXT: Final = re.compile(rb" *([1-9][0-9]{0,8})\n")  # ten digits are not a process id
 
-_UNMAPPED: Final = 65534  # how a user namespace calls everybody whom it does not know
+_UNMAPPED: Final = 65534  # the user that a user namespace shows for everybody outside it
 
-# A server that lives but does not answer for so long is given up.
+# A server that is alive but does not answer for this long is given up.
 SILENCE_SECONDS = 4.0
 
 
@@ -51,7 +51,7 @@ class Display:
         name: Its name for X programs, such as `:99`.
         size: Width and height in pixels, such as `1280x720`.
         process: Its server.
-        authority: Lets its programs in.
+        authority: Lets programs in.
     """
 
     name: str
@@ -61,10 +61,10 @@ class Display:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a program needs to be let in.
+        """The variables that let a program in.
 
         Raises:
-            HostError, StudioError: The key cannot be kept.
+            HostError, StudioError: The cookie file cannot be written.
         """
         return {"DISPLAY": self.name, "XAUTHORITY": str(self.authority.kept())}
 
@@ -74,17 +74,17 @@ class Display:
         return {"display": self.name, "size": self.size}
 
     async def ended(self) -> str:
-        """Wait until the server ends, or has not answered for `SILENCE_SECONDS`, and say why."""
+        """Wait until the server ends or has not answered for `SILENCE_SECONDS`, and return why."""
         number = int(self.name.removeprefix(":"))
         unanswered = watchdog.unanswered(SILENCE_SECONDS, lambda: _greets(number, self.process.pid, self.authority))
         return await watchdog.ended(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
 
 
 def specification(number: int, size: str, authority: Path) -> ProcessSpec:
-    """How the server of display `:number` is started, for who knows the cookie in the file `authority`.
+    """The start of the server of display `:number`, for programs with the cookie in the file `authority`.
 
     Raises:
-        InputError: `size` is not a size.
+        InputError: `size` is invalid.
     """
     return ProcessSpec(
         argv=(
@@ -93,7 +93,7 @@ def specification(number: int, size: str, authority: Path) -> ProcessSpec:
             *("-screen", "0", f"{checked_size(size)}x24"),
             # Instead of the guide's -ac, which lets every user of this machine see the screen and type.
             *("-auth", str(authority)),
-            "-noreset",  # it would start over whenever the last program leaves, while the next one comes
+            "-noreset",  # otherwise it restarts whenever the last program leaves, just as the next one comes
             *("-nolisten", "tcp"),
             *("-nolisten", "local"),  # the abstract socket, which is open to every container on the same network
         ),
@@ -103,10 +103,10 @@ def specification(number: int, size: str, authority: Path) -> ProcessSpec:
 
 
 def checked_size(size: str) -> str:
-    """A size such as `1280x720` as it is given.
+    """A size such as `1280x720`, unchanged.
 
     Raises:
-        InputError: It is none that can be encoded.
+        InputError: The text is not a size that can be encoded.
     """
     try:
         return formats.size(size)
@@ -116,18 +116,18 @@ def checked_size(size: str) -> str:
 
 @asynccontextmanager
 async def open_display(launcher: Launcher, folder: Path, size: str = SIZE) -> AsyncIterator[Display]:
-    """A display of its own: `:99`, or the next number that is free.
+    """A display of its own: `:99`, or the next free number.
 
-    Which of two runs gets a number is settled by a lock; a server of somebody else's by its own lock file.
+    A lock decides which of two runs gets a number. Other servers hold theirs by their own lock files.
 
     Args:
-        launcher: Starts it.
-        folder: Where its key is kept; nobody else may write there.
+        launcher: Starts the server.
+        folder: The folder for the cookie file; nobody else may write there.
         size: Width and height in pixels.
 
     Raises:
         MissingProgram: Xvfb is not installed.
-        HostError: Another user could take its place, or this machine lets it not start.
+        HostError: Another user could take its place, or this machine does not let it start.
         ProcessFailed, NotReady: It does not start.
     """
     require_sockets()
@@ -141,25 +141,25 @@ async def open_display(launcher: Launcher, folder: Path, size: str = SIZE) -> As
                 process = await stack.enter_async_context(_server(launcher, number, size, authority))
             except (ProcessFailed, HostError):
                 if any(map(os.path.lexists, _traces(number))):
-                    continue  # somebody was faster
+                    continue  # another process was faster
                 raise
-            require_sockets()  # the server has made the folder, or somebody else meanwhile
+            require_sockets()  # the server has created the folder, or another process meanwhile
             yield Display(f":{number}", size, process, authority)
             return
     raise ProcessFailed("other programs took each display first", hint=f"see what is in {FOLDER}: ls -la {FOLDER}/.X*")
 
 
 def require_sockets() -> None:
-    """Make sure that nobody else can put a socket in the place of a server's, to be taken for it.
+    """Make sure that nobody else can put a socket in the place of a server's and be taken for it.
 
     Raises:
-        HostError: Another user can.
+        HostError: Another user can do so.
     """
     folder = _socket(0).parent
     try:
         found = folder.lstat()
     except FileNotFoundError:
-        return  # the server makes it
+        return  # the server creates it
     anyones = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in _trusted() or anyones:
         raise HostError(
@@ -169,15 +169,15 @@ def require_sockets() -> None:
 
 
 def taken(number: int) -> bool:
-    """Whether a server holds or listens on a display number, also one in another PID namespace.
+    """Whether a server holds or listens on a display number, even in another PID namespace.
 
-    What another user has put in the place of its files takes it too: a server could not remove that.
+    A number is also taken if another user's files are in its place: a server could not remove those.
     """
     return any(map(_is_foreign, _traces(number))) or _held_here(number) or _is_listened_on(number)
 
 
 def _trusted() -> set[int]:
-    """The users who may own the folder: we, root, and root of the machine as it is called in a container without it."""
+    """The users who may own the folder: ourselves, root, and the machine's root as seen in a container without it."""
     try:
         contained = Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
     except OSError:
@@ -190,7 +190,7 @@ def _numbers() -> Iterable[int]:
 
 
 def _is_foreign(path: Path) -> bool:
-    """Whether something is in a place that is another user's, or neither a file nor a socket."""
+    """Whether the file at a path is another user's, or neither a file nor a socket."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -200,9 +200,9 @@ def _is_foreign(path: Path) -> bool:
 
 @contextmanager
 def _claimed(number: int) -> Iterator[bool]:
-    """Hold a display number against our own kind, and say whether that succeeded.
+    """Lock a display number against other runs, and say whether that succeeded.
 
-    X servers themselves go by process ids, and take the number of one that starts in another PID namespace.
+    X servers themselves rely on process ids, and take the number of a server that starts in another PID namespace.
     """
     file = FOLDER / _claim(number)
     try:
@@ -218,7 +218,7 @@ def _claimed(number: int) -> Iterator[bool]:
         return
     with socket.socket(socket.AF_UNIX) as unheard:
         try:
-            # Clients try the abstract address first. Bound by us, and not listened on, it is nobody's to catch them at.
+            # Clients try the abstract address first. Bound by us without listening, nobody else can catch them there.
             unheard.bind(_abstract(number))
             free = True
         except OSError:
@@ -274,7 +274,7 @@ def _held_here(number: int) -> bool:
 
 
 def _is_listened_on(number: int) -> bool:
-    # Other servers also listen on an abstract address, and on nothing else when they may not create the folder.
+    # Other servers also listen on an abstract address, and only there when they may not create the folder.
     return any(map(_listens, (str(_socket(number)), _abstract(number))))
 
 
@@ -285,15 +285,15 @@ def _listens(address: str) -> bool:
 
 
 def _remove_leftovers(number: int) -> None:
-    # A server that was killed leaves its lock and socket. One that lives keeps them, whoever's process id it is that
-    # the lock names: a server in another PID namespace is seen only by its socket.
+    # A killed server leaves its lock and socket. A living one keeps them, whatever process has the id in the lock: a
+    # server in another PID namespace shows only by its socket.
     if _holder(number) is not None and not (_held_here(number) or _is_listened_on(number)):
         _socket(number).unlink(missing_ok=True)
         _lock(number).unlink(missing_ok=True)
 
 
 def _holder(number: int) -> int | None:
-    """The process that a lock names; None when there is no lock, or none as servers write it."""
+    """The process that a lock names; None without a lock, or when it is not in the form that servers write."""
     try:
         handle = os.open(_lock(number), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -308,7 +308,7 @@ def _holder(number: int) -> int | None:
 
 
 def _traces(number: int) -> tuple[Path, Path, Path]:
-    """The files of a server, which it makes in this order."""
+    """The files of a server, in the order in which it creates them."""
     return (FOLDER / f".tX{number}-lock", _lock(number), _socket(number))
 
 

@@ -1,4 +1,4 @@
-"""What can be seen on a display or in a picture file, as a small grey picture: ffmpeg."""
+"""Picture: captures a display or an image file as a small grey picture, with ffmpeg."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 
 TIMEOUT_SECONDS = 10.0
 WIDTH, HEIGHT = 64, 36
-#: The brightest grey, of 255, of a picture that counts as black: a single line of text is brighter.
+#: The brightest grey, of 255, in a picture that counts as black: a single line of text is brighter.
 BLACK = 12
 
 
@@ -29,38 +29,38 @@ class Picture:
 
     @property
     def black(self) -> bool:
-        """Whether nothing can be seen."""
+        """Whether the picture counts as black."""
         return max(self.dots) <= BLACK
 
     @property
     def brightness(self) -> float:
-        """How bright it is on the whole, from 0 (black) to 1."""
+        """The mean brightness, from 0 (black) to 1."""
         return round(sum(self.dots) / len(self.dots) / 255, 3)
 
 
 def of_display(display: Mapping[str, str], size: str) -> ProcessSpec:
-    """How a display is looked at.
+    """The program that captures a display.
 
     Args:
-        display: What a program needs to be let in.
-        size: How much of it, in pixels.
+        display: The variables that let a program in.
+        size: The captured part of it, in pixels.
     """
-    # Without the mouse's pointer, which a bare display shows too.
+    # Without the mouse pointer, which even an empty display shows.
     pictured = ("-draw_mouse", "0", "-video_size", checked_size(size))
     return _specification(("-f", "x11grab", *pictured, "-i", display["DISPLAY"]), environment=display)
 
 
 def of_file(file: Path) -> ProcessSpec:
-    """How a picture file is looked at."""
+    """The program that reads an image file."""
     return _specification(("-i", file.name), file.parent)
 
 
 async def look(launcher: Launcher, spec: ProcessSpec) -> Picture:
-    """Look at a display or a file.
+    """Capture a display or a file.
 
     Raises:
         MissingProgram: ffmpeg is not installed.
-        ProcessFailed: There is no such display, or the file is no picture.
+        ProcessFailed: The display does not exist, or the file is not a picture.
         NotReady: It took too long; the display hangs.
     """
     completed = await launcher.run(spec, timeout=TIMEOUT_SECONDS)
@@ -73,7 +73,7 @@ async def look(launcher: Launcher, spec: ProcessSpec) -> Picture:
 def _specification(
     source: Sequence[str], folder: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> ProcessSpec:
-    # The mean of each field of dots, so that whatever changes anywhere changes something here.
+    # Each dot is the mean of a field, so that a change anywhere changes something here.
     small = f"scale={WIDTH}:{HEIGHT}:flags=area,format=gray"
     return ProcessSpec(
         argv=(

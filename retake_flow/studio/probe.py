@@ -1,4 +1,4 @@
-"""What a recording holds: ffprobe."""
+"""Probe: reads the contents of a recording with ffprobe."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Recording:
     """The contents of a recorded stream.
 
     Attributes:
-        codec: Of the video, such as `h264`; empty without video.
+        codec: The video codec, such as `h264`; empty without video.
         width: In pixels.
         height: In pixels.
         pixel_format: Such as `yuv420p`.
-        frames_per_second: The average rate by ffprobe's reckoning.
+        frames_per_second: The average rate as computed by ffprobe.
         frames: Video frames, counted.
-        duration_seconds: Of the whole recording.
+        duration_seconds: The length of the whole recording.
         audio_codec: Such as `aac`; empty without sound.
-        size_bytes: Of the file.
+        size_bytes: The size of the file.
     """
 
     codec: str
@@ -73,25 +73,25 @@ def _rate(text: str) -> float:
 
 
 def specification(path: Path) -> ProcessSpec:
-    """How a recording is read."""
+    """The program that reads a recording."""
     return ProcessSpec(
         argv=(
             "ffprobe",
             *("-v", "error"),
-            "-count_packets",  # an FLV does not say how many frames it holds
+            "-count_packets",  # an FLV file does not store its number of frames
             *("-show_streams", "-show_format"),
             *("-print_format", "json"),
-            *("-i", f"file:{path}"),  # a path, whatever it looks like
+            *("-i", f"file:{path}"),  # always a path, even if it looks like something else
         )
     )
 
 
 async def probe(launcher: Launcher, path: Path) -> Recording:
-    """Read what a recording holds.
+    """Read the contents of a recording.
 
     Raises:
         MissingProgram: ffprobe is not installed.
-        ProcessFailed: The file is not there or is no recording.
+        ProcessFailed: The file does not exist or is not a recording.
         NotReady: ffprobe did not finish in time.
     """
     completed = await launcher.run(specification(path), timeout=TIMEOUT_SECONDS)

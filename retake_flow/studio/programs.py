@@ -1,4 +1,4 @@
-"""The programs the studio needs, and how a person installs them."""
+"""Programs: the programs that the studio needs, and how to install them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retake_flow.quick_dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program, the Debian package that brings it, what it is for, and whether there is no stream without it."""
+    """A program, its Debian package, its purpose, and whether a stream is impossible without it."""
 
     name: str
     package: str
@@ -21,7 +21,7 @@ class Program:
     required: bool = True
 
 
-# The required packages are the ones of the guide's one-time set-up (section 4).
+# The required packages are those of the guide's one-time set-up (section 4).
 PROGRAMS = (
     Program("Xvfb", "xvfb", "the virtual display"),
     Program("openbox", "openbox", "the window manager on the display"),
@@ -36,28 +36,28 @@ PROGRAMS = (
 
 
 def found(name: str, environment: Mapping[str, str]) -> Path | None:
-    """Where a program is on the environment's PATH, or None."""
+    """The path of a program on the environment's PATH, or None."""
     place = shutil.which(name, path=environment.get("PATH", os.defpath))
     return Path(place) if place else None
 
 
 def missing(environment: Mapping[str, str], *, required: bool = True) -> list[Program]:
-    """The programs that are not installed, of those that a stream needs, or of the others."""
+    """The programs that are not installed: either those that a stream needs, or the others."""
     sought = (program for program in PROGRAMS if program.required is required)
     return [program for program in sought if found(program.name, environment) is None]
 
 
 def install_command(programs: Iterable[Program]) -> str:
-    """The exact command by which an operator installs `programs`.
+    """The exact command with which an operator installs `programs`.
 
-    It is a text to show. It is never run: system packages are the operator's step (platform.md, rule 8).
+    The command is only shown and never run: system packages are the operator's step (platform.md, rule 8).
     """
     packages = list(dict.fromkeys(program.package for program in programs))
     return " ".join([*([] if os.geteuid() == 0 else ["sudo"]), "apt install", *packages])
 
 
 def require(name: str, environment: Mapping[str, str]) -> Path:
-    """Where a program is.
+    """The path of a program.
 
     Raises:
         MissingProgram: It is not installed; the hint is the command that installs it.

@@ -1,4 +1,4 @@
-"""Screenshots of a display, for thumbnails: scrot, and ffmpeg where a picture is too large."""
+"""Screenshots of a display, for thumbnails: scrot takes them, and ffmpeg shrinks pictures that are too large."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 TIMEOUT_SECONDS = 15.0
 FILE = "screenshot.jpg"
 LIMIT = 500_000  # bytes
-#: How a picture is made smaller, step by step: its greatest width in pixels, and ffmpeg's quality (2 is the best).
+#: The steps by which a picture is shrunk: its greatest width in pixels, and ffmpeg's quality (2 is the best).
 SMALLER = ((4096, 5), (1280, 6), (1280, 12), (960, 12), (640, 12), (480, 16), (320, 16), (160, 31))
 
 
@@ -27,7 +27,7 @@ class Screenshot:
 
     Attributes:
         path: The file, a JPEG.
-        black: Whether nothing can be seen on it; False when nobody has looked.
+        black: Whether it counts as black; False when that was not checked.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class Screenshot:
 
 
 def specification(display: Mapping[str, str], folder: Path, file: str) -> ProcessSpec:
-    """How a screenshot is taken; `display` is what a program needs to be let in."""
+    """The program that takes a screenshot; `display` holds the variables that let a program in."""
     # A plain name in the working folder: scrot would expand % and $ in a longer path.
     return ProcessSpec(
         argv=("scrot", "--overwrite", "--silent", "--quality", "85", file),
@@ -46,7 +46,7 @@ def specification(display: Mapping[str, str], folder: Path, file: str) -> Proces
 
 
 def smaller(folder: Path, file: str, target: str, width: int, quality: int) -> ProcessSpec:
-    """How a picture is made smaller; it keeps its shape, and is never made wider."""
+    """The program that shrinks a picture; it keeps its shape, and is never made wider."""
     return ProcessSpec(
         argv=(
             *("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-i", file),
@@ -57,18 +57,18 @@ def smaller(folder: Path, file: str, target: str, width: int, quality: int) -> P
 
 
 async def take(launcher: Launcher, display: Display, folder: Path, limit: int = LIMIT, look: bool = True) -> Screenshot:
-    """Take a screenshot into `folder`; the file is there as a whole or not at all.
+    """Take a screenshot into `folder`; the file is complete or does not exist.
 
     Args:
         launcher: Starts the programs.
         display: The display.
-        folder: Where it goes.
-        limit: How large it may be, in bytes.
-        look: Whether to look if it is black, which takes longer than the picture.
+        folder: The folder for the file.
+        limit: The largest size, in bytes.
+        look: Whether to check if it is black, which takes longer than the picture.
 
     Raises:
         MissingProgram: scrot or ffmpeg is not installed.
-        ProcessFailed: There is no such display, or the folder cannot be written, or the limit is too small.
+        ProcessFailed: The display does not exist, the folder cannot be written, or the limit is too small.
         NotReady: scrot did not finish in time.
     """
     with tempfile.TemporaryDirectory(prefix="shot", dir=folder) as work:
@@ -83,10 +83,10 @@ async def take(launcher: Launcher, display: Display, folder: Path, limit: int = 
 
 
 async def within(launcher: Launcher, taken: Path, limit: int) -> Path:
-    """A picture of at most `limit` bytes: as it is, or made smaller as little as need be, beside it.
+    """A picture of at most `limit` bytes: unchanged, or shrunk as little as possible, beside the original.
 
     Raises:
-        ProcessFailed: It cannot be made so small.
+        ProcessFailed: The picture cannot be made that small.
     """
     small = taken
     for width, quality in SMALLER:

@@ -1,6 +1,6 @@
-"""The sound of the stream: PulseAudio for one run alone, with a sink that is heard on stream and nowhere else.
+"""Sound: PulseAudio for this run alone, with a sink that is heard on stream and nowhere else.
 
-Where it is not installed, or does not start, the stream has a silent track instead: without one a player shows nothing.
+If it is not installed or does not start, the stream has a silent track: without a track, a player shows nothing.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
 SINK: Final = "stream"
-RATE: Final = 44100  # samples per second, as the guide's silent track
-# PulseAudio takes the address of a server for a list that is split at blanks, and the kernel takes 107 bytes at most.
+RATE: Final = 44100  # samples per second, as in the guide's silent track
+# PulseAudio splits a server's address at spaces, and the kernel takes 107 bytes at most.
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_./+-]{1,107}")
 _TRIED_WITHIN = 10.0  # seconds
 
-# What a client of PulseAudio says first: a header of 20 bytes with the length, then, each behind its type, the command
-# AUTH (8), its number, the protocol's version, and a cookie that is not looked at.
+# A PulseAudio client's first message: a header of 20 bytes with the length, then, each after its type, the command
+# AUTH (8), its number, the protocol's version, and a cookie that is not checked.
 _AUTH = struct.pack(">cIcIcIcI256x", b"L", 8, b"L", 0, b"L", 32, b"x", 256)
 _HELLO = struct.pack(">Iixxxxxxxxxxxx", len(_AUTH), -1) + _AUTH
 _WELCOME = struct.pack(">cI", b"L", 2)  # REPLY
 
-# PulseAudio that lives but does not answer for so long is given up; sooner than an encoder that hears nothing.
+# A PulseAudio that is alive but does not answer for this long is given up, sooner than an encoder that hears nothing.
 SILENCE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInput:
-    """Where an encoder gets its audio.
+    """The audio input of an encoder.
 
     Attributes:
-        options: ffmpeg's, up to the input.
-        filters: ffmpeg's, for the output.
-        environment: What ffmpeg needs to reach it.
-        slow: Whether opening it takes a while, so that it comes before the picture, which would have a gap else.
+        options: Options of ffmpeg, up to the input.
+        filters: Options of ffmpeg, for the output.
+        environment: The variables that ffmpeg needs to reach it.
+        slow: Whether opening it takes a while. It then comes before the picture, which would otherwise have a gap.
     """
 
     options: tuple[str, ...]
@@ -57,21 +57,21 @@ class AudioInput:
     slow: bool = False
 
 
-#: The guide's track for a stream that has nothing to say.
+#: The guide's track for a stream without sound.
 SILENCE: Final = AudioInput(("-f", "lavfi", "-i", f"anullsrc=channel_layout=stereo:sample_rate={RATE}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A sound that is ready: PulseAudio's, or none at all.
+    """A sound that is ready: PulseAudio's, or silence.
 
     Attributes:
         process: PulseAudio; None when the sound is silent.
         server: The address of PulseAudio; "" when the sound is silent.
-        environment: What a program needs to be heard on stream.
+        environment: The variables that make a program heard on stream.
         reason: Why it is silent, in words for a person; "" when it is not.
         speaks: Whether there is a program that can speak.
-        renew: Has PulseAudio make its socket again.
+        renew: Makes PulseAudio create its socket again.
     """
 
     process: Process | None = None
@@ -83,7 +83,7 @@ class Sound:
 
     @property
     def value(self) -> Mapping[str, Any]:
-        """What others may need to know of it."""
+        """The data about the sound for others."""
         kind = "pulseaudio" if self.process else "silent"
         sink = SINK if self.process else ""
         said = {"speaks": self.speaks, "reason": self.reason}
@@ -91,17 +91,17 @@ class Sound:
 
     @property
     def audible(self) -> bool:
-        """Whether what is played is heard on stream."""
+        """Whether a played sound is heard on stream."""
         return self.process is not None and self.process.alive
 
     @property
     def dead(self) -> bool:
-        """Whether it was audible and is no more; one that was silent from the first does not come back."""
+        """Whether the sound was audible and no longer is. A sound that was silent from the start does not come back."""
         return self.process is not None and not self.process.alive
 
     @property
     def input(self) -> AudioInput:
-        """Where an encoder hears it."""
+        """The encoder's input for this sound."""
         return monitor(self.server, self.environment) if self.audible else SILENCE
 
     async def ended(self) -> str:
@@ -118,7 +118,7 @@ class Sound:
         async def greeted() -> bool:
             if await _greets(address):
                 return True
-            if not os.path.lexists(address):  # its folder was removed; whoever listens already goes on listening
+            if not os.path.lexists(address):  # its folder was removed; existing listeners keep listening
                 self.renew()
             return False
 
@@ -127,26 +127,26 @@ class Sound:
 
 
 def specification(folder: Path, address: str) -> ProcessSpec:
-    """How PulseAudio is started, so that it keeps to a folder, and shares nothing with the one of a desktop.
+    """The start of PulseAudio, confined to a folder and sharing nothing with the desktop's.
 
     Args:
-        folder: Is for it alone.
-        address: The path of its socket, as `_address` gives it.
+        folder: The folder for it alone.
+        address: The path of its socket, as returned by `_address`.
     """
     own = str(folder)
     return ProcessSpec(
         argv=(
             "pulseaudio",
             *("-n", "--daemonize=no", "--use-pid-file=no"),
-            "--exit-idle-time=-1",  # it also stays when nobody listens
+            "--exit-idle-time=-1",  # it stays even when nothing listens
             "--disable-shm=yes",  # shared memory would outlive a kill
             *("--realtime=no", "--high-priority=no"),  # neither is ours to take
             "--log-target=stderr",
-            # Without rewinds it renders 50 ms ahead at most, else up to 2 s, which the encoder would have to wait for.
+            # Without rewinds it renders at most 50 ms ahead, otherwise up to 2 s, and the encoder would wait.
             *("-L", f"module-null-sink sink_name={SINK} rate={RATE} channels=2 norewinds=1"),
-            # Last, so that the sink is there when the socket is. Who may connect is told by the folder and the user.
+            # Last, so that the sink exists when the socket does. The folder and the user decide who may connect.
             *("-L", _listening(address)),
-            "-C",  # takes commands from its standard input, and ends with it
+            "-C",  # reads commands from its standard input, and ends with it
         ),
         fed=True,
         detached=True,
@@ -155,7 +155,7 @@ def specification(folder: Path, address: str) -> ProcessSpec:
             **dict.fromkeys(("XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME"), own),
             "PULSE_CONFIG": "/dev/null",
             "PULSE_COOKIE": str(folder / "cookie"),
-            # It must not start a bus of its own, nor take its name on the desktop's.
+            # It must not start its own bus, nor take its name on the desktop's bus.
             "DBUS_SESSION_BUS_ADDRESS": "disabled:",
             "DISPLAY": "",
         },
@@ -165,11 +165,11 @@ def specification(folder: Path, address: str) -> ProcessSpec:
 
 @asynccontextmanager
 async def open_sound(launcher: Launcher, make_folder: Callable[[], Path]) -> AsyncIterator[Sound]:
-    """A sound of its own, silent where PulseAudio cannot be had, or ffmpeg cannot listen to it.
+    """A sound for this run; silent if PulseAudio is not available or ffmpeg cannot listen to it.
 
     Args:
         launcher: Starts PulseAudio.
-        make_folder: Gives the folder that is for it alone, made again when it is gone.
+        make_folder: Returns the folder for it alone, created again when it is gone.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -194,7 +194,7 @@ async def _audible(launcher: Launcher, make_folder: Callable[[], Path]) -> Async
                 await hearing
 
                 def renew() -> None:
-                    with suppress(OSError, StudioError):  # it is tried again soon
+                    with suppress(OSError, StudioError):  # it is retried soon
                         _furnished(make_folder())
                         process.write(f"load-module {_listening(address)}\n".encode())
 
@@ -205,22 +205,22 @@ async def _audible(launcher: Launcher, make_folder: Callable[[], Path]) -> Async
 
 
 def _furnished(folder: Path) -> Path:
-    """The folder with what clients look for in it: they start no PulseAudio when this one is gone."""
+    """The folder with its clients' configuration: they start no PulseAudio when this one is gone."""
     folder.mkdir(mode=0o700, exist_ok=True)
     (folder / "client.conf").write_text("autospawn = no\nenable-shm = no\n", encoding="utf-8")
     return folder
 
 
 def _listening(address: str) -> str:
-    """The module that takes clients, with its arguments."""
+    """The module that accepts clients, with its arguments."""
     return f"module-native-protocol-unix socket={address} auth-cookie-enabled=0"
 
 
 @contextmanager
 def _address(folder: Path) -> Iterator[str]:
-    """The path of the socket, in a form that everybody takes whatever the folder's name is."""
+    """The path of the socket, in a form that every program accepts, whatever the folder's name is."""
     socket_file = folder / "native"
-    socket_file.unlink(missing_ok=True)  # of one that was killed
+    socket_file.unlink(missing_ok=True)  # of a killed process
     if _PLAIN_ADDRESS.fullmatch(str(socket_file)):
         yield str(socket_file)
         return
@@ -232,7 +232,7 @@ def _address(folder: Path) -> Iterator[str]:
 
 
 async def _require_hearing(launcher: Launcher) -> None:
-    """Make sure that ffmpeg can listen to PulseAudio, by having it listen to none.
+    """Make sure that ffmpeg can listen to PulseAudio, by letting it listen to one that does not exist.
 
     Raises:
         MissingProgram: It cannot, or is not installed.
@@ -240,7 +240,7 @@ async def _require_hearing(launcher: Launcher) -> None:
     """
     nobody = ("-f", "pulse", "-server", "unix:/dev/null", "-i", "nothing")
     argv = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", *nobody, "-f", "null", "-")
-    with suppress(NotReady):  # a machine that is only slow
+    with suppress(NotReady):  # the machine is only slow
         tried = await launcher.run(ProcessSpec(argv), _TRIED_WITHIN)
         if tried.lasting is not None:
             raise tried.lasting
@@ -263,20 +263,20 @@ def _environment(folder: Path, address: str) -> dict[str, str]:
 
 
 def monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
-    """What is played into the sink, as an encoder's input without gaps."""
+    """The sound played into the sink, as an encoder's input without gaps."""
     return AudioInput(
         (
             *("-thread_queue_size", "512"),
-            # Nothing is to be found out of raw samples, and the picture would wait for it.
+            # Raw samples need no analysis, and the picture would wait for it.
             *("-probesize", "32", "-analyzeduration", "0"),
             *("-f", "pulse", "-server", server, "-sample_rate", str(RATE)),
             *("-fragment_size", "4096"),  # bytes, 23 ms; by default up to 2 s come at once
-            # Samples are counted. By the time of day, the picture would wait for them once the clock is set back.
+            # Samples are counted. By the time of day, the picture would wait for them after the clock is set back.
             *("-wallclock", "0"),
             *("-i", f"{SINK}.monitor"),
         ),
-        # Where samples come late or not at all, silence takes their time, from the first moment on. 1 is to fill and to
-        # trim: with more it also stretches, and then fills with time stamps that go back, at which ffmpeg ends.
+        # Silence fills the time of late or missing samples, from the first moment on. 1 means fill and trim: with more
+        # it also stretches, and then fills with time stamps that go backwards, at which ffmpeg ends.
         ("-af", "aresample=async=1:first_pts=0"),
         environment,
         slow=True,
@@ -284,7 +284,7 @@ def monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
 
 
 async def _greets(address: str) -> bool:
-    """Whether PulseAudio takes us as a client."""
+    """Whether PulseAudio accepts us as a client."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.setblocking(False)

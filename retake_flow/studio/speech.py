@@ -1,4 +1,4 @@
-"""Speech: a program turns a text into sound, which is played on stream; one text at a time."""
+"""Speech: a program turns text into sound, which is played on stream, one text at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retake_flow.studio.processes.launcher import Launcher, lacking_hint
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SINK, Sound
 
-#: Reads the text as it is: without `-m` there is no markup in it, and `-b 1` is UTF-8.
+#: Reads the text literally: without `-m` it has no markup, and `-b 1` is UTF-8.
 EMBEDDED: Final = ("espeak-ng", "-b", "1", "--stdin", "--stdout")
 LONGEST_TEXT = 500  # characters, about 40 s
 MOST_WAITING = 8
@@ -28,11 +28,11 @@ _HINT = "it reads the text on standard input and writes WAV to standard output, 
 
 
 class Voice:
-    """Speaks texts on stream, in the order in which they come.
+    """Speaks texts on stream, in the order of their arrival.
 
     Args:
         launcher: Starts the programs.
-        folder: Where a program of the operator's runs, and is sought when there is a `/` in its name.
+        folder: Where the operator's program runs, and where a name with a `/` is looked up.
         command: The program that speaks.
         variables: Names of variables that it needs.
     """
@@ -49,22 +49,22 @@ class Voice:
 
     @property
     def found(self) -> bool:
-        """Whether the program is there, and one that plays what it says."""
+        """Whether the program is installed, and one that plays its sound."""
         return all(programs.found(name, self._launcher.environment) for name in (self._argv[0], "paplay"))
 
     async def speak(self, text: str, sound: Sound) -> None:
-        """Speak a text; returns when it was heard.
+        """Speak a text, and return once it was heard.
 
         Args:
-            text: Anybody's: it is read as it is, without control characters, and cut when it is very long.
-            sound: Where it is heard.
+            text: An untrusted text: it is read literally, without control characters, and cut when it is very long.
+            sound: The sound that it is played to.
 
         Raises:
-            SecretRefused: It bears a secret.
+            SecretRefused: The text contains a secret.
             NoVoice: So many texts wait already that this one would come too late.
-            MissingProgram: The program is not there.
-            ProcessFailed: It failed, or the sound has gone.
-            NotReady: It took too long.
+            MissingProgram: The program is not installed.
+            ProcessFailed: The program failed, or the sound is gone.
+            NotReady: The program took too long.
         """
         words = spoken(text)
         if not words:
@@ -104,19 +104,19 @@ class Voice:
 
 
 def spoken(text: str) -> str:
-    """A text as it is spoken: on one line, without control characters, and not for ever."""
-    # Phonemes in double brackets are the one markup that espeak-ng always reads.
+    """A text as it is spoken: on one line, without control characters, and limited in length."""
+    # Phonemes in double brackets are the only markup that espeak-ng always reads.
     words = " ".join(stripped(text).replace("[[", "[ [").split())
     return words[:LONGEST_TEXT]
 
 
 async def _fed(launcher: Launcher, spec: ProcessSpec, data: bytes, within: float) -> bytes:
-    """Run a program that reads `data` to its end, and give what it wrote.
+    """Run a program to its end with `data` as its input, and return its output.
 
     Raises:
-        MissingProgram: It is not there.
-        ProcessFailed: It failed, or wrote too much.
-        NotReady: It did not end in time; it was ended.
+        MissingProgram: The program is not installed.
+        ProcessFailed: The program failed, or wrote too much.
+        NotReady: The program did not end in time; it was ended.
     """
     output = bytearray()
     full = asyncio.Event()

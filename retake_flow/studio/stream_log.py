@@ -1,4 +1,4 @@
-"""The stream log: what is appended to it shows on stream."""
+"""Stream log: text appended to it shows on stream."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from retake_flow.errors import StudioError
 from retake_flow.outgoing import require_no_secret
 
-COLUMNS = 120  # what fits beside each other at 1280 pixels
-# Of one text, so that nobody fills more than the picture at once.
+COLUMNS = 120  # the width that fits at 1280 pixels
+# Per text, so that nobody fills more than the picture at once.
 LONGEST_TEXT = 4000
 MOST_LINES = 30
 
@@ -22,7 +22,7 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]?",
     re.DOTALL,
 )
-# Control characters, line separators that are none of ours, and marks that turn the direction of writing.
+# Control characters, unwanted line separators, and marks that change the direction of writing.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -36,19 +36,19 @@ class StreamLog:
         self.touch()
 
     def touch(self) -> None:
-        """Make it anew when it is gone.
+        """Create the file again if it is gone.
 
         Raises:
-            StudioError: It cannot be made.
+            StudioError: The file cannot be created.
         """
         self._write("")
 
     def append(self, text: str) -> None:
-        """Show a text: cleaned of what could command the terminal, wrapped, and cut when very long.
+        """Show a text, without anything that the terminal would obey, wrapped, and cut when it is very long.
 
         Raises:
-            StudioError: It cannot be written.
-            SecretRefused: It bears a secret.
+            StudioError: The file cannot be written.
+            SecretRefused: The text contains a secret.
         """
         require_no_secret("what was to be shown on stream", text)
         lines = displayed(text)
@@ -65,7 +65,7 @@ class StreamLog:
 
 
 def displayed(text: str) -> list[str]:
-    """The lines as which a text shows on stream."""
+    """The lines in which a text shows on stream."""
     clean = text[:LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
     clean = _CONTROLS.sub("", _ESCAPES.sub("", clean)).encode("utf-8", "replace").decode()
     return [part for line in clean.split("\n") for part in textwrap.wrap(line, COLUMNS) or [""]][:MOST_LINES]

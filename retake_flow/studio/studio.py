@@ -1,4 +1,4 @@
-"""One run's studio: its programs, on its own display, in its own folder."""
+"""Stage: one run's studio, with its programs, its own display and its own folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from retake_flow.studio.stream_log import StreamLog
 from retake_flow.studio.window import Window
 from retake_flow.studio.work_folder import WorkFolder
 
-# An encoder that began without the sound would stay silent as long as it lasts.
+# An encoder that started without the sound would stay silent until its end.
 SOUND_WITHIN = 5.0
 
 
@@ -64,15 +64,15 @@ class Stage:
         self._default_variables = tuple(voice_variables)
         self._voice = Voice(launcher, self._home, self._default, self._default_variables)
         self._sound: Sound | None = None
-        self._restored = asyncio.Event()  # whether no sound has died that is to be there again
+        self._restored = asyncio.Event()  # unset while a dead sound is expected back
         self._restored.set()
 
     @property
     def current_display(self) -> Display:
-        """The display that is open.
+        """The open display.
 
         Raises:
-            NoDisplay: There is none.
+            NoDisplay: No display is open.
         """
         if self._display is None:
             raise NoDisplay
@@ -84,7 +84,7 @@ class Stage:
         return self._encoder.progress if self._encoder else None
 
     def health(self) -> Health | None:
-        """How well the encoder does, or None when there is no encoder."""
+        """The health of the encoder, or None when there is no encoder."""
         return self._encoder.health if self._encoder else None
 
     @asynccontextmanager
@@ -111,7 +111,7 @@ class Stage:
 
     @asynccontextmanager
     async def _alone(self, opening: AbstractAsyncContextManager[Window]) -> AsyncIterator[Window]:
-        """A window that starts while no other does: one that is mapped while a manager takes over never hears of it."""
+        """Start a window while no other starts: one mapped during a manager's takeover is never noticed by it."""
         async with AsyncExitStack() as stack:
             async with self._starting:
                 opened = await stack.enter_async_context(opening)
@@ -119,10 +119,10 @@ class Stage:
 
     @asynccontextmanager
     async def sound(self, voice: Sequence[str] = (), variables: Sequence[str] = ()) -> AsyncIterator[Sound]:
-        """The sound of the stream, silent where it cannot be had. Its value is `{sound, server, sink, speaks}`.
+        """The sound of the stream; silent if none is available. Its value is `{sound, server, sink, speaks}`.
 
         Args:
-            voice: The program that speaks; by default the one of this studio.
+            voice: The program that speaks; by default that of this studio.
             variables: Names of variables that it needs.
         """
         command, names = (voice, variables) if voice else (self._default, self._default_variables)
@@ -154,11 +154,11 @@ class Stage:
                 self._encoder = None
 
     async def screenshot(self, limit: int = LIMIT, look: bool = True) -> Screenshot:
-        """Take a picture of the display, as a JPEG file of at most `limit` bytes; `look` whether it is black."""
+        """Take a picture of the display, as a JPEG file of at most `limit` bytes; `look` checks whether it is black."""
         return await screenshot.take(self._launcher, self.current_display, self.folder.made(), limit, look)
 
     async def picture(self) -> Picture:
-        """Look at the display."""
+        """Capture the display as a small picture."""
         display = self.current_display
         return await picture.look(self._launcher, picture.of_display(display.environment, display.size))
 
@@ -166,18 +166,18 @@ class Stage:
         """Show a text on stream, in the content window.
 
         Raises:
-            StudioError: It cannot be written there.
+            StudioError: The text cannot be written there.
         """
         self.folder.made()
         self.log.append(text)
 
     async def speak(self, text: str) -> None:
-        """Speak a text on stream; returns when it was heard.
+        """Speak a text on stream, and return once it was heard.
 
         Raises:
             NoVoice: There is no sound, or so many texts wait that this one would come too late.
-            MissingProgram: The program that speaks is not there.
-            ProcessFailed, NotReady: It did not do its work.
+            MissingProgram: The program that speaks is not installed.
+            ProcessFailed, NotReady: The program failed or took too long.
         """
         if self._sound is None or not self._sound.audible:
             reason = self._sound.reason if self._sound else "there is no sound"
@@ -185,7 +185,7 @@ class Stage:
         await self._voice.speak(text, self._sound)
 
     async def _audio(self) -> AudioInput:
-        """What the encoder hears; waits a moment for a sound that has died and may be there again."""
+        """The encoder's sound; waits a moment for a dead sound that may come back."""
         if self._sound is not None and self._sound.dead:
             self._restored.clear()
         with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""The window manager and the content window: openbox, and xterm on the stream log."""
+"""Window manager and content window: openbox, and xterm showing the stream log."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _OPENBOX: Final = """\
 </openbox_config>
 """
 
-#: Resources of an xterm that takes no input, opens no menu, and is commanded by nothing that it shows.
+#: Resources for an xterm without input and menus that obeys nothing in the text it shows.
 _DEAF: Final = (
-    "translations: <KeyPress>: ignore()",  # instead of all that it has for keys and for the mouse
+    "translations: <KeyPress>: ignore()",  # instead of all its bindings for keys and mouse
     "ttyModes: intr undef quit undef susp undef",
     "openIm: false",  # no input method either
     *(f"allow{what}: false" for what in ("SendEvents", "WindowOps", "TitleOps", "FontOps", "ColorOps", "TcapOps")),
@@ -45,23 +45,23 @@ class Window:
 
     Attributes:
         process: The program.
-        value: What others may need to know of it.
+        value: The data about the window for others.
     """
 
     process: Process
     value: Mapping[str, Any]
 
     async def ended(self) -> str:
-        """Wait until the program ends, and say why."""
+        """Wait until the program ends, and return why."""
         return await self.process.ended()
 
 
 def openbox(display: Mapping[str, str], folder: Path) -> ProcessSpec:
-    """How the window manager is started.
+    """The start of the window manager.
 
     Args:
-        display: What a program needs to be let in.
-        folder: Exists; everything that it writes is kept there.
+        display: The variables that let a program in.
+        folder: An existing folder for everything that it writes.
     """
     own = str(folder)
     return ProcessSpec(
@@ -78,7 +78,7 @@ def openbox(display: Mapping[str, str], folder: Path) -> ProcessSpec:
 
 
 def xterm(display: Mapping[str, str], log: Path) -> ProcessSpec:
-    """How the content window is started: the guide's command line (section 4), with the marked additions."""
+    """The start of the content window: the guide's command line (section 4), with the marked additions."""
     return ProcessSpec(
         argv=(
             "xterm",
@@ -88,16 +88,16 @@ def xterm(display: Mapping[str, str], log: Path) -> ProcessSpec:
             *("-fg", "#00ff00"),
             *("-geometry", "160x45+0+0"),
             # Added: 160x45 characters of this font are larger than 1280x720, so the newest lines would be written
-            # below the picture. Maximized it fits a display of any size, with or without a window manager.
+            # below the picture. Maximized, it fits a display of any size, with or without a window manager.
             "-maximized",
             # Added: its program starts when the window is mapped, which makes the window's readiness visible.
             *("-xrm", "XTerm*waitForMap: true"),
-            # Added: it is to be seen, and nothing else.
+            # Added: it only has to be visible.
             *(word for resource in _DEAF for word in ("-xrm", f"XTerm*{resource}")),
-            # From the first line on, and by name, so that a log written anew is picked up.
+            # From the first line on, and by name, so that a log created again is picked up.
             *("-e", "tail", "-n", "+1", "-F", str(log)),
         ),
-        environment={**display, "LC_ALL": "C.UTF-8"},  # or it would take the log for Latin-1
+        environment={**display, "LC_ALL": "C.UTF-8"},  # otherwise it would take the log for Latin-1
         detached=True,
     )
 

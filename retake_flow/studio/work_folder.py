@@ -1,4 +1,4 @@
-"""The temporary folder of a process, and those that killed processes have left."""
+"""Work folder: the temporary folder of a process, and the removal of folders that killed processes left."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
 
 
 class WorkFolder:
-    """A folder that a process holds while it works, and makes again when somebody else has removed it.
+    """A folder that a process holds while it works, and creates again if it was removed.
 
-    The lock on it tells every other process that it is in use, also one in another container that shares it, and
-    systemd-tmpfiles, which leaves locked folders alone (tmpfiles.d(5)).
+    Its lock tells every other process that the folder is in use, even in another container that shares it. It also
+    tells systemd-tmpfiles, which leaves locked folders alone (tmpfiles.d(5)).
 
     Args:
-        path: Where it is; made when it is missing.
+        path: The path of the folder; created when missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,10 +35,10 @@ class WorkFolder:
         self.made()
 
     def made(self, name: str = "") -> Path:
-        """The folder, or the one of this name in it, which is there now.
+        """The folder, or the folder `name` in it, which now exists.
 
         Raises:
-            HostError, StudioError: It cannot be made.
+            HostError, StudioError: The folder cannot be created.
         """
         folder = self.path / name
         try:
@@ -52,13 +52,13 @@ class WorkFolder:
         return folder
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the folder."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     def _held(self) -> Lock | None:
-        """The lock on the folder, which is made when it is missing; None when it was removed in between."""
+        """The lock on the folder, which is created when missing; None when it was removed in between."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             lock = Lock(self.path, wait=True)
@@ -71,7 +71,7 @@ class WorkFolder:
 
 @contextmanager
 def work_folder() -> Iterator[WorkFolder]:
-    """A folder for as long as its work lasts. A process that is killed cannot remove its own: the next one does."""
+    """A folder for the duration of its work. A killed process cannot remove its own folder: the next process does."""
     remove_abandoned(path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name))
     folder = WorkFolder(Path(tempfile.mkdtemp(prefix=_PREFIX)))
     try:

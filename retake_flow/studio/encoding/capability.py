@@ -1,4 +1,4 @@
-"""Tries, before anything is spent on it, whether ffmpeg and the letters can do what a stream needs."""
+"""Capability checks: tests whether ffmpeg and the fonts can do what a stream needs, before anything is spent on it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 
 TIMEOUT_SECONDS: Final = 10.0
 
-#: A display that nobody has: opening it fails, and otherwise than in an ffmpeg that cannot open any.
+#: A display that does not exist: opening it fails, but not as in an ffmpeg that cannot open any display.
 _NO_DISPLAY: Final = ":65000"
 _TEST_PICTURE: Final = ("-f", "lavfi", "-i", f"color=black:size=64x64:rate={encoder.FRAMERATE}")
 
 
 async def require_capture(launcher: Launcher) -> None:
-    """Make sure that ffmpeg knows the encoder's options and can look at a display.
+    """Make sure that ffmpeg knows the encoder's options and can capture a display.
 
     Raises:
         MissingProgram: It cannot, or is not installed.
@@ -33,11 +33,11 @@ async def require_capture(launcher: Launcher) -> None:
 
 
 async def require_sending(launcher: Launcher, scheme: str) -> None:
-    """Make sure that ffmpeg can encode and send as a stream is sent.
+    """Make sure that ffmpeg can encode and send as a stream does.
 
     Args:
-        launcher: Starts it.
-        scheme: Of the platform's ingest, `rtmp` or `rtmps`.
+        launcher: Starts ffmpeg.
+        scheme: The scheme of the platform's ingest, `rtmp` or `rtmps`.
 
     Raises:
         MissingProgram: It cannot, or is not installed.
@@ -52,7 +52,7 @@ async def require_fonts(launcher: Launcher) -> None:
     """Make sure that there is a font, where that can be found out.
 
     Raises:
-        HostError: There is none.
+        HostError: There is no font.
     """
     if programs.found("fc-list", launcher.environment) is None:
         return
@@ -63,8 +63,8 @@ async def require_fonts(launcher: Launcher) -> None:
 
 
 async def _tried(launcher: Launcher, command: tuple[str, ...]) -> None:
-    """Start a program in vain, for the sake of its reasons."""
-    with suppress(NotReady):  # a machine that is only slow
+    """Start a program that is bound to fail, to learn why it fails."""
+    with suppress(NotReady):  # the machine is only slow
         completed = await launcher.run(ProcessSpec(command), TIMEOUT_SECONDS)
         if completed.lasting is not None:
             raise completed.lasting
@@ -72,7 +72,7 @@ async def _tried(launcher: Launcher, command: tuple[str, ...]) -> None:
 
 @contextmanager
 def _closed_port() -> Iterator[int]:
-    """A port of this machine on which surely nobody listens, as long as this lasts."""
+    """A port of this machine on which nothing can listen while this lasts."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]

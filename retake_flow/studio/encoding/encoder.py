@@ -1,4 +1,4 @@
-"""The encoder: ffmpeg, sending a display to the platform with the guide's settings."""
+"""Encoder: ffmpeg, which sends a display to the platform with the guide's settings."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from retake_flow.studio.sound import SILENCE, AudioInput
 
 FRAMERATE = 30
 BITRATE = "1500k"
-# A write that the network does not take ends ffmpeg after so long (measured for RTMP with ffmpeg 5.1; without it
-# ffmpeg hangs and does not hear SIGINT either).
+# A write that the network does not take ends ffmpeg after this time (measured for RTMP with ffmpeg 5.1; without it
+# ffmpeg hangs and does not react to SIGINT either).
 WRITE_TIMEOUT_SECONDS = 10
-# Where ffmpeg hangs in another place, such as the display or the sound, it is given up when nothing was encoded, or
-# nothing sent, for so long. A longer silence than a display's, so that a display that hangs is noticed first.
+# Where ffmpeg hangs elsewhere, such as in the display or the sound, it is given up when nothing was encoded or sent
+# for this long. That is longer than a display's silence, so that a hanging display is noticed first.
 STALL_SECONDS = 5.0
-# The key is all behind the last slash, as in `rtmps://host:443/app/key`.
+# The key is everything after the last slash, as in `rtmps://host:443/app/key`.
 _PUSH_URL = re.compile(r"(?P<server>rtmps?://[^\s/]+)/(?P<app>\S+)/(?P<key>[^\s/]+)/*")
 _LONGEST_OPTION = 900  # characters; ffmpeg cuts the lines of a preset
 
-# The display's frames bear the time of day. Where that jumps, as when the clock is set, one frame follows the other as
-# before; else ffmpeg drops every frame until the time of day is again what it was, or makes up those in between.
+# The display's frames bear the time of day. When it jumps, as when the clock is set, one frame follows the other as
+# before; otherwise ffmpeg drops every frame until the time of day is what it was, or makes up those in between.
 _LONGEST_GAP_SECONDS = 5
 _STEADY = f"if(between((PTS-PREV_INPTS)*TB,0,{_LONGEST_GAP_SECONDS}),PTS-PREV_INPTS,1/(FR*TB))"
 _FILTERS = ("-vf", f"setpts='if(N,PREV_OUTPTS+{_STEADY},PTS)'")
-_TEN_YEARS = 10 * 366 * 86_400  # seconds; frames that are further apart do not even come to the filter
+_TEN_YEARS = 10 * 366 * 86_400  # seconds; frames further apart never reach the filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +53,22 @@ class Encoder:
 
     @property
     def progress(self) -> Progress:
-        """Its latest report."""
+        """The encoder's latest report."""
         self.process.look()
         return self.reader.latest or Progress()
 
     @property
     def health(self) -> Health:
-        """How well it does."""
-        self.process.look()  # who was asleep must not judge it by what it did before
+        """The encoder's present health."""
+        self.process.look()  # after a suspension, older reports must not count
         return self.reader.health()
 
     async def ended(self) -> str:
-        """Wait until it ends, or has sent nothing for `STALL_SECONDS`, and say why.
+        """Wait until the encoder ends, or has sent nothing for `STALL_SECONDS`, and return why.
 
         Raises:
             PushClosed: The ingest has ended the push.
-            IngestUnreachable: The connection to it is lost.
+            IngestUnreachable: The connection to the ingest is lost.
         """
         stalled = watchdog.lost(STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size)
         reason = await watchdog.ended(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
@@ -80,7 +80,7 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an encoder sends.
+    """The destination of an encoder.
 
     Attributes:
         address: The ingest's address, up to the key.
@@ -94,10 +94,10 @@ class Target:
 
     @classmethod
     def of(cls, push_url: Secret) -> Target:
-        """The parts of the address that a platform tells, a slash, and the key.
+        """Split the push URL of the platform, which ends in a slash and the key.
 
         Raises:
-            StudioError: It is not an RTMP address, or too long for ffmpeg.
+            StudioError: The URL is not an RTMP address, or too long for ffmpeg.
         """
         parts = _PUSH_URL.fullmatch(push_url.reveal())
         if parts is None:
@@ -109,7 +109,7 @@ class Target:
 
     @property
     def preset(self) -> bytes:
-        """Options of ffmpeg, as a file of presets has them, that make it push with the key."""
+        """Options for ffmpeg, in the format of its preset files, to push with the key."""
         return f"rtmp_app={self.app}\nrtmp_playpath={self.key.reveal()}\n".encode()
 
 
@@ -121,15 +121,15 @@ def specification(
     bitrate: str = BITRATE,
     audio: AudioInput = SILENCE,
 ) -> ProcessSpec:
-    """How the encoder is started: the guide's command line (section 4), with the marked additions.
+    """The start of the encoder: the guide's command line (section 4), with the marked additions.
 
     Args:
-        target: Where it sends; the key has to be written to its standard input (`Target.preset`).
-        display: What a program needs to be let in to the display.
-        size: How much of it, in pixels.
+        target: The destination; its key has to be written to standard input (`Target.preset`).
+        display: The variables that let a program in to the display.
+        size: The captured part of it, in pixels.
         framerate: Frames per second.
-        bitrate: Of the video, such as `1500k`.
-        audio: What is heard.
+        bitrate: The video's bitrate, such as `1500k`.
+        audio: The audio input.
 
     Raises:
         InputError: A setting cannot be used.
@@ -138,12 +138,12 @@ def specification(
         argv=(
             *command(grabbed(display["DISPLAY"], size, framerate), framerate, bitrate, audio),
             *("-rw_timeout", str(WRITE_TIMEOUT_SECONDS * 1_000_000)),  # added, in microseconds
-            # Every user of this machine can read arguments, so the stream key is in none.
+            # Every user of this machine can read arguments, so none of them holds the stream key.
             *("-fpre", "/dev/stdin"),
             *("-f", "flv", target.address),
         ),
         environment={**display, **audio.environment},
-        # With TLS it would go through the proxy in `http_proxy`, and not with RTMP alone: the video takes one way only.
+        # TLS would go through the proxy in `http_proxy`, RTMP alone would not: the video takes one way only.
         variables=CERTIFICATES,
         shares_memory=False,
         fed=True,
@@ -163,8 +163,8 @@ def grabbed(display: str, size: str, framerate: int = FRAMERATE) -> tuple[str, .
         InputError: A setting cannot be used.
     """
     rate = str(_checked_framerate(framerate))
-    # Without a pointer: nobody points at anything, and it would stand in the middle. ffmpeg asks for it all the same,
-    # since it notices only by that when the display has died; a picture as large as the display cannot follow it.
+    # Without a pointer: nobody points at anything, and it would stand in the middle. ffmpeg still asks for the pointer,
+    # since only that tells it when the display has died; a picture as large as the display cannot follow the pointer.
     pictured = ("-draw_mouse", "0", "-follow_mouse", "centered", "-video_size", checked_size(size))
     return ("-f", "x11grab", *pictured, "-framerate", rate, "-i", display)
 
@@ -172,25 +172,25 @@ def grabbed(display: str, size: str, framerate: int = FRAMERATE) -> tuple[str, .
 def command(
     picture: Sequence[str], framerate: int = FRAMERATE, bitrate: str = BITRATE, audio: AudioInput = SILENCE
 ) -> tuple[str, ...]:
-    """The encoder's command line up to where it sends.
+    """The encoder's command line up to its destination.
 
     Args:
-        picture: What is seen, as ffmpeg's input.
+        picture: The video input, as options of ffmpeg.
         framerate: Frames per second.
-        bitrate: Of the video, such as `1500k`.
-        audio: What is heard.
+        bitrate: The video's bitrate, such as `1500k`.
+        audio: The audio input.
 
     Raises:
         InputError: A setting cannot be used.
     """
     return (
         "ffmpeg",
-        # Added: quiet, with progress for us. The reports come often because the first that shows a sent frame
-        # makes the encoder ready.
+        # Added: quiet, with progress for us. The reports come often because the first one with a sent frame makes the
+        # encoder ready.
         *("-hide_banner", "-loglevel", "error", "-nostats"),
         *("-progress", "pipe:1", "-stats_period", "0.1"),
-        # Added: without it ffmpeg, when the display dies, sends the silent sound alone, as fast as it can; and when
-        # the sound dies, the picture alone, which players do not show.
+        # Added: without it, when the display dies ffmpeg sends the silent sound alone, as fast as it can; and when the
+        # sound dies, the picture alone, which players do not show.
         "-xerror",
         *("-dts_error_threshold", str(_TEN_YEARS)),
         *(audio.options if audio.slow else ()),
@@ -202,7 +202,7 @@ def command(
         *audio.filters,
         *("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"),
         *_rate(bitrate),
-        *("-pix_fmt", "yuv420p"),  # what browsers decode (guide)
+        *("-pix_fmt", "yuv420p"),  # a format that browsers decode (guide)
         *("-g", str(2 * framerate)),  # a key frame every 2 s
         *("-c:a", "aac", "-b:a", "128k"),
     )
@@ -221,13 +221,13 @@ async def push(
     """An encoder that has sent its first frames.
 
     Args:
-        launcher: Starts it.
+        launcher: Starts ffmpeg.
         push_url: The ingest's address with the stream key.
         display: The display to send.
-        size: How much of it, in pixels, such as `1280x720`; all by default.
+        size: The captured part of it, in pixels, such as `1280x720`; all by default.
         framerate: Frames per second.
-        bitrate: Of the video, such as `1500k`.
-        audio: What is heard.
+        bitrate: The video's bitrate, such as `1500k`.
+        audio: The audio input.
 
     Raises:
         InputError: A setting cannot be used.
@@ -235,8 +235,8 @@ async def push(
         MissingProgram: ffmpeg is not installed, or lacks a part that is needed.
         HostError: This machine does not let it work.
         PushRefused: The ingest does not take the push.
-        IngestUnreachable: No connection to it comes about.
-        ProcessFailed: ffmpeg ended for another reason: the display is gone, for example.
+        IngestUnreachable: No connection to the ingest can be made.
+        ProcessFailed: ffmpeg ended for another reason, such as a display that is gone.
         NotReady: No frame was sent in time.
     """
     target = Target.of(push_url)

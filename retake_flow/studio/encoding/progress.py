@@ -1,4 +1,4 @@
-"""What ffmpeg reports about its work (`-progress`), and how well it goes."""
+"""Encoder progress: reads ffmpeg's reports (`-progress`) and judges the encoder's health."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 
 from retake_flow.quick_dataclasses import dataclass
 
-#: Over how many seconds the pace is measured; what ffmpeg itself calls pace is that since its start.
+#: The span over which the pace is measured, in seconds; ffmpeg's own figure is the pace since its start.
 PACE_SECONDS = 10.0
-#: Below this share of what it should do the encoder is slow.
+#: An encoder below this share of the expected pace is slow.
 SLOW = 0.9
 _KEPT_EVERY = 1.0
 _AT_ONCE = 0.05  # seconds
@@ -26,7 +26,7 @@ class Progress:
     Attributes:
         frame: Frames encoded.
         fps: Frames per second.
-        bitrate: What is sent, in kbit/s.
+        bitrate: The bitrate sent, in kbit/s.
         total_size: Bytes sent.
         drop_frames: Frames dropped.
         speed: Media seconds per second; below 1 the machine is too slow.
@@ -43,7 +43,7 @@ class Progress:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Progress:
-        """Read a report; what ffmpeg does not know yet (`N/A`) is 0."""
+        """Read a report. A value that ffmpeg does not know yet (`N/A`) is 0."""
         return cls(
             frame=int(_number(fields, "frame")),
             fps=_number(fields, "fps"),
@@ -57,14 +57,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How well the encoder does.
+    """The health of the encoder.
 
     Attributes:
         frames: Frames sent since its start.
         fps: Frames per second, lately.
-        bitrate: What is sent, lately, in kbit/s.
+        bitrate: The bitrate sent, lately, in kbit/s.
         dropped: Frames dropped since its start.
-        speed: Media seconds per second, lately, or the share of the frames that there should be when that is less;
+        speed: Media seconds per second, lately, or the share of the expected frames if that is lower;
             below 1 the machine is too slow.
         seconds: Media seconds sent since its start.
         slow_for: For how many seconds the speed has been below `SLOW`.
@@ -80,10 +80,10 @@ class Health:
 
 
 class ProgressReader:
-    """Reads the reports from ffmpeg's output as it comes in.
+    """Reads the reports from ffmpeg's output as it arrives.
 
     Args:
-        framerate: How many frames there should be per second.
+        framerate: The expected frames per second.
         clock: Tells the time, in seconds.
     """
 
@@ -99,7 +99,7 @@ class ProgressReader:
         self._slow_since: float | None = None
 
     def feed(self, output: bytes) -> None:
-        """Take what ffmpeg wrote, cut anywhere."""
+        """Process output of ffmpeg, cut anywhere."""
         *lines, self._partial = (self._partial + output).split(b"\n")
         for line in lines:
             key, _, value = line.decode(errors="replace").strip().partition("=")
@@ -109,11 +109,11 @@ class ProgressReader:
                 self._fields = {}
 
     def health(self) -> Health:
-        """How well it goes now."""
+        """The present health of the encoder."""
         latest, now = self.latest or Progress(), self._clock()
         at, before = self._past[0] if self._past else (now, latest)
         passed = now - at
-        if passed < _KEPT_EVERY:  # all that is known is its pace since it began
+        if passed < _KEPT_EVERY:  # only its pace since the start is known
             before, passed = Progress(), max(latest.seconds / (latest.speed or 1.0), 1e-3)
         frames, seconds = latest.frame - before.frame, latest.seconds - before.seconds
         speed = min(seconds / passed, frames / passed / self._framerate)
@@ -129,7 +129,7 @@ class ProgressReader:
 
     def _report(self, progress: Progress) -> None:
         self.latest = progress
-        # With the first frame the stream's headers are counted as sent, while the frame still waits for its sound.
+        # With the first frame, the stream's headers count as sent, while the frame still waits for its sound.
         if progress.frame and not self._header_size:
             self._header_size = progress.total_size
         elif progress.frame and progress.total_size > self._header_size:
@@ -137,20 +137,20 @@ class ProgressReader:
             self._keep(progress)
 
     def _keep(self, progress: Progress) -> None:
-        """Remember a report of each second, as far back as the pace is measured."""
+        """Keep one report for each second, as far back as the pace is measured."""
         now = self._clock()
         if self._past and now - self._past[-1][0] > PACE_SECONDS:
-            self._past.clear()  # nobody has looked for long: what was before tells nothing of now
+            self._past.clear()  # nothing was read for a long time: the old reports say nothing about the present
             self._slow_since = None
         if len(self._past) == 1 and now - self._past[0][0] < _AT_ONCE:
-            self._past.clear()  # read together, so that it tells no pace
+            self._past.clear()  # read together, so they say nothing about the pace
         if self._past and now - self._past[-1][0] < _KEPT_EVERY:
             return
         self._past.append((now, progress))
         while now - self._past[0][0] > PACE_SECONDS:
             self._past.popleft()
         if now - self._past[0][0] < PACE_SECONDS / 2:
-            return  # too early to tell: what waited for the first frames comes in a burst
+            return  # too early to tell: frames that waited at the start come in a burst
         if self.health().speed >= SLOW:
             self._slow_since = None
         elif self._slow_since is None:

@@ -1,4 +1,4 @@
-"""Why a push failed: tells from ffmpeg's last lines what is between this machine and the platform's ingest."""
+"""Push errors: finds from ffmpeg's last lines what fails between this machine and the platform's ingest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from retake_flow.errors import IngestUnreachable, PushClosed, PushRefused, StudioError
 
-#: How it shows that no connection comes about, what to say, and what a person can do; the first that fits counts.
+#: Signs that no connection can be made, with the message and a hint for the operator; the first match counts.
 _UNREACHABLE: Final = (
     (
         re.compile(r"Failed to resolve hostname (?P<why>.+)"),
@@ -37,11 +37,11 @@ _REFUSED: Final = re.compile(r"Server error: (?P<why>.+)")
 
 
 def diagnose(lines: Sequence[str], *, sending: bool) -> StudioError | None:
-    """What the last lines of an ffmpeg that ended by itself tell of its push; None when it was something else.
+    """The error in the last lines of an ffmpeg that ended by itself; None when its push is not the cause.
 
     Args:
-        lines: What it wrote last.
-        sending: Whether the ingest had taken the push.
+        lines: The last lines that it wrote.
+        sending: Whether the ingest had accepted the push.
     """
     text = "\n".join(lines)
     for pattern, words, hint in _UNREACHABLE:

@@ -1,9 +1,9 @@
-"""Confinement: what stands before a program's command, so that it ends with us and shares no memory where it must not.
+"""Confinement: a prefix to a program's command that ends the program with us and keeps it from sharing memory.
 
-ffmpeg's x11grab and Imlib2 (scrot) have the display write its picture into System V shared memory that every user of
-the machine may read (mode 0777). Neither can be told otherwise, and a server without the extension is one that ffmpeg
-cannot use. So the kernel refuses them such memory, and the picture comes over the display's socket, as to any program
-that has none: for 1280x720 at 30 frames a second that takes a fiftieth of a processor more.
+ffmpeg's x11grab and Imlib2 (scrot) make the display write its picture into System V shared memory that every user of
+the machine may read (mode 0777). Neither has an option against this, and ffmpeg cannot use a server without the
+extension. So the kernel refuses them such memory, and the picture comes over the display's socket, as for any program
+without shared memory. For 1280x720 at 30 frames a second that takes a fiftieth of a processor more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 
 from retake_flow.studio import programs
 
-#: By the name of the machine: the kernel's AUDIT_ARCH number, and the number of the system call shmget.
+#: By machine name: the kernel's AUDIT_ARCH number, and the number of the system call shmget.
 _SHMGET: Final = {
     "x86_64": (0xC000003E, 29),
     "aarch64": (0xC00000B7, 194),
@@ -45,34 +45,34 @@ except OSError as error:
 
 
 def prefix(environment: Mapping[str, str], *, shares_memory: bool) -> tuple[str, ...]:
-    """What to put before a command; the process id stays the program's.
+    """The prefix to put before a command; the process id stays the program's.
 
-    The program is killed when the thread that started it ends, so the event loop has to live on the main thread.
+    The program is killed when the thread that started it ends, so the event loop has to run on the main thread.
 
     Args:
-        environment: Says where programs are.
-        shares_memory: Whether it may make System V shared memory. Where the kernel cannot refuse it, it may.
+        environment: The variables with the PATH of programs.
+        shares_memory: Whether it may create System V shared memory. It always may if the kernel cannot refuse it.
     """
     setpriv = programs.found("setpriv", environment)
     if shares_memory and setpriv is not None and setpriv.resolve().name != "busybox":
         return (str(setpriv), "--pdeathsig", "KILL")
-    # In Python it takes some 10 ms longer to start.
+    # In Python this takes some 10 ms longer to start.
     refused = "" if shares_memory else _refusal().hex()
     return (sys.executable, "-I", "-S", "-c", _START, str(os.getpid()), refused)
 
 
 def _refusal() -> bytes:
-    """A program for the kernel (seccomp(2)) that lets shmget fail with EPERM; empty on a machine that is not known."""
+    """A filter for the kernel (seccomp(2)) that makes shmget fail with EPERM; empty on an unknown machine."""
     if os.uname().machine not in _SHMGET:
         return b""
     machine, shmget = _SHMGET[os.uname().machine]
     return b"".join(
         struct.pack("=HBBI", *instruction)
         for instruction in (
-            (0x20, 0, 0, 4),  # load the kind of machine that the system call is for
-            (0x15, 0, 3, machine),  # allow it if it is another
+            (0x20, 0, 0, 4),  # load the architecture that the system call is for
+            (0x15, 0, 3, machine),  # allow it if it is another one
             (0x20, 0, 0, 0),  # load its number
-            (0x15, 0, 1, shmget),  # allow it if it is another
+            (0x15, 0, 1, shmget),  # allow it if it is another one
             (0x06, 0, 0, 0x00050001),  # SECCOMP_RET_ERRNO with EPERM
             (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
         )

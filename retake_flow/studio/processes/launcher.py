@@ -1,8 +1,8 @@
-"""Starts programs and ends them for certain: the only module that starts children.
+"""Launcher: starts programs and reliably ends them. No other module starts children.
 
-A program is an asynchronous context manager. Entering starts it and waits until it is ready; leaving ends it and
-everything it started, however it is left: asked, then killed, then a sweep for what got away. Each child carries
-the run's marker in its environment, so that what outlives even this process can be found again.
+A program is an asynchronous context manager. Entering starts it and waits until it is ready. Leaving, in whatever way,
+ends it and everything it started: it is asked to end, then killed, then a sweep finds what got away. Each child carries
+the run's marker in its environment, so that processes that outlive even this one can be found again.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
 
 RUN_VARIABLE = "RETAKE_FLOW_RUN"
 PROCESS_VARIABLE = "RETAKE_FLOW_PROCESS"
-_SHORTEST_KEY: Final = 8  # characters; what is shorter is no key, and masking it would mask ordinary words
+_SHORTEST_KEY: Final = 8  # characters; a shorter value is not a key, and masking it would mask ordinary words
 
 Probe = Callable[[Process], Awaitable[None]]
 T = TypeVar("T")
 
-# A process id would name somebody else's programs too, where another PID namespace can be seen.
+# A process id would name other programs too, where another PID namespace can be seen.
 _OURS = secrets.token_hex(6)
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A program that ran to its end.
+    """The result of a program that ran to its end.
 
     Attributes:
         status: Its exit status, negative for the signal that killed it.
         stdout: All it wrote to standard output.
         lines: The last lines it wrote elsewhere, free of secrets.
         ending: How it ended, in words for a person.
-        lasting: Why it failed, where trying again cannot help; None where it may, or it did not fail.
+        lasting: Why it failed, if a retry cannot help; None if one may help, or if it did not fail.
     """
 
     status: int
@@ -74,7 +74,7 @@ class Launcher:
                 our own settings, keys and tokens stay here.
 
         Attributes:
-            environment: What every child has.
+            environment: The variables of every child.
         """
         self.environment = inherited(environment)
         self._variables = environment
@@ -88,7 +88,7 @@ class Launcher:
         stdout: Callable[[bytes], object] | None = None,
         line: Callable[[str], object] | None = None,
     ) -> AsyncIterator[Process]:
-        """A running program, ready for use; it has ended, with all it started, when the context is left.
+        """A running program, ready for use. When the context is left, it has ended, with everything it started.
 
         Args:
             spec: What to start.
@@ -98,7 +98,7 @@ class Launcher:
 
         Raises:
             MissingProgram: It is not installed, or lacks a part that the stream needs.
-            HostError: It ended before it was ready, for a reason that only the operator can mend.
+            HostError: It ended before it was ready, for a reason that only the operator can fix.
             ProcessFailed: It ended before it was ready.
             NotReady: It was not ready within `spec.ready_within` seconds.
         """
@@ -115,7 +115,7 @@ class Launcher:
             await _stop(process, spec, marks)
 
     async def run(self, spec: ProcessSpec, timeout: float) -> Completed:
-        """Run a program to its end, within `timeout` seconds; its exit status is the caller's to judge.
+        """Run a program to its end, within `timeout` seconds; the caller judges its exit status.
 
         Raises:
             MissingProgram: It is not installed.
@@ -150,16 +150,16 @@ class Launcher:
                 stderr=stderr,
                 env={**self._environment(spec), **marks},
                 cwd=spec.folder,
-                start_new_session=True,  # its own process group, and no Ctrl-C from our terminal
+                start_new_session=True,  # its own process group, so that Ctrl-C at our terminal does not reach it
             )
         except OSError as error:
             raise _not_started(spec, error) from None
 
     def _environment(self, spec: ProcessSpec) -> dict[str, str]:
-        """All variables that a program has.
+        """All variables of a program.
 
         Raises:
-            SecretRefused: It would get an access token of retake.tv.
+            SecretRefused: The program would get an access token of retake.tv.
         """
         named = {name: self._variables[name] for name in spec.variables if name in self._variables}
         ours = [name for name in named if name.startswith("RETAKE_")]
@@ -173,11 +173,11 @@ class Launcher:
                     hint="the token goes to retake.tv only; give the program a key of its own",
                 )
             if len(value) >= _SHORTEST_KEY:
-                Secret(value)  # a program may say it in its last lines
+                Secret(value)  # a program may print it in its last lines
         return {**self.environment, **named, **spec.environment}
 
     def withheld(self, spec: ProcessSpec, lines: Iterable[str]) -> list[str]:
-        """The variables that a program speaks of in its last lines, and that are set here, but not for it."""
+        """The variables that a program names in its last lines, and that are set here but not passed to it."""
         words = dict.fromkeys(word for line in lines for word in re.findall(r"\b[A-Z][A-Z0-9_]{2,}\b", line))
         given = self._environment(spec)
         return [
@@ -209,7 +209,7 @@ class Launcher:
 
 
 def lacking_hint(names: Sequence[str]) -> str:
-    """What a person can do when a program of theirs asks for variables that it does not have; "" for no names."""
+    """A hint for the operator whose program asks for variables that it does not get; "" without names."""
     if not names:
         return ""
     said = ", ".join(names)
@@ -217,16 +217,16 @@ def lacking_hint(names: Sequence[str]) -> str:
 
 
 def sweep(marker: str) -> int:
-    """Kill whatever is left of a run, from any process that drove it.
+    """Kill everything left of a run, from any process that drove it.
 
     Returns:
-        How many processes there were.
+        The number of processes killed.
     """
     return len(stragglers.kill({RUN_VARIABLE: marker}))
 
 
 def _outputs(spec: ProcessSpec) -> dict[int, Output]:
-    """Where a program writes its standard output and its errors."""
+    """The destinations of a program's standard output and errors."""
     opened: dict[int, Output] = {}
     try:
         for fd in (1, 2):
@@ -250,8 +250,8 @@ async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -
         process.send_signal(spec.stop_signal)
         await process.exited(within=spec.grace)
     finally:
-        # Reached at once when the caller is cancelled again. Up to the sweep's end nothing is awaited, so nothing
-        # can come between.
+        # Reached at once when the caller is cancelled again. Nothing is awaited before the sweep ends, so nothing can
+        # come between.
         process.send_signal(signal.SIGKILL)
         killed = stragglers.kill(marks)
         await _to_the_end(_let_go(process, killed))
@@ -267,7 +267,7 @@ def _with_lines(sentence: str, process: Process) -> str:
 
 
 async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Finish `work` even when the caller is cancelled meanwhile, any number of times; then pass that on."""
+    """Finish `work` even if the caller is cancelled meanwhile, any number of times; then raise the cancellation."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -277,6 +277,6 @@ async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
             cancelled = error
     if cancelled is not None:
         if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not report it as lost
+            task.exception()  # retrieved, so that asyncio does not report it as lost
         raise cancelled
     return task.result()

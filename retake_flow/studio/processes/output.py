@@ -1,4 +1,4 @@
-"""What a program writes, kept in memory instead of a pipe: it never waits for us, however long nobody reads."""
+"""Program output, kept in memory instead of a pipe, so that a program never blocks while nobody reads."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 from contextlib import suppress
 from typing import Final
 
-#: What is read at once, in bytes; of more only the end is, so that nobody who slept has to read for long.
+#: The bytes read at once; of more, only the end is read, so that a reader catches up quickly after a suspension.
 LONGEST_UNREAD: Final = 64 * 1024
-#: So much that was read is kept, in bytes, before its room is freed.
+#: The bytes kept after reading, before their space is freed.
 _FREED: Final = 64 * 1024
 
 
@@ -21,18 +21,18 @@ class Output:
     """
 
     def __init__(self) -> None:
-        """Open it.
+        """Create the file.
 
         Raises:
-            OSError: This machine does not allow it.
+            OSError: This machine does not allow such a file.
         """
         self.fd = os.memfd_create("output", os.MFD_CLOEXEC)
-        # A program goes on where it has stopped, also after what was read is gone.
+        # A program continues where it stopped, even after the part that was read is gone.
         fcntl.fcntl(self.fd, fcntl.F_SETFL, os.O_APPEND)
         self._at = 0
 
     def read(self) -> bytes:
-        """What was written since this was asked last; of much only the last lines."""
+        """The output since the last call; of a lot, only the last lines."""
         if self.fd < 0:
             return b""
         skipped = os.fstat(self.fd).st_size - self._at - LONGEST_UNREAD
@@ -46,7 +46,7 @@ class Output:
         return data.partition(b"\n")[2] if skipped > 0 else data
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file."""
         with suppress(OSError):
             os.close(self.fd)
         self.fd = -1

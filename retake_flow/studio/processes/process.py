@@ -1,4 +1,4 @@
-"""A running program, seen from outside: what it said last, whether it lives, why it ended."""
+"""Process: a running program seen from outside, with its last lines, its state and the reason of its end."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ KEPT_LINES = 20
 LONGEST_LINE = 300
 # A program that never ends its line must not fill our memory.
 LONGEST_PARTIAL = 64 * 1024
-# What a program wrote last may arrive after the news of its end; a grandchild may hold the pipe open for ever.
+# A program's last output may arrive after the news of its end; a grandchild may hold the pipe open for ever.
 DRAIN_SECONDS = 0.5
-# What ffmpeg says where it may share no memory (`confinement`), which is as it should be.
+# ffmpeg says this when it may not share memory (`confinement`), which is intended.
 _UNSHARED: Final = "Could not get shared memory buffer"
-# How often (seconds) an output is looked at that is no pipe: often while a program starts, and somebody waits for it.
+# How often (seconds) an output that is not a pipe is checked: often while a program starts and the caller waits for it.
 _LOOKS_SOON, _LOOKS = 0.02, 0.2
 _STARTS_WITHIN = 10.0
 
 
-#: The process ids of programs that asyncio waits for.
+#: The ids of the processes that asyncio waits for.
 watched: Final[set[int]] = set()
 
 
 class Process(asyncio.SubprocessProtocol):
-    """A program that was started.
+    """A started program.
 
-    The methods of `asyncio.SubprocessProtocol` are called by the event loop only.
+    Only the event loop calls the methods of `asyncio.SubprocessProtocol`.
     """
 
     def __init__(
@@ -66,17 +66,17 @@ class Process(asyncio.SubprocessProtocol):
 
     @property
     def pid(self) -> int:
-        """Its process id, which is also that of its process group; 0 when it never started."""
+        """The process id, which is also the id of its process group; 0 when it never started."""
         return (self._transport.get_pid() or 0) if self._transport else 0
 
     @property
     def status(self) -> int | None:
-        """Its exit status, negative for the signal that killed it; None while it runs."""
+        """The exit status, negative for the signal that killed it; None while it runs."""
         return self._transport.get_returncode() if self._transport else None
 
     @property
     def alive(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether the program was started and has not ended."""
         return self._transport is not None and self.status is None
 
     @property
@@ -91,7 +91,7 @@ class Process(asyncio.SubprocessProtocol):
         return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
     async def ended(self) -> str:
-        """Wait until it ends.
+        """Wait until the program ends.
 
         Returns:
             Why, in words for a person, free of secrets.
@@ -103,30 +103,30 @@ class Process(asyncio.SubprocessProtocol):
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to it and its process group, if it still lives."""
-        # Once it is reaped its number may belong to somebody else; the sweep finds the rest of the group.
+        # Once it is reaped, another process may get its id; the sweep finds the rest of the group.
         if self.alive:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
     def write(self, data: bytes) -> None:
-        """Write to its standard input; of no effect when it reads nothing any more."""
+        """Write to its standard input. This has no effect once the program no longer reads."""
         pipe = self._transport.get_pipe_transport(0) if self._transport else None
         if pipe is not None and not pipe.is_closing():
             cast(asyncio.WriteTransport, pipe).write(data)
 
     def finish(self, data: bytes) -> None:
-        """Write to its standard input and close it; of no effect when it reads nothing any more."""
+        """Write to its standard input and close it. This has no effect once the program no longer reads."""
         pipe = self._transport.get_pipe_transport(0) if self._transport else None
         if pipe is not None and not pipe.is_closing():
             cast(asyncio.WriteTransport, pipe).write(data)
-            pipe.close()  # what is still to be written is written first
+            pipe.close()  # pending data is written first
 
     async def exited(self, within: float) -> bool:
-        """Wait at most `within` seconds for its end, and say whether it came."""
+        """Wait at most `within` seconds for its end, and return whether it came."""
         return not self.alive or await _at_most(within, self._exited)
 
     async def close(self) -> None:
-        """Let go of the outputs of a program that was killed."""
+        """Close the outputs of a killed program."""
         if self._looking is not None:
             self._looking.cancel()
         for output in self._outputs.values():
@@ -138,7 +138,7 @@ class Process(asyncio.SubprocessProtocol):
         await _at_most(DRAIN_SECONDS, self._closed)
 
     def look(self) -> None:
-        """Take what it has written where that is no pipe, which else is looked at now and then."""
+        """Read output that does not come through a pipe; otherwise it is read now and then."""
         for fd, output in self._outputs.items():
             if data := output.read():
                 self.pipe_data_received(fd, data)
@@ -146,14 +146,14 @@ class Process(asyncio.SubprocessProtocol):
     # --- called by the event loop ---------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It was started."""
+        """Called when the program has started."""
         self._transport = cast(asyncio.SubprocessTransport, transport)
         watched.add(self.pid)
         if self._outputs:
             self._look(asyncio.get_running_loop().time() + _STARTS_WITHIN)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """It wrote something."""
+        """Called with output of the program."""
         if fd == 1 and self._stdout is not None:
             self._stdout(data)
             return
@@ -163,13 +163,13 @@ class Process(asyncio.SubprocessProtocol):
             self._keep(line)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        """It closed an output."""
+        """Called when the program closes an output."""
         if fd in self._partial:
             self._keep(self._partial[fd])
             self._partial[fd] = b""
 
     def process_exited(self) -> None:
-        """It ended."""
+        """Called when the program has ended."""
         watched.discard(self.pid)
         self.look()
         for fd in self._outputs:
@@ -177,7 +177,7 @@ class Process(asyncio.SubprocessProtocol):
         self._exited.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It ended and all its outputs are closed."""
+        """Called when the program has ended and all its outputs are closed."""
         self._closed.set()
 
     def _look(self, started: float) -> None:
@@ -188,7 +188,7 @@ class Process(asyncio.SubprocessProtocol):
             self._looking = loop.call_later(pause, self._look, started)
 
     def _keep(self, line: bytes) -> None:
-        # Scrubbed before it is cut, so that no half of a secret remains.
+        # Scrubbed before it is cut, so that no part of a secret remains.
         text = scrub(stripped(line.decode(errors="replace"))).replace("\n", " ").strip()[:LONGEST_LINE]
         if text and _UNSHARED not in text:
             self._lines.append(text)

@@ -1,4 +1,4 @@
-"""What to start, as data: a command line with its limits."""
+"""Process specification: a program to start, as data: its command line and limits."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from retake_flow.redact import Secret
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """A program as it is to be started.
+    """A program to start.
 
     Attributes:
         argv: The command line; a secret in it is revealed to the program only.
         environment: Variables on top of those that every program has.
-        variables: Names of variables that it has as well, as they are set for us.
+        variables: Names of variables that are passed on from our environment.
         folder: The working folder, or None for the current one.
-        shares_memory: Whether it may make System V shared memory, as what takes pictures of a display must not.
+        shares_memory: Whether it may create System V shared memory. Programs that capture a display must not.
         fed: Whether it reads what is written to it; otherwise its standard input is empty.
-        detached: Whether it goes on while we are stopped (SIGSTOP, a suspended container), whatever it writes: its
-            output goes into files in memory instead of pipes that are full one day.
+        detached: Whether it keeps running while we are stopped (SIGSTOP, a suspended container), whatever it writes: its
+            output goes into files in memory instead of pipes that would fill up.
         ready_within: How long it may take until it is ready, in seconds.
         stop_signal: What asks it to end.
         grace: How long it may take to end after being asked, in seconds; then it is killed.
-        hint: What a person can do when it does not start.
-        diagnose: Tells from its last lines why it ended before it was ready; None when they say nothing special.
+        hint: What the operator can do when it does not start.
+        diagnose: Finds in its last lines why it ended before it was ready; None when they do not say.
     """
 
     argv: tuple[str | Secret, ...]
@@ -50,5 +50,5 @@ class ProcessSpec:
         return Path(str(self.argv[0])).name
 
     def command(self) -> list[str]:
-        """The command line with its secrets revealed, for starting the program and for nothing else."""
+        """The command line with its secrets revealed, only for starting the program."""
         return [part.reveal() if isinstance(part, Secret) else part for part in self.argv]

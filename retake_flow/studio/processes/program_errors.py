@@ -1,4 +1,4 @@
-"""Why a program failed, by its last lines, where only the operator can mend that."""
+"""Program errors: finds in a program's last lines a failure that only the operator can fix."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from retake_flow.studio import programs
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """What a program says when it fails for a reason that stays.
+    """A sign of a permanent failure in a program's output.
 
     Attributes:
         pattern: In one of its last lines.
         message: In words for a person: `{name}` is the program, `{0}` the pattern's first group.
         hint: What mends it: `{path}` is where the program is, `{apt}` the command that installs a package.
-        kind: The error that it is.
+        kind: The kind of error.
     """
 
     pattern: str
@@ -30,7 +30,7 @@ class _Sign:
     kind: type[HostError | MissingProgram] = HostError
 
 
-#: What a build of ffmpeg says of a part that it lacks; the words differ a little from version to version.
+#: Messages of an ffmpeg built without a part; the words differ a little from version to version.
 _FFMPEG: Final = tuple(
     _Sign(pattern, f"this ffmpeg {lacks}", "{complete}", MissingProgram)
     for pattern, lacks in (
@@ -112,13 +112,13 @@ _SIGNALS: Final = {
 def lasting(
     name: str, status: int, lines: Sequence[str], environment: Mapping[str, str]
 ) -> HostError | MissingProgram | None:
-    """Why a program failed, where trying again cannot help; None where it may.
+    """Why a program failed, if a retry cannot help; None if one may help.
 
     Args:
         name: The program.
         status: Its exit status, negative for the signal that killed it.
         lines: The last lines that it wrote.
-        environment: Says where the program is.
+        environment: The variables with the PATH of the program.
     """
     killed = next((words for number, words in _SIGNALS.items() if status == -number), None)
     if killed is not None:
@@ -131,7 +131,7 @@ def lasting(
 
 
 def no_font() -> HostError:
-    """The error of a machine on which nothing can be written on stream."""
+    """The error of a machine without fonts, which cannot show text on stream."""
     return HostError(_NO_FONT, hint=_A_FONT.format(apt=programs.install_command(())))
 
 
@@ -156,7 +156,7 @@ def _error(
 
 
 def _complete(path: str) -> str:
-    """How to come to an ffmpeg with everything, as Debian's has."""
+    """How to install an ffmpeg with all parts, such as Debian's."""
     install = f"{programs.install_command(())} ffmpeg"
     if path == "/usr/bin/ffmpeg":
         return f"install Debian's, which has everything: {install}"

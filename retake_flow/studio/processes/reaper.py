@@ -1,4 +1,4 @@
-"""Takes leave of orphans that have ended, where nobody else does: as the first process of a container."""
+"""Reaper: collects ended orphans when nothing else does, as in the first process of a container."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ EVERY: Final = 5.0  # seconds
 
 @asynccontextmanager
 async def reaping(every: float = EVERY) -> AsyncIterator[None]:
-    """As long as this lasts, no orphan that becomes our child stays in the process table as a zombie.
+    """While this lasts, no orphan that becomes our child stays in the process table as a zombie.
 
-    Children of ours are left to those who started them: the launcher, and functions of the operator's, whose children
-    share our session. A zombie is taken only when it is still there at the second look.
+    Our own children are left to the code that started them: the launcher, and the operator's functions, whose children
+    share our session. A zombie is only reaped when it is still there at the second look.
     """
     work = asyncio.create_task(_reap(every))
     try:
@@ -48,7 +48,7 @@ def _ended_orphans() -> Iterator[int]:
     mine = str(os.getsid(0))
     for pid in _children():
         with suppress(OSError, ValueError):
-            # Behind the name, which may hold blanks and brackets: state, parent, process group, session (proc(5)).
+            # After the name, which may hold spaces and parentheses: state, parent, process group, session (proc(5)).
             state, _, _, session = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
             if state == "Z" and session != mine and pid not in watched:
                 yield pid

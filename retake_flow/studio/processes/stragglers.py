@@ -1,4 +1,4 @@
-"""Processes of ours that got away, recognised by the marker in their environment."""
+"""Stragglers: our processes that got away, found by the marker in their environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
     """Each process of this user that was started with all of `marks` in its environment."""
     me = os.getuid()
     for pid in _suspects(marks):
-        # Here, since its import takes longer than looking for what is not there, which is what most searches find.
+        # Imported here, since the import takes longer than a search, and most searches find nothing.
         import psutil
 
         try:
@@ -25,11 +25,11 @@ def marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
             if process.uids().real == me and marks.items() <= process.environ().items():
                 yield process
         except (psutil.Error, OSError):
-            continue  # it ended meanwhile, or it is not ours to read
+            continue  # it has ended, or its environment may not be read
 
 
 def _suspects(marks: Mapping[str, str]) -> Iterator[int]:
-    """The processes with all of `marks` somewhere in their environment, as far as that can be read."""
+    """The processes with all of `marks` somewhere in their environment, as far as it can be read."""
     sought = [os.fsencode(f"{name}={value}\0") for name, value in marks.items()]
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError):
@@ -48,7 +48,7 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
     """
     killed: list[psutil.Process] = []
     seen: set[int] = set()
-    # A process may fork while it is being looked for, hence again until nothing new turns up.
+    # A process may fork during the search, so it is repeated until nothing new turns up.
     while found := [process for process in marked(marks) if process.pid not in seen]:
         import psutil
 
@@ -63,7 +63,7 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
 
 
 async def gone(processes: Sequence[psutil.Process], within: float = 3.0) -> None:
-    """Wait until killed processes have left, at most `within` seconds."""
+    """Wait until killed processes are gone, at most `within` seconds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
             for process in processes:
@@ -81,7 +81,7 @@ def _alive(process: psutil.Process) -> bool:
     import psutil
 
     try:
-        # Who reaps an orphan is not up to us: a zombie counts as gone.
+        # We cannot control who reaps an orphan, so a zombie counts as gone.
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

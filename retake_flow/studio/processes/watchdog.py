@@ -1,4 +1,4 @@
-"""Whether a program that lives also works: what it does has to move on."""
+"""Watchdog: detects programs that are alive but make no progress."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from retake_flow.studio.processes.process import Process
 
 _LOOK_SECONDS = 0.25
 _ASKED_EVERY = 1.0  # seconds
-_DIES_WITHIN = 1.0  # seconds; a kill is slow only when the kernel itself is stuck
+_DIES_WITHIN = 1.0  # seconds; a kill is only slow when the kernel itself is stuck
 
 Beat = Callable[[], object]
 
 
 async def lost(within: float, *beats: Beat) -> None:
-    """Wait until one of `beats` has given the same for `within` seconds.
+    """Wait until one of `beats` has returned the same value for `within` seconds.
 
     Stalls are counted in samples, not seconds, so a suspended process or machine triggers nothing.
     """
@@ -35,8 +35,8 @@ async def unanswered(within: float, ask: Callable[[], Awaitable[bool]]) -> None:
     """Wait until a server has not answered for `within` seconds.
 
     Args:
-        within: How long its silence may be.
-        ask: Asks it once; true when it answers. It may wait for the answer for ever.
+        within: The longest allowed silence.
+        ask: Asks the server once; true when it answers. It may wait for the answer for ever.
     """
     answers = 0
 
@@ -58,8 +58,8 @@ async def ended(process: Process, silence: Coroutine[Any, Any, None], silent: st
 
     Args:
         process: The program.
-        silence: Returns when it does not work any more.
-        silent: What that is called.
+        silence: Returns when the program no longer works.
+        silent: The description of that.
 
     Returns:
         Why it is over, in words for a person.
@@ -69,8 +69,8 @@ async def ended(process: Process, silence: Coroutine[Any, Any, None], silent: st
         await asyncio.wait({death, hung}, return_when=asyncio.FIRST_COMPLETED)
         if death.done():
             return death.result()
-        process.send_signal(signal.SIGKILL)  # it would not hear that it is asked, nor would those who wait for it
-        await process.exited(_DIES_WITHIN)  # so that whoever is told finds it dead
+        process.send_signal(signal.SIGKILL)  # it would not react to a request to end, nor would those who wait for it
+        await process.exited(_DIES_WITHIN)  # so that whoever gets the reason finds it dead
         return silent
     finally:
         death.cancel()
