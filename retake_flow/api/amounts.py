@@ -1,4 +1,4 @@
-"""How much was tipped or traded, as a number, however the platform writes it."""
+"""Amounts: reads tips and trades as numbers, however the platform writes them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _NAMES = ("amount", "value", "tip_amount", "trade_amount", "amount_usd", "usd_am
 _CURRENCIES = ("currency", "symbol", "ticker", "token_ticker", "unit")
 _LONGEST_CURRENCY = 20
 _PAYMENT = (*_NAMES, *_CURRENCIES, "side", "type", "action")
-# `$5`, `1,000.50`, `5 USD`: a number with what people put around it.
+# `$5`, `1,000.50`, `5 USD`: a number with the usual text around it.
 _WRITTEN = re.compile(r"[^\d.+-]{0,5}(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*[A-Za-z$€£]{0,10}")
 _MOST = 1e15
 
 
 def read_amount(data: JsonObject) -> float | None:
-    """The amount that is told, which is never negative; None when it is no number, or none is told.
+    """The amount, which is never negative; None when it is missing or not a number.
 
-    A whole one is an `int`, so that it is written as people write it.
+    A whole amount is an `int`, so that it prints without a decimal point.
     """
     for name in _NAMES:
         if data.get(name) is not None:
@@ -28,12 +28,12 @@ def read_amount(data: JsonObject) -> float | None:
 
 
 def read_currency(data: JsonObject) -> str:
-    """In what it is counted; "" when that is not told."""
+    """The currency of the amount; "" when it is missing."""
     return " ".join(words(data, *_CURRENCIES).split())[:_LONGEST_CURRENCY]
 
 
 def read_payment(*told: JsonObject) -> dict[str, str | int | float | bool] | None:
-    """What is told of a tip or a trade, as far as it is of account; the last word counts. None when nothing is told."""
+    """The relevant fields of a tip or a trade; later objects take precedence. None when there are none."""
     found = {name: value for data in told for name, value in scalars(data, _PAYMENT).items()}
     return found if found or any(told) else None
 

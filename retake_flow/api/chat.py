@@ -1,8 +1,8 @@
-"""Chat in the two shapes in which retake.tv sends it, read as one.
+"""Chat: reads the two shapes in which retake.tv sends it into one.
 
-The documented comment nests its author; the one observed live is flat, newest first, and carries tips, trades and
-acts of moderation too. Ids are opaque: order comes from where a message stands and when it was sent. What comes over
-the real-time connection is read by `happenings` as the same `ChatMessage`.
+The documented comment nests its author. The one observed live is flat, newest first, and carries tips, trades and
+acts of moderation too. Ids are opaque: order comes from a message's position and time. `realtime.events` reads what
+comes over the real-time connection into the same `ChatMessage`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 
 _MODERATION = frozenset({"jail", "unjail", "delete", "deleteall"})
-#: What people can do beside writing.
+#: What viewers can do besides writing.
 DEEDS = frozenset({"follow", "trade"})
 _LONGEST_KIND = 40
 _LONGEST_TIME = 64
 _AT_ONCE = 100  # entries
-# Of a page, of which a hundred are asked for; what is read of it can be remembered.
+# Per page; pages of a hundred are requested. What is read of a page can be remembered.
 _MOST_ENTRIES, _MOST_READ = 10_000, 2_500
-_KEYS = {"_id": None, "chat_event_id": None, "id": None}.keys()  # the first that is there counts
-_SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one thousandths of them, or of those
+_KEYS = {"_id": None, "chat_event_id": None, "id": None}.keys()  # the first that is present counts
+_SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in thousandths of them, or of those
 _EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 _TIMES = ("timestamp", "createdAt", "created_at", "sent_at")
 
@@ -44,14 +44,14 @@ class ChatMessage:
         kind: "message", "tip", or whatever else the platform says, in lower case.
         text: What was written, without what a terminal would obey; it is data and never a command.
         author_name: The name that is unique on the platform.
-        author_display_name: The name to address somebody by.
+        author_display_name: The name to address the author by.
         author_user_id: The author's userDbId; None in the documented shape, which has none.
         wallet: The author's wallet address.
         sent_at: When it was sent, in UTC.
-        stream_id: Whose chat it is in.
+        stream_id: The stream of the chat.
         tip: What the platform says of a tip.
         trade: What the platform says of a trade.
-        also: Other ids by which the platform tells of the same.
+        also: Other ids that the platform uses for the same entry.
     """
 
     id: str
@@ -69,17 +69,17 @@ class ChatMessage:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """All ids by which the platform tells of it."""
+        """All ids that the platform uses for this entry."""
         return (self.id, *self.also)
 
     @property
     def amount(self) -> float | None:
-        """How much was tipped or traded, in the platform's unit; None where that is no number."""
+        """The amount of the tip or trade, in the platform's unit; None when it is not a number."""
         return read_amount(self.tip or self.trade or {})
 
     @property
     def currency(self) -> str:
-        """In what it was tipped or traded; "" when the platform does not say."""
+        """The currency of the tip or trade; "" when the platform does not say."""
         return read_currency(self.tip or self.trade or {})
 
     @property
@@ -90,9 +90,9 @@ class ChatMessage:
 
     @property
     def is_message(self) -> bool:
-        """Whether somebody says something: acts of moderation are entries too, and nobody answers them.
+        """Whether the entry is a message to answer; acts of moderation are entries too, and nobody answers them.
 
-        What somebody does and says nothing with it, such as to follow or to trade, is no message either.
+        An act without words, such as following or trading, is not a message either.
         """
         return re.sub("[^a-z]", "", self.kind) not in _MODERATION and (bool(self.text) or self.kind not in DEEDS)
 
@@ -101,21 +101,21 @@ class Page(list[ChatMessage]):
     """Entries of a chat, oldest first.
 
     Attributes:
-        unreadable: How many were passed over, since their ids are none: they could neither be recognised again nor
-            paged from.
+        unreadable: The number of entries skipped for invalid ids: they could neither be recognised again nor paged
+            from.
     """
 
     unreadable = 0
 
 
 async def read_comments(answer: object) -> Page:
-    """Read a page of chat, oldest first; others have their turn meanwhile, since it may be far longer than asked for.
+    """Read a page of chat, oldest first; yields to other tasks, since the page may be far longer than requested.
 
     Args:
         answer: Parsed JSON: a list, or an object with one under `comments`.
 
     Raises:
-        UnexpectedAnswer: It is neither, or no entry has anything that could be an id.
+        UnexpectedAnswer: The answer is neither, or no entry has a possible id.
     """
     entries = _entries(answer)
     read: list[ChatMessage | None] = []
@@ -133,7 +133,7 @@ async def read_comments(answer: object) -> Page:
 
 
 def read_message(entry: object) -> ChatMessage | None:
-    """Read one entry of a chat in either shape; None when it has no id."""
+    """Read one chat entry in either shape; None when it has no id."""
     if not isinstance(entry, Mapping):
         return None
     data: JsonObject = entry
@@ -161,15 +161,16 @@ def read_message(entry: object) -> ChatMessage | None:
 
 
 def deed_ids(*told: JsonObject) -> tuple[str, ...]:
-    """The ids that a tip or a trade has of its own."""
+    """The ids of the tip or trade itself."""
     names = ("trade_id", "tip_id", "signature", "tx_hash", "tx_signature", "transaction_id")
     return tuple(dict.fromkeys(str(key) for data in told for name in names if (key := identifier(data, name))))
 
 
 def is_own(message: ChatMessage, user_db_id: str, agent_name: str, wallet: str = "") -> bool:
-    """Whether the agent wrote the message itself.
+    """Whether the agent itself wrote the message.
 
-    By user id where the message has one, because a name can be imitated; else by wallet, or by name in any spelling.
+    Decided by user id if the message has one, because a name can be imitated; otherwise by wallet, or by name in any
+    spelling.
     """
     if message.author_user_id and user_db_id:
         return message.author_user_id == user_db_id
@@ -187,8 +188,8 @@ def _entries(answer: object) -> Sequence[object]:
 
 
 def _oldest_first(messages: Sequence[ChatMessage]) -> bool:
-    # The documented shape does not say its order. Most neighbours decide, so that one message out of place (a
-    # pinned one) turns nothing around; a tie is read as newest first, which is what was observed.
+    # The documented shape does not state its order. Most neighbours decide, so that one message out of place (a pinned
+    # one) reverses nothing; a tie is read as newest first, which is what was observed.
     times = [message.sent_at for message in messages if message.sent_at]
     later = sum(before < after for before, after in pairwise(times))
     earlier = sum(before > after for before, after in pairwise(times))
@@ -196,12 +197,12 @@ def _oldest_first(messages: Sequence[ChatMessage]) -> bool:
 
 
 def read_moment(data: JsonObject) -> datetime | None:
-    """When an entry was sent, in UTC, however that is written; None when nobody can tell.
+    """When an entry was sent, in UTC, however that is written; None when it cannot be read.
 
-    Epochs may be seconds or any thousandth of them. What is older than the platform is no time of an entry.
+    Epochs may be in seconds or any thousandth of them. A time before the platform existed is invalid.
     """
     for name in _TIMES:
-        told = {"$date": data.get(name), **member(data, name)}  # as MongoDB writes it, or plainly
+        told = {"$date": data.get(name), **member(data, name)}  # as MongoDB writes it, or plain
         with suppress(ValueError, OverflowError, OSError):
             epoch = number(told, "$date")
             if epoch is None:

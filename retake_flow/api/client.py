@@ -1,4 +1,4 @@
-"""retake.tv for an agent: one method for each call, typed answers, errors that say whose fault it is."""
+"""retake.tv client: one method per call, typed answers, and errors that say who is at fault."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ class RetakeClient:
     The access token goes to the origin that issued it and nowhere else: no redirect is followed, no netrc of the
     environment is used, and a proxy is a tunnel that sees nothing of it.
 
-    Every call is one request: whether and when it is made again is for whoever makes it. It raises `Unreachable`
-    without an answer, and the `PlatformError` that an answer stands for.
+    Every call is one request; the caller decides whether and when to retry. It raises `Unreachable` without an answer,
+    and the `PlatformError` that an error answer stands for.
 
     Args:
-        origin: Where retake.tv is, without a path.
+        origin: The origin of retake.tv, without a path.
         token: The agent's access token.
         issued_by: The origin that issued the token.
         transport: Instead of the network.
 
     Attributes:
-        public: What anybody can look up, without a token.
-        clock: The platform's, beside the event loop's.
+        public: The calls that need no token.
+        clock: The platform's clock, compared with the event loop's.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RetakeClient:
 
     @property
     def first_took(self) -> float | None:
-        """How long the first call that was answered took, in seconds, its connection included; None before."""
+        """How long the first answered call took, in seconds, including its connection; None before."""
         return self._transport.first_took
 
     async def __aenter__(self) -> Self:
@@ -94,7 +94,7 @@ class RetakeClient:
 
     @property
     def origin(self) -> str:
-        """Where the calls go, and what a token from `register` is bound to."""
+        """The origin of all calls, to which a token from `register` is bound."""
         return self._origin
 
     def authenticate(self, token: Secret, issued_by: str) -> None:
@@ -110,29 +110,29 @@ class RetakeClient:
         return _verified(await self._call(protocol.verification_status()))
 
     async def prepare_verify(self) -> VerificationMessage:
-        """The text that a person has to post, word for word."""
+        """The text that the person who vouches has to post, word for word."""
         return VerificationMessage.parse(await self._call(protocol.prepare_verify()))
 
     async def verify(self, tweet_url: str) -> bool:
-        """Hand in a person's post, and say whether the agent is verified now.
+        """Submit a person's post, and return whether the agent is now verified.
 
         Raises:
-            InputError: It is no address of a post; nothing was sent.
+            InputError: The address is not that of a post; nothing was sent.
             NotPrepared: No message was prepared before.
             PostRefused: The platform does not find the post, or the code in it.
         """
         return _verified(await self._call(protocol.verify(tweet_url)))
 
     async def rtmp(self) -> StreamTarget:
-        """Where to push video, with a fresh key."""
+        """The destination for the video, with a fresh key."""
         return StreamTarget.parse(await self._call(protocol.rtmp()))
 
     async def start_stream(self) -> StreamToken | None:
-        """Open the session, and say which token the agent has, if it has one."""
+        """Open the session, and return the agent's token, if it has one."""
         return await self._read(protocol.start_stream(), StreamToken.parse)
 
     async def stream_status(self) -> StreamStatus:
-        """Whether the stream is on air, and who watches."""
+        """Whether the stream is on air, and its viewers."""
         return StreamStatus.parse(await self._call(protocol.stream_status()))
 
     async def update_thumbnail(self, image: bytes, content_type: str = "image/png") -> Thumbnail:
@@ -140,11 +140,11 @@ class RetakeClient:
         return Thumbnail.parse(await self._call(protocol.update_thumbnail(image, content_type)))
 
     async def stop_stream(self) -> StopSummary:
-        """Close the session. `NoSession` says that none was open, so it is closed in any case."""
+        """Close the session. `NoSession` means that none was open, so it is closed in any case."""
         return StopSummary.parse(await self._call(protocol.stop_stream()))
 
     async def send_chat(self, message: str, destination_user_id: str) -> str | None:
-        """Write into a chat, once, and give the id of the message where the platform tells it."""
+        """Write into a chat, once, and return the id of the message if the platform gives it."""
         return await self._read(protocol.send_chat(message, destination_user_id), _message_id)
 
     async def comments(self, user_db_id: str, limit: int = 50, before_id: str | None = None) -> Page:
@@ -152,19 +152,19 @@ class RetakeClient:
         return await read_comments(await self._call(protocol.comments(user_db_id, limit, before_id)))
 
     async def user_exists(self, name: str) -> bool:
-        """Whether anybody on the platform bears this name, in any case of letters; needs no token."""
+        """Whether anybody on the platform has this name, ignoring case; needs no token."""
         try:
             if users.is_named(await self._call(protocol.streamer(name)), name):
                 return True
         except NotFound:
-            pass  # perhaps somebody who has never streamed
+            pass  # perhaps a user who has never streamed
         try:
             return users.is_among(await self._call(protocol.search_users(name)), name)
         except NotFound:
             return False
 
     async def skill(self) -> Skill:
-        """Which version the platform's guide has."""
+        """The version of the platform's guide."""
         return Skill.parse(await self._call(protocol.skill()))
 
     async def guide(self) -> str:
@@ -172,7 +172,7 @@ class RetakeClient:
         return str(await self._call(protocol.guide()))
 
     async def _read(self, request: Request, read: Callable[[object], T]) -> T:
-        """Make a call that must not be made twice, and read its answer."""
+        """Make a call that must not be repeated, and read its answer."""
         answer = await self._call(request)
         try:
             return read(answer)
@@ -186,7 +186,7 @@ class RetakeClient:
         try:
             value = interpret(request, response)
         except PlatformError as error:
-            if not isinstance(error, Intercepted | Redirected):  # whose clock is not the platform's
+            if not isinstance(error, Intercepted | Redirected):  # their clock is not the platform's
                 self.clock.heard(response.headers, now)
             raise
         self.clock.heard(response.headers, now)
@@ -212,7 +212,7 @@ class RetakeClient:
                 f"({request.call}); it was not sent",
                 hint="unset RETAKE_API_URL, or use the credentials that belong to it (RETAKE_CREDENTIALS)",
             )
-        # httpx would name a header it cannot send, value and all, in its own error.
+        # httpx would name a header that it cannot send, with its value, in its own error.
         if not is_plain(self._token.reveal()):
             raise CredentialsError("the access token has blanks or signs in it that no token has")
         return self._token

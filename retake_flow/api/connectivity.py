@@ -1,4 +1,4 @@
-"""Whether retake.tv can be reached, asked without a token."""
+"""Connectivity: tests whether retake.tv can be reached, without a token."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Reached:
     Attributes:
         status: Its HTTP status.
         seconds: How long it took.
-        version: That of the platform's guide; "" when it was not told.
-        ahead: By how much this machine's clock is ahead of the platform's, in seconds, to half a second; None when
-            the platform does not tell the time.
-        proxy: By which proxy it came; "" for none.
+        version: The version of the platform's guide; "" when missing.
+        ahead: How far this machine's clock is ahead of the platform's, in seconds, to half a second; None when the
+            platform does not give the time.
+        proxy: The proxy that it came through; "" for none.
     """
 
     status: int
@@ -39,7 +39,7 @@ class Reached:
 
 
 async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) -> Reached:
-    """Ask for the version of the platform's guide, once.
+    """Request the version of the platform's guide, once.
 
     Raises:
         PlatformError: There was no answer, or one that points elsewhere.
@@ -57,7 +57,7 @@ async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) 
         interpret(request, answer)
     took, clock = loop.time() - began, ServerClock()
     clock.heard(answer.headers, loop.time())
-    # `Date` tells whole seconds, without the part that had passed; it was written somewhere on the way.
+    # `Date` has whole seconds, without the fraction that had passed; it was written somewhere on the way.
     ahead = None if clock.ahead is None else time.time() - loop.time() - (clock.ahead + 0.5 + took / 2)
     return Reached(answer.status, took, _version(answer.body), ahead, way.proxy)
 

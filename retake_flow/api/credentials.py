@@ -1,6 +1,6 @@
-"""The credentials file: the access token, which is given once, and what belongs to it.
+"""Credentials file: the access token, which is only issued once, and the account's other fields.
 
-The fields are the guide's, and `issued_by` beside them: the origin that issued the token.
+The fields are the guide's, and `issued_by`: the origin that issued the token.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 from retake_flow.settings import RETAKE, TOKEN_VARIABLE
 
-# What the platform tells of an agent after its registration.
+# Learnt from the platform after an agent's registration.
 _LEARNT = ("user_db_id", "token_address", "token_ticker")
-_ROOM = 4096  # bytes that there should be room for before a registration
+_ROOM = 4096  # bytes that have to be free before a registration
 
-# The fields of the file that are plain text, and their names here.
+# The plain-text fields of the file, and their names here.
 _TEXTS = {
     "agent_name": "agent_name",
     "agent_id": "agent_id",
@@ -39,7 +39,7 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who the agent is on retake.tv. What is not known is "".
+    """An agent's identity on retake.tv. Unknown fields are "".
 
     Attributes:
         access_token: What authenticates.
@@ -47,7 +47,7 @@ class Credentials:
         token_in_file: The token that the file keeps when `access_token` comes from the environment; None when the
             file has none. Saving never writes a token of the environment into the file.
         from_environment: Whether `access_token` comes from the environment.
-        of_file: What the file says, where it is not `believed`: it may be another agent's.
+        of_file: The file's contents if they are not `believed`: they may be another agent's.
         unknown: Fields of the file that this program does not know; they are kept.
         unusable: Why the file is left alone when `access_token` comes from the environment; "" when it is not.
     """
@@ -69,9 +69,9 @@ class Credentials:
 
 
 def credentials_of(account: Account, registration: Registration, issued_by: str) -> Credentials:
-    """The credentials of an agent that was just registered at the origin `issued_by`.
+    """The credentials of an agent just registered at the origin `issued_by`.
 
-    What is learnt later, such as the token after the first stream, comes in by `dataclasses.replace`.
+    Later facts, such as the token after the first stream, are added by `dataclasses.replace`.
     """
     return Credentials(
         access_token=account.access_token,
@@ -91,14 +91,14 @@ def load(path: Path, token_from_environment: Secret | None = None) -> Credential
 
     Args:
         path: The credentials file. An empty one counts as none: it is what can be mounted before there is a token.
-        token_from_environment: Goes before the token of the file; all else still comes from the file, unless that
-            cannot be used.
+        token_from_environment: Takes precedence over the token of the file. All else still comes from the file, unless
+            the file cannot be used.
 
     Returns:
         None when there is neither a file nor a token.
 
     Raises:
-        CredentialsError: The token in the environment is none. There is none there, and the file can be read by
+        CredentialsError: The token in the environment is invalid. Or there is none there, and the file can be read by
             others, is not what the guide describes, or has no token.
     """
     if token_from_environment is None:
@@ -139,21 +139,21 @@ def _from_file(path: Path, token_from_environment: Secret | None = None) -> Cred
 
 
 def believed(found: Credentials) -> Credentials:
-    """What may be taken for true of the token's agent: of a file with another token, only where it was issued."""
+    """The fields that can be trusted to be the token's agent's: of a file with another token, only `issued_by`."""
     if found.token_in_file in (None, found.access_token):
         return found
     return Credentials(found.access_token, issued_by=found.issued_by, from_environment=True, of_file=found)
 
 
 def save(path: Path, credentials: Credentials) -> None:
-    """Write the credentials so that a crash leaves the old file or the new one, readable by their owner alone.
+    """Save the credentials so that a crash leaves the old file or the new one, readable by their owner alone.
 
     A file that holds another token, or nothing readable, is kept beside it under a numbered name.
 
     Raises:
-        CredentialsError: They cannot be written.
+        CredentialsError: The file cannot be written.
     """
-    target = Path(os.path.realpath(path))  # a link to the file stays one
+    target = Path(os.path.realpath(path))  # a link to the file stays a link
     content = json.dumps(_fields(credentials), indent=2).encode() + b"\n"
     with _writing(path):
         _keep_aside(target, credentials)
@@ -161,7 +161,7 @@ def save(path: Path, credentials: Credentials) -> None:
 
 
 def update(path: Path, learnt: Credentials) -> None:
-    """Write what was learnt of an agent into its file; of no effect where there is none, or where it is another's now.
+    """Update an agent's file with what was learnt; does nothing without a file, or if it is now another agent's.
 
     Raises:
         CredentialsError: The file cannot be read or written.
@@ -182,12 +182,12 @@ def merge(found: Credentials, learnt: Credentials) -> Credentials:
 
 
 def require_place(path: Path) -> None:
-    """Make sure that credentials could be written, before a token is asked for that is given only once.
+    """Make sure that credentials could be saved, before a token is requested that is only issued once.
 
-    It is tried in the way in which they would be, so that a mount, a full disk or a folder of somebody else's shows.
+    It is tried the same way as a real save, so that a mount, a full disk or another user's folder shows.
 
     Raises:
-        CredentialsError: They could not.
+        CredentialsError: Credentials could not be saved.
     """
     target = Path(os.path.realpath(path))
     with _writing(path):
@@ -196,7 +196,7 @@ def require_place(path: Path) -> None:
             private_file.replace(target, old)
             if not old.strip():
                 return
-        # What is there now would be kept beside it.
+        # The present file would be kept beside the new one.
         trial = target.with_name(f".{target.name}.trial")
         try:
             private_file.replace(trial, bytes(_ROOM))
@@ -239,7 +239,7 @@ def _keep_aside(target: Path, credentials: Credentials) -> None:
         if _token(_parse(old, target), target) in ours:
             return
     except CredentialsError:
-        pass  # nothing we can read, so all the more something to keep
+        pass  # not readable by us, so all the more a reason to keep it
     number = 1
     while (aside := target.with_name(f"{target.name}.{number}")).exists():
         number += 1

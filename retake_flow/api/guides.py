@@ -1,6 +1,6 @@
-"""The platform's guide as it was published, version by version, kept for people to read and compare.
+"""Guides: the published versions of the platform's guide, kept for people to read and compare.
 
-What is kept is text for people: nothing in it is ever acted on.
+They are text for people: nothing in them is ever acted on.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from retake_flow.errors import GuideUnkept
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import stripped
 
-#: So many versions are kept, the newest ones.
+#: The number of versions kept, the newest ones.
 MOST_KEPT: Final = 10
-#: Lines of a text that are compared; a guide has some hundreds.
+#: The most lines of a text that are compared; a guide has some hundreds.
 MOST_COMPARED: Final = 4000
 _MOST_HEADINGS = 6
 _LONGEST_HEADING = 60
@@ -30,26 +30,26 @@ _SEEN = "seen.json"
 
 
 class Publisher(Protocol):
-    """Whoever publishes the guide: the client of retake.tv."""
+    """The publisher of the guide: the client of retake.tv."""
 
     async def skill(self) -> Skill:
-        """Which version it has."""
+        """The version of the guide."""
         ...
 
     async def guide(self) -> str:
-        """Its text."""
+        """The text of the guide."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What has changed from one version to another.
+    """The changes between two versions.
 
     Attributes:
         lines: As `diff -u` writes them, without control characters.
-        added: How many lines are new.
-        removed: How many are gone.
-        headings: The sections in which something has changed, in their order.
+        added: The number of new lines.
+        removed: The number of removed lines.
+        headings: The changed sections, in their order.
     """
 
     lines: tuple[str, ...]
@@ -59,7 +59,7 @@ class Difference:
 
     @property
     def summary(self) -> str:
-        """It in one sentence."""
+        """The difference in one sentence."""
         if not (self.added or self.removed):
             return "Its text has not changed."
         shown = [f"“{heading}”" for heading in self.headings[:_MOST_HEADINGS]]
@@ -69,17 +69,17 @@ class Difference:
 
 
 class Guides:
-    """The guides that are kept in a folder.
+    """The guides kept in a folder.
 
     Args:
-        folder: Where; made when something is kept.
+        folder: The folder; created when something is stored.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, version: str) -> Path:
-        """Where a version is, or would be."""
+        """The file of a version, whether or not it exists."""
         name = "".join(sign if sign.isalnum() or sign in ".-_" else "_" for sign in version)[:40]
         return self._folder / f"guide-{name}.md"
 
@@ -91,23 +91,23 @@ class Guides:
             return None
 
     def versions(self) -> list[str]:
-        """The versions that are kept, the oldest first."""
+        """The stored versions, the oldest first."""
         found = (file.name.removeprefix("guide-").removesuffix(".md") for file in self._folder.glob("guide-*.md"))
         return sorted(found, key=_order)
 
     @property
     def seen(self) -> tuple[str, float] | None:
-        """The version that was published when somebody looked last, and when that was (epoch seconds)."""
+        """The version published at the last look, and the time of that look (epoch seconds)."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads((self._folder / _SEEN).read_text(encoding="utf-8"))
             return str(data["version"]), float(data["at"])
         return None
 
     async def published(self, by: Publisher, now: float) -> str:
-        """Look which version is published now.
+        """Look up the version that is published now.
 
         Raises:
-            PlatformError: It does not say.
+            PlatformError: The platform does not say.
         """
         version = (await by.skill()).version
         with suppress(GuideUnkept):
@@ -115,11 +115,11 @@ class Guides:
         return version
 
     async def fetched(self, by: Publisher, version: str) -> Path:
-        """Make sure that the text of the version that is published now is kept; it is asked for only once.
+        """Make sure that the text of the published version is stored; it is requested only once.
 
         Raises:
-            PlatformError: It cannot be had.
-            GuideUnkept: It cannot be written.
+            PlatformError: The text cannot be fetched.
+            GuideUnkept: The text cannot be stored.
         """
         path = self.path(version)
         if not path.exists():
@@ -130,7 +130,7 @@ class Guides:
         return path
 
     def before(self, version: str, wanted: str = "") -> str:
-        """The version to compare another with: the wanted one when it is kept, else the next older; "" if none is."""
+        """The version to compare another with: the wanted one if stored, else the next older; "" if there is none."""
         others = [each for each in self.versions() if self.path(each) != self.path(version)]
         if any(self.path(each) == self.path(wanted) for each in others):
             return wanted
@@ -138,7 +138,7 @@ class Guides:
         return older[-1] if older else ""
 
     def difference(self, old: str, new: str) -> Difference | None:
-        """What has changed between two versions; None when one of them is not kept."""
+        """The changes between two versions; None when one of them is not stored."""
         before, after = self.text(old), self.text(new)
         return None if before is None or after is None else compared(before, after, old, new)
 
@@ -162,7 +162,7 @@ def compared(before: str, after: str, old: str = "before", new: str = "after") -
 
 
 def same(published: str, written_for: str) -> bool:
-    """Whether two versions are one, in whatever way they are written."""
+    """Whether two versions are the same, in whatever way they are written."""
     try:
         return Version(published) == Version(written_for)
     except InvalidVersion:
@@ -174,7 +174,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _headings(lines: list[str], first: int, last: int) -> list[str]:
-    """The headings of the sections that some lines are in."""
+    """The headings of the sections that contain some lines."""
     begins = next((number for number in range(min(first, len(lines) - 1), -1, -1) if _HEADING.match(lines[number])), 0)
     found = (_HEADING.match(line) for line in lines[begins : max(last, begins + 1)])
     return [match[1].strip(" *#_")[:_LONGEST_HEADING] for match in found if match]

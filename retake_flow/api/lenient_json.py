@@ -1,6 +1,6 @@
-"""Read fields of JSON that may be missing, null, of another type than documented, or longer than anything should be.
+"""Lenient JSON: reads fields that may be missing, null, of an undocumented type, or too long.
 
-Whatever is taken out of an answer or an event is taken out here, so that nothing of it is longer than its limit.
+Every value of an answer or an event is read here, so that none is longer than its limit.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from retake_flow.sanitize import stripped
 
 JsonObject = Mapping[str, Any]
 
-# All C0 and C1 controls but tab and newline: a terminal would obey them, and chat is shown in one on stream.
+# All C0 and C1 controls but tab and newline: a terminal would obey them, and one on stream shows the chat.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SECONDS_END = 10_000_000_000  # a smaller epoch counts seconds, a larger one milliseconds
-#: Characters. An id or an address that is longer is none: cut off it would be another one.
+_SECONDS_END = 10_000_000_000  # a smaller epoch is in seconds, a larger one in milliseconds
+#: Characters. A longer id or address is invalid: cut off, it would be another one.
 LONGEST_ID: Final = 256
 LONGEST_NAME: Final = 100
-#: Of a text, of which the rest is cut off.
+#: The longest text; the rest is cut off.
 LONGEST_TEXT: Final = 2_000
-#: Of a token, a key, or where to push.
+#: The longest token, key or push address.
 LONGEST_SECRET: Final = 4_000
 _LONGEST_NUMBER: Final = 400
 _LARGEST_ID: Final = 10**40
 
 
 def as_object(value: object, of: str) -> JsonObject:
-    """The JSON object that an answer must be.
+    """The JSON object that an answer has to be.
 
     Args:
         value: Parsed JSON.
-        of: What was asked for, in words for the message.
+        of: What was requested, in words for the message.
 
     Raises:
-        UnexpectedAnswer: It is something else.
+        UnexpectedAnswer: The value is something else.
     """
     if isinstance(value, Mapping):
         return value
@@ -62,7 +62,7 @@ def words(data: JsonObject, *names: str, most: int = LONGEST_TEXT) -> str:
 
 
 def identifier(data: JsonObject, *names: str, most: int = LONGEST_ID) -> str:
-    """The first id under one of `names`, exactly as sent; "" when there is none of at most so many characters."""
+    """The first id under one of `names`, exactly as sent; "" when there is none within the length limit."""
     return next((found for name in names if (found := raw_text(data, name)) and len(found) <= most), "")
 
 
@@ -83,7 +83,7 @@ def raw_text(data: JsonObject, *names: str) -> str:
 
 
 def scalars(data: JsonObject, names: Iterable[str]) -> dict[str, str | int | float | bool]:
-    """What stands under `names`, where it is neither an object nor a list, and not longer than a name."""
+    """The values under `names` that are neither objects nor lists, and not longer than a name."""
     found = {name: data.get(name) for name in names}
     return {
         name: value[:LONGEST_NAME] if isinstance(value, str) else value
@@ -93,7 +93,7 @@ def scalars(data: JsonObject, names: Iterable[str]) -> dict[str, str | int | flo
 
 
 def number(data: JsonObject, name: str) -> float | None:
-    """The finite number under `name`, also when it is written as text."""
+    """The finite number under `name`, even if it is written as text."""
     value = data.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -118,7 +118,7 @@ def figure(data: JsonObject, *names: str) -> float:
 
 
 def line(data: JsonObject, *names: str, most: int) -> str:
-    """The first text under one of `names`, on one line of at most `most` characters that no terminal obeys."""
+    """The first text under one of `names`, on one line of at most `most` characters, safe for a terminal."""
     said = " ".join(words(data, *names, most=2 * most).split())
     return said if len(said) <= most else said[: most - 1] + "…"
 
@@ -152,10 +152,10 @@ def required_text(data: JsonObject, name: str, of: str) -> str:
 
 
 def required_flag(data: JsonObject, name: str, of: str) -> bool:
-    """The true or false under `name`.
+    """The boolean under `name`.
 
     Raises:
-        UnexpectedAnswer: There is neither.
+        UnexpectedAnswer: There is no boolean.
     """
     found = data.get(name)
     if not isinstance(found, bool):

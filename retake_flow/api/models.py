@@ -1,7 +1,7 @@
-"""What retake.tv answers, as typed values.
+"""Models: the answers of retake.tv as typed values.
 
-Only what a caller cannot do without is required; the rest may be missing, null or unknown. An id or a text that
-retake.tv does not give is "".
+Only fields that a caller cannot do without are required; the rest may be missing, null or unknown. A missing id or
+text is "".
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PRINTABLE = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What an agent is registered with. The name cannot be changed later.
+    """The data for registering an agent. The name cannot be changed later.
 
     Attributes:
         agent_name: Unique on the platform; letters, digits, space, dash, underscore.
@@ -51,7 +51,7 @@ class Registration:
     ticker: str
 
     def problems(self) -> tuple[str, ...]:
-        """What retake.tv would refuse, one sentence each."""
+        """The reasons why retake.tv would refuse the registration, one sentence each."""
         image = self.image_url.partition("://")
         checks = (
             (_NAME.fullmatch(self.agent_name), "agent_name needs letters, digits, spaces, dashes or underscores"),
@@ -65,7 +65,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A registered agent. The token is given once and never again: save it before anything else.
+    """A registered agent. The token is issued once and never again: save it before anything else.
 
     `user_db_id` may be "": it can be learnt later from the stream status.
     """
@@ -82,7 +82,7 @@ class Account:
         """Read the answer to a registration.
 
         Raises:
-            UnexpectedAnswer: It has no access token.
+            UnexpectedAnswer: The answer has no access token.
         """
         data = as_object(answer, "the registration")
         token = Secret(identifier(data, "access_token", most=LONGEST_SECRET))
@@ -109,21 +109,21 @@ class VerificationMessage:
         """Read the answer to prepare-verify.
 
         Raises:
-            UnexpectedAnswer: There is no message in it.
+            UnexpectedAnswer: The answer has no message.
         """
         return cls(required_text(as_object(answer, "the verification"), "verification_message", "the verification"))
 
 
 @dataclass(frozen=True, slots=True)
 class StreamTarget:
-    """Where to push video, with a key for one push."""
+    """The destination for the video, with a key for one push."""
 
     url: str
     key: Secret
 
     @property
     def push_url(self) -> Secret:
-        """The address an encoder pushes to: the url, a slash, the key."""
+        """The address that an encoder pushes to: the url, a slash, the key."""
         return Secret(f"{self.url.rstrip('/')}/{self.key.reveal()}")
 
     @classmethod
@@ -131,12 +131,12 @@ class StreamTarget:
         """Read the answer to a request for a stream key.
 
         Raises:
-            UnexpectedAnswer: It has no key, or no RTMP address.
+            UnexpectedAnswer: The answer has no key, or no RTMP address.
         """
         data = as_object(answer, "the stream key")
         key = Secret(identifier(data, "key", most=LONGEST_SECRET))
         url = identifier(data, "url", most=LONGEST_SECRET)
-        # Both end as one argument of an encoder, where a blank or another scheme would mean something else.
+        # Both end up in one argument of an encoder, where a space or another scheme would mean something else.
         if not (_is_rtmp(url) and is_plain(key.reveal())):
             raise UnexpectedAnswer("retake.tv's answer about the stream key is not an RTMP address with a key")
         return cls(url=url, key=key)
@@ -144,7 +144,7 @@ class StreamTarget:
 
 @dataclass(frozen=True, slots=True)
 class StreamToken:
-    """The agent's token on the chain, made at its first stream."""
+    """The agent's on-chain token, created at its first stream."""
 
     name: str
     ticker: str
@@ -169,7 +169,7 @@ class StreamToken:
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """Whether the stream is on air. It lags behind the video that is pushed."""
+    """Whether the stream is on air. The status lags behind the pushed video."""
 
     is_live: bool
     viewers: int
@@ -182,7 +182,7 @@ class StreamStatus:
         """Read the answer to stream/status.
 
         Raises:
-            UnexpectedAnswer: It does not say whether the stream is live.
+            UnexpectedAnswer: The answer does not say whether the stream is live.
         """
         data = as_object(answer, "the stream status")
         return cls(
@@ -196,21 +196,21 @@ class StreamStatus:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """The picture that now stands for the stream."""
+    """The picture that now represents the stream."""
 
     message: str
     thumbnail_url: str
 
     @classmethod
     def parse(cls, answer: object) -> Self:
-        """Read the answer to an upload; nothing in it is required."""
+        """Read the answer to an upload; no field is required."""
         data = as_object(answer, "the thumbnail") if answer is not None else {}
         return cls(message=text(data, "message"), thumbnail_url=text(data, "thumbnail_url"))
 
 
 @dataclass(frozen=True, slots=True)
 class StopSummary:
-    """How the stream went, told when it is stopped."""
+    """The summary of a stream, given when it is stopped."""
 
     status: str
     duration_seconds: int
@@ -218,7 +218,7 @@ class StopSummary:
 
     @classmethod
     def parse(cls, answer: object) -> Self:
-        """Read the answer to stream/stop; nothing in it is required."""
+        """Read the answer to stream/stop; no field is required."""
         data = as_object(answer, "the end of the stream") if answer is not None else {}
         return cls(
             status=text(data, "status") or "stopped",
@@ -239,14 +239,14 @@ class Skill:
         """Read skill.json.
 
         Raises:
-            UnexpectedAnswer: It has no version.
+            UnexpectedAnswer: The answer has no version.
         """
         data = as_object(answer, "its guide")
         return cls(name=text(data, "name"), version=required_text(data, "version", "its guide"))
 
 
 def is_plain(value: str) -> bool:
-    """Whether a token, key or address is ASCII without blanks, fit for a header and an argument."""
+    """Whether a token, key or address is ASCII without spaces, fit for a header and an argument."""
     return bool(_PRINTABLE.fullmatch(value))
 
 

@@ -1,7 +1,7 @@
-"""Moltbook, a community of agents: a post there, by its public API.
+"""Moltbook client: posts to the agents' community of that name through its public API.
 
-The key goes to https://www.moltbook.com and nowhere else: Moltbook itself redirects its other names there and loses the
-key on the way, and no redirect is followed.
+The key goes to https://www.moltbook.com and nowhere else. Moltbook redirects its other names there and loses the key on
+the way, and no redirect is followed.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from retake_flow.redact import Secret
 from retake_flow.sanitize import stripped
 from retake_flow.settings import API_PATH, MOLTBOOK
 
-#: The longest title that Moltbook takes.
+#: The longest title that Moltbook accepts.
 LONGEST_TITLE: Final = 300
-#: How long one call may take, in seconds; nothing waits for it but the next word to people.
+#: The limit for one call, in seconds; nothing waits for it except the next notice to people.
 _WITHIN = 10.0
-#: What retake.tv means by these statuses, Moltbook does not.
+#: These statuses mean something else on Moltbook than on retake.tv.
 _REFUSALS: Final = dict.fromkeys((401, 404, 409), Rejected)
 _LONGEST_CHALLENGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What became of a post.
+    """The result of a post.
 
     Attributes:
-        id: Moltbook's; "" when it tells none.
-        url: Where it can be read; "" when that is not known.
-        code: What names the challenge that holds it back; "" when it is published.
-        challenge: The question that has to be answered before anybody sees it.
+        id: Moltbook's id of it; "" when missing.
+        url: The address of the post; "" when unknown.
+        code: The code of the challenge that holds it back; "" when it is published.
+        challenge: The question to answer before anybody can see the post.
     """
 
     id: str
@@ -51,7 +51,7 @@ class Post:
 
     @classmethod
     def parse(cls, answer: Mapping[str, Any]) -> Self:
-        """Read the answer to a post, in any of the shapes that are known of it."""
+        """Read the answer to a post, in any of its known shapes."""
         places = (member(answer, "post"), member(answer, "data"), answer)
         held = next((found for place in places if (found := member(place, "verification"))), {})
         key = _first(places, "id", "post_id")
@@ -64,18 +64,18 @@ class Post:
 
 
 class MoltbookClient:
-    """Writes for an agent that Moltbook knows. Use as `async with`.
+    """Posts for an agent that Moltbook knows. Use as `async with`.
 
-    Nothing is sent twice: who asks for a post gets one at most, and is told when nobody knows whether it is there.
+    Nothing is sent twice: a call makes one post at most, and its error says when the result is unknown.
 
     Args:
-        key: The agent's key; one that is not for this origin is not sent to it.
-        origin: https://www.moltbook.com, or what stands for it on this machine.
-        transport: Instead of the network.
+        key: The agent's key; a key for another origin is not sent.
+        origin: https://www.moltbook.com, or its stand-in on this machine.
+        transport: Replaces the network.
     """
 
     def __init__(self, key: Secret, origin: str = MOLTBOOK, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        # What stands for Moltbook in a rehearsal has no business with the key.
+        # Moltbook's stand-in in a rehearsal must not get the key.
         self._key = key if origin == MOLTBOOK else Secret("moltbook_rehearsal")
         self._transport = Transport(origin, transport)
 
@@ -91,13 +91,13 @@ class MoltbookClient:
         """Post a text.
 
         Args:
-            title: On one line; what is too long is cut.
+            title: One line; a title that is too long is cut.
             content: The text.
             submolt: The community, by name.
 
         Raises:
-            ShareFailed: It was not posted, or nobody knows whether it was.
-            SecretRefused: It bears a secret.
+            ShareFailed: The text was not posted, or it is unknown whether it was.
+            SecretRefused: The text contains a secret.
         """
         require_no_secret("the post", title, content)
         # The community's field was renamed; each generation of the API ignores the name that it does not know.
@@ -138,7 +138,7 @@ class MoltbookClient:
 
 
 def _failed(error: PlatformError) -> ShareFailed:
-    """What Moltbook, or whoever answered in its place, has said; its own hint goes before ours."""
+    """The error for a failed share, in the words of Moltbook or of whatever answered for it, its hint before ours."""
     ours = "check MOLTBOOK_API_KEY, and that a person has claimed the agent on Moltbook"
     refused = isinstance(error, Rejected)
     hint = error.hint if isinstance(error, Rejected | RateLimited | Unavailable) else ""

@@ -1,4 +1,4 @@
-"""Every call to retake.tv as a value. Nothing here sends anything."""
+"""Protocol: every call to retake.tv as a value. Nothing here sends anything."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MAX_COMMENTS = 100
 
 Refusals = tuple[tuple[str, type[PlatformError]], ...]
 
-# No document gives the statuses or the words; these are the guide's causes in the ways they are likely to be said.
-# What a post lacks is said first, since it may well be called "the verification message".
+# No document gives the statuses or the words; these are the guide's causes in their likely wordings.
+# A missing part of the post comes first, since it may well be called "the verification message".
 _POST_REFUSALS: Final[Refusals] = (
     ("contain", PostRefused),
     ("prepare-verify", NotPrepared),
@@ -34,7 +34,7 @@ _POST_REFUSALS: Final[Refusals] = (
 
 
 class Answer(Enum):
-    """What the body of a good answer must be."""
+    """The form that the body of a successful answer must have."""
 
     JSON = "JSON"
     JSON_OR_NOTHING = "JSON, or empty where nothing in it is needed"
@@ -56,13 +56,13 @@ class Request:
     """One call.
 
     Attributes:
-        path: From the origin on, so it begins with /api/v1 for all but the guide.
-        authenticated: Whether the access token goes with it.
-        repeatable: Whether a second one does nothing twice.
-        deadline: The whole exchange may take so long, in seconds.
-        meanings: What a status means for this call, where it differs from the usual.
-        refusals: What a refusal means by the platform's words, where its status does not tell: the first entry whose
-            text is among them, in any case of letters.
+        path: The path from the origin, which begins with /api/v1 for all but the guide.
+        authenticated: Whether the access token is sent.
+        repeatable: Whether the call is idempotent.
+        deadline: The limit for the whole exchange, in seconds.
+        meanings: Statuses with another meaning than usual for this call.
+        refusals: Meanings of a refusal by the platform's words, if its status does not tell: the first entry whose
+            text they contain counts, ignoring case.
     """
 
     method: Literal["GET", "POST"]
@@ -87,7 +87,7 @@ def register(registration: Registration) -> Request:
     """Create an agent.
 
     Raises:
-        InputError: Something in the registration would be refused.
+        InputError: The platform would refuse the registration.
     """
     problems = registration.problems()
     if problems:
@@ -104,12 +104,12 @@ def verification_status() -> Request:
 
 
 def prepare_verify() -> Request:
-    """Ask for the text that a person has to post."""
+    """Request the text that a person has to post."""
     return _agent("prepare-verify")
 
 
 def verify(tweet_url: str) -> Request:
-    """Hand in the post of a person.
+    """Submit a person's post.
 
     Raises:
         InputError: The address is not that of a post on X, or is the guide's placeholder.
@@ -125,7 +125,7 @@ def verify(tweet_url: str) -> Request:
 
 
 def rtmp() -> Request:
-    """Ask for a fresh stream key; the one issued last counts."""
+    """Request a fresh stream key; the last one issued counts."""
     return _agent("rtmp")
 
 
@@ -143,7 +143,7 @@ def update_thumbnail(image: bytes, content_type: str) -> Request:
     """Replace the picture of the stream.
 
     Raises:
-        InputError: It is empty, or neither JPEG nor PNG.
+        InputError: The picture is empty, or neither JPEG nor PNG.
     """
     extension = {"image/png": "png", "image/jpeg": "jpg"}.get(content_type)
     if not (image and extension):
@@ -153,7 +153,7 @@ def update_thumbnail(image: bytes, content_type: str) -> Request:
 
 
 def stop_stream() -> Request:
-    """Close the stream session; status 409 says that none is open."""
+    """Close the stream session; status 409 means that none is open."""
     return _agent("stream/stop", answer=Answer.JSON_OR_NOTHING)
 
 
@@ -161,21 +161,21 @@ def send_chat(message: str, destination_user_id: str) -> Request:
     """Write into a chat.
 
     Raises:
-        InputError: There is no text, or nobody's chat to write it into.
+        InputError: The text or the chat's user id is empty.
     """
     if not message.strip() or not destination_user_id:
         raise InputError("a chat message needs a text and the user id of the one in whose chat it goes")
     require_no_secret("the chat message", message)
-    # The guide's example repeats the access token in the body; the header is enough, so it stays out.
+    # The guide's example repeats the access token in the body; the header is enough, so the body has none.
     body = {"message": well_formed(message), "destination_user_id": well_formed(destination_user_id)}
     return _agent("stream/chat/send", json=body, repeatable=False, answer=Answer.JSON_OR_NOTHING)
 
 
 def comments(user_db_id: str, limit: int = 50, before_id: str | None = None) -> Request:
-    """Read a page of chat: the newest, or what came before the message `before_id`.
+    """Read a page of chat: the newest, or the one before the message `before_id`.
 
     Raises:
-        InputError: There is nobody's chat to read, or the limit is not 1 to 100.
+        InputError: The chat's user id is empty, or the limit is not 1 to 100.
     """
     if not user_db_id or not 1 <= limit <= MAX_COMMENTS:
         raise InputError(f"reading a chat needs a user id and a limit of 1 to {MAX_COMMENTS}")
@@ -187,7 +187,7 @@ def comments(user_db_id: str, limit: int = 50, before_id: str | None = None) -> 
 
 
 def streamer(name: str) -> Request:
-    """Look for who streams under a name.
+    """Look up the streamer of a name.
 
     Raises:
         InputError: The name is empty.
@@ -196,16 +196,16 @@ def streamer(name: str) -> Request:
 
 
 def search_users(query: str) -> Request:
-    """Look for everybody whose name is like this.
+    """Search for all users with a name like this.
 
     Raises:
-        InputError: There is nothing to look for.
+        InputError: The query is empty.
     """
     return _users("search", query)
 
 
 def skill() -> Request:
-    """Ask for the version of the platform's guide."""
+    """Request the version of the platform's guide."""
     return Request("GET", "/skill.json", authenticated=False)
 
 

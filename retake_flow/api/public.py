@@ -1,4 +1,4 @@
-"""The calls of retake.tv that anybody can make: no token ever goes with them."""
+"""Public calls of retake.tv, which never carry a token."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ class Trades:
 
 
 class Public:
-    """Looks up people, sessions, tokens, trades and chats.
+    """Looks up users, sessions, tokens, trades and chats.
 
-    Every call raises what those of the client raise.
+    Every call raises the same errors as the client's calls.
 
     Args:
-        ask: Makes a call and gives the parsed answer.
+        ask: Makes a call and returns the parsed answer.
     """
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
     async def search_users(self, query: str) -> list[User]:
-        """Everybody whose name is like this."""
+        """All users with a name like this."""
         return await self._users(f"search/{_part(query)}")
 
     async def live_users(self) -> list[User]:
-        """Everybody who streams now."""
+        """All users who are streaming now."""
         return await self._users("live/")
 
     async def newest_users(self) -> list[User]:
-        """Who was registered last."""
+        """The users who registered last."""
         return await self._users("newest/")
 
     async def user(self, user_id: str) -> User:
-        """What somebody tells of themselves, by their userDbId."""
+        """A user's profile, by their userDbId."""
         return User.read(single(await self._get(f"users/metadata/{_part(user_id)}"), "a user"))
 
     async def streamer(self, name: str) -> User:
-        """Who streams under a name or an id.
+        """The streamer with a name or an id.
 
         Raises:
-            UnexpectedAnswer: The platform does not tell their userDbId.
+            UnexpectedAnswer: The answer has no userDbId.
         """
         found = User.read(single(await self._get(f"users/streamer/{_part(name)}"), "a streamer"))
         if not found.user_id:
@@ -67,15 +67,15 @@ class Public:
         return found
 
     async def active_sessions(self, streamer_id: str = "") -> list[Session]:
-        """The streams that are on: all, or that of one streamer."""
+        """The streams that are on: all, or those of one streamer."""
         return await self._sessions("active", streamer_id)
 
     async def recorded_sessions(self, streamer_id: str = "") -> list[Session]:
-        """The streams that were recorded: of all, or of one streamer."""
+        """The recorded streams: all, or those of one streamer."""
         return await self._sessions("recorded", streamer_id)
 
     async def scheduled_sessions(self, streamer_id: str = "") -> list[Session]:
-        """The streams that are to come: of all, or of one streamer."""
+        """The scheduled streams: all, or those of one streamer."""
         return await self._sessions("scheduled", streamer_id)
 
     async def top_tokens(self) -> list[Token]:
@@ -87,26 +87,26 @@ class Public:
         return await self._tokens("tokens/trending/")
 
     async def token_stats(self, address: str) -> TokenStats:
-        """How a token does."""
+        """The statistics of a token."""
         return TokenStats.read(single(await self._get(f"tokens/{_part(address)}/stats"), "a token"))
 
     async def recent_trades(self, token: str = "", limit: int = 50, cursor: str = "") -> Trades:
-        """The newest trades, of all tokens or of one; `cursor` is that of an earlier page."""
+        """The newest trades, of all tokens or of one; `cursor` comes from an earlier page."""
         path = f"trades/recent/{_part(token)}/" if token else "trades/recent/"
         answer = await self._get(path, limit=_limit(limit), **({"cursor": well_formed(cursor)} if cursor else {}))
         following = line(answer, "next_cursor", "nextCursor", most=_CURSOR) if isinstance(answer, Mapping) else ""
         return Trades([Trade.read(entry) for entry in listed(answer, "trades")[:limit]], following)
 
     async def top_volume(self, limit: int = 20, window: str = "24h") -> list[Token]:
-        """The tokens that were traded for most."""
+        """The tokens with the largest trade volume."""
         return (await self._tokens("trades/top-volume/", limit=_limit(limit), window=well_formed(window)))[:limit]
 
     async def top_count(self, limit: int = 20, window: str = "24h") -> list[Token]:
-        """The tokens that were traded most often."""
+        """The tokens with the most trades."""
         return (await self._tokens("trades/top-count/", limit=_limit(limit), window=well_formed(window)))[:limit]
 
     async def chat(self, streamer_id: str, limit: int = 50, before: str = "") -> Page:
-        """A page of anybody's chat, oldest first: the newest, or what came before the message `before`."""
+        """A page of a streamer's chat, oldest first: the newest, or the one before the message `before`."""
         params = {"streamer_id": _named(streamer_id), "limit": _limit(limit)}
         answer = await self._get("chat/", **params, **({"before_chat_event_id": well_formed(before)} if before else {}))
         return await read_comments(
@@ -114,7 +114,7 @@ class Public:
         )
 
     async def top_tippers(self, streamer_id: str) -> list[Tipper]:
-        """Who has tipped somebody most."""
+        """A streamer's top tippers."""
         answer = await self._get("chat/top-tippers", streamer_id=_named(streamer_id))
         return [Tipper.read(entry) for entry in listed(answer, "tippers")]
 
@@ -129,7 +129,7 @@ class Public:
                 answer = await self._get(f"sessions/{which}/{_part(streamer_id)}/")
             except NotFound:
                 return []
-        # Of one streamer it may be the session itself.
+        # For one streamer it may be the session itself.
         entries = [answer] if isinstance(answer, Mapping) and "session_id" in answer else listed(answer, "sessions")
         return [Session.read(entry) for entry in entries]
 
@@ -141,7 +141,7 @@ class Public:
 
 
 def _named(wanted: str) -> str:
-    """A name or an id that is there.
+    """A name or an id that is not empty.
 
     Raises:
         InputError: It is empty.
@@ -152,7 +152,7 @@ def _named(wanted: str) -> str:
 
 
 def _part(wanted: str) -> str:
-    """The same, as one part of a path.
+    """A name or an id that is safe as one part of a path.
 
     Raises:
         InputError: It is empty, or would lead to another path.
@@ -164,7 +164,7 @@ def _part(wanted: str) -> str:
 
 
 def _limit(wanted: int) -> str:
-    """How many entries are asked for.
+    """The number of entries to request.
 
     Raises:
         InputError: The platform gives no list of that length.

@@ -1,7 +1,7 @@
-"""What anybody can look up on retake.tv, as typed values: people, sessions, tokens, trades.
+"""Public models: users, sessions, tokens and trades of retake.tv as typed values.
 
 No document gives these answers whole, and clients that ran against the platform differ in what they expect: a list may
-be bare or under a name, a field may be missing, null or called otherwise. What is not told is "" or 0.
+be bare or under a name, and a field may be missing, null or renamed. A missing value is "" or 0.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from retake_flow.api.users import NAMES
 from retake_flow.errors import UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 
-_NAME, _KEY, _SENTENCE = 64, 128, 280  # characters that are kept of a name, of an id or address, and of a text
-_MOST: Final = 2_000  # entries that are read of a list
-#: Under which names a list may stand in an answer.
+_NAME, _KEY, _SENTENCE = 64, 128, 280  # the longest name, id or address, and text that is kept, in characters
+_MOST: Final = 2_000  # the most entries that are read of a list
+#: The names under which a list may stand in an answer.
 _LISTS: Final = ("users", "streamers", "sessions", "tokens", "trades", "tippers", "data", "results", "items")
-#: Under which names a single thing may stand in an answer.
+#: The names under which a single object may stand in an answer.
 _SINGLE: Final = ("user", "streamer", "session", "token", "stats", "data")
 _ADDRESSES: Final = ("address", "token_address", "tokenAddress")
 _TICKERS: Final = ("ticker", "token_ticker", "tokenTicker", "symbol")
@@ -28,11 +28,11 @@ _IDS: Final = ("user_id", "streamer_id", "userDbId", "userId")
 
 
 def listed(answer: object, of: str) -> Sequence[JsonObject]:
-    """The entries of a list, bare or under a name; what is no object among them is left out.
+    """The entries of a list, bare or under a name; entries that are not objects are left out.
 
     Args:
         answer: Parsed JSON.
-        of: What was asked for, in words for the message.
+        of: What was requested, in words for the message.
 
     Raises:
         UnexpectedAnswer: There is no list.
@@ -48,27 +48,27 @@ def listed(answer: object, of: str) -> Sequence[JsonObject]:
 
 
 def single(answer: object, of: str) -> JsonObject:
-    """The one thing that an answer tells of, bare or under a name.
+    """The single object of an answer, bare or under a name.
 
     Raises:
-        UnexpectedAnswer: It is not an object.
+        UnexpectedAnswer: The answer is not an object.
     """
     data = as_object(answer, of)
-    # Only what has nothing of its own is a wrapping: somebody who streams has a session too.
+    # Only an object without fields of its own is a wrapper: a user who streams has a session too.
     inner = [value for name in _SINGLE if isinstance(value := data.get(name), Mapping)]
     return inner[0] if inner and not identifier(data, *_IDS, *NAMES, *_ADDRESSES) else data
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody on retake.tv.
+    """A user of retake.tv.
 
     Attributes:
         user_id: The userDbId.
-        market_cap: Of their token, in USD.
+        market_cap: The market cap of their token, in USD.
         is_live: Whether the platform says that they stream; it may not say.
-        bio: What they tell of themselves.
-        links: Where else they are.
+        bio: Their description of themselves.
+        links: Their other addresses.
     """
 
     user_id: str
@@ -105,7 +105,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A stream that is on, was recorded, or is to come. Times are seconds since the epoch."""
+    """A stream that is on, recorded or scheduled. Times are seconds since the epoch."""
 
     session_id: str
     streamer_id: str
@@ -166,7 +166,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class TokenStats:
-    """How a token does. Money is in USD, growth in percent; 0 is what the platform does not tell."""
+    """The statistics of a token. Money is in USD, growth in percent; a missing value is 0."""
 
     ticker: str
     price: float
@@ -202,12 +202,12 @@ class TokenStats:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """Somebody has bought or sold.
+    """A purchase or sale.
 
     Attributes:
-        side: "buy", "sell", or "" when the platform does not tell.
-        usd: How much it was worth, in USD.
-        at: When, in seconds since the epoch.
+        side: "buy", "sell", or "" when missing.
+        usd: Its value in USD.
+        at: Its time, in seconds since the epoch.
     """
 
     token_address: str
@@ -239,7 +239,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Tipper:
-    """Somebody who has tipped, and how much altogether."""
+    """A user who has tipped, and the total amount."""
 
     user_id: str
     username: str
@@ -258,7 +258,7 @@ class Tipper:
 
 
 def _over(data: JsonObject, what: str, time: str) -> float:
-    """A number for a span of time: `{"growth": {"24h": 3}}`, or `growth_24h`."""
+    """A number for a time span: `{"growth": {"24h": 3}}`, or `growth_24h`."""
     return figure(member(data, what), time) or figure(data, f"{what}_{time}")
 
 

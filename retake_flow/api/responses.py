@@ -1,7 +1,7 @@
-"""Read what retake.tv answered: parsed JSON, or the error that says whose fault it is. No I/O.
+"""Responses: reads an answer of retake.tv as parsed JSON, or as the error that says who is at fault. No I/O.
 
-Between here and the API stand firewalls, proxies and login pages that answer in its place, with any status. The API
-speaks JSON, so an answer that is none says nothing about the call, whatever its status is.
+Firewalls, proxies and login pages between here and the API can answer in its place, with any status. The API speaks
+JSON, so an answer that is not JSON says nothing about the call, whatever its status is.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from retake_flow.redact import scrub
 from retake_flow.sanitize import stripped
 
 MAX_WORDS = 200
-_LOOKED_AT = 16_384  # bytes of a page, or characters of a text, that words are taken from
-#: The longest that a `Retry-After` is waited for, in seconds: one that asks for a day does not end a stream.
+_LOOKED_AT = 16_384  # bytes of a page, or characters of a text, from which words are taken
+#: The longest wait for a `Retry-After`, in seconds: one that asks for a day does not end a stream.
 LONGEST_WAIT = 300.0
 
 _SENTENCES: dict[type[PlatformError], str] = {
@@ -62,18 +62,18 @@ _MEANINGS: dict[int, type[PlatformError]] = {
 }
 _REFUSED = (Rejected, NotFound, NoSession)
 _PASSING = (RateLimited, Unavailable, UnexpectedAnswer)
-#: By these headers an edge says that it has dealt with the request itself, which has not come any further.
+#: With these headers an edge says that it handled the request itself and did not pass it on.
 _MITIGATED = ("cf-mitigated", "x-vercel-mitigated", "x-amzn-waf-action")
 _NO_JSON = object()
-# A server that lost patience, or its client, may have begun.
+# A server that ran out of patience, or its client, may have begun.
 _MAYBE_BEGUN = frozenset({408, 425, 460, 499})
-# A redirect that has the call made again elsewhere; a portal's login; a CDN that got no connection to the server.
+# A redirect that repeats the call elsewhere; a portal's login; a CDN that got no connection to the server.
 _NOT_BEGUN = frozenset({301, 307, 308, 511, 521, 523, 525, 526, 530})
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came back. Names of headers are in lower case; a body past the limit is cut off."""
+    """A received response. Names of headers are in lower case; a body beyond the limit is cut off."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Response:
 
     @cached_property
     def value(self) -> object:
-        """The body as JSON, or `_NO_JSON`; it is looked at often, and may take long to parse."""
+        """The body as JSON, or `_NO_JSON`; cached, since it is read often and may take long to parse."""
         try:
             return parse_json(self.body)
         except ValueError:
@@ -90,15 +90,15 @@ class Response:
 
 
 def interpret(request: Request, response: Response) -> object:
-    """What a call gave.
+    """The result of a call.
 
     Returns:
-        Parsed JSON without anything that JSON does not know (infinities, lone surrogates); the text for a call
-        that asks for text; None for an empty answer where that is allowed.
+        Parsed JSON without values that JSON does not have (infinities, lone surrogates); the text for a call that asks
+        for text; None for an empty answer where that is allowed.
 
     Raises:
-        PlatformError: The one of its kinds that the answer stands for. It is `unsure` when the call must not be made
-            twice and may have been carried out.
+        PlatformError: The kind of error that the answer stands for. It is `unsure` when the call must not be made twice
+            and may have been carried out.
     """
     try:
         return _value(request, response)
@@ -127,28 +127,28 @@ def _value(request: Request, response: Response) -> object:
 
 
 def _is_the_apis(request: Request, response: Response, value: object) -> bool:
-    """Whether an answer is the API's own, or says nothing but that it passes; what the API refuses, it does in JSON."""
+    """Whether an answer comes from the API, or only says that a problem is temporary; the API refuses in JSON."""
     if any(name in response.headers for name in _MITIGATED) or _is_cloudflares(value):
         return False
-    if response.status == 403:  # no refusal of the API's that is known of; gateways say it in JSON of their own
+    if response.status == 403:  # no known refusal of the API; gateways send their own in JSON
         return isinstance(value, Mapping) and isinstance(value.get("error"), str)
     if not 200 <= response.status < 300:
         return isinstance(value, Mapping) or _meaning(request, response) in _PASSING
     if response.truncated:
         return not _is_html(response)
     if request.answer is Answer.TEXT:
-        # A site that does not know the file may still answer 200, with its start page.
+        # A site without the file may still answer 200, with its start page.
         return bool(response.body.strip()) and not _is_html(response)
     return value is not _NO_JSON or (request.answer is Answer.JSON_OR_NOTHING and not response.body.strip())
 
 
 def _is_cloudflares(value: object) -> bool:
-    """Whether it is an error page of Cloudflare, which it gives as JSON to those who ask for JSON."""
+    """Whether the answer is Cloudflare's error page, which is JSON for clients that ask for JSON."""
     return isinstance(value, Mapping) and (value.get("cloudflare_error") is True or {"ray_id", "zone"} <= value.keys())
 
 
 def _not_begun(response: Response) -> bool:
-    """Whether a call surely was not carried out that was answered by somebody else than the API, or not well."""
+    """Whether a call that the API did not answer, or did not answer well, was certainly not carried out."""
     if any(name in response.headers for name in _MITIGATED):
         return True
     refused = 400 <= response.status < 500 and response.status not in _MAYBE_BEGUN
@@ -159,10 +159,10 @@ def parse_json(body: bytes) -> object:
     """Parse JSON so that every value in it can be stored and shown.
 
     Raises:
-        ValueError: It is not JSON, or nested too deeply.
+        ValueError: The body is not JSON, or nested too deeply.
     """
     collects = gc.isenabled()
-    gc.disable()  # it would look through a page of empty lists again and again, and nothing of that is garbage yet
+    gc.disable()  # it would scan a page of empty lists again and again, and none of that is garbage yet
     try:
         value = json.loads(body.decode(), parse_constant=lambda _: None, parse_float=_finite)
         if b"\\ud" in body.lower():
@@ -176,9 +176,9 @@ def parse_json(body: bytes) -> object:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that `Retry-After` asks to wait, at most `LONGEST_WAIT`; None when it says nothing readable.
+    """The wait that `Retry-After` asks for, in seconds, at most `LONGEST_WAIT`; None when it is missing or unreadable.
 
-    A date is taken against the sender's own clock where the answer tells it.
+    A date is relative to the sender's own clock if the answer gives it.
     """
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value, re.ASCII):
@@ -233,7 +233,7 @@ def _failure(kind: type[PlatformError], request: Request, response: Response, wo
 
 
 def _no_answer(request: Request, response: Response) -> PlatformError:
-    """The error for what came in the place of an answer."""
+    """The error for an answer that does not come from the API."""
     words = _words(response)
     if not response.body.strip():
         return _failure(Intercepted, request, response, "an empty answer")
@@ -255,7 +255,7 @@ def _words(response: Response) -> str:
 
 
 def _hint(response: Response) -> str:
-    """What the platform itself says can be done."""
+    """The platform's own hint."""
     value = response.value
     hint = value.get("hint") if isinstance(value, Mapping) else None
     return _shortened(hint) if isinstance(hint, str) else ""
@@ -282,7 +282,7 @@ def _finite(digits: str) -> float | None:
 
 
 def http_date(value: str) -> datetime | None:
-    """The moment that a `Date` or `Retry-After` header names; None when it names none."""
+    """The time in a `Date` or `Retry-After` header; None when there is none."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -1,4 +1,4 @@
-"""Spelling: when two names, or two texts, are the same though they are written differently."""
+"""Spelling: compares names and texts that are the same but written differently."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from html import unescape
 
 from retake_flow.sanitize import compatible
 
-#: A text that is shown shorter or longer than it was said is still known by so many letters and digits.
+#: A text shown shorter or longer than it was said is still recognised by this many letters and digits.
 CUT = 40
-#: A shorter one is known where only so many are put before it, and it has as many itself.
+#: A shorter text is recognised if at most this many precede it, and it has as many itself.
 BEFORE = 12
 _NEITHER = re.compile(r"[\W_]+")
 
@@ -21,21 +21,21 @@ def same_name(one: str, other: str) -> bool:
 
 
 def name_key(name: str) -> str:
-    """What is the same in all spellings of a name: its letters and digits, without case, width or accents' form.
+    """The key that all spellings of a name share: its letters and digits, ignoring case, width and accent encoding.
 
-    What cannot be seen is kept: nobody spells a name with it but who imitates one.
+    Invisible characters are kept: only an impostor puts them into a name.
     """
     unseen = "".join(sign for sign in name if unicodedata.category(sign) == "Cf")
     return (_letters(name) or name.strip().casefold()) + unseen
 
 
 def same_words(said: str, seen: str) -> bool:
-    """Whether a text that is seen is one that was said: escaped, cut off, or with something put around it too."""
+    """Whether a displayed text is the one that was said, even if escaped, cut off, or with text added around it."""
     return Words(said).are_seen_in(Words(seen))
 
 
 class Words:
-    """A text as far as it is the same however it is shown.
+    """A text reduced to the parts that stay the same however it is displayed.
 
     Attributes:
         plain: The text on one line.
@@ -49,7 +49,7 @@ class Words:
         self.letters = _letters(unescape(text) if "&" in text else text)
 
     def are_seen_in(self, seen: Words) -> bool:
-        """Whether a text that is seen is this one: escaped, cut off, or with something put around it too."""
+        """Whether a displayed text is this one, even if escaped, cut off, or with something added around it."""
         if self.plain == seen.plain:
             return bool(self.plain)
         one, other = self.letters, seen.letters

@@ -1,4 +1,4 @@
-"""People and agents of retake.tv as anybody can look them up. No I/O."""
+"""Users: matches names with the platform's public user data. No I/O."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from retake_flow.api.lenient_json import JsonObject, text
 from retake_flow.errors import UnexpectedAnswer
 
-#: No document says which field holds the name; these are how the platform's other answers call it.
+#: No document says which field holds the name; these are its names in the platform's other answers.
 NAMES = ("username", "fusername", "agent_name", "streamer_name", "name", "display_name")
 
 
 def is_named(answer: object, name: str) -> bool:
-    """Whether the one that was looked up by name or id bears this name, or cannot be anybody else."""
+    """Whether the user looked up by name or id has this name, or cannot be anybody else."""
     found = _names(answer) if isinstance(answer, Mapping) else set()
     if not found:
         return isinstance(answer, Mapping) and bool(text(answer, "streamer_id", "user_id"))
@@ -20,10 +20,10 @@ def is_named(answer: object, name: str) -> bool:
 
 
 def is_among(answer: object, name: str) -> bool:
-    """Whether anybody bears this name whom a search has found; it answers with a list, bare or under `users`.
+    """Whether any user found by a search has this name; the answer is a list, bare or under `users`.
 
     Raises:
-        UnexpectedAnswer: It is something else, or does not tell the names.
+        UnexpectedAnswer: The answer is something else, or has no names.
     """
     entries = answer.get("users") if isinstance(answer, Mapping) else answer
     if not isinstance(entries, list):

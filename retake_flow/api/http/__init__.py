@@ -1,1 +1,1 @@
-"""The HTTP transport to retake.tv."""
+"""HTTP transport to retake.tv."""

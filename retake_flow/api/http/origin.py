@@ -1,4 +1,4 @@
-"""Origins: what a token is bound to."""
+"""Origins, to which a token is bound."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def normalised(url: str) -> str:
     """The origin in one spelling (`https://retake.tv`), so that two can be compared.
 
     Raises:
-        CredentialsError: It is not an http(s) origin, or has a path, a user or a query.
+        CredentialsError: The URL is not an http(s) origin, or has a path, a user or a query.
     """
     try:
         parts = urlsplit(url.strip())

@@ -1,4 +1,4 @@
-"""Connections to one origin, kept from call to call: no redirects, cookies or netrc, and a proxy only as a tunnel."""
+"""Connection pool for one origin: no redirects, cookies or netrc, and a proxy only as a tunnel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retake_flow import __version__, network
 
 
 class Pool:
-    """Connections that are opened when they are needed, as the environment says.
+    """Connections opened on demand, with the proxy and certificates of the environment.
 
     Attributes:
         proxy: Where the proxy is by which they go, for messages; "" without one.
@@ -23,16 +23,16 @@ class Pool:
         """Prepare connections.
 
         Args:
-            url: Where they go.
-            transport: Instead of the network.
-            options: Those of httpx's client that are the caller's own.
+            url: The destination.
+            transport: Replaces the network.
+            options: The caller's options of httpx's client.
 
         Raises:
             SettingsError: The environment's proxy or certificates cannot be used.
         """
         found = None if transport else network.proxy_for(url)
         self.proxy = network.proxy_host(found) if found else ""
-        # Nothing here is long, and packed it may be larger than anybody says beforehand.
+        # Nothing here is long, and a compressed body may be larger than anybody says beforehand.
         headers = {"User-Agent": f"retake-flow/{__version__}", "Accept-Encoding": "identity"}
         self._options = {
             **options,
@@ -57,13 +57,13 @@ class Pool:
 
     @asynccontextmanager
     async def stream(self, method: str, url: str, **call: Any) -> AsyncIterator[httpx.Response]:
-        """As httpx's client does it."""
+        """Stream as httpx's client does."""
         self._calls += 1
         try:
             async with self._client.stream(method, url, **call) as response:
                 yield response
         except BaseException:
-            # A tunnel whose encryption fails stays in httpx's pool for ever, which it fills in the end.
+            # A tunnel whose encryption fails stays in httpx's pool for ever, and such tunnels fill it in the end.
             if self.proxy:
                 self._retired.append(self._client)
                 self._client = httpx.AsyncClient(**self._options)

@@ -1,4 +1,4 @@
-"""The platform's clock, as far as the `Date` of its answers tells. No I/O."""
+"""Server clock: estimates the platform's clock from the `Date` of its answers. No I/O."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Final
 from retake_flow.api.responses import http_date
 
 _SAMPLES: Final = 16
-# A `Date` tells whole seconds, and an answer may take its time: samples of one clock differ by no more than that.
+# A `Date` has whole seconds, and an answer may take its time: samples of one clock differ by no more than that.
 _SPREAD: Final = 1.5
 
 
 class ServerClock:
-    """How far the platform's clock is ahead of one that is steady here.
+    """How far the platform's clock is ahead of a monotonic clock here.
 
-    An answer was made before it came, so its `Date` says what the platform's clock shows at least; the highest of the
-    last ones comes closest. One of a cache is older, and raises nothing; one that is far ahead of most others is of a
+    An answer is made before it arrives, so its `Date` is a lower bound of the platform's clock; the highest of the last
+    ones comes closest. A cached answer is older, and raises nothing. One that is far ahead of most others comes from a
     machine whose clock is wrong.
     """
 
@@ -26,11 +26,11 @@ class ServerClock:
         self._ahead: deque[float] = deque(maxlen=_SAMPLES)
 
     def heard(self, headers: Mapping[str, str], now: float) -> None:
-        """Take an answer into account.
+        """Add the sample of an answer.
 
         Args:
-            headers: Of the answer, their names in lower case.
-            now: When it came, in seconds by the clock that is steady here.
+            headers: The headers of the answer, their names in lower case.
+            now: When it arrived, in seconds of the monotonic clock.
         """
         date = http_date(headers.get("date", ""))
         if date is not None and headers.get("age", "0").strip() in ("", "0"):
@@ -38,7 +38,7 @@ class ServerClock:
 
     @property
     def ahead(self) -> float | None:
-        """How many seconds it is ahead at least; None when no answer has told."""
+        """How many seconds the platform's clock is ahead at least; None when no answer has said."""
         if not self._ahead:
             return None
         likely = median(self._ahead) + _SPREAD

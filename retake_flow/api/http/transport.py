@@ -1,4 +1,4 @@
-"""The one place where bytes go to retake.tv and come back."""
+"""Transport: the only module that sends bytes to retake.tv and receives them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from retake_flow.redact import scrub
 
 MAX_BODY = 1 << 20  # bytes; the longest documented answer, 100 comments, is far below
 
-# Idle connections are dropped a second before common servers drop them (after 5 s), so that no call that must not
-# be sent twice goes into a connection that is just being closed.
+# Idle connections are dropped a second before common servers drop them (after 5 s), so that no call that must not be
+# sent twice goes into a connection that is just being closed.
 _LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=4.0)
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 _NOT_SENT = (
@@ -33,12 +33,12 @@ _PROXY_REFUSES = ("403", "407")
 
 
 class Transport:
-    """Sends calls to one origin over connections that are kept: no redirects, no netrc of the environment.
+    """Sends calls to one origin over persistent connections: no redirects, no netrc of the environment.
 
-    A proxy of the environment is a tunnel: what goes through it is encrypted for the origin.
+    A proxy of the environment is a tunnel: everything that goes through it is encrypted for the origin.
 
     Attributes:
-        first_took: How long the first call that was answered took, in seconds, its connection included.
+        first_took: How long the first answered call took, in seconds, including its connection.
 
     Raises:
         SettingsError: The environment's proxy or certificates cannot be used.
@@ -57,7 +57,7 @@ class Transport:
 
     @property
     def proxy(self) -> str:
-        """By which proxy calls go, for messages; "" for none."""
+        """The proxy that calls go through, for messages; "" for none."""
         return self._pool.proxy
 
     async def close(self) -> None:
@@ -68,7 +68,7 @@ class Transport:
         """Send a call once.
 
         Raises:
-            Blocked: No connection ever came about, by a certificate or a proxy.
+            Blocked: A certificate or a proxy has kept every connection from being made.
             Unreachable: No answer came; it is `unsure` when the call must not be made twice and may have been carried
                 out.
             UnexpectedAnswer: The answer is compressed, and cannot be unpacked.
@@ -91,7 +91,7 @@ class Transport:
             failure: PlatformError = UnexpectedAnswer(f"the answer to {request.call} cannot be unpacked: {error}")
             failure.unsure = not request.repeatable
             raise failure from None
-        # To look each of them up would take a step for each other one, and there may be thousands.
+        # Looking each of them up would take a step for each other one, and there may be thousands.
         headers_told = {**dict(response.headers.items()), **response.extensions.get("location", {})}
         return Response(response.status_code, headers_told, body, truncated or longer)
 
@@ -106,7 +106,7 @@ class Transport:
             hint = network.UNTRUSTED_HINT
         elif isinstance(error, httpx.ProxyError):
             hint = network.PROXY_HINT
-        # What has let one answer through may do so again; what never did is for a person to see to.
+        # A proxy or certificate that let one answer through may do so again; one that never did needs a person.
         kind = Blocked if _refused(error) and self.first_took is None else Unreachable
         failure = kind(message, hint=hint)
         failure.unsure = kind is Unreachable and not (request.repeatable or not_sent)
@@ -119,7 +119,7 @@ def _refused(error: Exception) -> bool:
 
 
 async def _put_location_aside(response: httpx.Response) -> None:
-    # Else httpx looks at the place that a redirect points to, which may be no address at all.
+    # Otherwise httpx parses the target of a redirect, which may not be an address at all.
     if "location" in response.headers:
         response.extensions["location"] = {"location": response.headers.pop("location")}
 
@@ -135,7 +135,7 @@ def _content(request: Request) -> dict[str, Any]:
 
 
 async def _read(response: httpx.Response) -> tuple[bytes, bool]:
-    """The body as it comes over the wire, and whether it was longer than any should be."""
+    """Read the body as it comes over the wire, and whether it was longer than the limit."""
     body = bytearray()
     assert isinstance(response.stream, httpx.AsyncByteStream)
     async for chunk in response.stream:
@@ -146,7 +146,7 @@ async def _read(response: httpx.Response) -> tuple[bytes, bool]:
 
 
 def _reason(error: Exception) -> str:
-    """Why a certificate cannot be verified, without OpenSSL's own words around it."""
+    """The reason why a certificate cannot be verified, without OpenSSL's own words around it."""
     return str(error).partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or str(error)
 
 

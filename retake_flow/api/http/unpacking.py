@@ -1,11 +1,11 @@
-"""Unpack an answer that came compressed although nobody asked for that: never to more than its limit."""
+"""Unpacking: decompresses an answer that came compressed unasked, never beyond its limit."""
 
 from __future__ import annotations
 
 import zlib
 from typing import Final
 
-#: gzip or zlib, by what the data says itself.
+#: gzip or zlib, as the data itself says.
 _EITHER: Final = zlib.MAX_WBITS | 32
 _KNOWN: Final = ("gzip", "x-gzip", "deflate")
 
@@ -15,13 +15,13 @@ class CannotUnpack(Exception):
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
-    """A body without its `Content-Encoding`, and whether it is cut off at `most` bytes.
+    """A body without its `Content-Encoding`, and whether it was cut off at `most` bytes.
 
-    One layer of gzip is unpacked, since some servers send files as they are kept. Whatever is packed twice, or in
-    another way, is not.
+    One layer of gzip is unpacked, since some servers send files as they are stored. Other or repeated
+    compression is not.
 
     Raises:
-        CannotUnpack: It is, or is broken.
+        CannotUnpack: The body has such a compression, or is broken.
     """
     layers = [
         layer for layer in (part.strip().lower() for part in encoding.split(",")) if layer not in ("", "identity")

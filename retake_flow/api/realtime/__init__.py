@@ -1,1 +1,1 @@
-"""The real-time connection to retake.tv."""
+"""Real-time connection to retake.tv."""

@@ -1,6 +1,6 @@
-"""The real-time connection to retake.tv: Socket.IO over a websocket, held open and opened again when it breaks.
+"""Real-time connection to retake.tv: Socket.IO over a websocket, held open and reopened when it breaks.
 
-It hears and never speaks, but to join rooms; no token goes over it, and no redirect is followed.
+It only listens, and sends nothing but requests to join rooms. No token goes over it, and no redirect is followed.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ if TYPE_CHECKING:  # half a megabyte of modules that only a run on air needs
 
 PATH = "socket.io"
 LONGEST_EVENT = 1 << 20  # bytes
-_OPENS = 10.0  # seconds until all rooms are to be joined
-_ENDS = 2.0  # seconds that a goodbye may take
-_SOONEST, _LATEST = 1.0, 60.0  # seconds between two tries
-_STEADY = 30.0  # a connection that lasted for so long (seconds) has proved itself: waiting begins anew
+_OPENS = 10.0  # seconds until all rooms have to be joined
+_ENDS = 2.0  # seconds that a disconnect may take
+_SOONEST, _LATEST = 1.0, 60.0  # seconds between two attempts
+_STEADY = 30.0  # after this many seconds a connection is stable: the backoff starts again
 
-# Whatever it has to say of a connection we say ourselves, in the journal.
+# We write everything about a connection into the journal ourselves.
 _SILENT = logging.getLogger("retake_flow.realtime")
 _SILENT.disabled = True
 
 
 @asynccontextmanager
 async def opened(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> AsyncIterator[None]:
-    """Listen in rooms until this is left; nothing of it goes on then.
+    """Listen in rooms until the context is left; nothing of it runs on then.
 
     Args:
-        origin: Where the platform is.
-        rooms: Gives the rooms, at each connection.
-        hearer: Hears of everything.
+        origin: The origin of the platform.
+        rooms: Returns the rooms, at each connection.
+        hearer: Receives everything.
 
     Raises:
-        SettingsError: It is neither retake.tv nor this machine, or the environment's proxy or certificates cannot be
-            used.
+        SettingsError: The origin is neither retake.tv nor this machine, or the environment's proxy or certificates
+            cannot be used.
     """
     origin = _allowed(origin)
     _way(origin)
@@ -66,10 +66,10 @@ def _allowed(origin: str) -> str:
 
 
 async def _listen(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> None:
-    """Connect again and again, less and less often as long as that fails."""
+    """Connect again and again, with a backoff while that fails."""
     loop = asyncio.get_running_loop()
     failures = 0
-    # It takes a quarter of a second, and much longer on a busy machine, while an encoder is about to send.
+    # The import takes a quarter of a second, and much longer on a busy machine, just when an encoder is about to send.
     await asyncio.to_thread(import_module, "socketio")
     while True:
         began = loop.time()
@@ -81,7 +81,7 @@ async def _listen(origin: str, rooms: Callable[[], Sequence[str]], hearer: Heare
 
 
 async def _connection(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> str:
-    """One connection, from its beginning to its end; gives the reason of the end."""
+    """Hold one connection from its beginning to its end, and return the reason of the end."""
     import socketio
 
     over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -99,17 +99,17 @@ async def _connection(origin: str, rooms: Callable[[], Sequence[str]], hearer: H
             return f"no connection within {_OPENS:g} s"
         except socketio.exceptions.SocketIOError as error:
             return str(error) or "refused"
-        except Exception as error:  # of aiohttp, or of a server that speaks something else
+        except Exception as error:  # from aiohttp, or from a server that speaks another protocol
             return str(error) or type(error).__name__
         finally:
             await _end(client)
 
 
 def _heed_cancellation() -> None:
-    """End when that was wanted meanwhile.
+    """Raise a cancellation that the library swallowed.
 
-    The library waits by `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes in the moment
-    in which the waiting is over.
+    The library uses `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes at the moment when
+    the wait is over.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
@@ -117,7 +117,7 @@ def _heed_cancellation() -> None:
 
 
 def _session() -> aiohttp.ClientSession:
-    """What a connection is made by: no cookies, no netrc of the environment, no redirects."""
+    """The HTTP session of a connection: no cookies, no netrc of the environment, no redirects."""
     import aiohttp
 
     async def refuse(_: object, __: object, about: aiohttp.TraceRequestRedirectParams) -> None:
@@ -130,7 +130,7 @@ def _session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         trace_configs=[tracing],
-        # Packed it may be larger than anybody says beforehand; nothing is unpacked, whatever it is called.
+        # A compressed body may be larger than anybody says beforehand; nothing is unpacked, whatever it is called.
         headers={"User-Agent": f"retake-flow/{__version__}", "Accept-Encoding": "identity"},
         auto_decompress=False,
     )
@@ -143,12 +143,12 @@ def _client(
 
     class Client(socketio.AsyncClient):  # type: ignore[misc]
         async def _handle_eio_message(self, data: object) -> None:
-            # The library performs this in a task of its own, whose failure would be shown to people.
+            # The library does this in a task of its own, whose failure would be shown to people.
             with suppress(Exception):
                 await super()._handle_eio_message(data)
 
     client = Client(
-        reconnection=False,  # its own way cannot be cancelled, and has no end to be told of
+        reconnection=False,  # its own reconnection cannot be cancelled, and does not report its end
         handle_sigint=False,
         logger=_SILENT,
         engineio_logger=_SILENT,
@@ -170,7 +170,7 @@ def _client(
 
 
 def _way(origin: str) -> dict[str, Any]:
-    """How the websocket reaches an origin: by which proxy, and by which certificates it is verified."""
+    """The way of the websocket to an origin: its proxy, and the certificates that verify it."""
     if not origin.startswith("https:"):
         return {}
     proxy = network.proxy_for(origin)
@@ -178,7 +178,7 @@ def _way(origin: str) -> dict[str, Any]:
 
 
 async def _end(client: socketio.AsyncClient) -> None:
-    """Say goodbye, and end what the library has begun."""
+    """Disconnect, and end the tasks that the library has started."""
     with suppress(Exception):
         async with asyncio.timeout(_ENDS):
             await client.disconnect()
@@ -186,7 +186,7 @@ async def _end(client: socketio.AsyncClient) -> None:
         if isinstance(task, asyncio.Task):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-    if client.eio.ws is not None:  # after words that it does not understand the library forgets it open
+    if client.eio.ws is not None:  # after messages that it does not understand the library forgets it open
         with suppress(Exception):
             async with asyncio.timeout(_ENDS):
                 await client.eio.ws.close()

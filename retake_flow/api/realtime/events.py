@@ -1,7 +1,7 @@
-"""What the platform tells over the real-time connection, read as entries of the chat.
+"""Real-time events, read as entries of the chat.
 
-Nobody documents what the events carry, so they are read by whatever names the same things have elsewhere on the
-platform; what has no id gets one that follows from what it says, so that an event told twice counts once.
+The payloads are undocumented, so they are read by the names that the same fields have elsewhere on the platform. An
+event without an id gets one derived from its content, so that an event sent twice counts once.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from retake_flow.api.chat import ChatMessage, deed_ids, read_message
 from retake_flow.api.lenient_json import LONGEST_NAME, JsonObject, address, identifier, member, raw_text, words
 from retake_flow.api.responses import parse_json
 
-#: What an event means, by its name; others are of no account here.
+#: The meaning of events by name; other events are ignored.
 EVENTS: Final[Mapping[str, str]] = {
     "message": "message",
     "tip_received": "tip",
     "user_followed": "follow",
     "newtrade": "trade",
 }
-#: In the room of a stream: its session has started; whether that is when it is opened or when it is live, nobody says.
+#: In the room of a stream: its session has started. Whether that means opened or live is undocumented.
 SESSION_STARTED: Final = "session_started"
-#: Where the one who does it may be told.
+#: The fields that may hold the author.
 _WHO: Final = ("sender", "user", "follower", "trader", "tipper", "from")
 _WRAPPINGS: Final = ("data", "message", "comment", "payload", "tip", "trade")
 
 
 def rooms(user_db_id: str, token_address: str) -> list[str]:
-    """The rooms of what concerns one agent."""
+    """The rooms of everything about one agent."""
     trades = [f"trades_{token_address}"] if token_address else []
     return [user_db_id, live_room(user_db_id), *trades]
 
 
 def live_room(user_db_id: str) -> str:
-    """The room of what happens to an agent's stream."""
+    """The room of an agent's stream."""
     return f"live_{user_db_id}"
 
 
@@ -48,11 +48,11 @@ def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMess
 
     Args:
         event: Its name.
-        payload: What it carries.
-        at: When it came, in seconds since the epoch, for one that does not tell its time.
+        payload: Its payload.
+        at: When it arrived, in seconds since the epoch, for an event without a time.
 
     Returns:
-        The entry; None for an event that is of no account, or that nobody can read.
+        The entry; None for an event that is ignored or unreadable.
     """
     kind = EVENTS.get(event)
     data = _plain(next((value for value in payload if isinstance(value, Mapping)), None))
@@ -66,7 +66,7 @@ def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMess
 
 
 def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatMessage:
-    """An entry with what only events of its kind tell."""
+    """An entry with the fields of its kind of event."""
     said = found.text or words(data, "message", "content", "note")
     found = replace(_whose(found, data), sent_at=found.sent_at or now, text=said)
     match kind:
@@ -83,7 +83,7 @@ def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatM
 
 
 def _plain(data: object) -> JsonObject | None:
-    """An object as the platform's answers are read: without what JSON does not know."""
+    """An object as the platform's answers are read: without values that JSON does not have."""
     try:
         value = parse_json(json.dumps(data).encode())
     except (TypeError, ValueError, RecursionError):
@@ -92,7 +92,7 @@ def _plain(data: object) -> JsonObject | None:
 
 
 def _unwrapped(data: JsonObject) -> JsonObject:
-    """What is told, out of the object that it may be wrapped in."""
+    """The object itself, taken out of a possible wrapper."""
     inner = next((member(data, name) for name in _WRAPPINGS if member(data, name)), None)
     if inner is None or _id(data) or raw_text(data, "text"):
         return data
@@ -100,7 +100,7 @@ def _unwrapped(data: JsonObject) -> JsonObject:
 
 
 def _whose(found: ChatMessage, data: JsonObject) -> ChatMessage:
-    """The entry with its author, under whichever names that stands."""
+    """The entry with its author, from any of the names that the author's fields have."""
     name = found.author_name or words(_who(data, "username", "name", "display_name"), "", most=LONGEST_NAME)
     shown = found.author_display_name or words(_who(data, "display_name"), "", most=LONGEST_NAME)
     return replace(
@@ -113,7 +113,7 @@ def _whose(found: ChatMessage, data: JsonObject) -> ChatMessage:
 
 
 def _who(data: JsonObject, *names: str) -> dict[str, str]:
-    """The first that is told of whoever does it: `follower_username`, `follower: {username}`, or plainly `username`."""
+    """The first field of the author: `follower_username`, `follower: {username}`, or plain `username`."""
     told = [*(f"{who}_{name}" for name in names for who in _WHO), *(name for name in names if name != "id")]
     found = raw_text(data, *told) or next((said for who in _WHO if (said := raw_text(member(data, who), *names))), "")
     return {"": found}
