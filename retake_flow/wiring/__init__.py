@@ -1,1 +1,1 @@
-"""The composition root: the only package that names the real adapters."""
+"""Composition root: the only package that names the real adapters."""

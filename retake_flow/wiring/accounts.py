@@ -1,4 +1,4 @@
-"""Which account a run acts as: found when it begins, recognised when it goes on, locked while it streams."""
+"""Accounts: finds the account of a run at its start, recognises it at a resume, and locks it while the run streams."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AccountLock", "access", "hold", "identity_here", "lock_of", "recognise", "streams", "take_over"]
 
-#: Each of these takes the stream away from whoever else pushes for the account.
+#: Each of these takes the stream away from anybody else who pushes for the account.
 _STREAMING = frozenset({"retake.stream_key", "retake.start_stream"})
 _REGISTERING = frozenset({"retake.register"})
 #: The families of actions that need an account.
 _AS_AGENT = ("credentials.", "retake.", "chat.")
-#: How long a process that a run was taken from has to let go of its account, in seconds.
+#: The time that a process has to release its account after its run was taken, in seconds.
 _LETTING_GO = 10.0
 
 
@@ -41,7 +41,7 @@ def access(
     note: Callable[..., None] = lambda *_, **__: None,
     realtime: OpenRealtime | None = None,
 ) -> Access:
-    """The credentials of these settings, and the client that uses them; arguments as those of `Access`."""
+    """The credentials of these settings, and the client that uses them; arguments as for `Access`."""
 
     def client(token: Secret | None, issued_by: str) -> RetakeClient:
         from retake_flow.api.client import RetakeClient
@@ -53,11 +53,11 @@ def access(
 
 
 def identity_here(settings: Settings, inputs: Mapping[str, Any]) -> Identity:
-    """The account that a run which begins now acts as; of credentials that cannot be read, only where they are.
+    """The account of a run that starts now; if the credentials cannot be read, only their location.
 
     Args:
-        settings: Of the run.
-        inputs: Of its flow, which may name the agent that is to be registered.
+        settings: The settings of the run.
+        inputs: The inputs of its flow, which may name the agent to register.
     """
     try:
         found = access(settings).identity_here()
@@ -67,18 +67,18 @@ def identity_here(settings: Settings, inputs: Mapping[str, Any]) -> Identity:
 
 
 async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Identity:
-    """The account with which a run goes on, when the credentials of this process are its own.
+    """The account with which a run resumes, if this process has its credentials.
 
-    A rehearsal has its credentials with it. A run that never had any and cannot get any by itself needs none.
+    A rehearsal keeps its own credentials. A run that never had any and cannot get any by itself needs none.
 
     Args:
         stored: The run.
-        flow: Its flow, when that can be read.
-        settings: Of this process.
+        flow: Its flow, if it can be read.
+        settings: The settings of this process.
 
     Raises:
-        WrongAccount: They are another agent's.
-        CredentialsError: They cannot be read, and the run has an account.
+        WrongAccount: The credentials are another agent's.
+        CredentialsError: The credentials cannot be read, and the run has an account.
     """
     run = stored.run
     if run.rehearsal:
@@ -106,9 +106,9 @@ async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Id
 
 
 def _of_first_version(stored: Stored, alone: bool) -> tuple[Identity, bool]:
-    """What a run of version 0.1, which kept no account, tells of it, and whether it had one: what it has loaded tells.
+    """The account of a run of version 0.1, which stored none, from its outputs, and whether it had one.
 
-    A name may stand alone: of an agent that is still to be registered, or in a flow that does nothing as an agent.
+    A name may stand alone: that of an agent not yet registered, or in a flow that does nothing as an agent.
     """
     loaded: Mapping[str, Any] = {}
     for value in stored.run.outputs.values():
@@ -120,12 +120,12 @@ def _of_first_version(stored: Stored, alone: bool) -> tuple[Identity, bool]:
 
 
 def lock_of(run: Run, settings: Settings) -> AccountLock:
-    """The lock of a run's account, which is not held yet; a rehearsal has a platform to itself and needs none."""
+    """The lock of a run's account, not held yet. A rehearsal has its own platform and needs none."""
     return AccountLock(() if run.rehearsal else settings.lock_folders, run.id, settings.store)
 
 
 def hold(lock: AccountLock, flow: Flow, identity: Identity) -> None:
-    """Hold the account of a run that streams; others may act as it beside one.
+    """Hold the account of a run that streams. Runs that do not stream may use it too.
 
     Raises:
         AccountInUse: Another run streams as it.
@@ -135,7 +135,7 @@ def hold(lock: AccountLock, flow: Flow, identity: Identity) -> None:
 
 
 async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str) -> None:
-    """Hold the account of a run that was taken from a process, which gets a moment to let go of it.
+    """Hold the account of a run that was taken from a process, which gets a moment to release it.
 
     Raises:
         AccountInUse: Another run streams as it.
@@ -148,7 +148,7 @@ async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str)
             if error.run != run:
                 raise
             if time.monotonic() >= deadline:
-                return None  # it hangs, and keeps others from the account in our place
+                return None  # that process hangs, and keeps others from the account in our place
         await asyncio.sleep(0.1)
 
 

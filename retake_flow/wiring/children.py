@@ -1,4 +1,4 @@
-"""The programs of a run, found by the mark in their environment."""
+"""Children: finds the programs of a run by the mark in their environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Child:
 
 
 def bearing(marker: str) -> list[Child]:
-    """The living processes of this user that a run has started, the oldest first, ourselves left out.
+    """The living processes of this user that a run started, the oldest first, without this process.
 
     Args:
         marker: The id of the run.
@@ -39,5 +39,5 @@ def bearing(marker: str) -> list[Child]:
             if process != me and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(Child(process.pid, process.name(), process.create_time()))
         except psutil.Error:
-            continue  # it ended meanwhile
+            continue  # it has ended meanwhile
     return sorted(found, key=lambda child: (child.started, child.pid))

@@ -1,4 +1,4 @@
-"""Graphviz, when it is installed."""
+"""Drawing: lays out graphs with Graphviz, if it is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def draw(graph: str, form: str) -> bytes:
 
     Raises:
         MissingProgram: Graphviz is not installed.
-        StudioError: It refused the graph.
+        StudioError: Graphviz refused the graph.
     """
     with work_folder() as folder:
         source = folder.path / "flow.dot"

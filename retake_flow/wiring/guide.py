@@ -1,4 +1,4 @@
-"""The platform's guide as this machine keeps it, and looking whether there is a newer one."""
+"""Guide: the platform's guide as stored on this machine, and the check for a newer version."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from retake_flow.api.guides import Guides
 from retake_flow.settings import RETAKE, Settings
 
-#: How long what was seen last is good enough for a person who reads, in seconds; before going live it never is.
+#: How long the last look is good enough for a reader, in seconds; before going live it never is.
 FRESH = 86_400.0
 
 
 def kept(settings: Settings, rehearsal: str = "") -> Guides:
-    """The guides that are kept; what stands for retake.tv on this machine publishes no real ones.
+    """The stored guides. A stand-in for retake.tv on this machine publishes no real ones.
 
     Args:
-        settings: Of this process.
-        rehearsal: The folder of the rehearsal that they are for; "" for none.
+        settings: The settings of this process.
+        rehearsal: The folder of their rehearsal; "" for none.
 
     Raises:
-        SettingsError: There is no home folder to keep them in.
+        SettingsError: There is no home folder to store them in.
     """
     if rehearsal:
         return Guides(Path(rehearsal) / "guides")
@@ -29,16 +29,16 @@ def kept(settings: Settings, rehearsal: str = "") -> Guides:
 
 
 def looked(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str:
-    """Look which version is published, and keep its text; gives the version.
+    """Look up the published version, store its text, and return the version.
 
     Args:
-        settings: Of this process.
-        guides: Where it is kept.
+        settings: The settings of this process.
+        guides: The stored guides.
         now: Seconds since the epoch.
-        anew: Also when somebody has looked within a day.
+        anew: Look even if the last look was less than a day ago.
 
     Raises:
-        PlatformError: retake.tv does not tell.
+        PlatformError: retake.tv does not say.
     """
     seen = guides.seen
     if seen is not None and not anew and 0 <= now - seen[1] < FRESH and guides.text(seen[0]) is not None:

@@ -1,4 +1,4 @@
-"""What a flow needs of this machine, tried before a stream key and a session are spent on it."""
+"""Preflight: tests what a flow needs of this machine before a stream key and a session are spent on it."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _MOST_KEPT: Final = 16
 
 
 async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
-    """Make sure that this machine can do what a flow asks of it.
+    """Make sure that this machine can do what a flow needs.
 
-    What programs can do is remembered for as long as they are the same files.
+    The abilities of programs are remembered as long as their files stay the same.
 
     Args:
         flow: The flow.
-        settings: Of this process.
+        settings: The settings of this process.
         rehearsed: Whether it is for a rehearsal, whose ingest is on this machine.
 
     Raises:
         MissingProgram: A program is not installed, or lacks a part.
-        ResponderMissing: What is to answer chat is not there.
+        ResponderMissing: A part of a responder is missing.
         HostError: A place cannot be written, a display is open to other users, or there is no terminal or font.
         SettingsError: The environment's proxy or certificates cannot be used.
     """
@@ -59,11 +59,11 @@ async def require(flow: Flow, settings: Settings, *, rehearsed: bool) -> None:
 
 
 def require_programs(flow: Flow) -> None:
-    """Make sure that every program the flow's actions start is installed, and whoever is to answer chat is there.
+    """Make sure that every program started by the flow's actions is installed, and that its responders exist.
 
     Raises:
-        MissingProgram: Names all that are not installed, and the command that installs them.
-        ResponderMissing: What is to answer chat is not there: a program, a function, a variable.
+        MissingProgram: Programs are not installed; the error names all of them, and the command that installs them.
+        ResponderMissing: A part of a responder is missing: a program, a function, a variable.
     """
     needed = {program for name in _actions(flow) for program in CATALOGUE[name].programs}
     missing = [program for program in programs.missing(inherited()) if program.name in needed]
@@ -80,7 +80,7 @@ def require_programs(flow: Flow) -> None:
 
 
 def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:
-    """Who is to answer chat, as far as the flow says before it runs."""
+    """The responders of the flow, as far as it names them before it runs."""
     for inputs in (*(state.inputs for state in flow.states.values()), *(each.inputs for each in flow.activities())):
         match inputs:
             case {"responder": dict(said)}:
@@ -88,7 +88,7 @@ def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:
 
 
 def require_terminal() -> None:
-    """Make sure that there is a pseudo terminal for the content window.
+    """Make sure that a pseudo terminal is available for the content window.
 
     Raises:
         HostError: There is none.
@@ -122,11 +122,11 @@ def require_folder(folder: Path, doing: str) -> None:
     """Make sure that a folder can be written, by writing there; nothing stays.
 
     Args:
-        folder: It.
-        doing: What cannot be done otherwise.
+        folder: The folder.
+        doing: The purpose that fails otherwise.
 
     Raises:
-        HostError: It cannot be written.
+        HostError: The folder cannot be written.
     """
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -138,7 +138,7 @@ def require_folder(folder: Path, doing: str) -> None:
 
 
 async def _require_parts(scheme: str, kept: Path) -> None:
-    """Make sure that ffmpeg has its parts, and that there are letters, unless it is known to be so."""
+    """Make sure that ffmpeg has its parts, and that there are fonts, unless this is already known."""
     starts = Launcher("preflight", variables())
     now = _identity(scheme, starts)
     known = _known(kept)
@@ -152,13 +152,13 @@ async def _require_parts(scheme: str, kept: Path) -> None:
     for found in await asyncio.gather(*tries, return_exceptions=True):
         if found is not None:
             raise found
-    with suppress(OSError):  # a cache that cannot be written is none
+    with suppress(OSError):  # a cache that cannot be written is ignored
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps([*known, now][-_MOST_KEPT:]), encoding="utf-8")
 
 
 def _identity(scheme: str, starts: Launcher) -> str:
-    """What tells one state of the programs, and of what is asked of them, from another."""
+    """The key of the present programs and of the abilities that they are tested for."""
     parts = [__version__, scheme, starts.environment.get("FONTCONFIG_FILE", "")]
     for name in ("ffmpeg", "fc-list"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""A rehearsal for one run: retake.tv in a child process, with credentials of its own."""
+"""Rehearsing: runs a simulated retake.tv in a child process for one run, with its own credentials."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ _OWN = "credentials.json"
 async def rehearsal(
     launcher: Launcher, settings: Settings, folder: Path, options: Mapping[str, Any], resumed: bool = False
 ) -> AsyncIterator[Settings]:
-    """A platform on this machine, and the settings that make a run use it and nothing else.
+    """A platform on this machine, and settings that make a run use it and nothing else.
 
     The real credentials are neither read nor sent. Unless the options name agents, there is one with credentials; an
     empty list makes the run register.
 
-    What it needs to go on, in whatever way this process ends, stays in the folder until `forget`.
+    Everything needed to resume, however this process ends, stays in the folder until `forget`.
 
     Args:
         launcher: Starts the platform.
-        settings: Of this process.
-        folder: Where recordings, thumbnails, the report, credentials and what the platform keeps go.
-        options: As the rehearsal's options file; of no account when it is resumed.
-        resumed: Whether the rehearsal in the folder goes on: with the same agents, credentials and posts, and with
-            what is left of its faults.
+        settings: The settings of this process.
+        folder: The folder for recordings, thumbnails, the report, credentials and the platform's state.
+        options: As in the rehearsal's options file; ignored when it is resumed.
+        resumed: Whether to resume the rehearsal in the folder, with the same agents, credentials and posts, and with
+            its remaining faults.
 
     Raises:
-        UsageError: An option is unknown or not of its type; the folder cannot be used, or holds credentials that are
-            not a rehearsal's, or another rehearsal that can go on; there is nothing in it to resume.
-        CredentialsError: The credentials of a rehearsal that is resumed cannot be read any more.
+        UsageError: An option is unknown or not of its type. Or the folder cannot be used, or holds credentials that are
+            not a rehearsal's, or another rehearsal that can be resumed, or nothing to resume.
+        CredentialsError: The credentials of a resumed rehearsal can no longer be read.
         StudioError: The platform did not start.
     """
     agent = None
@@ -69,7 +69,7 @@ async def rehearsal(
             can_go_on = True
             yield replace(settings, origin=address.origin, access_token=None, credentials=folder / _OWN)
     except BaseException:
-        if not can_go_on:  # no run is in it, so nobody could ever free the folder
+        if not can_go_on:  # it has no run, so nothing could ever free the folder
             forget(folder)
         raise
 
@@ -85,7 +85,7 @@ def agent_in(options: Mapping[str, Any]) -> str:
 
 
 def forget(folder: Path) -> None:
-    """Remove what a rehearsal that is over for good has kept to go on: its credentials and its platform's tokens.
+    """Remove the data for resuming a rehearsal that is over for good: its credentials and its platform's tokens.
 
     Recordings, thumbnails and reports stay. Credentials that are not a rehearsal's stay too.
     """
@@ -97,9 +97,9 @@ def forget(folder: Path) -> None:
 
 
 async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
-    """What happened in a rehearsal that is over, with what its recordings really hold (by ffprobe).
+    """The report of a finished rehearsal, with the real contents of its recordings (by ffprobe).
 
-    Of a rehearsal that was resumed it is the last part; the others are beside it as `report-1.json`, …
+    For a resumed rehearsal it is the last part; the others are beside it as `report-1.json`, …
 
     Raises:
         StudioError: There is no report: the rehearsal did not end in order.
@@ -120,7 +120,7 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
 
 
 def _prepare(folder: Path, options: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Make a folder ready for a new rehearsal; gives the agent that the run is."""
+    """Prepare a folder for a new rehearsal, and return the run's agent."""
     agents = options.get("agents", [_new_agent()])
     Options.from_mapping({**options, "agents": agents})
     own = folder / _OWN
@@ -153,7 +153,7 @@ def _require(folder: Path) -> None:
 
 
 def _hand_over(own: Path, origin: str, agent: Mapping[str, str] | None) -> None:
-    """Give the run its credentials, which are good for a platform that has another address each time."""
+    """Give the run its credentials for the platform, whose address differs each time."""
     known = credentials.load(own)
     if known is not None:
         credentials.save(own, replace(known, issued_by=origin))
@@ -162,7 +162,7 @@ def _hand_over(own: Path, origin: str, agent: Mapping[str, str] | None) -> None:
 
 
 def _is_a_rehearsals(file: Path) -> bool:
-    """Whether there are credentials in a file, and a platform on this machine has issued them."""
+    """Whether a file holds credentials issued by a platform on this machine."""
     try:
         known = credentials.load(file)
     except CredentialsError:
@@ -189,7 +189,7 @@ def _platform(folder: Path) -> ProcessSpec:
 
 
 def _origin(line: bytes) -> str:
-    """The address in what the platform says first; it may be an error instead."""
+    """The address from the platform's first line, which may be an error instead."""
     said = json.loads(line)
     if "api_url" not in said:
         raise StudioError(f"the rehearsal did not start: {said.get('message', 'it gave no address')}")

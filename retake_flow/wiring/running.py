@@ -1,4 +1,4 @@
-"""Everything one run needs, put together."""
+"""Running: assembles everything that one run needs."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ from retake_flow.wiring import accounts, guide
 from retake_flow.wiring.accounts import AccountLock
 
 _LONGEST_WORD = 40  # of an id, in characters
-_REMEMBERED = 5_000  # records of the journal, from which the agent knows again what it has said in chat
+_REMEMBERED = 5_000  # records of the journal by which the agent recognises its own chat messages
 
 
 def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
-    """A name for a run: the flow's file, the agent, whether it is a rehearsal, and when it begins.
+    """A name for a run: the flow's file, the agent, whether it is a rehearsal, and its start time.
 
     Args:
         flow: The flow.
-        agent: The agent's name; "" when nobody knows.
+        agent: The agent's name; "" when unknown.
         rehearsal: Whether it is one.
     """
     file, name = _word(Path(flow.file).stem) or flow.name, _word(agent)
@@ -72,7 +72,7 @@ def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
 
 
 def _word(text: str) -> str:
-    """A text as it may stand in a run's id."""
+    """A text in the form allowed in a run's id."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-").lower()[:_LONGEST_WORD]
 
@@ -83,22 +83,22 @@ def launcher(run: str) -> Launcher:
 
 
 def new_run(run_id: str, flow: Flow, inputs: Mapping[str, Any], rehearsal: str = "") -> Run:
-    """A run that is to begin.
+    """A run that has not started yet.
 
     Args:
         run_id: Its name.
         flow: Its flow.
-        inputs: Of the flow, with defaults filled in.
-        rehearsal: The folder of the rehearsal that it is for; "" when it is for the real platform.
+        inputs: The flow's inputs, with defaults filled in.
+        rehearsal: The folder of its rehearsal; "" for the real platform.
     """
     return Run(id=run_id, flow=flow.name, digest=flow.digest, inputs=inputs, rehearsal=rehearsal)
 
 
 def begun(runs: Runs, flow: Flow, run: Run) -> Claim:
-    """Store a run that is to begin, and claim it.
+    """Store a run that has not started yet, and claim it.
 
     Raises:
-        StoreError: It cannot be written.
+        StoreError: The run cannot be stored.
     """
     agent = run.identity.name or str(run.inputs.get("agent_name") or "")
     file = str(Path(flow.file).resolve())
@@ -107,15 +107,15 @@ def begun(runs: Runs, flow: Flow, run: Run) -> Claim:
 
 
 def title(run: Run, file: str) -> str:
-    """What people know a run by: its agent, the flow's file, whether it is a rehearsal, and its id."""
+    """The title by which people know a run: its agent, the flow's file, whether it is a rehearsal, and its id."""
     parts = [run.identity.name, one_line(Path(file).name), "rehearsal" if run.rehearsal else ""]
     return f"{', '.join(filter(None, parts))} ({run.id})"
 
 
 def channels(flow: Flow, settings: Settings, run: Run) -> tuple[Notifier, ...]:
-    """Whom a run tells what it has to say: those in the settings and in its flow.
+    """The channels for a run's notices: those in the settings and in its flow.
 
-    A rehearsal tells nobody beyond this machine.
+    A rehearsal notifies nobody beyond this machine.
 
     Raises:
         SettingsError: An address cannot be used.
@@ -127,9 +127,9 @@ def channels(flow: Flow, settings: Settings, run: Run) -> tuple[Notifier, ...]:
 
 
 def clock_of(stored: Stored) -> SystemClock:
-    """The clock of a run that this process drives from now on: its time goes on from where it was written last.
+    """The clock of a run that this process drives from now on; it continues from the last written time.
 
-    When the wall clock was set back since, the run's time does not follow it.
+    If the wall clock was set back since, the run's time does not follow it.
     """
     back = stored.updated - time.time()
     return SystemClock(stored.run.ahead + (back if back >= STEP else 0.0))
@@ -150,21 +150,21 @@ async def runner(
     wait: bool,
     journal: Callable[[int | None], Iterable[Record]] = lambda last: (),
 ) -> AsyncIterator[Runner]:
-    """A runner with everything it needs; connections and temporary files are gone when it is left.
+    """A runner with everything it needs. Its connections and temporary files are gone when the context is left.
 
     Args:
         flow: As it was when the run began.
         run: As it was last written.
         claim: The right to write it.
-        lock: Of the account that it acts as.
-        settings: Of this process, or of its rehearsal.
-        listeners: Hear every record.
-        told: Whom the run tells what it has to say.
-        clock: Of the run; see `clock_of`.
+        lock: The lock of the account that it acts as.
+        settings: The settings of this process, or of its rehearsal.
+        listeners: Receive every record.
+        told: The channels for the run's notices.
+        clock: The clock of the run; see `clock_of`.
         folder: Where the operator's own programs run.
-        wait: Whether to stay when the run does nothing but wait for a person.
-        journal: Gives what happened so far, or the last so many records of it: what nobody was told of is told, and the
-            agent knows its own words again.
+        wait: Whether to stay while the run only waits for a person.
+        journal: Returns the records so far, or the last so many of them: unsent notices are sent, and the agent
+            recognises its own messages.
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(reaping())
@@ -221,7 +221,7 @@ async def runner(
 
 
 def _beside(say: Callable[[str], None], note: Callable[..., None]) -> Callable[[str], None]:
-    """Show what is said in chat on stream too; chat goes on where that fails, and the failure is told once."""
+    """Show chat messages on stream too. If that fails, chat continues and the failure is reported once."""
     told = ""
 
     def show(text: str) -> None:
@@ -239,7 +239,7 @@ def _beside(say: Callable[[str], None], note: Callable[..., None]) -> Callable[[
 
 
 def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
-    """The way to communities; a rehearsal tells nobody beyond this machine."""
+    """The actions for sharing with communities. A rehearsal posts nothing beyond this machine."""
     if rehearsed and not is_loopback(urlsplit(settings.moltbook).hostname):
         return SharingActions(None, "a rehearsal tells nobody beyond this machine")
     key = settings.moltbook_key
@@ -253,7 +253,7 @@ def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
 def _answering(
     starts: Launcher, folder: Path, flow: Flow, settings: Settings, run: Run, clock: SystemClock
 ) -> Mapping[str, OpenResponder]:
-    """Who may answer chat."""
+    """The available responders."""
     ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json", clock.now)
     allowed = flow.sources.allowed
     return registry.responders(Surroundings(starts, folder, variables(), ledger, clock.now, allowed=allowed))

@@ -1,4 +1,4 @@
-"""A rehearsal that lasts for hours, lively and with trouble: what happens in it, and what is measured."""
+"""Soak: a lively rehearsal with faults that lasts for hours, with its script and measurements."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from retake_flow.run.records import Record
 from retake_flow.wiring.soak_metrics import findings
 
 # Seconds.
-_SEGMENT = 600.0  # about, of chat, at the end of which it is quiet
-_SETTLED = 600.0  # what a program has taken by then it needs
-_LOOK = 10.0  # between two looks at the memory
-_LAST_WORDS = 20.0  # before the end, in which nobody writes any more; of a short one a fifth
-# What the chat of a segment is made of, as shares of it.
+_SEGMENT = 600.0  # roughly, of chat, with silence at the end
+_SETTLED = 600.0  # by then, a program has allocated what it needs
+_LOOK = 10.0  # between two measurements of the memory
+_LAST_WORDS = 20.0  # before the end, in which nobody writes any more; for a short soak a fifth
+# The parts of a segment's chat, as shares of it.
 _TALKS, _BURST = 0.8, 0.5
 
 
 def script(seconds: float) -> dict[str, Any]:
-    """The options of a rehearsal of so many seconds on air: a lively audience, trolls, and trouble now and then."""
+    """The options of a rehearsal of `seconds` on air: a lively audience, trolls, and occasional faults."""
     lively = seconds - min(_LAST_WORDS, seconds / 5)
     segments = max(1, round(lively / _SEGMENT))
     length = lively / segments
@@ -34,7 +34,7 @@ def script(seconds: float) -> dict[str, Any]:
 
 
 def _segment(number: int, begins: float, length: float) -> list[dict[str, Any]]:
-    """A message in five seconds, with a burst in the middle, until the last fifth, in which it is quiet."""
+    """A message every five seconds, with a burst in the middle, and silence in the last fifth."""
     talks = length * _TALKS
     over, until = talks * 0.98, begins + talks
 
@@ -57,21 +57,21 @@ def _crowd(name: str, viewers: int, messages: int, begins: float, over: float) -
 
 
 def _calls(seconds: float) -> list[dict[str, Any]]:
-    """Answers that fail, come late or do not come at all, about one in three minutes."""
+    """Answers that fail, come late or never come, about one in three minutes."""
     kinds: tuple[dict[str, Any], ...] = ({"status": 503}, {"delay": 3.0}, {"status": 502, "times": 2}, {"drop": True})
     count = max(1, int(seconds / 180))
     return [{"call": "GET /agent/stream/*", "after": 12, **kinds[number % len(kinds)]} for number in range(count)]
 
 
 def _sockets(seconds: float) -> list[dict[str, Any]]:
-    """Events that are lost or come twice, and connections that break, about one in four minutes."""
+    """Events that are lost or duplicated, and connections that break, about one in four minutes."""
     kinds = ("drop", "lose", "double")
     count = max(1, int(seconds / 240))
     return [{"socket": kinds[number % len(kinds)], "after": 30} for number in range(count)]
 
 
 def _streams(seconds: float) -> list[dict[str, Any]]:
-    """In each hour, or in what there is: a rotated key, a frozen status, a push that is closed, a stream not seen."""
+    """Faults per hour, or in the whole time if shorter: rotated key, frozen status, closed push, unseen stream."""
     hours = max(1, round(seconds / 3600))
     hour = seconds / hours
     plan: tuple[tuple[str, float, dict[str, Any]], ...] = (
@@ -89,7 +89,7 @@ class Soak:
     """Ends a run after its time on air, and measures this process meanwhile.
 
     Args:
-        seconds: How long the stream is to last.
+        seconds: The length of the stream.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -101,7 +101,7 @@ class Soak:
         self._wall = 0.0
 
     def heard(self, record: Record) -> None:
-        """Take note of the start of the stream."""
+        """Note the start of the stream."""
         if record["event"] == "action_started" and record["action"] == "retake.start_stream":
             self._started.set()
 
@@ -124,7 +124,7 @@ class Soak:
         runner.stop("the rehearsal's time is over")
 
     def report(self, seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, Any]:
-        """What was found.
+        """The findings.
 
         Args:
             seen: The platform's report.

@@ -1,4 +1,4 @@
-"""What a rehearsal shows of a run: who was heard, how soon, and how it came back on air."""
+"""Soak metrics: which messages of a rehearsal a run received, how soon, and how it came back on air."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from retake_flow.api.spelling import same_name
 from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
-# What stands in the chat and is handled; acts of moderation are not.
+# Chat entries that a run handles; acts of moderation are not among them.
 _HANDLED = ("message", "tip", "trade")
 _RECORDED = ("chat_message", "chat_deed")
-# What ends a push, or makes a stream be taken for none: a run comes back from it by a new session.
+# Events that end a push, or hide a stream: a run recovers from them with a new session.
 _INTERRUPTIONS = ("rotate_key", "close_push", "offline", "stall")
 _LIVE, _PUSH_ENDED = "live", "push_ended"
 _NAMED = 20
 
 
 def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, Any]:
-    """Hold what the platform saw against what the run wrote down.
+    """Compare the platform's report with the run's journal.
 
     Args:
         seen: The platform's report.
@@ -58,10 +58,9 @@ def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, An
 
 
 def _written(seen: Mapping[str, Any]) -> dict[str, float]:
-    """What viewers wrote while there was a stream: when, by id.
+    """The viewers' messages while there was a stream: their times, by id.
 
-    Whoever calls himself what the agent is called does not count: in one of the shapes of chat nothing but the name
-    tells them apart.
+    Viewers with the agent's name do not count: in one of the shapes of chat, only the name tells them apart.
     """
     began = datetime.fromisoformat(seen["began"]).timestamp()
     found = {}
@@ -75,7 +74,7 @@ def _written(seen: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _reaction(seconds: Sequence[float]) -> dict[str, float | None]:
-    """How long it took from a comment to its record, in seconds."""
+    """The time from a comment to its record, in seconds."""
     if len(seconds) < 2:
         return {"median": None, "p95": None, "longest": None}
     told = {"median": median(seconds), "p95": quantiles(seconds, n=20)[-1], "longest": max(seconds)}
@@ -83,9 +82,9 @@ def _reaction(seconds: Sequence[float]) -> dict[str, float | None]:
 
 
 def _recoveries(seen: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What interrupted a stream, and how long it took until it was live again; None when it never was.
+    """The interruptions of a stream, and the time until it was live again; None when it never was.
 
-    What goes wrong while a stream is on its way back belongs to the same interruption.
+    A fault during recovery belongs to the same interruption.
     """
     since: tuple[str, float] | None = None
     for at, what in sorted(_turns(seen)):
@@ -100,7 +99,7 @@ def _recoveries(seen: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _turns(seen: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
-    """When a stream went live, and when something interrupted it."""
+    """The times when a stream went live or was interrupted."""
     for agent in seen["agents"]:
         yield from ((session["live"], _LIVE) for session in agent["sessions"] if session["live"] is not None)
     for strike in seen["strikes"]:
@@ -108,5 +107,5 @@ def _turns(seen: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
             yield strike["t"], strike["stream"]
     for push in seen["recordings"]:
         if push["closed"] is not None:
-            # Of a push that a strike has closed the strike tells; it comes first.
+            # If a strike closed the push, the strike counts; it comes first.
             yield push["closed"] + 0.001, _PUSH_ENDED

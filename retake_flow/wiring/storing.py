@@ -1,4 +1,4 @@
-"""The store of this process's settings, and who speaks to it."""
+"""Storing: opens the store of this process's settings, and names its user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["alive", "certain", "listed", "lives", "opened", "this_process", "thi
 
 
 def opened(settings: Settings) -> Runs:
-    """The store that the settings name; a new one is made where there is none.
+    """The store in the settings, created if it does not exist.
 
     Raises:
         StoreError: It cannot be opened or made.
@@ -29,7 +29,7 @@ def opened(settings: Settings) -> Runs:
 def listed(
     settings: Settings, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
 ) -> list[Summary]:
-    """Runs, the newest first, as `Runs.summaries` gives them, in the shortest time.
+    """Runs, the newest first, as `Runs.summaries` returns them, in the shortest time.
 
     Raises:
         StoreError: The store cannot be opened or made.
@@ -48,22 +48,22 @@ def listed(
 
 
 def alive(holder: Holder) -> bool:
-    """Whether the holder of a run in this process's store lives, as far as one can know here."""
+    """Whether the holder of a run in this process's store is alive, as far as this process can know."""
     return holders.alive(holder, holders.locks_beside(Settings.from_environment().store))
 
 
 def certain(holder: Holder) -> bool:
-    """Whether one can know here whether the holder of a run in this process's store lives."""
+    """Whether this process can know for certain whether the holder of a run in its store is alive."""
     return holders.certain(holder, holders.locks_beside(Settings.from_environment().store))
 
 
 def lives(holder: Holder | None) -> bool:
-    """Whether a process drives the run that has this holder."""
+    """Whether a process drives the run of this holder."""
     return holder is not None and alive(holder)
 
 
 def this_user() -> str:
-    """The name of who started us; the number of the account where it has no name."""
+    """The name of the user who started this process; the user id if it has no name."""
     import pwd
 
     try:

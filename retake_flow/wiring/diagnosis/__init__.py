@@ -1,1 +1,1 @@
-"""What `doctor` tries on this machine, and what it finds."""
+"""Diagnosis: the checks of `doctor` on this machine, and their findings."""

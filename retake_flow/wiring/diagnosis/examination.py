@@ -1,4 +1,4 @@
-"""Everything that `doctor` tries, side by side, and what it comes to."""
+"""Examination: runs all checks of `doctor` side by side, and collects the findings."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _WITHIN: Final = 60.0  # seconds, on the slowest machine
 
 
 async def examined(settings: Settings, *, offline: bool) -> dict[str, Any]:
-    """What was found, as plain data without secrets.
+    """The findings, as plain data without secrets.
 
-    It has always the same checks in the same order, whatever was found.
+    The checks and their order are always the same, whatever the findings.
 
     Args:
-        settings: Of this process.
-        offline: Whether to leave the network alone.
+        settings: The settings of this process.
+        offline: Whether to skip the network.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -53,7 +53,7 @@ def _summary(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _known(settings: Settings, starts: Launcher) -> dict[str, Any]:
-    """What is told beside the findings."""
+    """The data reported beside the findings."""
     missing, optional = (programs.missing(starts.environment, required=required) for required in (True, False))
     return {
         "version": __version__,

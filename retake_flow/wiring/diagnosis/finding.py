@@ -1,4 +1,4 @@
-"""What was found when something was tried."""
+"""Finding: the result of one check."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Literal
 
 from retake_flow.errors import RetakeFlowError
 
-#: `ok`; `warning`: a stream goes on without; `missing`: it does not; `skipped`: it was not tried.
+#: `ok`; `warning`: a stream works without it; `missing`: it does not; `skipped`: it was not tried.
 Status = Literal["ok", "warning", "missing", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found.
+    """The result of a check.
 
     Attributes:
-        check: What was tried, in one word that stays the same.
-        status: How it went.
-        message: In words for a person.
-        hint: What to do about it, with the command where there is one.
+        check: The name of the check, which stays the same.
+        status: The result.
+        message: The result in words for a person.
+        hint: How to fix it, with the command if there is one.
     """
 
     check: str
@@ -35,12 +35,12 @@ def failed(check: str, error: RetakeFlowError, status: Status = "missing") -> Fi
 
 
 async def tried(check: str, trial: Callable[[], Awaitable[Finding]], status: Status = "missing") -> Finding:
-    """What a trial finds, or why it failed.
+    """The finding of a trial, or its error as a finding.
 
     Args:
-        check: What is tried.
-        trial: Tries it.
-        status: Of a failure.
+        check: The name of the check.
+        trial: Performs the check.
+        status: The status of a failure.
     """
     try:
         return await trial()

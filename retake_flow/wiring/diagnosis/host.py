@@ -1,4 +1,4 @@
-"""The machine itself: programs, limits, memory, and who looks after orphans."""
+"""Host checks: programs, limits, memory, and the reaping of orphans on this machine."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.wiring.diagnosis.finding import Finding, Status
 
 _MIB: Final = 1 << 20
-#: What a stream uses, roughly, with room to spare.
+#: The rough use of a stream, with room to spare.
 FILES: Final = 256
 PROCESSES: Final = 64
 MEMORY: Final = 512 * _MIB
 SHARED_MEMORY: Final = 16 * _MIB
 _REAPED_WITHIN = 2.0  # seconds
 
-#: Limits that end a program when it reaches them, and how they are lifted.
+#: Limits that end a program when it reaches them, and how to lift them.
 _ENDING: Final = (
     (resource.RLIMIT_CPU, "seconds of processor time", "ulimit -t unlimited"),
     (resource.RLIMIT_FSIZE, "bytes in a file", os_errors.FILE_SIZE),
@@ -36,7 +36,7 @@ _ENDING: Final = (
 
 
 def found_programs(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Each program of a stream, whether it is installed."""
+    """Whether each program of a stream is installed."""
     for program in programs.PROGRAMS:
         place = programs.found(program.name, environment)
         if place is not None:
@@ -57,7 +57,7 @@ def orphan_killer(environment: Mapping[str, str]) -> Finding:
 
 
 def limits() -> Finding:
-    """What this process may use."""
+    """The limits of this process."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if 0 <= files < FILES:
         return Finding("limits", "missing", f"only {files} files may be open, and a stream opens {FILES}",
@@ -76,7 +76,7 @@ def limits() -> Finding:
 
 
 def memory() -> Finding:
-    """How much memory there is for this process."""
+    """The memory available to this process."""
     left = psutil.virtual_memory().available
     most, used = _cgroup("memory.max"), _cgroup("memory.current")
     if most is not None and used is not None:
@@ -101,10 +101,10 @@ def shared_memory(folder: Path = Path("/dev/shm")) -> Finding:
 
 
 async def init(starts: Launcher) -> Finding:
-    """Whether somebody takes leave of processes whose parent has ended, by leaving one behind."""
+    """Whether orphaned processes are reaped here, tested by leaving one behind."""
     done = await starts.run(ProcessSpec(("sh", "-c", "sleep 0.01 & echo $!")), timeout=5.0)
     orphan = int(done.stdout or b"0")
-    if os.getpid() == 1 or await _left(orphan):  # as the first process a run sees to it itself
+    if os.getpid() == 1 or await _left(orphan):  # as the first process, a run reaps them itself
         return Finding("init", "ok", "processes that have ended are taken leave of")
     name = "process 1"
     with suppress(psutil.Error):
@@ -125,7 +125,7 @@ async def _left(pid: int) -> bool:
 
 
 def _processes_left() -> int | None:
-    """How many more processes may run; None when there is no limit that is known."""
+    """How many more processes may run; None when no limit is known."""
     lefts = []
     most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
     if most != resource.RLIM_INFINITY and os.geteuid() != 0:  # root is never limited by it
@@ -142,7 +142,7 @@ def _ours(process: psutil.Process) -> bool:
 
 
 def _cgroup(name: str) -> int | None:
-    """A limit or a use of this container; None where there is none."""
+    """A limit or a usage figure of this container; None when there is none."""
     with suppress(OSError, ValueError, IndexError):
         group = Path("/proc/self/cgroup").read_text().strip().splitlines()[-1].split(":", 2)[2]
         for folder in (Path("/sys/fs/cgroup") / group.lstrip("/"), Path("/sys/fs/cgroup")):

@@ -1,4 +1,4 @@
-"""What lies beyond this machine: retake.tv, its clock, the way there, and those who are told."""
+"""Reachability checks: retake.tv, its clock, the route to it, and the addresses of notices."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings
 from retake_flow.wiring.diagnosis.finding import Finding, failed
 
-#: The clock of this machine may differ by so much, in seconds.
+#: The largest accepted difference of this machine's clock, in seconds.
 DIFFERENCE = 2.0
 
 
 async def examined(settings: Settings, *, offline: bool) -> Sequence[Finding]:
-    """Whether retake.tv answers, without a token, and what time it has."""
+    """Whether retake.tv answers, without a token, and the time that it gives."""
     if offline:
         said = "not tried, since --offline is given"
         return [Finding("platform", "skipped", said), Finding("clock", "skipped", said), _notices(settings)]
     try:
         reached = await reach(settings.origin)
     except RetakeFlowError as error:
-        # A network comes and goes; what a person set up stays wrong.
+        # A network comes and goes; a wrong setting stays wrong.
         first = failed("platform", error, "missing" if error.fault == "operator" else "warning")
         return [first, Finding("clock", "skipped", "not tried, since nobody told the time"), _notices(settings)]
     by = f" by the proxy {reached.proxy}; the video goes to the ingest directly" if reached.proxy else ""
@@ -37,7 +37,7 @@ async def examined(settings: Settings, *, offline: bool) -> Sequence[Finding]:
 
 
 def clock(reached: Reached) -> Finding:
-    """How far the clock of this machine is from the platform's."""
+    """The difference between this machine's clock and the platform's."""
     if reached.ahead is None:
         return Finding("clock", "skipped", "retake.tv does not tell the time")
     seconds = abs(reached.ahead)

@@ -1,4 +1,4 @@
-"""A stream in small: a display with letters, a second of it encoded, and a tone that is heard in it."""
+"""Stream checks: a small stream with a display showing text, a second of it encoded, and an audible tone."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import work_folder
 from retake_flow.wiring.diagnosis.finding import Finding, failed, tried
 
-#: What is tried here, in the order in which it is told.
+#: The checks of this module, in the order of the report.
 CHECKS: Final = ("display", "letters", "scripts", "encoder", "sending", "sound", "thumbnail")
 
 SECONDS: Final = 1.0
 _WITHIN: Final = 20.0  # seconds
-#: A screen full of text is brighter than this, one with nothing but a cursor darker.
+#: A screen full of text is brighter than this; one with only a cursor is darker.
 _WRITTEN: Final = 0.01
 _TEXT: Final = "\n".join(["retake-flow doctor " * 6] * 25)
-#: What is louder than this, in dB, is heard.
+#: A sound louder than this, in dB, counts as audible.
 _HEARD: Final = -50.0
 _RATE: Final = 22050
 
-#: Languages in which viewers write, as fontconfig calls them, and the package whose letters they need.
+#: Languages in which viewers write, by their fontconfig names, and the font package that each needs.
 _SCRIPTS: Final = (
     ("Cyrillic", "ru", "fonts-dejavu-core"),
     ("Greek", "el", "fonts-dejavu-core"),
@@ -52,14 +52,14 @@ _SCRIPTS: Final = (
 
 
 async def examined(starts: Launcher, voice: Sequence[str], scheme: str) -> Sequence[Finding]:
-    """Everything about picture and sound, in the order of `CHECKS`.
+    """All checks of picture and sound, in the order of `CHECKS`.
 
     Args:
         starts: Starts the programs.
         voice: The program that speaks.
         scheme: Of the platform's ingest.
     """
-    # Groups, since they wait for all when they are cancelled: no program outlives its context.
+    # Groups, since they wait for all their tasks when they are cancelled: no program outlives its context.
     async with asyncio.TaskGroup() as group:
         shown = group.create_task(_shown(starts, voice))
         scripts = group.create_task(tried("scripts", partial(_scripts, starts), "warning"))
@@ -91,7 +91,7 @@ async def _on_display(starts: Launcher, stage: Stage) -> Sequence[Finding]:
 
 
 async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
-    """Write on the display and look whether it can be seen."""
+    """Write on the display, and check whether the text is visible."""
     await stack.enter_async_context(stage.window_manager())
     await stack.enter_async_context(stage.content())
     stage.say(_TEXT)
@@ -103,7 +103,7 @@ async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
 
 
 async def _scripts(starts: Launcher) -> Finding:
-    """See which scripts there are letters for; the rest shows as boxes."""
+    """Check which scripts have fonts; text in the others shows as boxes."""
     await capability.require_fonts(starts)
     if programs.found("fc-list", starts.environment) is None:
         return Finding("scripts", "skipped", "not tried, since fc-list is not installed",
@@ -130,7 +130,7 @@ async def _thumbnail(stage: Stage) -> Finding:
 
 
 async def _encoded(starts: Launcher, stage: Stage, sound: Sound) -> tuple[Finding, Finding]:
-    """Encode a second of the display with a tone in it, and see what the file holds."""
+    """Encode a second of the display with a tone in it, and check the file."""
     file = stage.folder.made() / "second.flv"
     encoded = await tried("encoder", partial(_encoder, starts, stage, sound, file))
     if encoded.status == "missing":

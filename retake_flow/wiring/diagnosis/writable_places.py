@@ -1,4 +1,4 @@
-"""The places where a run writes, tried by writing there; nothing stays."""
+"""Writable places: tests the places where a run writes by writing there. Nothing stays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOM: Final = 1024 * _MIB
 
 
 def examined(settings: Settings) -> Iterator[Finding]:
-    """Every place of a run."""
+    """Every place where a run writes."""
     yield _tried("state", lambda: _state(settings))
     yield _tried("store", lambda: _store(settings))
     yield _tried("recordings", lambda: _folder("recordings", settings.state_folder / "rehearsals", "rehearsals"))
@@ -43,7 +43,7 @@ def _tried(check: str, trial: Callable[[], Finding], status: Status = "missing")
 def _state(settings: Settings) -> Finding:
     settings.require_home()
     with made(settings.state_folder) as folder, tempfile.TemporaryDirectory(dir=folder) as trial:
-        # Where files cannot be locked, as on some network shares, only SQLite itself finds out.
+        # Where files cannot be locked, as on some network shares, only SQLite itself notices.
         try:
             with closing(sqlite3.connect(Path(trial) / "trial.sqlite")) as database:
                 database.execute("PRAGMA journal_mode=WAL")
@@ -108,7 +108,7 @@ def _account(settings: Settings) -> Finding:
 
 @contextmanager
 def _written(file: Path) -> Iterator[None]:
-    """A file that can be written: in its place, or as a whole."""
+    """Check that a file can be written, in place or by replacing it."""
     try:
         os.close(os.open(file, os.O_WRONLY | os.O_APPEND))
     except OSError:
@@ -124,7 +124,7 @@ def _mode(file: Path) -> str:
 
 
 def _room(check: str, folder: Path, what: str) -> Finding:
-    """How much room there is where a folder is, or would be."""
+    """The free space where a folder is, or would be."""
     there = next(each for each in (folder, *folder.parents) if each.is_dir())
     free = shutil.disk_usage(there).free
     if free < ROOM:
@@ -135,10 +135,10 @@ def _room(check: str, folder: Path, what: str) -> Finding:
 
 @contextmanager
 def made(folder: Path) -> Iterator[Path]:
-    """A folder that can be written, as was tried; what had to be made for that is removed again.
+    """A folder that was tested for writing. Whatever had to be created for the test is removed again.
 
     Raises:
-        HostError: It cannot be made, or not be written.
+        HostError: The folder cannot be created or written.
     """
     new = [each for each in (folder, *folder.parents) if not each.exists()]
     doing = f"the folder {folder} cannot be made"
