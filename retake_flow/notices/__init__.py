@@ -1,1 +1,1 @@
-"""Channels to people who are not at the terminal."""
+"""Notices: channels to people who are not at the terminal."""

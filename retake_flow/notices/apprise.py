@@ -1,4 +1,4 @@
-"""Notices through apprise, which knows how to reach more than a hundred services."""
+"""Apprise notifier: sends notices through Apprise, which supports more than a hundred services."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from retake_flow.settings import equip_libraries
 if TYPE_CHECKING:
     import apprise
 
-#: How long one delivery may take, in seconds.
+#: The limit for one delivery, in seconds.
 WITHIN = 20.0
 
 _ADDRESS = re.compile(r"(?:(?P<who>[\w-]+)=)?(?P<url>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://.+)")
 
 _HIDDEN = "(left out, since it bears a secret)"
-# What calls everybody on Discord, Slack, Mattermost, Matrix and Teams, and the forms in which they write a mention.
+# The words that notify everybody on Discord, Slack, Mattermost, Matrix and Teams, and their forms of a mention.
 _MENTION = re.compile(r"@(?:everyone|here|channel|all|room|team)\b|<(?=[@!#&])", re.IGNORECASE)
 
-# Addresses hold tokens, and these write addresses, or parts of them, into the log.
+# Addresses hold tokens, and these loggers write addresses, or parts of them, into the log.
 _TALKATIVE = ("apprise", "urllib3.connectionpool")
 
 _LOOKS: Final[dict[Kind, str]] = {
@@ -49,7 +49,7 @@ _LOOKS: Final[dict[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class AppriseNotifier:
-    """One address, which is told what is for its audience."""
+    """One address, which receives the notices for its audience."""
 
     channel: str
     audience: str
@@ -57,7 +57,7 @@ class AppriseNotifier:
     _busy: threading.Lock = field(repr=False, default_factory=threading.Lock)
 
     async def send(self, notice: Notice) -> None:
-        """As the protocol; a service that hangs is told nothing more until it has come to an end."""
+        """Send a notice, as in the protocol. A service that hangs gets no more notices until it has finished."""
         if not self._busy.acquire(blocking=False):
             raise NoticeFailed(f"{self.channel} has not come to an end with an earlier notice")
         try:
@@ -85,34 +85,35 @@ class AppriseNotifier:
 
 
 def _sayable(text: str) -> str:
-    """The text, calling nobody; one with a secret in it is left out, and the notice comes all the same."""
+    """The text without mentions. A text with a secret in it is left out, but the notice is still sent."""
     return without_mentions(_HIDDEN if bears_secret(text) else text)
 
 
 def without_mentions(text: str) -> str:
-    """The text, calling nobody: a viewer's words in a notice must not ring every phone of a team.
+    """The text without mentions: a viewer's words in a notice must not ring every phone of a team.
 
-    Only what calls many, and what services write for one (`<@42>`): a name after an @ may have to be copied as it is.
+    This covers mentions of many, and the services' own form for one (`<@42>`). A name after an @ may have to be copied
+    unchanged.
     """
     return _MENTION.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", text)
 
 
 def notifiers(addresses: Sequence[Secret]) -> tuple[AppriseNotifier, ...]:
-    """The channels to some addresses; costs half a second when there are any.
+    """The channels to some addresses. This takes half a second when there are any.
 
     Args:
-        addresses: As apprise writes them. `WHO=` before one makes it an address of that audience; without, it is the
+        addresses: Addresses in Apprise's form. `WHO=` before one assigns it to that audience; otherwise it is the
             operator's.
 
     Raises:
-        SettingsError: One of them is not an address that apprise knows, or the environment's proxy cannot be used.
+        SettingsError: Apprise does not know an address, or the environment's proxy cannot be used.
     """
     seen: Counter[str] = Counter()
     return tuple(_notifier(number, address.reveal(), seen) for number, address in enumerate(addresses, 1))
 
 
 def host(address: Secret) -> str | None:
-    """The host that an address leads to, whoever's it is; None when it names none."""
+    """The host of an address, whoever owns it; None when it names none."""
     parts = _ADDRESS.fullmatch(address.reveal())
     try:
         return urlsplit(parts["url"]).hostname if parts else None
@@ -136,10 +137,10 @@ def _notifier(number: int, address: str, seen: Counter[str]) -> AppriseNotifier:
 
 
 def _require_way(to: str) -> None:
-    """Make sure that a proxy that is set can be used for a notice.
+    """Make sure that a configured proxy can be used for a notice.
 
     Raises:
-        SettingsError: It cannot.
+        SettingsError: The proxy cannot be used.
     """
     try:
         network.proxy_for(f"https://{to}")
@@ -159,7 +160,7 @@ def _service(url: str) -> apprise.Apprise | None:
     if found is None:
         return None
     if found.overflow_mode is apprise.OverflowMode.UPSTREAM:
-        found.overflow_mode = apprise.OverflowMode.SPLIT  # a service refuses what is too long for it, for ever
+        found.overflow_mode = apprise.OverflowMode.SPLIT  # a service always refuses a text that is too long for it
     service = apprise.Apprise()
     service.add(found)
     return service

@@ -1,4 +1,4 @@
-"""Limits to the HTTP of the services that notices go to: of an answer only so much is read, and only for so long."""
+"""HTTP limits for the services of notices: caps on the size of an answer and on the time to read it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-#: Bytes of an answer, unpacked; services answer with a few hundred.
+#: Bytes of an unpacked answer; services answer with a few hundred.
 LONGEST_ANSWER: Final = 1 << 20
 #: Seconds for the body of an answer.
 WITHIN: Final = 15.0
-_AT_ONCE: Final = 1024  # bytes; after so many it is seen whether there are too many
+_AT_ONCE: Final = 1024  # bytes; after each chunk, the size is checked
 
 
 def limit_requests() -> None:
-    """Have every answer that the library `requests` reads in this process be within the limits.
+    """Apply the limits to every answer that the library `requests` reads in this process.
 
-    The services of apprise read whole answers, however long these are; there is no setting for it.
+    Apprise's services read whole answers, however long; there is no setting against it.
     """
     from requests import adapters, exceptions, sessions
 
     class Limited(adapters.HTTPAdapter):
-        """Reads answers within the limits; a longer one counts as a connection that broke."""
+        """Reads answers within the limits. A longer answer counts as a broken connection."""
 
         def build_response(self, req: Any, resp: Any) -> Any:
             stream = resp.stream
