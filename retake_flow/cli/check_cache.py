@@ -34,7 +34,7 @@ class Verdicts:
         Args:
             content: The text.
             file: Its file; sub-flows are looked up beside it.
-            allowed: What it may name outside of its folder.
+            allowed: Files and folders outside its folder that it may name.
         """
         try:
             uses = json.loads(self._file(content).read_text(encoding="utf-8") or "[]")

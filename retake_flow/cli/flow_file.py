@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from retake_flow.flow.model import Flow
     from retake_flow.settings import Settings
 
-#: Mistakes in spite of which it is known what a flow does on each of its paths.
+#: Mistakes that leave it clear what a flow does on each of its paths.
 _SUPERFLUOUS = frozenset({"RF051", "RF060", "RF061"})
 
 
@@ -23,7 +23,7 @@ def read(name: str) -> tuple[Path, bytes]:
     """The file and content of a flow.
 
     Raises:
-        UsageError: There is none, or it cannot be read.
+        UsageError: The flow does not exist, or cannot be read.
     """
     from retake_flow.flow.text import locate
 
@@ -35,7 +35,7 @@ def content_of(file: str | Path, most: int = 4 << 20) -> bytes:
     """The content of a plain file that the user named, at most `most` bytes.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: The file cannot be read.
     """
     from retake_flow import plain_file
     from retake_flow.errors import UsageError
@@ -55,7 +55,7 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
 
     Args:
         name: A file, or the name of a shipped flow.
-        settings: Say where verdicts are remembered.
+        settings: Name the folder of the check cache.
         outside: Folders and files beyond its own folder that the flow may name.
     """
     path, content = read(name)
@@ -90,13 +90,13 @@ def opened(name: str, settings: Settings, outside: Iterable[str] = (), *, tolera
 
     Args:
         name: A file, or the name of a shipped flow.
-        settings: Say where verdicts are remembered.
+        settings: Name the folder of the check cache.
         outside: Folders and files beyond its own folder that the flow may name.
         tolerated: The codes of mistakes that are ignored.
 
     Raises:
-        Problems: It has mistakes.
-        UsageError: There is no such flow.
+        Problems: The flow has mistakes.
+        UsageError: The flow does not exist.
     """
     from retake_flow.flow.diagnostics import Problems, errors
     from retake_flow.flow.load.load import read_bytes

@@ -171,7 +171,7 @@ class QueuedFile(io.FileIO):
                 self.gone = True
                 self._waiting.clear()
                 self._size = self._lost = 0
-                # A terminal sends SIGHUP to whom it takes along; who hears of it only here was set apart from it.
+                # A terminal sends SIGHUP to programs that end with it; one that learns of it only here was detached.
                 apart = self._terminal or writes_to_journal(self._handle)
                 self._trouble(f"nobody reads {self._title} any more ({error.strerror})", gone=not apart)
             else:

@@ -24,7 +24,7 @@ def lines(record: Record, *, prompted: bool = False) -> list[str]:
     """The lines that a record shows to people; none for most records.
 
     Args:
-        record: Of the journal.
+        record: A record of the journal.
         prompted: Whether a prompt asks the operator the questions of a state, so that they are not printed here.
     """
     if prompted and record["event"] == "gate_opened" and ":" not in record["gate"]:

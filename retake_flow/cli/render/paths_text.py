@@ -31,8 +31,8 @@ def lines(ways: Ways, file: str) -> Iterator[str]:
     """The paths in words, each with the command that plans it.
 
     Args:
-        ways: Through a flow.
-        file: What the flow is called on the command line.
+        ways: The paths through a flow.
+        file: The flow's name on the command line.
     """
     for title, question in (("Ends", False), ("Questions", True)):
         found = [way for way in ways.found if way.question is question]

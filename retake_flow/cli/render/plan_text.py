@@ -42,9 +42,9 @@ def lines(plan: Plan, origins: Mapping[str, str], width: int | None = None) -> I
     """A plan as a table of time, state and steps, and its summary.
 
     Args:
-        plan: What would happen.
-        origins: Where inputs come from that the flow does not hold.
-        width: How many columns there are; None for any number.
+        plan: The plan.
+        origins: The source of inputs that the flow does not hold.
+        width: The available columns; None for any number.
     """
     assumed = ", ".join(f"{written} ({place})" for written, place in plan.assumed.items())
     yield f"{plan.flow}, if all goes well" + (f" except {assumed}:" if assumed else ":")
@@ -88,7 +88,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
 
 
 def _told(steps: tuple[Step, ...]) -> Iterator[tuple[Step, list[str]]]:
-    """What is said of each step; that a state is entered is said by what happens there, if anything does."""
+    """The lines of each step. The entry into a state is implied by what happens there, and shown if nothing does."""
     entered: Step | None = None
     programs: list[str] = []
     for step in steps:
@@ -225,7 +225,7 @@ def _pace(facts: Mapping[str, Any]) -> str:
 
 
 def _may(facts: Mapping[str, Any]) -> list[str]:
-    """What is called only on occasion."""
+    """The calls that are made only on occasion."""
     return [f"{_INDENT}{when}: {call}" for call, when in facts.get("may", {}).items()]
 
 
@@ -288,7 +288,7 @@ def _summary(plan: Plan, origins: Mapping[str, str]) -> Iterator[str]:
 
 
 def _retries(plan: Plan) -> Iterator[str]:
-    """How often what fails is tried again; programs that are started anew are told where they are."""
+    """The number of retries by what fails. Restarted programs are reported where they are listed."""
     often: dict[int, dict[str, None]] = {}
     for step in plan.steps:
         if "retry" in step.facts and not step.facts.get("lasts"):

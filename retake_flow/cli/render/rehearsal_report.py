@@ -41,7 +41,7 @@ def _agent_lines(agent: dict[str, Any]) -> Iterator[str]:
 
 
 def _neighbour_lines(neighbour: dict[str, Any]) -> Iterator[str]:
-    """What the agent did in another's stream; without that nobody asks about it."""
+    """The agent's chat in another stream; nothing when it wrote none there."""
     if any(comment["agent"] for comment in neighbour["chat"]):
         yield from _chat_lines(neighbour["chat"], f"chat of {neighbour['name']}")
 

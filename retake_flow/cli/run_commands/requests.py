@@ -39,7 +39,7 @@ def heard(store: Runs, run: str) -> None:
 
     Raises:
         RunEnded: The run has ended.
-        RunUnheard: No process drives it.
+        RunUnheard: No process drives the run.
     """
     if reason := undriven(store, run):
         raise (RunEnded if store.load(run).run.ended else RunUnheard)(reason)

@@ -69,7 +69,7 @@ def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> No
     """End a run that no process drives, in order: it performs its pending undos, then it is over.
 
     Raises:
-        RunHeld: A process drives it now.
+        RunHeld: A process drives the run now.
     """
     import asyncio
 

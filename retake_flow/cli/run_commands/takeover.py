@@ -30,7 +30,7 @@ def claimed(runs: Runs, run: str, *, force: bool = False) -> Claim:
     """Claim a run for this process.
 
     Raises:
-        RunHeld: Another process has it.
+        RunHeld: Another process has the run.
     """
     return runs.claim(run, this_process(), force=force)
 
@@ -59,7 +59,7 @@ async def taken_up(
         prepare: Called with the claim before anything else.
 
     Raises:
-        RunHeld: Another process has it.
+        RunHeld: Another process has the run.
         WrongAccount: The credentials of this process are another agent's; the run is left as it was.
         AccountInUse: Another run streams as its agent; the run is left as it was.
         Damaged: The run cannot be read, or does not fit its flow; it is left as it was.

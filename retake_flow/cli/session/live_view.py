@@ -47,7 +47,7 @@ class LiveView:
     Args:
         name: The title: the name of the flow, or of the run.
         console: The terminal.
-        hint: What Ctrl-C does.
+        hint: The effect of Ctrl-C.
         prompted: Whether a prompt asks the questions.
     """
 

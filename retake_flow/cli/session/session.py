@@ -74,7 +74,7 @@ class Session:
 
     Args:
         runs: The store.
-        settings: Of this process.
+        settings: The settings of this process.
         as_json: Whether a program reads our output.
         wait: Whether to stay while a run only waits for a person; with somebody at the terminal it always does.
         asks: Whether to ask at the terminal, if there is one.
@@ -103,8 +103,8 @@ class Session:
             run_id: Its name.
             inputs: Of the flow, with defaults filled in.
             rehearsal: The folder and options of its rehearsal; None for the real platform.
-            view: Shows it.
-            interrupts: May interrupt it.
+            view: Shows the run.
+            interrupts: May interrupt the run.
             soak: Ends the run after its time and measures it; None for a run that ends by itself.
 
         Raises:
@@ -143,12 +143,12 @@ class Session:
         """Resume a claimed run.
 
         Args:
-            flow: As it was when the run began.
-            run: As it was last written.
+            flow: The flow as it was when the run started.
+            run: The run as it was last written.
             claim: The right to write it; the caller releases it when this fails.
             lock: The lock of the account that it acts as.
-            view: Shows it.
-            interrupts: May interrupt it.
+            view: Shows the run.
+            interrupts: May interrupt the run.
             stop: Why it has to end at once, in order; "" when it continues.
         """
         driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)

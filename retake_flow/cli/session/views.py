@@ -45,8 +45,8 @@ def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: 
     Args:
         as_json: Whether a program reads it.
         name: The title: the name of the flow, or of the run.
-        hint: What Ctrl-C does.
-        prompted: Whether questions are put by a prompt.
+        hint: The effect of Ctrl-C.
+        prompted: Whether a prompt asks the questions.
     """
     if as_json:
         view = JsonView()
@@ -125,7 +125,7 @@ class PlainView(_Still):
     """Prints a line for what a person wants to know.
 
     Args:
-        prompted: Whether questions are put by a prompt.
+        prompted: Whether a prompt asks the questions.
     """
 
     def __init__(self, prompted: bool = False) -> None:
