@@ -40,7 +40,7 @@ def number(name: str, value: object) -> int:
     """A whole number, 0 or greater.
 
     Raises:
-        Damaged: It is something else.
+        Damaged: The value is something else.
     """
     if type(value) is int and 0 <= value <= _LARGEST:
         return value

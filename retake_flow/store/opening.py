@@ -47,7 +47,7 @@ def reached(place: str) -> str:
     """The description of a store's database server, once it has answered; nothing in it is changed.
 
     Raises:
-        StoreError: It does not answer.
+        StoreError: The server does not answer.
         SettingsError: The place is not the URL of a supported database.
     """
     database = _server(_url(place).update_query_dict({"connect_timeout": "5"}))

@@ -29,7 +29,7 @@ class Steadfast:
 
     Args:
         claim: Writes the run.
-        run: As it was last written.
+        run: The run as it was last written.
         now: A monotonic clock, in seconds.
     """
 

@@ -180,7 +180,7 @@ class SqlClaim:
 
         Raises:
             StoreError: That database cannot be used.
-            Fenced: Another process has the run there.
+            Fenced: Another process has taken the run over there.
         """
         if not self._database.lost(self._connection):
             return

@@ -93,14 +93,14 @@ class Database:
         """Connect to the database that other processes find at this place, after `connection` was lost to it.
 
         Args:
-            connection: To what was there before; it stays as it is.
-            prepare: Makes the tables in what is there now, or brings them up to date.
+            connection: The connection to the lost database; it stays as it is.
+            prepare: Creates the tables in the present database, or migrates them.
 
         Returns:
-            How it was lost.
+            How the connection was lost.
 
         Raises:
-            StoreError: It cannot be used; nothing has changed.
+            StoreError: That database cannot be used; nothing has changed.
         """
         raise NotImplementedError
 
@@ -193,7 +193,7 @@ class SQLiteFile(Database):
             self._presence = None
 
     def alone(self, connection: Connection) -> None:
-        """Nothing to do: a writing transaction is alone from its beginning."""
+        """Do nothing: a writing transaction is alone from its beginning."""
 
     def make_ready(self) -> None:
         """Turn the write-ahead log on. The file remembers it."""
@@ -268,7 +268,7 @@ def _private(path: Path) -> None:
             with alone_in(path.parent), suppress(FileExistsError):
                 if not os.path.lexists(path):
                     remove_stale(path)
-                # Never opened here: closing it would drop the locks that SQLite has on it elsewhere in this process.
+                # Never opened here: closing it would drop the locks that SQLite holds on it elsewhere in this process.
                 os.mknod(path, 0o600 | stat.S_IFREG)
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):

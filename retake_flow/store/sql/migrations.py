@@ -121,6 +121,6 @@ def _checked(connection: Connection, place: str) -> int:
 def _migrate(connection: Connection, found: int) -> None:
     for step in STEPS[found:]:
         step(connection)
-    # The first step makes the table without a row.
+    # The first step creates the table without a row.
     change = insert(SCHEMA_VERSION) if found == 0 else update(SCHEMA_VERSION)
     connection.execute(change.values(version=len(STEPS)))

@@ -1,4 +1,4 @@
-"""Moving a run from a database that other processes no longer find into the one that is now in its place."""
+"""Run move: moves a run from a database that other processes no longer find into the one now in its place."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ class Loss:
     """How an open file was lost.
 
     Attributes:
-        fate: What has become of it.
-        readable: Whether it can be read over a connection that has it open.
+        fate: What happened to it.
+        readable: Whether an open connection can still read it.
     """
 
     fate: Fate

@@ -46,7 +46,7 @@ def parsed(text: str) -> Any:
     """The JSON data in a stored text.
 
     Raises:
-        Damaged: It is no such text.
+        Damaged: The text is not valid.
     """
     if not _is_ours(text):
         raise Damaged(f"no JSON text of ours: {columns.quoted(text)}")
@@ -64,7 +64,7 @@ def parsed_object(text: str) -> dict[str, Any]:
     """The JSON object in a stored text.
 
     Raises:
-        Damaged: It is no such text.
+        Damaged: The text is not valid.
     """
     data = parsed(text)
     if not isinstance(data, dict):
@@ -182,7 +182,7 @@ def answer(row: RowMapping) -> Answer:
     """The answer in a gate's row.
 
     Raises:
-        Damaged: It cannot be read.
+        Damaged: The row cannot be read.
     """
     secrets = parsed_object(row["secrets"]) if row["secrets"] is not None else {}
     fields = {
@@ -197,7 +197,7 @@ def gate(key: str, data: str) -> Gate:
     """The gate in a row.
 
     Raises:
-        Damaged: It cannot be read.
+        Damaged: The row cannot be read.
     """
     found = decode_gate(parsed(data))
     if found.id != key:

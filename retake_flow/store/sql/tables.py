@@ -14,7 +14,7 @@ def _run_column(*, primary_key: bool = True) -> Column[str]:
 #: One row: the version of all other tables.
 SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, nullable=False))
 
-#: Texts of flows by their SHA-256, each kept once.
+#: Texts of flows by their SHA-256, each stored once.
 FLOWS = Table("flows", METADATA, Column("digest", Text, primary_key=True), Column("text", Text, nullable=False))
 
 #: The columns that lists and claims need of a run; narrow, so that ten thousand are read in a moment.
