@@ -61,7 +61,7 @@ async def look(launcher: Launcher, spec: ProcessSpec) -> Picture:
     Raises:
         MissingProgram: ffmpeg is not installed.
         ProcessFailed: The display does not exist, or the file is not a picture.
-        NotReady: It took too long; the display hangs.
+        NotReady: The capture took too long; the display hangs.
     """
     completed = await launcher.run(spec, timeout=TIMEOUT_SECONDS)
     if completed.status != 0 or len(completed.stdout) != WIDTH * HEIGHT:

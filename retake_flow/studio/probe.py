@@ -25,7 +25,7 @@ class Recording:
         height: In pixels.
         pixel_format: Such as `yuv420p`.
         frames_per_second: The average rate as computed by ffprobe.
-        frames: Video frames, counted.
+        frames: The counted video frames.
         duration_seconds: The length of the whole recording.
         audio_codec: Such as `aac`; empty without sound.
         size_bytes: The size of the file.

@@ -108,7 +108,7 @@ class Sound:
         """Wait until PulseAudio ends, or has not answered for `SILENCE_SECONDS`; a silent sound never ends.
 
         Returns:
-            Why it is over, in words for a person.
+            Why it ended, in words for a person.
         """
         if self.process is None:
             await asyncio.Event().wait()
@@ -235,8 +235,8 @@ async def _require_hearing(launcher: Launcher) -> None:
     """Make sure that ffmpeg can listen to PulseAudio, by letting it listen to one that does not exist.
 
     Raises:
-        MissingProgram: It cannot, or is not installed.
-        HostError: This machine does not let it.
+        MissingProgram: ffmpeg cannot do this, or is not installed.
+        HostError: This machine does not allow it.
     """
     nobody = ("-f", "pulse", "-server", "unix:/dev/null", "-i", "nothing")
     argv = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", *nobody, "-f", "null", "-")

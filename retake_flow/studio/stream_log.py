@@ -30,7 +30,7 @@ class StreamLog:
     """A text file whose lines show on stream."""
 
     def __init__(self, path: Path) -> None:
-        """Start the log at `path` anew, readable by this user only."""
+        """Start a new log at `path`, readable by this user only."""
         self.path = path
         path.unlink(missing_ok=True)
         self.touch()

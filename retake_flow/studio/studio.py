@@ -48,7 +48,7 @@ class Stage:
 
         Args:
             launcher: Starts the programs.
-            folder: Where the stream log and the screenshots go; made again whenever it is needed and gone.
+            folder: The folder of the stream log and the screenshots; created again if it is needed and gone.
             voice: The program that speaks; the embedded one by default.
             home: Where the operator's own programs run; `folder` by default.
             voice_variables: Names of variables that the program that speaks needs.

@@ -104,7 +104,7 @@ def xterm(display: Mapping[str, str], log: Path) -> ProcessSpec:
 
 @asynccontextmanager
 async def open_window_manager(launcher: Launcher, display: Display, folder: Path) -> AsyncIterator[Window]:
-    """Openbox, managing the display.
+    """Openbox, once it manages the display.
 
     Raises:
         MissingProgram, ProcessFailed, NotReady: It does not start.
@@ -125,7 +125,7 @@ async def open_window_manager(launcher: Launcher, display: Display, folder: Path
 
 @asynccontextmanager
 async def open_content(launcher: Launcher, display: Display, log: Path) -> AsyncIterator[Window]:
-    """The content window, mapped and showing the log.
+    """The content window, once it is mapped and shows the log.
 
     Raises:
         MissingProgram, ProcessFailed, NotReady: It does not start.

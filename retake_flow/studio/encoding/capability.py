@@ -26,8 +26,8 @@ async def require_capture(launcher: Launcher) -> None:
     """Make sure that ffmpeg knows the encoder's options and can capture a display.
 
     Raises:
-        MissingProgram: It cannot, or is not installed.
-        HostError: This machine does not let it.
+        MissingProgram: ffmpeg cannot do this, or is not installed.
+        HostError: This machine does not allow it.
     """
     await _tried(launcher, (*encoder.command(encoder.grabbed(_NO_DISPLAY, "64x64")), "-f", "flv", "/dev/null"))
 
@@ -40,8 +40,8 @@ async def require_sending(launcher: Launcher, scheme: str) -> None:
         scheme: The scheme of the platform's ingest, `rtmp` or `rtmps`.
 
     Raises:
-        MissingProgram: It cannot, or is not installed.
-        HostError: This machine does not let it.
+        MissingProgram: ffmpeg cannot do this, or is not installed.
+        HostError: This machine does not allow it.
     """
     with _closed_port() as port:
         target = f"{scheme}://127.0.0.1:{port}/app/preflight"

@@ -233,8 +233,8 @@ async def push(
         InputError: A setting cannot be used.
         StudioError: `push_url` is not an RTMP address.
         MissingProgram: ffmpeg is not installed, or lacks a part that is needed.
-        HostError: This machine does not let it work.
-        PushRefused: The ingest does not take the push.
+        HostError: This machine does not allow it to work.
+        PushRefused: The ingest does not accept the push.
         IngestUnreachable: No connection to the ingest can be made.
         ProcessFailed: ffmpeg ended for another reason, such as a display that is gone.
         NotReady: No frame was sent in time.

@@ -67,7 +67,7 @@ class Health:
         speed: Media seconds per second, lately, or the share of the expected frames if that is lower;
             below 1 the machine is too slow.
         seconds: Media seconds sent since its start.
-        slow_for: For how many seconds the speed has been below `SLOW`.
+        slow_for: The seconds for which the speed has been below `SLOW`.
     """
 
     frames: int

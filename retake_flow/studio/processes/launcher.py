@@ -49,7 +49,7 @@ class Completed:
 
     Attributes:
         status: Its exit status, negative for the signal that killed it.
-        stdout: All it wrote to standard output.
+        stdout: Everything it wrote to standard output.
         lines: The last lines it wrote elsewhere, free of secrets.
         ending: How it ended, in words for a person.
         lasting: Why it failed, if a retry cannot help; None if one may help, or if it did not fail.
@@ -70,7 +70,7 @@ class Launcher:
 
         Args:
             marker: The run's id, put into each child's environment.
-            environment: All variables. A child has those that every program has, and those that it is started with;
+            environment: All variables. A child gets those that every program gets, and those that it is started with;
                 our own settings, keys and tokens stay here.
 
         Attributes:
@@ -92,7 +92,7 @@ class Launcher:
 
         Args:
             spec: What to start.
-            ready: Returns once the program is ready; without it, it is ready at once.
+            ready: Returns once the program is ready; without it, the program is ready at once.
             stdout: Receives the program's standard output.
             line: Receives each line that it writes elsewhere, free of secrets.
 

@@ -49,9 +49,9 @@ class Process(asyncio.SubprocessProtocol):
 
         Args:
             name: Its name, for messages.
-            stdout: Receives what it writes to standard output; without it those are lines like any other.
+            stdout: Receives its standard output; without it, that output counts as lines like any other.
             line: Receives each line.
-            outputs: Where it writes, by descriptor, where that is no pipe; they are closed with it.
+            outputs: Its outputs that are not pipes, by descriptor; they are closed with it.
         """
         self.name = name
         self._stdout = stdout

@@ -16,17 +16,17 @@ class ProcessSpec:
     """A program to start.
 
     Attributes:
-        argv: The command line; a secret in it is revealed to the program only.
-        environment: Variables on top of those that every program has.
+        argv: The command line; secrets in it are revealed to the program only.
+        environment: Variables in addition to those that every program has.
         variables: Names of variables that are passed on from our environment.
         folder: The working folder, or None for the current one.
         shares_memory: Whether it may create System V shared memory. Programs that capture a display must not.
-        fed: Whether it reads what is written to it; otherwise its standard input is empty.
-        detached: Whether it keeps running while we are stopped (SIGSTOP, a suspended container), whatever it writes: its
-            output goes into files in memory instead of pipes that would fill up.
-        ready_within: How long it may take until it is ready, in seconds.
-        stop_signal: What asks it to end.
-        grace: How long it may take to end after being asked, in seconds; then it is killed.
+        fed: Whether it reads data from standard input; otherwise its standard input is empty.
+        detached: Whether it keeps running while we are stopped (SIGSTOP, a suspended container), whatever it writes:
+            its output goes into files in memory instead of pipes that would fill up.
+        ready_within: The time until it has to be ready, in seconds.
+        stop_signal: The signal that asks it to end.
+        grace: The time to end after being asked, in seconds; then it is killed.
         hint: What the operator can do when it does not start.
         diagnose: Finds in its last lines why it ended before it was ready; None when they do not say.
     """

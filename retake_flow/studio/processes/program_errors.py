@@ -18,9 +18,9 @@ class _Sign:
     """A sign of a permanent failure in a program's output.
 
     Attributes:
-        pattern: In one of its last lines.
+        pattern: A pattern of one of its last lines.
         message: In words for a person: `{name}` is the program, `{0}` the pattern's first group.
-        hint: What mends it: `{path}` is where the program is, `{apt}` the command that installs a package.
+        hint: How to fix it: `{path}` is the program's path, `{apt}` the command that installs a package.
         kind: The kind of error.
     """
 

@@ -62,7 +62,7 @@ async def ended(process: Process, silence: Coroutine[Any, Any, None], silent: st
         silent: The description of that.
 
     Returns:
-        Why it is over, in words for a person.
+        Why it ended, in words for a person.
     """
     death, hung = asyncio.ensure_future(process.ended()), asyncio.ensure_future(silence)
     try:
