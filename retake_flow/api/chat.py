@@ -42,7 +42,7 @@ class ChatMessage:
     Attributes:
         id: Opaque; the cursor for paging back.
         kind: "message", "tip", or whatever else the platform says, in lower case.
-        text: What was written, without what a terminal would obey; it is data and never a command.
+        text: The text, without anything that a terminal would obey; it is data and never a command.
         author_name: The name that is unique on the platform.
         author_display_name: The name to address the author by.
         author_user_id: The author's userDbId; None in the documented shape, which has none.

@@ -57,7 +57,7 @@ class RetakeClient:
         origin: The origin of retake.tv, without a path.
         token: The agent's access token.
         issued_by: The origin that issued the token.
-        transport: Instead of the network.
+        transport: Replaces the network.
 
     Attributes:
         public: The calls that need no token.

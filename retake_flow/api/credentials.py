@@ -42,8 +42,8 @@ class Credentials:
     """An agent's identity on retake.tv. Unknown fields are "".
 
     Attributes:
-        access_token: What authenticates.
-        issued_by: The one origin it may be sent to.
+        access_token: The access token, which authenticates.
+        issued_by: The only origin it may be sent to.
         token_in_file: The token that the file keeps when `access_token` comes from the environment; None when the
             file has none. Saving never writes a token of the environment into the file.
         from_environment: Whether `access_token` comes from the environment.
@@ -90,7 +90,7 @@ def load(path: Path, token_from_environment: Secret | None = None) -> Credential
     """Read the credentials.
 
     Args:
-        path: The credentials file. An empty one counts as none: it is what can be mounted before there is a token.
+        path: The credentials file. An empty file counts as none: it can be mounted before there is a token.
         token_from_environment: Takes precedence over the token of the file. All else still comes from the file, unless
             the file cannot be used.
 
@@ -177,7 +177,7 @@ def update(path: Path, learnt: Credentials) -> None:
 
 
 def merge(found: Credentials, learnt: Credentials) -> Credentials:
-    """Credentials with what was learnt of the agent meanwhile."""
+    """The credentials, updated with what was learnt about the agent."""
     return replace(found, **{name: getattr(learnt, name) or getattr(found, name) for name in _LEARNT})
 
 

@@ -13,7 +13,7 @@ from retake_flow.errors import InputError, NotFound, UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import API_PATH
 
-MOST = 100  # platform.md: the longest list that can be asked for
+MOST = 100  # platform.md: the longest list that can be requested
 _CURSOR = 128
 
 Ask = Callable[[Request], Awaitable[object]]
@@ -144,7 +144,7 @@ def _named(wanted: str) -> str:
     """A name or an id that is not empty.
 
     Raises:
-        InputError: It is empty.
+        InputError: The value is empty.
     """
     if not wanted.strip():
         raise InputError("looking something up needs a name, an id or an address")
@@ -155,7 +155,7 @@ def _part(wanted: str) -> str:
     """A name or an id that is safe as one part of a path.
 
     Raises:
-        InputError: It is empty, or would lead to another path.
+        InputError: The value is empty, or would lead to another path.
     """
     part = quote(_named(wanted), safe="")
     if part in (".", ".."):
@@ -167,7 +167,7 @@ def _limit(wanted: int) -> str:
     """The number of entries to request.
 
     Raises:
-        InputError: The platform gives no list of that length.
+        InputError: The platform does not return lists of that length.
     """
     if not 1 <= wanted <= MOST:
         raise InputError(f"a list has a limit of 1 to {MOST}")

@@ -35,7 +35,7 @@ def listed(answer: object, of: str) -> Sequence[JsonObject]:
         of: What was requested, in words for the message.
 
     Raises:
-        UnexpectedAnswer: There is no list.
+        UnexpectedAnswer: The answer has no list.
     """
     if isinstance(answer, Mapping):
         one = [answer] if identifier(answer, *_IDS) else answer

@@ -16,7 +16,7 @@ class Pool:
     """Connections opened on demand, with the proxy and certificates of the environment.
 
     Attributes:
-        proxy: Where the proxy is by which they go, for messages; "" without one.
+        proxy: The proxy's address, for messages; "" without one.
     """
 
     def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None, **options: Any) -> None:
