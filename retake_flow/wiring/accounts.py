@@ -128,7 +128,7 @@ def hold(lock: AccountLock, flow: Flow, identity: Identity) -> None:
     """Hold the account of a run that streams. Runs that do not stream may use it too.
 
     Raises:
-        AccountInUse: Another run streams as it.
+        AccountInUse: Another run streams as the account.
     """
     if streams(flow):
         lock.hold(identity)
@@ -138,7 +138,7 @@ async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str)
     """Hold the account of a run that was taken from a process, which gets a moment to release it.
 
     Raises:
-        AccountInUse: Another run streams as it.
+        AccountInUse: Another run streams as the account.
     """
     deadline = time.monotonic() + _LETTING_GO
     while True:

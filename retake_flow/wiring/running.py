@@ -64,7 +64,7 @@ def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
     Args:
         flow: The flow.
         agent: The agent's name; "" when unknown.
-        rehearsal: Whether it is one.
+        rehearsal: Whether it is a rehearsal.
     """
     file, name = _word(Path(flow.file).stem) or flow.name, _word(agent)
     named = [file, "" if name == file else name, "rehearsal" if rehearsal and "rehearsal" not in name else ""]
@@ -153,8 +153,8 @@ async def runner(
     """A runner with everything it needs. Its connections and temporary files are gone when the context is left.
 
     Args:
-        flow: As it was when the run began.
-        run: As it was last written.
+        flow: The flow as it was when the run started.
+        run: The run as it was last written.
         claim: The right to write it.
         lock: The lock of the account that it acts as.
         settings: The settings of this process, or of its rehearsal.

@@ -19,8 +19,8 @@ def opened(settings: Settings) -> Runs:
     """The store in the settings, created if it does not exist.
 
     Raises:
-        StoreError: It cannot be opened or made.
-        SettingsError: The setting names no store.
+        StoreError: The store cannot be opened or created.
+        SettingsError: The setting does not name a store.
     """
     settings.require_home()
     return open_runs(settings.store)
@@ -32,8 +32,8 @@ def listed(
     """Runs, the newest first, as `Runs.summaries` returns them, in the shortest time.
 
     Raises:
-        StoreError: The store cannot be opened or made.
-        SettingsError: The setting names no store.
+        StoreError: The store cannot be opened or created.
+        SettingsError: The setting does not name a store.
     """
     from contextlib import closing
 

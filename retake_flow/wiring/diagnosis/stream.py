@@ -57,7 +57,7 @@ async def examined(starts: Launcher, voice: Sequence[str], scheme: str) -> Seque
     Args:
         starts: Starts the programs.
         voice: The program that speaks.
-        scheme: Of the platform's ingest.
+        scheme: The scheme of the platform's ingest.
     """
     # Groups, since they wait for all their tasks when they are cancelled: no program outlives its context.
     async with asyncio.TaskGroup() as group:
