@@ -10,13 +10,14 @@ import re
 import unicodedata
 from typing import Final
 
-_SEQUENCE = re.compile(
+# Patterns are compiled when first used: most texts need none.
+_SEQUENCE = (
     r"(?:\x1b\]|\x9d|\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS and the like
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI
     r"|\x1b[ -/]*[0-~]?"  # the rest
 )
 # All control characters except line breaks, characters that change text direction, and surrogates, which have no UTF-8.
-_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 def one_line(value: str) -> str:
@@ -28,8 +29,8 @@ def stripped(value: str) -> str:
     """The sanitized text; line breaks become line feeds, and tabs become spaces."""
     if value.isascii() and value.isprintable():
         return value
-    lines = _SEQUENCE.sub("", value.replace("\t", " ")).splitlines()
-    return "\n".join(_UNPRINTABLE.sub("", line) for line in lines)
+    lines = re.sub(_SEQUENCE, "", value.replace("\t", " ")).splitlines()
+    return "\n".join(re.sub(_UNPRINTABLE, "", line) for line in lines)
 
 
 #: Characters that expand to whole sentences, which would make a text many times as long.

@@ -18,7 +18,7 @@ MOLTBOOK = "https://www.moltbook.com"
 API_PATH = "/api/v1"
 #: The variable that holds the agent's token.
 TOKEN_VARIABLE = "RETAKE_ACCESS_TOKEN"
-_INHERITED = re.compile(
+_INHERITED = (
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_\w+|FONTCONFIG_\w+|ESPEAK_DATA_PATH"
     r"|LANG|LANGUAGE|LC_\w+|LOCPATH|LOCALE_ARCHIVE|TZ|TZDIR|FAKETIME\w*"
     r"|LD_\w+"  # library paths
@@ -290,7 +290,7 @@ def inherited(environment: Mapping[str, str] | None = None) -> dict[str, str]:
         environment: All variables; those of this process by default.
     """
     env = os.environ if environment is None else environment
-    return {name: value for name, value in env.items() if _INHERITED.fullmatch(name)}
+    return {name: value for name, value in env.items() if re.fullmatch(_INHERITED, name)}
 
 
 def equip_libraries() -> None:
