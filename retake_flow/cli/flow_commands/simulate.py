@@ -80,15 +80,18 @@ def _interruptible(simulation: Simulation) -> Iterator[Simulation]:
     """Close a simulation at its end or at the first Ctrl-C; a second Ctrl-C interrupts neither this nor the rest."""
     import signal
 
+    def pass_over(*_: object) -> None:
+        """Not SIG_IGN: where a signal is pending just then, Python prints that it is ignored."""
+
     def end(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, pass_over)
         simulation.interrupt()
 
     usual = signal.signal(signal.SIGINT, end)
     try:
         yield simulation
     finally:
-        last = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        last = signal.signal(signal.SIGINT, pass_over)
         simulation.close()
         if last is end:  # otherwise Ctrl-C was pressed, and the process ends
             signal.signal(signal.SIGINT, usual)

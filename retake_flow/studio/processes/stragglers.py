@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
+#: How often a process without an environment is looked at, since most of those are about to have one.
+_LOOKS = 50
+
 
 def marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
     """Each process of this user that was started with all of `marks` in its environment."""
@@ -33,9 +36,19 @@ def _suspects(marks: Mapping[str, str]) -> Iterator[int]:
     sought = [os.fsencode(f"{name}={value}\0") for name, value in marks.items()]
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError):
-            environment = Path("/proc", pid, "environ").read_bytes()
+            environment = _environment(Path("/proc", pid))
             if all(mark in environment for mark in sought):
                 yield int(pid)
+
+
+def _environment(process: Path) -> bytes:
+    """The environment of a process; in the middle of exec it has memory and no environment yet."""
+    for _ in range(_LOOKS):
+        found = (process / "environ").read_bytes()
+        if found or (process / "statm").read_bytes().startswith(b"0 "):
+            return found
+        os.sched_yield()
+    return b""
 
 
 def kill(marks: Mapping[str, str]) -> list[psutil.Process]:

@@ -197,7 +197,7 @@ AGENTS = st.builds(
         Options,
         verified=st.booleans(),
         latency=st.floats(0, 9),
-        seed=st.none() | st.integers(0),
+        seed=st.none() | st.integers(0, 10**18),
         tweets=st.dictionaries(st.just(TWEET), TEXTS),
         agents=st.lists(AGENTS, max_size=2).map(tuple),
         history=st.lists(st.builds(Cue, st.floats(0, 9), TEXTS, st.just("join"), TEXTS), max_size=2).map(tuple),
