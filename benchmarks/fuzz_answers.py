@@ -62,6 +62,7 @@ _FASTER: Final = 20.0  # how much faster the time of the run goes
 _TOGETHER: Final = 4  # calls at once, beside the run
 _LAST: Final = 12  # answers that are named
 _ENDS_WITHIN: Final = 30.0  # seconds
+_SHARE: Final = 0.2  # of answers and of events, at least
 
 FLOW: Final = b"""\
 flow: fuzz
@@ -165,10 +166,9 @@ class Server:
             self.last.append(said)
             self.given["events" if " event " in said else "answers"] += 1
 
-    @property
-    def total(self) -> int:
-        """How much it has given."""
-        return self.given.total()
+    def gave(self, count: int) -> bool:
+        """Whether it gave that many, and enough of each kind, however fast the machine is."""
+        return self.given.total() >= count and all(self.given[kind] >= count * _SHARE for kind in ("answers", "events"))
 
 
 @asynccontextmanager
@@ -195,8 +195,8 @@ async def serving(seed: int) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIterator[Runner]:
-    """A run that reads the chat, has it answered, and looks at what the platform says."""
+async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIterator[tuple[Runner, asyncio.Task[Run]]]:
+    """A run that reads the chat, has it answered, and looks at what the platform says; and the task that drives it."""
     loaded = read_bytes(FLOW.replace(b"URL", server.url.encode()), "fuzz.yaml")
     assert loaded.flow is not None, loaded
     flow, clock = loaded.flow, Hurried()
@@ -228,7 +228,7 @@ async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIter
     )  # fmt: skip
     driving = asyncio.create_task(runner.drive())
     try:
-        yield runner
+        yield runner, driving
         if driving.done() or runner.run.phase is not Phase.RUNNING:
             failures.append(f"the run has ended: {runner.run.reason or driving}; last: {', '.join(server.last)}")
     finally:
@@ -275,13 +275,13 @@ async def clients(url: str) -> AsyncIterator[list[Callable[[], Awaitable[object]
         ]
 
 
-async def calling(seed: int, server: Server, most: int, failures: list[str]) -> None:
-    """Make calls until so much was given."""
+async def calling(seed: int, server: Server, enough: Callable[[], bool], failures: list[str]) -> None:
+    """Make calls until enough was given."""
     async with clients(server.url) as calls:
         order = counting()
 
         async def one_after_the_other() -> None:
-            while server.total < most:
+            while not enough():
                 number = next(order)
                 call = Random(f"call/{seed}/{number}").choice(calls)
                 try:
@@ -300,9 +300,9 @@ async def _answers(seed: int, count: int, block: float, folder: Path) -> dict[st
     began = time.monotonic()
     async with serving(seed) as server:
         watch = Watch(lambda: tuple(server.last), block)
-        async with on_air(server, folder, failures) as runner:
+        async with on_air(server, folder, failures) as (runner, driving):
             looking = asyncio.create_task(watch.look())
-            await calling(seed, server, count, failures)
+            await calling(seed, server, lambda: driving.done() or server.gave(count), failures)
             looking.cancel()
             kept = len(repr(runner.run.memory))
     failures += watch.blocks
@@ -317,7 +317,7 @@ def answers(seed: int, count: int, block: float = LONGEST_BLOCK) -> dict[str, An
 
     Args:
         seed: Where chance begins.
-        count: How many.
+        count: How many at least; a fifth of them and more are events, and a fifth and more are not.
         block: For how many seconds the event loop may be blocked.
 
     Returns:

@@ -88,7 +88,8 @@ async def main(seed: int) -> None:
     """Serve until the end of standard input."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await served(seed, reader, writer)
+        with suppress(asyncio.CancelledError):  # at the end; Python 3.11 would report it as an error
+            await served(seed, reader, writer)
 
     async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
         say(server.sockets[0].getsockname()[1])
