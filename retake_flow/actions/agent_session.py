@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
-from itertools import chain, repeat
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
 from retake_flow.api.models import StreamStatus
 from retake_flow.api.protocol import STATUS_PACE
+from retake_flow.backoff import Backoff
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.redact import Secret
@@ -27,7 +28,7 @@ from retake_flow.run.identity import NOBODY, Identity, Match, confirmed, match, 
 
 _LONGEST_CALL = 0.5  # seconds; a slower call was an exception
 #: Seconds before writing is tried again for a token that could not be written anywhere.
-_SAVE_AGAIN = (1.0, 5.0, 30.0)
+_SAVE_AGAIN = Backoff(1.0, rate=5.0, cap=30.0)
 
 if TYPE_CHECKING:  # HTTP is slow to import, and is not needed before the first call
     from retake_flow.api.client import RetakeClient
@@ -175,10 +176,10 @@ class Access:
         self._become(self._identity_of(new))
 
     async def _kept(self, new: Credentials) -> None:
-        for pause in chain(_SAVE_AGAIN, repeat(_SAVE_AGAIN[-1])):
+        for failures in count(1):
             if self._saved(new):
                 return
-            await asyncio.sleep(pause)
+            await asyncio.sleep(_SAVE_AGAIN.wait(failures))
 
     def _saved(self, new: Credentials) -> bool:
         try:

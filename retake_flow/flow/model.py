@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from retake_flow.backoff import Backoff
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, required
@@ -92,16 +93,9 @@ class Retry:
     cap: float = 30.0
     within: float | None = None
 
-    def wait(self, failures: int, spread: float, at_least: float = 0.0) -> float:
-        """Seconds to wait after a number of failures.
-
-        Args:
-            failures: How many tries have failed, from 1.
-            spread: A number in [0, 1) that shortens the wait by up to a tenth, so that many runs do not retry in step.
-            at_least: The wait that the platform asked for (Retry-After), which may exceed the cap.
-        """
-        grown = min(self.cap, self.interval * self.rate ** min(failures - 1, 64))
-        return max(at_least, grown * (1 - 0.1 * spread))
+    def wait(self, failures: int, at_least: float | None = None, spread: float = 0.0) -> float:
+        """Seconds to wait after a number of failures, as for `Backoff.wait`."""
+        return Backoff(self.interval, self.rate, self.cap, jitter=0.1).wait(failures, at_least, spread)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import httpx
 from retake_flow import network
 from retake_flow.api.http.pool import Pool
 from retake_flow.api.responses import retry_after
+from retake_flow.backoff import Backoff
 from retake_flow.errors import ResponderFailed, SettingsError
 from retake_flow.flow import duration
 from retake_flow.outgoing import require_no_secret
@@ -22,7 +23,8 @@ from retake_flow.responders.replies import LONGEST, shown
 from retake_flow.settings import is_loopback
 
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_PAUSES: Final = (0.5, 1.5)  # seconds before a request that was definitely not delivered is retried
+_AGAIN: Final = Backoff(0.5, rate=3.0)  # until a request that was definitely not delivered is retried
+_MOST_RETRIES: Final = 2
 _BUSY: Final = (429, 503)
 _NOTHING_THERE: Final = (404, 405, 410)  # most likely the address is wrong
 _LONGEST_PATH: Final = 100  # characters of the path in messages
@@ -96,33 +98,30 @@ class Connection:
             SecretRefused: It contains a secret.
         """
         require_no_secret(f"what was to be posted to {self.host}", body.decode(errors="replace"))
-        late = asyncio.get_running_loop().time() + self._within
-        pauses = list(_PAUSES)
+        late, tries = asyncio.get_running_loop().time() + self._within, 1
         try:
             async with asyncio.timeout_at(late):
-                while True:
-                    pause = await self._sent(body, headers, pauses, late)
-                    if isinstance(pause, Reply):
-                        return pause
-                    await asyncio.sleep(pause)
+                while not isinstance(found := await self._sent(body, headers, tries, late), Reply):
+                    await asyncio.sleep(found)
+                    tries += 1
+                return found
         except TimeoutError:
             raise ResponderFailed(f"{self.host} gave no answer within {duration.exact(self._within)}") from None
 
-    async def _sent(self, body: bytes, headers: Mapping[str, str], pauses: list[float], late: float) -> Reply | float:
+    async def _sent(self, body: bytes, headers: Mapping[str, str], tries: int, late: float) -> Reply | float:
         """The response, or how long to wait before the next try."""
         try:
             reply, after = await self._once(body, headers)
         except _NOT_SENT as error:
-            if pauses:
-                return pauses.pop(0)
+            if tries <= _MOST_RETRIES:
+                return _AGAIN.wait(tries)
             hint = network.UNTRUSTED_HINT if network.is_untrusted(error) else ""
             raise Refused(f"{self.host} cannot be reached: {_words(error)}", hint=hint) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # Not chained: httpx keeps the request, and with it the key, in its errors.
             raise ResponderFailed(f"{self.host} gave no answer: {_words(error)}") from None
         left = late - asyncio.get_running_loop().time()
-        if reply.status in _BUSY and after is not None and after < left and pauses:
-            pauses.pop()
+        if reply.status in _BUSY and after is not None and after < left and tries <= _MOST_RETRIES:
             return after
         if not 200 <= reply.status < 300:
             asked = self.host

@@ -13,6 +13,7 @@ from retake_flow.actions.chat.history import CLOCKS_DIFFER, History
 from retake_flow.actions.chat.outbox import Speech
 from retake_flow.actions.chat.viewer_events import LONGEST_TEXT, name_of, shown_id
 from retake_flow.api.chat import ChatMessage
+from retake_flow.backoff import Backoff
 from retake_flow.ports.actions import Call, Noted
 from retake_flow.ports.responders import Batch, Message
 from retake_flow.quick_dataclasses import dataclass, field
@@ -27,7 +28,7 @@ _MOST_WAITING = 1_000
 _MOST_BYTES = 250_000  # of the texts that wait for an answer
 _MOST_AFTER_FAILURE = 200
 _TRIES = 3  # after this many failures a message is given up: the message may be the cause
-_SLOWEST = 60.0  # seconds between two requests to a failing responder
+_AGAIN = Backoff(2.0, cap=60.0)  # between two requests to a failing responder
 _TOLD_AGAIN = 600.0  # seconds after which the same trouble is reported again
 _PLAIN = ("tries", "failures", "hold", "last", "spoken", "own", "trouble", "troubled")
 
@@ -181,7 +182,7 @@ class Conversation:
             The ids of the messages that are given up.
         """
         self.failures += 1
-        self.hold = now + max(min(2.0 ** min(self.failures, 16), _SLOWEST), after)
+        self.hold = now + _AGAIN.wait(self.failures, after)
         asked = {message.id: self.tries.get(message.id, 0) + 1 for message in batch.messages}
         again = [message for message in self.unanswered if asked.get(message.id, 0) < _TRIES][-_MOST_AFTER_FAILURE:]
         kept = {message.id for message in again}

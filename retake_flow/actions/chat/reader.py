@@ -18,13 +18,13 @@ from retake_flow.actions.chat.history import History, older
 from retake_flow.actions.chat.own_messages import Oneself
 from retake_flow.api.chat import ChatMessage, Page
 from retake_flow.api.realtime.events import EVENTS, read_happening, rooms
+from retake_flow.backoff import Backoff
 from retake_flow.errors import PlatformError
-from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import Noted
 from retake_flow.ports.realtime import OpenRealtime
 
-#: How one page is asked for again: there may be many, and all are needed.
-AGAIN = Retry(max=2, interval=2.0, rate=1.0)
+#: How often and when one page is requested again: there may be many, and all are needed.
+MOST_REPEATS, REPEATED = 2, Backoff(2.0, rate=1.0)
 PAGE = 100
 MOST_PAGES = 50
 #: Seconds between two questions for the chat while all is told in real time.
@@ -40,7 +40,7 @@ _MOST_HEARD = 5_000
 _MOST_READ = 5_000  # messages that are read back
 _AT_ONCE = 50  # messages that are read before everything else gets a turn
 _TELLING = 1_000  # newest messages; the agent's own among them show what is history
-_SLOWEST = 60.0  # seconds between two failing polls
+_AGAIN = Backoff(2.0, cap=60.0)  # between two failing polls
 
 
 class Reading:
@@ -297,8 +297,8 @@ class Reading:
             try:
                 return await self._access.client().comments(user_id, PAGE if before else 50, before)
             except PlatformError as error:
-                wait = AGAIN.wait(failures, 0.0, error.retry_after or 0.0)
-                if not error.may_repeat or failures > AGAIN.max or wait > _SLOWEST:
+                wait = REPEATED.wait(failures, error.retry_after)
+                if not error.may_repeat or failures > MOST_REPEATS or wait > _AGAIN.cap:
                     raise
                 about = {"place": self._place, "kind": error.kind, "message": error.message, "hint": error.hint}
                 self._told.append(("error", {**about, "failures": failures}))
@@ -314,7 +314,7 @@ class Reading:
         self._failures += 1
         if not self.live:
             return  # the activity itself backs off
-        pause = max(min(2.0 ** min(self._failures, 16), _SLOWEST), error.retry_after or 0.0)
+        pause = _AGAIN.wait(self._failures, error.retry_after)
         self._next = self._now() + pause
         self._wake_in(pause + _LATER)
 

@@ -11,11 +11,12 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, settings
 from retake_flow.api.http.origin import normalised
+from retake_flow.backoff import Backoff
 from retake_flow.errors import SettingsError
 from retake_flow.ports.realtime import Hearer
 
@@ -27,7 +28,7 @@ PATH = "socket.io"
 LONGEST_EVENT = 1 << 20  # bytes
 _OPENS = 10.0  # seconds until all rooms have to be joined
 _ENDS = 2.0  # seconds that a disconnect may take
-_SOONEST, _LATEST = 1.0, 60.0  # seconds between two attempts
+_AGAIN: Final = Backoff(1.0, cap=60.0, jitter=0.25)  # between two attempts
 _STEADY = 30.0  # after this many seconds a connection is stable: the backoff starts again
 
 # We write everything about a connection into the journal ourselves.
@@ -77,7 +78,7 @@ async def _listen(origin: str, rooms: Callable[[], Sequence[str]], hearer: Heare
         _heed_cancellation()
         failures = 1 if loop.time() - began >= _STEADY else failures + 1
         hearer.lost(reason)
-        await asyncio.sleep(min(_SOONEST * 2.0 ** min(failures - 1, 16), _LATEST) * random.uniform(0.75, 1.0))
+        await asyncio.sleep(_AGAIN.wait(failures, spread=random.random()))
 
 
 async def _connection(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> str:

@@ -82,7 +82,7 @@ def _retry(spec: ActionSpec) -> str:
 
     if spec.retry is None:
         return "none, unless the flow says so"
-    waits = ", ".join(exact(spec.retry.wait(number, 0.0)) for number in range(1, spec.retry.max + 1))
+    waits = ", ".join(exact(spec.retry.wait(number)) for number in range(1, spec.retry.max + 1))
     return f"{spec.retry.max} times, after {waits}, unless the flow says otherwise"
 
 

@@ -250,7 +250,7 @@ class Machine:
             return None
         # The spread is derived from the run, so that a step stays a function of its arguments.
         spread = random.Random(f"{macrostep.run.id}/{state.path}/{event.visit}/{event.attempt}").random()
-        wait = retry.wait(attempt.failures + 1, spread, event.retry_after)
+        wait = retry.wait(attempt.failures + 1, event.retry_after, spread)
         late = retry.within is not None and macrostep.now + wait > attempt.since + retry.within
         return None if late else wait
 

@@ -74,4 +74,4 @@ async def _tried(call: Call, actions: ActionRunner, retry: Retry | None, clock: 
 def _wait(retry: Retry | None, error: RetakeFlowError, failures: int) -> float | None:
     if retry is None or error.unsure or failures > retry.max:
         return None
-    return retry.wait(failures, 0.0, error.retry_after or 0.0)
+    return retry.wait(failures, error.retry_after)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from retake_flow import os_errors
+from retake_flow.backoff import Backoff
 from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Completion
@@ -27,7 +28,6 @@ STEADY = 60.0
 SLOWEST = 60.0
 #: A failure that is retried within this time (seconds) may still go unreported.
 SOON = 60.0
-_MOST_DOUBLINGS = 16
 
 
 async def action(command: StartAction, call: Call, actions: ActionRunner, post: Post) -> None:
@@ -162,10 +162,10 @@ async def _repeatedly(
 
 def _after_failure(retry: Retry | None, error: RetakeFlowError, failures: int, every: float) -> float:
     """Seconds until the next round of a repeated task after this many failures in a row."""
-    slower = min(every * 2.0 ** min(failures, _MOST_DOUBLINGS), max(every, SLOWEST))
-    soon = retry is not None and error.may_repeat and failures <= retry.max
-    wait = min(slower, retry.wait(failures, 0.0)) if soon and retry is not None else slower
-    return max(wait, error.retry_after or 0.0)
+    wait = Backoff(2 * every, cap=max(every, SLOWEST)).wait(failures, error.retry_after)
+    if retry is None or not error.may_repeat or failures > retry.max:
+        return wait
+    return min(wait, retry.wait(failures, error.retry_after))
 
 
 async def service(command: StartActivity, call: Call, actions: ActionRunner, clock: Clock, post: Post) -> None:
@@ -218,7 +218,7 @@ class _Patience:
         retry = self._retry
         if retry is None or not error.may_repeat or self.failures > retry.max:
             return None
-        wait = retry.wait(self.failures, 0.0, error.retry_after or 0.0)
+        wait = retry.wait(self.failures, error.retry_after)
         late = retry.within is not None and now + wait > self._began + retry.within
         return None if late else wait
 

@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import chain, repeat
+from itertools import count
 from typing import Final
 
+from retake_flow.backoff import Backoff
 from retake_flow.engine.driver.execute import known
 from retake_flow.engine.notify.stream_summary import Tally
 from retake_flow.engine.notify.throttle import Floods
@@ -18,8 +19,8 @@ from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
 from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
-#: Seconds until an undelivered notice is sent again, by try; the last applies to all later tries.
-AGAIN_AFTER = (5.0, 30.0, 120.0, 600.0, 1800.0)
+#: How long until an undelivered notice is sent again.
+RESENT = Backoff(5.0, rate=5.0, cap=1800.0)
 #: How long further errors are held back after one was reported, in seconds.
 QUIET = 600.0
 #: From this many failures in a row, an action that is retried soon is reported.
@@ -247,7 +248,8 @@ class _Channel:
 
     async def _deliver(self) -> None:
         while self._waiting:
-            for again_in in chain(AGAIN_AFTER, repeat(AGAIN_AFTER[-1])):
+            for failures in count(1):
+                again_in = RESENT.wait(failures)
                 if await self._arrived(self._waiting[0], again_in) or self._closing:
                     break
                 await self._rest(again_in)

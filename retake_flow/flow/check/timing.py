@@ -100,7 +100,7 @@ def _retries(state: State, known: _Known) -> Iterator[Problem]:
 
 def _lasts(retry: Retry) -> float:
     """The total seconds of all waits of a retry."""
-    waits = sum(islice((retry.wait(number, 0.0) for number in range(1, retry.max + 1)), retry.max))
+    waits = sum(islice((retry.wait(number) for number in range(1, retry.max + 1)), retry.max))
     return waits if retry.within is None else min(waits, retry.within)
 
 

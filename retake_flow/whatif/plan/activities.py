@@ -99,7 +99,7 @@ class Upkeep:
         self._diary.over(command.activity, failed.message, attempt)
         self._post(0.0, self._failure(command, failed, again=again))
         if again and retry is not None and attempt < MOST_TURNS:
-            self._post(retry.wait(failures, 0.0), partial(self._begin, command, attempt + 1, failures + 1))
+            self._post(retry.wait(failures), partial(self._begin, command, attempt + 1, failures + 1))
 
     def _exited(self, command: StartActivity, attempt: int) -> None:
         """End a program by itself; it was ready long enough that its failures count from the start."""
@@ -111,7 +111,7 @@ class Upkeep:
             return
         self._post(0.0, self._failure(command, Failure("exited", "it has exited"), again=True))
         if attempt < MOST_TURNS:
-            self._post(command.retry.wait(1, 0.0), partial(self._begin, command, attempt + 1, 2))
+            self._post(command.retry.wait(1), partial(self._begin, command, attempt + 1, 2))
 
     def _active(self, command: StartActivity) -> bool:
         doing = self._run().activities.get(command.activity)

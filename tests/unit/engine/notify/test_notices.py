@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.engine.notify.notices import AGAIN_AFTER, QUIET, SAME_WITHIN, Notices
+from retake_flow.engine.notify.notices import QUIET, RESENT, SAME_WITHIN, Notices
 from retake_flow.errors import NoticeFailed, StoreError
 from retake_flow.ports.notices import Notice
 from retake_flow.run.errors import Fenced
@@ -375,10 +375,10 @@ def test_a_delivery_is_journalled() -> None:
 
 
 def test_a_failed_delivery_is_journalled_and_tried_again_later_and_later() -> None:
-    """A notice that fails is sent after 5 s, 30 s, 2 min, 10 min and then every half hour, until it arrives."""
+    """A notice that fails is sent after 5 s, 25 s, 2 min, 10 min and then every half hour, until it arrives."""
     channel = Channel()
     channel.fails = failing(7)
-    waits = [5.0, 30.0, 120.0, 600.0, 1800.0, 1800.0, 1800.0]
+    waits = [5.0, 25.0, 125.0, 625.0, 1800.0, 1800.0, 1800.0]
 
     async def scene(notices: Notices) -> None:
         told(notices, "hello")
@@ -392,7 +392,7 @@ def test_a_failed_delivery_is_journalled_and_tried_again_later_and_later() -> No
         "about": "",
         "channel": "json",
         "message": "it said no",
-        "again_in": AGAIN_AFTER[0],
+        "again_in": RESENT.wait(1),
     }
     assert len(journal.of("notice_sent")) == len(channel.got) == 1
 
@@ -410,7 +410,7 @@ def test_the_order_is_kept_in_each_channel() -> None:
 
     play(channel, scene=scene)
     assert channel.texts() == ["one", "two", "three"]
-    assert [at for at, _ in channel.got] == [38, 39, 40]
+    assert [at for at, _ in channel.got] == [33, 34, 35]
 
 
 def test_a_channel_that_fails_keeps_no_other_from_its_turn() -> None:
@@ -497,7 +497,7 @@ def test_closing_gives_each_that_waits_one_try() -> None:
     channel.fails = failing(100)
     took, journal = closing(channel, before=10)
     assert (took, channel.tries) == (0, [0, 5, 10, 10, 10])
-    assert [failed["again_in"] for failed in journal.of("notice_failed")] == [5, 30, None, None, None]
+    assert [failed["again_in"] for failed in journal.of("notice_failed")] == [5, 25, None, None, None]
 
 
 def test_a_failure_during_the_closing_is_the_last() -> None:
