@@ -217,7 +217,7 @@ async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIter
     claim = runs.create(run, agent="owl", flow_file="fuzz.yaml", flow_text=text, holder=this_process())
 
     class Listener:
-        def heard(self, record: Any) -> None:
+        def on_record(self, record: Any) -> None:
             if "defect" in str(record.get("message", "")):
                 failures.append(f"{record['message']}; last: {', '.join(server.last)}")
 

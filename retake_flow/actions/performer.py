@@ -23,7 +23,7 @@ class Performer:
         """Perform a task."""
         return await self.tasks[call.do](call)
 
-    async def happened(self, call: Call) -> Completion | None:
+    async def verify(self, call: Call) -> Completion | None:
         """Find out whether a task was done when its process died."""
         if call.do not in self.checks:
             raise InDoubt(f"the process ended while {call.do} was under way; whether it was done is not known")

@@ -187,9 +187,9 @@ class RetakeClient:
             value = interpret(request, response)
         except PlatformError as error:
             if not isinstance(error, Intercepted | Redirected):  # their clock is not the platform's
-                self.clock.heard(response.headers, now)
+                self.clock.observe(response.headers, now)
             raise
-        self.clock.heard(response.headers, now)
+        self.clock.observe(response.headers, now)
         return value
 
     def _headers(self, request: Request) -> dict[str, str]:

@@ -56,7 +56,7 @@ async def reach(origin: str, transport: httpx.AsyncBaseTransport | None = None) 
     if 300 <= answer.status < 400:
         interpret(request, answer)
     took, clock = loop.time() - began, ServerClock()
-    clock.heard(answer.headers, loop.time())
+    clock.observe(answer.headers, loop.time())
     # `Date` has whole seconds, without the fraction that had passed; it was written somewhere on the way.
     ahead = None if clock.ahead is None else time.time() - loop.time() - (clock.ahead + 0.5 + took / 2)
     return Reached(answer.status, took, _version(answer.body), ahead, way.proxy)

@@ -81,7 +81,7 @@ class ActionRunner(Protocol):
         """
         ...
 
-    async def happened(self, call: Call) -> Completion | None:
+    async def verify(self, call: Call) -> Completion | None:
         """Find out whether a task that was in progress when its process died was done.
 
         Returns:

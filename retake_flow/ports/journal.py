@@ -27,6 +27,6 @@ class RunStore(Protocol):
 class Listener(Protocol):
     """Receives every record after it was written."""
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Receive a record; must not fail."""
         ...

@@ -7,21 +7,21 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 
-class Hearer(Protocol):
+class EventListener(Protocol):
     """Receives events from one real-time connection, which may break and come back."""
 
-    def connected(self) -> None:
+    def on_connected(self) -> None:
         """All rooms are joined; every event from now on is delivered."""
         ...
 
-    def lost(self, reason: str) -> None:
+    def on_lost(self, reason: str) -> None:
         """The connection is lost, or could not be made; it will be retried."""
         ...
 
-    def happened(self, event: str, payload: Sequence[object]) -> None:
+    def on_event(self, event: str, payload: Sequence[object]) -> None:
         """An event from the platform; must not fail."""
         ...
 
 
 #: Listens in rooms for as long as it is open. The rooms are asked for at each connection, since more may be known.
-OpenRealtime = Callable[[Callable[[], Sequence[str]], Hearer], AbstractAsyncContextManager[None]]
+OpenRealtime = Callable[[Callable[[], Sequence[str]], EventListener], AbstractAsyncContextManager[None]]

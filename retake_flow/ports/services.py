@@ -14,7 +14,7 @@ class Service(Protocol):
         """What others need from the ready service, such as the address of a display."""
         ...
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Wait until it ends by itself.
 
         Returns:

@@ -148,7 +148,7 @@ class Brain:
     async def _started(self) -> Process:
         """The running program, without leftover output."""
         if self._process is not None and not self._process.alive:
-            self._hear(f"{await self._process.ended()}; it is started again")
+            self._hear(f"{await self._process.wait()}; it is started again")
             await self.end()
         if self._process is None:
             self._answers = _Lines()
@@ -216,7 +216,7 @@ class _Lines:
             ResponderFailed: The program ended first.
         """
         news = asyncio.ensure_future(self._news.wait())
-        death = asyncio.ensure_future(process.ended())
+        death = asyncio.ensure_future(process.wait())
         try:
             await asyncio.wait({news, death}, return_when=asyncio.FIRST_COMPLETED)
             if not self._whole:

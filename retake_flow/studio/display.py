@@ -73,11 +73,13 @@ class Display:
         """Its name and size."""
         return {"display": self.name, "size": self.size}
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Wait until the server ends or has not answered for `SILENCE_SECONDS`, and return why."""
         number = int(self.name.removeprefix(":"))
-        unanswered = watchdog.unanswered(SILENCE_SECONDS, lambda: _greets(number, self.process.pid, self.authority))
-        return await watchdog.ended(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
+        unanswered = watchdog.until_unanswered(
+            SILENCE_SECONDS, lambda: _greets(number, self.process.pid, self.authority)
+        )
+        return await watchdog.wait(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
 
 
 def specification(number: int, size: str, authority: Path) -> ProcessSpec:

@@ -104,7 +104,7 @@ class Sound:
         """The encoder's input for this sound."""
         return monitor(self.server, self.environment) if self.audible else SILENCE
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Wait until PulseAudio ends, or has not answered for `SILENCE_SECONDS`; a silent sound never ends.
 
         Returns:
@@ -122,8 +122,8 @@ class Sound:
                 self.renew()
             return False
 
-        unanswered = watchdog.unanswered(SILENCE_SECONDS, greeted)
-        return await watchdog.ended(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
+        unanswered = watchdog.until_unanswered(SILENCE_SECONDS, greeted)
+        return await watchdog.wait(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
 
 
 def specification(folder: Path, address: str) -> ProcessSpec:

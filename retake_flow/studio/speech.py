@@ -128,7 +128,7 @@ async def _fed(launcher: Launcher, spec: ProcessSpec, data: bytes, within: float
 
     async with launcher.process(spec, stdout=hear) as process:
         process.finish(data)
-        ended, too_much = asyncio.ensure_future(process.ended()), asyncio.ensure_future(full.wait())
+        ended, too_much = asyncio.ensure_future(process.wait()), asyncio.ensure_future(full.wait())
         try:
             await asyncio.wait({ended, too_much}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
             if too_much.done():

@@ -51,9 +51,9 @@ class Window:
     process: Process
     value: Mapping[str, Any]
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Wait until the program ends, and return why."""
-        return await self.process.ended()
+        return await self.process.wait()
 
 
 def openbox(display: Mapping[str, str], folder: Path) -> ProcessSpec:

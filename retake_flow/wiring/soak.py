@@ -100,7 +100,7 @@ class Soak:
         self._cpu = 0.0
         self._wall = 0.0
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Note the start of the stream."""
         if record["event"] == "action_started" and record["action"] == "retake.start_stream":
             self._started.set()

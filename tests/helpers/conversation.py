@@ -79,7 +79,7 @@ class Actions:
             raise line.then
         return line.then
 
-    async def happened(self, call: Call) -> Completion | None:
+    async def verify(self, call: Call) -> Completion | None:
         """As the protocol; a script of the action's name behind `happened_` says what is found out."""
         self.calls.append(call)
         self.say(f"{call.do}?")
@@ -118,7 +118,7 @@ class _Service:
         self.value = line.value
         self._lives = line.lives
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         await asyncio.sleep(self._lives)
         return "it died"
 

@@ -30,13 +30,13 @@ class Ear:
         self.heard = []
         self._news = asyncio.Event()
 
-    def connected(self):
+    def on_connected(self):
         self._hear("connected")
 
-    def lost(self, reason):
+    def on_lost(self, reason):
         self._hear("lost", reason)
 
-    def happened(self, event, payload):
+    def on_event(self, event, payload):
         if event != "joinedRoom":
             self._hear(event, *payload)
 

@@ -46,7 +46,7 @@ def beaten(days: int) -> Beaten:
     counts: dict[str, int] = {}
 
     class Counter:
-        def heard(self, record: Record) -> None:
+        def on_record(self, record: Record) -> None:
             counts[record["event"]] = counts.get(record["event"], 0) + 1
 
     answers = mocks.read(ANSWERS, "answers.yaml", HEARTBEAT, CATALOGUE)

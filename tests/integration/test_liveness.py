@@ -18,7 +18,7 @@ from retake_flow.actions.liveness.announcements import watched
 from retake_flow.actions.liveness.lag import LagFile
 from retake_flow.actions.liveness.liveness import Liveness
 from retake_flow.api.realtime import connection
-from retake_flow.ports.realtime import Hearer
+from retake_flow.ports.realtime import EventListener
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.server import serve
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
@@ -113,23 +113,23 @@ async def started(platform: Platform, agent: Agent, overheard: Overheard) -> str
 
 
 class Overheard:
-    """A hearer that tells a test what it has heard."""
+    """A listener that tells a test what it has heard."""
 
-    def __init__(self, hearer: Hearer) -> None:
+    def __init__(self, listener: EventListener) -> None:
         self.happenings: asyncio.Queue[str] = asyncio.Queue()
-        self._hearer = hearer
+        self._listener = listener
 
-    def connected(self) -> None:
+    def on_connected(self) -> None:
         """All rooms are joined."""
         self.happenings.put_nowait("connected")
 
-    def lost(self, reason: str) -> None:
+    def on_lost(self, reason: str) -> None:
         """No connection."""
         self.happenings.put_nowait(reason)
 
-    def happened(self, event: str, payload: Sequence[object]) -> None:
+    def on_event(self, event: str, payload: Sequence[object]) -> None:
         """An event came."""
-        self._hearer.happened(event, payload)
+        self._listener.on_event(event, payload)
         if event != "joinedRoom":  # the platform's word that a room is joined, at a time of its own
             self.happenings.put_nowait(event)
 
@@ -147,8 +147,8 @@ def test_a_session_that_is_announced_once_there_is_video_is_heard_over_a_real_so
             agent = served.platform.agents.with_id("user_owl")
             liveness = Liveness(LagFile(tmp_path / "owl.json", served.address), lambda *_, **__: None)
 
-            def hear(rooms: Callable[[], Sequence[str]], hearer: Hearer) -> AbstractAsyncContextManager[None]:
-                overheard.append(Overheard(hearer))
+            def hear(rooms: Callable[[], Sequence[str]], listener: EventListener) -> AbstractAsyncContextManager[None]:
+                overheard.append(Overheard(listener))
                 return connection.opened(served.address, rooms, overheard[0])
 
             with liveness.push() as push:

@@ -167,7 +167,7 @@ def test_a_brain_that_dies_is_started_again(ask: Any, notes: Notes) -> None:
         victim.kill()
         process = running._process
         assert process is not None
-        await process.ended()
+        await process.wait()
         return first, await running.respond(BATCH)
 
     first, second = ask(ECHO, killed)
@@ -183,7 +183,7 @@ def test_a_brain_may_end_after_each_answer(ask: Any) -> None:
     async def twice(running: Brain) -> list[Answer]:
         answers = [await running.respond(BATCH)]
         assert running._process is not None
-        await running._process.ended()
+        await running._process.wait()
         return [*answers, await running.respond(BATCH)]
 
     assert ask(program, twice) == [Answer(("once",))] * 2

@@ -150,7 +150,7 @@ def test_a_killed_display_is_noticed_and_cleaned_up(launcher: Launcher, marker: 
     async def run() -> None:
         async with displays.open_display(launcher, tmp_path) as display:
             os.kill(display.process.pid, signal.SIGKILL)
-            assert await display.ended() == "Xvfb was killed by signal 9"
+            assert await display.wait() == "Xvfb was killed by signal 9"
         assert traces(display.name) == []
         assert left(marker) == []
 
@@ -230,7 +230,7 @@ def test_a_killed_content_window_leaves_no_tail(launcher: Launcher, marker: str,
                 names = {child.name() for child in psutil.Process(content.process.pid).children()}
                 assert names == {"tail"}
                 os.kill(content.process.pid, signal.SIGKILL)
-                assert await content.ended() == "xterm was killed by signal 9"
+                assert await content.wait() == "xterm was killed by signal 9"
             assert all("Xvfb" in program for program in left(marker))
         assert left(marker) == []
 
@@ -245,8 +245,8 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
         async with stage.display() as display, stage.window_manager() as manager, stage.content() as content:
             os.kill(display.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
-                assert (await manager.ended()).startswith("openbox ended with status 1")
-                assert (await content.ended()).startswith("xterm ended with status")
+                assert (await manager.wait()).startswith("openbox ended with status 1")
+                assert (await content.wait()).startswith("xterm ended with status")
         assert left(marker) == []
 
     asyncio.run(run())
@@ -357,7 +357,7 @@ def test_without_its_display_a_screenshot_fails_cleanly(launcher: Launcher, tmp_
         stage = Stage(launcher, WorkFolder(tmp_path))
         async with stage.display("64x64") as display:
             os.kill(display.process.pid, signal.SIGKILL)
-            await display.ended()
+            await display.wait()
             with pytest.raises(ProcessFailed, match=f"no screenshot of display {display.name} was taken: scrot ended"):
                 await stage.screenshot()
         with pytest.raises(NoDisplay):

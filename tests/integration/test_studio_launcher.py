@@ -79,7 +79,7 @@ def test_what_ignores_the_request_to_end_is_killed_with_all_it_started(marker: s
         hear, ready = said(b"up")
         async with Launcher(marker, os.environ).process(shell(STUBBORN, grace=0.1), ready, hear) as process:
             assert len(left(marker)) >= 3
-        assert await process.ended() == "sh was killed by signal 9"
+        assert await process.wait() == "sh was killed by signal 9"
         assert left(marker) == []
 
     asyncio.run(run())
@@ -95,7 +95,7 @@ def test_a_program_is_asked_before_it_is_killed(marker: str, tmp_path: Path) -> 
         spec = shell(script, stop_signal=signal.SIGINT, grace=10.0)
         async with Launcher(marker, os.environ).process(spec, ready, hear) as process:
             pass
-        assert await process.ended() == "sh ended with status 7"
+        assert await process.wait() == "sh ended with status 7"
 
     asyncio.run(run())
     assert done.read_text() == "bye\n"
@@ -158,7 +158,7 @@ def test_a_killed_program_is_noticed_and_its_children_are_swept(marker: str) -> 
         hear, ready = said(b"up")
         async with Launcher(marker, os.environ).process(shell(STUBBORN), ready, hear) as process:
             os.kill(process.pid, signal.SIGKILL)
-            assert await process.ended() == "sh was killed by signal 9"
+            assert await process.wait() == "sh was killed by signal 9"
             assert not process.alive
             assert left(marker) != []
         assert left(marker) == []
@@ -320,7 +320,7 @@ def test_a_grandchild_that_holds_the_output_open_does_not_hold_us(marker: str) -
     async def run() -> None:
         launcher = Launcher(marker, os.environ)
         async with asyncio.timeout(20), launcher.process(shell("setsid sleep 300 & exit 5")) as process:
-            assert await process.ended() == "sh ended with status 5"
+            assert await process.wait() == "sh ended with status 5"
         assert left(marker) == []
 
     asyncio.run(run())
@@ -339,7 +339,7 @@ def test_a_program_goes_on_while_nobody_reads_what_it_writes(marker: str, tmp_pa
             process.write(b"go\n")
             waited(written.exists)  # without the event loop, as if we were stopped
             process.write(b"and\n")
-            await process.ended()
+            await process.wait()
         numbers = [int(number) for number in (process.lines if output == 2 else heard.decode().split()[:-1])]
         assert heard.endswith(b"end\n")
         assert numbers[-1] == 1_000_000
@@ -356,7 +356,7 @@ def test_all_lines_of_a_program_that_is_read_are_heard(marker: str) -> None:
     async def run() -> None:
         script = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); printf '%0500d\\n' $n >&2; sleep 0.002; done"
         async with Launcher(marker, os.environ).process(shell(script, detached=True), line=lines.append) as process:
-            await process.ended()
+            await process.wait()
 
     before = set(os.listdir("/proc/self/fd"))
     asyncio.run(run())
@@ -375,7 +375,7 @@ def test_only_the_programs_of_the_run_are_swept(marker: str) -> None:
             Launcher(marker, os.environ).process(shell(STUBBORN), ready, hear) as swept,
         ):
             assert sweep(marker) >= 3
-            assert await swept.ended() == "sh was killed by signal 9"
+            assert await swept.wait() == "sh was killed by signal 9"
             assert len(left(f"{marker}-other")) >= 3
             assert sweep("a run that never was") == 0
         assert left(marker) == left(f"{marker}-other") == []

@@ -75,7 +75,7 @@ def test_the_sound_is_heard_whatever_the_folder_is_called(marker: str, tmp_path:
                 await stage.speak("Good evening.")
                 assert stage.progress is not None
                 await seconds_sent(stage, stage.progress.seconds + 1.0)
-            await ingest.process.ended()
+            await ingest.process.wait()
 
     asyncio.run(run())
     first, last = heard(tmp_path / "recording.flv")

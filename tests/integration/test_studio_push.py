@@ -48,7 +48,7 @@ def test_what_is_pushed_is_what_the_guide_asks_for(stage: Stage, marker: str, tm
             assert stage.progress is None
             assert running.process.status == 255  # how ffmpeg ends when it was interrupted and finished its work
             async with asyncio.timeout(20):
-                assert (await ingest.process.ended()).startswith("ffmpeg ended with status 0")
+                assert (await ingest.process.wait()).startswith("ffmpeg ended with status 0")
             recording = await probe(Launcher(marker, os.environ), ingest.recording)
         assert (recording.codec, recording.audio_codec) == ("h264", "aac")
         assert (recording.width, recording.height, recording.pixel_format) == (1280, 720, "yuv420p")
@@ -71,7 +71,7 @@ def test_a_killed_encoder_is_noticed(stage: Stage, marker: str, tmp_path: Path) 
         ):
             os.kill(running.process.pid, signal.SIGKILL)
             async with asyncio.timeout(10):
-                assert await running.ended() == "ffmpeg was killed by signal 9"
+                assert await running.wait() == "ffmpeg was killed by signal 9"
         assert left(marker) == []
 
     asyncio.run(run())
@@ -89,7 +89,7 @@ def test_the_encoder_ends_when_the_ingest_goes_away(stage: Stage, marker: str, t
             os.kill(ingest.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
                 with pytest.raises(PushClosed) as closed:
-                    await running.ended()
+                    await running.wait()
             for text in (closed.value.message, *running.process.lines):
                 assert KEY not in text
         assert left(marker) == []
@@ -108,7 +108,7 @@ def test_the_encoder_ends_with_its_display(stage: Stage, marker: str, tmp_path: 
         ):
             os.kill(display.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
-                assert (await running.ended()).startswith("ffmpeg ended with status 1: ")
+                assert (await running.wait()).startswith("ffmpeg ended with status 1: ")
         assert left(marker) == []
 
     asyncio.run(run())
@@ -124,7 +124,7 @@ def test_a_stalled_encoder_is_given_up(stage: Stage, marker: str, tmp_path: Path
                 os.kill(running.process.pid, signal.SIGSTOP)
                 stopped = loop.time()
                 async with asyncio.timeout(20):
-                    assert await running.ended() == "ffmpeg has sent nothing for 5 s"
+                    assert await running.wait() == "ffmpeg has sent nothing for 5 s"
                 assert loop.time() - stopped < 8.0
                 noticed = loop.time()
             assert loop.time() - noticed < 3.0
@@ -142,7 +142,7 @@ def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Stage, marker
             stage.display("320x240") as display,
             stage.encoder(ingest.push_url) as running,
         ):
-            hung, frozen = asyncio.ensure_future(display.ended()), asyncio.ensure_future(running.ended())
+            hung, frozen = asyncio.ensure_future(display.wait()), asyncio.ensure_future(running.wait())
             await seconds_sent(stage, 1.0)
             os.kill(display.process.pid, signal.SIGSTOP)
             async with asyncio.timeout(20):

@@ -40,7 +40,7 @@ async def main():
             for _ in range(2):
                 async with stage.content() as content:
                     os.kill(content.process.pid, signal.SIGKILL)
-                    await content.ended()
+                    await content.wait()
             await until(zombies)  # or the test would prove nothing
             async with reaping(0.1):
                 await until(lambda: not zombies())

@@ -73,7 +73,7 @@ def test_speech_is_heard_where_it_was_silent_and_the_picture_has_no_gap(
                 began = stage.progress.seconds
                 await stage.speak("Good evening, this is the night owl speaking.")
                 await seconds_sent(stage, began + 5.0)
-            await ingest.process.ended()
+            await ingest.process.wait()
         return began
 
     began = asyncio.run(run())
@@ -114,7 +114,7 @@ def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marke
             assert sound.process is not None
             sound.process.send_signal(signal.SIGKILL)
             async with asyncio.timeout(6):
-                ending = await encoder.ended()
+                ending = await encoder.wait()
             took = time.monotonic() - began
             assert "stream.monitor" in ending
             with pytest.raises(NoVoice, match="the sound has died"):
@@ -126,7 +126,7 @@ def test_the_encoder_ends_with_the_sound_and_a_new_one_hears_the_new_sound(marke
             await seconds_sent(stage, 1.0)
             await stage.speak("I am back.")
             await seconds_sent(stage, 4.0)
-        await ingest.process.ended()
+        await ingest.process.wait()
 
     for folder in "ab":
         (tmp_path / folder).mkdir()
@@ -146,7 +146,7 @@ def test_a_sound_that_hangs_is_given_up_and_an_encoder_waits_for_the_next(marker
                 began = time.monotonic()
                 sound.process.send_signal(signal.SIGSTOP)
                 async with asyncio.timeout(20):
-                    assert await sound.ended() == "pulseaudio has not answered for 4 s"
+                    assert await sound.wait() == "pulseaudio has not answered for 4 s"
                 took = time.monotonic() - began
             async with listening(marker, tmp_path) as ingest, asyncio.TaskGroup() as group:
                 pushing = group.create_task(pushed(ingest))
@@ -157,7 +157,7 @@ def test_a_sound_that_hangs_is_given_up_and_an_encoder_waits_for_the_next(marker
     async def pushed(ingest: Ingest) -> None:
         async with stage.encoder(ingest.push_url):
             await stage.speak("I am back.")
-        await ingest.process.ended()
+        await ingest.process.wait()
 
     assert asyncio.run(run()) < 6.0
     heard(tmp_path / "recording.flv")
@@ -194,7 +194,7 @@ def test_without_pulseaudio_a_stream_has_a_silent_track(
             assert sound.value["sound"] == "silent"
             async with asyncio.timeout(60), stage.encoder(ingest.push_url):
                 await seconds_sent(stage, 2.0)
-            await ingest.process.ended()
+            await ingest.process.wait()
 
     asyncio.run(run())
     measured = levels(tmp_path / "recording.flv")

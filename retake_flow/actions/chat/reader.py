@@ -167,21 +167,21 @@ class Reading:
 
     # --- heard ----------------------------------------------------------------------------------------------
 
-    def connected(self) -> None:
+    def on_connected(self) -> None:
         """All rooms are being joined."""
         self._turn("connected")
         wait = max(_SETTLES, self.asked + _PACE - self._now())
         self._settled, self._caught_up = self._now() + wait, False
         self._wake_in(wait + _LATER)
 
-    def lost(self, reason: str) -> None:
+    def on_lost(self, reason: str) -> None:
         """Real-time events are no longer received."""
         self._turn("absent" if self._state in ("", "absent") else "lost", reason)
         if self._settled is not None:
             self._wake_in(0.0)
         self._settled, self._caught_up, self._missed = None, False, True
 
-    def happened(self, event: str, payload: Sequence[object]) -> None:
+    def on_event(self, event: str, payload: Sequence[object]) -> None:
         """Something has happened."""
         if event not in EVENTS:
             return

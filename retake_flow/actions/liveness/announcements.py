@@ -50,7 +50,7 @@ async def _watch(
     moments: Callable[[], Iterable[float]],
     realtime: OpenRealtime | None,
 ) -> None:
-    async with realtime(lambda: [live_room(user_id)], _Hearer(push)) if realtime else nullcontext():
+    async with realtime(lambda: [live_room(user_id)], _Listener(push)) if realtime else nullcontext():
         await _ask(push, listed, moments)
         await push.shown.wait()
 
@@ -78,19 +78,19 @@ async def _answer(listed: Callable[[], Awaitable[bool]]) -> bool | None:
         return None
 
 
-class _Hearer:
+class _Listener:
     """Receives the event of a started session; a `retake_flow.ports.realtime.Hearer`."""
 
     def __init__(self, push: Push) -> None:
         self._push = push
 
-    def connected(self) -> None:
+    def on_connected(self) -> None:
         """Events arrive from now on."""
 
-    def lost(self, reason: str) -> None:
+    def on_lost(self, reason: str) -> None:
         """Events no longer arrive; the stream status is polled all the same."""
 
-    def happened(self, event: str, payload: Sequence[object]) -> None:
+    def on_event(self, event: str, payload: Sequence[object]) -> None:
         """Handle an event; a session that started before there was video is not live yet."""
         if event == SESSION_STARTED and self._push.sends.is_set():
             self._push.announced.set()

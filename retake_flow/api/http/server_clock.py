@@ -25,7 +25,7 @@ class ServerClock:
     def __init__(self) -> None:
         self._ahead: deque[float] = deque(maxlen=_SAMPLES)
 
-    def heard(self, headers: Mapping[str, str], now: float) -> None:
+    def observe(self, headers: Mapping[str, str], now: float) -> None:
         """Add the sample of an answer.
 
         Args:

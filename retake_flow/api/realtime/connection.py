@@ -18,7 +18,7 @@ from retake_flow import __version__, network, settings
 from retake_flow.api.http.origin import normalised
 from retake_flow.backoff import Backoff
 from retake_flow.errors import SettingsError
-from retake_flow.ports.realtime import Hearer
+from retake_flow.ports.realtime import EventListener
 
 if TYPE_CHECKING:  # half a megabyte of modules that only a run on air needs
     import aiohttp
@@ -37,13 +37,13 @@ _SILENT.disabled = True
 
 
 @asynccontextmanager
-async def opened(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> AsyncIterator[None]:
+async def opened(origin: str, rooms: Callable[[], Sequence[str]], listener: EventListener) -> AsyncIterator[None]:
     """Listen in rooms until the context is left; nothing of it runs on then.
 
     Args:
         origin: The origin of the platform.
         rooms: Returns the rooms, at each connection.
-        hearer: Receives everything.
+        listener: Receives everything.
 
     Raises:
         SettingsError: The origin is neither retake.tv nor this machine, or the environment's proxy or certificates
@@ -51,7 +51,7 @@ async def opened(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer
     """
     origin = _allowed(origin)
     _way(origin)
-    listening = asyncio.create_task(_listen(origin, rooms, hearer), name="realtime")
+    listening = asyncio.create_task(_listen(origin, rooms, listener), name="realtime")
     try:
         yield
     finally:
@@ -66,7 +66,7 @@ def _allowed(origin: str) -> str:
     return origin
 
 
-async def _listen(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> None:
+async def _listen(origin: str, rooms: Callable[[], Sequence[str]], listener: EventListener) -> None:
     """Connect again and again, with a backoff while that fails."""
     loop = asyncio.get_running_loop()
     failures = 0
@@ -74,27 +74,27 @@ async def _listen(origin: str, rooms: Callable[[], Sequence[str]], hearer: Heare
     await asyncio.to_thread(import_module, "socketio")
     while True:
         began = loop.time()
-        reason = await _connection(origin, rooms, hearer)
+        reason = await _connection(origin, rooms, listener)
         _heed_cancellation()
         failures = 1 if loop.time() - began >= _STEADY else failures + 1
-        hearer.lost(reason)
+        listener.on_lost(reason)
         await asyncio.sleep(_AGAIN.wait(failures, spread=random.random()))
 
 
-async def _connection(origin: str, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> str:
+async def _connection(origin: str, rooms: Callable[[], Sequence[str]], listener: EventListener) -> str:
     """Hold one connection from its beginning to its end, and return the reason of the end."""
     import socketio
 
     over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with _session() as session:
-        client = _client(origin, session, hearer, over)
+        client = _client(origin, session, listener, over)
         try:
             async with asyncio.timeout(_OPENS):
                 await client.connect(origin, transports=["websocket"], socketio_path=PATH, wait_timeout=int(_OPENS))
                 for room in rooms():
                     await client.emit("joinRoom", {"roomId": room})
             _heed_cancellation()
-            hearer.connected()
+            listener.on_connected()
             return await over
         except TimeoutError:
             return f"no connection within {_OPENS:g} s"
@@ -138,7 +138,7 @@ def _session() -> aiohttp.ClientSession:
 
 
 def _client(
-    origin: str, session: aiohttp.ClientSession, hearer: Hearer, over: asyncio.Future[str]
+    origin: str, session: aiohttp.ClientSession, listener: EventListener, over: asyncio.Future[str]
 ) -> socketio.AsyncClient:
     import socketio
 
@@ -163,7 +163,7 @@ def _client(
             over.set_result(str(reason) or "closed")
 
     def happened(event: str, *payload: object) -> None:
-        hearer.happened(event, payload)
+        listener.on_event(event, payload)
 
     client.on("disconnect", gone)
     client.on("*", happened)

@@ -123,7 +123,7 @@ class _Together:
             self._leave(run, error)
             return
         except Exception as raised:  # even a defect of ours in one run must not take the others down
-            view.heard(_failure(known(raised, f"going on with {run}")))
+            view.on_record(_failure(known(raised, f"going on with {run}")))
             self._failed.add(run)
             return
         self._left.pop(run, None)
@@ -162,7 +162,7 @@ class _Named:
     def earlier(self, record: Record) -> None:
         """Do nothing: earlier records are not shown."""
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Print a record."""
         if self._as_json:
             terminal.emit({"run": self._run, **record})

@@ -84,12 +84,12 @@ class _Watching:
         journal = self._store.journal(self._run)
         telling = [number for number, record in journal if lines(record)][-_FIRST:]
         for number, record in journal:
-            (self._view.heard if whole or number in telling else self._view.earlier)(record)
+            (self._view.on_record if whole or number in telling else self._view.earlier)(record)
             self._take(number, record)
 
     def _news(self) -> None:
         for number, record in self._store.journal(self._run, self._number):
-            self._view.heard(record)
+            self._view.on_record(record)
             self._take(number, record)
 
     def _take(self, number: int, record: Record) -> None:
@@ -112,7 +112,7 @@ class _Watching:
         if dead and not self._told_of_death:
             told = not_driven(self._run, stored.holder)
             self._vitals.note(told)
-            self._view.heard(told)
+            self._view.on_record(told)
         self._told_of_death = dead
 
     def _note_off_air(self) -> None:
@@ -129,4 +129,4 @@ class _Watching:
         elif seconds >= self._off_air_told:
             self._off_air_told = max(_OFF_AIR_AGAIN, 2 * seconds)
             told = record("off_air", now, seconds=round(seconds, 1), message=self._vitals.stream(now))
-            self._view.heard(dated(told, self._ahead))
+            self._view.on_record(dated(told, self._ahead))

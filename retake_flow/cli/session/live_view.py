@@ -95,7 +95,7 @@ class LiveView:
         """Add an earlier record to the picture."""
         self._note(record)
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Add a record to the picture, and print it above if it is of interest."""
         self._note(record)
         for line in lines(record, prompted=self._prompted):

@@ -58,10 +58,10 @@ class _Seen:
         self._view = view
         self._told = False
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Show a record of the journal."""
         try:
-            self._view.heard(record)
+            self._view.on_record(record)
         except Exception as error:
             if not self._told:
                 told = f"{type(error).__name__}: {error}"

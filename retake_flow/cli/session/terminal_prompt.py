@@ -55,7 +55,7 @@ class Prompter:
         self._lines = _Lines(sys.stdin.fileno())
         self._prompt = ""
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Check again whether there is a question to ask."""
         self._changed.set()
         if self._prompt and lines(record):

@@ -29,7 +29,7 @@ class View(Protocol):
         """Take note of an earlier record without showing it."""
         ...
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Show a record of the journal."""
         ...
 
@@ -79,7 +79,7 @@ class NoView(_Still):
     def earlier(self, record: Record) -> None:
         """Do nothing."""
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Do nothing."""
 
     def report(self, report: dict[str, Any]) -> None:
@@ -95,7 +95,7 @@ class JsonView(_Still):
     def earlier(self, record: Record) -> None:
         """Do nothing: the record was printed when it happened."""
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Print a record, or hold it when it may be the last."""
         if record["event"] in ("notice_sent", "notice_failed"):
             terminal.emit(record)
@@ -134,7 +134,7 @@ class PlainView(_Still):
     def earlier(self, record: Record) -> None:
         """Do nothing: plain lines show only the present."""
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Print a record if it is of interest."""
         for line in lines(record, prompted=self._prompted):
             terminal.say(f"{clock(record)}  {line}")

@@ -38,10 +38,10 @@ class Watched:
         self._forget(call)
         return done
 
-    async def happened(self, call: Call) -> Completion | None:
+    async def verify(self, call: Call) -> Completion | None:
         """Find out whether a task that was in progress when its process died was done."""
         try:
-            return await self._actions.happened(call)
+            return await self._actions.verify(call)
         except Exception as raised:
             raise self._judged(raised, call) from raised
 

@@ -48,7 +48,7 @@ async def look_up(command: StartAction, call: Call, actions: ActionRunner, clock
     while True:
         began = clock.now()
         try:
-            done = await actions.happened(call)
+            done = await actions.verify(call)
             break
         except Exception as raised:
             error = known(raised, command.do)
@@ -180,7 +180,7 @@ async def service(command: StartActivity, call: Call, actions: ActionRunner, clo
             async with actions.serve(call) as running:
                 ready_at = clock.now()
                 post(events.ActivityReady(key, visit, running.value))
-                reason = await running.ended()
+                reason = await running.wait()
             error: RetakeFlowError = _Exited(reason)
             ended: events.Event = events.ActivityExited(key, visit, reason)
         except Exception as raised:

@@ -415,7 +415,7 @@ class Runner:
         self.run, self._ahead = become, ahead
         for record in written:
             for listener in self._listeners:
-                listener.heard(record)
+                listener.on_record(record)
 
 
 def _failures(commands: Sequence[Command]) -> int:

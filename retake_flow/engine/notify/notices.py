@@ -77,9 +77,9 @@ class Notices:
         self._tally = Tally()
         self._asked: dict[str, tuple[str, float | None]] = {}
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Notify those whom a record concerns, in the background."""
-        self._tally.heard(record)
+        self._tally.count(record)
         notice = None if self._asked_before(record) or _may_pass(record) else self._notice(record)
         if notice is not None and self._channels:
             if notice.kind == "ended":
@@ -95,7 +95,7 @@ class Notices:
         """
         untold: dict[str, tuple[Notice, list[_Channel]]] = {}
         for record in journal:
-            self._tally.heard(record)
+            self._tally.count(record)
             again = self._asked_before(record)
             match record:
                 case {"event": "gate_opened" | "gate_escalated"} if notice := self._question(record):

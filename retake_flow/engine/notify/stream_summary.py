@@ -26,15 +26,15 @@ class Tally:
         """Whether a stream is live."""
         return self._began is not None
 
-    def heard(self, record: Record) -> None:
+    def count(self, record: Record) -> None:
         """Count one record."""
         match record:
             case {"event": "action_started", "action": "retake.start_stream", "state": state}:
                 self._starting.add(state)
             case {"event": "action_finished", "outcome": "done", "state": state} if state in self._starting:
-                self._started(moment(record))
+                self._start_push(moment(record))
             case {"event": "undo_finished", "action": "retake.stop_stream"}:
-                self._stopped(moment(record), record.get("result"))
+                self._end_push(moment(record), record.get("result"))
             case {"event": "notice", "kind": "recovered"}:
                 self._recoveries += 1
             case {"event": "chat_message"}:
@@ -59,12 +59,12 @@ class Tally:
         ]
         return "; ".join(said) + "."
 
-    def _started(self, at: float) -> None:
+    def _start_push(self, at: float) -> None:
         if self._began is None:
             self._streams += 1
             self._began = at
 
-    def _stopped(self, at: float, result: object) -> None:
+    def _end_push(self, at: float, result: object) -> None:
         if self._began is not None:
             self._on_air += max(0.0, at - self._began)
         self._began = None

@@ -63,15 +63,15 @@ class Encoder:
         self.process.look()  # after a suspension, older reports must not count
         return self.reader.health()
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Wait until the encoder ends, or has sent nothing for `STALL_SECONDS`, and return why.
 
         Raises:
             PushClosed: The ingest has ended the push.
             IngestUnreachable: The connection to the ingest is lost.
         """
-        stalled = watchdog.lost(STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size)
-        reason = await watchdog.ended(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
+        stalled = watchdog.until_stalled(STALL_SECONDS, lambda: self.progress.frame, lambda: self.progress.total_size)
+        reason = await watchdog.wait(self.process, stalled, f"ffmpeg has sent nothing for {STALL_SECONDS:g} s")
         error = diagnose(self.process.lines, sending=True) if (self.process.status or 0) > 0 else None
         if error is not None:
             raise error

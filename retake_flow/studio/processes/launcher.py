@@ -126,7 +126,7 @@ class Launcher:
         async with self.process(spec, stdout=output.extend) as process:
             try:
                 async with asyncio.timeout(timeout):
-                    ending = await process.ended()
+                    ending = await process.wait()
             except TimeoutError:
                 raise NotReady(f"{spec.name} did not finish within {timeout:g} s", hint=spec.hint) from None
             return Completed(process.status or 0, bytes(output), process.lines, ending, self._lasting(process))
@@ -186,7 +186,7 @@ class Launcher:
 
     async def _until_ready(self, process: Process, spec: ProcessSpec, ready: Probe) -> None:
         probe = asyncio.ensure_future(ready(process))
-        death = asyncio.ensure_future(process.ended())
+        death = asyncio.ensure_future(process.wait())
         try:
             await asyncio.wait({probe, death}, timeout=spec.ready_within, return_when=asyncio.FIRST_COMPLETED)
             if not process.alive:
@@ -248,7 +248,7 @@ def _not_started(spec: ProcessSpec, error: OSError) -> RetakeFlowError:
 async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -> None:
     try:
         process.send_signal(spec.stop_signal)
-        await process.exited(within=spec.grace)
+        await process.exits_within(within=spec.grace)
     finally:
         # Reached at once when the caller is cancelled again. Nothing is awaited before the sweep ends, so nothing can
         # come between.

@@ -90,7 +90,7 @@ class Process(asyncio.SubprocessProtocol):
         status = self.status or 0
         return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Wait until the program ends.
 
         Returns:
@@ -121,7 +121,7 @@ class Process(asyncio.SubprocessProtocol):
             cast(asyncio.WriteTransport, pipe).write(data)
             pipe.close()  # pending data is written first
 
-    async def exited(self, within: float) -> bool:
+    async def exits_within(self, within: float) -> bool:
         """Wait at most `within` seconds for its end, and return whether it came."""
         return not self.alive or await _at_most(within, self._exited)
 

@@ -16,7 +16,7 @@ _DIES_WITHIN = 1.0  # seconds; a kill is only slow when the kernel itself is stu
 Beat = Callable[[], object]
 
 
-async def lost(within: float, *beats: Beat) -> None:
+async def until_stalled(within: float, *beats: Beat) -> None:
     """Wait until one of `beats` has returned the same value for `within` seconds.
 
     Stalls are counted in samples, not seconds, so a suspended process or machine triggers nothing.
@@ -31,7 +31,7 @@ async def lost(within: float, *beats: Beat) -> None:
             seen[number] = now
 
 
-async def unanswered(within: float, ask: Callable[[], Awaitable[bool]]) -> None:
+async def until_unanswered(within: float, ask: Callable[[], Awaitable[bool]]) -> None:
     """Wait until a server has not answered for `within` seconds.
 
     Args:
@@ -48,12 +48,12 @@ async def unanswered(within: float, ask: Callable[[], Awaitable[bool]]) -> None:
 
     asking = asyncio.ensure_future(go_on_asking())
     try:
-        await lost(within, lambda: answers)
+        await until_stalled(within, lambda: answers)
     finally:
         asking.cancel()
 
 
-async def ended(process: Process, silence: Coroutine[Any, Any, None], silent: str) -> str:
+async def wait(process: Process, silence: Coroutine[Any, Any, None], silent: str) -> str:
     """Wait until a program ends or falls silent; one that hangs is killed.
 
     Args:
@@ -64,13 +64,13 @@ async def ended(process: Process, silence: Coroutine[Any, Any, None], silent: st
     Returns:
         Why it ended, in words for a person.
     """
-    death, hung = asyncio.ensure_future(process.ended()), asyncio.ensure_future(silence)
+    death, hung = asyncio.ensure_future(process.wait()), asyncio.ensure_future(silence)
     try:
         await asyncio.wait({death, hung}, return_when=asyncio.FIRST_COMPLETED)
         if death.done():
             return death.result()
         process.send_signal(signal.SIGKILL)  # it would not react to a request to end, nor would those who wait for it
-        await process.exited(_DIES_WITHIN)  # so that whoever gets the reason finds it dead
+        await process.exits_within(_DIES_WITHIN)  # so that whoever gets the reason finds it dead
         return silent
     finally:
         death.cancel()

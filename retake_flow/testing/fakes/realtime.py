@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from retake_flow.ports.realtime import Hearer
+from retake_flow.ports.realtime import EventListener
 from retake_flow.rehearsal.state.platform import Platform
 
 CONNECTS = 0.1  # seconds
@@ -21,38 +21,38 @@ class Wire:
         self._platform = platform
 
     @asynccontextmanager
-    async def opened(self, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> AsyncIterator[None]:
+    async def opened(self, rooms: Callable[[], Sequence[str]], listener: EventListener) -> AsyncIterator[None]:
         """Listen in rooms until the context is left."""
-        listening = asyncio.create_task(self._listen(rooms, hearer), name="wire")
+        listening = asyncio.create_task(self._listen(rooms, listener), name="wire")
         try:
             yield
         finally:
             listening.cancel()
             await asyncio.wait([listening])
 
-    async def _listen(self, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> None:
+    async def _listen(self, rooms: Callable[[], Sequence[str]], listener: EventListener) -> None:
         while True:
             await asyncio.sleep(CONNECTS)
             if self._platform.options.realtime is False:
-                hearer.lost("status 404")
+                listener.on_lost("status 404")
             elif self._platform.faults.take_connection():
-                hearer.lost("status 503")
+                listener.on_lost("status 503")
             else:
-                await self._connection(rooms, hearer)
-                hearer.lost("the connection broke")
+                await self._connection(rooms, listener)
+                listener.on_lost("the connection broke")
             await asyncio.sleep(COMES_BACK)
 
-    async def _connection(self, rooms: Callable[[], Sequence[str]], hearer: Hearer) -> None:
+    async def _connection(self, rooms: Callable[[], Sequence[str]], listener: EventListener) -> None:
         broken = asyncio.Event()
 
         def heard(event: str, data: Any) -> None:
             if not broken.is_set():
-                hearer.happened(event, [data])
+                listener.on_event(event, [data])
 
         ends = [self._platform.subscribe(room, heard) for room in rooms()]
         self._platform.rooms.on_drop.append(broken.set)
         try:
-            hearer.connected()
+            listener.on_connected()
             await broken.wait()
         finally:
             self._platform.rooms.on_drop.remove(broken.set)

@@ -110,7 +110,7 @@ class Program:
             self.error = PushClosed(f"the platform's ingest has closed the push: {reason}")
         self.die("ended with status 1")
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Wait until it ends, and return the reason."""
         await self._dead.wait()
         if self.error is not None:
@@ -350,7 +350,7 @@ async def _become_ready(program: Program, trouble: Trouble | None) -> None:
     seconds = READY_WITHIN if way == "never becomes ready" else PARTS[program.part][1]
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await program.ended()
+            await program.wait()
     if way == "never becomes ready":
         raise NotReady(f"{program.name} was not ready within {seconds:g} s")
     if way == "fails":

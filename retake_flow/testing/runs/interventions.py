@@ -113,7 +113,7 @@ class Prompter:
         self._waiting = list(interventions)
         self._scene = scene
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Start the interventions that waited for this record."""
         for due in [waiting for waiting in self._waiting if waiting.awaits(record)]:
             self._waiting.remove(due)

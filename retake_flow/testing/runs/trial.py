@@ -89,7 +89,7 @@ class Trial:
         self._simulation = Simulation(self.flow, inputs, self.answers, CATALOGUE, machine=machine, listeners=[self])
         self._seen = self._simulation.start()
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Keep a record."""
         self.journal.append(record)
 

@@ -39,7 +39,7 @@ class Waiting:
         if not self._reply.done():
             self._reply.set_result(reply)
 
-    async def ended(self) -> Reply:
+    async def wait(self) -> Reply:
         """Wait until it ends."""
         return await self._reply
 
@@ -64,7 +64,7 @@ class Calls:
         reply = await self._begun(call, kind, self._mocks.next(call, undo=undo))
         return reply.completion(self._catalogue[call.do])
 
-    async def happened(self, call: Call) -> Completion | None:
+    async def verify(self, call: Call) -> Completion | None:
         """Report nothing about other processes: a simulation has none."""
         raise InDoubt(f"whether {call.do} was done is not known")
 
@@ -90,7 +90,7 @@ class Calls:
         waiting.due = None if mocked is None else self._clock.now() + mocked.after
         self.waiting.append(waiting)
         try:
-            return await waiting.ended()
+            return await waiting.wait()
         finally:
             self.waiting.remove(waiting)
             if timer is not None:
@@ -104,6 +104,6 @@ class _Simulated:
         self.value = value
         self._until_end = until_end
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Wait until it is told to end; return the reason."""
         return (await self._until_end()).reason or "the script ended it"

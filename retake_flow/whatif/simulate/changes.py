@@ -35,7 +35,7 @@ class Track:
         self._count = self._in_line = 0
         self._work = work_done()
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Handle a record."""
         if record["event"] == "state_entered":
             self._entered.append(record["state"])
@@ -58,7 +58,7 @@ class Track:
             return ENDLESS
         return LABORIOUS if work_done() - self._work > _MOST_WORK else ""
 
-    def taken(self) -> tuple[list[str], list[str]]:
+    def take(self) -> tuple[list[str], list[str]]:
         """The states entered and left since the last call."""
         self._in_line = 0
         taken = self._entered, self._exited

@@ -154,7 +154,7 @@ class Simulation:
         return {**self._view(), "error": plain({"line": number, "message": message, "hint": hint})}
 
     def _view(self) -> dict[str, Any]:
-        entered, exited = self._track.taken()
+        entered, exited = self._track.take()
         more = {"time": self._time, "entered": entered, "exited": exited}
         run = replace(self._runner.run, reason=self._track.reason) if self._track.reason else self._runner.run
         return view(self._flow, run, self._calls.waiting, self._clock.pauses, over=self._runner.over, **more)

@@ -65,9 +65,9 @@ class Set(SimpleNamespace):
         assert self.hears or set(spec.requests) <= made  # what is heard need not be asked for
         return done
 
-    async def happened(self, do: str, **inputs: Any) -> Completion | None:
+    async def verify(self, do: str, **inputs: Any) -> Completion | None:
         """Ask whether an action was done whose process died meanwhile."""
-        done = await self.performer.happened(Call("run", "place", 1, do, inputs, {}, "key", self._note))
+        done = await self.performer.verify(Call("run", "place", 1, do, inputs, {}, "key", self._note))
         assert done is None or set(done.value) == set(CATALOGUE[do].result)
         return done
 

@@ -580,7 +580,7 @@ def test_who_listens_hears_every_record_once() -> None:
     """Listeners hear what was written, in its order, over suspension and resumption."""
 
     class Ear(list[str]):
-        def heard(self, record: Any) -> None:
+        def on_record(self, record: Any) -> None:
             self.append(record["event"])
 
     async def scene() -> None:

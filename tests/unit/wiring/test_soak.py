@@ -58,10 +58,10 @@ def test_the_time_begins_with_the_stream_and_ends_the_run() -> None:
     async def main() -> dict[str, Any]:
         attending = asyncio.create_task(soak.attend(runner))  # type: ignore[arg-type]
         await asyncio.sleep(0)
-        soak.heard(record("action_started", 0, action="retake.stream_key"))
+        soak.on_record(record("action_started", 0, action="retake.stream_key"))
         await asyncio.sleep(0)
         assert "memory" not in soak.report(_NOTHING, [])
-        soak.heard(record("action_started", 0, action="retake.start_stream"))
+        soak.on_record(record("action_started", 0, action="retake.start_stream"))
         async with asyncio.timeout(20):
             await attending
         return soak.report(_NOTHING, [])

@@ -260,9 +260,9 @@ def test_nobody_is_woken_after_the_end(reading):
     """Timers end with the scope."""
 
     @asynccontextmanager
-    async def chatty(rooms, hearer):
-        hearer.connected()
-        hearer.happened("message", [{"id": 1, "text": "hi"}])
+    async def chatty(rooms, listener):
+        listener.on_connected()
+        listener.on_event("message", [{"id": 1, "text": "hi"}])
         yield
 
     async def scene(reader):
@@ -328,11 +328,11 @@ def test_what_is_heard_and_nobody_can_read_is_passed_over(reading, payload):
     """Whatever an event carries, those behind it are heard; what has no id of its own is known by what it says."""
 
     async def scene(reader):
-        reader.reading.happened("message", [payload])
-        reader.reading.happened("message", [])
-        reader.reading.happened("message", [{"_id": "x" * 65_536, "text": "long id"}])
-        reader.reading.happened("message", [{"_id": "x" * 65_536, "text": "long id"}])
-        reader.reading.happened("message", [entry("1", "one")])
+        reader.reading.on_event("message", [payload])
+        reader.reading.on_event("message", [])
+        reader.reading.on_event("message", [{"_id": "x" * 65_536, "text": "long id"}])
+        reader.reading.on_event("message", [{"_id": "x" * 65_536, "text": "long id"}])
+        reader.reading.on_event("message", [entry("1", "one")])
         await reader.go_on(4.0)
         return reader.texts
 
@@ -368,7 +368,7 @@ def test_what_is_heard_in_a_flood_waits_for_what_was_asked_for(reading, monkeypa
         Answers(monkeypatch, [entry(f"{n}", f"{n}") for n in range(120, 0, -1)])
         history, texts = History(), []
         for number in range(10):
-            reader.reading.happened("message", [entry(f"heard {number}", f"heard {number}")])
+            reader.reading.on_event("message", [entry(f"heard {number}", f"heard {number}")])
             texts += [m.text for _, m in (await reader.reading.news(reader.ledger, history, fresh=False))[0]]
         return texts
 

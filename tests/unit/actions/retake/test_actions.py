@@ -94,7 +94,7 @@ def test_a_registration_that_was_saved_was_done(play, owl):
     """When the token is in the file, the result is what the file tells; nobody is asked."""
 
     async def scene(s):
-        done = await s.happened("retake.register", agent_name=" night owl ")
+        done = await s.verify("retake.register", agent_name=" night owl ")
         return done.value, len(s.calls)
 
     value, calls = play(scene, saved=owl)
@@ -106,7 +106,7 @@ def test_a_registration_that_nobody_knows_was_not_done(play, name):
     """Where the platform knows nobody of this name, it can surely be done again; a nameless one never was."""
 
     async def scene(s):
-        return await s.happened("retake.register", agent_name=name)
+        return await s.verify("retake.register", agent_name=name)
 
     assert play(scene) is None
 
@@ -117,7 +117,7 @@ def test_a_registration_whose_token_is_lost_is_in_doubt(play, token):
 
     async def scene(s):
         with pytest.raises(InDoubt, match="its token is not here") as raised:
-            await s.happened("retake.register", agent_name="night owl")
+            await s.verify("retake.register", agent_name="night owl")
         return raised.value.hint, s.network.authorized
 
     hint, authorized = play(scene, token=token)
@@ -129,7 +129,7 @@ def test_credentials_of_somebody_else_prove_no_registration(play, owl):
     """A file with another agent's token says nothing of this one."""
 
     async def scene(s):
-        return await s.happened("retake.register", agent_name="Day Owl")
+        return await s.verify("retake.register", agent_name="Day Owl")
 
     assert play(scene, saved=owl) is None
 
@@ -147,7 +147,7 @@ def test_a_registration_that_cannot_be_looked_up_is_in_doubt(play, fault):
 
     async def scene(s):
         with pytest.raises(PlatformError, match="'Day Owl' was registered is not known: ") as caught:
-            await s.happened("retake.register", agent_name="Day Owl")
+            await s.verify("retake.register", agent_name="Day Owl")
         return caught.value.may_repeat
 
     assert play(scene, faults=(fault,))
@@ -160,7 +160,7 @@ def test_credentials_that_cannot_be_read_leave_a_registration_in_doubt(play, tmp
 
     async def scene(s):
         with pytest.raises(CredentialsError, match="not JSON"):
-            await s.happened("retake.register", agent_name="Day Owl")
+            await s.verify("retake.register", agent_name="Day Owl")
 
     play(scene)
 
@@ -258,7 +258,7 @@ def test_an_interrupted_verification_is_looked_up(play, owl, verified):
     """After a crash the platform tells whether the agent is verified; if not, the post is handed in again."""
 
     async def scene(s):
-        done = await s.happened("retake.verify", tweet_url=POST)
+        done = await s.verify("retake.verify", tweet_url=POST)
         return done and done.value
 
     assert play(scene, saved=owl, verified=verified) == ({"verified": True} if verified else None)
@@ -270,7 +270,7 @@ def test_a_verification_that_cannot_be_looked_up_is_in_doubt(play, owl, saved):
 
     async def scene(s):
         with pytest.raises((Unavailable, CredentialsError), match="is not known: ") as caught:
-            await s.happened("retake.verify", tweet_url=POST)
+            await s.verify("retake.verify", tweet_url=POST)
         return caught.value.may_repeat
 
     down = Fault("GET /agent/verification-status", status=503, times=None)
@@ -283,7 +283,7 @@ def test_what_cannot_be_looked_up_is_in_doubt(play, owl, do):
 
     async def scene(s):
         with pytest.raises(InDoubt, match=do):
-            await s.happened(do)
+            await s.verify(do)
         return len(s.calls)
 
     assert play(scene, saved=owl) == 0

@@ -11,11 +11,11 @@ from retake_flow.api.http.server_clock import ServerClock
 NOW = 1_767_225_600.0
 
 
-def heard(*answers: tuple[float, float], **headers: str) -> float | None:
+def observed(*answers: tuple[float, float], **headers: str) -> float | None:
     """How far a clock is ahead, after answers that were made at a time of theirs and came at a time of ours."""
     clock = ServerClock()
     for made, came in answers:
-        clock.heard({"date": formatdate(made, usegmt=True), **headers}, came)
+        clock.observe({"date": formatdate(made, usegmt=True), **headers}, came)
     return clock.ahead
 
 
@@ -23,7 +23,7 @@ def test_nothing_is_known_before_an_answer() -> None:
     """Nor after one without a date, or with one that nobody can read."""
     clock = ServerClock()
     for headers in ({}, {"date": ""}, {"date": "yesterday"}, {"date": "Thu, 99 Foo 2026"}):
-        clock.heard(headers, 5.0)
+        clock.observe(headers, 5.0)
     assert clock.ahead is None
 
 
@@ -31,7 +31,7 @@ def test_nothing_is_known_before_an_answer() -> None:
 def test_it_is_never_ahead_of_the_truth_and_close_to_it(ahead: float) -> None:
     """A date tells whole seconds and comes late; of several answers the closest counts."""
     answers = [(NOW + step + ahead, NOW + step + 0.05) for step in (0.3, 1.5, 2.95, 4.1)]
-    found = heard(*answers)
+    found = observed(*answers)
     assert found is not None
     assert ahead - 0.2 <= found <= ahead
 
@@ -39,18 +39,18 @@ def test_it_is_never_ahead_of_the_truth_and_close_to_it(ahead: float) -> None:
 def test_the_dates_of_a_cache_are_no_time() -> None:
     """An answer that says that it is old, or is older than the others, tells nothing."""
     clock = ServerClock()
-    clock.heard({"date": formatdate(NOW - 3600, usegmt=True), "age": "3600"}, NOW)
+    clock.observe({"date": formatdate(NOW - 3600, usegmt=True), "age": "3600"}, NOW)
     assert clock.ahead is None
-    assert heard((NOW + 75, NOW), (NOW - 3600, NOW), (NOW + 75, NOW), (NOW + 76, NOW + 1)) == 75.0
+    assert observed((NOW + 75, NOW), (NOW - 3600, NOW), (NOW + 75, NOW), (NOW + 76, NOW + 1)) == 75.0
 
 
 def test_one_machine_with_a_wrong_clock_counts_for_nothing() -> None:
     """Of many answers, one is dated in the future."""
-    assert heard((NOW, NOW), (NOW + 30, NOW), (NOW + 1, NOW + 1), (NOW + 2, NOW + 2)) == 0.0
+    assert observed((NOW, NOW), (NOW + 30, NOW), (NOW + 1, NOW + 1), (NOW + 2, NOW + 2)) == 0.0
 
 
 def test_a_clock_that_is_set_is_noticed() -> None:
     """What was heard long ago is forgotten."""
     answers = [(NOW + number, NOW + number) for number in range(20)]
     answers += [(NOW - 600 + number, NOW + number) for number in range(20, 40)]
-    assert heard(*answers) == -600.0
+    assert observed(*answers) == -600.0

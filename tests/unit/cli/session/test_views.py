@@ -37,7 +37,7 @@ def test_json_lines_are_the_records_and_the_end_is_last(capsys: pytest.CaptureFi
     """Each record is one line of JSON; `run_ended` comes last, after the report of the rehearsal."""
     with view_for(True, "owl") as view:
         for one in STORY:
-            view.heard(one)
+            view.on_record(one)
         view.report(REPORT)
     written = json_lines(capsys)
     assert [one["event"] for one in written] == [one["event"] for one in STORY[:-1]] + ["rehearsal_report", "run_ended"]
@@ -50,7 +50,7 @@ def test_the_end_is_written_even_when_something_breaks(capsys: pytest.CaptureFix
 
     def broken() -> None:
         with view_for(True, "owl") as view:
-            view.heard(STORY[-1])
+            view.on_record(STORY[-1])
             raise RuntimeError("later")
 
     with pytest.raises(RuntimeError, match="later"):
@@ -64,13 +64,13 @@ def test_what_was_not_the_last_after_all_is_printed_in_its_order(capsys: pytest.
     with view_for(True, "owl") as view:
         view.earlier(STORY[0])
         for one in (STORY[1], parked, STORY[2], STORY[-1]):
-            view.heard(one)
+            view.on_record(one)
     assert json_lines(capsys) == [STORY[1], parked, STORY[2], STORY[-1]]
 
 
 def test_a_line_is_written_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Who reads along sees a record as soon as it happens."""
-    JsonView().heard(STORY[0])
+    JsonView().on_record(STORY[0])
     assert json_lines(capsys) == [STORY[0]]
 
 
@@ -79,7 +79,7 @@ def test_where_nobody_sits_at_a_terminal_lines_are_plain(capsys: pytest.CaptureF
     with view_for(False, "owl") as view:
         assert isinstance(view, PlainView)
         for one in STORY:
-            view.heard(one)
+            view.on_record(one)
         view.report(REPORT)
     written = capsys.readouterr().out
     assert [line[10:] for line in written.splitlines()[:4]] == [
@@ -95,7 +95,7 @@ def live(records: list[Record]) -> str:
     console = Console(file=out, force_terminal=False, width=100, color_system=None)
     with LiveView("owl", console) as view:
         for one in records:
-            view.heard(one)
+            view.on_record(one)
         console.print(view._picture())
     return out.getvalue()
 

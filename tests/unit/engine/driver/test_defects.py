@@ -30,7 +30,7 @@ class Running:
     def __init__(self, lives: float) -> None:
         self._lives = lives
 
-    async def ended(self) -> str:
+    async def wait(self) -> str:
         """Raises after its life."""
         await asyncio.sleep(self._lives)
         raise FileNotFoundError(2, "No such file or directory", "/tmp/gone")
@@ -55,7 +55,7 @@ class Actions:
         done: Completion = self._next()
         return done
 
-    async def happened(self, call: Call) -> Completion | None:
+    async def verify(self, call: Call) -> Completion | None:
         """A look-up."""
         self._next()
         return None

@@ -90,7 +90,7 @@ class Actor:
         class Running:
             value: Mapping[str, Any] = {}
 
-            async def ended(self) -> str:
+            async def wait(self) -> str:
                 await asyncio.sleep(actor.dies_after.get(call.do, 1e9))
                 return "it died"
 

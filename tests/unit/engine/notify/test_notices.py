@@ -73,7 +73,7 @@ class Journal:
             raise self.refuses
         self.records.append(record(event, VirtualClock().now(), **fields))
         assert self.listener is not None
-        self.listener.heard(self.records[-1])
+        self.listener.on_record(self.records[-1])
 
     def of(self, event: str) -> list[dict[str, Any]]:
         """What the records of that name say."""
@@ -86,15 +86,15 @@ def now() -> float:
     return round(asyncio.get_running_loop().time(), 3)
 
 
-def heard(notices: Notices, event: str, **fields: Any) -> None:
+def notify(notices: Notices, event: str, **fields: Any) -> None:
     """Let a record be heard."""
-    notices.heard(record(event, EPOCH, **fields))
+    notices.on_record(record(event, EPOCH, **fields))
 
 
 def told(notices: Notices, *texts: str) -> None:
     """Let somebody be told something that is never gathered."""
     for text in texts:
-        heard(notices, "notice", kind="live", message=text)
+        notify(notices, "notice", kind="live", message=text)
 
 
 def play(
@@ -110,7 +110,7 @@ def play(
         notices = Notices(channels, clock=VirtualClock(), note=journal.note, title="owl")
         journal.listener = notices
         for event, fields in records or []:
-            heard(notices, event, **fields)
+            notify(notices, event, **fields)
         if scene is not None:
             await scene(notices)
         await notices.close()
@@ -261,7 +261,7 @@ def test_the_end_of_a_stream_says_what_it_came_to() -> None:
     async def scene(notices: Notices) -> None:
         notices.missed([record(event, EPOCH - 60, **fields) for event, fields in STARTED], ())
         for event, fields in (STOPPED, ENDED):
-            heard(notices, event, **fields)
+            notify(notices, event, **fields)
 
     play(channel, scene=scene)
     assert channel.texts() == [
@@ -308,7 +308,7 @@ def test_one_that_is_put_in_other_words_much_later_is_told() -> None:
         records = [(0.0, ("gate_opened", BESIDE)), (1.0, CLOSED)]
         later = (SAME_WITHIN + 2, ("gate_opened", {**AGAIN[1], "message": "Which way today?"}))
         for at, (event, fields) in [*records, later]:
-            notices.heard(record(event, EPOCH + at, **fields))
+            notices.on_record(record(event, EPOCH + at, **fields))
 
     play(channel, scene=scene)
     assert [notice.about for notice in channel.notices] == ["air:builder.1", "air:builder.2"]
@@ -343,13 +343,13 @@ def test_a_flood_of_errors_is_one_notice_and_a_count() -> None:
 
     async def scene(notices: Notices) -> None:
         for second in range(60):
-            heard(notices, "error", place="p", kind="k", message=f"no {second}", hint="")
+            notify(notices, "error", place="p", kind="k", message=f"no {second}", hint="")
             await asyncio.sleep(1)
         await asyncio.sleep(QUIET - 60)
         ended = {"activity": "a", "outcome": "exited", "reason": "died"}
-        heard(notices, "activity_ended", **ended)
+        notify(notices, "activity_ended", **ended)
         await asyncio.sleep(QUIET)
-        heard(notices, "activity_ended", **ended)
+        notify(notices, "activity_ended", **ended)
 
     play(channel, scene=scene)
     again = "it ended: died"

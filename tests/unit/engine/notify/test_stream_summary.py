@@ -12,7 +12,7 @@ def counted(*records: tuple[float, str, dict[str, Any]]) -> Tally:
     """A tally that has heard these: the second, the event and its fields."""
     tally = Tally()
     for at, event, fields in records:
-        tally.heard(record(event, at, **fields))
+        tally.count(record(event, at, **fields))
     return tally
 
 
@@ -57,7 +57,7 @@ def test_a_session_that_is_started_again_is_no_new_stream() -> None:
     back = ("notice", {"kind": "recovered", "message": "back"})
     tally = counted(*begun(0), *begun(50), (51, *back), *begun(70), (71, *back))
     assert tally.on_air
-    tally.heard(record(stopped(90)[1], 90, **stopped(90, 9)[2]))
+    tally.count(record(stopped(90)[1], 90, **stopped(90, 9)[2]))
     assert tally.text == "On air for 1m30s; 9 watching at most; messages: 0; tips: 0; recoveries: 2."
 
 

@@ -16,7 +16,7 @@ def after(*beats: watchdog.Beat, within: float = 5.0) -> float:
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.timeout(3600):
-            await watchdog.lost(within, *beats)
+            await watchdog.until_stalled(within, *beats)
         return loop.time() - began
 
     return run(scene())
@@ -39,7 +39,7 @@ def test_what_moves_now_and_then_is_not_lost() -> None:
     async def scene() -> float:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await watchdog.lost(5.0, lambda: min(loop.time() - began, 60.0) // 4)
+        await watchdog.until_stalled(5.0, lambda: min(loop.time() - began, 60.0) // 4)
         return loop.time() - began
 
     assert 65.0 <= run(scene()) <= 65.6
@@ -58,7 +58,7 @@ def test_a_server_that_answers_now_and_then_is_not_given_up() -> None:
             await asyncio.sleep(1.5)
             return True
 
-        await watchdog.unanswered(4.0, ask)
+        await watchdog.until_unanswered(4.0, ask)
         return loop.time() - began
 
     assert 34.0 <= run(scene()) <= 36.5
@@ -76,7 +76,7 @@ def test_a_server_that_refuses_does_not_answer() -> None:
             next(asked)
             return False
 
-        await watchdog.unanswered(4.0, ask)
+        await watchdog.until_unanswered(4.0, ask)
         return loop.time() - began
 
     assert 4.0 <= run(scene()) <= 4.5
@@ -91,7 +91,7 @@ def test_sleep_of_our_own_is_nobodys_fault() -> None:
         assert isinstance(loop, VirtualLoop)
         began = loop.time()
         loop.call_later(1.0, loop.advance, 1000.0)
-        await watchdog.lost(5.0, lambda: 0)
+        await watchdog.until_stalled(5.0, lambda: 0)
         return loop.time() - began
 
     assert 1004.5 <= run(scene()) <= 1005.5

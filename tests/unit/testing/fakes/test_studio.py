@@ -95,7 +95,7 @@ def test_the_encoder_dies_when_the_platform_hangs_up(play):
         ):
             platform.issue_key(platform.agents.with_id("user_owl"))
             with pytest.raises(PushClosed) as closed:
-                await encoder.ended()
+                await encoder.wait()
             return closed.value.message
 
     assert play(scene) == "the platform's ingest has closed the push: a newer stream key was issued"
@@ -130,7 +130,7 @@ def test_all_go_with_their_display(play):
             encoding(stage, push_url(platform)) as encoder,
         ):
             stage.kill("display")
-            return [await program.ended() for program in (display, manager, window, encoder)]
+            return [await program.wait() for program in (display, manager, window, encoder)]
 
     assert play(scene) == [
         "Xvfb was killed",
@@ -198,7 +198,7 @@ def test_a_program_dies_after_its_time(play):
     async def scene(stage, platform):
         async with stage.display("1280x720") as display:
             before = asyncio.get_running_loop().time()
-            reason = await display.ended()
+            reason = await display.wait()
             return asyncio.get_running_loop().time() - before, reason
 
     took, reason = play(scene, Trouble("display", "dies", after=5.0))
@@ -212,7 +212,7 @@ def test_ending_takes_a_moment_unless_it_is_cut_short(play):
     async def scene(stage, platform):
         async def serve():
             async with stage.display("1280x720") as display:
-                await display.ended()
+                await display.wait()
 
         took = []
         for cancellations in (1, 2):

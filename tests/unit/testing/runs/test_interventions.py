@@ -82,7 +82,7 @@ def test_each_intervention_happens_once_so_long_after_what_it_waits_for() -> Non
         plans = [Intervention(entering("a"), 3.0, note("one")), Intervention(entering("a"), 1.0, note("two"))]
         prompter = Prompter(plans, lambda: None)  # type: ignore[arg-type, return-value]
         for _ in range(2):
-            prompter.heard({"event": "state_entered", "state": "a"})
+            prompter.on_record({"event": "state_entered", "state": "a"})
             await asyncio.sleep(10)
         return seen
 
