@@ -1,0 +1,1 @@
+"""The stage: the page that viewers see, and the feed that keeps it current."""

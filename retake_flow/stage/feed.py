@@ -1,0 +1,204 @@
+"""Feed: turns a run's records into what the stage shows (schemas/stage.schema.json).
+
+Everything here is pure: records go in, a state of the page comes out. Texts are masked and freed of control characters
+on their way in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from retake_flow.redact import MASK, bears_secret, scrub
+from retake_flow.run.dates import moment
+from retake_flow.run.records import Record, plain
+from retake_flow.sanitize import one_line, stripped
+from retake_flow.stage.captions import Captions
+from retake_flow.stage.scenes import Scenes
+
+#: The folder of the page.
+PAGE: Final = Path(__file__).parent / "page"
+
+MOST_LINES: Final = 40
+MOST_MESSAGES: Final = 60
+#: How long an alert shows, in seconds, and how many wait.
+ALERT_SECONDS: Final = 8.0
+MOST_ALERTS: Final = 5
+LONGEST_TEXT: Final = 1000
+#: What a flow and `retake-flow screen` may set.
+SETTABLE: Final = ("title", "note", "ticker", "picture", "words")
+
+_ALERTING: Final = ("tip", "follow")
+
+
+class Feed:
+    """What the stage of one run shows.
+
+    Args:
+        agent: The agent's name, as far as it is known.
+        theme: The page's colours and fonts.
+        changed: Called whenever something is different.
+    """
+
+    def __init__(
+        self, agent: str = "", theme: Mapping[str, str] | None = None, changed: Callable[[], None] = lambda: None
+    ) -> None:
+        self.changed = changed
+        self.scenes = Scenes()
+        self.captions = Captions()
+        self._agent: dict[str, Any] = {"name": _line(agent)}
+        self._theme = dict(theme or {})
+        self._data: dict[str, Any] = {}
+        self._viewers: int | None = None
+        self._summary = {"viewers": 0, "messages": 0, "supporters": 0}
+        self._ids = count(1)
+        self._log: deque[dict[str, Any]] = deque(maxlen=MOST_LINES)
+        self._chat: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
+        self._alerts: deque[dict[str, Any]] = deque(maxlen=MOST_ALERTS)
+        self._alert_until: float | None = None
+
+    # --- what comes in ------------------------------------------------------------------------------------
+
+    def heard(self, record: Record) -> None:
+        """Take a record of the run; one that is damaged or unknown changes nothing."""
+        try:
+            self._take(record, moment(record))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return
+        self.changed()
+
+    def line(self, text: str, at: float) -> None:
+        """Add a line to the log."""
+        self._log.append({"id": next(self._ids), "at": round(at), "text": _text(text)})
+        self.changed()
+
+    def set(self, data: Mapping[str, Any], at: float, scene: str | None = None) -> None:
+        """Set parts of the state, such as the title; None and "" take one back.
+
+        Args:
+            data: The parts, by name; see `SETTABLE`. `agent` and `theme` are merged with what is there.
+            at: Seconds since the epoch.
+            scene: The scene to change to; "" gives the choice back to the run.
+        """
+        for name, value in plain(data, _masked).items():
+            if name == "agent":
+                self._agent |= value
+            elif name == "theme":
+                self._theme |= value
+            elif value in (None, "", [], {}):
+                self._data.pop(name, None)
+            elif name in SETTABLE:
+                self._data[name] = value
+        if scene is not None:
+            self.scenes.choose(scene, at)
+        self.changed()
+
+    def speaks(self, text: str, at: float) -> None:
+        """Show the caption of a text that is being spoken; "" when it has ended."""
+        self.captions.speaks(_text(text), at)
+        self.changed()
+
+    # --- what goes out ------------------------------------------------------------------------------------
+
+    def state(self, now: float) -> dict[str, Any]:
+        """The state of the page at a time, in seconds since the epoch."""
+        self._next_alert(now)
+        since = self.scenes.on_air_since
+        ended = self.scenes.at(now) == "ended"
+        time = {"time": round(now - since)} if since is not None and ended else {}
+        return {
+            "agent": self._agent,
+            "title": "",
+            **self._data,
+            "ticker": self._ticker(),
+            "scene": self.scenes.at(now),
+            "now": round(now, 3),
+            "on_air_since": since,
+            "viewers": self._viewers,
+            "log": list(self._log),
+            "chat": list(self._chat),
+            "caption": self.captions.at(now),
+            "alert": self._alerts[0] if self._alerts else None,
+            "summary": {**time, **self._summary} if ended else {},
+            "theme": self._theme,
+        }
+
+    def due(self, now: float) -> float | None:
+        """When the state changes by itself next, in seconds since the epoch; None when it does not."""
+        times = (self._alert_until, self.captions.due(now), self.scenes.due(now))
+        return min((time for time in times if time is not None), default=None)
+
+    # --- records ------------------------------------------------------------------------------------------
+
+    def _take(self, record: Record, at: float) -> None:
+        self.scenes.heard(record, at)
+        match record:
+            case {"event": "account", "agent": str(name)} if name:
+                self._agent["name"] = _line(name)
+            case {"event": "chat_message" | "chat_deed", "author": author, "kind": kind}:
+                self._enter(record, _line(author), str(kind), at)
+            case {"event": "chat_sent", "text": text} if "to" not in record:
+                self._add({"kind": "agent", "author": self._agent["name"], "text": _text(text)})
+            case {"event": "event_raised", "name": "first_message", "data": {"author": author}}:
+                self._greet(_line(author))
+            case {"event": "activity_result" | "action_finished", "result": {"viewers": int(viewers)}}:
+                self._viewers = viewers
+                self._summary["viewers"] = max(self._summary["viewers"], viewers)
+
+    def _enter(self, record: Record, author: str, kind: str, at: float) -> None:
+        """Add a viewer's message or act."""
+        entry = {"kind": kind, "author": author, "text": _text(record.get("text", ""))}
+        entry |= {name: plain(record[name]) for name in ("amount", "currency", "side") if name in record}
+        added = self._add(entry)
+        self._summary["messages"] += record["event"] == "chat_message"
+        self._summary["supporters"] += kind == "tip"
+        if kind in _ALERTING:
+            if not self._alerts:
+                self._alert_until = at + ALERT_SECONDS
+            self._alerts.append(added)
+
+    def _add(self, entry: dict[str, Any]) -> dict[str, Any]:
+        entry = {"id": next(self._ids), **entry}
+        self._chat.append(entry)
+        return entry
+
+    def _greet(self, author: str) -> None:
+        """Mark the latest message of a newcomer."""
+        for place in reversed(range(len(self._chat))):
+            if self._chat[place]["author"] == author and self._chat[place]["kind"] != "agent":
+                self._chat[place] = {**self._chat[place], "new": True}
+                return
+
+    def _next_alert(self, now: float) -> None:
+        while self._alerts and self._alert_until is not None and now >= self._alert_until:
+            self._alerts.popleft()
+            self._alert_until += ALERT_SECONDS
+        if not self._alerts:
+            self._alert_until = None
+
+    def _ticker(self) -> list[str]:
+        """The flow's lines, then who has tipped and followed last."""
+        given = self._data.get("ticker", [])
+        lines = [given] if isinstance(given, str) else list(given)
+        for kind, word in (("tip", "Latest tip"), ("follow", "Latest follower")):
+            latest = next((entry for entry in reversed(self._chat) if entry["kind"] == kind), None)
+            if latest is not None:
+                amount = f", {latest['amount']:.15g} {latest.get('currency', '')}" if latest.get("amount") else ""
+                lines.append(f"{word}: {latest['author']}{amount}".rstrip())
+        return lines
+
+
+def _masked(text: str) -> str:
+    scrubbed = scrub(text)
+    return MASK if bears_secret(scrubbed) else stripped(scrubbed)
+
+
+def _text(text: Any) -> str:
+    return _masked(str(text))[:LONGEST_TEXT]
+
+
+def _line(text: Any) -> str:
+    return one_line(scrub(str(text)))[:60]

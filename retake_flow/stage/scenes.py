@@ -1,0 +1,143 @@
+"""Scenes: decides from a run's records which scene of the stage is on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retake_flow.run.records import Record
+
+#: The scenes of the stage.
+NAMES: Final = ("starting", "live", "brb", "ended")
+#: How long "be right back" shows at least and at most, in seconds. A flow may well go on without what has failed.
+SHORTEST: Final = 1.5
+LONGEST: Final = 20.0
+#: After so many seconds of a running encoder the stream counts as live, also where nobody asks the platform.
+UNASKED: Final = 10.0
+
+_ENCODER: Final = "studio.encoder"
+
+
+class Scenes:
+    """The scene that is on: what somebody has chosen, or else what the run's records say.
+
+    Attributes:
+        on_air_since: When the stream was live first, in seconds since the epoch.
+    """
+
+    def __init__(self) -> None:
+        self.on_air_since: float | None = None
+        self._chosen = ""
+        self._programs: dict[str, str] = {}  # activity to action, of the studio
+        self._ready: set[str] = set()
+        self._down: set[str] = set()
+        self._encoding_since: float | None = None
+        self._healing_since: float | None = None
+        self._healed_at: float | None = None
+        self._unconfirmed = False
+        self._stopping = False
+        self._over = False
+
+    def choose(self, scene: str, at: float) -> None:
+        """Show a scene until another is chosen; "" and `live` leave it to the records again."""
+        self._chosen = "" if scene == "live" else scene
+        if scene == "live" and self.on_air_since is None:
+            self.on_air_since = at
+
+    def at(self, now: float) -> str:
+        """The scene at a time, in seconds since the epoch."""
+        self._settle(now)
+        if self._over:
+            return "ended"
+        if self._healing_since is not None:
+            return "brb"
+        return self._chosen or ("starting" if self.on_air_since is None else "live")
+
+    def due(self, now: float) -> float | None:
+        """When the scene may change by itself next; None when it does not."""
+        self._settle(now)
+        times = [self._back_at()] if self._healing_since is not None else []
+        if self._encoding_since is not None and self.on_air_since is None:
+            times.append(self._encoding_since + UNASKED)
+        return min(times, default=None)
+
+    def heard(self, record: Record, at: float) -> None:
+        """Take a record of the run."""
+        self._settle(at)
+        match record:
+            case {"event": "activity_started", "activity": str(key), "action": str(action)}:
+                if action.startswith("studio."):
+                    self._programs[key] = action
+            case {"event": "activity_ready", "activity": key} if key in self._programs:
+                self._came(key, at)
+            case {"event": "activity_failed" | "activity_ended", "activity": key} if key in self._ready:
+                self._went(key, at)
+            case {"event": "activity_result" | "action_finished", "result": {"is_live": bool(live)}}:
+                self._told(live, at)
+            case {"event": "run_resumed", "died": True}:
+                self._heal(at, unconfirmed=True)
+            case _:
+                self._turned(record, at)
+
+    def _turned(self, record: Record, at: float) -> None:
+        match record:
+            case {"event": "stop_requested"}:
+                self._stopping = self._over = True
+            case {"event": "run_ended"} | {"event": "undo_started", "action": "retake.stop_stream"}:
+                self._over = True
+            case {"event": "action_started", "action": "retake.start_stream"}:
+                self._over = self._stopping
+
+    def _came(self, key: str, at: float) -> None:
+        """A program is ready."""
+        self._ready.add(key)
+        self._down.discard(key)
+        if self._programs[key] == _ENCODER:
+            self._encoding_since = at
+        if not self._down and not self._unconfirmed and self._healing_since is not None:
+            self._healed_at = at
+
+    def _went(self, key: str, at: float) -> None:
+        """A program has failed or ended."""
+        self._down.add(key)
+        encodes = self._programs[key] == _ENCODER
+        if encodes:
+            self._encoding_since = None
+        self._heal(at, unconfirmed=encodes)
+
+    def _told(self, live: bool, at: float) -> None:
+        """The platform says whether the stream is live."""
+        if not live:
+            if self.on_air_since is not None and self._encoding_since is not None:
+                self._heal(at, unconfirmed=True)
+            return
+        if self.on_air_since is None:
+            self.on_air_since = at
+        if self._healing_since is not None and not self._down:
+            self._unconfirmed = False
+            self._healed_at = at
+
+    def _heal(self, at: float, *, unconfirmed: bool) -> None:
+        if self.on_air_since is None:
+            return
+        self._healing_since = at if self._healing_since is None else self._healing_since
+        self._healed_at = None
+        self._unconfirmed = self._unconfirmed or unconfirmed
+
+    def _back_at(self) -> float:
+        """When healing is over, as things stand."""
+        since = self._healing_since or 0.0
+        latest = since + LONGEST
+        if self._healed_at is not None:
+            return min(latest, max(self._healed_at, since + SHORTEST))
+        if self._unconfirmed and not self._down and self._encoding_since is not None:
+            return min(latest, max(self._encoding_since, since) + UNASKED)
+        return latest
+
+    def _settle(self, now: float) -> None:
+        """End healing that is over, and count a stream as live that nobody asks about."""
+        if self._healing_since is not None and now >= self._back_at():
+            self._healing_since = self._healed_at = None
+            self._unconfirmed = False
+            self._down.clear()
+        if self.on_air_since is None and self._encoding_since is not None and now >= self._encoding_since + UNASKED:
+            self.on_air_since = self._encoding_since

@@ -1,0 +1,162 @@
+"""Records in, the state of the page out."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from retake_flow.redact import Secret
+from retake_flow.run.records import record
+from retake_flow.stage.feed import MOST_MESSAGES, Feed
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "stage.schema.json").read_text())
+T = 1_796_000_000.0
+
+
+def message(author: str, text: str, at: float = T, **more: object):
+    """The record of a message."""
+    return record("chat_message", at, **{"id": "1", "author": author, "kind": "message", "text": text, **more})
+
+
+def fed(*records, agent: str = "Night Owl") -> Feed:
+    """A feed that has heard records."""
+    feed = Feed(agent)
+    for each in records:
+        feed.heard(each)
+    return feed
+
+
+def state(feed: Feed, at: float = T) -> dict:
+    """The state of a feed, valid and plain JSON."""
+    found = feed.state(at)
+    jsonschema.validate(found, SCHEMA)
+    assert json.loads(json.dumps(found)) == found
+    return found
+
+
+def test_chat_with_newcomers_tips_follows_and_replies():
+    """Chat with newcomers tips follows and replies."""
+    found = state(
+        fed(
+            message("ines", "hi"),
+            record("event_raised", T, name="first_message", data={"author": "ines"}, by="chat"),
+            message("0xBea", "for parts", kind="tip", amount=2.5, currency="RETAKE"),
+            record("chat_deed", T, id="3", author="marlow", kind="follow"),
+            record("chat_sent", T, text="Welcome, ines!"),
+            record("chat_sent", T, text="to another channel", to="7"),
+            record("activity_result", T, activity="h", visit=1, outcome="done", result={"viewers": 12}),
+        )
+    )
+    assert [(entry["kind"], entry["author"], entry.get("new", False)) for entry in found["chat"]] == [
+        ("message", "ines", True),
+        ("tip", "0xBea", False),
+        ("follow", "marlow", False),
+        ("agent", "Night Owl", False),
+    ]
+    assert found["viewers"] == 12
+    assert found["ticker"] == ["Latest tip: 0xBea, 2.5 RETAKE", "Latest follower: marlow"]
+
+
+def test_alerts_show_one_after_the_other_and_end():
+    """Alerts show one after the other and end."""
+    feed = fed(message("a", "x", kind="tip", amount=1), record("chat_deed", T + 1, id="2", author="b", kind="follow"))
+    assert state(feed, T + 1)["alert"]["author"] == "a"
+    assert feed.due(T + 1) == T + 8
+    assert state(feed, T + 8)["alert"]["author"] == "b"
+    assert state(feed, T + 16)["alert"] is None
+    assert feed.due(T + 16) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<b>x</b>", "<b>x</b>"),
+        ("\x1b[31mred\x1b[0m\x07", "red"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("\ud800", ""),
+        ("x" * 5000, "x" * 1000),
+        ("👩‍🚀 مرحبا", "👩‍🚀 مرحبا"),
+    ],
+)
+def test_texts_of_viewers_are_text(text: str, shown: str):
+    """Texts of viewers are text."""
+    found = state(fed(message(text, text)))
+    assert found["chat"][0]["text"].strip("?") == shown
+    assert "\u202e" not in found["chat"][0]["author"]
+
+
+def test_no_secret_reaches_the_page():
+    """No secret reaches the page."""
+    Secret("rtk_0123456789abcdef")
+    feed = fed(message("rtk_0123456789abcdef", "it is rtk_0123456789abcdef"))
+    feed.line("key rtk_0123456789abcdef", T)
+    feed.speaks("r t k _ 0 1 2 3 4 5 6 7 8 9 a b c d e f", T)
+    feed.set({"title": "rtk_0123456789abcdef", "ticker": ["cnRrXzAxMjM0NTY3ODlhYmNkZWY="]}, T)
+    shown = json.dumps(state(feed))
+    assert "0123456789" not in shown
+    assert "cnRr" not in shown
+    assert "0 1 2 3" not in shown
+
+
+def test_only_the_latest_is_kept():
+    """Only the latest is kept."""
+    feed = fed(*(message("a", f"{number}") for number in range(500)))
+    for number in range(500):
+        feed.line(f"line {number}", T)
+    found = state(feed)
+    assert len(found["chat"]) == MOST_MESSAGES
+    assert found["chat"][-1]["text"] == "499"
+    assert found["log"][-1]["text"] == "line 499"
+
+
+def test_what_is_set_is_merged_and_taken_back():
+    """What is set is merged and taken back."""
+    feed = fed()
+    feed.set({"title": "A radio", "note": "n", "theme": {"accent": "red"}, "unknown": 1}, T)
+    feed.set({"note": "", "ticker": "next", "theme": {"text": "white"}}, T)
+    found = state(feed)
+    assert (found["title"], found["ticker"], found["theme"]) == (
+        "A radio",
+        ["next"],
+        {"accent": "red", "text": "white"},
+    )
+    assert "note" not in found
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"event": "chat_message"},
+        {"t": "never", "event": "chat_message", "author": "a", "kind": "message"},
+        {"t": "2026-11-30T00:00:00.000Z", "event": "event_raised", "name": "first_message", "data": None},
+        {"t": "2026-11-30T00:00:00.000Z", "event": "activity_ready", "activity": []},
+    ],
+)
+def test_a_damaged_record_changes_nothing(damaged):
+    """A damaged record changes nothing."""
+    assert state(fed(damaged))["chat"] == []
+
+
+def test_captions_follow_the_voice_and_end_with_it():
+    """Captions follow the voice and end with it."""
+    feed = fed()
+    feed.speaks("word " * 60, T)
+    first, due = state(feed)["caption"], feed.due(T)
+    assert first
+    assert due is not None
+    assert state(feed, due)["caption"]
+    assert state(feed, T + 600)["caption"]  # the last piece stays while it is spoken
+    feed.speaks("", T + 600)
+    assert state(feed, T + 600)["caption"] == ""
+
+
+def test_every_change_is_announced():
+    """Every change is announced."""
+    changes = []
+    feed = Feed(changed=lambda: changes.append(1))
+    feed.heard(message("a", "x"))
+    feed.line("x", T)
+    feed.speaks("x", T)
+    feed.set({}, T, "brb")
+    assert len(changes) == 4

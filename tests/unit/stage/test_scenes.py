@@ -1,0 +1,150 @@
+"""The scene that is on, by the records of a run."""
+
+from retake_flow.run.records import record
+from retake_flow.stage.scenes import LONGEST, SHORTEST, UNASKED, Scenes
+
+T = 1_796_000_000.0
+LIVE = {"is_live": True, "viewers": 3}
+
+
+class Told:
+    """Scenes that hear records, and the time."""
+
+    def __init__(self) -> None:
+        self.scenes = Scenes()
+        self.now = T
+
+    def hear(self, event: str, after: float = 0.0, **fields: object) -> str:
+        self.now += after
+        self.scenes.heard(record(event, self.now, **fields), self.now)
+        return self.scenes.at(self.now)
+
+    def wait(self, seconds: float) -> str:
+        self.now += seconds
+        return self.scenes.at(self.now)
+
+    def start(self, action: str) -> None:
+        self.hear("activity_started", activity=f"on:{action}", visit=1, action=action, inputs={})
+
+    def ready(self, action: str, after: float = 0.0) -> str:
+        return self.hear("activity_ready", after, activity=f"on:{action}", visit=1, value={})
+
+    def fails(self, action: str, event: str = "activity_failed") -> str:
+        return self.hear(event, activity=f"on:{action}", visit=1, outcome="error.exited")
+
+    def status(self, live: bool = True, after: float = 0.0) -> str:
+        return self.hear("action_finished", after, state="s", visit=1, outcome="done", result={**LIVE, "is_live": live})
+
+
+def on_air() -> Told:
+    """Scenes of a stream that is live."""
+    told = Told()
+    for action in ("studio.display", "studio.encoder", "studio.stage"):
+        told.start(action)
+        assert told.ready(action) == "starting"
+    assert told.status(after=3) == "live"
+    return told
+
+
+def test_from_starting_to_thank_you():
+    """From starting to thank you."""
+    told = on_air()
+    assert told.scenes.on_air_since == T + 3
+    assert told.scenes.due(told.now) is None
+    assert told.hear("stop_requested", reason="stopped") == "ended"
+
+
+def test_a_stream_that_nobody_asks_about_counts_as_live():
+    """A stream that nobody asks about counts as live."""
+    told = Told()
+    told.start("studio.encoder")
+    told.ready("studio.encoder")
+    assert told.scenes.due(told.now) == T + UNASKED
+    assert told.wait(UNASKED) == "live"
+    assert told.scenes.on_air_since == T
+
+
+def test_a_dead_encoder_is_brb_until_the_platform_sees_the_stream_again():
+    """A dead encoder is brb until the platform sees the stream again."""
+    told = on_air()
+    assert told.fails("studio.encoder", "activity_ended") == "brb"
+    assert told.ready("studio.encoder", after=2) == "brb"
+    assert told.status(after=3) == "live"
+    assert told.scenes.on_air_since == T + 3
+
+
+def test_without_an_answer_it_is_back_after_a_while():
+    """Without an answer it is back after a while."""
+    told = on_air()
+    told.fails("studio.encoder", "activity_ended")
+    told.ready("studio.encoder", after=2)
+    assert told.scenes.due(told.now) == told.now + UNASKED
+    assert told.wait(UNASKED) == "live"
+
+
+def test_a_crashed_page_is_brb_long_enough_to_be_read():
+    """A crashed page is brb long enough to be read."""
+    told = on_air()
+    told.fails("studio.stage")
+    assert told.ready("studio.stage", after=0.2) == "brb"
+    assert told.wait(SHORTEST - 0.2) == "live"
+
+
+def test_brb_ends_even_when_nothing_comes_back():
+    """Brb ends even when nothing comes back."""
+    told = on_air()
+    told.fails("studio.display", "activity_ended")
+    assert told.scenes.due(told.now) == told.now + LONGEST
+    assert told.wait(LONGEST) == "live"
+
+
+def test_the_platform_says_offline_and_live_again():
+    """The platform says offline and live again."""
+    told = on_air()
+    assert told.status(live=False) == "brb"
+    assert told.status(live=True, after=4) == "live"
+
+
+def test_a_resumed_run_is_brb_until_it_is_live():
+    """A resumed run is brb until it is live."""
+    told = on_air()
+    assert told.hear("run_resumed", run="r", state="on", died=True) == "brb"
+    assert told.status(after=4) == "live"
+
+
+def test_a_failed_task_heals_nothing():
+    """A failed task heals nothing."""
+    told = on_air()
+    told.start("studio.thumbnail")
+    assert told.fails("studio.thumbnail") == "live"
+    assert told.fails("chat.respond") == "live"
+
+
+def test_before_the_air_nothing_is_brb():
+    """Before the air nothing is brb."""
+    told = Told()
+    told.start("studio.stage")
+    told.ready("studio.stage")
+    assert told.fails("studio.stage") == "starting"
+
+
+def test_a_chosen_scene_stays_until_another_is_chosen():
+    """A chosen scene stays until another is chosen."""
+    told = on_air()
+    told.scenes.choose("brb", told.now)
+    assert told.wait(3600) == "brb"
+    told.scenes.choose("", told.now)
+    assert told.wait(0) == "live"
+    told.scenes.choose("starting", told.now)
+    assert told.fails("studio.encoder", "activity_ended") == "brb"  # healing goes before
+    told.ready("studio.encoder")
+    assert told.status(after=3) == "starting"
+
+
+def test_a_stream_that_starts_again_is_not_over():
+    """A stream that starts again is not over."""
+    told = on_air()
+    assert told.hear("undo_started", state="on", action="retake.stop_stream") == "ended"
+    assert told.hear("action_started", state="on", action="retake.start_stream") == "live"
+    told.hear("stop_requested", reason="")
+    assert told.hear("action_started", state="on", action="retake.start_stream") == "ended"
