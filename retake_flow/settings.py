@@ -38,6 +38,10 @@ NETWORK: Final = (
 )
 #: The variables for Python's modules and output.
 PYTHON: Final = ("PYTHONPATH", "PYTHONHOME", "PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONIOENCODING", "VIRTUAL_ENV")
+#: `RETAKE_FLOW_LEASE` in seconds: the default and the bounds.
+USUAL_LEASE: Final = 35.0
+SHORTEST_LEASE: Final = 5.0
+LONGEST_LEASE: Final = 600.0
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
 #: The XDG places of state, settings and caches: the variable, and the folder in the home folder.
 _BASES: Final = (
@@ -67,6 +71,7 @@ class Settings:
         voice: The program that speaks on stream, with its arguments (`RETAKE_FLOW_VOICE`, written as in a shell); the
             embedded one when empty.
         voice_variables: The variables that it needs (`RETAKE_FLOW_VOICE_VARIABLES`, names separated by white space).
+        lease: For how long a process has a run without renewing its claim, in seconds (`RETAKE_FLOW_LEASE`).
         die_at: The boundary of the journal at which the process kills itself, for tests (`RETAKE_FLOW_DIE_AT`).
         cache_folder: A folder that may be deleted at any time.
         homeless: Whether there is neither a home folder nor a setting for the place of runs.
@@ -83,6 +88,7 @@ class Settings:
     moltbook_key: Secret | None = None
     voice: tuple[str, ...] = ()
     voice_variables: tuple[str, ...] = ()
+    lease: float = USUAL_LEASE
     die_at: str = ""
     homeless: bool = False
 
@@ -124,6 +130,7 @@ class Settings:
             moltbook_key=Secret(key) if (key := env.get("MOLTBOOK_API_KEY", "").strip()) else None,
             voice=_command("RETAKE_FLOW_VOICE", env.get("RETAKE_FLOW_VOICE", "")),
             voice_variables=_names("RETAKE_FLOW_VOICE_VARIABLES", env.get("RETAKE_FLOW_VOICE_VARIABLES", "")),
+            lease=_lease(env.get("RETAKE_FLOW_LEASE", "").strip()),
             die_at=_boundary(env.get("RETAKE_FLOW_DIE_AT", "").strip()),
         )
 
@@ -205,6 +212,19 @@ def _command(variable: str, text: str) -> tuple[str, ...]:
         raise SettingsError(
             f"{variable} is no command line: {error}", hint="write it as in a shell, with its quotes in pairs"
         ) from None
+
+
+def _lease(text: str) -> float:
+    if not text:
+        return USUAL_LEASE
+    found = re.fullmatch(r"(\d{1,4}(?:\.\d{1,3})?)(s|m)?", text, re.ASCII)
+    seconds = float(found[1]) * (60.0 if found[2] == "m" else 1.0) if found else 0.0
+    if not SHORTEST_LEASE <= seconds <= LONGEST_LEASE:
+        raise SettingsError(
+            f"RETAKE_FLOW_LEASE is {text!r}; it takes a time from 5s to 10m",
+            hint="35s suits a database nearby; every host that shares the store may have its own",
+        )
+    return seconds
 
 
 def _boundary(text: str) -> str:

@@ -40,11 +40,17 @@ class Holder:
         pid: Its process id there.
         started: When it was started, since process ids are reused: in seconds since the machine started, or since
             the epoch if that is all that is known; for comparison only.
+        where: The boot and the PID namespace in which its process id is valid; "" when unknown. Two hosts of one name
+            differ in it.
+        lease: For how many more seconds it has the run, by the store's clock, when this was read; negative once it
+            has not, None without a lease.
     """
 
     host: str
     pid: int
     started: float
+    where: str = ""
+    lease: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

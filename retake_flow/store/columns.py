@@ -47,7 +47,7 @@ def number(name: str, value: object) -> int:
     raise Damaged(f"its {name} is {quoted(value)}")
 
 
-def holder(host: object, pid: object, started: object) -> Holder | None:
+def holder(host: object, pid: object, started: object, where: object, lease: object) -> Holder | None:
     """The process that drives a run; None when no process does.
 
     Raises:
@@ -55,12 +55,14 @@ def holder(host: object, pid: object, started: object) -> Holder | None:
     """
     if host is None:
         return None
-    return Holder(text("host", host), number("process id", pid), time("start of its process", started))
+    process = text("host", host), number("process id", pid), time("start of its process", started)
+    leased = float(lease) if isinstance(lease, float | int) else None
+    return Holder(*process, where if isinstance(where, str) else "", leased)
 
 
 def summary(row: Sequence[Any], gates: int) -> Summary:
     """A run's summary from its columns in the order of `Summary`; for a damaged run, as much as can be known."""
-    run, flow, agent, phase, state, outcome, reason, host, pid, started, created, updated, file, rehearsal = row
+    run, flow, agent, phase, state, outcome, reason, *process, created, updated, file, rehearsal = row
     words = {"id": run, "flow": flow, "agent": agent, "state": state, "reason": reason, "file": file}
     words |= {"rehearsal": rehearsal, "outcome": "" if outcome is None else outcome}
     held, damage = None, ""
@@ -69,7 +71,7 @@ def summary(row: Sequence[Any], gates: int) -> Summary:
         if not isinstance(phase, str) or phase not in _PHASES:
             raise Damaged(f"its phase is {quoted(phase)}")
         time("beginning", created), time("time", updated)
-        held = holder(host, pid, started)
+        held = holder(*process)
     except Damaged as error:
         damage = error.message
         run, flow, agent, state, reason, file, rehearsal, outcome = map(shown, words.values())

@@ -1,13 +1,14 @@
 """Holders: the processes that drive runs, and whether they are alive.
 
-A process id is only valid within one PID namespace. So a holder also has a lock beside the store: every process that
-shares the store, in whatever container, can tell from the lock whether the holder is alive.
+A process id is only valid within one PID namespace of one boot, and only a process there judges it. All others go by
+the holder's lock beside a SQLite file, which every container on the machine sees, and else by its lease in the store.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -23,26 +24,41 @@ TOLERANCE = 0.02
 
 def this_process() -> Holder:
     """The current process, as the holder of a run."""
-    return Holder(_here(), os.getpid(), _started(os.getpid()))
+    return Holder(_host(), os.getpid(), _started(os.getpid()), _where())
 
 
 def alive(holder: Holder, locks: Path | None = None) -> bool:
     """Whether a holder is alive, as far as this process can know.
 
-    A process elsewhere without a lock counts as alive, because nothing here can tell.
+    A process elsewhere with neither lock nor lease counts as alive, because nothing here can tell. In a store on a
+    server, a process whose lease has run out counts as dead, even when its process id still exists: it was stopped, or
+    cut off, for so long that anybody may take its runs.
 
     Args:
         holder: A process, here or elsewhere.
-        locks: The folder in which it may have a lock, as returned by `locks_beside`.
+        locks: The folder in which it may have a lock, as returned by `locks_beside`; None for a server.
     """
     if locks is not None and (lock := _lock_file(locks, holder)).exists():
         return is_held(lock)
-    return not _is_near(holder) or _runs(holder)
+    expired = holder.lease is not None and holder.lease <= 0
+    if _is_near(holder):
+        return _runs(holder) and (locks is not None or not expired)
+    return not expired
 
 
 def certain(holder: Holder, locks: Path | None = None) -> bool:
     """Whether this process can know for certain whether a holder is alive; arguments as for `alive`."""
-    return _is_near(holder) or (locks is not None and _lock_file(locks, holder).exists())
+    by_lock = locks is not None and _lock_file(locks, holder).exists()
+    return by_lock or holder.lease is not None or _is_near(holder)
+
+
+def free_in(holder: Holder, locks: Path | None = None) -> float | None:
+    """Seconds after which a run is anybody's if only its lease says that its holder is alive; None otherwise.
+
+    The arguments are those of `alive`.
+    """
+    by_lock = locks is not None and _lock_file(locks, holder).exists()
+    return None if by_lock or _is_near(holder) else holder.lease
 
 
 def locks_beside(store: str | Path) -> Path | None:
@@ -85,7 +101,9 @@ def _lock_file(locks: Path, holder: Holder) -> Path:
 
 def _is_near(holder: Holder) -> bool:
     """Whether the process id of a holder is valid here."""
-    return holder.host in (_here(), os.uname().nodename)  # older versions wrote no namespace
+    if holder.where:
+        return holder.where == _where()
+    return holder.host in (_host(), os.uname().nodename)  # older versions wrote only the host, or no namespace either
 
 
 def _runs(holder: Holder) -> bool:
@@ -119,11 +137,26 @@ def _started(pid: int) -> float:
     return int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
 
 
-def _here() -> str:
-    """Where process ids are valid: the host, and the PID namespace if it is not the machine's own."""
-    host = os.uname().nodename
+def _host() -> str:
+    """The name of this host for people, with the PID namespace if it is not the machine's own."""
+    host, namespace = os.uname().nodename, _namespace()
+    return host if namespace in (0, _FIRST_NAMESPACE) else f"{host}/pid-{namespace}"
+
+
+@cache
+def _where() -> str:
+    """Where process ids are valid: this boot of the kernel, and the PID namespace; "" when that cannot be known."""
     try:
-        namespace = os.stat("/proc/self/ns/pid").st_ino
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
-        return host
-    return host if namespace == _FIRST_NAMESPACE else f"{host}/pid-{namespace}"
+        return ""
+    namespace = _namespace()
+    return f"{boot}/{namespace}" if boot and namespace else ""
+
+
+def _namespace() -> int:
+    """The inode of the PID namespace; 0 when it cannot be known."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0

@@ -16,10 +16,12 @@ from retake_flow.run.run import Phase
 from retake_flow.store import columns
 
 #: The version of the tables that this module knows; `migrations.STEPS` leads to it.
-VERSION = 3
+VERSION = 4
 
 _COLUMNS = (
-    "id, flow, agent, phase, state, outcome, reason, holder_host, holder_pid, holder_started, created, updated,"
+    "id, flow, agent, phase, state, outcome, reason, holder_host, holder_pid, holder_started,"
+    " CASE WHEN lease_epoch = epoch THEN holder_where END,"
+    " CASE WHEN lease_epoch = epoch THEN lease_until - (julianday('now') - 2440587.5) * 86400.0 END, created, updated,"
     " flow_file, rehearsal,"
     " (SELECT count(*) FROM gates WHERE run = runs.id AND closed IS NULL AND answered IS NULL)"
 )
@@ -46,10 +48,11 @@ def listed(
     try:
         # Opening the file for writing gives a better error.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            if connection.execute("SELECT version FROM schema_version").fetchall() != [(VERSION,)]:
+            ((version, readable_by),) = connection.execute("SELECT version, readable_by FROM schema_version").fetchall()
+            if not readable_by <= VERSION <= version:
                 return None
             return [columns.summary(row[:-1], row[-1]) for row in connection.execute(query, values)]
-    except (sqlite3.Error, UnicodeDecodeError):  # the latter from SQLite, for a damaged name
+    except (sqlite3.Error, ValueError, TypeError):  # damaged: the names, or the version
         return None
 
 

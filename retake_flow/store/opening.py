@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from retake_flow.errors import SettingsError, StoreError
 from retake_flow.ports.runs import Holder, Runs
 from retake_flow.redact import Secret
+from retake_flow.settings import USUAL_LEASE
 from retake_flow.store import holders
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def open_runs(
-    place: str | Path, *, alive: Callable[[Holder], bool] | None = None, now: Callable[[], float] = time.time
+    place: str | Path,
+    *,
+    alive: Callable[[Holder], bool] | None = None,
+    now: Callable[[], float] = time.time,
+    lease: float = USUAL_LEASE,
 ) -> Runs:
     """Open a store, and create it if it does not exist.
 
@@ -31,6 +36,7 @@ def open_runs(
         alive: Tells whether the process that holds a run is alive, as far as this process can know; by default from its
             lock beside the store, or else from its process id.
         now: Seconds since the epoch.
+        lease: For how long a claim lasts when it is not renewed, in seconds.
 
     Raises:
         StoreError: The store cannot be opened or created; what is there is unchanged.
@@ -40,7 +46,8 @@ def open_runs(
     from retake_flow.store.sql.runs import SqlRuns
 
     locks = holders.locks_beside(place)
-    return SqlRuns(_database(str(place)), alive=alive or partial(holders.alive, locks=locks), now=now, locks=locks)
+    judge = alive or partial(holders.alive, locks=locks)
+    return SqlRuns(_database(str(place)), alive=judge, now=now, lease=lease, locks=locks)
 
 
 def reached(place: str) -> str:

@@ -23,7 +23,7 @@ def opened(settings: Settings) -> Runs:
         SettingsError: The setting does not name a store.
     """
     settings.require_home()
-    return open_runs(settings.store)
+    return open_runs(settings.store, lease=settings.lease)
 
 
 def listed(

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import text
+
 from retake_flow.ports.runs import Claim, Holder, Runs
 from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record, record
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
+from retake_flow.store.sql.runs import SqlRuns
 
 #: A process that has died: there was one of this number, but it was started at another time.
 DEAD = Holder(os.uname().nodename, os.getpid(), 1.0)
@@ -59,6 +62,13 @@ def stored(
     if holder is None:
         claim.release()
     return claim
+
+
+def without_leases(store: Runs) -> None:
+    """Leave all runs as an older version leaves them, which knows no leases."""
+    assert isinstance(store, SqlRuns)
+    with store._database.writing() as connection:
+        connection.execute(text("UPDATE runs SET lease_until = NULL, lease_epoch = NULL, holder_where = NULL"))
 
 
 def ended(store: Runs, name: str = "owl-1", **changes: Any) -> Claim:

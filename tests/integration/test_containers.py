@@ -30,7 +30,7 @@ states:
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """A home that both containers have, with a flow that rests."""
-    with at_home(tmp_path / "home") as home:
+    with at_home(tmp_path / "home", RETAKE_FLOW_LEASE="6s") as home:
         (home.folder / "resting.yaml").write_text(RESTING)
         yield home
 
@@ -80,7 +80,7 @@ def test_a_run_in_another_container_is_held_until_that_dies(home: Home, hostname
 
 
 def test_a_container_that_was_made_anew_goes_on_with_the_runs_of_the_old_one(home: Home) -> None:
-    """It has another host name, and what both share tells that the old one is gone; where it does not, that is told."""
+    """It has another host name, and what both share tells that the old one is gone: its lock, or else its lease."""
     flow = home.folder / "resting.yaml"
     flow.write_text(RESTING.replace("1h", "6s"))
     run, lost = [], home.state / "runs.sqlite-holders"
@@ -99,11 +99,13 @@ def test_a_container_that_was_made_anew_goes_on_with_the_runs_of_the_old_one(hom
     running = contained(home, "a1b2c3d4")
     running.kill()
     shutil.rmtree(lost)
-    left = resumed()
-    assert left.returncode == 5, left
-    assert f"[{running.run}] is left alone" in left.stdout
-    assert "is driven by process 1 on a1b2c3d4" in left.stdout
-    assert f"resume {running.run} --force" in left.stdout
+    held = home.call("resume", running.run)
+    assert held.code == 5, held
+    assert "is driven by process 1 on a1b2c3d4" in held.err
+    assert "anybody may take the run in" in held.err
+    waited(lambda: not is_alive(home, running.run), "the end of its lease")
+    assert resumed().returncode == 0
+    assert home.row(running.run)["outcome"] == "completed"
 
 
 def test_a_run_that_ends_in_order_leaves_no_lock(home: Home) -> None:

@@ -300,3 +300,16 @@ def test_what_no_program_can_be_given_is_refused(name: str) -> None:
     """Neither a token of ours nor what is no name."""
     with pytest.raises(SettingsError, match="RETAKE_FLOW_VOICE_VARIABLES"):
         settings(RETAKE_FLOW_VOICE_VARIABLES=f"KEY {name}")
+
+
+@pytest.mark.parametrize(("given", "seconds"), [("", 35.0), ("35s", 35.0), ("2m", 120.0), ("7", 7.0), ("5.5s", 5.5)])
+def test_the_lease_is_a_time(given: str, seconds: float) -> None:
+    """Seconds when it has no unit."""
+    assert Settings.from_environment({"HOME": "/h", "RETAKE_FLOW_LEASE": given}).lease == seconds
+
+
+@pytest.mark.parametrize("given", ["4s", "11m", "soon", "-35s", "1e9", "35 s", "٣٥"])
+def test_a_lease_that_cannot_be_is_refused(given: str) -> None:
+    """One that is too short would be lost at every hiccup of the network, and one that is too long keeps others out."""
+    with pytest.raises(SettingsError, match="it takes a time from 5s to 10m"):
+        Settings.from_environment({"HOME": "/h", "RETAKE_FLOW_LEASE": given})

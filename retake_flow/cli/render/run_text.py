@@ -35,14 +35,16 @@ def ahead(at: float, now: float) -> str:
 
 
 def process(holder: Holder | None, ended: bool) -> str:
-    """Which process drives a run: `pid 12`, `pid 12@host` on another host, `died`, or `-` for none."""
+    """Which process drives a run: `pid 12`, `pid 12@host` elsewhere, `died`, or `-` for none."""
     if holder is None or ended:
         return "-"
     from retake_flow.wiring.storing import alive, this_process
 
     if not alive(holder):
         return "died"
-    return f"pid {holder.pid}" + ("" if holder.host == this_process().host else f"@{holder.host}")
+    us = this_process()
+    here = holder.host == us.host and holder.where in ("", us.where)
+    return f"pid {holder.pid}" + ("" if here else f"@{holder.host}")
 
 
 def holder_data(holder: Holder | None) -> dict[str, Any] | None:

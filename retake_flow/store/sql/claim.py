@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, case, delete, func, insert, select, update
@@ -14,12 +15,13 @@ from retake_flow.run.errors import Fenced
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
+from retake_flow.store.lease import Lease
 from retake_flow.store.sql import moving, rows, texts
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
 from retake_flow.store.sql.migrations import make_current
 from retake_flow.store.sql.presence import Fate, Loss
-from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
+from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
 
 _NO_DATE = timestamp(0)  # of unreadable records
 
@@ -31,7 +33,9 @@ _PROGRESS = (
     .where(_OURS)
     .values({name: bindparam(name) for name in rows.PROGRESS})
     .values(agent=case((_AGENT == "", RUNS.c.agent), else_=_AGENT))
+    .values(lease_until=StoreClock() + bindparam("lease"))
 )
+_RENEW = update(RUNS).where(_OURS).values(lease_until=StoreClock() + bindparam("lease"))
 _SNAPSHOT = update(SNAPSHOTS).where(SNAPSHOTS.c.run == bindparam("our_run")).values(data=bindparam("data"))
 _RECORDS = insert(RECORDS)
 _LET_GO = update(RUNS).where(_OURS).values(rows.held_by(None))
@@ -59,6 +63,7 @@ class SqlClaim:
         *,
         now: Callable[[], float],
         alive: Callable[[Holder], bool],
+        lease: float,
         moved: Callable[[], None],
         released: Callable[[], None],
     ) -> None:
@@ -67,6 +72,7 @@ class SqlClaim:
         self._database = database
         self._now = now
         self._alive = alive
+        self._lease = Lease(lease)
         self._ours: Mapping[str, Any] = {"our_run": run, "our_epoch": epoch}
         self._connection = database.connect()
         self._released = False
@@ -97,7 +103,7 @@ class SqlClaim:
 
     def _write(self, run: Run, records: Sequence[Record], flow_text: str | None) -> None:
         self._settle()
-        now = self._now()
+        now, began = self._now(), self._lease.clock()
         with self._database.writing(self._connection) as connection:
             self._keep(connection, run, now)
             if records:
@@ -109,6 +115,7 @@ class SqlClaim:
                 connection.execute(update(RUNS).where(RUNS.c.id == run.id).values(flow_text=digest))
                 self._kept = moving.read(connection, run.id, moving.ESSENTIAL)
         # Only now: a failed transaction has changed nothing.
+        self._lease.renewed(began)
         self._last = run
         self._number += len(records)
         if self._gates.written(open_now):
@@ -116,6 +123,7 @@ class SqlClaim:
 
     def _keep(self, connection: Connection, run: Run, now: float) -> None:
         told = {**self._ours, **rows.progress(run, now), "agent": rows.words(run.identity.name)}
+        told["lease"] = self._lease.length
         if connection.execute(_PROGRESS, told).rowcount == 0:
             raise Fenced(f"another process has taken {run.id} over")
         if run is not self._last:  # a record outside a macrostep leaves it as it was
@@ -138,8 +146,10 @@ class SqlClaim:
                 connection.execute(_DONE, {"our_run": run, "done": record["request"]})
 
     def requests(self) -> list[Request]:
-        """The requests that others sent to the run, the oldest first, each once per claim."""
+        """The requests that others sent to the run, the oldest first, each once per claim; renews the lease if due."""
         self._settle()
+        if self._lease.due:
+            self._renew()
         changes = self._database.changes(self._connection)
         if changes is not None and changes == self._changes_asked:
             return []
@@ -151,6 +161,15 @@ class SqlClaim:
         asked = [row for row in found if row.number is not None]
         self._asked = max((row.number for row in asked), default=self._asked)
         return [rows.request(row.number, row.what, row.data) for row in asked]
+
+    def _renew(self) -> None:
+        began = self._lease.tried()
+        with suppress(StoreError):  # it lasts for two more tries; what is written meanwhile tells what is wrong
+            with self._database.writing(self._connection) as connection:
+                kept = connection.execute(_RENEW, {**self._ours, "lease": self._lease.length}).rowcount
+            if kept == 0:
+                raise Fenced(f"another process has taken {self._ours['our_run']} over")
+            self._lease.renewed(began)
 
     def answers(self) -> Mapping[str, Answer]:
         """The answers to gates that are still in the stored snapshot, by the gate's id."""

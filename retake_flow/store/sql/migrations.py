@@ -17,7 +17,6 @@ from sqlalchemy import (
     Text,
     insert,
     inspect,
-    select,
     text,
     update,
 )
@@ -32,8 +31,9 @@ from retake_flow.store.sql.tables import METADATA, REQUESTS, RUNS, SCHEMA_VERSIO
 def _first_tables(connection: Connection) -> None:
     first = MetaData()
     for table in METADATA.sorted_tables:
-        if table not in (REQUESTS, RUNS):
+        if table not in (REQUESTS, RUNS, SCHEMA_VERSION):
             table.to_metadata(first)
+    Table("schema_version", first, Column("version", Integer, nullable=False))
     Table(
         "runs",
         first,
@@ -76,9 +76,24 @@ def _runs_with_rehearsal(connection: Connection) -> None:
                 connection.execute(text("UPDATE runs SET rehearsal = :folder WHERE id = :run"), values)
 
 
+def _runs_with_leases(connection: Connection) -> None:
+    for column in ("holder_where TEXT", "lease_until DOUBLE PRECISION", "lease_epoch INTEGER"):
+        connection.execute(text(f"ALTER TABLE runs ADD COLUMN {column}"))
+    connection.execute(text("ALTER TABLE schema_version ADD COLUMN readable_by INTEGER NOT NULL DEFAULT 4"))
+
+
 #: Step n leads from version n to n + 1. A released step is never changed: the first one names the tables in the first
 #: form, where later steps change them; the tables in `tables` are of the newest version.
-STEPS: list[Callable[[Connection], None]] = [_first_tables, _requests_with_data, _runs_with_rehearsal]
+STEPS: list[Callable[[Connection], None]] = [
+    _first_tables,
+    _requests_with_data,
+    _runs_with_rehearsal,
+    _runs_with_leases,
+]
+
+#: The oldest version whose program can use the newest tables. Raise it with a step that does more than add a table, or
+#: a column with a default; such a step needs all programs that use a store to be updated together.
+READABLE_BY = 4
 
 
 def make_current(database: Database) -> None:
@@ -89,7 +104,7 @@ def make_current(database: Database) -> None:
     """
     with database.reading() as connection:
         found = _checked(connection, database.place)
-    if found == len(STEPS):
+    if found >= len(STEPS):
         return
     database.make_ready()
     with database.writing() as connection:
@@ -98,14 +113,14 @@ def make_current(database: Database) -> None:
 
 
 def _checked(connection: Connection, place: str) -> int:
-    """The version of the tables; 0 when there are none."""
+    """The version of the tables; 0 when there are none. This program can use them, at once or once migrated."""
     inspector = inspect(connection)
     if inspector.has_table(SCHEMA_VERSION.name):
-        versions = connection.scalars(select(SCHEMA_VERSION.c.version)).all()
-        found = versions[0] if len(versions) == 1 else versions
+        versions = connection.execute(text("SELECT * FROM schema_version")).mappings().all()
+        found = versions[0]["version"] if len(versions) == 1 else [each["version"] for each in versions]
         if type(found) is not int or found < 1:
             raise damaged(place, f"its version is {found!r}")
-        if found > len(STEPS):
+        if found > len(STEPS) and versions[0].get("readable_by", found) > len(STEPS):
             raise StoreError(
                 f"the store {place} is of version {found}; this program knows {len(STEPS)}", hint="update retake-flow"
             )
@@ -119,8 +134,11 @@ def _checked(connection: Connection, place: str) -> int:
 
 
 def _migrate(connection: Connection, found: int) -> None:
+    if found >= len(STEPS):
+        return
     for step in STEPS[found:]:
         step(connection)
     # The first step creates the table without a row.
     change = insert(SCHEMA_VERSION) if found == 0 else update(SCHEMA_VERSION)
-    connection.execute(change.values(version=len(STEPS)))
+    with_readers = {"readable_by": READABLE_BY} if len(STEPS) >= READABLE_BY else {}
+    connection.execute(change.values(version=len(STEPS), **with_readers))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -62,13 +63,14 @@ def write(
         Fenced: Another process has taken the run over there.
     """
     (row,) = found[RUNS.name]
-    run, holder = row["id"], columns.holder(row["holder_host"], row["holder_pid"], row["holder_started"])
+    run, holder = row["id"], _holder(row)
     epoch = max(epoch, _epoch_there(connection, run, epoch, holder, alive)) + 1  # no claim on the other row counts
     connection.execute(delete(RUNS).where(RUNS.c.id == run))
     for text in found[FLOWS.name]:
         if connection.scalar(select(FLOWS.c.digest).where(FLOWS.c.digest == text["digest"])) is None:
             connection.execute(insert(FLOWS), [text])
-    connection.execute(insert(RUNS), [{**row, "epoch": epoch}])
+    known = {name: value for name, value in row.items() if name in RUNS.c}  # a newer program may have added others
+    connection.execute(insert(RUNS), [{**known, "epoch": epoch, "lease_epoch": epoch}])
     for table in (SNAPSHOTS, GATES, RECORDS):
         if those := found.get(table.name):
             connection.execute(insert(table), those)
@@ -84,13 +86,21 @@ def _epoch_there(
         return 0
     try:
         number = columns.number("epoch", there["epoch"])
-        other = columns.holder(there["holder_host"], there["holder_pid"], there["holder_started"])
+        other = _holder(dict(there))
     except Damaged:
         return 0
     driven = other is not None and other != holder and alive(other)
     if number > epoch or (number == epoch and driven):
         raise Fenced(f"another process has taken {run} over in the store that is in the place of its own")
     return number
+
+
+def _holder(row: Mapping[str, Any]) -> Holder | None:
+    """The process that drives a run, from a row of a table of any version."""
+    until, leased = row.get("lease_until"), row.get("lease_epoch") == row["epoch"]
+    lease = until - time.time() if leased and isinstance(until, float | int) else None  # a file's clock is the host's
+    where = row.get("holder_where") if leased else None
+    return columns.holder(row["holder_host"], row["holder_pid"], row["holder_started"], where, lease)
 
 
 def _ask_anew(connection: Connection, run: str, heard: int, asked: list[dict[str, Any]]) -> int:

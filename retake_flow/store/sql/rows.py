@@ -18,7 +18,7 @@ from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import LATEST, Run
 from retake_flow.store import columns
-from retake_flow.store.sql.tables import RUNS
+from retake_flow.store.sql.tables import HOLDER, RUNS, StoreClock
 
 # ASCII only, so that any text, even a lone surrogate, comes back as it was. Created once, since creating an encoder
 # takes as long as writing a small run with it.
@@ -32,8 +32,7 @@ PROGRESS = ("phase", "state", "outcome", "reason", "updated")
 #: The arguments of `columns.summary`.
 SUMMARY = select(
     *(RUNS.c.id, RUNS.c.flow, RUNS.c.agent, RUNS.c.phase, RUNS.c.state, RUNS.c.outcome, RUNS.c.reason),
-    *(RUNS.c.holder_host, RUNS.c.holder_pid, RUNS.c.holder_started, RUNS.c.created, RUNS.c.updated),
-    *(RUNS.c.flow_file, RUNS.c.rehearsal),
+    *(*HOLDER, RUNS.c.created, RUNS.c.updated, RUNS.c.flow_file, RUNS.c.rehearsal),
 )
 
 
@@ -94,11 +93,19 @@ def progress(run: Run, now: float) -> Columns:
     }
 
 
-def held_by(holder: Holder | None) -> Columns:
-    """The columns of the process that drives a run."""
+def held_by(holder: Holder | None, epoch: int | None = None, lease: float = 0.0) -> Columns:
+    """The columns of the process that drives a run.
+
+    Args:
+        holder: The process; None when there is none.
+        epoch: The epoch of its claim.
+        lease: For how many seconds it has the run.
+    """
     if holder is None:
-        return {"holder_host": None, "holder_pid": None, "holder_started": None}
-    return {"holder_host": holder.host, "holder_pid": holder.pid, "holder_started": holder.started}
+        none = ("holder_host", "holder_pid", "holder_started", "holder_where", "lease_until", "lease_epoch")
+        return dict.fromkeys(none)
+    process = {"holder_host": holder.host, "holder_pid": holder.pid, "holder_started": holder.started}
+    return {**process, "holder_where": holder.where, "lease_until": StoreClock() + lease, "lease_epoch": epoch}
 
 
 def stored(run: str, row: Sequence[Any]) -> Stored:

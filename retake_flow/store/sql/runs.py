@@ -17,16 +17,16 @@ from retake_flow.run.errors import RunHeld
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
 from retake_flow.run.run import LATEST, Phase, Run
+from retake_flow.settings import USUAL_LEASE
 from retake_flow.store import columns, holders
 from retake_flow.store.run_lookup import EXAMPLES, only, unknown
 from retake_flow.store.sql import gates, rows, texts
 from retake_flow.store.sql.claim import SqlClaim
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.migrations import make_current
-from retake_flow.store.sql.tables import FLOWS, LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
+from retake_flow.store.sql.tables import FLOWS, HOLDER, LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS
 
 _ENDED = (Phase.CANCELLED.value, Phase.FAULTED.value, Phase.COMPLETED.value)
-_HOLDER = (RUNS.c.holder_host, RUNS.c.holder_pid, RUNS.c.holder_started)
 
 
 class SqlRuns:
@@ -36,6 +36,7 @@ class SqlRuns:
         database: The database; its tables are created or migrated.
         alive: Tells whether the process that holds a run is alive, as far as this process can know.
         now: Seconds since the epoch.
+        lease: For how long a claim lasts when it is not renewed, in seconds.
         locks: The folder of the locks that show others that a holder is alive; None without locks.
 
     Raises:
@@ -48,6 +49,7 @@ class SqlRuns:
         *,
         alive: Callable[[Holder], bool],
         now: Callable[[], float],
+        lease: float = USUAL_LEASE,
         locks: Path | None = None,
     ) -> None:
         try:
@@ -57,6 +59,7 @@ class SqlRuns:
             raise
         self._database = database
         self._alive = alive
+        self._lease = lease
         self._locks = locks
         self._held: dict[Holder, tuple[Lock | None, set[str]]] = {}
         self._now = now
@@ -71,7 +74,7 @@ class SqlRuns:
             "flow_file": rows.words(flow_file),
             "epoch": 1,
             "created": now,
-            **rows.held_by(holder),
+            **rows.held_by(holder, 1, self._lease),
             **rows.progress(run, now),
             **({"rehearsal": rows.words(run.rehearsal)} if run.rehearsal else {}),
         }
@@ -88,13 +91,15 @@ class SqlRuns:
         """Claim a run under a new epoch; its previous holder can no longer write."""
         row_of_run = RUNS.c.id == run
         with self._database.writing() as connection:
-            row = connection.execute(select(RUNS.c.epoch, *_HOLDER).where(row_of_run).with_for_update()).one_or_none()
+            row = connection.execute(select(RUNS.c.epoch, *HOLDER).where(row_of_run).with_for_update()).one_or_none()
             if row is None:
                 raise unknown(run, self._database.place)
             epoch, held = _claimable(run, *row)
             if held is not None and not force and self._alive(held):
-                raise RunHeld(run, host=held.host, pid=held.pid, certain=holders.certain(held, self._locks))
-            connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **rows.held_by(holder)))
+                certain, free = holders.certain(held, self._locks), holders.free_in(held, self._locks)
+                raise RunHeld(run, host=held.host, pid=held.pid, certain=certain, free_in=free)
+            ours = rows.held_by(holder, epoch + 1, self._lease)
+            connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **ours))
         if held is not None:
             holders.forget(self._locks, held)
         return self._claim(run, epoch + 1, holder)
@@ -120,13 +125,22 @@ class SqlRuns:
                 lock.release()
                 holders.forget(self._locks, holder)
 
-        return SqlClaim(self._database, run, epoch, now=self._now, alive=self._alive, moved=moved, released=released)
+        return SqlClaim(
+            self._database,
+            run,
+            epoch,
+            now=self._now,
+            alive=self._alive,
+            lease=self._lease,
+            moved=moved,
+            released=released,
+        )
 
     def load(self, run: str) -> Stored:
         """A run as it was last written."""
         query = (
             select(SNAPSHOTS.c.data, RUNS.c.agent, RUNS.c.flow_file, RUNS.c.flow_text, FLOWS.c.text)
-            .add_columns(RUNS.c.epoch, RUNS.c.created, RUNS.c.updated, *_HOLDER)
+            .add_columns(RUNS.c.epoch, RUNS.c.created, RUNS.c.updated, *HOLDER)
             .select_from(RUNS)
             .outerjoin(SNAPSHOTS, SNAPSHOTS.c.run == RUNS.c.id)
             .outerjoin(FLOWS, FLOWS.c.digest == RUNS.c.flow_text)

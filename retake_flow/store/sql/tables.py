@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text
+from typing import Any
+
+from sqlalchemy import Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, case
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 METADATA = MetaData()
+
+
+class StoreClock(FunctionElement[float]):
+    """The time by the clock of the database, in seconds since the epoch: all that share it agree on that."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(StoreClock)
+def _on_server(*_: Any, **__: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+
+@compiles(StoreClock, "sqlite")
+def _in_file(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
 def _run_column(*, primary_key: bool = True) -> Column[str]:
     return Column("run", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False)
 
 
-#: One row: the version of all other tables.
-SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, nullable=False))
+#: One row: the version of all other tables, and the oldest program that can use them.
+SCHEMA_VERSION = Table(
+    "schema_version",
+    METADATA,
+    Column("version", Integer, nullable=False),
+    Column("readable_by", Integer, nullable=False),
+)
 
 #: Texts of flows by their SHA-256, each stored once.
 FLOWS = Table("flows", METADATA, Column("digest", Text, primary_key=True), Column("text", Text, nullable=False))
@@ -37,8 +63,23 @@ RUNS = Table(
     Column("flow_file", Text, nullable=False),
     Column("flow_text", Text, ForeignKey("flows.digest"), nullable=False),
     Column("rehearsal", Text, nullable=False, server_default=""),
+    Column("holder_where", Text),
+    Column("lease_until", Double),
+    Column("lease_epoch", Integer),
     Index("runs_by_age", "created", "id"),
     Index("runs_by_text", "flow_text"),
+)
+
+# A program that knows no leases may have claimed the run since: then the lease is of an older epoch.
+_LEASED = RUNS.c.lease_epoch == RUNS.c.epoch
+
+#: The process that drives a run, as the arguments of `columns.holder`.
+HOLDER = (
+    RUNS.c.holder_host,
+    RUNS.c.holder_pid,
+    RUNS.c.holder_started,
+    case((_LEASED, RUNS.c.holder_where)).label("holder_where"),
+    case((_LEASED, RUNS.c.lease_until - StoreClock())).label("lease"),
 )
 
 SNAPSHOTS = Table("snapshots", METADATA, _run_column(), Column("data", Text, nullable=False))

@@ -18,7 +18,7 @@ from store_samples import a_run
 from retake_flow.locks import is_held
 from retake_flow.ports.runs import Holder
 from retake_flow.store import holders
-from retake_flow.store.holders import alive, this_process
+from retake_flow.store.holders import alive, certain, this_process
 from retake_flow.store.opening import open_runs
 
 
@@ -85,6 +85,30 @@ def test_a_dead_process_is_dead_at_once() -> None:
 def test_processes_of_another_host_count_as_alive() -> None:
     """Nobody here can know of them, so only force takes their runs."""
     assert alive(Holder("elsewhere", 1, 0.0))
+
+
+def test_two_hosts_of_one_name_judge_no_process_of_each_other() -> None:
+    """A clone of this machine has its name, and our process id may be in use there; what differs is where it booted."""
+    us = this_process()
+    dead = replace(us, started=us.started - 60)
+    assert (alive(dead), certain(dead)) == (False, True)
+    elsewhere = replace(dead, where="9b1f0a52-0000-4000-8000-000000000000/4026531836")
+    assert (alive(elsewhere), certain(elsewhere)) == (True, False)
+    assert not alive(Holder(us.host, dead.pid, dead.started))  # written by an older version, which knew only the name
+
+
+@pytest.mark.parametrize(("lease", "lives"), [(0.5, True), (0.0, False), (-3600.0, False)])
+def test_a_process_elsewhere_lives_as_long_as_its_lease(lease: float, lives: bool) -> None:
+    """Its host may have lost power; the store's clock tells, whoever looks."""
+    other = Holder("studio-2", 7, 100.0, "boot/1", lease)
+    assert (alive(other), certain(other)) == (lives, True)
+
+
+def test_a_process_here_that_was_stopped_past_its_lease(tmp_path: Path) -> None:
+    """On a server anybody may have its runs. Beside a file nobody does: the process is seen to live."""
+    us = replace(this_process(), lease=-1.0)
+    assert not alive(us)
+    assert alive(us, tmp_path)
 
 
 # --- locks, for those whose process ids mean nothing here ------------------------------------------------------

@@ -59,7 +59,7 @@ def test_what_it_does_not_know_is_left_to_the_store(tmp_path: Path, opened: Open
     opened(str(place)).close()
     assert listing.listed(str(place)) == []
     with closing(sqlite3.connect(place)) as connection, connection:
-        connection.execute("UPDATE schema_version SET version = 99")
+        connection.execute("UPDATE schema_version SET version = 99, readable_by = 98")
     assert listing.listed(str(place)) is None
     place.write_bytes(b"nonsense" * 1000)
     assert listing.listed(str(place)) is None

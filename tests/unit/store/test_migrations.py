@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from store_samples import US, a_run, created, said
 
 from retake_flow.errors import StoreError
 from retake_flow.ports.runs import Runs
+from retake_flow.run.codec import encode
 from retake_flow.run.identity import NOBODY
+from retake_flow.store.listing import listed
 from retake_flow.store.sql import migrations
 
 Opener = Callable[[str], Runs]
@@ -47,12 +51,72 @@ def test_an_older_store_is_brought_up_to_date(place: str, opened: Opener, monkey
 def test_an_older_program_refuses_what_a_newer_one_made(
     place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a newer program has changed the tables, this one does not touch them."""
+    """After a newer program has changed the tables so that this one cannot use them, it does not touch them."""
     with monkeypatch.context() as newer:
         newer.setattr(migrations, "STEPS", [*migrations.STEPS, _colour])
+        newer.setattr(migrations, "READABLE_BY", len(migrations.STEPS))
         opened(place)
     with pytest.raises(StoreError, match=r"is of version (\d+); this program knows (?!\1)"):
         opened(place)
+
+
+def test_an_older_program_goes_on_while_a_newer_one_adds_to_the_tables(
+    place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Open or opened afterwards, it claims, writes and lists as before, and never takes the newer tables back."""
+    before = opened(place)
+    claim = created(before, a_run("r1"))
+    with monkeypatch.context() as newer:
+        newer.setattr(migrations, "STEPS", [*migrations.STEPS, _colour])
+        created(opened(place), a_run("r2"))
+    claim.write(a_run("r1", state="b"), [said("x")])
+    after = opened(place)
+    after.claim("r2", US, force=True).write(a_run("r2", state="c"), [said("y")])
+    assert {each.id: each.state for each in after.summaries()} == {"r1": "b", "r2": "c"}
+    assert {each.id for each in listed(place) or after.summaries()} == {"r1", "r2"}
+    assert _colours(after) == ["red", "red"]
+
+
+@pytest.mark.parametrize("statement", range(6))
+def test_a_migration_that_is_killed_at_a_statement_is_completed_by_the_next(
+    place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch, statement: int
+) -> None:
+    """Nothing of the first is left, whichever statement was its last, and the run is there with its journal."""
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "STEPS", migrations.STEPS[:-1])
+        _created_in_older_tables(opened(place), "r1")
+
+    def kill(*_: object) -> None:
+        left.pop()  # an IndexError is no error of the database, so nobody handles it
+
+    left = [None] * statement
+    with monkeypatch.context() as killed:
+        *first, step = migrations.STEPS
+        killed.setattr(migrations, "STEPS", [*first, lambda connection: _counting(connection, kill, step)])
+        with suppress(IndexError):
+            opened(place)
+    runs = opened(place)
+    runs.claim("r1", US).write(a_run("r1", state="b"), [said("x")])
+    assert (runs.load("r1").run.state, len(runs.journal("r1"))) == ("b", 1)
+
+
+def _counting(connection: Connection, kill: Callable[..., None], step: Callable[[Connection], None]) -> None:
+    event.listen(connection, "before_cursor_execute", kill)
+    step(connection)
+    kill()
+
+
+def _created_in_older_tables(runs: Runs, name: str, data: object = None) -> None:
+    """A run as a program without leases stored it."""
+    snapshot = json.dumps(encode(a_run(name)) if data is None else data) if not isinstance(data, str) else data
+    columns = "id, flow, agent, phase, state, reason, epoch, created, updated, flow_file, flow_text"
+    values = f"'{name}', 'go-live', 'owl', 'running', 'a', '', 1, 10, 10, '/x', :digest"
+    digest = sha256(b"flow: x").hexdigest()
+    with runs._database.writing() as connection:
+        if connection.scalar(text("SELECT count(*) FROM flows")) == 0:
+            connection.execute(text("INSERT INTO flows VALUES (:digest, 'flow: x')"), {"digest": digest})
+        connection.execute(text(f"INSERT INTO runs ({columns}) VALUES ({values})"), {"digest": digest})
+        connection.execute(text("INSERT INTO snapshots VALUES (:run, :data)"), {"run": name, "data": snapshot})
 
 
 def test_a_store_of_the_first_form_takes_requests_with_data(
@@ -62,7 +126,7 @@ def test_a_store_of_the_first_form_takes_requests_with_data(
     with monkeypatch.context() as older:
         older.setattr(migrations, "STEPS", migrations.STEPS[:1])
         runs = opened(place)
-        created(runs)
+        _created_in_older_tables(runs, "go-live-1")
         with runs._database.writing() as connection:
             connection.execute(text("INSERT INTO requests (run, what) VALUES ('go-live-1', 'stop')"))
     runs = opened(place)
@@ -111,13 +175,9 @@ def test_a_store_of_0_1_tells_which_runs_are_rehearsals(
     with monkeypatch.context() as older:
         older.setattr(migrations, "STEPS", migrations.STEPS[:2])
         runs = opened(place)
-        for name in ("real", "rehearsed", "damaged"):
-            created(runs, a_run(name))
-        with runs._database.writing() as connection:
-            change = text("UPDATE snapshots SET data = :data WHERE run = :run")
-            old = {"version": 1, "id": "rehearsed", "flow": "f", "digest": "d", "inputs": {}, "rehearsal": "/r"}
-            connection.execute(change, {"data": json.dumps(old), "run": "rehearsed"})
-            connection.execute(change, {"data": "[{", "run": "damaged"})
+        old = {"version": 1, "id": "rehearsed", "flow": "f", "digest": "d", "inputs": {}, "rehearsal": "/r"}
+        for name, data in (("real", None), ("rehearsed", old), ("damaged", "[{")):
+            _created_in_older_tables(runs, name, data)
     runs = opened(place)
     assert {each.id: each.rehearsal for each in runs.summaries()} == {"real": "", "rehearsed": "/r", "damaged": ""}
     assert runs.load("rehearsed").run.identity == NOBODY

@@ -168,7 +168,7 @@ class TestRefusing:
         """A store that a newer program has changed is refused with both versions named."""
         opened(str(path)).close()
         with closing(sqlite3.connect(path)) as other, other:
-            other.execute("UPDATE schema_version SET version = 99")
+            other.execute("UPDATE schema_version SET version = 99, readable_by = 98")
         assert "update" in self.refused(path, opened, r"is of version 99; this program knows \d+").hint
 
     def test_a_damaged_store_is_left_alone(self, path: Path, opened: Opener) -> None:

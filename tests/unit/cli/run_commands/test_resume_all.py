@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cli_command import Command
-from stored_runs import AWAY, DEAD, ended
+from stored_runs import AWAY, DEAD, ended, without_leases
 from waiting_runs import ASKING, NAPPING, begun, suspended
 
 from retake_flow.cli.session.session import Session
@@ -134,9 +134,11 @@ def test_a_run_that_cannot_be_read_keeps_no_other_from_going_on(
 
 
 def test_a_run_of_another_host_is_named_with_the_command(command: Command, store: Runs, folder: Path) -> None:
-    """As in a container that was made anew: it is left alone, which is told once, and the exit code says so."""
+    """An older version claimed it, without a lease: it is left alone, which is told once, and the exit code says so."""
     begun(store, folder, "away-1", holder=AWAY)
     begun(store, folder, "away-2", holder=AWAY, outcome="completed", phase=Phase.COMPLETED)
+    assert command("resume", "--all").out == "no run waits for a process\n"  # its lease has not run out
+    without_leases(store)
     said = command("resume", "--all")
     [line] = said.out.splitlines()
     assert said.code == 5

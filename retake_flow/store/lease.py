@@ -1,0 +1,54 @@
+"""Lease: for how long a process has a run, and when it must have stopped using it.
+
+The store's clock decides when others may take the run: a lease after the last renewal. The holder stops earlier
+by a clock of its own, which no one can set and which counts time in suspension, so that two never drive one run.
+"""
+
+from __future__ import annotations
+
+import time
+
+#: The shares of it after which the holder itself counts the run as lost, and after which the lease is renewed.
+_SURE, _BEAT = 5 / 7, 5 / 7 / 12
+
+
+class Lease:
+    """The lease of a claim, as its holder knows it.
+
+    Args:
+        length: How long it lasts, in seconds.
+    """
+
+    def __init__(self, length: float) -> None:
+        self.length = length
+        self._renewed = self._tried = self.clock()
+
+    @staticmethod
+    def clock() -> float:
+        """The holder's clock, in seconds."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    @property
+    def beat(self) -> float:
+        """Seconds between renewals."""
+        return self.length * _BEAT
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to renew it in a store that few processes share: a third of it has passed."""
+        return self.clock() - self._tried >= self.length / 3
+
+    @property
+    def left(self) -> float:
+        """For how many more seconds the holder is sure of the run; negative once it is not."""
+        return self._renewed + self.length * _SURE - self.clock()
+
+    def tried(self) -> float:
+        """Note that a renewal begins, and return the time."""
+        self._tried = self.clock()
+        return self._tried
+
+    def renewed(self, began: float) -> None:
+        """Note that it was renewed by a transaction that began at a time of `clock`."""
+        self._renewed = max(self._renewed, began)
+        self._tried = max(self._tried, began)

@@ -1,0 +1,94 @@
+"""Leases: a claim lasts as long as the store's clock says, and its holder stops earlier by its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+from store_samples import THEM, US, a_run, created, said
+
+from retake_flow.ports.runs import Runs
+from retake_flow.run.errors import Fenced
+from retake_flow.store.lease import Lease
+from retake_flow.store.opening import open_runs
+
+Opener = Callable[[str], Runs]
+RUN = "go-live-1"
+
+
+def test_the_holder_stops_before_others_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It beats every two seconds, is sure of the run for 25 and loses it after 35: by its own clock, from the start of
+    the last renewal that went through.
+    """
+    now = 100.0
+    monkeypatch.setattr(Lease, "clock", staticmethod(lambda: now))
+    lease = Lease(35.0)
+    assert (round(lease.beat, 2), lease.left, lease.due) == (2.08, 25.0, False)
+    began = lease.tried()
+    now = 104.0
+    lease.renewed(began)
+    assert lease.left == 21.0
+    lease.renewed(began - 50)  # an older one that comes late
+    now = 125.0
+    assert (lease.left, lease.due) == (0.0, True)
+
+
+def until(runs: Runs, change: float = 0.0) -> float:
+    """For how many more seconds a run is leased, after changing that."""
+    with runs._database.writing() as connection:
+        connection.execute(text("UPDATE runs SET lease_until = lease_until + :change"), {"change": change})
+    holder = runs.load(RUN).holder
+    assert holder is not None
+    assert holder.lease is not None
+    return holder.lease
+
+
+def test_every_write_renews_it_and_so_do_looks(place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that does nothing but wait keeps its lease as long as its process looks for requests."""
+    runs = opened(place)
+    claim = created(runs)
+    assert 34 < until(runs) <= 35
+    assert until(runs, -20) < 16
+    claim.write(a_run(), [said("x")])
+    assert until(runs) > 34
+    until(runs, -20)
+    claim.requests()
+    assert until(runs) < 16  # it is early
+    later = Lease.clock() + 12
+    monkeypatch.setattr(Lease, "clock", staticmethod(lambda: later))
+    claim.requests()
+    assert until(runs) > 34
+
+
+def test_whoever_has_lost_its_run_hears_of_it_at_the_renewal(
+    place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when nothing was asked of it and it writes nothing."""
+    runs = opened(place)
+    claim = created(runs)
+    runs.claim(RUN, THEM, force=True)
+    later = Lease.clock() + 12
+    monkeypatch.setattr(Lease, "clock", staticmethod(lambda: later))
+    with pytest.raises(Fenced):
+        claim.requests()
+
+
+def test_a_host_that_lost_power_holds_its_run_for_one_lease(place: str) -> None:
+    """Then anybody may go on with it, without force. The lease of a claim that is not the last counts for nothing."""
+    runs = open_runs(place, lease=35.0)
+    elsewhere = replace(US, where="boot/1")
+    created(runs, holder=elsewhere)
+    assert runs.summaries()[0].holder == elsewhere
+    with pytest.raises(Exception, match="is driven by process 100 on here"):
+        runs.claim(RUN, THEM)
+    until(runs, -36)
+    claim = runs.claim(RUN, replace(THEM, where="boot/2"))
+    assert claim.epoch == 2
+    with runs._database.writing() as connection:  # what an older program does, which knows no leases
+        connection.execute(text("UPDATE runs SET epoch = 3, holder_host = 'old', lease_until = 1"))
+    holder = runs.load(RUN).holder
+    assert holder is not None
+    assert (holder.host, holder.where, holder.lease) == ("old", "", None)
+    runs.close()
