@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from first_version import leave_store
 from flow_processes import Home, RetakeTv, Running, at_home, command, retake_tv, waited, write_credentials
 
 pytestmark = pytest.mark.real
@@ -223,13 +222,9 @@ def test_an_account_that_is_made_later_guards_its_run(home: Home, platform: Reta
 @pytest.fixture
 def first_version(home: Home) -> dict[str, str]:
     """The runs in a store of version 0.1, each answered, by the names of their flows."""
-    store = home.folder / "state" / "runs.sqlite"
-    store.parent.mkdir(mode=0o700)
-    with closing(sqlite3.connect(store)) as connection:
-        connection.executescript((Path(__file__).parent / "store_0_1.sql").read_text())
-        runs = dict(connection.execute("SELECT flow, id FROM runs").fetchall())
+    runs = leave_store(home.folder, on_air=False)
     for flow in ("loaded", "plain", "token"):
-        assert home.call("answer", runs[flow], "word=yes", RETAKE_FLOW_STATE=str(store.parent)).code == 0
+        assert home.call("answer", runs[flow], "word=yes", RETAKE_FLOW_STATE=str(home.folder / "state")).code == 0
     return runs
 
 
