@@ -99,7 +99,7 @@ async def chatting(folder: Path, live: bool) -> AsyncIterator[tuple[Platform, Li
         credentials.save(folder / "credentials.json", known)
         access = Access(folder / "credentials.json", None, server.address, client)
         listener = Listener()
-        hears = partial(connection.opened, server.address) if live else None
+        hears = partial(connection.open_realtime, server.address) if live else None
         chat = ChatActions(access, lambda line: None, time.time, {"command": listener.opened}, hears)
         runs = open_runs(str(folder / "runs.sqlite"))
         run = Run("benchmark", flow.name, flow.digest, {})

@@ -209,7 +209,7 @@ async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIter
     def hook(said: Any, note: Callable[..., None]) -> Any:
         return webhook.opened({}, clock.now, None, said)
 
-    hears = partial(connection.opened, server.url)
+    hears = partial(connection.open_realtime, server.url)
     chat = ChatActions(access, lambda line: None, clock.now, {"http": hook}, hears)
     runs = open_runs(str(folder / "runs.sqlite"))
     run = Run("fuzz", flow.name, flow.digest, {})

@@ -25,11 +25,11 @@ class SystemClock:
 
     def __init__(self, ahead: float = 0.0) -> None:
         self._ahead = ahead
-        self._began = time.time() + ahead - _elapsed()
+        self._began = time.time() + ahead - _seconds_since_boot()
 
     def now(self) -> float:
         """Seconds since the epoch, if the wall clock was right at the start."""
-        return self._began + _elapsed()
+        return self._began + _seconds_since_boot()
 
     @property
     def ahead(self) -> float:
@@ -47,5 +47,5 @@ class SystemClock:
             left = due - self.now()
 
 
-def _elapsed() -> float:
+def _seconds_since_boot() -> float:
     return time.clock_gettime(_STEADY)

@@ -12,7 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def performed(work: Callable[[], T], name: str) -> T:
+async def run_in_thread(work: Callable[[], T], name: str) -> T:
     """Run a function in a thread of its own and return its result, or raise its exception.
 
     A caller that stops waiting leaves it running. The process does not wait for it at its end either, unlike for the

@@ -32,7 +32,7 @@ class RetakeFlowError(Exception):
         if hint:
             self.hint = hint
 
-    def prefixed(self, words: str) -> Self:
+    def with_prefix(self, words: str) -> Self:
         """The same error, its message prefixed with what it means here."""
         self.args = (f"{words}: {self.message}",)
         return self

@@ -28,7 +28,7 @@ def identity_of(found: Credentials | None, path: Path, origin: str) -> Identity:
     return Identity(found.agent_name, found.user_db_id, fingerprint(found.access_token), source, origin)
 
 
-async def recognised(
+async def resumable_identity(
     kept: Identity, found: Identity, ask: Callable[[], Awaitable[str]], subject: str = "this run"
 ) -> Identity:
     """The account as which a run may be resumed, with everything known of it by now.

@@ -12,8 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retake_flow.actions.account_match import identity_of, recognised, wrong_account
-from retake_flow.actions.liveness.announcements import watched
+from retake_flow.actions.account_match import identity_of, resumable_identity, wrong_account
+from retake_flow.actions.liveness.announcements import watch_announcements
 from retake_flow.actions.liveness.lag import LagFile
 from retake_flow.actions.liveness.liveness import Liveness, Push
 from retake_flow.api import credentials
@@ -98,7 +98,7 @@ class Access:
             if verdict in (Match.OTHER, Match.UNKNOWN) or found.access_token == self._refused:
                 raise wrong_account(self._identity, account)
             if verdict is Match.SAME:
-                self._become(merged(self._identity, account))
+                self._adopt(merged(self._identity, account))
         self._credentials = found
         return found
 
@@ -110,24 +110,24 @@ class Access:
         """
         found = self._read()
         if found is not None:
-            self._become(await self._recognised(self._identity, found))
+            self._adopt(await self._checked_identity(self._identity, found))
         self._credentials = found
         return found
 
-    async def recognise(self, kept: Identity, subject: str) -> Identity:
+    async def check_identity(self, kept: Identity, subject: str) -> Identity:
         """The account of the current credentials, if it is the run's account.
 
         Raises:
             WrongAccount: It is not.
         """
-        return await self._recognised(kept, self._read(), subject)
+        return await self._checked_identity(kept, self._read(), subject)
 
     def identity_here(self) -> Identity:
         """The account of the current credentials."""
         return self._identity_of(self._read())
 
-    async def _recognised(self, kept: Identity, found: Credentials | None, subject: str = "this run") -> Identity:
-        return await recognised(kept, self._identity_of(found), partial(self._user_id_of, found), subject)
+    async def _checked_identity(self, kept: Identity, found: Credentials | None, subject: str = "this run") -> Identity:
+        return await resumable_identity(kept, self._identity_of(found), partial(self._user_id_of, found), subject)
 
     def _read(self) -> Credentials | None:
         before, found = self._credentials, credentials.load(self._path, self._token)
@@ -136,8 +136,10 @@ class Access:
         if found is None:
             return None
         if found.unusable:
-            self._tell("credentials_unused", f"{found.unusable}; the token of RETAKE_ACCESS_TOKEN is used without it")
-        found = credentials.believed(found)
+            self._tell_once(
+                "credentials_unused", f"{found.unusable}; the token of RETAKE_ACCESS_TOKEN is used without it"
+            )
+        found = credentials.trusted_fields(found)
         if before is not None and found.access_token == before.access_token:
             found = credentials.merge(found, before)
         return found
@@ -146,7 +148,7 @@ class Access:
         return identity_of(found, self._path, self.origin)
 
     @property
-    def known(self) -> Credentials:
+    def credentials(self) -> Credentials:
         """The credentials.
 
         Raises:
@@ -172,23 +174,23 @@ class Access:
         either, the write is retried until one of the two succeeds.
         """
         self._credentials = new
-        await self._kept(new)
-        self._become(self._identity_of(new))
+        await self._save_eventually(new)
+        self._adopt(self._identity_of(new))
 
-    async def _kept(self, new: Credentials) -> None:
+    async def _save_eventually(self, new: Credentials) -> None:
         for failures in count(1):
-            if self._saved(new):
+            if self._try_save(new):
                 return
             await asyncio.sleep(_SAVE_AGAIN.wait(failures))
 
-    def _saved(self, new: Credentials) -> bool:
+    def _try_save(self, new: Credentials) -> bool:
         try:
             credentials.save(self._path, new)
         except CredentialsError as error:
-            return self._saved_elsewhere(new, error)
+            return self._save_elsewhere(new, error)
         return True
 
-    def _saved_elsewhere(self, new: Credentials, error: CredentialsError) -> bool:
+    def _save_elsewhere(self, new: Credentials, error: CredentialsError) -> bool:
         once = f"the access token of {new.agent_name}, which is given only once, "
         try:
             if self._refuge is None:
@@ -196,9 +198,11 @@ class Access:
             credentials.save(self._refuge, new)
         except CredentialsError:
             where = "is in the memory of this process alone. Do not end it; writing is tried again until it succeeds"
-            self._tell("token_unsaved", f"{error.message}; {once}{where} ({error.hint})")
+            self._tell_once("token_unsaved", f"{error.message}; {once}{where} ({error.hint})")
             return False
-        self._tell("token_elsewhere", f"{error.message}; {once}is in {self._refuge} instead: move it to {self._path}")
+        self._tell_once(
+            "token_elsewhere", f"{error.message}; {once}is in {self._refuge} instead: move it to {self._path}"
+        )
         return True
 
     def learn(self, *, user_db_id: str = "", token_address: str = "", token_ticker: str = "") -> None:
@@ -209,7 +213,7 @@ class Access:
         Raises:
             WrongAccount: The token does not belong to the run's account.
         """
-        known = self.known
+        known = self.credentials
         if known.of_file is not None and user_db_id and known.of_file.user_db_id == user_db_id:
             known = known.of_file  # the same agent with a new token
         changed = replace(
@@ -225,15 +229,15 @@ class Access:
         if self._unkept:
             self._keep(changed)
 
-    def _confirm(self, told: Credentials) -> None:
+    def _confirm(self, named: Credentials) -> None:
         """Accept the account that the platform has named, if it is the run's."""
-        account = self._identity_of(told)
+        account = self._identity_of(named)
         if not confirmed(self._identity, account):
-            self._credentials, self._refused = None, told.access_token
+            self._credentials, self._refused = None, named.access_token
             raise wrong_account(self._identity, account)
-        self._become(merged(self._identity, account))
+        self._adopt(merged(self._identity, account))
 
-    def _become(self, identity: Identity) -> None:
+    def _adopt(self, identity: Identity) -> None:
         if identity != self._identity:
             self._learnt(identity)
             self._identity = identity
@@ -244,9 +248,9 @@ class Access:
             self._unkept = False
         except CredentialsError as error:
             kept = "what retake.tv tells of the agent is remembered for this run only"
-            self._tell("credentials_unwritten", f"{error.message}; {kept}")
+            self._tell_once("credentials_unwritten", f"{error.message}; {kept}")
 
-    def _tell(self, kind: str, message: str) -> None:
+    def _tell_once(self, kind: str, message: str) -> None:
         if kind not in self._told:
             self._told.add(kind)
             self._note("notice", kind=kind, message=message)
@@ -257,8 +261,8 @@ class Access:
         Raises:
             CredentialsError: There is no token.
         """
-        token = None if anonymous else self.known.access_token
-        issued_by = self.origin if anonymous else self.known.issued_by
+        token = None if anonymous else self.credentials.access_token
+        issued_by = self.origin if anonymous else self.credentials.issued_by
         return self._client_for(token, issued_by)
 
     def _client_for(self, token: Secret | None, issued_by: str) -> RetakeClient:
@@ -270,7 +274,7 @@ class Access:
         """The stream status, polled no more often than the guide allows, across all callers."""
         self._status, asked, answered = await self._ask_status(self.client)
         status = self._status
-        self.liveness.saw(status.is_live, status.uptime_seconds, asked, answered)
+        self.liveness.add_look(status.is_live, status.uptime_seconds, asked, answered)
         self.learn(user_db_id=status.user_db_id, token_address=status.token_address)
         return status
 
@@ -319,7 +323,7 @@ class Access:
         """
         user_id = self._credentials.user_db_id if self._credentials else ""
 
-        async def listed() -> bool:
+        async def is_listed() -> bool:
             return any(user.user_id == user_id for user in await self.client(anonymous=True).public.live_users())
 
         def moments() -> Iterator[float]:
@@ -330,7 +334,7 @@ class Access:
             known = bool(self.liveness.earlier)
             if user_id and not (known and self._status_next <= asyncio.get_running_loop().time()):
                 realtime = None if known else self._realtime
-                await stack.enter_async_context(watched(push, user_id, listed, moments, realtime))
+                await stack.enter_async_context(watch_announcements(push, user_id, is_listed, moments, realtime))
             yield push
 
     def _call_takes(self) -> float:
@@ -361,11 +365,11 @@ class Access:
         Raises:
             CredentialsError: The platform does not give it.
         """
-        if not self.known.user_db_id:
+        if not self.credentials.user_db_id:
             await self.status()
-        if not self.known.user_db_id:
+        if not self.credentials.user_db_id:
             raise CredentialsError("the agent's userDbId is not known", hint="add userDbId to the credentials file")
-        return self.known.user_db_id
+        return self.credentials.user_db_id
 
     async def close(self) -> None:
         """Close all connections."""

@@ -12,7 +12,7 @@ import httpx
 from retake_flow import settings
 from retake_flow.api import protocol, users
 from retake_flow.api.chat import Page, read_comments
-from retake_flow.api.http.origin import normalised
+from retake_flow.api.http.origin import normalize
 from retake_flow.api.http.server_clock import ServerClock
 from retake_flow.api.http.transport import Transport
 from retake_flow.api.lenient_json import as_object, identifier, member, required_flag
@@ -72,8 +72,8 @@ class RetakeClient:
         issued_by: str = settings.RETAKE,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._origin = normalised(origin)
-        self._issued_by = normalised(issued_by)
+        self._origin = normalize(origin)
+        self._issued_by = normalize(issued_by)
         self._token = token
         self._transport = Transport(self._origin, transport)
         self.public = Public(self._call)
@@ -99,7 +99,7 @@ class RetakeClient:
 
     def authenticate(self, token: Secret, issued_by: str) -> None:
         """Use this access token from now on, such as the one just registered."""
-        self._token, self._issued_by = token, normalised(issued_by)
+        self._token, self._issued_by = token, normalize(issued_by)
 
     async def register(self, registration: Registration) -> Account:
         """Create the agent, once. Never sent twice: a lost answer would leave an agent without its token."""
@@ -107,7 +107,7 @@ class RetakeClient:
 
     async def verification_status(self) -> bool:
         """Whether a person has vouched for the agent."""
-        return _verified(await self._call(protocol.verification_status()))
+        return _read_verified(await self._call(protocol.verification_status()))
 
     async def prepare_verify(self) -> VerificationMessage:
         """The text that the person who vouches has to post, word for word."""
@@ -121,7 +121,7 @@ class RetakeClient:
             NotPrepared: No message was prepared before.
             PostRefused: The platform does not find the post, or the code in it.
         """
-        return _verified(await self._call(protocol.verify(tweet_url)))
+        return _read_verified(await self._call(protocol.verify(tweet_url)))
 
     async def rtmp(self) -> StreamTarget:
         """The destination for the video, with a fresh key."""
@@ -218,7 +218,7 @@ class RetakeClient:
         return self._token
 
 
-def _verified(answer: object) -> bool:
+def _read_verified(answer: object) -> bool:
     return required_flag(as_object(answer, "the verification"), "verified", "the verification")
 
 

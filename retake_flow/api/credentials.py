@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from retake_flow import private_file
-from retake_flow.api.http.origin import normalised
+from retake_flow.api.http.origin import normalize
 from retake_flow.api.models import Account, Registration, is_plain
 from retake_flow.errors import CredentialsError
 from retake_flow.quick_dataclasses import dataclass, field
@@ -82,7 +82,7 @@ def credentials_of(account: Account, registration: Registration, issued_by: str)
         ticker=registration.ticker,
         token_address=account.token_address,
         token_ticker=account.token_ticker,
-        issued_by=normalised(issued_by),
+        issued_by=normalize(issued_by),
     )
 
 
@@ -129,7 +129,7 @@ def _from_file(path: Path, token_from_environment: Secret | None = None) -> Cred
         )
     return Credentials(
         access_token=token,
-        issued_by=normalised(_text(data, "issued_by", path) or RETAKE),
+        issued_by=normalize(_text(data, "issued_by", path) or RETAKE),
         from_environment=bool(token_from_environment),
         token_in_file=stored if token_from_environment else None,
         of_file=None,
@@ -138,7 +138,7 @@ def _from_file(path: Path, token_from_environment: Secret | None = None) -> Cred
     )
 
 
-def believed(found: Credentials) -> Credentials:
+def trusted_fields(found: Credentials) -> Credentials:
     """The fields that can be trusted to be the token's agent's: of a file with another token, only `issued_by`."""
     if found.token_in_file in (None, found.access_token):
         return found

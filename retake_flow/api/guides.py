@@ -96,14 +96,14 @@ class Guides:
         return sorted(found, key=_order)
 
     @property
-    def seen(self) -> tuple[str, float] | None:
+    def last_seen(self) -> tuple[str, float] | None:
         """The version published at the last look, and the time of that look (epoch seconds)."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads((self._folder / _SEEN).read_text(encoding="utf-8"))
             return str(data["version"]), float(data["at"])
         return None
 
-    async def published(self, by: Publisher, now: float) -> str:
+    async def look_up_version(self, by: Publisher, now: float) -> str:
         """Look up the version that is published now.
 
         Raises:
@@ -114,7 +114,7 @@ class Guides:
             self._keep(self._folder / _SEEN, json.dumps({"version": version, "at": now}))
         return version
 
-    async def fetched(self, by: Publisher, version: str) -> Path:
+    async def fetch_text(self, by: Publisher, version: str) -> Path:
         """Make sure that the text of the published version is stored; it is requested only once.
 
         Raises:
@@ -140,7 +140,7 @@ class Guides:
     def difference(self, old: str, new: str) -> Difference | None:
         """The changes between two versions; None when one of them is not stored."""
         before, after = self.text(old), self.text(new)
-        return None if before is None or after is None else compared(before, after, old, new)
+        return None if before is None or after is None else compare(before, after, old, new)
 
     def _keep(self, path: Path, text: str) -> None:
         try:
@@ -149,7 +149,7 @@ class Guides:
             raise GuideUnkept(f"the platform's guide cannot be kept in {path}: {error.strerror}") from error
 
 
-def compared(before: str, after: str, old: str = "before", new: str = "after") -> Difference:
+def compare(before: str, after: str, old: str = "before", new: str = "after") -> Difference:
     """The difference between two texts."""
     was, now = _lines(before), _lines(after)
     lines = tuple(difflib.unified_diff(was, now, f"guide {old}", f"guide {new}", lineterm=""))

@@ -129,7 +129,7 @@ class MoltbookClient:
         try:
             value = interpret(request, await self._transport.send(request, headers))
         except PlatformError as error:
-            raise _failed(error) from None
+            raise _share_error(error) from None
         if not (isinstance(value, Mapping) and value):
             failure = ShareFailed(f"Moltbook's answer to {request.call} tells nothing of it")
             failure.unsure = True
@@ -137,7 +137,7 @@ class MoltbookClient:
         return value
 
 
-def _failed(error: PlatformError) -> ShareFailed:
+def _share_error(error: PlatformError) -> ShareFailed:
     """The error for a failed share, in the words of Moltbook or of whatever answered for it, its hint before ours."""
     ours = "check MOLTBOOK_API_KEY, and that a person has claimed the agent on Moltbook"
     refused = isinstance(error, Rejected)

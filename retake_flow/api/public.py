@@ -8,7 +8,7 @@ from urllib.parse import quote
 from retake_flow.api.chat import Page, read_comments
 from retake_flow.api.lenient_json import line, well_formed
 from retake_flow.api.protocol import Request
-from retake_flow.api.public_models import Session, Tipper, Token, TokenStats, Trade, User, listed, single
+from retake_flow.api.public_models import Session, Tipper, Token, TokenStats, Trade, User, read_list, read_one
 from retake_flow.errors import InputError, NotFound, UnexpectedAnswer
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import API_PATH
@@ -53,7 +53,7 @@ class Public:
 
     async def user(self, user_id: str) -> User:
         """A user's profile, by their userDbId."""
-        return User.read(single(await self._get(f"users/metadata/{_part(user_id)}"), "a user"))
+        return User.read(read_one(await self._get(f"users/metadata/{_part(user_id)}"), "a user"))
 
     async def streamer(self, name: str) -> User:
         """The streamer with a name or an id.
@@ -61,7 +61,7 @@ class Public:
         Raises:
             UnexpectedAnswer: The answer has no userDbId.
         """
-        found = User.read(single(await self._get(f"users/streamer/{_part(name)}"), "a streamer"))
+        found = User.read(read_one(await self._get(f"users/streamer/{_part(name)}"), "a streamer"))
         if not found.user_id:
             raise UnexpectedAnswer(f"retake.tv's answer about {name!r} does not tell who that is")
         return found
@@ -88,14 +88,14 @@ class Public:
 
     async def token_stats(self, address: str) -> TokenStats:
         """The statistics of a token."""
-        return TokenStats.read(single(await self._get(f"tokens/{_part(address)}/stats"), "a token"))
+        return TokenStats.read(read_one(await self._get(f"tokens/{_part(address)}/stats"), "a token"))
 
     async def recent_trades(self, token: str = "", limit: int = 50, cursor: str = "") -> Trades:
         """The newest trades, of all tokens or of one; `cursor` comes from an earlier page."""
         path = f"trades/recent/{_part(token)}/" if token else "trades/recent/"
         answer = await self._get(path, limit=_limit(limit), **({"cursor": well_formed(cursor)} if cursor else {}))
         following = line(answer, "next_cursor", "nextCursor", most=_CURSOR) if isinstance(answer, Mapping) else ""
-        return Trades([Trade.read(entry) for entry in listed(answer, "trades")[:limit]], following)
+        return Trades([Trade.read(entry) for entry in read_list(answer, "trades")[:limit]], following)
 
     async def top_volume(self, limit: int = 20, window: str = "24h") -> list[Token]:
         """The tokens with the largest trade volume."""
@@ -107,7 +107,7 @@ class Public:
 
     async def chat(self, streamer_id: str, limit: int = 50, before: str = "") -> Page:
         """A page of a streamer's chat, oldest first: the newest, or the one before the message `before`."""
-        params = {"streamer_id": _named(streamer_id), "limit": _limit(limit)}
+        params = {"streamer_id": _require_name(streamer_id), "limit": _limit(limit)}
         answer = await self._get("chat/", **params, **({"before_chat_event_id": well_formed(before)} if before else {}))
         return await read_comments(
             answer["chats"] or [] if isinstance(answer, Mapping) and "chats" in answer else answer
@@ -115,11 +115,11 @@ class Public:
 
     async def top_tippers(self, streamer_id: str) -> list[Tipper]:
         """A streamer's top tippers."""
-        answer = await self._get("chat/top-tippers", streamer_id=_named(streamer_id))
-        return [Tipper.read(entry) for entry in listed(answer, "tippers")]
+        answer = await self._get("chat/top-tippers", streamer_id=_require_name(streamer_id))
+        return [Tipper.read(entry) for entry in read_list(answer, "tippers")]
 
     async def _users(self, path: str) -> list[User]:
-        return [User.read(entry) for entry in listed(await self._get(f"users/{path}"), "users")]
+        return [User.read(entry) for entry in read_list(await self._get(f"users/{path}"), "users")]
 
     async def _sessions(self, which: str, streamer_id: str) -> list[Session]:
         if not streamer_id:
@@ -130,17 +130,17 @@ class Public:
             except NotFound:
                 return []
         # For one streamer it may be the session itself.
-        entries = [answer] if isinstance(answer, Mapping) and "session_id" in answer else listed(answer, "sessions")
+        entries = [answer] if isinstance(answer, Mapping) and "session_id" in answer else read_list(answer, "sessions")
         return [Session.read(entry) for entry in entries]
 
     async def _tokens(self, path: str, **params: str) -> list[Token]:
-        return [Token.read(entry) for entry in listed(await self._get(path, **params), "tokens")]
+        return [Token.read(entry) for entry in read_list(await self._get(path, **params), "tokens")]
 
     async def _get(self, path: str, **params: str) -> object:
         return await self._ask(Request("GET", f"{API_PATH}/{path}", params=params, authenticated=False))
 
 
-def _named(wanted: str) -> str:
+def _require_name(wanted: str) -> str:
     """A name or an id that is not empty.
 
     Raises:
@@ -157,7 +157,7 @@ def _part(wanted: str) -> str:
     Raises:
         InputError: The value is empty, or would lead to another path.
     """
-    part = quote(_named(wanted), safe="")
+    part = quote(_require_name(wanted), safe="")
     if part in (".", ".."):
         raise InputError(f"nothing on retake.tv is called {part!r}")
     return part

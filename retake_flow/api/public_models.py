@@ -27,7 +27,7 @@ _MARKET_CAPS: Final = ("current_market_cap", "market_cap", "marketCap")
 _IDS: Final = ("user_id", "streamer_id", "userDbId", "userId")
 
 
-def listed(answer: object, of: str) -> Sequence[JsonObject]:
+def read_list(answer: object, of: str) -> Sequence[JsonObject]:
     """The entries of a list, bare or under a name; entries that are not objects are left out.
 
     Args:
@@ -47,7 +47,7 @@ def listed(answer: object, of: str) -> Sequence[JsonObject]:
     return [entry for entry in answer[:_MOST] if isinstance(entry, Mapping)]
 
 
-def single(answer: object, of: str) -> JsonObject:
+def read_one(answer: object, of: str) -> JsonObject:
     """The single object of an answer, bare or under a name.
 
     Raises:

@@ -111,7 +111,7 @@ def interpret(request: Request, response: Response) -> object:
 
 def _value(request: Request, response: Response) -> object:
     if 300 <= response.status < 400:
-        raise _redirected(request, response)
+        raise _redirect_error(request, response)
     value = response.value
     if not _is_the_apis(request, response, value):
         raise _no_answer(request, response)
@@ -122,7 +122,7 @@ def _value(request: Request, response: Response) -> object:
     if request.answer is Answer.TEXT:
         return response.body.decode("utf-8", "replace")
     if isinstance(value, Mapping) and (value.get("success") is False or (request.refusals and value.get("error"))):
-        raise _refused(_by_words(request, response), request, response)
+        raise _refusal_error(_kind_of_words(request, response), request, response)
     return None if value is _NO_JSON else value
 
 
@@ -190,8 +190,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT)
 
 
-def _redirected(request: Request, response: Response) -> Redirected:
-    where = _shortened(response.headers.get("location", "")) or "nowhere"
+def _redirect_error(request: Request, response: Response) -> Redirected:
+    where = _shorten(response.headers.get("location", "")) or "nowhere"
     return Redirected(
         f"{request.call} was answered with a redirect to {where}, which is not followed",
         hint="nothing was sent there; on a network with a login page, log in; if retake.tv has moved for good, this "
@@ -200,29 +200,31 @@ def _redirected(request: Request, response: Response) -> Redirected:
 
 
 def _meaning(request: Request, response: Response) -> type[PlatformError]:
-    return request.meanings.get(response.status) or _MEANINGS.get(response.status) or _by_class(response.status)
+    return request.meanings.get(response.status) or _MEANINGS.get(response.status) or _kind_of_status(response.status)
 
 
 def _refusal(request: Request, response: Response) -> PlatformError:
     kind = _meaning(request, response)
     if kind in _REFUSED:
-        kind = _by_words(request, response, kind)
-    return _refused(kind, request, response)
+        kind = _kind_of_words(request, response, kind)
+    return _refusal_error(kind, request, response)
 
 
-def _refused(kind: type[PlatformError], request: Request, response: Response) -> PlatformError:
+def _refusal_error(kind: type[PlatformError], request: Request, response: Response) -> PlatformError:
     error = _failure(kind, request, response, _words(response))
     error.hint = _hint(response) or error.hint
     return error
 
 
-def _by_class(status: int) -> type[PlatformError]:
+def _kind_of_status(status: int) -> type[PlatformError]:
     if 400 <= status < 500:
         return Rejected
     return Unavailable if 500 <= status < 600 else UnexpectedAnswer
 
 
-def _by_words(request: Request, response: Response, otherwise: type[PlatformError] = Rejected) -> type[PlatformError]:
+def _kind_of_words(
+    request: Request, response: Response, otherwise: type[PlatformError] = Rejected
+) -> type[PlatformError]:
     words = _words(response).casefold()
     return next((kind for text, kind in request.refusals if text in words), otherwise)
 
@@ -248,17 +250,17 @@ def _words(response: Response) -> str:
     value = response.value
     if value is _NO_JSON:
         page = response.body[:_LOOKED_AT].decode("utf-8", "replace")
-        return _shortened(_page_text(page) if _is_html(response) else page)
+        return _shorten(_page_text(page) if _is_html(response) else page)
     while isinstance(value, Mapping):
         value = next((value[name] for name in ("error", "message", "detail") if value.get(name)), None)
-    return _shortened(value) if isinstance(value, str) else ""
+    return _shorten(value) if isinstance(value, str) else ""
 
 
 def _hint(response: Response) -> str:
     """The platform's own hint."""
     value = response.value
     hint = value.get("hint") if isinstance(value, Mapping) else None
-    return _shortened(hint) if isinstance(hint, str) else ""
+    return _shorten(hint) if isinstance(hint, str) else ""
 
 
 def _is_html(response: Response) -> bool:
@@ -270,7 +272,7 @@ def _page_text(page: str) -> str:
     return unescape(re.sub(r"<[^>]*>?", " ", page))
 
 
-def _shortened(words: str) -> str:
+def _shorten(words: str) -> str:
     printable = "".join(c if c.isprintable() else " " for c in stripped(scrub(words[:_LOOKED_AT])))
     line = " ".join(printable.split())
     return line if len(line) <= MAX_WORDS else line[: MAX_WORDS - 1] + "…"

@@ -16,7 +16,7 @@ def is_named(answer: object, name: str) -> bool:
     found = _names(answer) if isinstance(answer, Mapping) else set()
     if not found:
         return isinstance(answer, Mapping) and bool(text(answer, "streamer_id", "user_id"))
-    return _folded(name) in found
+    return _fold(name) in found
 
 
 def is_among(answer: object, name: str) -> bool:
@@ -31,12 +31,12 @@ def is_among(answer: object, name: str) -> bool:
     users = [entry for entry in entries if isinstance(entry, Mapping)]
     if not all(_names(user) for user in users) or len(users) < len(entries):
         raise UnexpectedAnswer("retake.tv's answer about its users does not tell their names")
-    return any(_folded(name) in _names(user) for user in users)
+    return any(_fold(name) in _names(user) for user in users)
 
 
 def _names(user: JsonObject) -> set[str]:
-    return {_folded(found) for found in (text(user, field) for field in NAMES) if found.strip()}
+    return {_fold(found) for found in (text(user, field) for field in NAMES) if found.strip()}
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return name.strip().casefold()

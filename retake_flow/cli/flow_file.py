@@ -59,7 +59,7 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
         outside: Folders and files beyond its own folder that the flow may name.
     """
     path, content = read(name)
-    allowed = _allowed(outside)
+    allowed = _allowed_files(outside)
     verdicts = Verdicts(settings.cache_folder)
     if verdicts.known_good(content, str(path), allowed):
         return ()
@@ -85,7 +85,7 @@ def problems(name: str, settings: Settings, outside: Iterable[str] = ()) -> tupl
     return found
 
 
-def opened(name: str, settings: Settings, outside: Iterable[str] = (), *, tolerated: Container[str] = ()) -> Flow:
+def open_flow(name: str, settings: Settings, outside: Iterable[str] = (), *, tolerated: Container[str] = ()) -> Flow:
     """A flow that is ready to run.
 
     Args:
@@ -105,13 +105,13 @@ def opened(name: str, settings: Settings, outside: Iterable[str] = (), *, tolera
     if any(problem.code not in tolerated for problem in errors(found)):
         raise Problems(errors(found))
     path, content = read(name)
-    loaded = read_bytes(content, str(path), known_good=True, allowed=_allowed(outside))
+    loaded = read_bytes(content, str(path), known_good=True, allowed=_allowed_files(outside))
     if loaded.flow is None or loaded.problems:
         raise Problems(loaded.problems)
     return loaded.flow
 
 
-def _allowed(outside: Iterable[str]) -> tuple[str, ...]:
+def _allowed_files(outside: Iterable[str]) -> tuple[str, ...]:
     if not outside:
         return ()
     from retake_flow.flow.load import folders

@@ -98,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
     from retake_flow.cli import output
 
     try:
-        with output.queued(args.json):
+        with output.queue_output(args.json):
             return _exit_code(args)
     except KeyboardInterrupt:  # while the last lines were written
         return 130

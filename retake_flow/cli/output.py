@@ -104,13 +104,13 @@ class QueuedFile(io.FileIO):
             self._ending = True
             self._changed.notify_all()
             while self._unwritten() and (left := deadline - time.monotonic()) > 0:
-                if not self._changed.wait_for(partial(self._came_on, self._taken), min(_STUCK, left)):
+                if not self._changed.wait_for(partial(self._has_progressed, self._taken), min(_STUCK, left)):
                     break
             self._given_up = True
             self._changed.notify_all()
             return self._unwritten()
 
-    def _came_on(self, taken: int) -> bool:
+    def _has_progressed(self, taken: int) -> bool:
         return self._taken > taken or not self._unwritten()
 
     def _unwritten(self) -> int:
@@ -132,7 +132,7 @@ class QueuedFile(io.FileIO):
         while (entry := self._next()) is not None:
             while entry and not (self.gone or self._given_up):
                 if poll.poll(1000 * _AGAIN_AFTER):
-                    entry = entry[self._put(entry) :]
+                    entry = entry[self._write_now(entry) :]
 
     def _next(self) -> bytes | None:
         """The next entry; waits for one, and returns None when there will be none."""
@@ -150,7 +150,7 @@ class QueuedFile(io.FileIO):
             self._size -= len(entry)
             return entry
 
-    def _put(self, entry: bytes) -> int:
+    def _write_now(self, entry: bytes) -> int:
         """Write as much as possible now, and return how much was written."""
         try:
             written = os.write(self._handle, entry[:_AT_ONCE])
@@ -158,14 +158,14 @@ class QueuedFile(io.FileIO):
             time.sleep(_FILLED)
             written = 0
         except OSError as error:
-            self._failed(error)
+            self._note_failure(error)
             written = 0
         with self._changed:
             self._taken += written
             self._changed.notify_all()
         return written
 
-    def _failed(self, error: OSError) -> None:
+    def _note_failure(self, error: OSError) -> None:
         with self._changed:
             if error.errno in _GONE or (self._terminal and error.errno in _HUNG_UP):
                 self.gone = True
@@ -183,7 +183,7 @@ _standard: list[QueuedFile] = []
 
 
 @contextmanager
-def queued(as_json: bool) -> Iterator[None]:
+def queue_output(as_json: bool) -> Iterator[None]:
     """Keep standard output and standard error from blocking. At the end, the rest gets a bounded time.
 
     Args:
@@ -193,7 +193,7 @@ def queued(as_json: bool) -> Iterator[None]:
         handles = sys.stdout.fileno(), sys.stderr.fileno()
     except (OSError, ValueError):
         handles = None  # they are not the system's, as in a test
-    with nullcontext() if handles is None else _queues(*handles, _dropped_json if as_json else _dropped):
+    with nullcontext() if handles is None else _queues(*handles, _dropped_json if as_json else _dropped_text):
         yield
 
 
@@ -202,7 +202,7 @@ def _queues(out: int, err: int, dropped: Callable[[int], str]) -> Iterator[None]
     before = sys.stdout, sys.stderr
     first = QueuedFile(out, "standard output", dropped)
     # One queue when both go to the same place, so that the lines keep their order.
-    second = first if os.path.sameopenfile(out, err) else QueuedFile(err, "standard error", _dropped)
+    second = first if os.path.sameopenfile(out, err) else QueuedFile(err, "standard error", _dropped_text)
     try:
         _standard.append(first)
         sys.stdout, sys.stderr = (
@@ -210,7 +210,7 @@ def _queues(out: int, err: int, dropped: Callable[[int], str]) -> Iterator[None]
         )
         yield
         if lost := first.finish():
-            sys.stderr.write(f"retake-flow: {_counted(lost)} could not be written at the end\n")
+            sys.stderr.write(f"retake-flow: {_count(lost)} could not be written at the end\n")
         second.finish()
     finally:
         sys.stdout, sys.stderr = before
@@ -222,12 +222,12 @@ def standard() -> QueuedFile | None:
     return _standard[-1] if _standard else None
 
 
-def _counted(lines: int) -> str:
+def _count(lines: int) -> str:
     return "1 line" if lines == 1 else f"{lines} lines"
 
 
-def _dropped(lines: int) -> str:
-    return f"… {_counted(lines)} dropped\n"
+def _dropped_text(lines: int) -> str:
+    return f"… {_count(lines)} dropped\n"
 
 
 def _dropped_json(lines: int) -> str:

@@ -66,7 +66,7 @@ class ActionSpec:
     events: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
-    def required(self) -> tuple[str, ...]:
+    def required_inputs(self) -> tuple[str, ...]:
         """The inputs that a flow must give."""
         return tuple(n for n, s in self.inputs.items() if "default" not in s and n not in self.optional)
 

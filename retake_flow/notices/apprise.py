@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from retake_flow import network
-from retake_flow.daemon_threads import performed
+from retake_flow.daemon_threads import run_in_thread
 from retake_flow.errors import NoticeFailed, SettingsError
 from retake_flow.notices.http_limits import limit_requests
 from retake_flow.ports.notices import OPERATOR, Kind, Notice
@@ -62,7 +62,7 @@ class AppriseNotifier:
             raise NoticeFailed(f"{self.channel} has not come to an end with an earlier notice")
         try:
             async with asyncio.timeout(WITHIN):
-                taken = await performed(partial(self._deliver, notice), f"notice to {self.channel}")
+                taken = await run_in_thread(partial(self._deliver, notice), f"notice to {self.channel}")
         except TimeoutError:
             raise NoticeFailed(f"{self.channel} did not take the notice within {WITHIN:g} s") from None
         except Exception as raised:  # its text may hold the address

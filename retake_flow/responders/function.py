@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from retake_flow.daemon_threads import performed
+from retake_flow.daemon_threads import run_in_thread
 from retake_flow.errors import ResponderFailed, ResponderMissing
 from retake_flow.flow import duration
 from retake_flow.ports.responders import Answer, Batch
@@ -126,7 +126,7 @@ class Function:
                 self._busy = False
 
         self._busy = True
-        return await performed(work, "responder")
+        return await run_in_thread(work, "responder")
 
     def _failed(self, error: BaseException) -> ResponderFailed:
         if isinstance(error, ResponderFailed):

@@ -94,7 +94,7 @@ async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Id
             raise wrong_account(kept, found, run.id)
         if not (found.fingerprint or registers):
             return run.identity
-        return await here.recognise(kept, run.id)
+        return await here.check_identity(kept, run.id)
     except WrongAccount:
         raise
     except CredentialsError:

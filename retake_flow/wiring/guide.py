@@ -40,7 +40,7 @@ def looked(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str
     Raises:
         PlatformError: retake.tv does not say.
     """
-    seen = guides.seen
+    seen = guides.last_seen
     if seen is not None and not anew and 0 <= now - seen[1] < FRESH and guides.text(seen[0]) is not None:
         return seen[0]
     return asyncio.run(_fetched(settings, guides, now))
@@ -50,6 +50,6 @@ async def _fetched(settings: Settings, guides: Guides, now: float) -> str:
     from retake_flow.api.client import RetakeClient
 
     async with RetakeClient(settings.origin) as client:
-        version = await guides.published(client, now)
-        await guides.fetched(client, version)
+        version = await guides.look_up_version(client, now)
+        await guides.fetch_text(client, version)
     return version

@@ -179,7 +179,7 @@ async def runner(
         def note(event: str, **fields: Any) -> None:
             made.note(event, **fields)
 
-        hears = partial(connection.opened, settings.origin)
+        hears = partial(connection.open_realtime, settings.origin)
         access = accounts.access(settings, run.identity, learnt, note, hears)
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
@@ -216,7 +216,7 @@ async def runner(
             inbox=claim,
             wait=wait,
         )
-        notices.missed(journal(None) if told else (), run.gates)
+        notices.resend_missed(journal(None) if told else (), run.gates)
         yield made
 
 

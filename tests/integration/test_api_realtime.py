@@ -76,7 +76,7 @@ def _is_the_servers(task):
 @asynccontextmanager
 async def connected(server, ear):
     """A connection to a rehearsal that has joined the rooms."""
-    async with connection.opened(server.address, lambda: ROOMS, ear):
+    async with connection.open_realtime(server.address, lambda: ROOMS, ear):
         await ear.until(lambda heard: heard)
         await eventually(lambda: server.platform.rooms.occupied.issuperset(ROOMS))
         yield
@@ -159,7 +159,7 @@ def test_who_leaves_in_the_moment_of_the_connection_is_not_kept(monkeypatch, ref
 
         monkeypatch.setattr(socketio.AsyncClient, "connect", connect)
         monkeypatch.setattr(socketio.AsyncClient, "emit", emit)
-        async with asyncio.timeout(20), connection.opened("http://127.0.0.1:9", lambda: ROOMS, ear):
+        async with asyncio.timeout(20), connection.open_realtime("http://127.0.0.1:9", lambda: ROOMS, ear):
             await waits.wait()
             over.set()
             await asyncio.sleep(0)
@@ -174,7 +174,7 @@ def test_a_platform_without_real_time_is_asked_again_and_again(tmp_path):
     async def scene(ear):
         async with (
             serve(Options(agents=(OWL,), viewers=(), realtime=False), tmp_path) as server,
-            connection.opened(server.address, lambda: ROOMS, ear),
+            connection.open_realtime(server.address, lambda: ROOMS, ear),
         ):
             await ear.until(lambda heard: len(heard) > 1)
         return ear
@@ -187,7 +187,7 @@ def test_a_refused_connection_is_tried_again(tmp_path):
 
     async def scene(ear):
         options = Options(agents=(OWL,), viewers=(), faults=(SocketFault("refuse"),))
-        async with serve(options, tmp_path) as server, connection.opened(server.address, lambda: ROOMS, ear):
+        async with serve(options, tmp_path) as server, connection.open_realtime(server.address, lambda: ROOMS, ear):
             await ear.until(lambda heard: len(heard) > 1)
         return ear
 
@@ -198,7 +198,7 @@ def test_nobody_there_is_told(unused_port):
     """A host without anybody who listens."""
 
     async def scene(ear):
-        async with connection.opened(f"http://127.0.0.1:{unused_port}", lambda: ROOMS, ear):
+        async with connection.open_realtime(f"http://127.0.0.1:{unused_port}", lambda: ROOMS, ear):
             await ear.until(lambda heard: heard)
         return ear
 
@@ -227,7 +227,7 @@ def test_no_redirect_is_followed():
             async def pointing(request):
                 return web.Response(status=307, headers={"Location": f"{elsewhere}/socket.io/"})
 
-            async with serving(pointing) as origin, connection.opened(origin, lambda: ROOMS, ear):
+            async with serving(pointing) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
                 await ear.until(lambda heard: heard)
         return ear
 
@@ -257,7 +257,7 @@ def test_a_page_in_the_place_of_the_socket_passes(page):
         async def edge(request):
             return web.Response(**{**page, "content_type": "text/html"} if "text" in page else page)
 
-        async with serving(edge) as origin, connection.opened(origin, lambda: ROOMS, ear):
+        async with serving(edge) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
             await ear.until(lambda heard: len(heard) > 2)
         return ear
 
@@ -273,7 +273,7 @@ def test_packed_messages_are_not_offered():
         return web.Response(status=404)
 
     async def scene(ear):
-        async with serving(curious) as origin, connection.opened(origin, lambda: ROOMS, ear):
+        async with serving(curious) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
             await ear.until(lambda heard: heard)
 
     play(scene)
@@ -290,7 +290,7 @@ def test_no_token_and_no_cookie_goes_over_it():
         return web.Response(status=404, headers={"Set-Cookie": "a=b"})
 
     async def scene(ear):
-        async with serving(curious) as origin, connection.opened(origin, lambda: ROOMS, ear):
+        async with serving(curious) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
             await ear.until(lambda heard: len(heard) > 1)
 
     play(scene)
@@ -314,7 +314,7 @@ def test_a_server_that_speaks_something_else_harms_nothing(said, capfd):
             return ws
 
     async def scene(ear):
-        async with serving(odd) as origin, connection.opened(origin, lambda: ROOMS, ear):
+        async with serving(odd) as origin, connection.open_realtime(origin, lambda: ROOMS, ear):
             await ear.until(lambda heard: len(heard) > 1)
         return ear
 
@@ -334,7 +334,7 @@ def test_a_server_that_says_nothing_holds_up_no_end():
 
     async def scene(ear):
         async with serving(mute) as origin:
-            async with connection.opened(origin, lambda: ROOMS, ear):
+            async with connection.open_realtime(origin, lambda: ROOMS, ear):
                 async with asyncio.timeout(20):
                     await reached.wait()
                 began = asyncio.get_running_loop().time()
@@ -350,7 +350,7 @@ def test_nobody_but_the_platform_is_listened_to(origin):
 
     async def scene(ear):
         with pytest.raises(SettingsError, match=r"retake\.tv or this machine"):
-            async with connection.opened(origin, lambda: ROOMS, ear):
+            async with connection.open_realtime(origin, lambda: ROOMS, ear):
                 pass
 
     play(scene)

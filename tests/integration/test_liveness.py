@@ -14,7 +14,7 @@ import psutil
 import pytest
 from flow_processes import Home, RetakeTv, Running, at_home, retake_tv, waited, write_credentials
 
-from retake_flow.actions.liveness.announcements import watched
+from retake_flow.actions.liveness.announcements import watch_announcements
 from retake_flow.actions.liveness.lag import LagFile
 from retake_flow.actions.liveness.liveness import Liveness
 from retake_flow.api.realtime import connection
@@ -149,10 +149,10 @@ def test_a_session_that_is_announced_once_there_is_video_is_heard_over_a_real_so
 
             def hear(rooms: Callable[[], Sequence[str]], listener: EventListener) -> AbstractAsyncContextManager[None]:
                 overheard.append(Overheard(listener))
-                return connection.opened(served.address, rooms, overheard[0])
+                return connection.open_realtime(served.address, rooms, overheard[0])
 
             with liveness.push() as push:
-                async with asyncio.timeout(60), watched(push, "user_owl", nobody, tuple, hear):
+                async with asyncio.timeout(60), watch_announcements(push, "user_owl", nobody, tuple, hear):
                     await asyncio.sleep(0)
                     assert await overheard[0].happenings.get() == "connected"
                     assert await started(served.platform, agent, overheard[0]) == "session_started"

@@ -71,7 +71,7 @@ class ChatActions(Family):
         message = str(call.inputs["message"])
         to = str(call.inputs.get("to") or await self._access.user_id())
         key = await self._saying.send(message, to)
-        own = to == self._access.known.user_db_id
+        own = to == self._access.credentials.user_db_id
         call.note("chat_sent", text=message, **({} if own else {"to": to}), **({"id": key} if key else {}))
         self._show(f"> {message}")
         return Completion(value={"id": key})
@@ -287,7 +287,7 @@ class ChatActions(Family):
     def _batch(self, now: Round) -> Batch:
         direction = str(now.call.inputs.get("direction") or "")
         occasion: Literal["messages", "silence"] = "messages" if now.chat.unanswered else "silence"
-        return now.chat.batch(self._access.known.agent_name, self._access.audience, direction, occasion)
+        return now.chat.batch(self._access.credentials.agent_name, self._access.audience, direction, occasion)
 
     async def _break_silence(self, now: Round, talk: _Talk) -> None:
         """Say something if nobody has for long and nothing is about to be said."""

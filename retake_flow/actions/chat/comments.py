@@ -39,7 +39,7 @@ class CommentActions(Family):
         cursor = Cursor.of(str(call.inputs.get("after") or ""))
         since = call.inputs.get("since")
         found = await self._read(str(call.inputs.get("of") or own_id), cursor, since)
-        known = self._access.known
+        known = self._access.credentials
         own = [is_own(message, own_id, known.agent_name, known.wallet_address) for message in found]
         answered = len(own) - own[::-1].index(True) if True in own else 0
         others = [message for message, mine in zip(found, own, strict=True) if not mine]

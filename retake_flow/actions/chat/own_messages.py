@@ -51,7 +51,7 @@ class Oneself:
         if not self._restored:
             self._restored = True
             self._know(kept.get("keys", ()))
-            self.sayings.recall(journal(), self._access.known.user_db_id)
+            self.sayings.recall(journal(), self._access.credentials.user_db_id)
             self.sayings.seen_before(kept.get("seen", ()))
 
     def kept(self) -> dict[str, Any]:
@@ -78,13 +78,13 @@ class Oneself:
 
     def is_author(self, message: ChatMessage) -> bool:
         """Whether the agent is known to be the author of a message."""
-        known = self._access.known
+        known = self._access.credentials
         return is_own(message, known.user_db_id, known.agent_name, known.wallet_address) or any(
             key in self._keys for key in _keys(message)
         )
 
     def _is_certain(self, way: Way, message: ChatMessage, ahead: float | None) -> bool:
-        by_id = bool(message.author_user_id) and message.author_user_id == self._access.known.user_db_id
+        by_id = bool(message.author_user_id) and message.author_user_id == self._access.credentials.user_db_id
         known = by_id or self.is_author(message)
         said = self.sayings.matching(way, message, ahead) if known else self.sayings.with_id(message)
         if said is not None:

@@ -17,7 +17,7 @@ from retake_flow.actions.chat.dedup import Ledger, Way
 from retake_flow.actions.chat.history import History, older
 from retake_flow.actions.chat.own_messages import Oneself
 from retake_flow.api.chat import ChatMessage, Page
-from retake_flow.api.realtime.events import EVENTS, read_happening, rooms
+from retake_flow.api.realtime.events import EVENTS, read_event, rooms
 from retake_flow.backoff import Backoff
 from retake_flow.errors import PlatformError
 from retake_flow.ports.actions import Noted
@@ -185,7 +185,7 @@ class Reading:
         """Something has happened."""
         if event not in EVENTS:
             return
-        message = read_happening(event, payload, self._now() + (self.ahead() or 0.0))
+        message = read_event(event, payload, self._now() + (self.ahead() or 0.0))
         self._pass_over(message is None)
         if message is not None:
             self._missed = self._missed or len(self._heard) == _MOST_HEARD
@@ -210,7 +210,7 @@ class Reading:
             self._told.append(("chat_realtime", {"state": state, **({"reason": reason} if reason else {})}))
 
     def _rooms(self) -> list[str]:
-        known = self._access.known
+        known = self._access.credentials
         return rooms(known.user_db_id, known.token_address)
 
     def _taken(self, history: History) -> list[ChatMessage]:

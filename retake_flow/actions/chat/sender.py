@@ -32,7 +32,7 @@ class Saying:
 
     async def send(self, text: str, to: str) -> str | None:
         """Send a message; it is remembered as the agent's own before, since it may be in the chat at once."""
-        said = self._sayings.begin(text, "" if to == self._access.known.user_db_id else to)
+        said = self._sayings.begin(text, "" if to == self._access.credentials.user_db_id else to)
         try:
             key = await self._access.client().send_chat(text, to)
         except RetakeFlowError as error:

@@ -19,7 +19,7 @@ _PATIENCE = 1.0  # seconds for an answer
 
 
 @asynccontextmanager
-async def watched(
+async def watch_announcements(
     push: Push,
     user_id: str,
     listed: Callable[[], Awaitable[bool]],

@@ -61,7 +61,7 @@ class Lag:
         return (self.after + self.width * (number + 0.5) / _POINTS for number in range(_POINTS))
 
 
-def trusted(lags: Sequence[Lag]) -> Sequence[Lag]:
+def trustworthy(lags: Sequence[Lag]) -> Sequence[Lag]:
     """The lags that can be trusted: if the uptime was once misleading, only those from looks."""
     misled = any(lag.source == "contradicted" for lag in lags)
     return [lag for lag in lags if lag.source != "uptime"] if misled else lags
@@ -79,7 +79,7 @@ def first_look(lags: Sequence[Lag]) -> float | None:
     Returns:
         None if no lag is known.
     """
-    known = trusted(lags)
+    known = trustworthy(lags)
     ends = sorted(chain.from_iterable((lag.by, (lag.after + lag.by) / 2) for lag in known))
     best = min(ends, key=lambda end: _cost(end, known), default=None)
     return None if best is None else min(max(0.0, best + _MARGIN), _LATEST)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, inf
 
-from retake_flow.actions.liveness.lag import PRECISE, Lag, trusted
+from retake_flow.actions.liveness.lag import PRECISE, Lag, trustworthy
 
 _CLOCKS_AGREE = 60.0  # seconds on air after which the platform's clock and this machine's may have drifted apart
 
@@ -27,17 +27,17 @@ class Measurement:
     def __init__(self, began: float, known: Sequence[Lag]) -> None:
         self.lag: Lag | None = None
         self._began = began
-        self._known = trusted(known)
+        self._known = trustworthy(known)
         self._looks = Lag(began, inf)
         self._trip = 0.0  # seconds from a request to its response
         self._counts = not any(lag.source == "contradicted" for lag in known)
 
-    def missed(self, asked: float) -> None:
+    def add_miss(self, asked: float) -> None:
         """Note a poll, requested at this time, that did not find the stream live."""
         if self.lag is None:
             self._looks = Lag(asked, inf)
 
-    def found(self, asked: float, answered: float, uptime: int) -> None:
+    def add_hit(self, asked: float, answered: float, uptime: int) -> None:
         """Note a poll that found the stream live, for this many full seconds."""
         first, self._trip = self.lag is None, answered - asked
         if first:
@@ -47,7 +47,7 @@ class Measurement:
         if first:
             self._compare()
 
-    def telling(self, earliest: float) -> float | None:
+    def is_informative(self, earliest: float) -> float | None:
         """When one more poll would be most informative, by its uptime; None if it would show nothing new.
 
         Args:

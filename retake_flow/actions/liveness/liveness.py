@@ -97,7 +97,7 @@ class Liveness:
         push.measurement = Measurement(push.began - push.sent_at, self.earlier)
         push.sends.set()
 
-    def look_at(self, push: Push) -> float:
+    def next_look(self, push: Push) -> float:
         """When to poll first for a push."""
         look = first_look(self.earlier)
         return push.guide_look if look is None else push.sent_at + look
@@ -111,7 +111,7 @@ class Liveness:
             push: The push.
             earliest: When the stream status may be polled again.
         """
-        look = self.look_at(push)
+        look = self.next_look(push)
         at, end = (look, earliest) if self.earlier else (push.sent_at + _LISTED_AT, look)
         while at <= end - _SOON:
             yield at
@@ -130,25 +130,25 @@ class Liveness:
         if push is None or not push.sends.is_set() or push.shown.is_set():
             return False
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(max(self.look_at(push), earliest)):
+            async with asyncio.timeout_at(max(self.next_look(push), earliest)):
                 await push.announced.wait()
         return push.listed
 
-    def saw(self, live: bool, uptime: int, asked: float, answered: float) -> None:
+    def add_look(self, live: bool, uptime: int, asked: float, answered: float) -> None:
         """Note a poll of the stream status: its result, and when it was requested and received."""
         push = self._push
         if push is None or push.measurement is None:
             return
         known = push.lag
         if live:
-            push.measurement.found(asked - push.sent_at, answered - push.sent_at, uptime)
+            push.measurement.add_hit(asked - push.sent_at, answered - push.sent_at, uptime)
             push.shown.set()
         else:
-            push.measurement.missed(asked - push.sent_at)
+            push.measurement.add_miss(asked - push.sent_at)
         if push.lag is not None and push.lag != known:
             self._keep(push.lag)
 
-    def telling(self, earliest: float) -> float | None:
+    def is_informative(self, earliest: float) -> float | None:
         """When one more poll would show most of the lag of the current push; None if it would show nothing.
 
         Args:
@@ -157,7 +157,7 @@ class Liveness:
         push = self._push
         if push is None or push.measurement is None:
             return None
-        at = push.measurement.telling(earliest - push.sent_at)
+        at = push.measurement.is_informative(earliest - push.sent_at)
         return None if at is None else push.sent_at + at
 
     def _keep(self, lag: Lag) -> None:

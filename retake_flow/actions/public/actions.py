@@ -61,7 +61,7 @@ class PublicActions(Family):
         """List live streamers, most watched first; without viewer counts, in the platform's own order."""
         found = await self._public.live_users()
         if call.inputs.get("others"):
-            known = self._known()
+            known = self._credentials()
             found = [user for user in found if not _is_own(user, known)]
         return _users(call, sorted(found, key=lambda user: -user.viewers))
 
@@ -76,7 +76,7 @@ class PublicActions(Family):
     async def streamer(self, call: Call) -> Completion:
         """Look up a streamer, which may be the agent itself."""
         found = await self._public.streamer(str(call.inputs["name"]))
-        return Completion(value={**_plain(found), "own": _is_own(found, self._known())})
+        return Completion(value={**_plain(found), "own": _is_own(found, self._credentials())})
 
     # --- streams and their chats --------------------------------------------------------------------------
 
@@ -96,12 +96,14 @@ class PublicActions(Family):
         """Read a page of another user's chat."""
         page = await self._public.chat(str(call.inputs["streamer"]), _limit(call), _text(call, "before"))
         messages = [message for message in page if message.is_message]
-        return _listed(call, "messages", map(as_data, messages), map(spoken, messages))
+        return _list_completion(call, "messages", map(as_data, messages), map(spoken, messages))
 
     async def top_tippers(self, call: Call) -> Completion:
         """List the top tippers."""
         found = await self._public.top_tippers(str(call.inputs["streamer"]))
-        return _listed(call, "tippers", map(_plain, found), (f"{t.username or t.user_id} {t.total:g}" for t in found))
+        return _list_completion(
+            call, "tippers", map(_plain, found), (f"{t.username or t.user_id} {t.total:g}" for t in found)
+        )
 
     # --- tokens -------------------------------------------------------------------------------------------
 
@@ -129,7 +131,7 @@ class PublicActions(Family):
         """List recent trades."""
         page = await self._public.recent_trades(_text(call, "token"), _limit(call), _text(call, "cursor"))
         words = (f"{trade.side or 'trade'} of {trade.ticker} for {_usd(trade.usd)}" for trade in page.trades)
-        return _listed(call, "trades", map(_plain, page.trades), words, following=page.following)
+        return _list_completion(call, "trades", map(_plain, page.trades), words, following=page.following)
 
     async def token_stats(self, call: Call) -> Completion:
         """Fetch a token's figures, and compare them with earlier ones."""
@@ -152,10 +154,10 @@ class PublicActions(Family):
     def _public(self) -> Public:
         return self._access.client(anonymous=True).public
 
-    def _known(self) -> Credentials | None:
+    def _credentials(self) -> Credentials | None:
         """The agent's credentials; None if there are none, since these actions need none."""
         try:
-            return self._access.known
+            return self._access.credentials
         except CredentialsError:
             return None
 
@@ -163,20 +165,22 @@ class PublicActions(Family):
 def _users(call: Call, found: Sequence[User]) -> Completion:
     words = (user.username or user.user_id for user in found)
     watched = (f" ({user.viewers} watching)" if user.viewers else "" for user in found)
-    return _listed(call, "users", map(_short, found), (name + more for name, more in zip(words, watched, strict=True)))
+    return _list_completion(
+        call, "users", map(_short, found), (name + more for name, more in zip(words, watched, strict=True))
+    )
 
 
 def _sessions(call: Call, found: Sequence[Session]) -> Completion:
     words = (": ".join(filter(None, (each.streamer or each.streamer_id, each.title))) for each in found)
-    return _listed(call, "sessions", map(_plain, found), words)
+    return _list_completion(call, "sessions", map(_plain, found), words)
 
 
 def _tokens(call: Call, found: Sequence[Token], measure: Any) -> Completion:
     words = (f"{token.ticker or token.name or token.username} ({measure(token)})" for token in found)
-    return _listed(call, "tokens", map(_plain, found), words)
+    return _list_completion(call, "tokens", map(_plain, found), words)
 
 
-def _listed(
+def _list_completion(
     call: Call, of: str, entries: Iterable[Mapping[str, Any]], words: Iterable[str], **more: object
 ) -> Completion:
     """The requested part of a list, with its length, its first entry, and a text."""

@@ -94,7 +94,7 @@ class RetakeActions(Family):
             if not name or not await self._access.client(anonymous=True).user_exists(name):
                 return None
         except (PlatformError, CredentialsError) as error:
-            raise error.prefixed(f"whether {name!r} was registered is not known") from None
+            raise error.with_prefix(f"whether {name!r} was registered is not known") from None
         raise InDoubt(
             f"an agent named {name!r} is registered, and its token is not here",
             hint="if its credentials are kept elsewhere, put them back; a token is never issued twice, so that without "
@@ -125,7 +125,7 @@ class RetakeActions(Family):
         try:
             verified = await self._access.client().verification_status()
         except (PlatformError, CredentialsError) as error:
-            raise error.prefixed("whether the agent is verified is not known") from None
+            raise error.with_prefix("whether the agent is verified is not known") from None
         return Completion(value={"verified": True}) if verified else None
 
     async def verification_status(self, call: Call) -> Completion:
@@ -143,7 +143,7 @@ class RetakeActions(Family):
         token = await self._access.client().start_stream()
         address, ticker = (token.token_address, token.ticker) if token else ("", "")
         self._access.learn(token_address=address, token_ticker=ticker)
-        page = f"{self._access.origin}/{quote(self._access.known.agent_name)}"
+        page = f"{self._access.origin}/{quote(self._access.credentials.agent_name)}"
         value = {"started_at": started_at, "page": page, "token_address": address, "ticker": ticker}
         return Completion(value=value)
 
@@ -157,7 +157,7 @@ class RetakeActions(Family):
                 "viewers": status.viewers,
                 "uptime_seconds": status.uptime_seconds,
                 "user_db_id": status.user_db_id,
-                "token_address": self._access.known.token_address,
+                "token_address": self._access.credentials.token_address,
             }
         )
 
@@ -165,7 +165,7 @@ class RetakeActions(Family):
         """Poll a few more times, when the uptime shows most; a poll that fails shows nothing."""
         liveness, looks = self._access.liveness, 0
         with suppress(PlatformError):
-            while looks < _MEASURED and (at := liveness.telling(self._access.status_next)) is not None:
+            while looks < _MEASURED and (at := liveness.is_informative(self._access.status_next)) is not None:
                 await asyncio.sleep(at - asyncio.get_running_loop().time())
                 looks += 1
                 await self._access.status()
@@ -179,7 +179,7 @@ class RetakeActions(Family):
         except NoSession:
             return Completion(value=_summary(StopSummary("stopped", 0, 0)))
         except PlatformError as error:
-            raise error.prefixed("the stream session could not be closed and may still be open") from None
+            raise error.with_prefix("the stream session could not be closed and may still be open") from None
 
 
 def _identity(agent: Credentials) -> dict[str, str]:

@@ -33,15 +33,15 @@ class GuideActions(Family):
         """Compare versions as versions; a guide is kept as a text for people and never acted on."""
         client, guides = self._access.client(anonymous=True), self._guides
         written_for = str(call.inputs.get("written_for") or self._written_for)
-        version = await guides.published(client, self._now())
+        version = await guides.look_up_version(client, self._now())
         value = {"version": version, "written_for": written_for, "path": "", "summary": ""}
         if not written_for or same(version, written_for):
             with suppress(PlatformError, GuideUnkept):  # kept for a later comparison; nothing depends on it now
-                value["path"] = str(await guides.fetched(client, version))
+                value["path"] = str(await guides.fetch_text(client, version))
             return Completion("unchanged", value)
         where = "in no file"
         try:  # the change must be reported in any case
-            value["path"] = str(await guides.fetched(client, version))
+            value["path"] = str(await guides.fetch_text(client, version))
             where = f"in {value['path']}"
         except PlatformError as error:
             where = f"not to be had ({error.message})"

@@ -10,7 +10,7 @@ from retake_flow.redact import scrub
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
-def normalised(url: str) -> str:
+def normalize(url: str) -> str:
     """The origin in one spelling (`https://retake.tv`), so that two can be compared.
 
     Raises:

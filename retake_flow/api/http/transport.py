@@ -10,7 +10,7 @@ import httpx
 
 from retake_flow import network
 from retake_flow.api.http.pool import Pool
-from retake_flow.api.http.unpacking import CannotUnpack, unpacked
+from retake_flow.api.http.unpacking import CannotUnpack, decompress
 from retake_flow.api.protocol import Request
 from retake_flow.api.responses import Response
 from retake_flow.errors import Blocked, PlatformError, UnexpectedAnswer, Unreachable
@@ -86,7 +86,7 @@ class Transport:
         if self.first_took is None:
             self.first_took = asyncio.get_running_loop().time() - began
         try:
-            body, longer = unpacked(packed, response.headers.get("content-encoding", ""), MAX_BODY)
+            body, longer = decompress(packed, response.headers.get("content-encoding", ""), MAX_BODY)
         except CannotUnpack as error:
             failure: PlatformError = UnexpectedAnswer(f"the answer to {request.call} cannot be unpacked: {error}")
             failure.unsure = not request.repeatable
@@ -107,13 +107,13 @@ class Transport:
         elif isinstance(error, httpx.ProxyError):
             hint = network.PROXY_HINT
         # A proxy or certificate that let one answer through may do so again; one that never did needs a person.
-        kind = Blocked if _refused(error) and self.first_took is None else Unreachable
+        kind = Blocked if _is_refused(error) and self.first_took is None else Unreachable
         failure = kind(message, hint=hint)
         failure.unsure = kind is Unreachable and not (request.repeatable or not_sent)
         return failure
 
 
-def _refused(error: Exception) -> bool:
+def _is_refused(error: Exception) -> bool:
     proxy_refused = isinstance(error, httpx.ProxyError) and str(error).startswith(_PROXY_REFUSES)
     return proxy_refused or network.is_untrusted(error)
 

@@ -14,7 +14,7 @@ class CannotUnpack(Exception):
     """A body is packed in a way that nobody asked for and that is not unpacked here."""
 
 
-def unpacked(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
+def decompress(body: bytes, encoding: str, most: int) -> tuple[bytes, bool]:
     """A body without its `Content-Encoding`, and whether it was cut off at `most` bytes.
 
     One layer of gzip is unpacked, since some servers send files as they are stored. Other or repeated

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from retake_flow import __version__, network, settings
-from retake_flow.api.http.origin import normalised
+from retake_flow.api.http.origin import normalize
 from retake_flow.backoff import Backoff
 from retake_flow.errors import SettingsError
 from retake_flow.ports.realtime import EventListener
@@ -37,7 +37,9 @@ _SILENT.disabled = True
 
 
 @asynccontextmanager
-async def opened(origin: str, rooms: Callable[[], Sequence[str]], listener: EventListener) -> AsyncIterator[None]:
+async def open_realtime(
+    origin: str, rooms: Callable[[], Sequence[str]], listener: EventListener
+) -> AsyncIterator[None]:
     """Listen in rooms until the context is left; nothing of it runs on then.
 
     Args:
@@ -49,8 +51,8 @@ async def opened(origin: str, rooms: Callable[[], Sequence[str]], listener: Even
         SettingsError: The origin is neither retake.tv nor this machine, or the environment's proxy or certificates
             cannot be used.
     """
-    origin = _allowed(origin)
-    _way(origin)
+    origin = _require_allowed(origin)
+    _engine_path(origin)
     listening = asyncio.create_task(_listen(origin, rooms, listener), name="realtime")
     try:
         yield
@@ -59,8 +61,8 @@ async def opened(origin: str, rooms: Callable[[], Sequence[str]], listener: Even
         await asyncio.gather(listening, return_exceptions=True)
 
 
-def _allowed(origin: str) -> str:
-    origin = normalised(origin)
+def _require_allowed(origin: str) -> str:
+    origin = normalize(origin)
     if origin != settings.RETAKE and not settings.is_loopback(urlsplit(origin).hostname):
         raise SettingsError(f"real-time events are heard from {settings.RETAKE} or this machine, and not from {origin}")
     return origin
@@ -155,22 +157,22 @@ def _client(
         engineio_logger=_SILENT,
         http_session=session,
         request_timeout=int(_ENDS),
-        websocket_extra_options={"max_msg_size": LONGEST_EVENT, **_way(origin)},
+        websocket_extra_options={"max_msg_size": LONGEST_EVENT, **_engine_path(origin)},
     )
 
-    def gone(reason: object = "") -> None:
+    def on_disconnect(reason: object = "") -> None:
         if not over.done():
             over.set_result(str(reason) or "closed")
 
-    def happened(event: str, *payload: object) -> None:
+    def on_event(event: str, *payload: object) -> None:
         listener.on_event(event, payload)
 
-    client.on("disconnect", gone)
-    client.on("*", happened)
+    client.on("disconnect", on_disconnect)
+    client.on("*", on_event)
     return client
 
 
-def _way(origin: str) -> dict[str, Any]:
+def _engine_path(origin: str) -> dict[str, Any]:
     """The way of the websocket to an origin: its proxy, and the certificates that verify it."""
     if not origin.startswith("https:"):
         return {}

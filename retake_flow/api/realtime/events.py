@@ -43,7 +43,7 @@ def live_room(user_db_id: str) -> str:
     return f"live_{user_db_id}"
 
 
-def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMessage | None:
+def read_event(event: str, payload: Sequence[object], at: float) -> ChatMessage | None:
     """Read an event.
 
     Args:
@@ -58,7 +58,7 @@ def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMess
     data = _plain(next((value for value in payload if isinstance(value, Mapping)), None))
     if kind is None or data is None:
         return None
-    data = _unwrapped(data)
+    data = _unwrap(data)
     found = read_message({**data, "_id": _key(event, data)})
     if found is None:
         return None
@@ -68,7 +68,7 @@ def read_happening(event: str, payload: Sequence[object], at: float) -> ChatMess
 def _as(kind: str, found: ChatMessage, data: JsonObject, now: datetime) -> ChatMessage:
     """An entry with the fields of its kind of event."""
     said = found.text or words(data, "message", "content", "note")
-    found = replace(_whose(found, data), sent_at=found.sent_at or now, text=said)
+    found = replace(_is_own_room(found, data), sent_at=found.sent_at or now, text=said)
     match kind:
         case "tip":
             told = member(data, "tip_data")
@@ -91,7 +91,7 @@ def _plain(data: object) -> JsonObject | None:
     return value if isinstance(value, Mapping) else None
 
 
-def _unwrapped(data: JsonObject) -> JsonObject:
+def _unwrap(data: JsonObject) -> JsonObject:
     """The object itself, taken out of a possible wrapper."""
     inner = next((member(data, name) for name in _WRAPPINGS if member(data, name)), None)
     if inner is None or _id(data) or raw_text(data, "text"):
@@ -99,20 +99,20 @@ def _unwrapped(data: JsonObject) -> JsonObject:
     return {**{name: value for name, value in data.items() if not isinstance(value, Mapping)}, **inner}
 
 
-def _whose(found: ChatMessage, data: JsonObject) -> ChatMessage:
+def _is_own_room(found: ChatMessage, data: JsonObject) -> ChatMessage:
     """The entry with its author, from any of the names that the author's fields have."""
-    name = found.author_name or words(_who(data, "username", "name", "display_name"), "", most=LONGEST_NAME)
-    shown = found.author_display_name or words(_who(data, "display_name"), "", most=LONGEST_NAME)
+    name = found.author_name or words(_person(data, "username", "name", "display_name"), "", most=LONGEST_NAME)
+    shown = found.author_display_name or words(_person(data, "display_name"), "", most=LONGEST_NAME)
     return replace(
         found,
         author_name=name,
         author_display_name=shown or name,
-        author_user_id=found.author_user_id or identifier(_who(data, "user_id", "userDbId", "id"), "") or None,
-        wallet=found.wallet or address(_who(data, "wallet_address", "wallet", "walletAddress"), ""),
+        author_user_id=found.author_user_id or identifier(_person(data, "user_id", "userDbId", "id"), "") or None,
+        wallet=found.wallet or address(_person(data, "wallet_address", "wallet", "walletAddress"), ""),
     )
 
 
-def _who(data: JsonObject, *names: str) -> dict[str, str]:
+def _person(data: JsonObject, *names: str) -> dict[str, str]:
     """The first field of the author: `follower_username`, `follower: {username}`, or plain `username`."""
     told = [*(f"{who}_{name}" for name in names for who in _WHO), *(name for name in names if name != "id")]
     found = raw_text(data, *told) or next((said for who in _WHO if (said := raw_text(member(data, who), *names))), "")

@@ -33,13 +33,13 @@ def actions(args: argparse.Namespace) -> int:
             raise UsageError(f"there is no action {name!r}", hint=did_you_mean(name, [*CATALOGUE, *groups]))
     for spec in wanted:
         if args.json:
-            terminal.emit(_described(spec))
+            terminal.emit(_as_json(spec))
         else:
-            terminal.say(_shown(spec))
+            terminal.say(_as_text(spec))
     return 0
 
 
-def _described(spec: ActionSpec) -> dict[str, Any]:
+def _as_json(spec: ActionSpec) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
@@ -47,7 +47,7 @@ def _described(spec: ActionSpec) -> dict[str, Any]:
         "summary": spec.summary,
         "service": spec.service,
         "inputs": {name: dict(schema) for name, schema in spec.inputs.items()},
-        "required": list(spec.required),
+        "required": list(spec.required_inputs),
         "outcomes": list(spec.outcomes),
         "events": {event: {name: dict(schema) for name, schema in has.items()} for event, has in spec.events.items()},
         "errors": list(spec.errors),
@@ -61,7 +61,7 @@ def _described(spec: ActionSpec) -> dict[str, Any]:
     }
 
 
-def _shown(spec: ActionSpec) -> str:
+def _as_text(spec: ActionSpec) -> str:
     inputs = ", ".join(_input(spec, name) for name in spec.inputs) or "none"
     calls = [*spec.requests, *(f"{call} {when}" for call, when in spec.occasional.items())]
     raised = "; ".join(f"{event} ({', '.join(has)})" if has else event for event, has in spec.events.items())

@@ -85,8 +85,8 @@ def _as_text(name: str, found: Sequence[Problem]) -> None:
     if len(found) > _MOST_SHOWN:
         terminal.say(f"… and {len(found) - _MOST_SHOWN} more; --json lists all of them")
     mistakes, warnings = len(_errors(found)), len(found) - len(_errors(found))
-    said = [_counted(mistakes, "mistake")] if mistakes or not warnings else []
-    said += [_counted(warnings, "warning")] if warnings else []
+    said = [_count(mistakes, "mistake")] if mistakes or not warnings else []
+    said += [_count(warnings, "warning")] if warnings else []
     terminal.say(printable.line(f"{name}: {', '.join(said)}"))
 
 
@@ -98,17 +98,19 @@ def _errors(found: Sequence[Problem]) -> Sequence[Problem]:
     return errors(found)
 
 
-def _counted(number: int, what: str) -> str:
+def _count(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
 
 
 def _as_json(name: str, found: Sequence[Problem]) -> None:
     from retake_flow.cli import terminal
 
-    terminal.emit({"flow": name, "valid": not _errors(found), "problems": [_described(problem) for problem in found]})
+    terminal.emit(
+        {"flow": name, "valid": not _errors(found), "problems": [_problem_as_json(problem) for problem in found]}
+    )
 
 
-def _described(problem: Problem) -> dict[str, Any]:
+def _problem_as_json(problem: Problem) -> dict[str, Any]:
     return {
         "file": problem.position.file,
         "line": problem.position.line,

@@ -66,7 +66,7 @@ _EXAMPLES = """
 """
 
 
-def beginning(name: str, written: str, base: Flow, schema: str, file: str) -> str:
+def starter_flow(name: str, written: str, base: Flow, schema: str, file: str) -> str:
     """The text of a new flow.
 
     Args:
@@ -79,9 +79,9 @@ def beginning(name: str, written: str, base: Flow, schema: str, file: str) -> st
     Raises:
         UsageError: `base` has nothing that a new flow could change.
     """
-    lines = [*_known(name, base), *_others(base)]
+    lines = [*_comment_lines(name, base), *_others(base)]
     active = any(not line.lstrip().startswith("#") for line in lines)
-    lines += [] if active else _fixed(base)
+    lines += [] if active else _fix_one_input(base)
     if not lines:
         message = f"{one_line(written)} has no inputs, so there is nothing in it that a flow for one agent would set"
         raise UsageError(message, hint="write the file by hand: docs/language.md, Overlays")
@@ -90,7 +90,7 @@ def beginning(name: str, written: str, base: Flow, schema: str, file: str) -> st
     return head + "".join(f"{line}\n" for line in lines) + (_EXAMPLES if _ON_AIR in base.states else "")
 
 
-def _known(name: str, base: Flow) -> Iterator[str]:
+def _comment_lines(name: str, base: Flow) -> Iterator[str]:
     for key, value, meaning in _KNOWN:
         if key not in base.inputs or "value" in base.inputs[key].schema:
             continue
@@ -113,7 +113,7 @@ def _others(base: Flow) -> Iterator[str]:
             yield f"  # {key}: {inline(_sample(declared))}"
 
 
-def _fixed(base: Flow) -> Iterator[str]:
+def _fix_one_input(base: Flow) -> Iterator[str]:
     """One input set to its present value, since a flow that changes nothing is invalid."""
     key = next((key for key, declared in base.inputs.items() if "default" in declared.schema), None)
     if key is not None:

@@ -39,9 +39,9 @@ def graph(args: argparse.Namespace) -> int:
 
     if args.format == "png" and not args.output and (args.json or sys.stdout.isatty()):
         raise UsageError("a PNG is not for the terminal or for JSON", hint="add --output FILE.png")
-    flow, trace = _opened(args)
-    ruled = _ruled(flow) if args.rules else None
-    content = _drawn(diagram(flow, trace=trace, ruled=ruled, folded=args.folded), args.format)
+    flow, trace = _open_flow(args)
+    ruled = _check_rules(flow) if args.rules else None
+    content = _render(diagram(flow, trace=trace, ruled=ruled, folded=args.folded), args.format)
     if args.output:
         _write(args.output, content)
     if args.json:
@@ -52,7 +52,7 @@ def graph(args: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
+def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     """The flow to draw."""
     from contextlib import closing
 
@@ -66,12 +66,12 @@ def _opened(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     if args.run is None:
         if args.flow is None:
             raise UsageError("there is nothing to draw", hint="name a flow, or a run with --run RUN")
-        return flow_file.opened(args.flow, settings, args.allow_outside), None
+        return flow_file.open_flow(args.flow, settings, args.allow_outside), None
     with closing(opened(settings)) as store:
         run = store.find(args.run)
-        found = trace.traced(store, run)
+        found = trace.trace_of_run(store, run)
     if args.flow is not None:
-        name = flow_file.opened(args.flow, settings, args.allow_outside).name
+        name = flow_file.open_flow(args.flow, settings, args.allow_outside).name
         if name != found[0].name:
             raise UsageError(
                 f"the run {run} is one of {found[0].name!r}, not of {name!r}",
@@ -80,7 +80,7 @@ def _opened(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     return found
 
 
-def _ruled(flow: Flow) -> Ruled:
+def _check_rules(flow: Flow) -> Ruled:
     from retake_flow.actions.registry import CATALOGUE
     from retake_flow.flow.diagram.diagram import Ruled
     from retake_flow.flow.rules.applies_to import rules_of, subjects
@@ -89,7 +89,7 @@ def _ruled(flow: Flow) -> Ruled:
     return Ruled({rule.name: rule.because for rule in rules}, subjects(flow, rules))
 
 
-def _drawn(diagram: Diagram, form: str) -> bytes:
+def _render(diagram: Diagram, form: str) -> bytes:
     from retake_flow.flow.diagram import graphviz, mermaid
 
     if form == "mermaid":

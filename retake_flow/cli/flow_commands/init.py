@@ -32,7 +32,7 @@ def init(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from retake_flow.cli import flow_file, terminal
-    from retake_flow.cli.flow_commands.flow_template import beginning
+    from retake_flow.cli.flow_commands.flow_template import starter_flow
     from retake_flow.cli.render import printable
     from retake_flow.errors import UsageError
     from retake_flow.flow.load import folders
@@ -42,15 +42,15 @@ def init(args: argparse.Namespace) -> int:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", args.name):
         raise UsageError(f"{args.name!r} is no name for a flow", hint="use small letters, digits and -, at most 64")
     file = Path(args.output or f"{args.name}.yaml")
-    base = flow_file.opened(args.extends, Settings.from_environment(), args.allow_outside)
+    base = flow_file.open_flow(args.extends, Settings.from_environment(), args.allow_outside)
     if file.name in locate.shipped() or file.resolve() == Path(base.file).resolve():
         message = f"{file.name} is the name of a flow that is there already"
         raise UsageError(message, hint="choose another NAME, or give --output")
-    named = _named(args.extends, Path(base.file), file)
-    allowed = _allowed(base, file)
+    named = _reference(args.extends, Path(base.file), file)
+    allowed = _allowed_files(base, file)
     options = (option for place in allowed for option in (folders.OPTION, place))
     shown = printable.line(shlex.join([str(file), *options]))
-    text = beginning(args.name, named, base, str(locate.schema_file()), shown)
+    text = starter_flow(args.name, named, base, str(locate.schema_file()), shown)
     _hold(text, file, allowed)
     _write(file, text, force=args.force)
     terminal.say(f"wrote {printable.line(str(file))}: read it, change it, and then")
@@ -59,7 +59,7 @@ def init(args: argparse.Namespace) -> int:
     return 0
 
 
-def _named(written: str, base: Path, file: Path) -> str:
+def _reference(written: str, base: Path, file: Path) -> str:
     """The text to write after `extends` in a file, so that it leads to the same flow from there."""
     import os
 
@@ -76,7 +76,7 @@ def _named(written: str, base: Path, file: Path) -> str:
     return str(base.resolve())
 
 
-def _allowed(base: Flow, file: Path) -> tuple[str, ...]:
+def _allowed_files(base: Flow, file: Path) -> tuple[str, ...]:
     """The files that a flow in `file` must be allowed to name to extend `base`."""
     import os
 

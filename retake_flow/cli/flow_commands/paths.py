@@ -44,7 +44,7 @@ def paths(args: argparse.Namespace) -> int:
     from retake_flow.testing.gherkin.suite import UnderTest
     from retake_flow.testing.paths.paths import Paths
 
-    flow = flow_file.opened(args.flow, Settings.from_environment(), args.allow_outside)
+    flow = flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside)
     inputs = pairs(args.set)
     UnderTest(flow, inputs).check()
     routes = _routes(flow, inputs, args.uncovered, python=args.python)
@@ -54,12 +54,12 @@ def paths(args: argparse.Namespace) -> int:
     for route in routes:
         way = next(iter(known.along(route)), None)
         if args.json:
-            terminal.emit(_described(route, way))
+            terminal.emit(_as_json(route, way))
             continue
         terminal.say(printable.text(f"{route.position}: {words(route)}"))
-        terminal.say(printable.text(f"    {_told(way)}"))
+        terminal.say(printable.text(f"    {_as_text(way)}"))
     if not args.json:
-        for line in _unreached(flow, known):
+        for line in _unreached_lines(flow, known):
             terminal.say(line)
     return 0
 
@@ -69,11 +69,11 @@ def _routes(flow: Flow, inputs: dict[str, str], features: Sequence[str] | None, 
 
     if features is None:
         return Coverage(flow).routes
-    from retake_flow.cli.flow_commands.test import found, played
+    from retake_flow.cli.flow_commands.test import find_features, play
     from retake_flow.testing.gherkin.suite import Suite, UnderTest
 
     suite = Suite(UnderTest(flow, inputs))
-    played(suite, found(flow.file, features), python=python)
+    play(suite, find_features(flow.file, features), python=python)
     return suite.coverage.missed_routes
 
 
@@ -94,7 +94,7 @@ def _gherkin(flow: Flow, inputs: dict[str, str], routes: Sequence[Route], as_jso
     return 0
 
 
-def _described(route: Route, way: Path | None) -> dict[str, Any]:
+def _as_json(route: Route, way: Path | None) -> dict[str, Any]:
     from retake_flow.testing.gherkin.coverage import guard
 
     steps = None
@@ -104,14 +104,14 @@ def _described(route: Route, way: Path | None) -> dict[str, Any]:
     return {"state": route.source, "on": route.event, "to": route.to, "when": guard(route), **where, "path": steps}
 
 
-def _told(way: Path | None) -> str:
+def _as_text(way: Path | None) -> str:
     if way is None:
         return "no way leads there"
     legs = [f" —{event}→ {target or 'the end'}" if event else f" → {target}" for _, event, target in way.steps]
     return way.states[0] + "".join(legs)
 
 
-def _unreached(flow: Flow, known: Paths) -> Iterator[str]:
+def _unreached_lines(flow: Flow, known: Paths) -> Iterator[str]:
     for state in flow.states.values():
         if state.kind != "history" and known.to(state.path) is None:
             yield f"{state.position}: no way leads to {state.path}"

@@ -50,8 +50,8 @@ def plan(args: argparse.Namespace) -> int:
 
     if args.all_paths and args.assume:
         raise UsageError("--all-paths looks at all ways, so that --assume has no place beside it")
-    flow = supplied(flow_file.opened(args.flow, Settings.from_environment(), args.allow_outside))
-    document, lines = (_ways if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
+    flow = supplied(flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside))
+    document, lines = (_all_paths if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
     _say(document, lines, as_json=args.json)
     return 0
 
@@ -68,7 +68,7 @@ def _plan(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tu
     return plan_text.document(made, told), plan_text.lines(made, told, table.width())
 
 
-def _ways(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+def _all_paths(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
     from retake_flow.actions.registry import CATALOGUE
     from retake_flow.cli.render import paths_text as told
     from retake_flow.whatif.plan import ways

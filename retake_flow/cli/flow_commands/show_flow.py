@@ -28,18 +28,18 @@ def show_flow(args: argparse.Namespace) -> int:
     """Print a flow as it runs. A flow that its overlays do not fit is invalid."""
     from retake_flow.cli import terminal
 
-    source = _resolved(args.flow, args.allow_outside)
-    data = _scrubbed(source.data)
+    source = _resolve(args.flow, args.allow_outside)
+    data = _scrub(source.data)
     if args.json:
         origins = {"/".join(map(str, path)): str(source.origin(path)) for path in _paths(data, ())}
         terminal.emit({"flow": data, "origins": origins})
         return 0
-    for line in _commented(source, data):
+    for line in _lines_with_origins(source, data):
         terminal.say(line)
     return 0
 
 
-def _resolved(name: str, outside: Sequence[str]) -> Source:
+def _resolve(name: str, outside: Sequence[str]) -> Source:
     from retake_flow.cli import flow_file
     from retake_flow.flow.diagnostics import Position, Problem, Problems
     from retake_flow.flow.load import folders
@@ -58,13 +58,13 @@ def _resolved(name: str, outside: Sequence[str]) -> Source:
     return source
 
 
-def _scrubbed(data: Any) -> Any:
+def _scrub(data: Any) -> Any:
     from retake_flow.redact import scrub
 
     if isinstance(data, dict):
-        return {key: _scrubbed(item) for key, item in data.items()}
+        return {key: _scrub(item) for key, item in data.items()}
     if isinstance(data, list):
-        return [_scrubbed(item) for item in data]
+        return [_scrub(item) for item in data]
     return scrub(data) if isinstance(data, str) else data
 
 
@@ -75,7 +75,7 @@ def _paths(data: Any, path: Path) -> Iterator[Path]:
         yield from _paths(item, (*path, key))
 
 
-def _commented(source: Source, data: dict[str, Any]) -> Iterator[str]:
+def _lines_with_origins(source: Source, data: dict[str, Any]) -> Iterator[str]:
     from retake_flow.cli.render import printable
     from retake_flow.flow.text.yaml_writer import transcript
 

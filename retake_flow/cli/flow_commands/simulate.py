@@ -60,10 +60,12 @@ def simulate(args: argparse.Namespace) -> int:
     from retake_flow.whatif.plan.samples import supplied
     from retake_flow.whatif.simulate.simulation import Simulation
 
-    flow = supplied(flow_file.opened(args.flow, Settings.from_environment(), args.allow_outside, tolerated=TOLERATED))
+    flow = supplied(
+        flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside, tolerated=TOLERATED)
+    )
     inputs = resolve(flow, pairs(args.set))
     mocks = _mocks(args.mock, flow)
-    with _opened(args.script) as script, _interruptible(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
+    with _open_script(args.script) as script, _interruptible(Simulation(flow, inputs, mocks, CATALOGUE)) as simulation:
         begun = simulation.start()
         if args.start:
             terminal.emit(begun)
@@ -105,7 +107,7 @@ def _mocks(file: str | None, flow: Flow) -> Mocks:
     return mocks.Mocks() if file is None else mocks.read(flow_file.content_of(file), file, flow, CATALOGUE)
 
 
-def _opened(name: str) -> AbstractContextManager[BinaryIO]:
+def _open_script(name: str) -> AbstractContextManager[BinaryIO]:
     """The script, open for reading."""
     import io
     import sys

@@ -55,12 +55,12 @@ def test(args: argparse.Namespace) -> int:
     from retake_flow.testing.gherkin.suite import Suite
 
     suite = Suite(_under_test(args))
-    played(suite, found(args.flow, args.features), args.select, python=args.python)
+    play(suite, find_features(args.flow, args.features), args.select, python=args.python)
     (_emit if args.json else _tell)(suite, args.coverage)
     return 1 if any(verdict.outcome == "failed" for verdict in suite.verdicts) else 0
 
 
-def played(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
+def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
     """Run features, and report Python files beside them that took no part."""
     from retake_flow.cli import terminal
     from retake_flow.cli.render import printable
@@ -83,14 +83,14 @@ def _under_test(args: argparse.Namespace) -> UnderTest:
     from retake_flow.settings import Settings
     from retake_flow.testing.gherkin.suite import UnderTest
 
-    flow = flow_file.opened(args.flow, Settings.from_environment(), args.allow_outside)
+    flow = flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside)
     mock = None if args.mock is None else (args.mock, flow_file.content_of(args.mock))
     under_test = UnderTest(flow, pairs(args.set), mock, [Path(file) for file in args.phrases])
     under_test.mocks(flow)
     return under_test
 
 
-def found(flow: str, given: Sequence[str]) -> list[Path]:
+def find_features(flow: str, given: Sequence[str]) -> list[Path]:
     """The features that the user named; without any, those beside the flow.
 
     Raises:
@@ -122,7 +122,7 @@ def _emit(suite: Suite, coverage: str) -> None:
 
     for verdict in suite.verdicts:
         terminal.emit(verdict.described())
-    counted = _counted(suite.verdicts)
+    counted = _count_verdicts(suite.verdicts)
     terminal.emit({"summary": counted, **({} if coverage == "off" else {"coverage": suite.coverage.described()})})
 
 
@@ -142,7 +142,7 @@ def _tell(suite: Suite, coverage: str) -> None:
             terminal.say("")
             for line in verdict.explained():
                 terminal.say(printable.text(line))
-    counted = _counted(suite.verdicts)
+    counted = _count_verdicts(suite.verdicts)
     terminal.say("")
     many = len(suite.verdicts)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counted.items() if count)
@@ -152,7 +152,7 @@ def _tell(suite: Suite, coverage: str) -> None:
             terminal.say(printable.text(line))
 
 
-def _counted(verdicts: Sequence[Verdict]) -> dict[str, int]:
+def _count_verdicts(verdicts: Sequence[Verdict]) -> dict[str, int]:
     outcomes = [verdict.outcome for verdict in verdicts]
     return {name: outcomes.count(name) for name in ("passed", "failed", "skipped")}
 

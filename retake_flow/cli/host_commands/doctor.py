@@ -27,7 +27,7 @@ def doctor(args: argparse.Namespace) -> int:
     from retake_flow.settings import Settings
 
     try:
-        found = asyncio.run(_examined(Settings.from_environment(), offline=args.offline))
+        found = asyncio.run(_examine(Settings.from_environment(), offline=args.offline))
     except asyncio.CancelledError:  # as by SIGTERM
         return 130
     if args.json:
@@ -37,7 +37,7 @@ def doctor(args: argparse.Namespace) -> int:
     return 0 if found["ready"] else 6
 
 
-async def _examined(settings: Settings, *, offline: bool) -> dict[str, Any]:
+async def _examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
     import asyncio
     import signal
 

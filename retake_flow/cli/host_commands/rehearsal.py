@@ -59,11 +59,11 @@ async def _serve(options: Options, folder: Path, port: int, keep: Path | None, a
     import asyncio
 
     from retake_flow.cli import terminal
-    from retake_flow.cli.session.interrupts import heeded
+    from retake_flow.cli.session.interrupts import not_ignored
     from retake_flow.rehearsal.server import serve
 
     ended = asyncio.Event()
-    for number in heeded():
+    for number in not_ignored():
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with serve(options, folder, port, keep) as server:
         terminal.emit({"api_url": server.address, "rtmp_url": server.rtmp_address, "folder": str(server.folder)})

@@ -65,22 +65,22 @@ def _cut(line: str, longest: int) -> str:
     return line if len(line) <= longest else f"{line[:longest]}…"
 
 
-def _noticed(record: Record) -> str:
+def _notice(record: Record) -> str:
     """A notice. A notice of a tip holds a viewer's text."""
     longest = _LONGEST_TIP if record.get("kind") == "tip" else len(record["message"])
     return "\n".join(f"• {_cut(line, longest)}" for line in record["message"].splitlines())
 
 
-def _hinted(record: Record) -> str:
+def _with_hint(record: Record) -> str:
     return f" ({record['hint']})" if record.get("hint") else ""
 
 
-def _ended(record: Record) -> str:
+def _end(record: Record) -> str:
     name = record["activity"].rpartition(":")[2]
     return f"! {name}: {record['reason']}" if record["outcome"] == "exited" else ""
 
 
-def _undone(record: Record) -> str:
+def _undo(record: Record) -> str:
     result = ", ".join(f"{name} {value}" for name, value in record.get("result", {}).items())
     return f"← {record['action']}: {record.get('message') or result or record['outcome']}"
 
@@ -91,26 +91,26 @@ def _run_ended(record: Record) -> str:
     return f"{record['outcome']}{place}{reason}"
 
 
-def _asked(record: Record) -> str:
+def _question(record: Record) -> str:
     """A question, and how to answer it from another terminal."""
     decisions = record["schema"].get("decisions", {})
     choice = f"  (decisions: {', '.join(decisions)})" if len(decisions) > 1 else ""
     return f"? {record['message']}\nanswer: {record['answer_with']}{choice}"
 
 
-def _suspended(record: Record) -> str:
+def _suspension(record: Record) -> str:
     asked = [f"waits for: {gate['answer_with']}" for gate in record["gates"]]
     why = f", {record['reason']}" if "reason" in record else ""
     return "\n".join([f"suspended in {record['state']}{why}", *asked, f"then: retake-flow resume {record['run']}"])
 
 
-def _answered(record: Record) -> str:
+def _answer(record: Record) -> str:
     decision = f" {record['decision']}" if record["decision"] else ""
     said = ", ".join(f"{name}: {value}" for name, value in record["fields"].items())
     return f"✓ {record['by']} ({record['channel']}) answered{decision}" + (f": {said}" if said else "")
 
 
-def _was_said(record: Record) -> str:
+def _speech(record: Record) -> str:
     """A text that an outsider has had said, and why it was not said where it failed."""
     failed = [f"! not by {way}: {why}" for way, why in record["failed"].items()]
     if not record["how"]:
@@ -119,7 +119,7 @@ def _was_said(record: Record) -> str:
     return "\n".join([chat_line(f"{record['by']} ({', '.join(record['how'])})", record["text"]), *failed])
 
 
-def _stepped(record: Record) -> str:
+def _clock_step(record: Record) -> str:
     by = record["by"]
     way = "back" if by < 0 else "forward"
     return f"! the clock of this machine was set {way} by {words(abs(by))}; the run goes on by its own time"
@@ -129,24 +129,24 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "run_started": lambda r: f"run {r['run']} of {r['flow']}",
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
     "run_resumed": lambda r: f"run {r['run']} goes on in {r['state'] or 'no state'}",
-    "run_suspended": _suspended,
-    "gate_opened": _asked,
+    "run_suspended": _suspension,
+    "gate_opened": _question,
     "gate_reminder": lambda r: f"still asked: {r['message']}",
     "gate_escalated": lambda r: f"nobody has answered {r['gate']}; {r['audience']} is told",
-    "gate_answered": _answered,
+    "gate_answered": _answer,
     "gate_expired": lambda r: f"! nobody has answered {r['gate']} in time",
-    "error": lambda r: f"! {r['place']}: {r['message']}{_hinted(r)}",
+    "error": lambda r: f"! {r['place']}: {r['message']}{_with_hint(r)}",
     "retry_scheduled": lambda r: f"  again in {r['after']:g} s",
-    "activity_ended": _ended,
-    "notice": _noticed,
+    "activity_ended": _end,
+    "notice": _notice,
     "notice_failed": lambda r: f"! {r['message']}" + (f"; again in {r['again_in']:g} s" if r["again_in"] else ""),
     "record_damaged": lambda r: f"! the record {r['number']} of this journal is damaged: {r['message']}",
     "off_air": lambda r: f"! {r['message']}",
     "chat_message": entry,
     "chat_deed": entry,
-    "clock_stepped": _stepped,
+    "clock_stepped": _clock_step,
     "chat_sent": lambda r: f"> {r['text']}",
-    "said": _was_said,
+    "said": _speech,
     "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",
     "event_refused": lambda r: f"! {r['by']} sent {r['name']}: {r['message']}",
     "chat_oneself": lambda r: f"! the chat shows this agent as {r['name'] or 'somebody else each time'}",
@@ -154,6 +154,6 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "responder_said": lambda r: f"  brain: {r['text']}",
     "stop_requested": lambda r: f"stopping: {r['reason']}" + "; once more to kill" * r["reason"].endswith("(Ctrl-C)"),
     "output_failed": lambda r: f"! {r['message']}",
-    "undo_finished": _undone,
+    "undo_finished": _undo,
     "run_ended": _run_ended,
 }

@@ -12,10 +12,10 @@ from retake_flow.whatif.plan.ways import Leg, Way, Ways
 
 def document(ways: Ways) -> dict[str, Any]:
     """The paths as one JSON object."""
-    return {"flow": ways.flow, "ways": [_described(way) for way in ways.found], "unreached": list(ways.unreached)}
+    return {"flow": ways.flow, "ways": [_path_as_json(way) for way in ways.found], "unreached": list(ways.unreached)}
 
 
-def _described(way: Way) -> dict[str, Any]:
+def _path_as_json(way: Way) -> dict[str, Any]:
     legs = [{"from": leg.source, "event": leg.event, "guards": list(leg.guards), "to": leg.target} for leg in way.legs]
     return {
         "to": way.goal,

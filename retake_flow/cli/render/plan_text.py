@@ -52,22 +52,22 @@ def lines(plan: Plan, origins: Mapping[str, str], width: int | None = None) -> I
     rows = [("TIME", "STATE", "WHAT"), *_rows(plan)]
     before = sum(max(len(row[column]) for row in rows) + 2 for column in (0, 1))
     left = None if width is None else max(width - before, _LEAST)
-    yield from table.table([broken for row in rows for broken in _broken(row, left)])
+    yield from table.table([broken for row in rows for broken in _break_line(row, left)])
     yield ""
     for line in _summary(plan, origins):
-        yield from _wrapped(one_line(line), width, " " * 11)
+        yield from _wrap(one_line(line), width, " " * 11)
 
 
-def _broken(row: tuple[str, str, str], width: int | None) -> Iterator[tuple[str, str, str]]:
+def _break_line(row: tuple[str, str, str], width: int | None) -> Iterator[tuple[str, str, str]]:
     """A row as several, where it is too long for one."""
     time, state, what = row
     indent = _QUOTE if what.startswith(_QUOTE) else what[: len(what) - len(what.lstrip())] + "  "
-    for line in _wrapped(what, width, indent):
+    for line in _wrap(what, width, indent):
         yield time, state, line
         time = state = ""
 
 
-def _wrapped(line: str, width: int | None, indent: str) -> list[str]:
+def _wrap(line: str, width: int | None, indent: str) -> list[str]:
     if width is None:
         return [line]
     kept = _CALL.sub(rf"\1{_JOINT}", line)
@@ -78,7 +78,7 @@ def _wrapped(line: str, width: int | None, indent: str) -> list[str]:
 def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
     """The rows of the table; a time or a state that is the same as in the row above is left out."""
     above: tuple[str, str] | None = None
-    for step, text in _told(plan.steps):
+    for step, text in _lines_by_step(plan.steps):
         time, state = exact(step.t), step.state
         for number, line in enumerate(text):
             same_time = above is not None and (above[0] == time or number > 0)
@@ -87,7 +87,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
             above = time, state
 
 
-def _told(steps: tuple[Step, ...]) -> Iterator[tuple[Step, list[str]]]:
+def _lines_by_step(steps: tuple[Step, ...]) -> Iterator[tuple[Step, list[str]]]:
     """The lines of each step. The entry into a state is implied by what happens there, and shown if nothing does."""
     entered: Step | None = None
     programs: list[str] = []
@@ -118,16 +118,16 @@ def _request(step: Step, before: str) -> list[str]:
     facts = step.facts
     undone = f"  (undoes {facts['undo']})" if "undo" in facts else ""
     said = f"{_pace(facts)}{before}{facts['call']}{_name(facts)}{_poll(facts)}{_end(facts)}{undone}"
-    return [said, *_says(facts), *_may(facts)]
+    return [said, *_messages(facts), *_possible_errors(facts)]
 
 
 def _process(step: Step, before: str) -> list[str]:
     exits = step.facts["outcome"] == "exited"
     end = " → exits after 1m" if exits else "" if step.facts["outcome"] == "ready" else _end(step.facts)
-    return [f"starts {', '.join(step.facts['programs'])}{_name(step.facts)}{end}", *_may(step.facts)]
+    return [f"starts {', '.join(step.facts['programs'])}{_name(step.facts)}{end}", *_possible_errors(step.facts)]
 
 
-def _ended(step: Step, before: str) -> list[str]:
+def _activity_end(step: Step, before: str) -> list[str]:
     programs = ", ".join(step.facts["programs"])
     if "why" in step.facts:
         return [f"{programs} is gone{_name(step.facts)}: {step.facts['why']}"]
@@ -137,11 +137,11 @@ def _ended(step: Step, before: str) -> list[str]:
 def _action(step: Step, before: str) -> list[str]:
     facts = step.facts
     said = f"{_pace(facts)}{before}{facts['action']}{_name(facts)}{_poll(facts)}{_end(facts)}"
-    return [said, *_says(facts), *_may(facts)]
+    return [said, *_messages(facts), *_possible_errors(facts)]
 
 
 def _tell(step: Step, before: str) -> list[str]:
-    return [f"{_pace(step.facts)}tells the operator{_end(step.facts)}", *_says(step.facts)]
+    return [f"{_pace(step.facts)}tells the operator{_end(step.facts)}", *_messages(step.facts)]
 
 
 def _question(step: Step, before: str) -> list[str]:
@@ -150,7 +150,7 @@ def _question(step: Step, before: str) -> list[str]:
     facts = step.facts
     asked = facts["schema"]
     ways = asked.get("decisions", {"": asked})
-    said = [f"asks a person{_name(facts)}", *_quoted(facts["message"])]
+    said = [f"asks a person{_name(facts)}", *_quote(facts["message"])]
     for decision, fields in ways.items():
         needed = set(fields["required"])
         declared = {name: {**each, "optional": name not in needed} for name, each in fields["properties"].items()}
@@ -159,10 +159,10 @@ def _question(step: Step, before: str) -> list[str]:
     times = [("reminds after", facts.get("remind")), ("waits for", facts.get("timeout"))]
     limits = ", ".join(f"{what} {exact(value)}" for what, value in times if value is not None)
     said += [_INDENT + limits] if limits else []
-    return [*said, f"→ {_answered(facts['answered'])}"]
+    return [*said, f"→ {_answer(facts['answered'])}"]
 
 
-def _answered(answered: Mapping[str, Any] | None) -> str:
+def _answer(answered: Mapping[str, Any] | None) -> str:
     if answered is None:
         return "nobody answers"
     told = {name: value for name, value in answered.get("fields", {}).items() if value != placeholder(name)}
@@ -185,7 +185,7 @@ def _event(step: Step, before: str) -> list[str]:
     return [f"event {step.facts['event']}{_name(step.facts)}"]
 
 
-def _repeated(step: Step, before: str) -> list[str]:
+def _repetition(step: Step, before: str) -> list[str]:
     facts = step.facts
     if facts["times"] is None:
         return ["… and so on"]
@@ -197,14 +197,14 @@ def _repeated(step: Step, before: str) -> list[str]:
 _SAID: Mapping[Kind, Callable[[Step, str], list[str]]] = {
     Kind.REQUEST: _request,
     Kind.PROCESS: _process,
-    Kind.ENDED: _ended,
+    Kind.ENDED: _activity_end,
     Kind.ACTION: _action,
     Kind.TELL: _tell,
     Kind.QUESTION: _question,
     Kind.TIMER: _timer,
     Kind.RETRY: lambda step, before: [f"tries again after {exact(step.facts['after'])}"],
     Kind.EVENT: _event,
-    Kind.REPEATED: _repeated,
+    Kind.REPEATED: _repetition,
 }
 
 
@@ -224,7 +224,7 @@ def _pace(facts: Mapping[str, Any]) -> str:
     return f"every {exact(facts['every'])}{quiet}{first}: "
 
 
-def _may(facts: Mapping[str, Any]) -> list[str]:
+def _possible_errors(facts: Mapping[str, Any]) -> list[str]:
     """The calls that are made only on occasion."""
     return [f"{_INDENT}{when}: {call}" for call, when in facts.get("may", {}).items()]
 
@@ -252,11 +252,11 @@ def _end(facts: Mapping[str, Any]) -> str:
     return f" → {', '.join(outcome + told)}" if outcome or told else ""
 
 
-def _says(facts: Mapping[str, Any]) -> list[str]:
-    return _quoted(facts.get("says", ""))
+def _messages(facts: Mapping[str, Any]) -> list[str]:
+    return _quote(facts.get("says", ""))
 
 
-def _quoted(text: str) -> list[str]:
+def _quote(text: str) -> list[str]:
     return [_QUOTE + line for line in text.splitlines()]
 
 

@@ -14,7 +14,7 @@ from retake_flow.flow.duration import words
 def report_lines(report: dict[str, Any]) -> Iterator[str]:
     """The lines of a rehearsal's report."""
     yield ""
-    yield f"The rehearsal took {words(report['seconds'])} and {_counted(report['calls'], 'call')}."
+    yield f"The rehearsal took {words(report['seconds'])} and {_count(report['calls'], 'call')}."
     keys = report["keys"]
     if keys["issued"]:
         yield f"  stream keys   {keys['issued']} issued, {keys['used']} used, {keys['reused']} used twice"
@@ -48,13 +48,13 @@ def _neighbour_lines(neighbour: dict[str, Any]) -> Iterator[str]:
 
 def _chat_lines(chat: list[dict[str, Any]], whose: str) -> Iterator[str]:
     own = sum(comment["agent"] for comment in chat)
-    said = f"{_counted(len(chat) - own, 'comment')}, {_counted(own, 'message')} of the agent"
+    said = f"{_count(len(chat) - own, 'comment')}, {_count(own, 'message')} of the agent"
     yield f"  {printable.line(whose):13} {said}"
     for comment in chat[:12]:
         yield f"                {chat_line(comment['name'], comment['text'])}"
 
 
-def _counted(count: int, what: str) -> str:
+def _count(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 

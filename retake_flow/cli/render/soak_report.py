@@ -27,12 +27,12 @@ def soak_lines(soak: dict[str, Any]) -> Iterator[str]:
     for recovery in soak["recoveries"]:
         back = "never came back" if recovery["seconds"] is None else f"on air again after {recovery['seconds']:.1f} s"
         yield f"  recovery      {recovery['after']} at {words(recovery['at'])}: {back}"
-    yield from _measured(soak)
+    yield from _measurement_lines(soak)
     for text in soak["broken_rules"]:
         yield f"  BROKEN RULE   {text}"
 
 
-def _measured(soak: dict[str, Any]) -> Iterator[str]:
+def _measurement_lines(soak: dict[str, Any]) -> Iterator[str]:
     memory = soak.get("memory")
     if memory is None:
         return

@@ -30,7 +30,7 @@ def table(rows: Sequence[Sequence[str]], within: int | None = None) -> Iterator[
     if within is not None:
         _fit(widths, within - len(_GAP) * (len(widths) - 1))
     for row in rows:
-        yield _GAP.join(_padded(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip()
+        yield _GAP.join(_pad(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip()
 
 
 def _fit(widths: list[int], within: int) -> None:
@@ -38,7 +38,7 @@ def _fit(widths: list[int], within: int) -> None:
         widths[widths.index(max(widths))] -= 1
 
 
-def _padded(cell: str, size: int) -> str:
+def _pad(cell: str, size: int) -> str:
     if cell.isascii() and len(cell) <= size:
         return cell.ljust(size)
     if _columns(cell) > size:
@@ -50,10 +50,10 @@ def _padded(cell: str, size: int) -> str:
 
 def _columns(text: str) -> int:
     """The number of columns that a text takes on a terminal."""
-    return len(text) if text.isascii() else sum(map(_wide, text))
+    return len(text) if text.isascii() else sum(map(_is_wide, text))
 
 
-def _wide(character: str) -> int:
+def _is_wide(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

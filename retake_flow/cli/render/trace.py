@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from retake_flow.run.records import Record
 
 
-def traced(store: Runs, run: str) -> tuple[Flow, Trace]:
+def trace_of_run(store: Runs, run: str) -> tuple[Flow, Trace]:
     """The flow that a run began with, and the current state of the run in it.
 
     Args:
@@ -30,7 +30,7 @@ def traced(store: Runs, run: str) -> tuple[Flow, Trace]:
 
     stored = store.load(run)
     flow, now = flow_of(parsed(stored.flow_text)), stored.run
-    way = tuple(step for step in _way(record for _, record in store.journal(run)) if step.path in flow.states)
+    way = tuple(step for step in _path_taken(record for _, record in store.journal(run)) if step.path in flow.states)
     asked = frozenset(opened.gate.place for opened in store.open_gates(run))
     active = frozenset(state.path for state in flow.around(now.state))
     said = f"{now.id}: {now.outcome or now.phase.value}" + (f" in {now.state}" if now.state else "")
@@ -47,7 +47,7 @@ def data(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _way(journal: Iterable[Record]) -> list[Step]:
+def _path_taken(journal: Iterable[Record]) -> list[Step]:
     """The innermost states of a run so far, the oldest first, back to the point where one would repeat."""
     entered: list[Step] = []
     happened: frozenset[str] = frozenset()

@@ -44,21 +44,21 @@ class Vitals:
             case {"event": "run_ended"}:
                 self._encoder = self._uptime = self._off_since = None
             case {"event": "run_resumed"} | {"event": "error", "kind": "not_driven"}:
-                self._lost(self._last)  # the programs that its process started ended with it
+                self._assume_lost(self._last)  # the programs that its process started ended with it
             case {"event": "action_started", "action": "retake.start_stream"} if not self._uptime:
                 self._off_since = self._off_since or at
             case {"event": "activity_started", "action": "studio.encoder", "activity": str(key)}:
                 self._encoder_key = key
                 self._off_since = self._off_since or at
-                self._lost(at)
+                self._assume_lost(at)
             case {"event": "activity_ended" | "activity_failed", "activity": key} if key == self._encoder_key:
-                self._lost(at)
+                self._assume_lost(at)
             case {"event": "state_left", "state": state} if self._encoder_key.startswith((f"{state}:", f"{state}/")):
-                self._lost(at)
+                self._assume_lost(at)
             case {"event": "notice", "kind": "recovered"}:
                 self._recoveries += 1
             case {"result": dict(result)}:
-                self._measured(result, at)
+                self._note_result(result, at)
         self._last = at
 
     def _blame(self, record: Record) -> None:
@@ -71,13 +71,13 @@ class Vitals:
             } if place == self._encoder_key or ":" not in place:
                 self._trouble = why
 
-    def _lost(self, at: float) -> None:
+    def _assume_lost(self, at: float) -> None:
         """Assume that nothing is sent any more."""
         if self._uptime is not None:
             self._off_since = at
         self._encoder = self._uptime = None
 
-    def _measured(self, result: Mapping[str, Any], at: float) -> None:
+    def _note_result(self, result: Mapping[str, Any], at: float) -> None:
         if isinstance(result.get("viewers"), int):
             self._viewers = result["viewers"]
         if result.get("is_live") is True and _is_number(result.get("uptime_seconds")):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from retake_flow.cli.run_commands.given_answer import Given
+    from retake_flow.cli.run_commands.given_answer import GivenAnswer
     from retake_flow.ports.runs import Runs
     from retake_flow.run.gates import Answer, Gate
 
@@ -46,22 +46,22 @@ def answer(args: argparse.Namespace) -> int:
     """Answer a gate. The first valid answer wins."""
     from contextlib import closing
 
-    from retake_flow.cli.run_commands.given_answer import given
+    from retake_flow.cli.run_commands.given_answer import parse_words
     from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import lives, opened, this_user
 
-    said = given(args.words)  # before the store is opened: standard input may take its time
+    said = parse_words(args.words)  # before the store is opened: standard input may take its time
     with closing(opened(Settings.from_environment())) as store:
         run = store.find(args.run)
-        kept = keep(store, run, said, args.decision, args.by or this_user())
+        kept = store_answer(store, run, said, args.decision, args.by or this_user())
         stored = store.load(run)
         driven = lives(stored.holder) and stored.run.phase is not Phase.SUSPENDED  # the process may be about to exit
-    _told(run, kept, driven, args.json)
+    _report(run, kept, driven, args.json)
     return 0
 
 
-def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Gate, Answer]:
+def store_answer(store: Runs, run: str, said: GivenAnswer, decision: str, by: str) -> tuple[Gate, Answer]:
     """Store an answer.
 
     Raises:
@@ -83,12 +83,12 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
         raise RunEnded(ending(before))
     asked = {one.gate.id: one for one in store.open_gates(run)}
     waiting = {name: one.gate for name, one in asked.items()}
-    name, now = _meant(run, said.gate, waiting, before.gates) or _past(store, run, said.gate), time.time()
+    name, now = _match_gate(run, said.gate, waiting, before.gates) or _last_asked(store, run, said.gate), time.time()
     gate = waiting.get(name)
     if gate is not None and (damage := asked[name].damage):
         raise Damaged(damage, hint=f"`retake-flow resume {run}` writes it anew, as the run knows it")
     if gate is None:
-        gate = _put_again(store, run, name, Answer("", {}, by, said.channel, now), waiting)
+        gate = _asked_again(store, run, name, Answer("", {}, by, said.channel, now), waiting)
     chosen, fields = said.answer_to(gate, decision)
     _hide_secrets(gate, fields)
     kept = answers.answer(gate, fields, decision=chosen, by=by, channel=said.channel, at=now)
@@ -96,7 +96,7 @@ def keep(store: Runs, run: str, said: Given, decision: str, by: str) -> tuple[Ga
     return gate, kept
 
 
-def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str, Gate]) -> str:
+def _match_gate(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str, Gate]) -> str:
     """The id of the gate that a name means, waiting gates before answered ones; "" when none matches.
 
     Raises:
@@ -116,7 +116,7 @@ def _meant(run: str, name: str, waiting: Mapping[str, Gate], asked: Mapping[str,
     return found[0] if found else ""
 
 
-def _past(store: Runs, run: str, name: str) -> str:
+def _last_asked(store: Runs, run: str, name: str) -> str:
     """The id of the last gate in the journal that matches a name; the name itself when none matches."""
     from retake_flow.cli.render.gate_names import Past, matching
 
@@ -129,7 +129,7 @@ def _past(store: Runs, run: str, name: str) -> str:
     return found[-1].id if found else name
 
 
-def _put_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:
+def _asked_again(store: Runs, run: str, name: str, answer: Answer, waiting: Mapping[str, Gate]) -> Gate:
     """The new gate of a question beside the states that was withdrawn and asked again in the meantime.
 
     Raises:
@@ -173,7 +173,7 @@ def _hide_secrets(gate: Gate, fields: Mapping[str, Any]) -> None:
                 Secret(form)
 
 
-def _told(run: str, kept: tuple[Gate, Answer], driven: bool, as_json: bool) -> None:
+def _report(run: str, kept: tuple[Gate, Answer], driven: bool, as_json: bool) -> None:
     from retake_flow.cli import terminal
     from retake_flow.cli.render import printable
     from retake_flow.run.records import plain, timestamp

@@ -16,7 +16,7 @@ _MARK = "\ufeff"  # the byte order mark that some editors and shells write befor
 
 
 @dataclass
-class Given:
+class GivenAnswer:
     """An answer before it is compared with the question.
 
     Attributes:
@@ -44,7 +44,7 @@ class Given:
         return decision or (chosen if isinstance(chosen, str) else json.dumps(chosen)), {**document, **self.fields}
 
 
-def given(words: Sequence[str]) -> Given:
+def parse_words(words: Sequence[str]) -> GivenAnswer:
     """Read the words after the run: the gate, `name=value`, and `-` for standard input.
 
     Raises:
@@ -52,7 +52,7 @@ def given(words: Sequence[str]) -> Given:
     """
     from retake_flow.errors import UsageError
 
-    found = Given()
+    found = GivenAnswer()
     for word in words:
         name, equals, value = word.partition("=")
         if word == STANDARD_INPUT:

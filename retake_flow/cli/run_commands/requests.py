@@ -17,7 +17,7 @@ HEARD_WITHIN = 10.0
 _EVERY = 0.1
 
 
-def undriven(store: Runs, run: str) -> str:
+def why_undriven(store: Runs, run: str) -> str:
     """Why no process would notice a request to a run; "" when one would."""
     from retake_flow.wiring.storing import lives
 
@@ -34,19 +34,19 @@ def ending(run: Run) -> str:
     return f"{run.id} has ended: {run.outcome} in {run.state or 'no state'}"
 
 
-def heard(store: Runs, run: str) -> None:
+def require_driver(store: Runs, run: str) -> None:
     """Make sure that a process can notice a request to a run.
 
     Raises:
         RunEnded: The run has ended.
         RunUnheard: No process drives the run.
     """
-    if reason := undriven(store, run):
+    if reason := why_undriven(store, run):
         raise (RunEnded if store.load(run).run.ended else RunUnheard)(reason)
 
 
 @dataclass
-class Asked:
+class SentRequest:
     """A request that was sent to a run."""
 
     store: Runs
@@ -55,19 +55,19 @@ class Asked:
     _read: int
 
     @classmethod
-    def of(cls, store: Runs, run: str, what: Wish, data: Mapping[str, Any]) -> Asked:
+    def send(cls, store: Runs, run: str, what: Wish, data: Mapping[str, Any]) -> SentRequest:
         """Send a request to a run."""
         read = len(store.journal(run))
         return cls(store, run, store.request(run, what, data), read)
 
-    def record(self, names: Container[str], within: float) -> Record | None:
+    def wait_for_record(self, names: Container[str], within: float) -> Record | None:
         """The first record with one of these names that answers the request; None after `within` seconds without one.
 
         The wait ends early when no process drives the run any more.
         """
         deadline = time.monotonic() + within
         while True:
-            gone = undriven(self.store, self.run)
+            gone = why_undriven(self.store, self.run)
             for number, record in self.store.journal(self.run, self._read):
                 self._read = number
                 if record.get("request") == self.number and record["event"] in names:

@@ -56,13 +56,13 @@ def resume(args: argparse.Namespace) -> int:
             return resume_all(runs, settings, as_json=args.json, wait=args.wait)
         run, answered = runs.find(args.run), ""
         if answering:
-            from retake_flow.cli.run_commands.answer import keep
-            from retake_flow.cli.run_commands.given_answer import given
+            from retake_flow.cli.run_commands.answer import store_answer
+            from retake_flow.cli.run_commands.given_answer import parse_words
             from retake_flow.wiring.storing import this_user
 
-            gate, _ = keep(runs, run, given(args.answer), args.decision, args.by or this_user())
+            gate, _ = store_answer(runs, run, parse_words(args.answer), args.decision, args.by or this_user())
             answered = gate.id
-        return _one(runs, run, settings, args, answered)
+        return _resume_one(runs, run, settings, args, answered)
 
 
 def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
@@ -73,10 +73,10 @@ def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> No
     """
     import asyncio
 
-    asyncio.run(_stopped(runs, run, settings, silent=silent))
+    asyncio.run(_stop_suspended(runs, run, settings, silent=silent))
 
 
-def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str) -> int:
+def _resume_one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str) -> int:
     import asyncio
 
     from retake_flow.cli import terminal
@@ -105,13 +105,13 @@ def _one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, ans
 
 
 async def _interruptible(runs: Runs, run: Run, settings: Settings, args: argparse.Namespace) -> tuple[int, Run]:
-    from retake_flow.cli.run_commands.takeover import taken_up
+    from retake_flow.cli.run_commands.takeover import take_up
     from retake_flow.cli.session.interrupts import Interrupts
-    from retake_flow.cli.session.session import Session, somebody_is_there
+    from retake_flow.cli.session.session import Session, is_attended
     from retake_flow.cli.session.views import view_for
     from retake_flow.flow.load.folders import outside
 
-    def upgraded(claim: Claim) -> None:
+    def upgrade_claim(claim: Claim) -> None:
         if args.upgrade:
             from retake_flow.cli.run_commands.upgrade import upgrade
 
@@ -119,18 +119,18 @@ async def _interruptible(runs: Runs, run: Run, settings: Settings, args: argpars
 
     allowed = outside(args.allow_outside)
     session = Session(runs, settings, as_json=args.json, wait=args.wait)
-    prompted = somebody_is_there(args.json)
+    prompted = is_attended(args.json)
     with view_for(args.json, run.flow, prompted=prompted) as view, Interrupts() as interrupts:
-        ended = await taken_up(session, run.id, view, interrupts, allowed, force=args.force, prepare=upgraded)
+        ended = await take_up(session, run.id, view, interrupts, allowed, force=args.force, prepare=upgrade_claim)
     return interrupts.count, ended
 
 
-async def _stopped(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
-    from retake_flow.cli.run_commands.takeover import taken_up
+async def _stop_suspended(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
+    from retake_flow.cli.run_commands.takeover import take_up
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session
     from retake_flow.cli.session.views import NoView, PlainView
 
     session = Session(runs, settings, as_json=silent, wait=False, asks=False)
     with Interrupts() as interrupts:
-        await taken_up(session, run, NoView() if silent else PlainView(), interrupts, stop="stopped")
+        await take_up(session, run, NoView() if silent else PlainView(), interrupts, stop="stopped")

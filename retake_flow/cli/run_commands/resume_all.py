@@ -10,7 +10,7 @@ from retake_flow.cli import terminal
 from retake_flow.cli.render import printable
 from retake_flow.cli.render.journal_text import clock, lines
 from retake_flow.cli.render.rehearsal_report import report_lines
-from retake_flow.cli.run_commands.takeover import taken_up
+from retake_flow.cli.run_commands.takeover import take_up
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session
 from retake_flow.engine.driver.execute import known
@@ -35,10 +35,10 @@ def resume_all(runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> 
         The exit code: 0 when all runs succeeded or wait for a person, 1 when one failed, 5 when one that may wait for
         a process was left alone, 130 after an interruption.
     """
-    return asyncio.run(_Together(runs, settings, as_json=as_json, wait=wait).drive())
+    return asyncio.run(_JointRun(runs, settings, as_json=as_json, wait=wait).drive())
 
 
-def _look(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
+def _take_stock(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
     """The runs that wait for a process, and those that may: they are held on another host, or damaged.
 
     A recreated container counts as another host.
@@ -68,7 +68,7 @@ def _due(runs: Runs, summary: Summary, now: float) -> bool:
     return summary.gates < len(run.gates) or any(due <= now for due in run.timers.values())
 
 
-class _Together:
+class _JointRun:
     """Drives several runs side by side."""
 
     def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool) -> None:
@@ -100,7 +100,7 @@ class _Together:
 
     def _take_up(self, interrupts: Interrupts) -> None:
         try:
-            waiting, elsewhere = _look(self._runs)
+            waiting, elsewhere = _take_stock(self._runs)
         except RetakeFlowError:
             if not self._driven:
                 raise
@@ -114,9 +114,9 @@ class _Together:
 
     async def _one(self, run: str, interrupts: Interrupts) -> None:
         """Drive one run, if this process may."""
-        view = _Named(run, self._as_json)
+        view = _PrefixedView(run, self._as_json)
         try:
-            ended = await taken_up(self._session, run, view, interrupts)
+            ended = await take_up(self._session, run, view, interrupts)
         except RunHeld:
             return  # another process was quicker
         except (WrongAccount, AccountInUse, Damaged) as error:
@@ -146,7 +146,7 @@ def _failure(error: RetakeFlowError) -> Record:
     return record("error", time.time(), place="resume", kind=error.kind, message=error.message, hint=error.hint)
 
 
-class _Named:
+class _PrefixedView:
     """Shows each record with the id of its run."""
 
     def __init__(self, run: str, as_json: bool) -> None:

@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
     if args.hours is not None and (not args.rehearse or args.duration is not None):
         raise UsageError("--hours goes with --rehearse, and without --for")
     settings = Settings.from_environment()
-    flow = provided(flow_file.opened(args.flow, settings, args.allow_outside), variables())
-    inputs = resolve(flow, _given(args, flow))
+    flow = provided(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
+    inputs = resolve(flow, _given_inputs(args, flow))
     options = _options(args) if args.rehearse else None
     with closing(opened(settings)) as runs:
         return asyncio.run(_driven(runs, flow, inputs, settings, options, args))
@@ -74,7 +74,7 @@ async def _driven(
     from pathlib import Path
 
     from retake_flow.cli.session.interrupts import Interrupts
-    from retake_flow.cli.session.session import Session, exit_code, somebody_is_there
+    from retake_flow.cli.session.session import Session, exit_code, is_attended
     from retake_flow.cli.session.views import view_for
     from retake_flow.wiring import accounts, running
     from retake_flow.wiring.soak import Soak
@@ -88,7 +88,7 @@ async def _driven(
         agent = rehearsing.agent_in(options) or str(inputs.get("agent_name") or "")
     run = running.new_id(flow, agent, rehearsal=options is not None)
     folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / run
-    with view_for(args.json, flow.name, prompted=somebody_is_there(args.json)) as view, Interrupts() as interrupts:
+    with view_for(args.json, flow.name, prompted=is_attended(args.json)) as view, Interrupts() as interrupts:
         rehearsal = None if options is None else (folder, options)
         soak = None if args.hours is None else Soak(args.hours * 3600)
         ended = await session.begin(flow, run, inputs, rehearsal, view, interrupts, soak)
@@ -114,7 +114,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     return given if args.hours is None else {**script(args.hours * 3600), **given}
 
 
-def _given(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
+def _given_inputs(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
     from retake_flow.cli.option_values import pairs
     from retake_flow.errors import UsageError
 

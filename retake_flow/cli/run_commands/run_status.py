@@ -17,7 +17,7 @@ from retake_flow.wiring.storing import lives
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunStatus:
     """A run with its open questions, journal and programs.
 
     Attributes:
@@ -47,7 +47,7 @@ class Standing:
         return self.now + self.run.ahead
 
     @property
-    def entered(self) -> Record | None:
+    def entry_record(self) -> Record | None:
         """The record of entry into the run's present state, if there is one."""
         for record in reversed(self.journal):
             if record["event"] == "state_entered" and record.get("state") == self.run.state:
@@ -55,9 +55,9 @@ class Standing:
         return None
 
     @property
-    def lasts(self) -> float:
+    def age_of_state(self) -> float:
         """For how many seconds the run has been in its state, if the journal says so; else 0."""
-        return 0.0 if self.entered is None else self.steady - moment(self.entered)
+        return 0.0 if self.entry_record is None else self.steady - moment(self.entry_record)
 
     @property
     def timers(self) -> list[tuple[tuple[str, str], float]]:
@@ -89,7 +89,7 @@ class Standing:
                 },
                 "phase": run.phase.value,
                 "state": run.state,
-                "since": None if self.entered is None else self.entered["t"],
+                "since": None if self.entry_record is None else self.entry_record["t"],
                 "outcome": run.outcome,
                 "reason": run.reason,
                 "epoch": stored.epoch,
@@ -117,7 +117,7 @@ class Standing:
         return found
 
 
-def standing(store: Runs, run: str) -> Standing:
+def run_status(store: Runs, run: str) -> RunStatus:
     """The status of a run.
 
     Raises:
@@ -128,7 +128,7 @@ def standing(store: Runs, run: str) -> Standing:
     waiting = {one.gate.id for one in asked}
     answered = [] if stored.run.ended else [gate for gate in stored.run.gates if gate not in waiting]
     journal = [record for _, record in store.journal(run)]
-    return Standing(stored, asked, answered, journal, bearing(run), time.time())
+    return RunStatus(stored, asked, answered, journal, bearing(run), time.time())
 
 
 def _running(run: Run) -> list[tuple[str, Any]]:

@@ -40,11 +40,11 @@ def runs(args: argparse.Namespace) -> int:
     from retake_flow.cli import terminal
     from retake_flow.cli.render import printable, table
 
-    found = _found(args)
+    found = _find(args)
     shown = found[: args.limit] if args.limit else found
     if args.json:
         for summary in shown:
-            terminal.emit(_described(summary))
+            terminal.emit(_as_json(summary))
         return 0
     if not shown:
         filtered = args.phase or args.state or args.agent or args.flow
@@ -59,7 +59,7 @@ def runs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _found(args: argparse.Namespace) -> list[Summary]:
+def _find(args: argparse.Namespace) -> list[Summary]:
     """The matching runs; one more than is shown when there are more."""
     from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
@@ -103,7 +103,7 @@ def _rows(found: Iterable[Summary]) -> list[list[str]]:
     ]
 
 
-def _described(summary: Summary) -> dict[str, Any]:
+def _as_json(summary: Summary) -> dict[str, Any]:
     from retake_flow.cli.render.run_text import holder_data
     from retake_flow.run.records import plain, timestamp
 

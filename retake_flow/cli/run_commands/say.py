@@ -47,7 +47,7 @@ def say(args: argparse.Namespace) -> int:
     with closing(opened(Settings.from_environment())) as store:
         run = store.find(args.run)
         data = {"text": text, "ways": list(dict.fromkeys(args.ways or ())), "by": args.by or this_user()}
-        said = _asked(store, run, data, args.within)
+        said = _request(store, run, data, args.within)
     _tell(run, said, args.json)
     return 0 if said["said"] else 1
 
@@ -72,20 +72,22 @@ def _text(given: str) -> str:
     return text
 
 
-def _asked(store: Runs, run: str, data: dict[str, Any], within: float) -> dict[str, Any]:
+def _request(store: Runs, run: str, data: dict[str, Any], within: float) -> dict[str, Any]:
     """Ask the run to say it, and return the result."""
-    from retake_flow.cli.run_commands.requests import HEARD_WITHIN, Asked, undriven
+    from retake_flow.cli.run_commands.requests import HEARD_WITHIN, SentRequest, why_undriven
 
-    answer: dict[str, Any] = {"said": False, "how": [], "failed": {}, "reason": undriven(store, run)}
+    answer: dict[str, Any] = {"said": False, "how": [], "failed": {}, "reason": why_undriven(store, run)}
     if answer["reason"]:
         return answer
-    asked = Asked.of(store, run, "say", data)
-    if asked.record(("say_requested",), HEARD_WITHIN) is None:
-        answer["reason"] = undriven(store, run) or f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
+    asked = SentRequest.send(store, run, "say", data)
+    if asked.wait_for_record(("say_requested",), HEARD_WITHIN) is None:
+        answer["reason"] = (
+            why_undriven(store, run) or f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
+        )
         return answer
-    record = asked.record(("said",), within)
+    record = asked.wait_for_record(("said",), within)
     if record is None:
-        answer["reason"] = undriven(store, run) or f"{run} is not done with it within {within:g} s; it may still be"
+        answer["reason"] = why_undriven(store, run) or f"{run} is not done with it within {within:g} s; it may still be"
         return answer
     answer.update({name: record[name] for name in ("how", "failed", "reason")})
     # When no way was requested, one way is enough.

@@ -61,13 +61,15 @@ def _send(store: Runs, run: str, event: dict[str, Any]) -> None:
         EventRefused: The run does not take the event, or not now.
         RunUnheard: No process noticed it.
     """
-    from retake_flow.cli.run_commands.requests import HEARD_WITHIN, Asked, heard
+    from retake_flow.cli.run_commands.requests import HEARD_WITHIN, SentRequest, require_driver
     from retake_flow.run.errors import EventNotNow, EventRefused, RunUnheard
 
-    heard(store, run)
-    record = Asked.of(store, run, "event", event).record(("event_raised", "event_refused"), HEARD_WITHIN)
+    require_driver(store, run)
+    record = SentRequest.send(store, run, "event", event).wait_for_record(
+        ("event_raised", "event_refused"), HEARD_WITHIN
+    )
     if record is None:
-        heard(store, run)
+        require_driver(store, run)
         raise RunUnheard(f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do")
     if record["event"] == "event_refused":
         refused = EventNotNow if record.get("kind") == EventNotNow.kind else EventRefused

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retake_flow.cli.run_commands.run_status import Standing
+    from retake_flow.cli.run_commands.run_status import RunStatus
     from retake_flow.run.records import Record
 
 _LAST = 10
@@ -26,13 +26,13 @@ def show(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli import terminal
-    from retake_flow.cli.run_commands.run_status import standing
+    from retake_flow.cli.run_commands.run_status import run_status
     from retake_flow.run.records import plain
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
 
     with closing(opened(Settings.from_environment())) as store:
-        found = standing(store, store.find(args.run))
+        found = run_status(store, store.find(args.run))
     if args.journal:
         for record in found.journal:
             terminal.emit(plain(record))
@@ -44,29 +44,35 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(found: Standing) -> list[str]:
+def _lines(found: RunStatus) -> list[str]:
     """The lines about a run for people."""
     from retake_flow.cli.render import printable, table
 
     head = [_head(found)]
     head += table.table([("  " + name, value) for name, value in _facts(found)])
-    return [printable.line(head[0]), *map(printable.text, head[1:]), *_asked(found), *_belongings(found), *_last(found)]
+    return [
+        printable.line(head[0]),
+        *map(printable.text, head[1:]),
+        *_question_lines(found),
+        *_process_lines(found),
+        *_last(found),
+    ]
 
 
-def _head(found: Standing) -> str:
+def _head(found: RunStatus) -> str:
     from pathlib import Path
 
     agent, file = found.stored.agent, Path(found.stored.flow_file).name or found.run.flow
     return f"{found.run.id} of {file}{f' for {agent}' if agent else ''}{', a rehearsal' if found.run.rehearsal else ''}"
 
 
-def _account(found: Standing) -> str:
+def _account(found: RunStatus) -> str:
     identity = found.run.identity
     known = [identity.user_db_id, f"token from {identity.source}" if identity.fingerprint else "", identity.platform]
     return ", ".join(filter(None, known))
 
 
-def _facts(found: Standing) -> list[tuple[str, str]]:
+def _facts(found: RunStatus) -> list[tuple[str, str]]:
     from datetime import datetime
 
     from retake_flow.cli.render import printable
@@ -74,9 +80,9 @@ def _facts(found: Standing) -> list[tuple[str, str]]:
 
     run, stored = found.run, found.stored
     state = run.state or "none yet"
-    if found.entered is not None:
-        entered = datetime.fromisoformat(found.entered["t"]).timestamp()
-        state += f", since {moment(entered)} ({since(found.lasts)})"
+    if found.entry_record is not None:
+        entered = datetime.fromisoformat(found.entry_record["t"]).timestamp()
+        state += f", since {moment(entered)} ({since(found.age_of_state)})"
     vitals = found.vitals
     ended = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.ended else ""
     facts = [
@@ -98,7 +104,7 @@ def _facts(found: Standing) -> list[tuple[str, str]]:
     return [(name, printable.line(value)) for name, value in facts if value]
 
 
-def _asked(found: Standing) -> list[str]:
+def _question_lines(found: RunStatus) -> list[str]:
     from retake_flow.cli.render import printable
     from retake_flow.cli.render.run_text import gate_lines
 
@@ -107,7 +113,7 @@ def _asked(found: Standing) -> list[str]:
     return ["", "waits for an answer", *lines] if lines else []
 
 
-def _belongings(found: Standing) -> list[str]:
+def _process_lines(found: RunStatus) -> list[str]:
     """Tables of timers, activities, pending undos and programs, each with a title."""
     from retake_flow.cli.render import printable, table
     from retake_flow.cli.render.run_text import ahead, since
@@ -128,14 +134,14 @@ def _belongings(found: Standing) -> list[str]:
     return lines
 
 
-def _last(found: Standing) -> list[str]:
+def _last(found: RunStatus) -> list[str]:
     from retake_flow.cli.render.journal_text import clock, lines
 
-    said = [f"  {clock(record)}  {line}" for record in _telling(found.journal) for line in lines(record)]
+    said = [f"  {clock(record)}  {line}" for record in _last_records(found.journal) for line in lines(record)]
     return ["", f"the end of its journal ({len(found.journal)} records)", *said[-_LAST:]] if said else []
 
 
-def _telling(journal: list[Record]) -> list[Record]:
+def _last_records(journal: list[Record]) -> list[Record]:
     """The last records that have a line for people."""
     from retake_flow.cli.render.journal_text import lines
 

@@ -49,12 +49,12 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
         journalled = len(store.journal(run))
         if not before.run.ended and lives(before.holder):
             store.request(run, what)
-        after = _waited(store, run, args.within)
+        after = _wait_for_end(store, run, args.within)
         # A stopped run that has not ended goes where its flow says, for example to a question.
         stopped = any(record["event"] == "stop_requested" for _, record in store.journal(run, journalled))
         driven = lives(after.holder)
         if what == "kill" and not after.run.ended and not driven:
-            after = _killed(store, run)
+            after = _kill_undriven(store, run)
         if what == "stop" and not after.run.ended and not driven and not stopped:
             from retake_flow.cli.run_commands.resume import stop_parked
 
@@ -64,7 +64,7 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
     return 0 if after.run.ended else 1
 
 
-def _waited(store: Runs, run: str, within: float) -> Stored:
+def _wait_for_end(store: Runs, run: str, within: float) -> Stored:
     """The run once it has ended or no process drives it; as it is when the time is up."""
     import time
 
@@ -78,7 +78,7 @@ def _waited(store: Runs, run: str, within: float) -> Stored:
         time.sleep(_EVERY)
 
 
-def _killed(store: Runs, run: str) -> Stored:
+def _kill_undriven(store: Runs, run: str) -> Stored:
     """End a run that no process drives, and kill whatever its processes left behind."""
     import time
     from dataclasses import replace

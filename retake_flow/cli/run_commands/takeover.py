@@ -26,7 +26,7 @@ from retake_flow.wiring.accounts import AccountLock
 from retake_flow.wiring.storing import this_process
 
 
-def claimed(runs: Runs, run: str, *, force: bool = False) -> Claim:
+def claim_run(runs: Runs, run: str, *, force: bool = False) -> Claim:
     """Claim a run for this process.
 
     Raises:
@@ -35,7 +35,7 @@ def claimed(runs: Runs, run: str, *, force: bool = False) -> Claim:
     return runs.claim(run, this_process(), force=force)
 
 
-async def taken_up(
+async def take_up(
     session: Session,
     run: str,
     view: View,
@@ -70,7 +70,7 @@ async def taken_up(
         identity = await _account(before, flow, session.settings, stop)
         if flow is not None:
             _hold(lock, flow, identity, run, force=force)
-        claim = claimed(session.runs, run, force=force)
+        claim = claim_run(session.runs, run, force=force)
         with let_go(claim):
             prepare(claim)
             stored = session.runs.load(run)  # again: its last process may have written until it was claimed
@@ -80,7 +80,7 @@ async def taken_up(
             flow, kept = _with_secrets(flow, stored, ending=bool(stop))
             if force:
                 await accounts.take_over(lock, flow, identity, run)
-            if _told_its_end(session.runs, run, view):  # its process died when nothing was left to do
+            if _show_end(session.runs, run, view):  # its process died when nothing was left to do
                 if stored.run.rehearsal:
                     from retake_flow.wiring import rehearsing
 
@@ -90,7 +90,7 @@ async def taken_up(
             return await session.go_on(flow, replace(kept, identity=identity), claim, lock, view, interrupts, stop)
 
 
-def _told_its_end(runs: Runs, run: str, view: View) -> bool:
+def _show_end(runs: Runs, run: str, view: View) -> bool:
     """Pass the journal to a view, and return whether the end of the run is in it."""
     last = ""
     for _, record in runs.journal(run):

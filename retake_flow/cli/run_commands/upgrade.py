@@ -25,7 +25,7 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tup
     """
     stored = runs.load(run)
     old = parsed(stored.flow_text)
-    flow = flow_file.opened(stored.flow_file, settings, old.allowing(allowed).allowed)
+    flow = flow_file.open_flow(stored.flow_file, settings, old.allowing(allowed).allowed)
     if _same(old, flow.sources):
         terminal.advise("the flow is the one that the run has already")
         return
@@ -42,10 +42,10 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tup
 
 def _same(old: Sources, new: Sources) -> bool:
     """Whether two flows have the same content, even if their paths differ, relative or absolute."""
-    return old.text == new.text and _used(old) == _used(new) and set(old.allowed) == set(new.allowed)
+    return old.text == new.text and _used_texts(old) == _used_texts(new) and set(old.allowed) == set(new.allowed)
 
 
-def _used(sources: Sources) -> list[tuple[str, str]]:
+def _used_texts(sources: Sources) -> list[tuple[str, str]]:
     return sorted((name, digest) for _, name, digest in sources.uses())
 
 

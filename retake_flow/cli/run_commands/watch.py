@@ -36,13 +36,13 @@ def watch(args: argparse.Namespace) -> int:
     with closing(opened(Settings.from_environment())) as store:
         run = store.find(args.run)
         with view_for(args.json, printable.line(run), "Ctrl-C ends the watching") as view:
-            last = _Watching(store, run, view).follow(whole=args.json)
+            last = _Watch(store, run, view).follow(whole=args.json)
     if not last.run.ended:
         return 4
     return 0 if last.run.succeeded else 1
 
 
-class _Watching:
+class _Watch:
     """Shows the journal of a run as it grows."""
 
     def __init__(self, store: Runs, run: str, view: View) -> None:
@@ -67,7 +67,7 @@ class _Watching:
 
         stored = self._load()
         self._before(whole)
-        while not (stored.run.ended or self._suspended(stored)):
+        while not (stored.run.ended or self._is_suspended(stored)):
             self._note_death(stored)
             self._note_off_air()
             time.sleep(_EVERY)
@@ -97,7 +97,7 @@ class _Watching:
         self._vitals.note(record)
         self._ahead = record.get("ahead", 0.0)
 
-    def _suspended(self, stored: Stored) -> bool:
+    def _is_suspended(self, stored: Stored) -> bool:
         from retake_flow.run.run import Phase
         from retake_flow.wiring.storing import lives
 

@@ -24,7 +24,7 @@ _INSISTENT = (signal.SIGINT, signal.SIGTERM)
 _MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
 
 
-def heeded(numbers: Iterable[signal.Signals] = _ENDING) -> list[signal.Signals]:
+def not_ignored(numbers: Iterable[signal.Signals] = _ENDING) -> list[signal.Signals]:
     """The signals among these that were not ignored at the start of the program, as nohup ignores SIGHUP."""
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
@@ -50,11 +50,11 @@ class Interrupts:
     def __enter__(self) -> Self:
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
-        self._handled = heeded((*_ENDING, signal.SIGQUIT, *_MEANINGLESS))
+        self._handled = not_ignored((*_ENDING, signal.SIGQUIT, *_MEANINGLESS))
         for number in self._handled:
-            loop.add_signal_handler(number, self._signalled, number)
+            loop.add_signal_handler(number, self._on_signal, number)
         if (out := output.standard()) is not None:
-            out.tell_trouble(lambda *trouble: loop.call_soon_threadsafe(self._unheard, *trouble))
+            out.tell_trouble(lambda *trouble: loop.call_soon_threadsafe(self._output_lost, *trouble))
         return self
 
     def __exit__(
@@ -83,10 +83,10 @@ class Interrupts:
         self._reason = reason
         if not self._runners and self._task is not None:
             self._task.cancel()
-        for runner in self._driven():
+        for runner in self._runner():
             _end_in_order(runner, reason)
 
-    def _signalled(self, number: signal.Signals) -> None:
+    def _on_signal(self, number: signal.Signals) -> None:
         name = "SIGINT (Ctrl-C)" if number is signal.SIGINT else number.name
         if number in _MEANINGLESS:
             terminal.advise(f"retake-flow: {name} means nothing to a run; it goes on")
@@ -94,23 +94,23 @@ class Interrupts:
         kills = number is signal.SIGQUIT or (number in _INSISTENT and self._insisted)
         self._insisted |= number in _INSISTENT
         if kills:
-            for runner in self._driven():
+            for runner in self._runner():
                 runner.kill(f"killed by {name}")
         self.interrupt(f"interrupted by {name}")
 
-    def _unheard(self, reason: str, gone: bool) -> None:
+    def _output_lost(self, reason: str, gone: bool) -> None:
         """Handle unwritable standard output. In the foreground, a lost reader ends the run."""
         # A caller that has SIGHUP ignored wants the run to outlive it.
-        ends = gone and signal.SIGHUP in heeded()
+        ends = gone and signal.SIGHUP in not_ignored()
         terminal.advise(f"retake-flow: {reason}; {'what is driven ends in order' if ends else 'the run goes on'}")
         if ends:
             self.interrupt(reason)
             return
         self._noted.append(reason)
-        for runner in self._driven():
+        for runner in self._runner():
             _note(runner, reason)
 
-    def _driven(self) -> list[Runner]:
+    def _runner(self) -> list[Runner]:
         return [runner for runner in self._runners if not runner.over]
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from retake_flow.wiring.soak import Soak
 
 
-def somebody_is_there(as_json: bool) -> bool:
+def is_attended(as_json: bool) -> bool:
     """Whether a person at the terminal can be asked."""
     return not as_json and terminal.foreground(sys.stdin) and terminal.foreground(sys.stdout)
 
@@ -51,7 +51,7 @@ class _Driving:
     soak: Soak | None = None
 
 
-class _Seen:
+class _ViewListener:
     """Shows records. The first that cannot be shown is reported, and none ever ends a run."""
 
     def __init__(self, view: View) -> None:
@@ -83,7 +83,7 @@ class Session:
     def __init__(self, runs: Runs, settings: Settings, *, as_json: bool, wait: bool, asks: bool = True) -> None:
         self.runs = runs
         self.settings = settings
-        self._asks = asks and somebody_is_there(as_json)
+        self._asks = asks and is_attended(as_json)
         self._wait = wait or self._asks
 
     async def begin(
@@ -172,7 +172,7 @@ class Session:
         resumed = options is None
         async with rehearsing.rehearsal(launcher, self.settings, folder, options or {}, resumed) as settings:
             yield settings
-        if self._ended(run):
+        if self._has_ended(run):
             rehearsing.forget(folder)
             seen = await rehearsing.report(launcher, folder)
             if soak is not None:
@@ -184,12 +184,12 @@ class Session:
         moved = self.settings.state_folder / "rehearsals" / run.id
         return moved if moved.is_dir() else Path(run.rehearsal)
 
-    def _ended(self, run: Run) -> bool:
+    def _has_ended(self, run: Run) -> bool:
         return self.runs.load(run.id).run.ended
 
     async def _drive(self, driving: _Driving, claim: Claim, lock: AccountLock, settings: Settings) -> Run:
         prompter = Prompter(self.runs, driving.view) if self._asks else None
-        seen = _Seen(driving.view)
+        seen = _ViewListener(driving.view)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
         stored = self.runs.load(driving.run.id)

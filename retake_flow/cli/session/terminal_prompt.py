@@ -32,11 +32,11 @@ from retake_flow.wiring.storing import this_user
 _BACKGROUND_PACE = 0.2
 
 
-class _Left(Exception):
+class _PromptLeft(Exception):
     """The person has left the prompt."""
 
 
-class _Gone(Exception):
+class _TerminalGone(Exception):
     """The question is no longer open."""
 
 
@@ -72,12 +72,12 @@ class Prompter:
             try:
                 with self._aside():
                     await self._ask(runner, gate)
-            except _Left:
+            except _PromptLeft:
                 if not runner.parked:
                     terminal.say(f"\n  the run goes on; answer from elsewhere: {answer_with(runner.run.id, gate)}")
                 runner.suspend()
                 return
-            except _Gone:
+            except _TerminalGone:
                 if not runner.run.ended:
                     terminal.say("  … it was answered elsewhere, or is not asked any more")
             with suppress(StoreError, Fenced):  # the driver looks again, and reports the error
@@ -160,7 +160,7 @@ class Prompter:
                 if line.done():
                     return line.result()
                 terminal.say("")
-                raise _Gone
+                raise _TerminalGone
             finally:
                 self._prompt = ""
                 line.cancel()
@@ -198,7 +198,7 @@ class _Lines:
         while b"\n" not in self._read:
             data = await self._more()
             if not data:
-                raise _Left
+                raise _PromptLeft
             self._read += data
         line, _, self._read = self._read.partition(b"\n")
         return line.decode("utf-8", "replace")
@@ -234,15 +234,15 @@ def _echo(shown: bool) -> Iterator[None]:
     before = termios.tcgetattr(handle)
     silent = list(before)
     silent[3] &= ~termios.ECHO
-    _set(handle, silent)
+    _restore_terminal(handle, silent)
     try:
         yield
     finally:
-        _set(handle, before)
+        _restore_terminal(handle, before)
         terminal.say("")
 
 
-def _set(handle: int, attributes: list[Any]) -> None:
+def _restore_terminal(handle: int, attributes: list[Any]) -> None:
     """Change the terminal at once: not after pending output, which may be held up, and not stopped by SIGTTOU."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     try:

@@ -63,7 +63,7 @@ def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: 
         yield PlainView(prompted)
 
 
-class _Still:
+class _UnpausedView:
     """View with nothing on the terminal that could be in the way."""
 
     def pause(self) -> None:
@@ -73,7 +73,7 @@ class _Still:
         """Do nothing."""
 
 
-class NoView(_Still):
+class NoView(_UnpausedView):
     """Shows nothing."""
 
     def earlier(self, record: Record) -> None:
@@ -86,7 +86,7 @@ class NoView(_Still):
         """Do nothing."""
 
 
-class JsonView(_Still):
+class JsonView(_UnpausedView):
     """Prints every record as one line. `run_ended` or `run_suspended` is the last, even after records of notices."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class JsonView(_Still):
             self._last = None
 
 
-class PlainView(_Still):
+class PlainView(_UnpausedView):
     """Prints a line for what a person wants to know.
 
     Args:

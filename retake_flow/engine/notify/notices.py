@@ -11,8 +11,8 @@ from typing import Final
 
 from retake_flow.backoff import Backoff
 from retake_flow.engine.driver.execute import known
-from retake_flow.engine.notify.stream_summary import Tally
-from retake_flow.engine.notify.throttle import Floods
+from retake_flow.engine.notify.stream_summary import StreamSummary
+from retake_flow.engine.notify.throttle import NoticeThrottle
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
@@ -73,8 +73,8 @@ class Notices:
         self.title = title
         self._quiet_until = 0.0
         self._held_back = 0
-        self._floods = Floods(clock, self._put)
-        self._tally = Tally()
+        self._floods = NoticeThrottle(clock, self._send)
+        self._tally = StreamSummary()
         self._asked: dict[str, tuple[str, float | None]] = {}
 
     def on_record(self, record: Record) -> None:
@@ -86,7 +86,7 @@ class Notices:
                 self._floods.release()
             self._floods.put(notice)
 
-    def missed(self, journal: Iterable[Record], open_gates: Collection[str]) -> None:
+    def resend_missed(self, journal: Iterable[Record], open_gates: Collection[str]) -> None:
         """Send notices of open questions that were not delivered before the process ended, by the remaining channels.
 
         Args:
@@ -112,7 +112,7 @@ class Notices:
     async def close(self, within: float = 10.0) -> None:
         """Give current deliveries, and one last try of waiting ones, this many seconds; leave nothing running."""
         await self._floods.close()
-        tasks = [task for channel in self._channels if (task := channel.hurry()) is not None]
+        tasks = [task for channel in self._channels if (task := channel.stop_waiting()) is not None]
         try:
             if tasks:
                 await asyncio.wait(tasks, timeout=within)
@@ -123,7 +123,7 @@ class Notices:
         for channel in self._channels:
             channel.give_up()
 
-    def _put(self, notice: Notice) -> None:
+    def _send(self, notice: Notice) -> None:
         for channel in self._channels_of(notice):
             channel.put(notice)
 
@@ -234,7 +234,7 @@ class _Channel:
         if self._delivering is None or self._delivering.done():
             self._delivering = asyncio.create_task(self._deliver(), name=f"notices to {self._notifier.channel}")
 
-    def hurry(self) -> asyncio.Task[None] | None:
+    def stop_waiting(self) -> asyncio.Task[None] | None:
         """Accept no more notices and try each waiting one once; returns the task that does so, if any."""
         self._closing = True
         if self._pause is not None:
@@ -244,25 +244,27 @@ class _Channel:
     def give_up(self) -> None:
         """Record what was not delivered."""
         while self._waiting:
-            self._noted("notice_failed", self._waiting.popleft(), message="nothing came of it in time", again_in=None)
+            self._note_delivery(
+                "notice_failed", self._waiting.popleft(), message="nothing came of it in time", again_in=None
+            )
 
     async def _deliver(self) -> None:
         while self._waiting:
             for failures in count(1):
                 again_in = RESENT.wait(failures)
-                if await self._arrived(self._waiting[0], again_in) or self._closing:
+                if await self._is_delivered(self._waiting[0], again_in) or self._closing:
                     break
                 await self._rest(again_in)
             self._waiting.popleft()
 
-    async def _arrived(self, notice: Notice, again_in: float) -> bool:
+    async def _is_delivered(self, notice: Notice, again_in: float) -> bool:
         try:
             await self._notifier.send(notice)
         except Exception as raised:
             message = known(raised, self._notifier.channel).message
-            self._noted("notice_failed", notice, message=message, again_in=None if self._closing else again_in)
+            self._note_delivery("notice_failed", notice, message=message, again_in=None if self._closing else again_in)
             return False
-        self._noted("notice_sent", notice)
+        self._note_delivery("notice_sent", notice)
         return True
 
     async def _rest(self, seconds: float) -> None:
@@ -272,7 +274,7 @@ class _Channel:
         finally:
             self._pause.cancel()
 
-    def _noted(self, event: str, notice: Notice, **fields: object) -> None:
+    def _note_delivery(self, event: str, notice: Notice, **fields: object) -> None:
         try:
             self._note(event, kind=notice.kind, about=notice.about, channel=self._notifier.channel, **fields)
         except RetakeFlowError:

@@ -7,7 +7,7 @@ from retake_flow.run.dates import moment
 from retake_flow.run.records import Record
 
 
-class Tally:
+class StreamSummary:
     """Counts the records of a run's journal from its beginning."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ _FIRST: Final[dict[Kind, Kind]] = {"recovered": "trouble"}
 _AT_ONCE: Final[frozenset[Kind]] = frozenset({"gate", "reminder", "escalation", "live", "shared", "warning", "ended"})
 
 
-class Floods:
+class NoticeThrottle:
     """Lets the first notice of a kind through and gathers those that follow.
 
     Args:

@@ -85,7 +85,7 @@ def _use(
         yield Problem(position, "RF040", f"there is no action {name!r}", hint)
         return
     yield from _given(f"the action {name!r}", inputs, spec.inputs, position, typed)
-    yield from _missing(f"the action {name!r}", inputs, spec.required, position)
+    yield from _missing(f"the action {name!r}", inputs, spec.required_inputs, position)
 
 
 def _run_inside(state: State, sub: SubFlow, typed: Typed) -> Iterator[Problem]:

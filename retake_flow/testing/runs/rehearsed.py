@@ -327,7 +327,7 @@ class _Play:
             inbox=claim,
             wait=False,
         )
-        notices.missed((record for _, record in self._runs.journal(RUN)), run.gates)
+        notices.resend_missed((record for _, record in self._runs.journal(RUN)), run.gates)
         self._sitting = asyncio.create_task(self.runner.drive(), name="process")
         try:
             await asyncio.wait([self._sitting])

@@ -45,7 +45,7 @@ class Prospects:
         """How the action of a state or an activity would end; a service becomes ready first if it exits."""
         spec = self._catalogue[do]
         end = self._assumptions.end(path)
-        missing = [name for name in spec.required if inputs.get(name) is None]
+        missing = [name for name in spec.required_inputs if inputs.get(name) is None]
         if not end and missing:
             needs = f"it needs {', '.join(missing)}, not set"
             return Prospect("error.input", failure=Failure("input", needs, permanent=True), begun=False)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from retake_flow.actions.account_match import recognised
+from retake_flow.actions.account_match import resumable_identity
 from retake_flow.actions.agent_session import Access
 from retake_flow.api import credentials
 from retake_flow.api.credentials import Credentials
@@ -37,7 +37,7 @@ def recognise(kept: Identity, found: Identity, *told: str | Exception) -> tuple[
             raise answer
         return answer
 
-    return asyncio.run(recognised(kept, found, ask, "owl-1")), len(asked)
+    return asyncio.run(resumable_identity(kept, found, ask, "owl-1")), len(asked)
 
 
 def test_the_same_token_needs_no_question() -> None:
@@ -117,7 +117,7 @@ def test_a_file_that_becomes_another_agents_is_not_taken(play, owl):
         s.access.learn(user_db_id="user_owl", token_address="Addr111")
         assert s.path.read_bytes() == before
         assert await s.access.client().verification_status()
-        return s.access.known.agent_name
+        return s.access.credentials.agent_name
 
     assert play(scene, saved=owl) == "Night Owl"
 
@@ -131,7 +131,7 @@ def test_a_bare_token_is_held_against_the_platform(play, owl):
         s.path.write_text(json.dumps({"access_token": WREN_TOKEN.reveal()}))
         with pytest.raises(WrongAccount, match="is that of the agent user_wren"):
             await s.access.reload()
-        assert s.access.known.access_token.reveal() == OWL_TOKEN
+        assert s.access.credentials.access_token.reveal() == OWL_TOKEN
         s.owl.token = Secret("rtk_actions_owl_2")
         s.path.write_text(json.dumps({"access_token": "rtk_actions_owl_2"}))
         return (await s.access.reload()).access_token.reveal()
@@ -146,10 +146,10 @@ def test_a_token_of_the_environment_is_not_taken_for_the_agent_of_the_file(play,
     async def scene(s):
         access = another(s, WREN_TOKEN.reveal())
         before = s.path.read_bytes()
-        assert (access.known.agent_name, await access.user_id()) == ("", "user_wren")
+        assert (access.credentials.agent_name, await access.user_id()) == ("", "user_wren")
         assert s.path.read_bytes() == before
         same = another(s, OWL_TOKEN)
-        assert (same.known.agent_name, same.known.user_db_id) == ("Night Owl", "user_owl")
+        assert (same.credentials.agent_name, same.credentials.user_db_id) == ("Night Owl", "user_owl")
         await access.close()
         await same.close()
 
@@ -162,10 +162,10 @@ def test_a_new_token_of_the_environment_gets_the_files_name_once_the_platform_ha
 
     async def scene(s):
         access = another(s, OWL_TOKEN)
-        assert access.known.agent_name == ""
+        assert access.credentials.agent_name == ""
         await access.status()
         await access.close()
-        return access.known.agent_name
+        return access.credentials.agent_name
 
     assert play(scene, saved=replace(owl, access_token=Secret("rtk_actions_owl_0"))) == "Night Owl"
 

@@ -136,7 +136,7 @@ def test_what_cannot_be_written_is_remembered_and_told_once(play, owl):
         s.path.chmod(0o644)  # nobody writes into a file that is not trusted
         s.access.learn(token_address="Addr111")
         s.access.learn(token_ticker="OWL")
-        told, known = [*s.notes], s.access.known
+        told, known = [*s.notes], s.access.credentials
         s.path.chmod(0o600)
         s.access.learn()
         return told, (known.token_address, known.token_ticker), json.loads(s.path.read_text())

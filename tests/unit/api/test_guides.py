@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.api.guides import MOST_COMPARED, MOST_KEPT, Guides, compared, same
+from retake_flow.api.guides import MOST_COMPARED, MOST_KEPT, Guides, compare, same
 from retake_flow.api.models import Skill
 from retake_flow.errors import GuideUnkept, Unreachable
 from retake_flow.whatif.virtual_time import run
@@ -39,7 +39,7 @@ def fetch(guides: Guides, *publishers: Publisher) -> None:
 
     async def main() -> None:
         for by in publishers:
-            await guides.fetched(by, await guides.published(by, 1000.0))
+            await guides.fetch_text(by, await guides.look_up_version(by, 1000.0))
 
     run(main())
 
@@ -49,7 +49,7 @@ def test_a_version_is_fetched_once(tmp_path: Path) -> None:
     guides, by = Guides(tmp_path), Publisher()
     fetch(guides, by, by)
     assert (guides.text("1.0"), by.asked) == (OLD, 1)
-    assert guides.seen == ("1.0", 1000.0)
+    assert guides.last_seen == ("1.0", 1000.0)
 
 
 def test_versions_are_in_order(tmp_path: Path) -> None:
@@ -87,14 +87,14 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     guides = Guides(tmp_path / "guides")
     with pytest.raises(GuideUnkept, match="cannot be kept"):
         fetch(guides, Publisher())
-    assert (guides.versions(), guides.seen, guides.text("1.0")) == ([], None, None)
+    assert (guides.versions(), guides.last_seen, guides.text("1.0")) == ([], None, None)
 
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"version": "1"}', '{"version": "1", "at": "x"}'])
 def test_a_damaged_memory_is_none(tmp_path: Path, written: str) -> None:
     """Somebody will look again."""
     (tmp_path / "seen.json").write_text(written)
-    assert Guides(tmp_path).seen is None
+    assert Guides(tmp_path).last_seen is None
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_guide_is_compared_with_the_one_before(tmp_path: Path, kept: list[str]
 
 def test_a_difference_says_what_and_where() -> None:
     """As diff writes it, with the sections in which something has changed."""
-    found = compared(OLD, NEW, "1.0", "2.0")
+    found = compare(OLD, NEW, "1.0", "2.0")
     assert found.lines[:2] == ("--- guide 1.0", "+++ guide 2.0")
     assert "-Poll every 3 s." in found.lines
     assert "+Poll every 2 s." in found.lines
@@ -127,24 +127,24 @@ def test_a_difference_says_what_and_where() -> None:
 def test_many_sections_are_counted() -> None:
     """A summary stays one sentence."""
     new = "".join(f"## Section {number}\ntext\n" for number in range(20))
-    assert compared("", new).summary.endswith("“Section 5” and 14 more.")
+    assert compare("", new).summary.endswith("“Section 5” and 14 more.")
 
 
 def test_no_difference_is_said() -> None:
     """A version may change alone."""
-    assert compared(OLD, OLD).summary == "Its text has not changed."
+    assert compare(OLD, OLD).summary == "Its text has not changed."
 
 
 @pytest.mark.parametrize(("before", "after"), [("", ""), ("", OLD), (OLD, ""), ("a", "b"), ("no heading\n" * 9, "x")])
 def test_any_two_texts_can_be_compared(before: str, after: str) -> None:
     """Empty ones and such without sections too."""
-    found = compared(before, after)
+    found = compare(before, after)
     assert (found.added == found.removed == 0) == (before == after)
 
 
 def test_a_terminal_obeys_nothing_in_a_difference() -> None:
     """The guide comes from elsewhere."""
-    found = compared(OLD, OLD + "## \x1b]0;owned\x07Evil\n\x1b[2Jhello\u202e\n")
+    found = compare(OLD, OLD + "## \x1b]0;owned\x07Evil\n\x1b[2Jhello\u202e\n")
     assert "+hello" in found.lines
     assert not any("\x1b" in line or "\u202e" in line for line in (*found.lines, *found.headings))
 
@@ -152,7 +152,7 @@ def test_a_terminal_obeys_nothing_in_a_difference() -> None:
 def test_a_huge_guide_is_compared_as_far_as_it_is_of_use() -> None:
     """It takes no time to speak of."""
     before = "".join(f"line {number % 977}\n" for number in range(100_000))
-    found = compared(before, before.replace("1", "2"))
+    found = compare(before, before.replace("1", "2"))
     assert found.added <= MOST_COMPARED
 
 

@@ -20,7 +20,7 @@ def told(text: str, folder: Path) -> list[tuple[str, int]]:
     settings = Settings.from_environment({"RETAKE_FLOW_CACHE": str(folder / "cache")})
     found = flow_file.problems(str(folder / "owl.yaml"), settings)
     with pytest.raises(Problems):
-        flow_file.opened(str(folder / "owl.yaml"), settings)
+        flow_file.open_flow(str(folder / "owl.yaml"), settings)
     return [(problem.code, problem.position.line) for problem in found]
 
 

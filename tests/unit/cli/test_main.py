@@ -148,10 +148,10 @@ def test_the_catalogue_is_told_whole_or_in_part(command: Command) -> None:
 
 def test_the_catalogue_says_what_is_secret_optional_and_by_default() -> None:
     """In words, an input shows its default or that it is optional, and a result shows what is secret."""
-    assert "key (secret)" in actions_command._shown(CATALOGUE["retake.stream_key"])
-    assert "framerate (default 30)" in actions_command._shown(CATALOGUE["studio.encoder"])
-    assert "to (optional)" in actions_command._shown(CATALOGUE["chat.send"])
-    assert "(service: an activity)" in actions_command._shown(CATALOGUE["studio.encoder"])
+    assert "key (secret)" in actions_command._as_text(CATALOGUE["retake.stream_key"])
+    assert "framerate (default 30)" in actions_command._as_text(CATALOGUE["studio.encoder"])
+    assert "to (optional)" in actions_command._as_text(CATALOGUE["chat.send"])
+    assert "(service: an activity)" in actions_command._as_text(CATALOGUE["studio.encoder"])
 
 
 def test_a_graph_goes_to_standard_output_or_into_a_file(command: Command, folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retake_flow.cli.option_values import read_options
-from retake_flow.cli.run_commands.given_answer import given
+from retake_flow.cli.run_commands.given_answer import parse_words
 from retake_flow.errors import UsageError
 
 
@@ -47,4 +47,4 @@ def test_a_byte_order_mark_is_no_part_of_what_is_read(tmp_path: Path, monkeypatc
     file.write_bytes(b'\xef\xbb\xbf{"latency": 0.1}')
     assert read_options(str(file)) == {"latency": 0.1}
     monkeypatch.setattr("sys.stdin", io.StringIO('\ufeff{"decision": "posted"}'))
-    assert given(["-"]).document == {"decision": "posted"}
+    assert parse_words(["-"]).document == {"decision": "posted"}

@@ -193,7 +193,7 @@ def test_what_could_not_be_written_follows_when_it_can(tmp_path: Path, monkeypat
 
 def test_dropped_lines_are_told_in_words_and_as_an_object() -> None:
     """A program gets an object like the others, a person a line."""
-    assert output._dropped(1) == "… 1 line dropped\n"
-    assert output._dropped(812) == "… 812 lines dropped\n"
+    assert output._dropped_text(1) == "… 1 line dropped\n"
+    assert output._dropped_text(812) == "… 812 lines dropped\n"
     told = json.loads(output._dropped_json(812))
     assert (told["event"], told["lines"]) == ("output_dropped", 812)

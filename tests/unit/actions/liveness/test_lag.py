@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.actions.liveness.lag import Lag, LagFile, first_look, path_beside, trusted
+from retake_flow.actions.liveness.lag import Lag, LagFile, first_look, path_beside, trustworthy
 
 RETAKE, LOCAL = "https://retake.tv", "http://127.0.0.1:8080"
 TIMES = st.floats(0, 20)
@@ -76,8 +76,8 @@ def test_it_is_looked_within_the_guides_patience(lags):
 def test_an_uptime_that_has_misled_counts_no_more():
     """What followed from it is forgotten; what looks told is not."""
     looks, uptime, misled = Lag(1, 4), Lag(0.1, 0.2, "uptime"), Lag(2, 5, "contradicted")
-    assert list(trusted([looks, uptime])) == [looks, uptime]
-    assert list(trusted([looks, uptime, misled])) == [looks, misled]
+    assert list(trustworthy([looks, uptime])) == [looks, uptime]
+    assert list(trustworthy([looks, uptime, misled])) == [looks, misled]
 
 
 def test_what_two_streams_tell_together():

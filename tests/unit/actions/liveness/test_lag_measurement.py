@@ -25,9 +25,9 @@ class Stream:
     def look(self, at: float) -> None:
         """Look at its status."""
         if at + TRIP / 2 < self.lag:
-            self.measurement.missed(at)
+            self.measurement.add_miss(at)
         else:
-            self.measurement.found(at, at + TRIP, max(0, floor(at + TRIP / 2 - self.counted_from)))
+            self.measurement.add_hit(at, at + TRIP, max(0, floor(at + TRIP / 2 - self.counted_from)))
 
     def confirm(self, *looks: float) -> Lag:
         """Look until it is live."""
@@ -39,7 +39,7 @@ class Stream:
     def measure(self) -> int:
         """Look as often as it tells something; gives how often."""
         looks, next_look = 0, 10.0
-        while (at := self.measurement.telling(next_look)) is not None:
+        while (at := self.measurement.is_informative(next_look)) is not None:
             assert at >= next_look
             self.look(at)
             looks, next_look = looks + 1, at + 3
@@ -62,23 +62,23 @@ def test_three_more_looks_tell_it_to_a_fifth_of_a_second(lag):
 def test_looks_alone_tell_between_which_it_was():
     """After the last that missed, by the first that found it."""
     measurement = Measurement(-0.5, [])
-    measurement.missed(2.6)
-    measurement.found(5.6, 5.62, 0)
+    measurement.add_miss(2.6)
+    measurement.add_hit(5.6, 5.62, 0)
     assert measurement.lag == Lag(4.6, 5.62, "uptime")
 
 
 def test_nothing_is_known_of_a_stream_that_is_not_live():
     """And no more looks than the poll's own are worth taking."""
     measurement = Measurement(-0.5, [])
-    measurement.missed(2.6)
-    assert (measurement.lag, measurement.telling(5.6)) == (None, None)
+    measurement.add_miss(2.6)
+    assert (measurement.lag, measurement.is_informative(5.6)) == (None, None)
 
 
 def test_a_later_miss_changes_nothing():
     """A stream that went offline an hour later had no longer lag."""
     stream = Stream(1.0)
     found = stream.confirm(1.2)
-    stream.measurement.missed(3600.0)
+    stream.measurement.add_miss(3600.0)
     assert stream.measurement.lag == found
 
 
@@ -95,9 +95,9 @@ def test_an_uptime_that_counts_from_the_session_is_found_out(lag):
 def test_an_uptime_that_is_always_0_is_found_out():
     """With the first look it may be true; a later one contradicts it."""
     measurement = Measurement(-0.5, [])
-    measurement.found(2.6, 2.62, 0)
+    measurement.add_hit(2.6, 2.62, 0)
     assert measurement.lag == Lag(1.6, 2.62, "uptime")
-    measurement.found(10.1, 10.12, 0)
+    measurement.add_hit(10.1, 10.12, 0)
     assert measurement.lag == Lag(-0.5, 2.62, "contradicted")
 
 
@@ -135,17 +135,17 @@ def test_a_stream_like_the_last_need_not_be_measured_again():
 def test_a_platform_far_away_is_not_measured_again_and_again():
     """What is between a question and its answer cannot be told, and no further look is taken for that."""
     measurement = Measurement(-0.5, [])
-    measurement.found(2.6, 3.0, 1)
+    measurement.add_hit(2.6, 3.0, 1)
     looks = 0
-    while (at := measurement.telling(10.0 + 3 * looks)) is not None:
-        measurement.found(at, at + 0.4, floor(at + 0.2 - 1.5))
+    while (at := measurement.is_informative(10.0 + 3 * looks)) is not None:
+        measurement.add_hit(at, at + 0.4, floor(at + 0.2 - 1.5))
         looks += 1
         assert looks <= 3
     assert measurement.lag is not None
     assert measurement.lag.after < 1.5 <= measurement.lag.by
     again = Measurement(-0.5, [measurement.lag])
-    again.found(1.8, 2.2, 0)
-    assert again.telling(10.0) is None
+    again.add_hit(1.8, 2.2, 0)
+    assert again.is_informative(10.0) is None
 
 
 def test_a_stream_unlike_the_last_is_measured():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.api.http.unpacking import CannotUnpack, unpacked
+from retake_flow.api.http.unpacking import CannotUnpack, decompress
 
 MOST = 1 << 20
 ZEROS = bytes(64 << 20)
@@ -22,7 +22,7 @@ TWICE = gzip.compress(BOMB)
 @pytest.mark.parametrize("encoding", ["", "identity", " , identity"])
 def test_what_is_not_packed_stays_as_it_is(encoding: str) -> None:
     """Whatever its bytes look like."""
-    assert unpacked(BOMB, encoding, MOST) == (BOMB, False)
+    assert decompress(BOMB, encoding, MOST) == (BOMB, False)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_what_is_not_packed_stays_as_it_is(encoding: str) -> None:
 )
 def test_one_layer_is_unpacked(packed: bytes, encoding: str) -> None:
     """Some servers send a file as they keep it, whatever they are asked for."""
-    assert unpacked(packed, encoding, MOST) == (b"# guide", False)
+    assert decompress(packed, encoding, MOST) == (b"# guide", False)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -46,7 +46,7 @@ def test_unpacking_stops_at_the_limit(encoding: str) -> None:
     packed = BOMB if encoding == "gzip" else zlib.compress(ZEROS)
     tracemalloc.start()
     try:
-        text, longer = unpacked(packed, encoding, MOST)
+        text, longer = decompress(packed, encoding, MOST)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -56,8 +56,8 @@ def test_unpacking_stops_at_the_limit(encoding: str) -> None:
 
 def test_exactly_the_limit_is_not_too_long() -> None:
     """One byte more is."""
-    assert unpacked(gzip.compress(bytes(MOST)), "gzip", MOST) == (bytes(MOST), False)
-    assert unpacked(gzip.compress(bytes(MOST + 1)), "gzip", MOST) == (bytes(MOST), True)
+    assert decompress(gzip.compress(bytes(MOST)), "gzip", MOST) == (bytes(MOST), False)
+    assert decompress(gzip.compress(bytes(MOST + 1)), "gzip", MOST) == (bytes(MOST), True)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_exactly_the_limit_is_not_too_long() -> None:
 def test_whatever_else_is_not_unpacked(packed: bytes, encoding: str) -> None:
     """Packed twice, in another way, in none, or broken off: it is told, and nothing of it is unpacked."""
     with pytest.raises(CannotUnpack):
-        unpacked(packed, encoding, MOST)
+        decompress(packed, encoding, MOST)
 
 
 @given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "gzip, gzip", "br", "\x00", ",", "gzip;q=1"]))
 def test_any_bytes_are_unpacked_or_told(body: bytes, encoding: str) -> None:
     """Nothing else comes of them."""
     with suppress(CannotUnpack):
-        text, _ = unpacked(body, encoding, 100)
+        text, _ = decompress(body, encoding, 100)
         assert len(text) <= 100 or text == body

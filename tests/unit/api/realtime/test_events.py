@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.api.realtime.events import EVENTS, read_happening, rooms
+from retake_flow.api.realtime.events import EVENTS, read_event, rooms
 
 AT = 1_800_000_000.0
 ENTRY = {
@@ -44,7 +44,7 @@ JSON = st.recursive(
 
 def read(event, *payload):
     """Read an event."""
-    return read_happening(event, payload, AT)
+    return read_event(event, payload, AT)
 
 
 @pytest.mark.parametrize("entry", [ENTRY, DOCUMENTED], ids=["observed", "documented"])

@@ -8,7 +8,7 @@ import pytest
 from stored_runs import DEAD
 from waiting_runs import begun
 
-from retake_flow.cli.run_commands.takeover import claimed
+from retake_flow.cli.run_commands.takeover import claim_run
 from retake_flow.ports.runs import Holder, Runs
 from retake_flow.run.errors import Fenced, RunHeld, RunUnknown
 from retake_flow.store.holders import this_process
@@ -18,7 +18,7 @@ from retake_flow.store.holders import this_process
 def test_a_run_that_no_process_drives_is_ours(store: Runs, folder: Path, holder: Holder | None) -> None:
     """One that was let go, or whose process died, is claimed for this process, under a new epoch."""
     begun(store, folder, "nap-1", holder=holder)
-    claim = claimed(store, "nap-1")
+    claim = claim_run(store, "nap-1")
     kept = store.load("nap-1")
     assert (kept.holder, kept.epoch, claim.epoch) == (this_process(), 2, 2)
 
@@ -26,10 +26,10 @@ def test_a_run_that_no_process_drives_is_ours(store: Runs, folder: Path, holder:
 def test_one_that_is_driven_is_taken_only_by_force(store: Runs, folder: Path) -> None:
     """Whoever had it can write no more."""
     begun(store, folder, "nap-1", holder=None)
-    first = claimed(store, "nap-1")
+    first = claim_run(store, "nap-1")
     with pytest.raises(RunHeld):
-        claimed(store, "nap-1")
-    claimed(store, "nap-1", force=True)
+        claim_run(store, "nap-1")
+    claim_run(store, "nap-1", force=True)
     with pytest.raises(Fenced):
         first.write(store.load("nap-1").run, [])
 
@@ -37,4 +37,4 @@ def test_one_that_is_driven_is_taken_only_by_force(store: Runs, folder: Path) ->
 def test_an_unknown_run_is_told(store: Runs) -> None:
     """There is nothing to take."""
     with pytest.raises(RunUnknown):
-        claimed(store, "nobody")
+        claim_run(store, "nobody")

@@ -102,7 +102,7 @@ def test_only_who_insists_kills(numbers: list[signal.Signals], heard: list[str])
         with Interrupts() as interrupts:
             interrupted(interrupts, told)
             for number in numbers:
-                interrupts._signalled(number)
+                interrupts._on_signal(number)
         return told.heard
 
     assert [each.removesuffix(" (Ctrl-C)") for each in asyncio.run(scene())] == heard
@@ -141,7 +141,7 @@ def test_a_run_that_is_ending_can_still_be_killed() -> None:
             await send(told, signal.SIGTERM)
             await send(told, signal.SIGTERM)
             told.over = True
-            interrupts._signalled(signal.SIGTERM)
+            interrupts._on_signal(signal.SIGTERM)
         return told.heard
 
     assert asyncio.run(scene()) == ["stop: interrupted by SIGTERM", "kill: killed by SIGTERM"]

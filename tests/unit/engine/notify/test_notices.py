@@ -259,7 +259,7 @@ def test_the_end_of_a_stream_says_what_it_came_to() -> None:
     channel = Channel()
 
     async def scene(notices: Notices) -> None:
-        notices.missed([record(event, EPOCH - 60, **fields) for event, fields in STARTED], ())
+        notices.resend_missed([record(event, EPOCH - 60, **fields) for event, fields in STARTED], ())
         for event, fields in (STOPPED, ENDED):
             notify(notices, event, **fields)
 
@@ -577,7 +577,7 @@ def test_questions_that_nobody_was_told_of_are_told_on_resuming(
     channel = Channel()
 
     async def scene(notices: Notices) -> None:
-        notices.missed([record(event, EPOCH, **fields) for event, fields in before], {"approve.1"})
+        notices.resend_missed([record(event, EPOCH, **fields) for event, fields in before], {"approve.1"})
 
     play(channel, scene=scene)
     assert [notice.kind for notice in channel.notices] == again
@@ -601,7 +601,7 @@ def test_only_the_channels_that_failed_are_told_again(
     before = [OPENED, failed, *since]
 
     async def scene(notices: Notices) -> None:
-        notices.missed([record(event, EPOCH, **fields) for event, fields in before], {"approve.1"})
+        notices.resend_missed([record(event, EPOCH, **fields) for event, fields in before], {"approve.1"})
 
     play(mail, discord, other, scene=scene)
     assert [len(channel.got) for channel in (mail, discord, other)] == [*told_again, 0]
@@ -616,7 +616,7 @@ def test_of_a_question_that_was_put_again_only_those_are_told_who_were_not(
     before = [("gate_opened", BESIDE), *sent_before, CLOSED, AGAIN]
 
     async def scene(notices: Notices) -> None:
-        notices.missed([record(event, EPOCH, **fields) for event, fields in before], {"air:builder.2"})
+        notices.resend_missed([record(event, EPOCH, **fields) for event, fields in before], {"air:builder.2"})
 
     play(channel, scene=scene)
     assert [notice.about for notice in channel.notices] == again
@@ -627,7 +627,7 @@ def test_a_question_that_is_closed_is_not_told_again() -> None:
     channel = Channel()
 
     async def scene(notices: Notices) -> None:
-        notices.missed([record("gate_opened", EPOCH, **GATE)], ())
+        notices.resend_missed([record("gate_opened", EPOCH, **GATE)], ())
 
     play(channel, scene=scene)
     assert channel.tries == []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from retake_flow.engine.notify.stream_summary import Tally
+from retake_flow.engine.notify.stream_summary import StreamSummary
 from retake_flow.run.records import record
 
 
-def counted(*records: tuple[float, str, dict[str, Any]]) -> Tally:
+def counted(*records: tuple[float, str, dict[str, Any]]) -> StreamSummary:
     """A tally that has heard these: the second, the event and its fields."""
-    tally = Tally()
+    tally = StreamSummary()
     for at, event, fields in records:
         tally.count(record(event, at, **fields))
     return tally

@@ -7,19 +7,19 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from retake_flow.engine.notify.throttle import GATHERED, MOST_TOLD, Floods
+from retake_flow.engine.notify.throttle import GATHERED, MOST_TOLD, NoticeThrottle
 from retake_flow.ports.notices import Kind, Notice
 from retake_flow.whatif.virtual_time import VirtualClock, run
 
 Told = list[tuple[float, Notice]]
 
 
-def play(scene: Callable[[Floods], Awaitable[object]]) -> Told:
+def play(scene: Callable[[NoticeThrottle], Awaitable[object]]) -> Told:
     """Play a scene and close; gives what came through, and when. Nothing is left then."""
     told: Told = []
 
     async def main() -> None:
-        floods = Floods(VirtualClock(), lambda notice: told.append((now(), notice)))
+        floods = NoticeThrottle(VirtualClock(), lambda notice: told.append((now(), notice)))
         await scene(floods)
         await floods.close()
         assert asyncio.all_tasks() == {asyncio.current_task()}, "something is left"
@@ -41,7 +41,7 @@ def notice(text: str, kind: Kind = "tip") -> Notice:
 def test_the_first_is_told_at_once_and_the_rest_of_the_minute_together() -> None:
     """A minute after the first, the others are one notice, with how many they are in its title."""
 
-    async def scene(floods: Floods) -> None:
+    async def scene(floods: NoticeThrottle) -> None:
         for second in range(5):
             floods.put(notice(f"tip {second}"))
             await asyncio.sleep(1)
@@ -55,7 +55,7 @@ def test_the_first_is_told_at_once_and_the_rest_of_the_minute_together() -> None
 def test_a_single_one_that_was_gathered_is_told_as_it_is() -> None:
     """It says no number."""
 
-    async def scene(floods: Floods) -> None:
+    async def scene(floods: NoticeThrottle) -> None:
         floods.put(notice("one"))
         floods.put(notice("two"))
         await asyncio.sleep(GATHERED + 1)
@@ -66,7 +66,7 @@ def test_a_single_one_that_was_gathered_is_told_as_it_is() -> None:
 def test_a_flood_that_goes_on_is_one_notice_a_minute() -> None:
     """However many come, and of a great many only the first are told word for word."""
 
-    async def scene(floods: Floods) -> None:
+    async def scene(floods: NoticeThrottle) -> None:
         for second in range(180):
             floods.put(notice(f"tip {second}"))
             await asyncio.sleep(1)
@@ -79,7 +79,7 @@ def test_a_flood_that_goes_on_is_one_notice_a_minute() -> None:
 def test_after_a_quiet_minute_the_next_is_told_at_once() -> None:
     """What was told long ago holds nothing back."""
 
-    async def scene(floods: Floods) -> None:
+    async def scene(floods: NoticeThrottle) -> None:
         floods.put(notice("one"))
         await asyncio.sleep(GATHERED + 1)
         floods.put(notice("two"))
@@ -90,7 +90,7 @@ def test_after_a_quiet_minute_the_next_is_told_at_once() -> None:
 def test_each_kind_is_for_itself() -> None:
     """Trouble does not wait for tips."""
 
-    async def scene(floods: Floods) -> None:
+    async def scene(floods: NoticeThrottle) -> None:
         floods.put(notice("one"))
         floods.put(notice("died", "trouble"))
 
@@ -100,7 +100,7 @@ def test_each_kind_is_for_itself() -> None:
 def test_trouble_is_told_before_it_is_over() -> None:
     """Who hears that the stream is back has heard of all trouble before."""
 
-    async def scene(floods: Floods) -> None:
+    async def scene(floods: NoticeThrottle) -> None:
         floods.put(notice("died", "trouble"))
         floods.put(notice("again", "trouble"))
         await asyncio.sleep(5)
@@ -113,7 +113,7 @@ def test_trouble_is_told_before_it_is_over() -> None:
 def test_what_waits_for_nobody_is_told_at_once(kind: Kind) -> None:
     """Questions, and what is said once, are never gathered."""
 
-    async def scene(floods: Floods) -> None:
+    async def scene(floods: NoticeThrottle) -> None:
         floods.put(notice("one", kind))
         floods.put(notice("two", kind))
         await asyncio.sleep(1)
@@ -124,7 +124,7 @@ def test_what_waits_for_nobody_is_told_at_once(kind: Kind) -> None:
 def test_what_was_gathered_is_told_when_it_is_closed() -> None:
     """Nothing is lost with the end."""
 
-    async def scene(floods: Floods) -> None:
+    async def scene(floods: NoticeThrottle) -> None:
         floods.put(notice("one"))
         floods.put(notice("two"))
         await asyncio.sleep(5)
