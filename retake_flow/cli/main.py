@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from retake_flow import __version__
 from retake_flow.cli import garbage, terminal
+from retake_flow.cli.exit_codes import driven, exit_code
 
 EPILOG = """\
 exit codes:
@@ -24,6 +25,7 @@ exit codes:
 #: In the order of the help. Each command is a module of the same name in one of these packages.
 _PACKAGES = {
     "run_commands": ("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
+    "agent_commands": ("status", "wait", "events", "chat"),
     "flow_commands": ("init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions"),
     "host_commands": ("guide", "doctor", "rehearsal"),
 }
@@ -42,6 +44,9 @@ _FOR_OTHERS = (["init"], ["graph"])
 class _Parser(argparse.ArgumentParser):
     """Parser that keeps the line breaks of our help, for itself and for its subcommands."""
 
+    #: Whether a program reads our output, which may be known before the arguments are understood.
+    as_json: ClassVar[bool] = False
+
     def __init__(self, **options: Any) -> None:
         # No abbreviations: `--for` must not mean `--force` where there is no `--for`.
         super().__init__(**{"formatter_class": _formatter, "allow_abbrev": False, **options})
@@ -49,7 +54,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Report an argument that was not understood, on one line: a shell expands `*` to the names of files."""
-        super().error(" ".join(message.split()))
+        message = " ".join(message.split())
+        if self.as_json:
+            from retake_flow.errors import UsageError
+
+            terminal.fail(UsageError(message, hint=f"`{self.prog} --help` says what it takes"), as_json=True)
+            self.exit(UsageError.exit_code)
+        super().error(message)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(terminal.harmless(message) + "\n" * message.endswith("\n"), file)
@@ -92,55 +103,11 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     # Each command's module costs a millisecond to import; a named command needs no other.
     named = [name for name in arguments[:1] if name in COMMANDS]
+    _Parser.as_json = "--json" in arguments
     args = parser(named or COMMANDS).parse_args(arguments)
-    if not getattr(args, "drives", False):
-        return _exit_code(args)
-    from retake_flow.cli import output
-
-    try:
-        with output.queue_output(args.json):
-            return _exit_code(args)
-    except KeyboardInterrupt:  # while the last lines were written
-        return 130
-
-
-def _exit_code(args: argparse.Namespace) -> int:
-    from retake_flow.errors import RetakeFlowError
-
-    try:
-        return int(args.command(args))
-    except RetakeFlowError as error:
-        terminal.fail(error, as_json=getattr(args, "json", False))
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader of our output is gone. Nothing more can be written, not even by Python's flush at exit.
-        terminal.let_go()
-        return 1
-    except Exception as error:
-        return _unforeseen(error, as_json=getattr(args, "json", False))
-
-
-def _unforeseen(error: Exception, *, as_json: bool) -> int:
-    """Report an error that is not the user's mistake, and return the exit code."""
-    from retake_flow import os_errors
-    from retake_flow.errors import OutputError, RetakeFlowError
-    from retake_flow.settings import debugging
-
-    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EIO):
-        terminal.let_go()
-        said: RetakeFlowError = OutputError(f"the output cannot be written: {error.strerror}")
-        as_json = False
-    elif isinstance(error, OSError) and (refused := os_errors.host_error(error, "this machine refuses what is needed")):
-        said = refused
-    elif debugging():
-        raise error
-    else:
-        message = f"a defect of retake-flow: {type(error).__name__}: {error}"
-        said = RetakeFlowError(message, hint="RETAKE_FLOW_DEBUG=1 shows where")
-    terminal.fail(said, as_json=as_json)
-    return said.exit_code
+    if not getattr(args, "drives", False) or getattr(args, "detach", False):
+        return exit_code(partial(args.command, args), as_json=getattr(args, "json", False))
+    return driven(partial(args.command, args), as_json=args.json)
 
 
 def entry() -> NoReturn:

@@ -17,6 +17,34 @@ def allow_outside(parser: Any) -> None:
     )
 
 
+def detaching(parser: Any) -> None:
+    """Declare the options that let a run go on by itself."""
+    from retake_flow.cli.durations import span
+
+    parser.add_argument(
+        "--detach",
+        action="store_true",
+        help="return when it is on air, waits for a person or has ended; the run goes on by itself",
+    )
+    parser.add_argument(
+        "--within", type=span, default="50s", metavar="TIME", help="how long --detach waits at most; default 50s"
+    )
+
+
+def run_name(text: str) -> str:
+    """A name for a run on the command line.
+
+    Raises:
+        ArgumentTypeError: No run can have it.
+    """
+    import argparse
+    import re
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", text) or text == "last":
+        raise argparse.ArgumentTypeError(f"{text!r} is no name for a run: letters, digits, - and _, at most 80")
+    return text
+
+
 def pairs(written: Iterable[str]) -> dict[str, str]:
     """The values by name of `--set NAME=VALUE`; the last value of a name counts.
 

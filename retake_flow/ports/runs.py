@@ -213,7 +213,7 @@ class Runs(Protocol):
         ...
 
     def find(self, name: str) -> str:
-        """Resolve an id, a unique prefix, or `last` for the run that began last.
+        """Resolve an id, the name in it for the newest run of that name, a unique prefix, or `last` for the newest run.
 
         Raises:
             RunUnknown: It matches no run, or more than one.

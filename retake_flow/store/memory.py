@@ -13,6 +13,7 @@ from retake_flow.redact import Secret, scrub
 from retake_flow.run.codec import decode, encode
 from retake_flow.run.errors import AlreadyAnswered, AnswerWaiting, Fenced, GateUnknown, RunHeld
 from retake_flow.run.gates import Answer, Gate
+from retake_flow.run.ids import name_of
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import alive as lives
@@ -77,10 +78,12 @@ class MemoryRuns:
         return self._of(run).stored
 
     def find(self, name: str) -> str:
-        """The id that a name means: an id, a unique prefix, or `last` for the run that started last."""
+        """The id that a name means: an id, a name, a unique prefix, or `last` for the run that started last."""
         newest = [summary.id for summary in self.summaries()]
         if name == "last":
             return only(name, newest[:1], _PLACE)
+        if name not in newest and (named := [run for run in newest if name_of(run) == name]):
+            return named[0]
         return only(name, [name] if name in newest else [run for run in newest if run.startswith(name)], _PLACE)
 
     def summaries(

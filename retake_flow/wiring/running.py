@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +38,7 @@ from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.responders import registry
 from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
+from retake_flow.run import ids
 from retake_flow.run.identity import Identity
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
@@ -68,7 +67,7 @@ def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
     """
     file, name = _word(Path(flow.file).stem) or flow.name, _word(agent)
     named = [file, "" if name == file else name, "rehearsal" if rehearsal and "rehearsal" not in name else ""]
-    return f"{'-'.join(filter(None, named))}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return ids.unique("-".join(filter(None, named)))
 
 
 def _word(text: str) -> str:

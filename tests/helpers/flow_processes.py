@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,10 @@ class Home:
             if running.process.poll() is None:
                 running.kill()
             running._join()
+        for process in psutil.process_iter():  # also what was detached
+            with suppress(psutil.Error):
+                if process.environ().get("HOME") == str(self.folder):
+                    process.kill()
 
     def journal(self, run: str = "") -> list[Record]:
         """What is written down of a run, or of all of them, without the program's help."""

@@ -53,6 +53,8 @@ def _old(before: float, dry_run: bool) -> list[str]:
             for run in filter(_is_name, pruned):  # unless another folder was named
                 shutil.rmtree(settings.state_folder / "rehearsals" / run, ignore_errors=True)
                 (settings.state_folder / "tokens" / f"{run}.json").unlink(missing_ok=True)
+                for log in (f"{run}.log", f"{run}.log.1"):
+                    (settings.state_folder / "logs" / log).unlink(missing_ok=True)
             return pruned
         runs = store.summaries()
         return sorted(run.id for run in runs if run.outcome is not None and run.updated < before and not run.damage)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
+    from retake_flow.cli.option_values import allow_outside, detaching
 
     parser = commands.add_parser("resume", help="go on with a run after an answer, a crash or a reboot")
     parser.add_argument("run", nargs="?", metavar="RUN", help="its id, a prefix of it, or last")
@@ -31,6 +33,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--force", action="store_true", help="take it from a process that is, or may be, alive")
     parser.add_argument("--wait", action="store_true", help="stay when the run does nothing but wait for a person")
     allow_outside(parser)
+    detaching(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(command=resume, drives=True)
 
@@ -44,9 +47,10 @@ def resume(args: argparse.Namespace) -> int:
     from retake_flow.wiring.storing import opened
 
     answering = args.answer or args.decision
-    if args.all == bool(args.run) or (args.all and (answering or args.upgrade or args.force or args.allow_outside)):
+    alone = answering or args.upgrade or args.force or args.allow_outside or args.detach
+    if args.all == bool(args.run) or (args.all and alone):
         raise UsageError(
-            "resume takes either a RUN or --all, and --all takes no answer, --upgrade, --force or --allow-outside"
+            "resume takes either a RUN or --all, and --all takes no answer and no other option than --wait and --json"
         )
     settings = Settings.from_environment()
     with closing(opened(settings)) as runs:
@@ -62,7 +66,20 @@ def resume(args: argparse.Namespace) -> int:
 
             gate, _ = store_answer(runs, run, parse_words(args.answer), args.decision, args.by or this_user())
             answered = gate.id
-        return _resume_one(runs, run, settings, args, answered)
+        if not args.detach:
+            return _resume_one(runs, run, settings, args, answered)
+    from retake_flow.cli.session.detached import detach
+
+    return detach(run, settings, partial(_detached, run, settings, args, answered), args)
+
+
+def _detached(run: str, settings: Settings, args: argparse.Namespace, answered: str, log: Path) -> int:
+    from contextlib import closing
+
+    from retake_flow.wiring.storing import opened
+
+    with closing(opened(settings)) as runs:
+        return _resume_one(runs, run, settings, args, answered, log)
 
 
 def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
@@ -76,7 +93,9 @@ def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> No
     asyncio.run(_stop_suspended(runs, run, settings, silent=silent))
 
 
-def _resume_one(runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str) -> int:
+def _resume_one(
+    runs: Runs, run: str, settings: Settings, args: argparse.Namespace, answered: str, log: Path | None = None
+) -> int:
     import asyncio
 
     from retake_flow.cli import terminal
@@ -93,7 +112,7 @@ def _resume_one(runs: Runs, run: str, settings: Settings, args: argparse.Namespa
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.succeeded else 1
     try:
-        count, ended = asyncio.run(_interruptible(runs, stored.run, settings, args))
+        count, ended = asyncio.run(_interruptible(runs, stored.run, settings, args, log))
     except (RunHeld, CredentialsError) as error:
         if answered:  # the answer is stored all the same
             taker = "the process that drives the run" if isinstance(error, RunHeld) else "whoever goes on with the run"
@@ -104,7 +123,9 @@ def _resume_one(runs: Runs, run: str, settings: Settings, args: argparse.Namespa
     return exit_code(ended, bool(count))
 
 
-async def _interruptible(runs: Runs, run: Run, settings: Settings, args: argparse.Namespace) -> tuple[int, Run]:
+async def _interruptible(
+    runs: Runs, run: Run, settings: Settings, args: argparse.Namespace, log: Path | None
+) -> tuple[int, Run]:
     from retake_flow.cli.run_commands.takeover import take_up
     from retake_flow.cli.session.interrupts import Interrupts
     from retake_flow.cli.session.session import Session, is_attended
@@ -118,9 +139,10 @@ async def _interruptible(runs: Runs, run: Run, settings: Settings, args: argpars
             upgrade(runs, run.id, claim, settings, allowed)
 
     allowed = outside(args.allow_outside)
-    session = Session(runs, settings, as_json=args.json, wait=args.wait)
-    prompted = is_attended(args.json)
-    with view_for(args.json, run.flow, prompted=prompted) as view, Interrupts() as interrupts:
+    as_json = args.json or log is not None
+    session = Session(runs, settings, as_json=as_json, wait=args.wait)
+    prompted = is_attended(as_json)
+    with view_for(as_json, run.flow, prompted=prompted, log=log) as view, Interrupts() as interrupts:
         ended = await take_up(session, run.id, view, interrupts, allowed, force=args.force, prepare=upgrade_claim)
     return interrupts.count, ended
 

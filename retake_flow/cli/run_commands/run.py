@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from retake_flow.cli.session.session import Session
     from retake_flow.flow.model import Flow
-    from retake_flow.ports.runs import Runs
     from retake_flow.settings import Settings
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    from retake_flow.cli.option_values import allow_outside
+    from retake_flow.cli.option_values import allow_outside, detaching, run_name
 
     parser = commands.add_parser("run", help="run a flow, for example go-live.yaml")
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
@@ -36,20 +38,19 @@ def add_to(commands: Any) -> None:
         help="stay when the run does nothing but wait for a person",
     )
     allow_outside(parser)
+    parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
+    detaching(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(command=run, drives=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run a flow. The exit code says how it ended."""
-    import asyncio
-    from contextlib import closing
-
     from retake_flow.cli import flow_file
     from retake_flow.errors import UsageError
     from retake_flow.flow.load.inputs import provided, resolve
+    from retake_flow.run import ids
     from retake_flow.settings import Settings, variables
-    from retake_flow.wiring.storing import opened
 
     if (args.rehearsal_options or args.folder) and not args.rehearse:
         raise UsageError("--rehearsal-options and --folder go with --rehearse")
@@ -59,39 +60,70 @@ def run(args: argparse.Namespace) -> int:
     flow = provided(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
     inputs = resolve(flow, _given_inputs(args, flow))
     options = _options(args) if args.rehearse else None
-    with closing(opened(settings)) as runs:
-        return asyncio.run(_driven(runs, flow, inputs, settings, options, args))
+    name = ids.unique(args.name) if args.name else _new_id(flow, inputs, settings, options)
+    drive = partial(_drive, flow, name, inputs, settings, options, args)
+    if args.detach:
+        from retake_flow.cli.session.detached import detach
+
+        return detach(name, settings, drive, args)
+    return drive()
 
 
-async def _driven(
-    runs: Runs,
-    flow: Flow,
-    inputs: dict[str, Any],
-    settings: Settings,
-    options: dict[str, Any] | None,
-    args: argparse.Namespace,
-) -> int:
-    from pathlib import Path
-
-    from retake_flow.cli.session.interrupts import Interrupts
-    from retake_flow.cli.session.session import Session, exit_code, is_attended
-    from retake_flow.cli.session.views import view_for
+def _new_id(flow: Flow, inputs: dict[str, Any], settings: Settings, options: dict[str, Any] | None) -> str:
     from retake_flow.wiring import accounts, running
-    from retake_flow.wiring.soak import Soak
 
-    session = Session(runs, settings, as_json=args.json, wait=args.wait)
     if options is None:
         agent = accounts.identity_here(settings, inputs).name
     else:
         from retake_flow.wiring import rehearsing
 
         agent = rehearsing.agent_in(options) or str(inputs.get("agent_name") or "")
-    run = running.new_id(flow, agent, rehearsal=options is not None)
-    folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / run
-    with view_for(args.json, flow.name, prompted=is_attended(args.json)) as view, Interrupts() as interrupts:
+    return running.new_id(flow, agent, rehearsal=options is not None)
+
+
+def _drive(
+    flow: Flow,
+    name: str,
+    inputs: dict[str, Any],
+    settings: Settings,
+    options: dict[str, Any] | None,
+    args: argparse.Namespace,
+    log: Path | None = None,
+) -> int:
+    """Drive the run in this process; with a log, for nobody but that."""
+    import asyncio
+    from contextlib import closing
+
+    from retake_flow.cli.session.session import Session
+    from retake_flow.wiring.storing import opened
+
+    as_json = args.json or log is not None
+    with closing(opened(settings)) as runs:
+        session = Session(runs, settings, as_json=as_json, wait=args.wait)
+        folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / name
         rehearsal = None if options is None else (folder, options)
-        soak = None if args.hours is None else Soak(args.hours * 3600)
-        ended = await session.begin(flow, run, inputs, rehearsal, view, interrupts, soak)
+        return asyncio.run(_driven(session, flow, name, inputs, rehearsal, args.hours, as_json, log))
+
+
+async def _driven(
+    session: Session,
+    flow: Flow,
+    name: str,
+    inputs: dict[str, Any],
+    rehearsal: tuple[Path, dict[str, Any]] | None,
+    hours: float | None,
+    as_json: bool,
+    log: Path | None,
+) -> int:
+    from retake_flow.cli.session.interrupts import Interrupts
+    from retake_flow.cli.session.session import exit_code, is_attended
+    from retake_flow.cli.session.views import view_for
+    from retake_flow.wiring.soak import Soak
+
+    prompted = is_attended(as_json)
+    with view_for(as_json, flow.name, prompted=prompted, log=log) as view, Interrupts() as interrupts:
+        soak = None if hours is None else Soak(hours * 3600)
+        ended = await session.begin(flow, name, inputs, rehearsal, view, interrupts, soak)
     return exit_code(ended, bool(interrupts.count))
 
 

@@ -6,12 +6,16 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from retake_flow.cli import terminal
 from retake_flow.cli.render.journal_text import clock, lines
 from retake_flow.cli.render.rehearsal_report import report_lines
 from retake_flow.run.records import Record
+
+#: The size at which a log is moved to `….1`, in bytes.
+MOST_IN_LOG = 1 << 20
 
 
 class View(Protocol):
@@ -39,7 +43,9 @@ class View(Protocol):
 
 
 @contextmanager
-def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: bool = False) -> Iterator[View]:
+def view_for(
+    as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: bool = False, log: Path | None = None
+) -> Iterator[View]:
     """The view that fits the reader.
 
     Args:
@@ -47,9 +53,10 @@ def view_for(as_json: bool, name: str, hint: str = "Ctrl-C stops", *, prompted: 
         name: The title: the name of the flow, or of the run.
         hint: The effect of Ctrl-C.
         prompted: Whether a prompt asks the questions.
+        log: The file that standard output is, if it is a log.
     """
-    if as_json:
-        view = JsonView()
+    if as_json or log is not None:
+        view = JsonView() if log is None else LogView(log)
         try:
             yield view
         finally:
@@ -119,6 +126,29 @@ class JsonView(_UnpausedView):
         if self._last is not None:
             terminal.emit(self._last)
             self._last = None
+
+
+class LogView(JsonView):
+    """Prints records to a log on standard output, and begins a new log when it is full."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__()
+        self._log = log
+
+    def on_record(self, record: Record) -> None:
+        """Print a record."""
+        super().on_record(record)
+        if os.fstat(1).st_size > MOST_IN_LOG:
+            self._log.replace(self._log.with_name(f"{self._log.name}.1"))
+            open_log(self._log)
+
+
+def open_log(log: Path) -> None:
+    """Send standard output and standard error to a log."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
 
 
 class PlainView(_UnpausedView):

@@ -45,6 +45,18 @@ class StreamSummary:
             case {"event": "activity_result" | "action_finished", "result": {"viewers": int(viewers)}}:
                 self._viewers = max(self._viewers, viewers)
 
+    def figures(self, now: float) -> dict[str, int | float]:
+        """The summary as data, at a time."""
+        running = 0.0 if self._began is None else max(0.0, now - self._began)
+        return {
+            "seconds_on_air": round(self._on_air + running),
+            "viewers_max": self._viewers,
+            "messages": self._messages,
+            "tips": self._tips,
+            "tipped": self._tipped,
+            "recoveries": self._recoveries,
+        }
+
     @property
     def text(self) -> str:
         """The summary in one line; "" when there was no stream."""

@@ -15,6 +15,7 @@ from retake_flow.ports.runs import Holder, OpenGate, Stored, Summary, Wish
 from retake_flow.run.codec import encode
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.gates import Answer
+from retake_flow.run.ids import DATED, name_of
 from retake_flow.run.records import Record
 from retake_flow.run.run import LATEST, Phase, Run
 from retake_flow.settings import USUAL_LEASE
@@ -153,7 +154,7 @@ class SqlRuns:
         return rows.stored(run, row)
 
     def find(self, name: str) -> str:
-        """The id that a name means: an id, a unique prefix, or `last` for the run that started last."""
+        """The id that a name means: an id, a name, a unique prefix, or `last` for the run that started last."""
         dated = RUNS.c.created <= LATEST  # in SQLite, a text in place of a date would sort as the newest
         newest = select(RUNS.c.id).order_by(dated.desc(), RUNS.c.created.desc(), RUNS.c.id.desc())
         begins = func.substr(RUNS.c.id, 1, len(name)) == name
@@ -161,9 +162,13 @@ class SqlRuns:
         with self._database.reading() as connection:
             if name == "last":
                 return only(name, _texts(connection.scalars(newest.limit(EXAMPLES)))[:1], self._database.place)
-            found = connection.scalars(exactly).all() or _texts(
-                connection.scalars(newest.where(begins).limit(EXAMPLES + 1))
-            )
+            if found := connection.scalars(exactly).all():
+                return only(name, found, self._database.place)
+            named = newest.where(begins, func.length(RUNS.c.id) == len(name) + DATED)
+            for run in _texts(connection.scalars(named.limit(EXAMPLES))):
+                if name_of(run) == name:
+                    return run
+            found = _texts(connection.scalars(newest.where(begins).limit(EXAMPLES + 1)))
         return only(name, found, self._database.place)
 
     def summaries(

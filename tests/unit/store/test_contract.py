@@ -326,6 +326,16 @@ class TestFinding:
             created(runs, a_run(name))
         assert [runs.find(name) for name in ("a-1", "a-12", "b", "B", "last")] == ["a-1", "a-12", "b_1", "B_2", "B_2"]
 
+    def test_a_name_means_the_newest_run_of_that_name(self, runs: Runs, world: World) -> None:
+        """It is followed by the time at which the run began; a longer name is another one."""
+        older, newer, longer = "show-20261129-201422-5b67", "show-20261130-080000-0a1b", "show-2-20261130-090000-ffff"
+        for name in (older, newer, longer):
+            world.time += 1
+            created(runs, a_run(name))
+        assert [runs.find(name) for name in ("show", "show-2", older)] == [newer, longer, older]
+        with pytest.raises(RunUnknown, match="may be"):
+            runs.find("sho")
+
     @pytest.mark.parametrize("name", ["a", "c", "%", "_", "b-1x", "A-1"])
     def test_what_does_not_mean_one_run_is_refused(self, runs: Runs, name: str) -> None:
         """No run, or several, are no answer; wildcards and the other case mean nothing."""

@@ -1,0 +1,70 @@
+"""`retake-flow events`: prints the records of a run's journal after a number, and waits for them if there are none."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from retake_flow.cli.durations import span
+
+_EPILOG = """\
+Each record has a number. --after the last number that was read gives what is new: nothing twice, nothing missed.
+
+example:
+  retake-flow events last --after 120 --wait 50s --json
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("events", help="print what is new in the journal of a run", epilog=_EPILOG)
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument("--after", type=int, default=0, metavar="N", help="the number of the last record that was read")
+    parser.add_argument("--kind", action="append", default=[], metavar="EVENT", help="only records of this kind")
+    parser.add_argument("--limit", type=int, default=200, metavar="N", help="how many at most; default 200")
+    parser.add_argument(
+        "--wait", type=span, default=0.0, metavar="TIME", help="how long to wait for a record if there is none"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, each with its number")
+    parser.set_defaults(command=events)
+
+
+def events(args: argparse.Namespace) -> int:
+    """Print records. The exit code is 0, also when there are none."""
+    from contextlib import closing
+
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.cli.render.journal_text import clock, lines
+    from retake_flow.errors import UsageError
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    if args.limit < 1:
+        raise UsageError("--limit is at least 1")
+    with closing(opened(Settings.from_environment())) as store:
+        found = _found(store, store.find(args.run), args)
+    for number, record in found:
+        if args.json:
+            terminal.emit({"number": number, **record})
+        else:
+            for line in lines(record):
+                terminal.say(f"{number:>6}  {clock(record)}  {printable.line(line)}")
+    return 0
+
+
+def _found(store: Any, run: str, args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
+    """The records that were asked for; waits for the first one, as long as the run has not ended."""
+    import time
+
+    from retake_flow.cli.agent_commands.following import EVERY
+
+    deadline, after = time.monotonic() + args.wait, args.after
+    while True:
+        ended = store.load(run).run.ended  # before the journal, so that no record of the end is missed
+        news = store.journal(run, after)
+        found = [(number, record) for number, record in news if not args.kind or record["event"] in args.kind]
+        if found or ended or time.monotonic() >= deadline:
+            return found[: args.limit]
+        after = news[-1][0] if news else after
+        time.sleep(EVERY)

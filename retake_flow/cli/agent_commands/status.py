@@ -1,0 +1,35 @@
+"""`retake-flow status`: says in a few lines how a run stands."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("status", help="say in a few lines how a run stands")
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument("--json", action="store_true", help="one small JSON object")
+    parser.set_defaults(command=status)
+
+
+def status(args: argparse.Namespace) -> int:
+    """Tell how a run stands. The exit code is 0, 1 when the run has failed, and 4 when it waits for a person."""
+    from contextlib import closing
+
+    from retake_flow.cli import terminal
+    from retake_flow.cli.agent_commands.brief import brief, exit_code, lines, next_commands
+    from retake_flow.cli.agent_commands.following import Following
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    with closing(opened(Settings.from_environment())) as store:
+        followed = Following(store, store.find(args.run))
+        found = brief(followed)
+        if args.json:
+            terminal.emit({**found, "next": next_commands(followed)})
+        else:
+            for line in lines(found):
+                terminal.say(line)
+        return exit_code(followed)

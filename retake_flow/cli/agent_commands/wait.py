@@ -1,0 +1,118 @@
+"""`retake-flow wait`: waits until something happens to a run, for a limited time."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.cli.durations import span
+
+if TYPE_CHECKING:
+    from retake_flow.cli.agent_commands.following import Following
+    from retake_flow.run.records import Record
+
+_EPILOG = """\
+what to wait for:
+  on-air   the stream is live           gate     a person is asked
+  message  somebody writes in chat      ended    the run has ended
+  any other word: a record of the journal (`events` shows them) or an event of the flow with this name
+
+`message` and names count from now on, or from the record that --after names.
+
+example:
+  retake-flow wait last --until on-air --until gate --within 50s --json
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("wait", help="wait until a run is on air, asks, ends, …", epilog=_EPILOG)
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument(
+        "--until", action="append", metavar="WHAT", required=True, help="what to wait for; several times: any of them"
+    )
+    parser.add_argument("--after", type=int, metavar="N", help="the number of the last record that was seen")
+    parser.add_argument(
+        "--within", type=span, default="50s", metavar="TIME", help="how long to wait at most; default 50s"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=wait)
+
+
+def wait(args: argparse.Namespace) -> int:
+    """Wait for a run.
+
+    The exit code is 0 when what was waited for has happened, 1 when it has not in time or cannot happen any more, and 4
+    when the run waits for a person instead.
+    """
+    from contextlib import closing
+
+    from retake_flow.cli import terminal
+    from retake_flow.cli.agent_commands.brief import brief, lines, next_commands
+    from retake_flow.cli.agent_commands.following import Following
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import opened
+
+    with closing(opened(Settings.from_environment())) as store:
+        followed = Following(store, store.find(args.run))
+        condition = _Condition(args.until, followed.number if args.after is None else args.after)
+        followed.until(condition.settled, args.within)
+        found = brief(followed)
+        if args.json:
+            terminal.emit(
+                {"met": condition.met, "event": condition.record, "last": followed.number, **found}
+                | {"next": next_commands(followed)}
+            )
+        else:
+            terminal.say(condition.met or ("it cannot happen now" if condition.hopeless else "not in time"))
+            for line in lines(found):
+                terminal.say(line)
+        return 0 if condition.met else 4 if followed.gates else 1
+
+
+class _Condition:
+    """What is waited for.
+
+    Attributes:
+        met: The word that is met; None when none is.
+        record: The record that meets it, with its number; None for the state of a run.
+        hopeless: Whether none can be met any more, since the run has ended or waits for a person without a process.
+    """
+
+    def __init__(self, words: list[str], after: int) -> None:
+        self._words = words
+        self._after = after
+        self.met: str | None = None
+        self.record: Record | None = None
+        self.hopeless = False
+
+    def settled(self, followed: Following) -> bool:
+        """Whether it is met, or cannot be met any more."""
+        for word in self._words:
+            if self._holds(word, followed):
+                self.met = word
+                return True
+        stored = followed.stored
+        self.hopeless = stored.run.ended or (bool(followed.gates) and not followed.driven)
+        return self.hopeless
+
+    def _holds(self, word: str, followed: Following) -> bool:
+        match word:
+            case "on-air":
+                return followed.on_air
+            case "gate":
+                return bool(followed.gates)
+            case "ended":
+                return followed.stored.run.ended
+        for number, record in followed.records.items():
+            if number > self._after and _named(record, word):
+                self.record = {"number": number, **record}
+                return True
+        return False
+
+
+def _named(record: Record, word: str) -> bool:
+    """Whether a record is what a word names."""
+    if word == "message":
+        word = "chat_message"
+    return word == record["event"] or (record["event"] == "event_raised" and word == record.get("name"))

@@ -1,0 +1,156 @@
+"""Detached runs: a run goes on in a session of its own, and its starter returns once it is clear how it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from retake_flow.cli import terminal
+from retake_flow.cli.agent_commands.brief import brief, exit_code, lines, next_commands
+from retake_flow.cli.agent_commands.following import EVERY, Following
+from retake_flow.cli.exit_codes import driven
+from retake_flow.cli.render import printable
+from retake_flow.cli.session.views import open_log
+from retake_flow.errors import RetakeFlowError
+from retake_flow.ports.runs import Runs
+from retake_flow.run.errors import RunUnknown
+from retake_flow.run.run import Phase
+from retake_flow.settings import Settings
+from retake_flow.wiring.storing import opened
+
+
+def log_of(settings: Settings, run: str) -> Path:
+    """The log of a detached run."""
+    return settings.state_folder / "logs" / f"{run}.log"
+
+
+def detach(run: str, settings: Settings, drive: Callable[[Path], int], args: Namespace) -> int:
+    """Drive a run in a process of its own, and report how it stands.
+
+    That process has no terminal, ignores hang-ups and outlives this one. No thread may have been started before.
+
+    Args:
+        run: Its id.
+        settings: The settings of this process.
+        drive: Drives it, and returns its exit code.
+        args: The arguments of the command: how long to wait until it is on air, waits for a person or has ended
+            (`within`), whether its process stays while a person is asked (`wait`), and whether a program reads our
+            output (`json`).
+
+    Returns:
+        0 when it is on air or still starting, 4 when it waits for a person, its own exit code when it has ended.
+    """
+    log = log_of(settings, run)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    child = os.fork()
+    if not child:
+        _leave_session(log)
+        terminal.leave(driven(partial(drive, log), as_json=True))
+    return _report(_Driver(child, run, log), settings, args)
+
+
+def _leave_session(log: Path) -> None:
+    os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    open_log(log)
+
+
+class _Driver:
+    """The process that drives the run.
+
+    Attributes:
+        pid: Its process id.
+        code: Its exit code, once it has ended.
+    """
+
+    def __init__(self, pid: int, run: str, log: Path) -> None:
+        self.pid = pid
+        self.run = run
+        self.log = log
+        self.code: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        if self.code is None:
+            found, status = os.waitpid(self.pid, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if found else None
+        return self.code is not None
+
+    def error(self) -> dict[str, Any] | None:
+        """The error with which it ended, from its log; None when there is none."""
+        with suppress(OSError, ValueError):
+            *_, last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            record = json.loads(last)
+            return record if record.get("event") == "error" else None
+        return None
+
+
+def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
+    deadline = time.monotonic() + args.within
+    with closing(opened(settings)) as store:
+        followed = _begun(store, driver, deadline)
+        if followed is None:
+            if driver.ended:
+                return _failed(driver, as_json=args.json)
+            _tell({"run": driver.run, "phase": "pending", "state": "", "on_air": False}, driver, as_json=args.json)
+            return 0
+        followed.until(lambda seen: driver.ended or _settled(seen, stays=args.wait), deadline - time.monotonic())
+        followed.look()  # it may have ended after it was read
+        if driver.code and not (followed.stored.run.ended or followed.gates):
+            return _failed(driver, as_json=args.json)
+        _tell({**brief(followed), "next": next_commands(followed)}, driver, as_json=args.json)
+        return exit_code(followed)
+
+
+def _begun(store: Runs, driver: _Driver, deadline: float) -> Following | None:
+    """The run, once it is stored; None when its process has ended before, or not begun in time."""
+    while True:
+        ended = driver.ended  # before the run is read, so that no run is missed
+        with suppress(RunUnknown):
+            return Following(store, driver.run)
+        if ended or time.monotonic() >= deadline:
+            return None
+        time.sleep(EVERY)
+
+
+def _settled(followed: Following, *, stays: bool) -> bool:
+    """Whether the run is on air, has ended, or does nothing but wait for a person in a process that stays."""
+    run = followed.stored.run
+    return followed.on_air or run.ended or (stays and run.phase is Phase.WAITING)
+
+
+def _failed(driver: _Driver, *, as_json: bool) -> int:
+    """Report the error with which the process ended."""
+    error = driver.error() or {"kind": "internal", "message": "its process has died", "hint": f"see {driver.log}"}
+    said = RetakeFlowError(error["message"], hint=error["hint"])
+    if as_json:
+        terminal.emit({**error, "run": driver.run, "log": str(driver.log)})
+    else:
+        terminal.fail(said, as_json=False)
+    return driver.code or said.exit_code
+
+
+def _tell(found: dict[str, Any], driver: _Driver, *, as_json: bool) -> None:
+    pid = None if driver.ended else driver.pid
+    if as_json:
+        terminal.emit({**found, "pid": pid, "log": str(driver.log)})
+        return
+    if "next" not in found:
+        terminal.say(printable.line(f"{driver.run} is still starting"))
+    else:
+        for line in lines(found):
+            terminal.say(line)
+    terminal.say(printable.line(f"  log: {driver.log}"))

@@ -1,0 +1,113 @@
+"""An agent with a shell whose commands end after a minute takes a stream through, by commands alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import psutil
+import pytest
+from flow_processes import Home, at_home, command, gone, waited
+
+pytestmark = pytest.mark.real
+
+POST = "https://x.com/owl/status/1860000000000000001"
+STATUS = json.loads((Path(__file__).parents[2] / "schemas" / "status.schema.json").read_text())
+VIEWERS = [{"at": second, "name": name, "text": f"hi from {name}"} for second, name in ((2, "mira"), (4, "kenji"))]
+
+
+def start(home: Home, name: str, options: object) -> dict[str, object]:
+    """Start a stream from a shell that is killed afterwards, with everything that belongs to it."""
+    file = home.folder / "options.json"
+    file.write_text(json.dumps(options))
+    words = command("run", "go-live.yaml", "--rehearse", "--rehearsal-options", str(file), "--name", name)
+    with subprocess.Popen(
+        [*words, "--detach", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=home.environment,
+        start_new_session=True,
+    ) as starter:
+        assert starter.stdout is not None
+        said = json.loads(starter.stdout.readline())
+        starter.wait()
+    assert starter.returncode in (0, 4)
+    return {**said, "code": starter.returncode}
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; it may have nobody who takes note of its end."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
+    """Unverified, so a person is asked; answered, on air, chat read, a hang-up survived, stopped, and pruned."""
+    with at_home(tmp_path / "home") as home:
+        asked = start(home, "show", {"verified": False, "tweets": {POST: "{message}"}, "viewers": VIEWERS})
+        assert (asked["code"], asked["on_air"], asked["pid"]) == (4, False, None)
+        run = str(asked["run"])
+        assert run.startswith("show-")
+        gone(run)
+        [question] = home.call("gates", "show", "--json").records
+        assert "Code: " in question["message"]
+        assert home.call("status", "show").code == 4
+        assert home.call("wait", "show", "--until", "on-air", "--json").code == 4
+
+        answered = home.call("answer", "show", "--decision", "posted", f"tweet_url={POST}", "--json")
+        assert answered.code == 0, str(answered)
+        resumed = home.call("resume", "show", "--detach", "--json")
+        assert resumed.code == 0, str(resumed)
+        [live] = resumed.records
+        assert live["on_air"]
+        pid = int(live["pid"])
+        assert os.getsid(pid) == pid
+        assert psutil.Process(pid).terminal() is None
+        os.kill(pid, signal.SIGHUP)
+
+        first = home.call("chat", "show", "--wait", "50s", "--json").records[0]
+        assert first["messages"][0]["author"] == "mira"
+        assert first["messages"][0]["newcomer"]
+        more = home.call("chat", "show", "--after", first["last"], "--wait", "50s", "--json").records[0]
+        assert not {one["id"] for one in first["messages"]} & {one["id"] for one in more["messages"]}
+        assert home.call("chat", "show", "--after", "nothing", "--json").code == 2
+
+        half = home.call("events", "show", "--limit", "40", "--json").records
+        rest = home.call("events", "show", "--after", str(half[-1]["number"]), "--json").records
+        assert [record["number"] for record in half + rest] == list(range(1, len(half + rest) + 1))
+        met = home.call("wait", "show", "--until", "message", "--after", "1", "--json").records[0]
+        assert met["met"] == "message"
+
+        status = home.call("status", "show", "--json")
+        assert (status.code, len(status.out.encode()) <= 1024) == (0, True), status.out
+        jsonschema.validate(status.records[0], STATUS)
+        assert status.records[0]["on_air"]
+
+        assert home.call("stop", "show", "--json").code == 0
+        gone(run)
+        waited(lambda: not lives(pid), f"the end of {pid}")
+        over = home.call("wait", "show", "--until", "ended", "--json").records[0]
+        assert (over["met"], over["outcome"], over["on_air"]) == ("ended", "completed", False)
+        assert over["stats"]["messages"] >= 2
+        assert home.call("wait", "show", "--until", "message", "--json").code == 1
+        assert home.call("prune", "--older-than", "0s").code == 0
+        assert list((home.state / "logs").iterdir()) == []
+
+
+def test_a_detached_run_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    """The error and the exit code are those of a run in the foreground."""
+    with at_home(tmp_path / "home") as home:
+        (home.folder / "bin").mkdir()
+        words = ("run", "go-live.yaml", "--rehearse")
+        bare = {"PATH": str(home.folder / "bin")}
+        shown, hidden = home.call(*words, "--json", **bare), home.call(*words, "--detach", "--json", **bare)
+        assert hidden.code == shown.code == 6
+        assert hidden.records[0]["message"] == shown.records[-1]["message"]
+        assert home.call("run", "nothing.yaml", "--detach", "--json").code == home.call("run", "nothing.yaml").code
+        assert home.call("run", "go-live.yaml", "--name", "last", "--json").records[0]["kind"] == "usage"
