@@ -224,7 +224,7 @@ def test_the_environments_proxy_and_netrc_are_not_used(monkeypatch: pytest.Monke
     asyncio.run(work())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda rest: b"HTTP/1.1 200 OK\r\n" + rest))
 def test_any_bytes_on_the_wire_are_our_error(answer: bytes) -> None:
     """Whatever bytes come back, a call ends with a value or an error of ours that does not show the token."""

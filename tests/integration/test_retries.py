@@ -100,7 +100,7 @@ def planned(text: str, kind: str) -> int:
     return told + sum(folded)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(sorted(INPUTS)), st.sampled_from(sorted(FAULTS)), st.none() | st.integers(0, 5))
 def test_plan_journal_and_wire_agree(action: str, kind: str, retry: int | None) -> None:
     """One place decides how often a call is made; nothing below it makes one more."""

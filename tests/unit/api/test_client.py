@@ -328,7 +328,7 @@ json_values = st.recursive(
 
 
 @calls
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from([200, 200, 201, 204, 301, 400, 404, 418, 500, 599]),
     st.binary() | json_values.map(lambda value: json.dumps(value).encode()),

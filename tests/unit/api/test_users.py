@@ -87,7 +87,7 @@ def test_nothing_is_looked_up_without_a_name(platform: Any) -> None:
     assert platform.requests == []
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from([200, 201, 404, 400, 500]),
     st.recursive(

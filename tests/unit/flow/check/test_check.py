@@ -105,7 +105,7 @@ def test_a_default_must_fit_its_input() -> None:
     assert codes("  a: {wait: 1s, transitions: {done: e}}\n", head) == ["RF044"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=300))
 def test_random_bytes_have_words(content: bytes) -> None:
     """Any file is either a flow or has problems with a place; nothing else comes of it."""
@@ -114,7 +114,7 @@ def test_random_bytes_have_words(content: bytes) -> None:
     assert all(problem.position.line >= 1 and problem.message for problem in found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_damaged_flows_have_words_soon(seed: int) -> None:
     """go-live.yaml with lines dropped, doubled, moved or bent is checked within two seconds, without a crash."""

@@ -114,7 +114,7 @@ def test_joins_do_not_grow_without_end() -> None:
     assert time.perf_counter() - begun < 2
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300)
 @given(st.text(alphabet="abnit.()[]{}|'\"+-*/%<>=! 0123_,:~\n", max_size=60))
 def test_arbitrary_texts_raise_nothing_else(text: str) -> None:
     """Whatever stands in an expression, the only error is ours."""

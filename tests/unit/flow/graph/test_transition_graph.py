@@ -342,7 +342,7 @@ def _answers(command: commands.Command) -> list[events.Event]:
     return []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(flow=flows(), data=st.data())
 def test_the_engine_only_takes_moves(flow: Flow, data: st.DataObject) -> None:
     """Whatever happens in any run of any flow, each transition of it is one that its moves know."""

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retake_flow.whatif.simulate.mock_errors import Fault
@@ -81,7 +81,6 @@ _JSON = st.recursive(
 _KEYS = st.sampled_from(["event", "data", "advance", "result", "error", "answer", "state", "type", "status", "fields"])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=30) | st.dictionaries(_KEYS, st.dictionaries(_KEYS, _JSON) | _JSON).map(json.dumps))
 def test_no_line_is_a_surprise(line):
     """Whatever a line holds, it is understood or refused."""
