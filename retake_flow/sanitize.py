@@ -33,6 +33,15 @@ def stripped(value: str) -> str:
     return "\n".join(re.sub(_UNPRINTABLE, "", line) for line in lines)
 
 
+def unescaped(value: str) -> str:
+    """The text with its HTML entities replaced by their characters."""
+    if "&" not in value:
+        return value
+    from html import unescape  # the table of entities is large, and few texts have any
+
+    return unescape(value)
+
+
 #: Characters that expand to whole sentences, which would make a text many times as long.
 _SENTENCES: Final = dict.fromkeys((0xFDFA, 0xFDFB))
 

@@ -12,7 +12,7 @@ _CURRENCIES = ("currency", "symbol", "ticker", "token_ticker", "unit")
 _LONGEST_CURRENCY = 20
 _PAYMENT = (*_NAMES, *_CURRENCIES, "side", "type", "action")
 # `$5`, `1,000.50`, `5 USD`: a number with the usual text around it.
-_WRITTEN = re.compile(r"[^\d.+-]{0,5}(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*[A-Za-z$€£]{0,10}")
+_WRITTEN = r"[^\d.+-]{0,5}(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*[A-Za-z$€£]{0,10}"
 _MOST = 1e15
 
 
@@ -41,7 +41,7 @@ def read_payment(*told: JsonObject) -> dict[str, str | int | float | bool] | Non
 def _read(data: JsonObject, name: str) -> float | None:
     value: Any = data[name]
     if isinstance(value, str):
-        found = _WRITTEN.fullmatch(value.strip())
+        found = re.fullmatch(_WRITTEN, value.strip())
         if found:
             data = {name: found[1].replace(",", "")}
     amount = number(data, name)

@@ -5,20 +5,20 @@ They are text for people: nothing in them is ever acted on.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
-
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING, Final, Protocol
 
 from retake_flow import private_file
 from retake_flow.api.models import Skill
 from retake_flow.errors import GuideUnkept
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import stripped
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 #: The number of versions kept, the newest ones.
 MOST_KEPT: Final = 10
@@ -151,6 +151,8 @@ class Guides:
 
 def compare(before: str, after: str, old: str = "before", new: str = "after") -> Difference:
     """The difference between two texts."""
+    import difflib
+
     was, now = _lines(before), _lines(after)
     lines = tuple(difflib.unified_diff(was, now, f"guide {old}", f"guide {new}", lineterm=""))
     sections: dict[str, None] = {}
@@ -163,6 +165,8 @@ def compare(before: str, after: str, old: str = "before", new: str = "after") ->
 
 def same(published: str, written_for: str) -> bool:
     """Whether two versions are the same, in whatever way they are written."""
+    from packaging.version import InvalidVersion, Version
+
     try:
         return Version(published) == Version(written_for)
     except InvalidVersion:
@@ -184,6 +188,8 @@ _HEADING = re.compile(r"#{1,6} +(\S.*)")
 
 
 def _order(version: str) -> tuple[int, Version, str]:
+    from packaging.version import InvalidVersion, Version
+
     try:
         return 1, Version(version), version
     except InvalidVersion:

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from html import unescape
 
 from retake_flow.api.protocol import Answer, Request
 from retake_flow.errors import (
@@ -33,7 +32,7 @@ from retake_flow.errors import (
 )
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import scrub
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import stripped, unescaped
 
 MAX_WORDS = 200
 _LOOKED_AT = 16_384  # bytes of a page, or characters of a text, from which words are taken
@@ -269,7 +268,7 @@ def _is_html(response: Response) -> bool:
 
 def _page_text(page: str) -> str:
     page = re.sub(r"<(script|style)\b.*?(</\1\s*>|\Z)", " ", page, flags=re.DOTALL | re.IGNORECASE)
-    return unescape(re.sub(r"<[^>]*>?", " ", page))
+    return unescaped(re.sub(r"<[^>]*>?", " ", page))
 
 
 def _shorten(words: str) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from html import unescape
 
-from retake_flow.sanitize import compatible
+from retake_flow.sanitize import compatible, unescaped
 
 #: A text shown shorter or longer than it was said is still recognised by this many letters and digits.
 CUT = 40
@@ -46,7 +45,7 @@ class Words:
 
     def __init__(self, text: str) -> None:
         self.plain = " ".join(text.split())
-        self.letters = _letters(unescape(text) if "&" in text else text)
+        self.letters = _letters(unescaped(text))
 
     def are_seen_in(self, seen: Words) -> bool:
         """Whether a displayed text is this one, even if escaped, cut off, or with something added around it."""

@@ -23,15 +23,6 @@ def obstacles(run: Run, new: Flow) -> list[str]:
     return [*_state(run, new), *_activities(run, new), *_gates(run, new), *_outputs(run, new)]
 
 
-def strange(run: Run, flow: Flow) -> list[str]:
-    """The places of a run that are missing from its original flow, which means that its snapshot is damaged."""
-    states = [run.state, *run.locals, *run.history, *run.history.values(), *(gate.place for gate in run.gates.values())]
-    states += [place for place, _ in (*run.timers, *run.delayed)]
-    states += [place for undo in (*run.undos, *run.undoing) for place in (undo.scope, undo.state)]
-    found = [place for place in states if place and place.partition(":")[0] not in flow.states]
-    return found + [key for key in run.activities if key not in {activity.key for activity in flow.activities()}]
-
-
 def _state(run: Run, new: Flow) -> Iterator[str]:
     if run.state:
         said = _of_another_kind(run, new.states[run.state])

@@ -16,14 +16,13 @@ LONGEST_TEXT = 4000
 MOST_LINES = 30
 
 # Terminal escape sequences: OSC and its like with their text, CSI, two-character ones; in 7 and 8 bits.
-_ESCAPES = re.compile(
-    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"
+_ESCAPES = (
+    r"(?s)(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
-    r"|\x1b[ -/]*[0-~]?",
-    re.DOTALL,
+    r"|\x1b[ -/]*[0-~]?"
 )
 # Control characters, unwanted line separators, and marks that change the direction of writing.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 
 
 class StreamLog:
@@ -67,5 +66,5 @@ class StreamLog:
 def displayed(text: str) -> list[str]:
     """The lines in which a text shows on stream."""
     clean = text[:LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
-    clean = _CONTROLS.sub("", _ESCAPES.sub("", clean)).encode("utf-8", "replace").decode()
+    clean = re.sub(_CONTROLS, "", re.sub(_ESCAPES, "", clean)).encode("utf-8", "replace").decode()
     return [part for line in clean.split("\n") for part in textwrap.wrap(line, COLUMNS) or [""]][:MOST_LINES]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retake_flow.ports.runs import Claim, Runs
+    from retake_flow.ports.runs import Claim, Runs, Stored
     from retake_flow.run.run import Run
     from retake_flow.settings import Settings
 
@@ -112,7 +112,7 @@ def _resume_one(
             terminal.say(printable.line(f"{run} has already ended: {ended.outcome} in {ended.state or 'no state'}"))
         return 0 if ended.succeeded else 1
     try:
-        count, ended = asyncio.run(_interruptible(runs, stored.run, settings, args, log))
+        count, ended = asyncio.run(_interruptible(runs, stored, settings, args, log))
     except (RunHeld, CredentialsError) as error:
         if answered:  # the answer is stored all the same
             taker = "the process that drives the run" if isinstance(error, RunHeld) else "whoever goes on with the run"
@@ -124,7 +124,7 @@ def _resume_one(
 
 
 async def _interruptible(
-    runs: Runs, run: Run, settings: Settings, args: argparse.Namespace, log: Path | None
+    runs: Runs, stored: Stored, settings: Settings, args: argparse.Namespace, log: Path | None
 ) -> tuple[int, Run]:
     from retake_flow.cli.run_commands.takeover import take_up
     from retake_flow.cli.session.interrupts import Interrupts
@@ -136,14 +136,14 @@ async def _interruptible(
         if args.upgrade:
             from retake_flow.cli.run_commands.upgrade import upgrade
 
-            upgrade(runs, run.id, claim, settings, allowed)
+            upgrade(runs, stored.run.id, claim, settings, allowed)
 
     allowed = outside(args.allow_outside)
     as_json = args.json or log is not None
     session = Session(runs, settings, as_json=as_json, wait=args.wait)
     prompted = is_attended(as_json)
-    with view_for(as_json, run.flow, prompted=prompted, log=log) as view, Interrupts() as interrupts:
-        ended = await take_up(session, run.id, view, interrupts, allowed, force=args.force, prepare=upgrade_claim)
+    with view_for(as_json, stored.run.flow, prompted=prompted, log=log) as view, Interrupts() as interrupts:
+        ended = await take_up(session, stored, view, interrupts, allowed, force=args.force, prepare=upgrade_claim)
     return interrupts.count, ended
 
 
@@ -155,4 +155,4 @@ async def _stop_suspended(runs: Runs, run: str, settings: Settings, *, silent: b
 
     session = Session(runs, settings, as_json=silent, wait=False, asks=False)
     with Interrupts() as interrupts:
-        await take_up(session, run, NoView() if silent else PlainView(), interrupts, stop="stopped")
+        await take_up(session, runs.load(run), NoView() if silent else PlainView(), interrupts, stop="stopped")

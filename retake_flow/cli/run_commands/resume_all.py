@@ -116,7 +116,7 @@ class _JointRun:
         """Drive one run, if this process may."""
         view = _PrefixedView(run, self._as_json)
         try:
-            ended = await take_up(self._session, run, view, interrupts)
+            ended = await take_up(self._session, self._runs.load(run), view, interrupts)
         except RunHeld:
             return  # another process was quicker
         except (WrongAccount, AccountInUse, Damaged) as error:

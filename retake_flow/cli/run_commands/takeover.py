@@ -15,11 +15,11 @@ from retake_flow.flow.load.load import stored as flow_of
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.bundle import parsed
 from retake_flow.ports.runs import Claim, Runs, Stored
+from retake_flow.run.damage import missing_places
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import Run
 from retake_flow.run.secret_inputs import restored
-from retake_flow.run.upgrading import strange
 from retake_flow.settings import Settings, variables
 from retake_flow.wiring import accounts
 from retake_flow.wiring.accounts import AccountLock
@@ -37,7 +37,7 @@ def claim_run(runs: Runs, run: str, *, force: bool = False) -> Claim:
 
 async def take_up(
     session: Session,
-    run: str,
+    before: Stored,
     view: View,
     interrupts: Interrupts,
     allowed: tuple[str, ...] = (),
@@ -50,7 +50,7 @@ async def take_up(
 
     Args:
         session: Drives the run.
-        run: The run's id.
+        before: The run, as it was before the claim.
         view: Shows the run.
         interrupts: May interrupt the run.
         allowed: What its flow may name outside its folder, besides what it started with.
@@ -64,7 +64,7 @@ async def take_up(
         AccountInUse: Another run streams as its agent; the run is left as it was.
         Damaged: The run cannot be read, or does not fit its flow; it is left as it was.
     """
-    before = session.runs.load(run)
+    run = before.run.id
     flow = _readable(before)
     with accounts.lock_of(before.run, session.settings) as lock:
         identity = await _account(before, flow, session.settings, stop)
@@ -87,7 +87,8 @@ async def take_up(
                     rehearsing.forget(Path(stored.run.rehearsal))
                 claim.release()
                 return stored.run
-            return await session.go_on(flow, replace(kept, identity=identity), claim, lock, view, interrupts, stop)
+            stored = replace(stored, run=replace(kept, identity=identity))
+            return await session.go_on(flow, stored, claim, lock, view, interrupts, stop)
 
 
 def _show_end(runs: Runs, run: str, view: View) -> bool:
@@ -119,7 +120,7 @@ def _readable(stored: Stored) -> Flow | None:
         flow = flow_of(parsed(stored.flow_text))
     except RetakeFlowError:
         return None
-    if places := strange(stored.run, flow):
+    if places := missing_places(stored.run, flow):
         raise Damaged(f"the run {stored.run.id} is damaged: its flow has no {places[0]!r}")
     return flow
 

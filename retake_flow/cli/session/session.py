@@ -19,7 +19,7 @@ from retake_flow.errors import RetakeFlowError
 from retake_flow.flow.model import Flow
 from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
-from retake_flow.ports.runs import Claim, Runs
+from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
@@ -40,10 +40,9 @@ def is_attended(as_json: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Driving:
-    """A run to drive, with its view, interrupts, notifiers and soak, and the reason to end it at once."""
+    """The surroundings of a run to drive: its flow, view, interrupts, notifiers and soak, and why to end it at once."""
 
     flow: Flow
-    run: Run
     view: View
     interrupts: Interrupts
     told: Sequence[Notifier]
@@ -114,7 +113,7 @@ class Session:
         folder = "" if rehearsal is None else str(rehearsal[0].absolute())  # a link is checked where it is used
         run = running.new_run(run_id, flow, inputs, folder)
         told = running.channels(flow, self.settings, run)
-        driving = _Driving(flow, run, view, interrupts, told, soak=soak)
+        driving = _Driving(flow, view, interrupts, told, soak=soak)
         async with self._platform(run, {} if rehearsal is None else rehearsal[1], view, soak) as settings:
             run = replace(run, identity=accounts.identity_here(settings, inputs))
             with accounts.lock_of(run, settings) as lock:
@@ -128,12 +127,13 @@ class Session:
                         rehearsing.forget(Path(folder))
                     raise
                 with let_go(claim):
-                    return await self._drive(replace(driving, run=run), claim, lock, settings)
+                    stored = replace(self.runs.load(run.id), run=run)  # with its secrets, which are not stored
+                    return await self._drive(driving, stored, claim, lock, settings)
 
     async def go_on(
         self,
         flow: Flow,
-        run: Run,
+        stored: Stored,
         claim: Claim,
         lock: AccountLock,
         view: View,
@@ -144,19 +144,20 @@ class Session:
 
         Args:
             flow: The flow as it was when the run started.
-            run: The run as it was last written.
+            stored: The run as it was last written, with its secrets.
             claim: The right to write it; the caller releases it when this fails.
             lock: The lock of the account that it acts as.
             view: Shows the run.
             interrupts: May interrupt the run.
             stop: Why it has to end at once, in order; "" when it continues.
         """
-        driving = _Driving(flow, run, view, interrupts, running.channels(flow, self.settings, run), stop)
+        run = stored.run
+        driving = _Driving(flow, view, interrupts, running.channels(flow, self.settings, run), stop)
         if not stop:
             await preflight.require(flow, self.settings, rehearsed=bool(run.rehearsal))
         sweep(run.id)
         async with self._platform(run, None, view) as settings:
-            return await self._drive(driving, claim, lock, settings)
+            return await self._drive(driving, stored, claim, lock, settings)
 
     @asynccontextmanager
     async def _platform(
@@ -187,16 +188,18 @@ class Session:
     def _has_ended(self, run: Run) -> bool:
         return self.runs.load(run.id).run.ended
 
-    async def _drive(self, driving: _Driving, claim: Claim, lock: AccountLock, settings: Settings) -> Run:
+    async def _drive(
+        self, driving: _Driving, stored: Stored, claim: Claim, lock: AccountLock, settings: Settings
+    ) -> Run:
+        run = stored.run
         prompter = Prompter(self.runs, driving.view) if self._asks else None
         seen = _ViewListener(driving.view)
         listeners: list[Listener] = [each for each in (seen, prompter, driving.soak) if each is not None]
         wait = self._wait and not driving.stop
-        stored = self.runs.load(driving.run.id)
-        claim = Steadfast(claim, driving.run)
+        claim = Steadfast(claim, run)
         async with running.runner(
             driving.flow,
-            driving.run,
+            run,
             claim,
             lock,
             settings,
@@ -205,7 +208,7 @@ class Session:
             clock=running.clock_of(stored),
             folder=Path(stored.flow_file).parent,
             wait=wait,
-            journal=lambda last: (record for _, record in self.runs.journal(driving.run.id, last=last)),
+            journal=lambda last: (record for _, record in self.runs.journal(run.id, last=last)),
         ) as runner:
             driving.interrupts.of(runner)
             if driving.stop:

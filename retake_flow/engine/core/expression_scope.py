@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from retake_flow.engine.core.draft import Draft
-from retake_flow.flow.expressions.ast_allowlist import ACTIVE
+from retake_flow.flow.expressions.reserved_names import ACTIVE
 from retake_flow.flow.model import SEPARATOR, Flow
 from retake_flow.run.run import Local, Work
 

@@ -12,12 +12,10 @@ from jinja2.parser import Parser
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.expressions.filters import ENVIRONMENT, FILTERS, TESTS
+from retake_flow.flow.expressions.reserved_names import ACTIVE, ROOTS
 
 LONGEST_EXPRESSION = 2_000
 _DEEPEST = 40
-
-#: The names an expression may begin with.
-ROOTS = ("inputs", "outputs", "vars", "visits", "activities", "result", "event", "run", "now")
 
 Names = frozenset[tuple[str, ...]]
 Trees = tuple[nodes.Node, ...]
@@ -29,8 +27,6 @@ _NODES = (
     nodes.Dict, nodes.Pair, nodes.Keyword,
 )  # fmt: skip
 _SPOKEN = {"Call": "calling something but in('STATE')", "Pow": "a power"}
-#: The only function: whether a state is active. Its path must be a literal, so that it can be checked.
-ACTIVE = "in"
 
 
 @lru_cache(maxsize=4096)
@@ -71,6 +67,12 @@ def names(trees: Trees) -> Names:
     for tree in trees:
         _walk(tree, found, 0)
     return frozenset(found)
+
+
+def only(trees: Trees) -> nodes.Node | None:
+    """The expression that makes up a whole text, beside blanks; None when there is more."""
+    parts = [part for part in trees if not (isinstance(part, nodes.TemplateData) and not part.data.strip())]
+    return parts[0] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
 
 
 def chain(node: nodes.Node) -> tuple[str, ...]:

@@ -2,20 +2,21 @@
 
 There are two safeguards: an allowlist on Jinja2's syntax tree (`ast_allowlist`), and a sandbox that evaluates the tree
 step by step and limits each step (`sandbox`). Nothing is compiled, so nothing is computed before its limits are known.
+Both are imported with the first expression that is parsed: Jinja2 takes longer to import than a whole flow to read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from jinja2 import UndefinedError, nodes
+from typing import TYPE_CHECKING, Any
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.diagnostics import Position
-from retake_flow.flow.expressions import ast_allowlist
-from retake_flow.flow.expressions.ast_allowlist import Names, Trees
-from retake_flow.flow.expressions.sandbox import evaluate, fill
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+
+    from retake_flow.flow.expressions.ast_allowlist import Names, Trees
 
 _LONGEST_SHOWN = 100  # characters of a condition's value that is not true or false
 _PLAIN = (str, int, float, type(None))
@@ -60,6 +61,8 @@ class Expression:
             ExpressionError: The text is not an expression, or contains something that is not allowed.
         """
         if self._names is None:
+            from retake_flow.flow.expressions import ast_allowlist
+
             self._names = ast_allowlist.names(self.trees())
         return self._names
 
@@ -69,6 +72,8 @@ class Expression:
         Raises:
             ExpressionError: It cannot be evaluated, for example because a name does not exist yet.
         """
+        from jinja2 import UndefinedError
+
         try:
             self.names()
             return self._evaluated(names)
@@ -94,9 +99,13 @@ class Expression:
         return answer
 
     def _parsed(self) -> Trees:
+        from retake_flow.flow.expressions import ast_allowlist
+
         return ast_allowlist.condition(self.text)
 
     def _evaluated(self, names: Mapping[str, Any]) -> Any:
+        from retake_flow.flow.expressions.sandbox import evaluate
+
         return evaluate(self.trees()[0], names)
 
     def __repr__(self) -> str:
@@ -118,13 +127,18 @@ class Template(Expression):
         stripped = self.text.strip()
         if not (stripped.startswith("{{") and stripped.endswith("}}")):
             return None
-        parts = [part for part in self.trees() if not _blank(part)]
-        return parts[0] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
+        from retake_flow.flow.expressions import ast_allowlist
+
+        return ast_allowlist.only(self.trees())
 
     def _parsed(self) -> Trees:
+        from retake_flow.flow.expressions import ast_allowlist
+
         return ast_allowlist.template(self.text)
 
     def _evaluated(self, names: Mapping[str, Any]) -> Any:
+        from retake_flow.flow.expressions.sandbox import evaluate, fill
+
         only = self._only()
         return fill(self.trees(), names) if only is None else evaluate(only, names)
 
@@ -169,7 +183,3 @@ def _find(value: Any, found: list[Expression]) -> None:
 def _missing(said: str) -> str:
     name = said.split("'")
     return f"there is no {name[-2]!r} here (yet)" if len(name) > 2 else said
-
-
-def _blank(part: nodes.Node) -> bool:
-    return isinstance(part, nodes.TemplateData) and not part.data.strip()

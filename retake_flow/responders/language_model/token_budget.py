@@ -85,6 +85,8 @@ class Booking:
 
 @dataclass(slots=True)
 class _Account:
+    """The use of a run so far."""
+
     tokens: int = 0
     cost: float = 0.0
     lately: list[Booking] = field(default_factory=list)

@@ -30,11 +30,13 @@ def test_a_first_check_imports_nothing_that_a_good_flow_does_not_need(tmp_path: 
 
 
 def test_driving_a_run_imports_what_its_first_action_needs_when_it_begins() -> None:
-    """HTTP comes with the first call, and what a rehearsal needs with a rehearsal."""
+    """HTTP comes with the first call, Jinja2 with the first expression, and what a rehearsal needs with a rehearsal."""
     program = "import sys, retake_flow.cli.run_commands.takeover; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     imported = done.stdout.split()
-    assert {"httpx", "apprise", "rich", "starlette", "retake_flow.rehearsal.setup.options"}.isdisjoint(imported)
+    assert {"httpx", "jinja2", "apprise", "rich", "starlette", "retake_flow.rehearsal.setup.options"}.isdisjoint(
+        imported
+    )
 
 
 def test_help_imports_no_more_than_it_prints() -> None:

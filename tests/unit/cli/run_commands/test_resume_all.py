@@ -118,10 +118,10 @@ def test_a_run_that_cannot_be_read_keeps_no_other_from_going_on(
             raise StoreError("this run was written in form 2; this program knows 1")
         return load(runs, run)
 
-    async def defective(session: Session, flow: Flow, run: Run, *more: Any, **others: Any) -> Run:
-        if run.id == "odd-1":
+    async def defective(session: Session, flow: Flow, stored: Stored, *more: Any, **others: Any) -> Run:
+        if stored.run.id == "odd-1":
             raise KeyError("max")
-        return await go_on(session, flow, run, *more, **others)
+        return await go_on(session, flow, stored, *more, **others)
 
     monkeypatch.setattr(SqlRuns, "load", unreadable)
     monkeypatch.setattr(Session, "go_on", defective)
