@@ -72,6 +72,7 @@ class Settings:
             embedded one when empty.
         voice_variables: The variables that it needs (`RETAKE_FLOW_VOICE_VARIABLES`, names separated by white space).
         lease: For how long a process has a run without renewing its claim, in seconds (`RETAKE_FLOW_LEASE`).
+        sandbox: Whether the kernel confines what renders pages; `RETAKE_FLOW_SANDBOX=off` for machines that cannot.
         die_at: The boundary of the journal at which the process kills itself, for tests (`RETAKE_FLOW_DIE_AT`).
         cache_folder: A folder that may be deleted at any time.
         homeless: Whether there is neither a home folder nor a setting for the place of runs.
@@ -89,6 +90,7 @@ class Settings:
     voice: tuple[str, ...] = ()
     voice_variables: tuple[str, ...] = ()
     lease: float = USUAL_LEASE
+    sandbox: bool = True
     die_at: str = ""
     homeless: bool = False
 
@@ -131,6 +133,7 @@ class Settings:
             voice=_command("RETAKE_FLOW_VOICE", env.get("RETAKE_FLOW_VOICE", "")),
             voice_variables=_names("RETAKE_FLOW_VOICE_VARIABLES", env.get("RETAKE_FLOW_VOICE_VARIABLES", "")),
             lease=_lease(env.get("RETAKE_FLOW_LEASE", "").strip()),
+            sandbox=_switched_on("RETAKE_FLOW_SANDBOX", env),
             die_at=_boundary(env.get("RETAKE_FLOW_DIE_AT", "").strip()),
         )
 
@@ -225,6 +228,13 @@ def _lease(text: str) -> float:
             hint="35s suits a database nearby; every host that shares the store may have its own",
         )
     return seconds
+
+
+def _switched_on(variable: str, env: Mapping[str, str]) -> bool:
+    text = env.get(variable, "").strip().lower()
+    if text not in ("", "on", "off"):
+        raise SettingsError(f"{variable} is {text!r}; it takes `on` or `off`")
+    return text != "off"
 
 
 def _boundary(text: str) -> str:

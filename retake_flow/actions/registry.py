@@ -10,9 +10,10 @@ from retake_flow.actions.public import spec as public
 from retake_flow.actions.retake import spec as retake
 from retake_flow.actions.sharing import spec as sharing
 from retake_flow.actions.studio import spec as studio
+from retake_flow.actions.studio import window_specs as windows
 from retake_flow.actions.voice import spec as voice
 from retake_flow.flow.action_spec import Catalogue
 
-CATALOGUE: Final[Catalogue] = {
-    spec.name: spec for family in (retake, studio, voice, chat, operator, sharing, public) for spec in family.SPECS
-}
+_FAMILIES: Final = (retake, studio, windows, voice, chat, operator, sharing, public)
+
+CATALOGUE: Final[Catalogue] = {spec.name: spec for family in _FAMILIES for spec in family.SPECS}

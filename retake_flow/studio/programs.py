@@ -13,12 +13,21 @@ from retake_flow.quick_dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program, its Debian package, its purpose, and whether a stream is impossible without it."""
+    """A program of the studio.
+
+    Attributes:
+        name: Its name.
+        package: Its Debian package.
+        purpose: What it is for.
+        required: Whether a stream is impossible without it.
+        when_used: Whether a flow that uses it cannot run without it.
+    """
 
     name: str
     package: str
     purpose: str
     required: bool = True
+    when_used: bool = True
 
 
 # The required packages are those of the guide's one-time set-up (section 4).
@@ -29,9 +38,10 @@ PROGRAMS = (
     Program("ffmpeg", "ffmpeg", "the encoder"),
     Program("ffprobe", "ffmpeg", "the check of a recording"),
     Program("scrot", "scrot", "the screenshots for thumbnails"),
-    Program("pulseaudio", "pulseaudio", "the sound, without which a stream is silent", required=False),
-    Program("paplay", "pulseaudio-utils", "what plays speech", required=False),
-    Program("espeak-ng", "espeak-ng", "the voice, unless another is set", required=False),
+    Program("pulseaudio", "pulseaudio", "the sound, without which a stream is silent", required=False, when_used=False),
+    Program("paplay", "pulseaudio-utils", "what plays speech", required=False, when_used=False),
+    Program("espeak-ng", "espeak-ng", "the voice, unless another is set", required=False, when_used=False),
+    Program("chromium", "chromium", "web pages on stream", required=False),
 )
 
 

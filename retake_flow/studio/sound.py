@@ -19,6 +19,7 @@ from typing import Any, Final
 from retake_flow import os_errors
 from retake_flow.errors import NotReady, StudioError
 from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.studio import unprivileged
 from retake_flow.studio.processes import watchdog
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
@@ -126,12 +127,13 @@ class Sound:
         return await watchdog.wait(self.process, unanswered, f"pulseaudio has not answered for {SILENCE_SECONDS:g} s")
 
 
-def specification(folder: Path, address: str) -> ProcessSpec:
+def specification(folder: Path, address: str, guests: str = "") -> ProcessSpec:
     """The start of PulseAudio, confined to a folder and sharing nothing with the desktop's.
 
     Args:
         folder: The folder for it alone.
         address: The path of its socket, as returned by `_address`.
+        guests: The path of a socket for programs of another user; "" for none.
     """
     own = str(folder)
     return ProcessSpec(
@@ -145,6 +147,7 @@ def specification(folder: Path, address: str) -> ProcessSpec:
             # Without rewinds it renders at most 50 ms ahead, otherwise up to 2 s, and the encoder would wait.
             *("-L", f"module-null-sink sink_name={SINK} rate={RATE} channels=2 norewinds=1"),
             # Last, so that the sink exists when the socket does. The folder and the user decide who may connect.
+            *(("-L", _listening(guests, anybody=True)) if guests else ()),
             *("-L", _listening(address)),
             "-C",  # reads commands from its standard input, and ends with it
         ),
@@ -164,16 +167,19 @@ def specification(folder: Path, address: str) -> ProcessSpec:
 
 
 @asynccontextmanager
-async def open_sound(launcher: Launcher, make_folder: Callable[[], Path]) -> AsyncIterator[Sound]:
+async def open_sound(
+    launcher: Launcher, make_folder: Callable[[], Path], make_guests: Callable[[], Path] | None = None
+) -> AsyncIterator[Sound]:
     """A sound for this run; silent if PulseAudio is not available or ffmpeg cannot listen to it.
 
     Args:
         launcher: Starts PulseAudio.
         make_folder: Returns the folder for it alone, created again when it is gone.
+        make_guests: Returns the folder of a socket for pages (`guests_environment`); they are silent without it.
     """
     async with AsyncExitStack() as stack:
         try:
-            sound = await stack.enter_async_context(_audible(launcher, make_folder))
+            sound = await stack.enter_async_context(_audible(launcher, make_folder, make_guests))
         except StudioError as error:
             sound = Sound(reason=error.message)
         except OSError as error:
@@ -185,12 +191,15 @@ async def open_sound(launcher: Launcher, make_folder: Callable[[], Path]) -> Asy
 
 
 @asynccontextmanager
-async def _audible(launcher: Launcher, make_folder: Callable[[], Path]) -> AsyncIterator[Sound]:
+async def _audible(
+    launcher: Launcher, make_folder: Callable[[], Path], make_guests: Callable[[], Path] | None
+) -> AsyncIterator[Sound]:
     folder = _furnished(make_folder())
+    guests = _guests_socket(make_guests() if make_guests else None)
     with _address(folder) as address:
         hearing = asyncio.ensure_future(_require_hearing(launcher))
         try:
-            async with launcher.process(specification(folder, address), partial(_answers, address)) as process:
+            async with launcher.process(specification(folder, address, guests), partial(_answers, address)) as process:
                 await hearing
 
                 def renew() -> None:
@@ -204,6 +213,25 @@ async def _audible(launcher: Launcher, make_folder: Callable[[], Path]) -> Async
             await asyncio.gather(hearing, return_exceptions=True)
 
 
+def guests_environment(folder: Path) -> dict[str, str]:
+    """The variables that make a program of another user heard on stream, even if the sound starts after it.
+
+    Args:
+        folder: The folder of the socket for guests.
+    """
+    return _environment(folder, str(folder / "native"))
+
+
+def _guests_socket(folder: Path | None) -> str:
+    """The path of the socket for guests in a folder that only they may pass; "" where its name does not allow one."""
+    if folder is None or not _PLAIN_ADDRESS.fullmatch(str(folder / "native")):
+        return ""
+    unprivileged.let_in(_furnished(folder))
+    (folder / "client.conf").chmod(0o644)
+    (folder / "native").unlink(missing_ok=True)  # of a killed process
+    return str(folder / "native")
+
+
 def _furnished(folder: Path) -> Path:
     """The folder with its clients' configuration: they start no PulseAudio when this one is gone."""
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -211,9 +239,10 @@ def _furnished(folder: Path) -> Path:
     return folder
 
 
-def _listening(address: str) -> str:
-    """The module that accepts clients, with its arguments."""
-    return f"module-native-protocol-unix socket={address} auth-cookie-enabled=0"
+def _listening(address: str, *, anybody: bool = False) -> str:
+    """The module that accepts clients, with its arguments; the folder decides who `anybody` is."""
+    allowed = " auth-anonymous=1" if anybody else ""
+    return f"module-native-protocol-unix socket={address} auth-cookie-enabled=0{allowed}"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from retake_flow.studio.encoding.encoder import BITRATE, FRAMERATE, Encoder
 from retake_flow.studio.encoding.progress import Health, Progress
 from retake_flow.studio.picture import Picture
 from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.screen import Screen
 from retake_flow.studio.screenshot import LIMIT, Screenshot
 from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
@@ -43,6 +44,8 @@ class Stage:
         voice: Sequence[str] = (),
         home: Path | None = None,
         voice_variables: Sequence[str] = (),
+        *,
+        sandbox: bool = True,
     ) -> None:
         """Set up a studio.
 
@@ -52,6 +55,10 @@ class Stage:
             voice: The program that speaks; the embedded one by default.
             home: Where the operator's own programs run; `folder` by default.
             voice_variables: Names of variables that the program that speaks needs.
+            sandbox: Whether the kernel confines the renderers of pages.
+
+        Attributes:
+            screen: The windows on the display.
         """
         self.folder = folder
         self.log = StreamLog(folder.made() / "stream.log")
@@ -60,6 +67,7 @@ class Stage:
         self._encoder: Encoder | None = None
         self._starting = asyncio.Lock()
         self._home = home or folder.path
+        self.screen = Screen(launcher, folder, self._home, lambda: self.current_display, sandbox=sandbox)
         self._default = tuple(voice) or EMBEDDED
         self._default_variables = tuple(voice_variables)
         self._voice = Voice(launcher, self._home, self._default, self._default_variables)
@@ -127,7 +135,7 @@ class Stage:
         """
         command, names = (voice, variables) if voice else (self._default, self._default_variables)
         self._voice = Voice(self._launcher, self._home, command, names)
-        async with open_sound(self._launcher, partial(self.folder.made, "sound")) as opened:
+        async with open_sound(self._launcher, partial(self.folder.made, "sound"), self.screen.guests) as opened:
             sound = replace(opened, speaks=opened.audible and self._voice.found)
             self._sound = sound
             self._restored.set()

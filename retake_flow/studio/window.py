@@ -17,14 +17,16 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 _READY = "managing"
 
 #: Openbox without keys, mouse and menus: windows cannot be moved, and no program can be started from the desktop.
+#: Windows have neither borders nor titles.
 _OPENBOX: Final = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <openbox_config xmlns="http://openbox.org/3.4/rc">
-  <theme><name>Clearlooks</name></theme>
+  <theme><name>Clearlooks</name><keepBorder>no</keepBorder></theme>
   <desktops><number>1</number><popupTime>0</popupTime></desktops>
   <keyboard/>
   <mouse/>
   <menu/>
+  <applications><application class="*"><decor>no</decor></application></applications>
 </openbox_config>
 """
 

@@ -66,7 +66,11 @@ def require_programs(flow: Flow) -> None:
         ResponderMissing: A part of a responder is missing: a program, a function, a variable.
     """
     needed = {program for name in _actions(flow) for program in CATALOGUE[name].programs}
-    missing = [program for program in programs.missing(inherited()) if program.name in needed]
+    missing = [
+        program
+        for program in programs.PROGRAMS
+        if program.when_used and program.name in needed and programs.found(program.name, inherited()) is None
+    ]
     if missing:
         names = ", ".join(program.name for program in missing)
         raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))

@@ -22,6 +22,7 @@ from retake_flow.actions.retake.actions import RetakeActions
 from retake_flow.actions.retake.guide import GuideActions
 from retake_flow.actions.sharing.actions import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice.actions import VoiceActions
 from retake_flow.api.realtime import connection
 from retake_flow.clock import STEP, SystemClock
@@ -168,7 +169,14 @@ async def runner(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(reaping())
         starts = launcher(run.id)
-        stage = Stage(starts, stack.enter_context(work_folder()), settings.voice, folder, settings.voice_variables)
+        stage = Stage(
+            starts,
+            stack.enter_context(work_folder()),
+            settings.voice,
+            folder,
+            settings.voice_variables,
+            sandbox=settings.sandbox,
+        )
 
         def learnt(identity: Identity) -> None:
             accounts.hold(lock, flow, identity)
@@ -189,6 +197,7 @@ async def runner(
             RetakeActions(access, clock.now),
             GuideActions(access, flow.guide, guide.kept(settings, run.rehearsal), clock.now),
             StudioActions(stage, access),
+            WindowActions(stage.screen),
             VoiceActions(stage),
             CommentActions(access, clock.now),
             PublicActions(access),

@@ -148,6 +148,8 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "chat_sent": lambda r: f"> {r['text']}",
     "said": _speech,
     "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",
+    "page_refused": lambda r: f"! the page may not have {r['url']}: {r['reason']}",
+    "page_replaced": lambda r: f"! the page is loaded again: {r['reason']}",
     "event_refused": lambda r: f"! {r['by']} sent {r['name']}: {r['message']}",
     "chat_oneself": lambda r: f"! the chat shows this agent as {r['name'] or 'somebody else each time'}",
     "chat_unanswered": lambda r: f"! {len(r['messages'])} in chat got no answer",

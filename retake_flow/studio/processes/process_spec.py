@@ -17,6 +17,7 @@ class ProcessSpec:
 
     Attributes:
         argv: The command line; secrets in it are revealed to the program only.
+        wrapper: Words before the command line: a program that becomes the one to start, such as with another user.
         environment: Variables in addition to those that every program has.
         variables: Names of variables that are passed on from our environment.
         folder: The working folder, or None for the current one.
@@ -32,6 +33,7 @@ class ProcessSpec:
     """
 
     argv: tuple[str | Secret, ...]
+    wrapper: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     variables: Sequence[str] = ()
     folder: Path | None = None
@@ -51,4 +53,4 @@ class ProcessSpec:
 
     def command(self) -> list[str]:
         """The command line with its secrets revealed, only for starting the program."""
-        return [part.reveal() if isinstance(part, Secret) else part for part in self.argv]
+        return [*self.wrapper, *(part.reveal() if isinstance(part, Secret) else part for part in self.argv)]

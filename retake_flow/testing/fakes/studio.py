@@ -37,6 +37,7 @@ PARTS: Final[Mapping[str, tuple[str, float]]] = {
     "sound": ("pulseaudio", 0.1),
     "window manager": ("openbox", 0.2),
     "content window": ("xterm", 0.4),
+    "page": ("chromium", 1.0),
     "encoder": ("ffmpeg", 0.6),
     "screenshot": ("scrot", 0.15),
 }
@@ -131,6 +132,7 @@ class FakeStage:
         started: How often each part was started.
         said: The texts shown on stream.
         spoken: The texts spoken on stream.
+        screen: The windows on the display.
         strain: The speed of the encoder, where 1 is full speed, and since when.
     """
 
@@ -140,6 +142,7 @@ class FakeStage:
         self.said: list[str] = []
         self.spoken: list[str] = []
         self.strain = (1.0, 0.0)
+        self.screen = FakeScreen(self)
         self._platform = platform
         self._folder = folder
         self._troubles = list(troubles)
@@ -148,7 +151,7 @@ class FakeStage:
 
     def display(self, size: str) -> AbstractAsyncContextManager[Program]:
         """A display."""
-        return self._run("display", {"display": ":99", "size": size})
+        return self.run("display", {"display": ":99", "size": size})
 
     @asynccontextmanager
     async def sound(self, voice: Sequence[str], variables: Sequence[str] = ()) -> AsyncIterator[Program]:
@@ -156,7 +159,7 @@ class FakeStage:
         value = {"sound": "pulseaudio", "server": "unix:native", "sink": "stream", "speaks": True, "reason": ""}
         async with AsyncExitStack() as stack:
             try:
-                program = await stack.enter_async_context(self._run("sound", value))
+                program = await stack.enter_async_context(self.run("sound", value))
             except StudioError as error:
                 silent = {"sound": "silent", "server": "", "sink": "", "speaks": False, "reason": error.message}
                 program = Program("sound", silent)
@@ -164,32 +167,32 @@ class FakeStage:
 
     def window_manager(self) -> AbstractAsyncContextManager[Program]:
         """A window manager on the display."""
-        return self._run("window manager", {"display": self._shown()})
+        return self.run("window manager", {"display": self.shown()})
 
     def content(self) -> AbstractAsyncContextManager[Program]:
         """A window on the display."""
-        return self._run("content window", {"display": self._shown(), "log": "stream.log"})
+        return self.run("content window", {"display": self.shown(), "log": "stream.log"})
 
     @asynccontextmanager
     async def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AsyncIterator[Program]:
         """An encoder that pushes to the platform."""
-        value = {"display": self._shown(), "frames": framerate}
-        async with self._run("encoder", value) as program:
+        value = {"display": self.shown(), "frames": framerate}
+        async with self.run("encoder", value) as program:
             with self._publishing(push_url, framerate, program):
                 await asyncio.sleep(FIRST_FRAMES)
                 yield program
 
     async def screenshot(self, limit: int, look: bool = True) -> Screenshot:
         """A screenshot of the display, black until it shows a window."""
-        self._shown()
-        async with self._run("screenshot", {}):
+        self.shown()
+        async with self.run("screenshot", {}):
             picture = self._folder / "screenshot.png"
             picture.write_bytes(_PNG)
             return Screenshot(picture, look and self._dark)
 
     async def picture(self) -> Picture:
         """The picture on the display: a different one each time, unless it is black or frozen."""
-        self._shown()
+        self.shown()
         display = self._ready("display")
         moment = 0 if display is None or display.stalled else int(asyncio.get_running_loop().time() * 1000)
         seen = b"\x80" * (WIDTH * HEIGHT - 8) + moment.to_bytes(8, "big")
@@ -270,13 +273,15 @@ class FakeStage:
     def _ready(self, part: str) -> Program | None:
         return next((each for each in self.alive if each.part == part and each.ready_at is not None), None)
 
-    def _shown(self) -> str:
+    def shown(self) -> str:
+        """The name of the running display."""
         if not any(program.part == "display" and program.alive for program in self.alive):
             raise NoDisplay
         return ":99"
 
     @asynccontextmanager
-    async def _run(self, part: str, value: Mapping[str, Any]) -> AsyncIterator[Program]:
+    async def run(self, part: str, value: Mapping[str, Any]) -> AsyncIterator[Program]:
+        """A program of `PARTS` that has the given value."""
         trouble = self._trouble(part)
         program = Program(part, value)
         if trouble is not None and trouble.way == "is missing":
@@ -343,6 +348,22 @@ class FakeStage:
         finally:
             sending.cancel()
             push.close()
+
+
+class FakeScreen:
+    """The windows of a `FakeStage`, with the interface of `retake_flow.studio.screen.Screen`."""
+
+    def __init__(self, stage: FakeStage) -> None:
+        self._stage = stage
+
+    def page(
+        self, place: Path | str, allow: Sequence[str] = (), state: Mapping[str, Any] | None = None, **placed: Any
+    ) -> AbstractAsyncContextManager[Program]:
+        """A web page."""
+        return self._window("page", url=str(place) if isinstance(place, str) else "https://stage.invalid/")
+
+    def _window(self, part: str, **value: Any) -> AbstractAsyncContextManager[Program]:
+        return self._stage.run(part, {"display": self._stage.shown(), **value})
 
 
 async def _become_ready(program: Program, trouble: Trouble | None) -> None:

@@ -25,6 +25,7 @@ from retake_flow.actions.retake.actions import RetakeActions
 from retake_flow.actions.retake.guide import GuideActions
 from retake_flow.actions.sharing.actions import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice.actions import VoiceActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
@@ -308,6 +309,7 @@ class _Play:
                 GuideActions(access, flow.guide, Guides(rehearsal.folder / "guides"), clock.now),
                 SharingActions(rehearsal.moltbook.opened if rehearsal.moltbook else None),
                 StudioActions(self._stage, access),
+                WindowActions(self._stage.screen),
                 VoiceActions(self._stage),
                 CommentActions(access, clock.now),
                 PublicActions(access),

@@ -24,6 +24,7 @@ from retake_flow.actions.retake.actions import RetakeActions
 from retake_flow.actions.retake.guide import GuideActions
 from retake_flow.actions.sharing.actions import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice.actions import VoiceActions
 from retake_flow.api import credentials
 from retake_flow.api.client import RetakeClient
@@ -146,6 +147,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
                     GuideActions(access, guide, Guides(tmp_path / "guides"), clock.now),
                     SharingActions(moltbook.opened if moltbook else None),
                     StudioActions(stage, access),
+                    WindowActions(stage.screen),
                     VoiceActions(stage),
                     CommentActions(access, clock.now),
                     PublicActions(access),

@@ -31,7 +31,11 @@ def test_what_a_stream_can_do_without_is_not_missing(tmp_path: Path) -> None:
     """Without the programs of the voice nothing is missing; they are named when they are asked for."""
     environment = installed(tmp_path, "Xvfb", "ffmpeg", "ffprobe", "openbox", "xterm", "scrot", "paplay")
     assert programs.missing(environment) == []
-    assert [each.name for each in programs.missing(environment, required=False)] == ["pulseaudio", "espeak-ng"]
+    assert [each.name for each in programs.missing(environment, required=False)] == [
+        "pulseaudio",
+        "espeak-ng",
+        "chromium",
+    ]
 
 
 def test_a_file_that_cannot_be_run_is_no_program(tmp_path: Path) -> None:
@@ -44,7 +48,7 @@ def test_a_file_that_cannot_be_run_is_no_program(tmp_path: Path) -> None:
 def test_the_install_command_is_complete(monkeypatch: pytest.MonkeyPatch, user: int, start: str) -> None:
     """One command installs everything, each package once, with sudo for whoever is not root."""
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    packages = "xvfb openbox xterm ffmpeg scrot pulseaudio pulseaudio-utils espeak-ng"
+    packages = "xvfb openbox xterm ffmpeg scrot pulseaudio pulseaudio-utils espeak-ng chromium"
     assert programs.install_command(programs.PROGRAMS) == start + packages
 
 

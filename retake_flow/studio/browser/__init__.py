@@ -1,0 +1,1 @@
+"""Browser: Chromium as a window of the stream, driven over a pipe."""

@@ -1,0 +1,309 @@
+"""Browser: a running Chromium with one window, whose requests and dialogs are answered here."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from retake_flow.errors import NotReady, ProcessFailed
+from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.studio import layout
+from retake_flow.studio.browser import chromium
+from retake_flow.studio.browser.allowed_hosts import AllowedHosts
+from retake_flow.studio.browser.devtools import DevTools
+from retake_flow.studio.browser.folder_site import ORIGIN, Answer, FolderSite
+from retake_flow.studio.display import Display
+from retake_flow.studio.layout import Area
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process import Process
+
+#: How long a page may take until it is there, and until something of it is painted, in seconds.
+LOADS_WITHIN: Final = 15.0
+PAINTS_WITHIN: Final = 5.0
+_CRASHES_WITHIN: Final = 1.0
+_SOON: Final = 0.02
+#: Requests without a host of their own, which stay inside the browser.
+_INSIDE: Final = ("data:", "blob:", "about:")
+#: Nobody sees a print dialog's buttons, but everybody sees the dialog.
+_NO_PRINTING: Final = "window.print = () => {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source of a page.
+
+    Attributes:
+        url: The address of its first document.
+        hosts: The hosts that it may reach.
+        site: The folder that it comes from; None for one of the web.
+    """
+
+    url: str
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    site: FolderSite | None = None
+
+    def answer(self, url: str) -> Answer | None:
+        """The answer to a request of the page; None when it may go to the web."""
+        if url.startswith(f"{ORIGIN}/") and self.site is not None:
+            return self.site.answer(url)
+        if url.startswith(_INSIDE) or self.hosts.permits(url):
+            return None
+        return Answer(403, reason="its host is not in `allow`")
+
+
+class Browser:
+    """A running Chromium with one window. Open it with `open_browser`.
+
+    Args:
+        process: Its process.
+        hosts: The hosts that this browser can reach at all.
+        refused: Receives the address and the reason of each refused request.
+        loaded: Called whenever a document was loaded, also when the page goes elsewhere by itself.
+
+    Attributes:
+        crashed: Set when the page's renderer has ended.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        hosts: AllowedHosts,
+        refused: Callable[[str, str], object],
+        loaded: Callable[[], object],
+    ) -> None:
+        self.process = process
+        self.hosts = hosts
+        self.devtools = DevTools(process.write, self._heard)
+        self.crashed = asyncio.Event()
+        self._refused = refused
+        self._loaded = loaded
+        self._source = Source("about:blank")
+        self._session = self._target = ""
+        self._seen: dict[str, set[str]] = {}  # the lifecycle events of the latest documents
+        self._news = asyncio.Event()
+        self._answering: set[asyncio.Task[None]] = set()
+
+    async def prepare(self, *, whole: bool) -> None:
+        """Take hold of the window, before any page is shown in it.
+
+        Args:
+            whole: Whether it fills the display: by itself it would keep a pixel away from two edges.
+
+        Raises:
+            StudioError: Chromium does not do it.
+        """
+        # For the browser as a whole, so that no worker or frame is forgotten.
+        everything = {"patterns": [{"urlPattern": "*"}], "handleAuthRequests": True}
+        await self.devtools.call("Fetch.enable", everything, within=LOADS_WITHIN)
+        await self.devtools.call("Browser.setDownloadBehavior", {"behavior": "deny"})
+        self._target = await self._window()
+        attached = await self.devtools.call("Target.attachToTarget", {"targetId": self._target, "flatten": True})
+        self._session = str(attached["sessionId"])
+        await self._call("Page.enable")
+        await self._call("Inspector.enable")
+        await self._call("Page.setLifecycleEventsEnabled", {"enabled": True})
+        await self._call("Page.setInterceptFileChooserDialog", {"enabled": True})
+        await self._call("Page.addScriptToEvaluateOnNewDocument", {"source": _NO_PRINTING})
+        await self.devtools.call("Target.setDiscoverTargets", {"discover": True})
+        if whole:
+            window = await self.devtools.call("Browser.getWindowForTarget", {"targetId": self._target})
+            filled = {"windowId": window["windowId"], "bounds": {"windowState": "maximized"}}
+            await self.devtools.call("Browser.setWindowBounds", filled)
+
+    async def show(self, source: Source) -> None:
+        """Show a page in place of the present one, which stays until the new one is painted.
+
+        Raises:
+            StudioError: It cannot be loaded.
+        """
+        self._source = source
+        self.crashed.clear()
+        went = await self._call("Page.navigate", {"url": source.url}, within=LOADS_WITHIN)
+        if failure := went.get("errorText"):
+            raise ProcessFailed(f"the page {source.url} cannot be loaded: {failure}")
+        await self._painted(str(went.get("loaderId", "")))
+
+    async def replace_renderer(self) -> None:
+        """End the page's renderer, even one in an endless loop, and load the page in a new one.
+
+        Raises:
+            StudioError: Chromium does not do it.
+        """
+        if not self.crashed.is_set():
+            self.devtools.send("Page.crash", session=self._session)
+            try:
+                async with asyncio.timeout(_CRASHES_WITHIN):
+                    await self.crashed.wait()
+            except TimeoutError:
+                raise NotReady("Chromium cannot end the renderer of the page") from None
+        await self.show(self._source)
+
+    async def evaluate(self, expression: str, within: float) -> Any:
+        """The value of a JavaScript expression in the page.
+
+        Raises:
+            StudioError: The page does not answer, or the expression fails.
+        """
+        asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        answer = await self._call("Runtime.evaluate", asked, within=within)
+        if failed := answer.get("exceptionDetails"):
+            about = failed.get("exception", {}).get("description") or failed.get("text")
+            raise ProcessFailed(f"the page failed: {str(about).splitlines()[0][:200]}")
+        return answer.get("result", {}).get("value")
+
+    async def close(self) -> None:
+        """Stop answering."""
+        self.devtools.close("Chromium has been ended")
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
+
+    async def _call(
+        self, method: str, params: Mapping[str, Any] | None = None, within: float = LOADS_WITHIN
+    ) -> Mapping[str, Any]:
+        return await self.devtools.call(method, params, session=self._session, within=within)
+
+    async def _window(self) -> str:
+        """The id of the window's target, once it is open."""
+        async with asyncio.timeout(LOADS_WITHIN):
+            while True:
+                found = await self.devtools.call("Target.getTargets")
+                for target in found.get("targetInfos", ()):
+                    if target.get("type") == "page":
+                        return str(target["targetId"])
+                await asyncio.sleep(_SOON)
+
+    async def _painted(self, document: str) -> None:
+        """Wait until something of a document is painted; an empty one never is, so it is not waited for ever."""
+        try:
+            async with asyncio.timeout(PAINTS_WITHIN):
+                while "firstPaint" not in self._seen.get(document, ()) and not self.crashed.is_set():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pass
+
+    # --- events ---------------------------------------------------------------------------------------------
+
+    def _heard(self, method: str, params: Mapping[str, Any], session: str) -> None:
+        match method:
+            case "Fetch.requestPaused":
+                task = asyncio.ensure_future(self._answer(params, session))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+            case "Fetch.authRequired":
+                answer = {"requestId": params["requestId"], "authChallengeResponse": {"response": "CancelAuth"}}
+                self.devtools.send("Fetch.continueWithAuth", answer, session=session)
+            case "Page.javascriptDialogOpening":
+                leaving = params.get("type") == "beforeunload"
+                self.devtools.send("Page.handleJavaScriptDialog", {"accept": leaving}, session=session)
+            case "Inspector.targetCrashed":
+                self.crashed.set()
+                self._news.set()
+            case "Target.targetCreated":
+                self._close_other(params.get("targetInfo", {}))
+            case "Page.lifecycleEvent" if params.get("frameId") == self._target:
+                self._saw(str(params.get("loaderId")), str(params.get("name")))
+
+    def _saw(self, document: str, event: str) -> None:
+        self._seen.setdefault(document, set()).add(event)
+        while len(self._seen) > 4:
+            del self._seen[next(iter(self._seen))]
+        self._news.set()
+        if event in ("DOMContentLoaded", "load"):
+            self._loaded()
+
+    def _close_other(self, target: Mapping[str, Any]) -> None:
+        if target.get("type") == "page" and target.get("targetId") != self._target:
+            self.devtools.send("Target.closeTarget", {"targetId": target["targetId"]})
+
+    async def _answer(self, params: Mapping[str, Any], session: str) -> None:
+        url, request = str(params.get("request", {}).get("url", "")), {"requestId": params.get("requestId")}
+        answer = await asyncio.to_thread(self._source.answer, url)
+        if answer is None:
+            self.devtools.send("Fetch.continueRequest", request, session=session)
+            return
+        if answer.reason and not url.endswith("/favicon.ico"):
+            self._refused(_shortened(url), answer.reason)
+        if answer.status == 403:
+            # A page that wants to go elsewhere stays, instead of giving way to a message of Chromium.
+            going = params.get("resourceType") == "Document"
+            failed = {**request, "errorReason": "Aborted" if going else "BlockedByClient"}
+            self.devtools.send("Fetch.failRequest", failed, session=session)
+            return
+        headers = {"Content-Type": answer.type, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        listed = [{"name": name, "value": value} for name, value in headers.items()]
+        body = base64.b64encode(answer.body).decode("ascii")
+        filled = {**request, "responseCode": answer.status, "responseHeaders": listed, "body": body}
+        self.devtools.send("Fetch.fulfillRequest", filled, session=session)
+
+
+@asynccontextmanager
+async def open_browser(
+    launcher: Launcher,
+    display: Display,
+    area: Area,
+    hosts: AllowedHosts,
+    sound: Mapping[str, str],
+    *,
+    refused: Callable[[str, str], object],
+    loaded: Callable[[], object],
+    sandbox: bool = True,
+) -> AsyncIterator[Browser]:
+    """A browser with an empty window. Its folder is gone when the context is left.
+
+    Args:
+        launcher: Starts it.
+        display: The display.
+        area: The place of the window.
+        hosts: The hosts that pages in it may reach.
+        sound: The variables that make it heard on stream.
+        refused: Receives the address and the reason of each refused request.
+        loaded: Called whenever a document was loaded.
+        sandbox: Whether its renderers are confined by the kernel.
+
+    Raises:
+        MissingProgram: Chromium is not installed.
+        HostError: This machine does not let it start.
+        ProcessFailed, NotReady: It does not start.
+    """
+    chromium.require(launcher.environment)
+    async with AsyncExitStack() as stack:
+        own = stack.enter_context(chromium.browser_folder())
+        entrance = {"DISPLAY": display.name, "XAUTHORITY": str(chromium.keep_authority(own, display.authority.cookie))}
+        spec = chromium.specification(own, area, hosts, entrance, sound, sandbox=sandbox)
+        whole = area == layout.place(display.size)
+        opened: list[Browser] = []
+        early = bytearray()
+
+        def hear(data: bytes) -> None:
+            if opened:
+                opened[0].devtools.receive(data)
+            else:
+                early.extend(data)
+
+        async def ready(process: Process) -> None:
+            opened.append(Browser(process, hosts, refused, loaded))
+            hear(bytes(early))
+            await opened[0].prepare(whole=whole)
+
+        process = await stack.enter_async_context(launcher.process(spec, ready, stdout=hear))
+        stack.push_async_callback(opened[0].close)
+        dying = asyncio.ensure_future(_closed_with(process, opened[0]))
+        stack.callback(dying.cancel)
+        yield opened[0]
+
+
+async def _closed_with(process: Process, browser: Browser) -> None:
+    """Fail what waits for the browser when it ends."""
+    browser.devtools.close(await process.wait())
+
+
+def _shortened(url: str) -> str:
+    """An address without what may be private in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200] if parts.netloc else url[:40]

@@ -1,0 +1,139 @@
+"""Chromium: its command line, its user, and the temporary folder that holds its profile."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from retake_flow.studio import programs, unprivileged
+from retake_flow.studio.authority import Authority
+from retake_flow.studio.browser.allowed_hosts import AllowedHosts
+from retake_flow.studio.layout import Area
+from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.work_folder import work_folder
+
+PROGRAM: Final = "chromium"
+#: The window's first picture, until a page is painted.
+_BLACK: Final = "data:text/html,<body style=background:black>"
+
+# The shell makes descriptors 3 and 4, where Chromium expects the protocol, out of its standard input and output.
+_PIPES: Final = ("sh", "-c", 'exec "$@" 3<&0 4>&1 0</dev/null 1>&2', "sh")
+
+_SWITCHES: Final = (
+    "--remote-debugging-pipe",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--test-type",  # no bar that warns of unusual options
+    "--noerrdialogs",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1",
+    "--autoplay-policy=no-user-gesture-required",
+    # It always shows, whatever the display says about its window.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    # Nobody can answer a question, and nothing may cover the page.
+    "--deny-permission-prompts",
+    "--block-new-web-contents",
+    "--disable-print-preview",
+    "--disable-infobars",
+    "--disable-extensions",
+    "--disable-default-apps",
+    # It calls nobody on its own account.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--disable-breakpad",
+    "--disable-crash-reporter",
+    "--metrics-recording-only",
+    "--disable-features=Translate,MediaRouter,DialMediaRouteProvider,OptimizationHints,AutofillServerCommunication,"
+    # Hosts of this network are among those that `allow` may name.
+    "GlobalMediaControls,SpareRendererForSitePerProcess,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
+    # Only proxied UDP, and there is no proxy: a page's calls (WebRTC) reach nobody.
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    # No keyring of the desktop, and no shared memory that others may see.
+    "--password-store=basic",
+    "--use-mock-keychain",
+    "--disable-dev-shm-usage",
+    # The same picture at the same cost on every machine; WebGL is drawn by the processor either way.
+    "--disable-gpu",
+    "--log-level=3",
+)
+
+
+@contextmanager
+def browser_folder() -> Iterator[Path]:
+    """A temporary folder for a browser, its user's own; it is removed afterwards."""
+    with work_folder() as folder:
+        unprivileged.let_in(folder.path)
+        yield unprivileged.give(folder.made("browser"))
+
+
+def specification(
+    folder: Path,
+    area: Area,
+    hosts: AllowedHosts,
+    display: Mapping[str, str],
+    sound: Mapping[str, str],
+    *,
+    sandbox: bool = True,
+) -> ProcessSpec:
+    """The start of a browser with one window.
+
+    Args:
+        folder: An existing folder for everything that it writes, its user's own.
+        area: The place of its window.
+        hosts: The hosts that its pages may reach.
+        display: The variables that let it in at the display.
+        sound: The variables that make it heard on stream.
+        sandbox: Whether its renderers are confined by the kernel.
+    """
+    own = str(folder)
+    return ProcessSpec(
+        argv=(
+            PROGRAM,
+            *_SWITCHES,
+            *hosts.switches,
+            *(() if sandbox else ("--no-sandbox",)),
+            f"--user-data-dir={folder / 'profile'}",
+            f"--window-position={area.x},{area.y}",
+            f"--window-size={area.width},{area.height}",
+            f"--app={_BLACK}",  # a window without tabs and address bar
+        ),
+        wrapper=(*unprivileged.wrapper(), *_PIPES),
+        environment={
+            **display,
+            **sound,
+            **dict.fromkeys(("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"), own),
+            # Neither the desktop's bus nor one of its own.
+            "DBUS_SESSION_BUS_ADDRESS": "disabled:",
+            "DBUS_SYSTEM_BUS_ADDRESS": "disabled:",
+        },
+        fed=True,
+        ready_within=20.0,
+        # What it has in hand is thrown away with its folder.
+        stop_signal=signal.SIGKILL,
+        grace=1.0,
+        hint="`retake-flow doctor` says what a page needs",
+    )
+
+
+def keep_authority(folder: Path, cookie: bytes) -> Path:
+    """The display's cookie, in a file that the browser can read."""
+    return unprivileged.give(Authority(folder / "authority", cookie).kept())
+
+
+def require(environment: Mapping[str, str]) -> None:
+    """Make sure that a browser can be started.
+
+    Raises:
+        MissingProgram: Chromium is not installed, or as root the program that gives it another user.
+    """
+    programs.require(PROGRAM, environment)
+    if unprivileged.user() is not None:
+        programs.require("setpriv", environment)
