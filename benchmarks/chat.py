@@ -89,7 +89,7 @@ async def chatting(folder: Path, live: bool) -> AsyncIterator[tuple[Platform, Li
     flow = read_bytes(FLOW, "chat.yaml").flow
     assert flow is not None
     async with serve(Options(agents=(OWL,), viewers=(), realtime=live), folder) as server:
-        owl = server.platform.agents.with_id(OWL.user_id)
+        owl = server.platform.agents.by_id(OWL.user_id)
         server.platform.start(owl)
 
         def client(token: Secret | None, issued_by: str) -> RetakeClient:
@@ -103,7 +103,7 @@ async def chatting(folder: Path, live: bool) -> AsyncIterator[tuple[Platform, Li
         chat = ChatActions(access, lambda line: None, time.time, {"command": listener.opened}, hears)
         runs = open_runs(str(folder / "runs.sqlite"))
         run = Run("benchmark", flow.name, flow.digest, {})
-        text = flow.sources.dumped()
+        text = flow.sources.dump()
         claim = runs.create(run, agent="owl", flow_file="chat.yaml", flow_text=text, holder=this_process())
         runner = Runner(
             Machine(flow, CATALOGUE),
@@ -125,7 +125,7 @@ async def chatting(folder: Path, live: bool) -> AsyncIterator[tuple[Platform, Li
 
 def says(platform: Platform, name: str, text: str) -> float:
     """A viewer writes; gives the time."""
-    platform.perform(platform.agents.with_id(OWL.user_id), Cue(0.0, name, text=text))
+    platform.perform(platform.agents.by_id(OWL.user_id), Cue(0.0, name, text=text))
     return time.monotonic()
 
 

@@ -14,7 +14,7 @@ from measure import alternating, show
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
 from retake_flow.engine.core.machine import Machine
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow, State
 from retake_flow.flow.text import locate
 from retake_flow.run import events
@@ -113,7 +113,7 @@ def bare(flow: Flow) -> tuple[_BareMachine, Any]:
 def main() -> None:
     """Measure and print."""
     path = locate.find("go-live.yaml")
-    flow = loaded(path.read_text(encoding="utf-8"), str(path))
+    flow = load_flow(path.read_text(encoding="utf-8"), str(path))
     machine = Machine(flow)
     steps = recorded(flow, machine)
     bare_machine, model = bare(flow)

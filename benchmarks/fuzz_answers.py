@@ -213,7 +213,7 @@ async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIter
     chat = ChatActions(access, lambda line: None, clock.now, {"http": hook}, hears)
     runs = open_runs(str(folder / "runs.sqlite"))
     run = Run("fuzz", flow.name, flow.digest, {})
-    text = flow.sources.dumped()
+    text = flow.sources.dump()
     claim = runs.create(run, agent="owl", flow_file="fuzz.yaml", flow_text=text, holder=this_process())
 
     class Listener:

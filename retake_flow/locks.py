@@ -37,7 +37,7 @@ class Lock:
     def __init__(self, path: Path, *, wait: bool = False) -> None:
         self.path = path
         self.works = True
-        self._handle = _opened(path)
+        self._handle = _open(path)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -80,7 +80,7 @@ class Lock:
 def is_held(path: Path) -> bool:
     """Whether a process holds a file or folder, as far as can be known; a missing one is not held."""
     try:
-        with _locked(path, fcntl.LOCK_SH):  # shared, so that observers see the holder and not each other
+        with _try_lock(path, fcntl.LOCK_SH):  # shared, so that observers see the holder and not each other
             return False
     except FileNotFoundError:
         return False
@@ -92,7 +92,7 @@ def remove_abandoned(paths: Iterable[Path]) -> None:
     """Remove this user's files and folders that no process holds."""
     for path in paths:
         # Held until it is removed: a process that takes it in between finds that it is no longer in its place.
-        with suppress(OSError), _locked(path, fcntl.LOCK_EX):
+        with suppress(OSError), _try_lock(path, fcntl.LOCK_EX):
             if path.lstat().st_uid != os.getuid():
                 continue
             if path.is_dir():
@@ -102,8 +102,8 @@ def remove_abandoned(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def _locked(path: Path, kind: int) -> Iterator[None]:
-    handle = _opened(path)
+def _try_lock(path: Path, kind: int) -> Iterator[None]:
+    handle = _open(path)
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
         yield
@@ -111,5 +111,5 @@ def _locked(path: Path, kind: int) -> Iterator[None]:
         os.close(handle)
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     return os.open(path, _SAFELY)

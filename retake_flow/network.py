@@ -44,7 +44,7 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Secret 
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return None  # not an address, so never reached
-    if parts.scheme not in ("https", "wss") or is_loopback(host) or _spared(parts, env):
+    if parts.scheme not in ("https", "wss") or is_loopback(host) or _is_exempt(parts, env):
         return None
     for variable in _PROXIES:
         if text := _value(env, variable):
@@ -75,7 +75,7 @@ def is_untrusted(error: BaseException) -> bool:
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
-def _spared(parts: SplitResult, env: Mapping[str, str]) -> bool:
+def _is_exempt(parts: SplitResult, env: Mapping[str, str]) -> bool:
     """Whether a host is exempt from the proxy (`NO_PROXY`)."""
     host, port = str(parts.hostname), str(parts.port or 443)
     return any(_matches(entry.lower(), host, port) for entry in re.split(r"[,\s]+", _value(env, "NO_PROXY")) if entry)

@@ -49,13 +49,13 @@ def _first_init(made: Any, frozen: bool) -> Callable[..., None]:
     """An `__init__` for the first object, which compiles the real one for all others."""
 
     def __init__(self: Any, *args: Any, **named: Any) -> None:
-        made.__init__ = _compiled(made, frozen)
+        made.__init__ = _compile_init(made, frozen)
         made.__init__(self, *args, **named)
 
     return __init__
 
 
-def _compiled(cls: type, frozen: bool) -> Callable[..., None]:
+def _compile_init(cls: type, frozen: bool) -> Callable[..., None]:
     """The `__init__` of a dataclass."""
     names: dict[str, Any] = {"_missing": MISSING}
     parameters, lines = ["self"], []

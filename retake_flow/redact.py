@@ -72,8 +72,8 @@ def bears_secret(text: str) -> bool:
         return False
     from html import unescape  # imported here, since most commands send nothing
 
-    shapes = {text, unquote_plus(unquote_plus(text)), unescape(text), _unescaped(text)}
-    squeezed = {_squeezed(shape) for shape in shapes}
+    shapes = {text, unquote_plus(unquote_plus(text)), unescape(text), _unescape(text)}
+    squeezed = {_squeeze(shape) for shape in shapes}
     return any(
         any(needle in shape for shape in shapes if len(value) >= _SHORTEST)
         or any(code in shape for code in _codes(value) for shape in squeezed)
@@ -82,11 +82,11 @@ def bears_secret(text: str) -> bool:
     )
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
 
 
-def _squeezed(text: str) -> str:
+def _squeeze(text: str) -> str:
     """The text in lower case without the characters that can separate those of a code."""
     return _BETWEEN.sub("", compatible(text))
 
@@ -95,7 +95,7 @@ def _squeezed(text: str) -> str:
 def _codes(value: str) -> tuple[str, ...]:
     """The squeezed forms of a secret, plain and encoded, without ends that depend on the surrounding text."""
     raw = value.encode("utf-8", "surrogatepass")
-    plain = _squeezed(value)
+    plain = _squeeze(value)
     codes = [plain, plain[::-1]] if len(plain) >= _SHORTEST_SQUEEZED else []
     if len(raw) >= _SHORTEST_SQUEEZED:
         codes.append(raw.hex())
@@ -103,8 +103,8 @@ def _codes(value: str) -> tuple[str, ...]:
             # Both encode groups of bytes: the first characters depend on the text before, the last on the text after.
             shifted = b"\0" * shift + raw
             if shift < 3:
-                codes.append(_squeezed(b64encode(shifted).decode().rstrip("=")[(8 * shift + 5) // 6 : -1]))
-            codes.append(_squeezed(b32encode(shifted).decode().rstrip("=")[(8 * shift + 4) // 5 : -1]))
+                codes.append(_squeeze(b64encode(shifted).decode().rstrip("=")[(8 * shift + 5) // 6 : -1]))
+            codes.append(_squeeze(b32encode(shifted).decode().rstrip("=")[(8 * shift + 4) // 5 : -1]))
     return tuple(codes)
 
 

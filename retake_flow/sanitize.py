@@ -22,10 +22,10 @@ _UNPRINTABLE = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u20
 
 def one_line(value: str) -> str:
     """The sanitized text on one line, for example to show a file name, which may contain any character."""
-    return value if value.isascii() and value.isprintable() else " ".join(stripped(value).splitlines())
+    return value if value.isascii() and value.isprintable() else " ".join(strip_controls(value).splitlines())
 
 
-def stripped(value: str) -> str:
+def strip_controls(value: str) -> str:
     """The sanitized text; line breaks become line feeds, and tabs become spaces."""
     if value.isascii() and value.isprintable():
         return value

@@ -110,18 +110,18 @@ class Settings:
         Raises:
             SettingsError: A variable holds something that cannot be used.
         """
-        env = _readable(os.environ if environment is None else environment)
+        env = _require_utf8(os.environ if environment is None else environment)
         token = env.get(TOKEN_VARIABLE, "").strip()
         home = _home(env)
         state, config, cache = (_base(env, home, *each) for each in _BASES)
-        state_folder = _named("RETAKE_FLOW_STATE", env) or (state and state / "retake-flow")
+        state_folder = _path_in("RETAKE_FLOW_STATE", env) or (state and state / "retake-flow")
         # Without a home folder, anything without a place of its own is stored beside the runs.
         rest = state_folder or _NOWHERE
-        cache_folder = _named("RETAKE_FLOW_CACHE", env) or (cache / "retake-flow" if cache else rest / "cache")
+        cache_folder = _path_in("RETAKE_FLOW_CACHE", env) or (cache / "retake-flow" if cache else rest / "cache")
         return cls(
             origin=_origin(env.get("RETAKE_API_URL") or RETAKE),
             access_token=Secret(token) if token else None,
-            credentials=_named("RETAKE_CREDENTIALS", env)
+            credentials=_path_in("RETAKE_CREDENTIALS", env)
             or (config / "retake" if config else rest) / "credentials.json",
             state_folder=rest,
             cache_folder=cache_folder,
@@ -171,7 +171,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _origin(url: str) -> str:
-    found = _allowed(url, RETAKE)
+    found = _allowed_origin(url, RETAKE)
     if not found:
         raise SettingsError(
             f"RETAKE_API_URL is {url!r}; it may be {RETAKE} or a loopback address such as http://127.0.0.1:8080",
@@ -181,7 +181,7 @@ def _origin(url: str) -> str:
 
 
 def _moltbook(url: str) -> str:
-    found = _allowed(url, MOLTBOOK)
+    found = _allowed_origin(url, MOLTBOOK)
     if not found:
         raise SettingsError(
             f"RETAKE_FLOW_MOLTBOOK_URL is {url!r}; it may be {MOLTBOOK} or a loopback address",
@@ -190,7 +190,7 @@ def _moltbook(url: str) -> str:
     return found
 
 
-def _allowed(url: str, ours: str) -> str:
+def _allowed_origin(url: str, ours: str) -> str:
     """An origin, if it is the one that may receive a secret or is on this machine; else ""."""
     try:
         parts = urlsplit(url.strip())
@@ -243,7 +243,7 @@ def _boundary(text: str) -> str:
     return text
 
 
-def _readable(env: Mapping[str, str]) -> Mapping[str, str]:
+def _require_utf8(env: Mapping[str, str]) -> Mapping[str, str]:
     """The environment, if our variables in it are valid text: paths appear in records and messages."""
     for name, value in env.items():
         if name.startswith(("RETAKE_", "XDG_", "MOLTBOOK_")) or name in ("HOME", "TMPDIR"):
@@ -263,7 +263,7 @@ def _home(env: Mapping[str, str]) -> Path | None:
         return None
 
 
-def _named(variable: str, env: Mapping[str, str]) -> Path | None:
+def _path_in(variable: str, env: Mapping[str, str]) -> Path | None:
     """The path in a variable; None if it is unset or empty."""
     text = env.get(variable, "")
     try:
@@ -277,7 +277,7 @@ def _named(variable: str, env: Mapping[str, str]) -> Path | None:
 def _store(env: Mapping[str, str]) -> str:
     """The path or the URL of the store; "" when none is named."""
     text = env.get("RETAKE_FLOW_STORE", "").strip()
-    return text if "://" in text else str(_named("RETAKE_FLOW_STORE", {"RETAKE_FLOW_STORE": text}) or "")
+    return text if "://" in text else str(_path_in("RETAKE_FLOW_STORE", {"RETAKE_FLOW_STORE": text}) or "")
 
 
 def _names(variable: str, text: str) -> tuple[str, ...]:
@@ -313,7 +313,7 @@ def variables() -> Mapping[str, str]:
     return os.environ
 
 
-def inherited(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+def program_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of every program that we start: paths, language and time zone, but no secret.
 
     Args:

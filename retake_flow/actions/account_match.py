@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import PlatformError, WrongAccount
-from retake_flow.run.identity import Identity, Match, fingerprint, match, merged, same_platform
+from retake_flow.run.identity import Identity, Match, fingerprint, match, merge, same_platform
 from retake_flow.settings import RETAKE, TOKEN_VARIABLE
 
 
@@ -44,11 +44,11 @@ async def resumable_identity(
     """
     verdict = match(kept, found)
     if verdict is Match.SAME:
-        return merged(kept, found)
+        return merge(kept, found)
     if verdict is Match.OTHER or (verdict is Match.UNKNOWN and not kept.user_db_id):
         raise wrong_account(kept, found, subject)
     if not kept.user_db_id:
-        return merged(kept, found)
+        return merge(kept, found)
     told, trouble = "", ""
     try:
         told = await ask()
@@ -59,7 +59,7 @@ async def resumable_identity(
     if not told and verdict is Match.UNKNOWN:
         raise wrong_account(kept, found, subject, trouble)
     # A name alone is no proof: until the platform confirms it, the account's known token stays.
-    return merged(kept, replace(found, user_db_id=told)) if told else kept
+    return merge(kept, replace(found, user_db_id=told)) if told else kept
 
 
 def wrong_account(kept: Identity, found: Identity, subject: str = "this run", trouble: str = "") -> WrongAccount:

@@ -24,7 +24,7 @@ from retake_flow.backoff import Backoff
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.redact import Secret
-from retake_flow.run.identity import NOBODY, Identity, Match, confirmed, match, merged
+from retake_flow.run.identity import NOBODY, Identity, Match, is_confirmed, match, merge
 
 _LONGEST_CALL = 0.5  # seconds; a slower call was an exception
 #: Seconds before writing is tried again for a token that could not be written anywhere.
@@ -98,7 +98,7 @@ class Access:
             if verdict in (Match.OTHER, Match.UNKNOWN) or found.access_token == self._refused:
                 raise wrong_account(self._identity, account)
             if verdict is Match.SAME:
-                self._adopt(merged(self._identity, account))
+                self._adopt(merge(self._identity, account))
         self._credentials = found
         return found
 
@@ -232,10 +232,10 @@ class Access:
     def _confirm(self, named: Credentials) -> None:
         """Accept the account that the platform has named, if it is the run's."""
         account = self._identity_of(named)
-        if not confirmed(self._identity, account):
+        if not is_confirmed(self._identity, account):
             self._credentials, self._refused = None, named.access_token
             raise wrong_account(self._identity, account)
-        self._adopt(merged(self._identity, account))
+        self._adopt(merge(self._identity, account))
 
     def _adopt(self, identity: Identity) -> None:
         if identity != self._identity:

@@ -15,7 +15,7 @@ from retake_flow import private_file
 from retake_flow.api.models import Skill
 from retake_flow.errors import GuideUnkept
 from retake_flow.quick_dataclasses import dataclass
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -174,7 +174,7 @@ def same(published: str, written_for: str) -> bool:
 
 
 def _lines(text: str) -> list[str]:
-    return stripped(text).splitlines()[:MOST_COMPARED]
+    return strip_controls(text).splitlines()[:MOST_COMPARED]
 
 
 def _headings(lines: list[str], first: int, last: int) -> list[str]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from retake_flow.errors import UnexpectedAnswer
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 JsonObject = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def text(data: JsonObject, *names: str, most: int = LONGEST_TEXT) -> str:
 
 def words(data: JsonObject, *names: str, most: int = LONGEST_TEXT) -> str:
     """The first non-empty text under one of `names`, without anything that a terminal would obey."""
-    return stripped(raw_text(data, *names)[: 2 * most])[:most]
+    return strip_controls(raw_text(data, *names)[: 2 * most])[:most]
 
 
 def identifier(data: JsonObject, *names: str, most: int = LONGEST_ID) -> str:
@@ -68,7 +68,7 @@ def identifier(data: JsonObject, *names: str, most: int = LONGEST_ID) -> str:
 
 def address(data: JsonObject, *names: str) -> str:
     """The address of a wallet or a token under one of `names`, without anything that a terminal would obey."""
-    return stripped(identifier(data, *names))
+    return strip_controls(identifier(data, *names))
 
 
 def raw_text(data: JsonObject, *names: str) -> str:

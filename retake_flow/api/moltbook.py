@@ -21,7 +21,7 @@ from retake_flow.api.responses import interpret
 from retake_flow.errors import PlatformError, RateLimited, Rejected, ShareFailed, Unavailable
 from retake_flow.outgoing import require_no_secret
 from retake_flow.redact import Secret
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 from retake_flow.settings import API_PATH, MOLTBOOK
 
 #: The longest title that Moltbook accepts.
@@ -59,7 +59,7 @@ class Post:
             id=key,
             url=_address(_first(places, "url"), key),
             code=identifier(held, "verification_code", "code") or _first(places, "verification_code"),
-            challenge=stripped(_first((held, *places), "challenge_text", "challenge"))[:_LONGEST_CHALLENGE],
+            challenge=strip_controls(_first((held, *places), "challenge_text", "challenge"))[:_LONGEST_CHALLENGE],
         )
 
 

@@ -37,9 +37,9 @@ def harmless(text: str) -> str:
     """The text without anything that the terminal would obey, its line breaks kept."""
     if text.isascii() and text.isprintable():
         return text
-    from retake_flow.sanitize import stripped
+    from retake_flow.sanitize import strip_controls
 
-    return stripped(text)
+    return strip_controls(text)
 
 
 def let_go() -> None:

@@ -20,7 +20,7 @@ def seconds(value: object) -> float:
     """
     total = _parse(value)
     if not 0 <= total <= _LONGEST:
-        raise ValueError(f"{_shown(value)} is no duration between 0 and ten years")
+        raise ValueError(f"{_shorten(value)} is no duration between 0 and ten years")
     return total
 
 
@@ -31,11 +31,11 @@ def _parse(value: object) -> float:
     if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text):
         return float(text)
     if not re.fullmatch(PATTERN, text):
-        raise ValueError(f"{_shown(value)} is no duration; write for example 30s, 3m, 1h30m or 500ms")
+        raise ValueError(f"{_shorten(value)} is no duration; write for example 30s, 3m, 1h30m or 500ms")
     return sum(float(n) * _UNITS[u] for n, u in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     if isinstance(value, int) and abs(value) > _LONGEST:
         return "so large a number"  # Python converts no number of more than 4,300 digits to text
     quoted = repr(value)

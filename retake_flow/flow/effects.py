@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from retake_flow.flow.model import Effect, Raise, Route, State, Tell
 
 
-def raised(state: State) -> Iterator[Raise]:
+def raised_events(state: State) -> Iterator[Raise]:
     """Every event that a state raises: on entering, on leaving, or on a transition."""
     effects: tuple[Effect, ...] = (*state.entry, *state.exit)
     for effect in effects:
@@ -17,7 +17,7 @@ def raised(state: State) -> Iterator[Raise]:
             yield from route.raises
 
 
-def told(state: State) -> Iterator[Tell]:
+def notices(state: State) -> Iterator[Tell]:
     """Every notice that a state sends to the operator: on entering, on leaving, or on a transition."""
     said: list[Effect | Route] = [*state.entry, *state.exit]
     for routes in (state.always, *state.routes.values()):

@@ -46,7 +46,7 @@ class Reading:
     unfit: dict[str, str] = field(default_factory=dict)
 
 
-def required(schema: Mapping[str, Any]) -> bool:
+def is_required(schema: Mapping[str, Any]) -> bool:
     """Whether a property is required."""
     return "default" not in schema and "value" not in schema and not schema.get("optional", False)
 
@@ -68,35 +68,35 @@ def read(declared: Declared, given: Mapping[str, Any]) -> Reading:
             reading.values[name] = schema["value"]
             reading.unfit.update({name: "is fixed by the flow"} if name in given else {})
         elif name in given:
-            shown = _revealed(given[name])
+            shown = _reveal(given[name])
             hidden = shown is not given[name]
-            value = _typed(shown, schema)
+            value = _convert(shown, schema)
             reading.values[name] = given[name] if hidden else value
-            said = mismatch(value, schema) if value is not None or required(schema) else ""
+            said = mismatch(value, schema) if value is not None or is_required(schema) else ""
             if said:
                 # A schema's message about a value may quote it.
                 reading.unfit[name] = "does not fit: it is secret, so how it differs is not shown" if hidden else said
-        elif required(schema):
+        elif is_required(schema):
             reading.missing.append(name)
         else:
             reading.values[name] = schema.get("default")
     return reading
 
 
-def _revealed(value: Any) -> Any:
+def _reveal(value: Any) -> Any:
     """A value with its secrets as plain texts; the same object if there are none."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, Mapping):
-        items = {key: _revealed(item) for key, item in value.items()}
+        items = {key: _reveal(item) for key, item in value.items()}
         return items if any(items[key] is not item for key, item in value.items()) else value
     if isinstance(value, list):
-        listed = [_revealed(item) for item in value]
+        listed = [_reveal(item) for item in value]
         return listed if any(new is not old for new, old in zip(listed, value, strict=True)) else value
     return value
 
 
-def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
+def _convert(value: Any, schema: Mapping[str, Any]) -> Any:
     if not isinstance(value, str) or schema.get("type") == "string":
         return value
     try:
@@ -131,14 +131,14 @@ def mismatch(value: Any, schema: Mapping[str, Any]) -> str:
     from retake_flow.flow.schema import json_schema
 
     try:
-        worst = json_schema.worst(value, _plain(schema))
+        worst = json_schema.worst_error(value, _plain(schema))
     except (json_schema.Unresolvable, RecursionError):
         return "has a schema with a `$ref` that leads nowhere"
     except json_schema.TooMuch:
         return "has a schema that takes too long to be held against it: make it simpler"
     except PatternError as error:
         return f"does not fit: {error}"
-    return f"does not fit: {_worded(worst)}" if worst is not None else ""
+    return f"does not fit: {_message(worst)}" if worst is not None else ""
 
 
 def _countable(value: Any) -> bool:
@@ -150,7 +150,7 @@ def _countable(value: Any) -> bool:
     return all(map(_countable, value)) if isinstance(value, list | tuple) else True
 
 
-def _worded(worst: ValidationError) -> str:
+def _message(worst: ValidationError) -> str:
     """The message about a value: the schema's own (`errorMessage`), or jsonschema's."""
     own = worst.schema.get("errorMessage") if isinstance(worst.schema, Mapping) else None
     if own:
@@ -164,17 +164,17 @@ def _worded(worst: ValidationError) -> str:
         case "maxLength" | "minLength" if isinstance(worst.instance, str):
             limit = "at most" if worst.validator == "maxLength" else "at least"
             length = f"has {len(worst.instance)} characters, and there must be {limit} {worst.validator_value}"
-            return f"{_shown(repr(worst.instance))} {length}"
+            return f"{_shorten(repr(worst.instance))} {length}"
         case "pattern":
             meant = worst.schema.get("description") if isinstance(worst.schema, Mapping) else None
             wanted = f"its description: {meant}" if meant else f"the pattern {worst.validator_value}"
-            return f"{_shown(repr(worst.instance))} does not match {wanted}"
+            return f"{_shorten(repr(worst.instance))} does not match {wanted}"
         case _:
             quoted = repr(worst.instance)  # as jsonschema quotes it
-            return worst.message.replace(quoted, _shown(quoted))
+            return worst.message.replace(quoted, _shorten(quoted))
 
 
-def _shown(quoted: str) -> str:
+def _shorten(quoted: str) -> str:
     """A possibly long value, shortened for a message."""
     return quoted if len(quoted) <= _LONGEST_SHOWN else f"{quoted[:_LONGEST_SHOWN]}…"
 

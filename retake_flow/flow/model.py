@@ -12,7 +12,7 @@ from typing import Any
 from retake_flow.backoff import Backoff
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.fields import Declared, required
+from retake_flow.flow.fields import Declared, is_required
 from retake_flow.flow.text.bundle import Sources
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
@@ -269,7 +269,7 @@ class Input:
     @property
     def required(self) -> bool:
         """Whether it must be given to run the flow."""
-        return required(self.schema) and not {"env", "file"} & self.schema.keys()
+        return is_required(self.schema) and not {"env", "file"} & self.schema.keys()
 
 
 @dataclass(frozen=True, slots=True)

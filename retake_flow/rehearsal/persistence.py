@@ -25,7 +25,7 @@ def next_part(platform: Platform) -> Options:
     return replace(
         platform.options,
         part=platform.options.part + 1,
-        agents=tuple(_prepared(agent) for agent in platform.agents if not agent.neighbour),
+        agents=tuple(_prepared_agent(agent) for agent in platform.agents if not agent.neighbour),
         neighbours=tuple(_neighbour(platform, neighbour) for neighbour in platform.options.neighbours),
         tweets=platform.verification.tweets,
         faults=platform.faults.remaining,
@@ -93,7 +93,7 @@ class Keeper:
             self._told = True
 
 
-def _prepared(agent: Agent) -> PreparedAgent:
+def _prepared_agent(agent: Agent) -> PreparedAgent:
     return PreparedAgent(
         name=agent.name,
         token=agent.token,
@@ -112,7 +112,7 @@ def _prepared(agent: Agent) -> PreparedAgent:
 
 def _neighbour(platform: Platform, neighbour: Neighbour) -> Neighbour:
     """A neighbour with its generated fields."""
-    agent = platform.agents.named(neighbour.name)
+    agent = platform.agents.by_name(neighbour.name)
     if agent is None or not agent.neighbour:
         return neighbour
     return replace(

@@ -25,7 +25,7 @@ from retake_flow.rehearsal.persistence import Keeper
 from retake_flow.rehearsal.setup.options import Options
 from retake_flow.rehearsal.state import report
 from retake_flow.rehearsal.state.platform import Platform
-from retake_flow.rehearsal.viewers import attend
+from retake_flow.rehearsal.viewers import play_viewers
 
 
 class RehearsalServer:
@@ -67,7 +67,7 @@ async def serve(
     Raises:
         UsageError: The port is taken, or the folder cannot be used.
     """
-    folder = _prepared(folder)
+    folder = _prepare_folder(folder)
     files = _Files(folder, options.part)
     platform = Platform(options, SystemClock().now, options.dice)
     app = create_app(platform, keep=files.thumbnail)
@@ -81,8 +81,8 @@ async def serve(
             platform.ingest_url = ingest.address
             async with (
                 _http(OnlyLocal(realtime), port) as address,
-                _meanwhile(realtime.serve()),
-                _meanwhile(attend(platform, options.viewers)),
+                _run_beside(realtime.serve()),
+                _run_beside(play_viewers(platform, options.viewers)),
             ):
                 yield RehearsalServer(platform, address, ingest.address, folder)
     finally:
@@ -93,7 +93,7 @@ async def serve(
 
 
 @asynccontextmanager
-async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _run_beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Run a task while the context is open; its error is raised at the end."""
     task = asyncio.create_task(work)
     try:
@@ -138,7 +138,7 @@ def _begin(keeper: Keeper) -> None:
         raise UsageError(f"the rehearsal cannot be kept: {error.strerror}") from None
 
 
-def _prepared(folder: Path) -> Path:
+def _prepare_folder(folder: Path) -> Path:
     try:
         return private_file.own_folder(folder)
     except OSError as error:

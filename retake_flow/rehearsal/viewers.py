@@ -13,7 +13,7 @@ from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.platform import Direction, Platform
 
 
-async def attend(platform: Platform, script: Sequence[Part]) -> None:
+async def play_viewers(platform: Platform, script: Sequence[Part]) -> None:
     """Perform the script for each agent from the moment it first goes live, until cancelled.
 
     An agent that goes live again keeps its viewers: the script continues and does not begin again. Acts that fall due
@@ -32,7 +32,7 @@ async def attend(platform: Platform, script: Sequence[Part]) -> None:
             for fault in platform.faults.of_streams:
                 wanted.put_nowait(_strike(platform, agent, at, fault))
 
-    def directed(agent: Agent, direction: Direction) -> None:
+    def on_direction(agent: Agent, direction: Direction) -> None:
         for each in direction:
             if isinstance(each, StreamFault):
                 wanted.put_nowait(_strike(platform, agent, platform.now(), each))
@@ -40,14 +40,14 @@ async def attend(platform: Platform, script: Sequence[Part]) -> None:
         wanted.put_nowait(_perform(platform, agent, platform.now(), parts))
 
     platform.on_air.append(on_air)
-    platform.on_direction.append(directed)
+    platform.on_direction.append(on_direction)
     try:
         async with asyncio.TaskGroup() as shows:
             while True:
                 shows.create_task(await wanted.get())
     finally:
         platform.on_air.remove(on_air)
-        platform.on_direction.remove(directed)
+        platform.on_direction.remove(on_direction)
         while not wanted.empty():
             wanted.get_nowait().close()
 

@@ -20,7 +20,7 @@ from retake_flow.ports.responders import Answer, Batch
 from retake_flow.redact import scrub
 from retake_flow.responders import replies
 from retake_flow.responders.schema import THINKS
-from retake_flow.sanitize import one_line, stripped
+from retake_flow.sanitize import one_line, strip_controls
 
 _HINT = f"it takes a batch as a dict and gives a list of texts, {replies.FORM} as a dict, or None"
 
@@ -72,7 +72,7 @@ def blame(error: BaseException, folder: Path) -> str:
     else:
         where = f"{Path(inside[-1].filename).name}:{inside[-1].lineno}: " if inside else ""
     said = error.msg if isinstance(error, SyntaxError) else str(error)
-    words = " ".join(scrub(stripped(f"{type(error).__name__}: {said}" if said else type(error).__name__)).split())
+    words = " ".join(scrub(strip_controls(f"{type(error).__name__}: {said}" if said else type(error).__name__)).split())
     return f"{where}{words[:300]}"
 
 

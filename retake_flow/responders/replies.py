@@ -8,7 +8,7 @@ from retake_flow.api.responses import parse_json
 from retake_flow.errors import ResponderFailed
 from retake_flow.ports.responders import Answer
 from retake_flow.redact import scrub
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 #: The longest answer that is read, in bytes.
 LONGEST: Final = 64 * 1024
@@ -50,5 +50,5 @@ def read(text: bytes, who: str, hint: str) -> Answer:
 
 def shown(text: bytes, most: int = 100) -> str:
     """The beginning of an answer, on one line, without secrets."""
-    words = scrub(" ".join(stripped(text[: 4 * most].decode(errors="replace")).split()))
+    words = scrub(" ".join(strip_controls(text[: 4 * most].decode(errors="replace")).split()))
     return words if len(words) <= most else f"{words[:most]}…"

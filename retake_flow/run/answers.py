@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retake_flow.flow.diagnostics import did_you_mean
-from retake_flow.flow.fields import OURS, Declared, read, required
+from retake_flow.flow.fields import OURS, Declared, is_required, read
 from retake_flow.run.errors import AnswerInvalid
 from retake_flow.run.gates import Answer, Gate
 
@@ -32,7 +32,7 @@ def answer(gate: Gate, given: Mapping[str, Any], *, decision: str, by: str, chan
     Raises:
         AnswerInvalid: It does not fit; the error lists every problem.
     """
-    chosen = _decided(gate, decision or _decision_of(gate, given))
+    chosen = _check_decision(gate, decision or _decision_of(gate, given))
     found = read(gate.fields_of(chosen), given)
     problems = [f"there is no field {name!r} ({hint})" for name, hint in found.unknown.items()]
     problems += [f"{name} {said}" for name, said in found.unfit.items()]
@@ -55,7 +55,7 @@ def _fits(fields: Declared, given: Mapping[str, Any]) -> bool:
     return not (found.unfit or found.missing)
 
 
-def _decided(gate: Gate, decision: str) -> str:
+def _check_decision(gate: Gate, decision: str) -> str:
     if not gate.decisions:
         if decision:
             raise AnswerInvalid(f"{gate.id} asks for no decision, so {decision!r} cannot be one")
@@ -76,5 +76,5 @@ def _object(fields: Declared) -> dict[str, Any]:
         }
         for name, declared in fields.items()
     }
-    needed = [name for name, declared in fields.items() if required(declared)]
+    needed = [name for name, declared in fields.items() if is_required(declared)]
     return {"type": "object", "properties": properties, "required": needed}

@@ -14,17 +14,17 @@ from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
 
 
-def written(run: Run, ahead: float) -> Run:
+def to_stored(run: Run, ahead: float) -> Run:
     """A run in its stored form: due times are in wall clock time, which other processes use."""
-    return run if ahead == run.ahead == 0.0 else replace(_moved(run, -ahead), ahead=ahead)
+    return run if ahead == run.ahead == 0.0 else replace(_shift(run, -ahead), ahead=ahead)
 
 
-def read(run: Run) -> Run:
+def from_stored(run: Run) -> Run:
     """A run in its driver's form, from the result of `written`."""
-    return _moved(run, run.ahead) if run.ahead else run
+    return _shift(run, run.ahead) if run.ahead else run
 
 
-def dated(record: Record, ahead: float) -> Record:
+def record_to_stored(record: Record, ahead: float) -> Record:
     """A record in its stored form, from one with times of the run."""
     if not ahead:
         return record
@@ -34,23 +34,23 @@ def dated(record: Record, ahead: float) -> Record:
     return found
 
 
-def moment(record: Record) -> float:
+def record_to_run_time(record: Record) -> float:
     """The time of a record on the run's own clock, in seconds since the epoch, to measure durations between records."""
     ahead: float = record.get("ahead", 0.0)
     return _seconds(record["t"]) + ahead
 
 
-def _moved(run: Run, by: float) -> Run:
+def _shift(run: Run, by: float) -> Run:
     attempt = run.attempt
     return replace(
         run,
         timers={at: due + by for at, due in run.timers.items()},
-        gates={key: _moved_gate(gate, by) for key, gate in run.gates.items()},
+        gates={key: _shift_gate(gate, by) for key, gate in run.gates.items()},
         attempt=None if attempt is None else replace(attempt, since=attempt.since + by),
     )
 
 
-def _moved_gate(gate: Gate, by: float) -> Gate:
+def _shift_gate(gate: Gate, by: float) -> Gate:
     return replace(gate, opened_at=gate.opened_at + by, due=None if gate.due is None else gate.due + by)
 
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from retake_flow.flow.fields import required
+from retake_flow.flow.fields import is_required
 from retake_flow.run.answers import schema
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import timestamp
@@ -24,11 +24,11 @@ def answer_with(run_id: str, gate: Gate, decision: str | None = None) -> str:
     words = ["retake-flow", "answer", shlex.quote(run_id), shlex.quote(gate.id)]
     if chosen:
         words += ["--decision", shlex.quote(chosen)]
-    words += [f"{shlex.quote(name)}=…" for name, schema in gate.fields_of(chosen).items() if required(schema)]
+    words += [f"{shlex.quote(name)}=…" for name, schema in gate.fields_of(chosen).items() if is_required(schema)]
     return " ".join(words)
 
 
-def told(run_id: str, gate: Gate) -> dict[str, Any]:
+def as_record(run_id: str, gate: Gate) -> dict[str, Any]:
     """A question as it appears in the journal's records."""
     due = {} if gate.due is None else {"due": timestamp(gate.due)}
     return {
@@ -46,7 +46,7 @@ def commands(run_id: str, gate: Gate) -> list[str]:
     return [answer_with(run_id, gate, decision) for decision in (gate.decisions or [""])]
 
 
-def described(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def describe_fields(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """The name of each field with a description of its value: `url`, `text, optional: why`."""
     for name, declared in fields.items():
         yield name, _kind(declared) + _remarks(declared)
@@ -63,7 +63,7 @@ def _remarks(schema: Mapping[str, Any]) -> str:
     remarks = ""
     if "default" in schema:
         remarks += f", {schema['default']!r} when left out"
-    elif not required(schema):
+    elif not is_required(schema):
         remarks += ", optional"
     if schema.get("secret") is True:
         remarks += ", secret"

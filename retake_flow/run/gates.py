@@ -45,7 +45,7 @@ class Gate:
         """The names of the fields whose answers only the run may read (`secret: true`)."""
         return frozenset(name for name, schema in self.fields_of(decision).items() if schema.get("secret") is True)
 
-    def expired(self, at: float) -> bool:
+    def is_expired(self, at: float) -> bool:
         """Whether an answer at this time comes too late."""
         return self.due is not None and at >= self.due
 

@@ -91,12 +91,12 @@ def match(kept: Identity, found: Identity) -> Match:
     return Match.UNKNOWN if kept.name else Match.SAME
 
 
-def confirmed(kept: Identity, told: Identity) -> bool:
+def is_confirmed(kept: Identity, told: Identity) -> bool:
     """Whether an account is a run's, given its `user_db_id` from the platform."""
     return kept.fingerprint in ("", told.fingerprint) or kept.user_db_id in ("", told.user_db_id)
 
 
-def merged(kept: Identity, found: Identity) -> Identity:
+def merge(kept: Identity, found: Identity) -> Identity:
     """An account extended with newly found data."""
     return replace(
         found,

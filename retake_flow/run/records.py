@@ -86,7 +86,7 @@ def of_event(event: events.Event, at: float, failures: int = 0) -> list[Record]:
         case events.ActionFinished():
             common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
             finished = record("action_finished", at, **common, outcome=event.outcome, result=event.value)
-            return [*noted(event.notes, at), finished]
+            return [*of_notes(event.notes, at), finished]
         case events.ActionFailed():
             common = {"state": event.state, "visit": event.visit, "attempt": event.attempt}
             outcome = record("action_finished", at, **common, outcome=f"error.{event.kind}")
@@ -116,7 +116,7 @@ def _of_activity(event: events.Event, at: float) -> list[Record]:
             common = {"activity": event.activity, "visit": event.visit}
             result = record("activity_result", at, **common, outcome=event.outcome, result=event.value)
             raised = [record("event_raised", at, name=n, data=data, by=event.activity) for n, data in event.raised]
-            return [*noted(event.notes, at), result, *raised]
+            return [*of_notes(event.notes, at), result, *raised]
         case events.ActivityExited():
             common = {"activity": event.activity, "visit": event.visit}
             return [record("activity_ended", at, **common, outcome="exited", reason=event.reason)]
@@ -127,7 +127,7 @@ def _of_activity(event: events.Event, at: float) -> list[Record]:
     return []
 
 
-def noted(notes: Iterable[events.Noted], at: float) -> list[Record]:
+def of_notes(notes: Iterable[events.Noted], at: float) -> list[Record]:
     """The records that an action writes."""
     return [record(name, at, **fields) for name, fields in notes]
 

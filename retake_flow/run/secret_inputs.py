@@ -14,7 +14,7 @@ from retake_flow.redact import Secret
 from retake_flow.run.run import Local, Run
 
 
-def restored(run: Run, flow: Flow) -> Run:
+def with_secrets(run: Run, flow: Flow) -> Run:
     """A run with its secret inputs and those of its active sub-flows.
 
     Args:
@@ -24,7 +24,7 @@ def restored(run: Run, flow: Flow) -> Run:
     Raises:
         InputError: A required one is no longer available.
     """
-    inputs = {**run.inputs, **_again(flow.inputs, run.inputs)}
+    inputs = {**run.inputs, **_read_again(flow.inputs, run.inputs)}
     for name, declared in flow.inputs.items():
         if is_secret(declared.schema) and name not in inputs:
             ways = " or ".join(f"{key} {declared.schema[key]}" for key in ("env", "file") if key in declared.schema)
@@ -38,7 +38,7 @@ def restored(run: Run, flow: Flow) -> Run:
     return replace(run, inputs=inputs, locals={root: local for root, local in known.items() if root})
 
 
-def _again(declared: Mapping[str, Input], kept: Mapping[str, Any]) -> dict[str, Any]:
+def _read_again(declared: Mapping[str, Input], kept: Mapping[str, Any]) -> dict[str, Any]:
     """The secret inputs that were not stored; optional ones are None."""
     secret = {name: given.schema for name, given in declared.items() if is_secret(given.schema) and name not in kept}
     return {
@@ -58,5 +58,7 @@ def _local(state: State | None, local: Local, known: Mapping[str, Local]) -> Loc
             except ExpressionError:
                 continue  # its source is gone for good; whatever needs it reports that
             found |= {name: value if isinstance(value, Secret) or value is None else Secret(str(value))}
-    again = {name: value for name, value in _again(state.sub.inputs, local.inputs).items() if name not in state.inputs}
+    again = {
+        name: value for name, value in _read_again(state.sub.inputs, local.inputs).items() if name not in state.inputs
+    }
     return replace(local, inputs={**local.inputs, **again, **found})

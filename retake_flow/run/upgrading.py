@@ -25,7 +25,7 @@ def obstacles(run: Run, new: Flow) -> list[str]:
 
 def _state(run: Run, new: Flow) -> Iterator[str]:
     if run.state:
-        said = _of_another_kind(run, new.states[run.state])
+        said = _change_of_kind(run, new.states[run.state])
         if said:
             yield f"the state {run.state!r} {said}"
     for root in run.locals:
@@ -33,7 +33,7 @@ def _state(run: Run, new: Flow) -> Iterator[str]:
             yield f"no flow runs in the state {root!r} any more"
 
 
-def _of_another_kind(run: Run, state: State) -> str:
+def _change_of_kind(run: Run, state: State) -> str:
     """New work of a state that was entered for other work: it would never begin, and the begun work would not fit."""
     waits = (state.path, "wait") in run.timers
     asked = any(gate.place == state.path for gate in run.gates.values())
@@ -79,13 +79,13 @@ def _outputs(run: Run, new: Flow) -> Iterator[str]:
     coming = reachable_from(new, run.state or new.initial)
     for root in {state.root for state in new.states.values()}:
         paths = {state.name: state.path for state in new.of(root)}
-        for name in sorted(_used(new, root, coming)):
+        for name in sorted(_used_outputs(new, root, coming)):
             path = paths.get(name, "")
             if path and path not in run.outputs and path not in coming:
                 yield f"the result of {path!r} is used, and the run has not got it"
 
 
-def _used(new: Flow, root: str, coming: set[str]) -> set[str]:
+def _used_outputs(new: Flow, root: str, coming: set[str]) -> set[str]:
     """The names of the states whose results are used from here on."""
     found: set[str] = set()
     for expression in written(state for state in new.of(root) if state.path in coming):

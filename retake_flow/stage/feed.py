@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from retake_flow.redact import MASK, bears_secret, scrub
-from retake_flow.run.dates import moment
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain
-from retake_flow.sanitize import one_line, stripped
+from retake_flow.sanitize import one_line, strip_controls
 from retake_flow.stage.captions import Captions
 from retake_flow.stage.scenes import Scenes
 
@@ -65,7 +65,7 @@ class Feed:
     def heard(self, record: Record) -> None:
         """Take a record of the run; one that is damaged or unknown changes nothing."""
         try:
-            self._take(record, moment(record))
+            self._take(record, record_to_run_time(record))
         except (AttributeError, KeyError, TypeError, ValueError):
             return
         self.changed()
@@ -193,7 +193,7 @@ class Feed:
 
 def _masked(text: str) -> str:
     scrubbed = scrub(text)
-    return MASK if bears_secret(scrubbed) else stripped(scrubbed)
+    return MASK if bears_secret(scrubbed) else strip_controls(scrubbed)
 
 
 def _text(text: Any) -> str:

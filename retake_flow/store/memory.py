@@ -129,7 +129,7 @@ class MemoryRuns:
         if asked.answer is not None:
             first = asked.answer
             raise AlreadyAnswered(gate, by=first.by, at=first.at, channel=first.channel)
-        if asked.gate.expired(answer.at):
+        if asked.gate.is_expired(answer.at):
             raise GateUnknown(f"{gate} of {run} has expired")
         if not asked.open:
             raise GateUnknown(f"{gate} of {run} is no longer open")

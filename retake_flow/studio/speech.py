@@ -9,7 +9,7 @@ from typing import Final
 
 from retake_flow.errors import NotReady, NoVoice, ProcessFailed
 from retake_flow.outgoing import require_no_secret
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher, lacking_hint
@@ -106,7 +106,7 @@ class Voice:
 def spoken(text: str) -> str:
     """A text as it is spoken: on one line, without control characters, and limited in length."""
     # Phonemes in double brackets are the only markup that espeak-ng always reads.
-    words = " ".join(stripped(text).replace("[[", "[ [").split())
+    words = " ".join(strip_controls(text).replace("[[", "[ [").split())
     return words[:LONGEST_TEXT]
 
 

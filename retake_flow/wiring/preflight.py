@@ -18,7 +18,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import HostError, MissingProgram, ResponderMissing
 from retake_flow.flow.model import Flow
 from retake_flow.responders import preflight as requirements
-from retake_flow.settings import Settings, inherited, is_loopback, variables
+from retake_flow.settings import Settings, is_loopback, program_environment, variables
 from retake_flow.studio import display, programs
 from retake_flow.studio.encoding import capability
 from retake_flow.studio.processes.launcher import Launcher
@@ -69,7 +69,7 @@ def require_programs(flow: Flow) -> None:
     missing = [
         program
         for program in programs.PROGRAMS
-        if program.when_used and program.name in needed and programs.found(program.name, inherited()) is None
+        if program.when_used and program.name in needed and programs.found(program.name, program_environment()) is None
     ]
     if missing:
         names = ", ".join(program.name for program in missing)

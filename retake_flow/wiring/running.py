@@ -102,7 +102,7 @@ def begun(runs: Runs, flow: Flow, run: Run) -> Claim:
     """
     agent = run.identity.name or str(run.inputs.get("agent_name") or "")
     file = str(Path(flow.file).resolve())
-    text = flow.sources.dumped()
+    text = flow.sources.dump()
     return runs.create(run, agent=agent, flow_file=file, flow_text=text, holder=this_process())
 
 

@@ -9,7 +9,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from retake_flow.api.spelling import same_name
-from retake_flow.run.dates import moment
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
 
 # Chat entries that a run handles; acts of moderation are not among them.
@@ -32,7 +32,7 @@ def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, An
     replies = 0
     for record in journal:
         if record["event"] in _RECORDED:
-            heard.setdefault(str(record.get("id")), []).append(moment(record))
+            heard.setdefault(str(record.get("id")), []).append(record_to_run_time(record))
         replies += record["event"] == "chat_sent"
     written = _written(seen)
     missed = [key for key in written if key not in heard]

@@ -11,7 +11,7 @@ from typing import Any
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
@@ -173,7 +173,7 @@ def drive(
 
     async def scene() -> Run:
         runner = Runner(
-            Machine(loaded(text, "flow.yaml")),
+            Machine(load_flow(text, "flow.yaml")),
             Run("r", "sample", "", {}),
             catalogue=catalogue(),
             actions=actions,

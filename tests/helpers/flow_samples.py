@@ -8,7 +8,7 @@ from retake_flow.errors import UsageError
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.load.load import load, loaded
+from retake_flow.flow.load.load import load, load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.bundle import Find
 
@@ -43,7 +43,7 @@ states:
 
 def flow_of(states: str, initial: str = "a", head: str = "") -> Flow:
     """The flow with these states, which must have no mistakes that loading finds."""
-    return loaded(_written(states, initial, head), "flow.yaml")
+    return load_flow(_written(states, initial, head), "flow.yaml")
 
 
 def problems(states: str, initial: str = "a", head: str = "") -> list[Problem]:
@@ -80,7 +80,7 @@ def shelf(**texts: str) -> Find:
 
 def with_sub(states: str, initial: str = "a", head: str = "", **subs: str) -> Flow:
     """The flow with these states and sub-flows, which must have no mistakes that loading finds."""
-    return loaded(_written(states, initial, head), "flow.yaml", shelf(**subs))
+    return load_flow(_written(states, initial, head), "flow.yaml", shelf(**subs))
 
 
 def problems_with_sub(states: str, initial: str = "a", head: str = "", **subs: str) -> list[Problem]:

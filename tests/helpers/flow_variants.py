@@ -10,7 +10,7 @@ from typing import Any
 
 from flow_samples import GO_LIVE
 
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow, Route
 from retake_flow.flow.text.yaml_source import parse
 
@@ -35,7 +35,7 @@ Data = dict[str, Any]
 def go_live() -> Data:
     """The data of go-live.yaml, every target as a path from the top."""
     data = _written()
-    model = loaded(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
+    model = load_flow(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
     for path, state in states(data):
         for event, listed in (state or {}).get("transitions", {}).items():
             known = model.states[path].routes[event]
@@ -144,7 +144,7 @@ def _written() -> Data:
 def _flow(data: Data) -> Flow:
     """The flow that an overlay makes of go-live.yaml."""
     overlay = {"extends": GO_LIVE.name, **_changes(_written(), data), "flow": "variant"}
-    return loaded(json.dumps(overlay), str(GO_LIVE.parent / "variant.yaml"))
+    return load_flow(json.dumps(overlay), str(GO_LIVE.parent / "variant.yaml"))
 
 
 def _changes(old: Data, new: Data) -> Data:

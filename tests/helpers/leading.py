@@ -9,7 +9,7 @@ from typing import Any
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.load.inputs import resolve
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.whatif.simulate import mocks
 from retake_flow.whatif.simulate.simulation import Simulation
@@ -42,7 +42,7 @@ states:
 
 def flow(text: str) -> Flow:
     """The flow in a text."""
-    return loaded(text, "flow.yaml")
+    return load_flow(text, "flow.yaml")
 
 
 def lead(text: str, *lines: Mapping[str, Any] | str, mock: str = "", **inputs: Any) -> list[dict[str, Any]]:

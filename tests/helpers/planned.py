@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.whatif.plan import planner
 from retake_flow.whatif.plan.plan import Kind, Plan, Step
@@ -14,7 +14,7 @@ from retake_flow.whatif.plan.plan import Kind, Plan, Step
 def flow_of(states: str, initial: str = "a", head: str = "") -> Flow:
     """The flow with these states."""
     indented = "".join(f"  {line}\n" for line in states.strip("\n").splitlines())
-    return loaded(f"flow: sample\n{head}initial: {initial}\nstates:\n{indented}", "flow.yaml")
+    return load_flow(f"flow: sample\n{head}initial: {initial}\nstates:\n{indented}", "flow.yaml")
 
 
 def planned(states: str, *assumed: str, initial: str = "a", head: str = "", **inputs: Any) -> Plan:

@@ -12,7 +12,7 @@ from conversation import Actions
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.ports.runs import Claim, Holder
 from retake_flow.run.gates import Answer
@@ -48,7 +48,7 @@ class World:
     def __init__(self, states: str, actions: Actions | None = None) -> None:
         self.actions = actions or Actions()
         self.runs = MemoryRuns(alive=lambda holder: False, now=lambda: virtual_time.VirtualClock().now())
-        self.flow: Flow = loaded(f"flow: stored\n{states.strip()}\n", "f")
+        self.flow: Flow = load_flow(f"flow: stored\n{states.strip()}\n", "f")
         self._claimed = False
 
     def claim(self) -> Claim:
@@ -58,7 +58,7 @@ class World:
             return self.runs.claim("r", holder)
         self._claimed = True
         run = Run("r", "stored", self.flow.digest, {})
-        return self.runs.create(run, agent="", flow_file="f", flow_text=self.flow.sources.dumped(), holder=holder)
+        return self.runs.create(run, agent="", flow_file="f", flow_text=self.flow.sources.dump(), holder=holder)
 
     async def drive(
         self,

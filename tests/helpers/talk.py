@@ -8,7 +8,7 @@ from typing import Any
 from retake_flow.engine.core.machine import Machine
 from retake_flow.errors import UsageError
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.run import commands, events
 from retake_flow.run.gates import Answer
@@ -44,7 +44,7 @@ def flow_of(states: str, initial: str = "a", **subs: str) -> Flow:
             raise UsageError(name)
         return name, subs[name].encode()
 
-    return loaded(written(states, initial), "f", find)
+    return load_flow(written(states, initial), "f", find)
 
 
 class Talk:

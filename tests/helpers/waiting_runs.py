@@ -10,7 +10,7 @@ from cli_command import Command, Said
 from stored_runs import DEAD
 
 from retake_flow.engine.core.machine import Machine
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.runs import Holder, Runs
 from retake_flow.run import events
 from retake_flow.run.run import Run
@@ -61,13 +61,13 @@ def begun(
 ) -> None:
     """A run that has begun at that time, and was let go or is still held."""
     file = put(folder, name, text)
-    flow = loaded(text, str(file))
+    flow = load_flow(text, str(file))
     run = Machine(flow).step(Run(name, flow.name, flow.digest, {}), events.Started(), at).run
     claim = store.create(
         Run(name, flow.name, flow.digest, {}),
         agent="owl",
         flow_file=str(file),
-        flow_text=flow.sources.dumped(),
+        flow_text=flow.sources.dump(),
         holder=holder or DEAD,
     )
     claim.write(replace(run, **changes), [])

@@ -106,7 +106,7 @@ async def serving(handler):
 
 def act(server, **cue):
     """Have mira do something in the owl's stream."""
-    server.platform.perform(server.platform.agents.with_id("user_owl"), Cue(0.0, "mira", **cue))
+    server.platform.perform(server.platform.agents.by_id("user_owl"), Cue(0.0, "mira", **cue))
 
 
 def test_what_happens_is_heard_in_order(tmp_path):

@@ -222,7 +222,7 @@ def _a_raid_at_the_end_of_the_stream(kitchen: Kitchen) -> None:
     assert played.run.outcome == "completed"
     written = [comment["text"] for comment in played.agent["chat"] if comment["agent"]]
     assert written[-1] == "That was it for today. Let's all go over to red-fox!"
-    fox = played.platform.agents.named("red-fox")
+    fox = played.platform.agents.by_name("red-fox")
     assert fox is not None
     assert [comment.text for comment in fox.chat.comments] == ["Hello! We all came over from my stream."]
     assert [session["ended_by"] for session in played.agent["sessions"]] == ["stop"]
@@ -236,7 +236,7 @@ def _a_heart_that_goes_live(kitchen: Kitchen) -> None:
     )
     rehearsal.give_credentials()
     asked = Cue(0.0, "mira", text="Will you go live today?")
-    rehearsal.intervene("", 3600.0, lambda s: s.platform.perform(s.platform.agents.with_id("user_owl"), asked))
+    rehearsal.intervene("", 3600.0, lambda s: s.platform.perform(s.platform.agents.by_id("user_owl"), asked))
     rehearsal.intervene("", 8.5 * 3600.0, lambda scene: scene.runner.stop("seen enough"))
     played = rehearsal.play()
     assert played.run.outcome == "completed"

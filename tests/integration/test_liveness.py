@@ -144,7 +144,7 @@ def test_a_session_that_is_announced_once_there_is_video_is_heard_over_a_real_so
 
     async def scene() -> tuple[bool, bool]:
         async with serve(Options(agents=(owl,), viewers=()), tmp_path / "tv") as served:
-            agent = served.platform.agents.with_id("user_owl")
+            agent = served.platform.agents.by_id("user_owl")
             liveness = Liveness(LagFile(tmp_path / "owl.json", served.address), lambda *_, **__: None)
 
             def hear(rooms: Callable[[], Sequence[str]], listener: EventListener) -> AbstractAsyncContextManager[None]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from retake_flow.flow.diagram.diagram import diagram
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -20,7 +20,7 @@ def _lines(texts: list[str]) -> list[str]:
 def test_the_picture_of_go_live_is_up_to_date() -> None:
     """Its words and arrows are those of the flow; `make pictures` draws it anew. How it is laid out is Graphviz's."""
     flow = _ROOT / "flows" / "go-live.yaml"
-    drawn = diagram(loaded(flow.read_text(encoding="utf-8"), str(flow)), folded=True)
+    drawn = diagram(load_flow(flow.read_text(encoding="utf-8"), str(flow)), folded=True)
     picture = ElementTree.parse(_ROOT / "docs" / "go-live.svg")
     words = [text for box in drawn.all() for text in (box.title, *(note.text for note in box.notes))]
     words += [label for arrow in drawn.arrows for label in arrow.labels]

@@ -66,7 +66,7 @@ async def eventually(condition):
 
 def begin(server):
     """Ask for a key and start a session, as the guide says."""
-    owl = server.platform.agents.with_id("user_owl")
+    owl = server.platform.agents.by_id("user_owl")
     key = server.platform.issue_key(owl)
     server.platform.start(owl)
     return owl, key.value.reveal()
@@ -74,7 +74,7 @@ def begin(server):
 
 def frames_of_newest(server):
     """How many frames of video came with the push on the newest key."""
-    push = server.platform.agents.with_id("user_owl").publication
+    push = server.platform.agents.by_id("user_owl").publication
     return push.frames if push is not None and push.is_open else 0
 
 

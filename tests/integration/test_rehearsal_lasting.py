@@ -18,7 +18,7 @@ from retake_flow.api.client import RetakeClient
 from retake_flow.api.credentials import Credentials
 from retake_flow.errors import StudioError, Unreachable, UsageError
 from retake_flow.redact import Secret
-from retake_flow.settings import RETAKE, Settings, inherited
+from retake_flow.settings import RETAKE, Settings, program_environment
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.wiring import rehearsing
@@ -88,7 +88,7 @@ def play(folder: Path, *scenes: Scene, **options: Any) -> list[Any]:
 
     async def main() -> list[Any]:
         settings = Settings.from_environment({"HOME": str(folder.parent)})
-        launcher = Launcher(f"lasting-{folder.parent.name}", inherited())
+        launcher = Launcher(f"lasting-{folder.parent.name}", program_environment())
         given = []
         for number, scene in enumerate(scenes):
             async with rehearsing.rehearsal(launcher, settings, folder, options, resumed=number > 0) as own:
@@ -105,7 +105,7 @@ def play(folder: Path, *scenes: Scene, **options: Any) -> list[Any]:
 
 def report_of(folder: Path) -> Any:
     """The report of the rehearsal that is over."""
-    return asyncio.run(rehearsing.report(Launcher("report", inherited()), folder))
+    return asyncio.run(rehearsing.report(Launcher("report", program_environment()), folder))
 
 
 def resume(folder: Path) -> None:
@@ -113,7 +113,7 @@ def resume(folder: Path) -> None:
 
     async def main() -> None:
         settings = Settings.from_environment({"HOME": str(folder.parent)})
-        async with rehearsing.rehearsal(Launcher("none", inherited()), settings, folder, {}, resumed=True):
+        async with rehearsing.rehearsal(Launcher("none", program_environment()), settings, folder, {}, resumed=True):
             raise AssertionError("it began")
 
     asyncio.run(main())

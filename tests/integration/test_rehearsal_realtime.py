@@ -84,7 +84,7 @@ async def client_of(transport="websocket"):
 
 def act(server, **cue):
     """Have mira do something in the owl's stream."""
-    server.platform.perform(server.platform.agents.with_id("user_owl"), Cue(0.0, "mira", **cue))
+    server.platform.perform(server.platform.agents.by_id("user_owl"), Cue(0.0, "mira", **cue))
 
 
 @TRANSPORTS
@@ -115,7 +115,7 @@ def test_chat_is_heard_in_its_room_as_it_stands_in_the_comments(tmp_path, transp
         for number in range(5):
             act(server, text=f"text {number}")
         heard = await client.next(5)
-        server.platform.start(server.platform.agents.with_id("user_owl"))
+        server.platform.start(server.platform.agents.by_id("user_owl"))
         async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
             token = {"Authorization": f"Bearer {OWL.token.reveal()}"}
             listed = await http.get("/api/v1/agent/stream/comments?userDbId=user_owl", headers=token)
@@ -131,7 +131,7 @@ def test_tips_trades_follows_and_sessions_are_heard(tmp_path):
 
     async def scene(server, client):
         await client.join(server, "live_user_owl", "trades", "trades_TOKEN")
-        server.platform.start(server.platform.agents.with_id("user_owl"))
+        server.platform.start(server.platform.agents.by_id("user_owl"))
         act(server, type="tip", text="for you", amount=5.0)
         act(server, type="follow")
         act(server, type="trade", amount=2.0, side="sell")
@@ -166,7 +166,7 @@ def test_one_event_is_lost_and_one_comes_twice(tmp_path):
         for number in range(5):
             act(server, text=str(number))
         return [entry["text"] for _, entry in await client.next(5)], len(
-            server.platform.agents.named("Owl").chat.comments
+            server.platform.agents.by_name("Owl").chat.comments
         )
 
     faults = (SocketFault("lose", after=1), SocketFault("double", after=2))

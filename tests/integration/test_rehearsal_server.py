@@ -95,7 +95,7 @@ def test_a_dropped_connection_has_no_answer(tmp_path, effect, capfd):
     async def scene(server, client):
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await client.post("/api/v1/agent/stream/start")
-        session = server.platform.agents.with_id("user_owl").session
+        session = server.platform.agents.by_id("user_owl").session
         after = await client.get("/api/v1/agent/stream/status")
         return session is not None, after.status_code, [call.status for call in server.platform.calls.calls]
 
@@ -113,7 +113,7 @@ def test_a_client_that_gives_up_has_no_effect(tmp_path):
         with pytest.raises(httpx.ReadTimeout):
             await client.post("/api/v1/agent/rtmp", timeout=0.2)
         await eventually(lambda: asyncio.all_tasks() <= before)
-        return len(server.platform.agents.with_id("user_owl").keys)
+        return len(server.platform.agents.by_id("user_owl").keys)
 
     assert run(tmp_path, scene, faults=(Fault("POST /agent/rtmp", delay=60.0),)) == 0
 
@@ -144,7 +144,7 @@ def test_viewers_come_by_themselves(tmp_path):
         await client.post("/api/v1/agent/stream/start")
         push = server.platform.publish(key)
         push.video()
-        owl = server.platform.agents.with_id("user_owl")
+        owl = server.platform.agents.by_id("user_owl")
         await eventually(lambda: owl.chat.comments)
         return (await client.get("/api/v1/agent/stream/comments?userDbId=user_owl")).json()[0]["text"]
 

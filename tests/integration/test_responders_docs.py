@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.flow.load.inputs import provided
+from retake_flow.flow.load.inputs import with_provided_inputs
 from retake_flow.ports.responders import Batch, Message
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.responders import function, registry
@@ -94,7 +94,7 @@ def test_an_address_can_be_a_secret(tmp_path: Path) -> None:
     """As an input from the environment it is used, and no record shows it."""
     (tmp_path / "hook.yaml").write_text(SECRET_ADDRESS)
     address = "https://owl.example/hooks/very-secret-place"
-    flow = provided(opened(str(tmp_path / "hook.yaml")), {"OWL_HOOK": address})
+    flow = with_provided_inputs(opened(str(tmp_path / "hook.yaml")), {"OWL_HOOK": address})
     rehearsal, service = Rehearsal(flow, tmp_path, inputs={"max_duration": "30s"}), Service({"hi": "hello"})
     rehearsal.give_credentials()
     around = Surroundings(Launcher("docs", {}), tmp_path, Keys(), Ledger(), VirtualClock().now, service)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.action_spec import Idempotency
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.options import Options
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
@@ -79,7 +79,7 @@ def outcomes(action: str) -> str:
 def rehearsed(text: str, call: str, fault: dict[str, Any], times: int | None) -> Rehearsed:
     """The flow played against a platform on which a call meets a fault."""
     with TemporaryDirectory() as folder:
-        rehearsal = Rehearsal(loaded(text, "one.yaml"), Path(folder))
+        rehearsal = Rehearsal(load_flow(text, "one.yaml"), Path(folder))
         faults = (Fault(call, times=times, **fault),)
         verified = "retake.verify," not in text  # else the action finds out that there is nothing to do
         rehearsal.options = Options(agents=(AGENT,), viewers=(), seed=1, faults=faults, verified=verified)
@@ -94,7 +94,7 @@ def on_the_wire(played: Rehearsed, call: str) -> int:
 
 def planned(text: str, kind: str) -> int:
     """How often a plan makes the call when it is assumed to fail so."""
-    made = plan(loaded(text, "one.yaml"), CATALOGUE, {}, [f"it=error.{kind}"])
+    made = plan(load_flow(text, "one.yaml"), CATALOGUE, {}, [f"it=error.{kind}"])
     told = sum(step.kind is Kind.REQUEST and step.state == "it" for step in made.steps)
     folded = [step.facts["times"] for step in made.steps if step.kind is Kind.REPEATED]
     return told + sum(folded)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.locks import Lock, _locked, is_held, remove_abandoned
+from retake_flow.locks import Lock, _try_lock, is_held, remove_abandoned
 
 _HOLDER = """
 import sys
@@ -81,7 +81,7 @@ def test_what_is_held_is_held_once(place: Path) -> None:
 
 def test_those_who_look_do_not_see_each_other(place: Path) -> None:
     """Many who watch a dead process all see that it is dead."""
-    with _locked(place, fcntl.LOCK_SH):
+    with _try_lock(place, fcntl.LOCK_SH):
         assert not is_held(place)
         lock = threading.Thread(target=lambda: Lock(place, wait=True).release())
         lock.start()

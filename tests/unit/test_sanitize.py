@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ from retake_flow.sanitize import stripped
 )
 def test_sequences_go_as_a_whole_and_words_stay(text: str, left: str) -> None:
     """Nothing of a sequence is left behind, and line breaks become line feeds."""
-    assert stripped(text) == left
+    assert strip_controls(text) == left
 
 
 @given(st.text())
 def test_what_is_left_is_harmless(text: str) -> None:
     """No control character but the line feed remains, what is left has a UTF-8 form, and is left again."""
-    left = stripped(text)
+    left = strip_controls(text)
     left.encode()
     assert all(char == "\n" or not (ord(char) < 32 or 127 <= ord(char) < 160) for char in left)
-    assert stripped(left).rstrip("\n") == left.rstrip("\n")
+    assert strip_controls(left).rstrip("\n") == left.rstrip("\n")

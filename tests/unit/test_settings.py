@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from retake_flow.errors import SettingsError
-from retake_flow.settings import MOLTBOOK, RETAKE, Settings, equip_libraries, inherited, is_loopback
+from retake_flow.settings import MOLTBOOK, RETAKE, Settings, equip_libraries, is_loopback, program_environment
 
 
 def settings(**environment: str) -> Settings:
@@ -286,7 +286,7 @@ def test_programs_inherit_what_they_need_and_no_secret() -> None:
     """The list says what they have; everything else stays, whatever it is called."""
     places = {"PATH": "/bin", "HOME": "/h", "XDG_RUNTIME_DIR": "/r", "TMPDIR": "/t"}
     needed = {**places, "LANG": "C", "LC_ALL": "C", "TZ": "UTC"}
-    assert inherited({**needed, **dict.fromkeys((*SECRETS, *OTHERS), "x")}) == needed
+    assert program_environment({**needed, **dict.fromkeys((*SECRETS, *OTHERS), "x")}) == needed
 
 
 def test_variables_of_the_voice_are_named() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from retake_flow.actions.chat.digests import Digests
 from retake_flow.api.spelling import same_words
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 #: What a flow says of them by default.
 LIMITS = {"per_minute": 20, "length": 500, "replies": 5}
@@ -40,7 +40,7 @@ class Limits:
 
     def allowed(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
         """Texts as they may be said, each on one line and without terminal controls; and the texts beyond the limit."""
-        lines = (" ".join(stripped(text).split()) for text in texts)
+        lines = (" ".join(strip_controls(text).split()) for text in texts)
         said = [line[: self.length] for line in lines if line]
         return said[: self.replies], said[self.replies :]
 

@@ -13,7 +13,7 @@ from retake_flow.actions.chat.history import older
 from retake_flow.api.chat import ChatMessage
 from retake_flow.api.spelling import Words, name_key
 from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.run.dates import moment
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
 
 _REMEMBERED = 100  # messages
@@ -236,7 +236,7 @@ def _are_one(seen: ChatMessage, message: ChatMessage) -> bool:
 
 def _told(record: Record, user_id: str) -> Said | None:
     """What a record says was said, or may have been."""
-    at = moment(record)
+    at = record_to_run_time(record)
     match record:
         case {"event": "chat_sent", "text": str(text)}:
             return Said(text, _chat(record, user_id), at, at, record.get("id"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from retake_flow.api.chat import DEEDS, ChatMessage
 from retake_flow.ports.actions import Noted
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 LONGEST_NAME = 40
 LONGEST_TEXT = 2_000
@@ -21,7 +21,7 @@ def name_of(message: ChatMessage) -> str:
 
 def shown_id(key: str) -> str:
     """An id for records, where nobody pages by it."""
-    return stripped(key)[:LONGEST_ID]
+    return strip_controls(key)[:LONGEST_ID]
 
 
 def events(message: ChatMessage, newcomer: bool) -> Iterator[Noted]:
@@ -52,7 +52,7 @@ def records(message: ChatMessage) -> Iterator[Noted]:
         yield "chat_deed", {**about, **({"side": message.side} if message.kind == "trade" else {})}
     if paid and message.amount is None:
         told = {**(message.tip or message.trade or {})}.get("amount")
-        yield "chat_unreadable", {"id": about["id"], "what": "amount", "told": stripped(str(told))[:LONGEST_NAME]}
+        yield "chat_unreadable", {"id": about["id"], "what": "amount", "told": strip_controls(str(told))[:LONGEST_NAME]}
 
 
 def line(message: ChatMessage) -> str:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retake_flow.flow.diagram.diagram import Diagram, Ruled, Trace
+    from retake_flow.flow.diagram.diagram import BrokenRule, Diagram, Trace
     from retake_flow.flow.model import Flow
 
 
@@ -80,13 +80,13 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     return found
 
 
-def _check_rules(flow: Flow) -> Ruled:
+def _check_rules(flow: Flow) -> BrokenRule:
     from retake_flow.actions.registry import CATALOGUE
-    from retake_flow.flow.diagram.diagram import Ruled
+    from retake_flow.flow.diagram.diagram import BrokenRule
     from retake_flow.flow.rules.applies_to import rules_of, subjects
 
     rules = rules_of(flow, CATALOGUE)
-    return Ruled({rule.name: rule.because for rule in rules}, subjects(flow, rules))
+    return BrokenRule({rule.name: rule.because for rule in rules}, subjects(flow, rules))
 
 
 def _render(diagram: Diagram, form: str) -> bytes:
@@ -116,7 +116,7 @@ def _write(file: str, content: bytes) -> None:
         raise UsageError(f"{one_line(file)} cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: Ruled | None, content: bytes) -> None:
+def _tell(args: argparse.Namespace, flow: Flow, trace: Trace | None, ruled: BrokenRule | None, content: bytes) -> None:
     from retake_flow.cli import terminal
     from retake_flow.cli.render.trace import data
 

@@ -43,7 +43,7 @@ def init(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.name!r} is no name for a flow", hint="use small letters, digits and -, at most 64")
     file = Path(args.output or f"{args.name}.yaml")
     base = flow_file.open_flow(args.extends, Settings.from_environment(), args.allow_outside)
-    if file.name in locate.shipped() or file.resolve() == Path(base.file).resolve():
+    if file.name in locate.shipped_flows() or file.resolve() == Path(base.file).resolve():
         message = f"{file.name} is the name of a flow that is there already"
         raise UsageError(message, hint="choose another NAME, or give --output")
     named = _reference(args.extends, Path(base.file), file)

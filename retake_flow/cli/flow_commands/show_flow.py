@@ -49,7 +49,7 @@ def _resolve(name: str, outside: Sequence[str]) -> Source:
     path, content = flow_file.read(name)
     files = Files(folders.Folders.beside(path, folders.outside(outside)).find)
     text, problems = decode(content, str(path))
-    source = files.put(text, str(path))
+    source = files.add(text, str(path))
     problems += files.problems if not problems else []
     if not problems and not isinstance(source.data, dict):
         problems = [Problem(Position(str(path), 1, 1), "RF014", "the flow must be a mapping")]
@@ -77,9 +77,9 @@ def _paths(data: Any, path: Path) -> Iterator[Path]:
 
 def _lines_with_origins(source: Source, data: dict[str, Any]) -> Iterator[str]:
     from retake_flow.cli.render import printable
-    from retake_flow.flow.text.yaml_writer import transcript
+    from retake_flow.flow.text.yaml_writer import write
 
-    lines = transcript(data)
+    lines = write(data)
     named = _names(source)
     width = max((len(line.text) for line in lines if len(line.text) <= _WIDEST), default=0)
     for line in lines:

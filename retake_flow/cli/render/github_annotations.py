@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 if TYPE_CHECKING:
     from retake_flow.flow.diagnostics import Problem
@@ -31,7 +31,7 @@ def relative(file: str) -> str:
 
 
 def _message(text: str) -> str:
-    return stripped(text).replace("%", "%25").replace("\n", "%0A")
+    return strip_controls(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

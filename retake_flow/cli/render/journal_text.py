@@ -8,7 +8,7 @@ from datetime import datetime
 from retake_flow.cli.render import printable
 from retake_flow.flow.duration import words
 from retake_flow.run.records import Record
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 _LONGEST_TEXT = 300  # characters of a viewer's text
 _LONGEST_TIP = _LONGEST_TEXT + 60  # including the giver and the amount
@@ -32,9 +32,9 @@ def lines(record: Record, *, prompted: bool = False) -> list[str]:
     said = _SAID.get(record["event"])
     try:
         # Its texts were masked when it was made. A secret that is an ordinary word must not mask the names in it.
-        return stripped(said(record)).splitlines() if said else []
+        return strip_controls(said(record)).splitlines() if said else []
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-        return [f"! the record {record['event']} is damaged: {stripped(f'{type(error).__name__}: {error}')}"]
+        return [f"! the record {record['event']} is damaged: {strip_controls(f'{type(error).__name__}: {error}')}"]
 
 
 def chat_line(author: str, text: str) -> str:

@@ -145,7 +145,7 @@ def _tell(step: Step, before: str) -> list[str]:
 
 
 def _question(step: Step, before: str) -> list[str]:
-    from retake_flow.run.gate_prompt import described
+    from retake_flow.run.gate_prompt import describe_fields
 
     facts = step.facts
     asked = facts["schema"]
@@ -155,7 +155,9 @@ def _question(step: Step, before: str) -> list[str]:
         needed = set(fields["required"])
         declared = {name: {**each, "optional": name not in needed} for name, each in fields["properties"].items()}
         said += [f"{_INDENT}◦ {decision}"] if decision else []
-        said += [f"{_INDENT}{'  ' if decision else '◦ '}{name}: {meaning}" for name, meaning in described(declared)]
+        said += [
+            f"{_INDENT}{'  ' if decision else '◦ '}{name}: {meaning}" for name, meaning in describe_fields(declared)
+        ]
     times = [("reminds after", facts.get("remind")), ("waits for", facts.get("timeout"))]
     limits = ", ".join(f"{what} {exact(value)}" for what, value in times if value is not None)
     said += [_INDENT + limits] if limits else []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from retake_flow.redact import scrub
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 
 def text(value: str) -> str:
     """A text of any number of lines."""
-    return scrub(stripped(value))
+    return scrub(strip_controls(value))
 
 
 def line(value: str) -> str:

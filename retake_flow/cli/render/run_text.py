@@ -67,13 +67,13 @@ def not_driven(run: str, holder: Holder | None) -> Record:
 
 def gate_data(asked: OpenGate) -> dict[str, Any]:
     """An open question as JSON data."""
-    from retake_flow.run.gate_prompt import told
+    from retake_flow.run.gate_prompt import as_record
     from retake_flow.run.records import plain, timestamp
 
     if asked.damage:
         return {"run": asked.run, "flow": asked.flow, "gate": asked.gate.id, "damage": asked.damage}
     opened_at = timestamp(asked.gate.opened_at)
-    question = {"due": None, **told(asked.run, asked.gate), "opened_at": opened_at}
+    question = {"due": None, **as_record(asked.run, asked.gate), "opened_at": opened_at}
     data: dict[str, Any] = plain({"run": asked.run, "flow": asked.flow, **question})
     return data
 
@@ -81,7 +81,7 @@ def gate_data(asked: OpenGate) -> dict[str, Any]:
 def gate_lines(asked: OpenGate, now: float) -> list[str]:
     """An open question for people: the question, the possible answers, and the command that answers it."""
     from retake_flow.cli.render import printable
-    from retake_flow.run.gate_prompt import commands, described
+    from retake_flow.run.gate_prompt import commands, describe_fields
 
     gate = asked.gate
     if asked.damage:
@@ -91,6 +91,6 @@ def gate_lines(asked: OpenGate, now: float) -> list[str]:
     lines += [f"    {line}" for line in gate.message.splitlines()]
     for decision, fields in gate.decisions.items() or [("", gate.fields)]:
         lines += [f"  decision {decision}"] if decision else []
-        lines += [f"    {name}: {meaning}" for name, meaning in described(fields)]
+        lines += [f"    {name}: {meaning}" for name, meaning in describe_fields(fields)]
     lines += [f"  answer: {command}" for command in commands(asked.run, gate)]
     return [printable.text(line).replace("\n", " ") for line in lines]

@@ -25,11 +25,11 @@ def trace_of_run(store: Runs, run: str) -> tuple[Flow, Trace]:
         RunUnknown: No run has this id.
         StoreError: The flow can no longer be read.
     """
-    from retake_flow.flow.load.load import stored as flow_of
-    from retake_flow.flow.text.bundle import parsed
+    from retake_flow.flow.load.load import load_stored as flow_of
+    from retake_flow.flow.text.bundle import parse
 
     stored = store.load(run)
-    flow, now = flow_of(parsed(stored.flow_text)), stored.run
+    flow, now = flow_of(parse(stored.flow_text)), stored.run
     way = tuple(step for step in _path_taken(record for _, record in store.journal(run)) if step.path in flow.states)
     asked = frozenset(opened.gate.place for opened in store.open_gates(run))
     active = frozenset(state.path for state in flow.around(now.state))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 from retake_flow.flow.duration import words
-from retake_flow.run.dates import moment
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
 
 #: A figure older than this many seconds is shown with its age.
@@ -38,7 +38,7 @@ class Vitals:
 
     def note(self, record: Record) -> None:
         """Update the vitals with a record."""
-        at = moment(record)
+        at = record_to_run_time(record)
         self._blame(record)
         match record:
             case {"event": "run_ended"}:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Run a flow. The exit code says how it ended."""
     from retake_flow.cli import flow_file
     from retake_flow.errors import UsageError
-    from retake_flow.flow.load.inputs import provided, resolve
+    from retake_flow.flow.load.inputs import resolve, with_provided_inputs
     from retake_flow.run import ids
     from retake_flow.settings import Settings, variables
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.hours is not None and (not args.rehearse or args.duration is not None):
         raise UsageError("--hours goes with --rehearse, and without --for")
     settings = Settings.from_environment()
-    flow = provided(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
+    flow = with_provided_inputs(flow_file.open_flow(args.flow, settings, args.allow_outside), variables())
     inputs = resolve(flow, _given_inputs(args, flow))
     options = _options(args) if args.rehearse else None
     name = ids.unique(args.name) if args.name else _new_id(flow, inputs, settings, options)

@@ -9,7 +9,7 @@ from typing import Any
 from retake_flow.cli.render.run_text import gate_data, holder_data, not_driven
 from retake_flow.cli.render.vitals import Vitals
 from retake_flow.ports.runs import OpenGate, Runs, Stored
-from retake_flow.run.dates import moment
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
 from retake_flow.wiring.children import Child, bearing
@@ -57,7 +57,7 @@ class RunStatus:
     @property
     def age_of_state(self) -> float:
         """For how many seconds the run has been in its state, if the journal says so; else 0."""
-        return 0.0 if self.entry_record is None else self.steady - moment(self.entry_record)
+        return 0.0 if self.entry_record is None else self.steady - record_to_run_time(self.entry_record)
 
     @property
     def timers(self) -> list[tuple[tuple[str, str], float]]:

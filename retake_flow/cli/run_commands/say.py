@@ -61,12 +61,12 @@ def _text(given: str) -> str:
     import sys
 
     from retake_flow.errors import UsageError
-    from retake_flow.sanitize import stripped
+    from retake_flow.sanitize import strip_controls
 
     text = (sys.stdin.read(LONGEST + 2) if given == "-" else given).strip()
     if len(text) > LONGEST:
         raise UsageError(f"that is longer than {LONGEST} characters", hint="say it in several pieces")
-    text = stripped(text).strip()
+    text = strip_controls(text).strip()
     if not text:
         raise UsageError("there is nothing to say", hint='write it behind the run: retake-flow say last "Hello!"')
     return text

@@ -34,8 +34,8 @@ def send(args: argparse.Namespace) -> int:
 
     from retake_flow.cli.option_values import pairs
     from retake_flow.engine.core.external_events import fitting
-    from retake_flow.flow.load.load import stored
-    from retake_flow.flow.text.bundle import parsed
+    from retake_flow.flow.load.load import load_stored
+    from retake_flow.flow.text.bundle import parse
     from retake_flow.run.errors import EventRefused, RunUnheard
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened, this_user
@@ -46,7 +46,7 @@ def send(args: argparse.Namespace) -> int:
         data: dict[str, Any] = {}
         refusal: EventRefused | RunUnheard | None = None
         try:
-            data = fitting(stored(parsed(store.load(run).flow_text)), args.event, given)
+            data = fitting(load_stored(parse(store.load(run).flow_text)), args.event, given)
             _send(store, run, {"name": args.event, "data": data, "by": args.by or this_user()})
         except (EventRefused, RunUnheard) as error:
             refusal = error

@@ -10,16 +10,16 @@ from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session, let_go
 from retake_flow.cli.session.views import View
 from retake_flow.errors import AccountInUse, CredentialsError, Damaged, InputError, RetakeFlowError
-from retake_flow.flow.load.inputs import provided
-from retake_flow.flow.load.load import stored as flow_of
+from retake_flow.flow.load.inputs import with_provided_inputs
+from retake_flow.flow.load.load import load_stored as flow_of
 from retake_flow.flow.model import Flow
-from retake_flow.flow.text.bundle import parsed
+from retake_flow.flow.text.bundle import parse
 from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.run.damage import missing_places
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import Run
-from retake_flow.run.secret_inputs import restored
+from retake_flow.run.secret_inputs import with_secrets
 from retake_flow.settings import Settings, variables
 from retake_flow.wiring import accounts
 from retake_flow.wiring.accounts import AccountLock
@@ -75,7 +75,7 @@ async def take_up(
             prepare(claim)
             stored = session.runs.load(run)  # again: its last process may have written until it was claimed
             if flow is None or stored.flow_text != before.flow_text:
-                flow = flow_of(parsed(stored.flow_text))
+                flow = flow_of(parse(stored.flow_text))
             flow = replace(flow, sources=flow.sources.allowing(allowed))
             flow, kept = _with_secrets(flow, stored, ending=bool(stop))
             if force:
@@ -117,7 +117,7 @@ def _readable(stored: Stored) -> Flow | None:
         Damaged: The run is in a place that its flow does not have.
     """
     try:
-        flow = flow_of(parsed(stored.flow_text))
+        flow = flow_of(parse(stored.flow_text))
     except RetakeFlowError:
         return None
     if places := missing_places(stored.run, flow):
@@ -139,8 +139,8 @@ def _hold(lock: AccountLock, flow: Flow, identity: Identity, run: str, *, force:
 def _with_secrets(flow: Flow, stored: Stored, *, ending: bool) -> tuple[Flow, Run]:
     """A flow and its run with the inputs that are read outside them. A run that has to end does without."""
     try:
-        flow = provided(flow, variables(), stored.flow_file)
-        return flow, restored(stored.run, flow)
+        flow = with_provided_inputs(flow, variables(), stored.flow_file)
+        return flow, with_secrets(stored.run, flow)
     except InputError:
         if ending:
             return flow, stored.run

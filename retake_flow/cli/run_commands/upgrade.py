@@ -9,7 +9,7 @@ from dataclasses import replace
 from retake_flow.cli import flow_file, terminal
 from retake_flow.cli.render import printable
 from retake_flow.errors import FlowInvalid
-from retake_flow.flow.text.bundle import Sources, parsed
+from retake_flow.flow.text.bundle import Sources, parse
 from retake_flow.ports.runs import Claim, Runs
 from retake_flow.run.records import record
 from retake_flow.run.upgrading import obstacles
@@ -24,7 +24,7 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tup
         FlowInvalid: The run cannot resume in it, or the file has mistakes; the run keeps its flow.
     """
     stored = runs.load(run)
-    old = parsed(stored.flow_text)
+    old = parse(stored.flow_text)
     flow = flow_file.open_flow(stored.flow_file, settings, old.allowing(allowed).allowed)
     if _same(old, flow.sources):
         terminal.advise("the flow is the one that the run has already")
@@ -37,7 +37,7 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tup
             hint="resume without --upgrade to go on with the flow that it began with",
         )
     said = record("run_upgraded", time.time(), run=run, version=flow.version, digest=flow.digest)
-    claim.upgrade(replace(stored.run, digest=flow.digest), [said], flow.sources.dumped())
+    claim.upgrade(replace(stored.run, digest=flow.digest), [said], flow.sources.dump())
 
 
 def _same(old: Sources, new: Sources) -> bool:

@@ -119,7 +119,7 @@ class _Watch:
         """Report for how long the stream has been off air, at increasing intervals."""
         import time
 
-        from retake_flow.run.dates import dated
+        from retake_flow.run.dates import record_to_stored
         from retake_flow.run.records import record
 
         now = time.time() + self._ahead
@@ -129,4 +129,4 @@ class _Watch:
         elif seconds >= self._off_air_told:
             self._off_air_told = max(_OFF_AIR_AGAIN, 2 * seconds)
             told = record("off_air", now, seconds=round(seconds, 1), message=self._vitals.stream(now))
-            self._view.on_record(dated(told, self._ahead))
+            self._view.on_record(record_to_stored(told, self._ahead))

@@ -19,7 +19,7 @@ from retake_flow.cli.render.journal_text import clock, entry, lines
 from retake_flow.cli.render.rehearsal_report import report_lines
 from retake_flow.cli.render.vitals import Vitals
 from retake_flow.flow.duration import words
-from retake_flow.run.dates import moment
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
 
 _CHAT_LINES = 4
@@ -112,7 +112,7 @@ class LiveView:
         self._ahead = record.get("ahead", 0.0)
         match record:
             case {"event": "run_started"}:
-                self._began = moment(record)
+                self._began = record_to_run_time(record)
             case {"event": "state_entered", "state": str(state)}:
                 self._state = state
             case {"event": "state_left", "state": str(state)}:

@@ -18,12 +18,12 @@ from retake_flow.cli.render.journal_text import lines
 from retake_flow.cli.session.views import View
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import StoreError
-from retake_flow.flow.fields import read, required
+from retake_flow.flow.fields import is_required, read
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
 from retake_flow.run import answers
 from retake_flow.run.errors import AlreadyAnswered, AnswerInvalid, Fenced, GateUnknown
-from retake_flow.run.gate_prompt import answer_with, described
+from retake_flow.run.gate_prompt import answer_with, describe_fields
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import this_user
@@ -103,7 +103,7 @@ class Prompter:
             given = {
                 name: await self._field(runner, gate, name, schema, meaning)
                 for (name, schema), (_, meaning) in zip(
-                    gate.fields_of(decision).items(), described(gate.fields_of(decision)), strict=True
+                    gate.fields_of(decision).items(), describe_fields(gate.fields_of(decision)), strict=True
                 )
             }
             given = {name: value for name, value in given.items() if value is not None}
@@ -140,7 +140,7 @@ class Prompter:
         hidden = schema.get("secret") is True
         while True:
             said = (await self._line(runner, gate, f"  {name} ({printable.line(meaning)}): ", hidden=hidden)).strip()
-            if not said and not required(schema):
+            if not said and not is_required(schema):
                 return None
             if hidden:
                 Secret(said)

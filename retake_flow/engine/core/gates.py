@@ -9,7 +9,7 @@ from typing import Any, Final
 from retake_flow.engine.core.moment import Moment
 from retake_flow.flow.model import Ask
 from retake_flow.run.commands import Note
-from retake_flow.run.gate_prompt import told
+from retake_flow.run.gate_prompt import as_record
 from retake_flow.run.gates import Answer, Gate
 
 #: A person's possible answers about an action that was in progress when the process died.
@@ -41,14 +41,14 @@ def ask(moment: Moment, place: str, question: Ask, root: str) -> None:
 def put(moment: Moment, gate: Gate) -> None:
     """Open a gate."""
     moment.run.gates = {**moment.run.gates, gate.id: gate}
-    moment.commands.append(Note("gate_opened", told(moment.run.id, gate)))
+    moment.commands.append(Note("gate_opened", as_record(moment.run.id, gate)))
 
 
 def remind(moment: Moment, place: str, question: Ask, root: str) -> None:
     """Repeat a question that is still open; missed reminders are sent once."""
     gate = of(moment, place)
     if gate is not None:
-        moment.commands.append(Note("gate_reminder", told(moment.run.id, gate)))
+        moment.commands.append(Note("gate_reminder", as_record(moment.run.id, gate)))
         _next(moment, gate, "remind", [moment.seconds(after, root) for after in question.remind])
 
 
@@ -62,7 +62,7 @@ def escalate(moment: Moment, place: str, question: Ask, root: str) -> None:
     if come:
         gate = replace(gate, audience=come[-1])
         moment.run.gates = {**moment.run.gates, gate.id: gate}
-        moment.commands.append(Note("gate_escalated", told(moment.run.id, gate)))
+        moment.commands.append(Note("gate_escalated", as_record(moment.run.id, gate)))
     _next(moment, gate, "escalate", [after for after, _ in times])
 
 

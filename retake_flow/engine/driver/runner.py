@@ -25,7 +25,7 @@ from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run import dates, events, records
 from retake_flow.run.commands import Command, EndRun, Leave, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.errors import AnswerWaiting, EventRefused, Fenced
-from retake_flow.run.gate_prompt import told
+from retake_flow.run.gate_prompt import as_record
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import PendingUndo, Phase, Run
@@ -67,7 +67,7 @@ class Runner:
             inbox: Requests and answers from other processes.
             wait: Whether to stay while the run only waits for a person.
         """
-        self.run = dates.read(run)
+        self.run = dates.from_stored(run)
         self.over = False
         self._machine = machine
         self._catalogue = catalogue
@@ -232,7 +232,7 @@ class Runner:
         return False
 
     def _suspend(self) -> None:
-        asked = [told(self.run.id, gate) for gate in self.run.gates.values()]
+        asked = [as_record(self.run.id, gate) for gate in self.run.gates.values()]
         why = {"reason": self._suspended} if self._suspended else {}
         record = self._record("run_suspended", run=self.run.id, state=self.run.state, gates=asked, **why)
         self._write([record], replace(self.run, phase=Phase.SUSPENDED))
@@ -337,7 +337,7 @@ class Runner:
     def _keep(self, whose: str, memory: Mapping[str, Any], notes: Sequence[events.Noted] = ()) -> None:
         """Write the memory of an activity, with records."""
         become = replace(self.run, memory={**self.run.memory, whose: memory})
-        self._write(records.noted(notes, self._clock.now()), become)
+        self._write(records.of_notes(notes, self._clock.now()), become)
 
     def learn(self, identity: Identity) -> None:
         """Record which account the run acts as, once more is known of it."""
@@ -410,8 +410,8 @@ class Runner:
         become, ahead = run or self.run, self._clock.ahead
         if ahead != self._ahead:
             written = [self._record("clock_stepped", by=round(self._ahead - ahead, 3)), *written]
-        written = [dates.dated(record, ahead) for record in written]
-        self._store.write(dates.written(become, ahead), written)
+        written = [dates.record_to_stored(record, ahead) for record in written]
+        self._store.write(dates.to_stored(become, ahead), written)
         self.run, self._ahead = become, ahead
         for record in written:
             for listener in self._listeners:

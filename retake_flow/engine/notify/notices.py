@@ -16,7 +16,7 @@ from retake_flow.engine.notify.throttle import NoticeThrottle
 from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.notices import OPERATOR, SHARED, Kind, Notice, Notifier
-from retake_flow.run.dates import moment
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
 
 #: How long until an undelivered notice is sent again.
@@ -174,9 +174,11 @@ class Notices:
             case {"event": "gate_opened", "gate": gate, "message": message} if ":" in gate:
                 before, closed = self._asked.get(_of(gate), (None, None))
                 self._asked[_of(gate)] = message, None
-                return bool(before == message) or (closed is not None and moment(record) - closed <= SAME_WITHIN)
+                return bool(before == message) or (
+                    closed is not None and record_to_run_time(record) - closed <= SAME_WITHIN
+                )
             case {"event": "gate_closed", "gate": gate} if _of(gate) in self._asked:
-                self._asked[_of(gate)] = self._asked[_of(gate)][0], moment(record)
+                self._asked[_of(gate)] = self._asked[_of(gate)][0], record_to_run_time(record)
             case {"event": "gate_answered" | "gate_expired", "gate": gate}:
                 self._asked.pop(_of(gate), None)
         return False

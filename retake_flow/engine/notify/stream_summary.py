@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retake_flow.flow.duration import words
-from retake_flow.run.dates import moment
+from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
 
 
@@ -32,9 +32,9 @@ class StreamSummary:
             case {"event": "action_started", "action": "retake.start_stream", "state": state}:
                 self._starting.add(state)
             case {"event": "action_finished", "outcome": "done", "state": state} if state in self._starting:
-                self._start_push(moment(record))
+                self._start_push(record_to_run_time(record))
             case {"event": "undo_finished", "action": "retake.stop_stream"}:
-                self._end_push(moment(record), record.get("result"))
+                self._end_push(record_to_run_time(record), record.get("result"))
             case {"event": "notice", "kind": "recovered"}:
                 self._recoveries += 1
             case {"event": "chat_message"}:

@@ -9,7 +9,7 @@ from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.check.asks import RESERVED
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, templates
-from retake_flow.flow.expressions.type_inference import Typed, declared, spoken
+from retake_flow.flow.expressions.type_inference import Typed, describe_types, types_of_schema
 from retake_flow.flow.fields import Declared, flaw, mismatch
 from retake_flow.flow.model import Activity, Flow, Input, State, SubFlow
 
@@ -123,10 +123,10 @@ def _given(who: str, given: Mapping[str, Any], known: Declared, position: Positi
 
 def _other_type(value: Any, schema: Mapping[str, Any], typed: Typed) -> str:
     """Why an expression cannot give the expected type, or nothing."""
-    wanted, given = declared(schema), typed(value) if isinstance(value, Expression) else None
+    wanted, given = types_of_schema(schema), typed(value) if isinstance(value, Expression) else None
     if wanted is None or given is None or wanted & given:
         return ""
-    return f"does not fit: {value.text!r} gives {spoken(given)}, and it has to be {spoken(wanted)}"
+    return f"does not fit: {value.text!r} gives {describe_types(given)}, and it has to be {describe_types(wanted)}"
 
 
 # --- what has to be ready -----------------------------------------------------------------------------------

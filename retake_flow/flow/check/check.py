@@ -15,7 +15,14 @@ from retake_flow.flow.check.dataflow.undefined_values import Sight, lookup
 from retake_flow.flow.check.references import everywhere
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.expressions.expression import Expression, Template
-from retake_flow.flow.expressions.type_inference import BOOLEAN, Typed, Types, spoken, types, unlike
+from retake_flow.flow.expressions.type_inference import (
+    BOOLEAN,
+    Typed,
+    Types,
+    compares_number_with_text,
+    describe_types,
+    types,
+)
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.load.load import Loaded
 from retake_flow.flow.model import Flow
@@ -74,7 +81,9 @@ def _conditions(flow: Flow, typed: Typed) -> Iterator[Problem]:
     for _, expression in everywhere(flow):
         given = typed(expression) if not isinstance(expression, Template) else None
         if given is not None and given - BOOLEAN:
-            message = f"the condition `{expression.text}` can give {spoken(given - BOOLEAN)}, not only true or false"
+            message = (
+                f"the condition `{expression.text}` can give {describe_types(given - BOOLEAN)}, not only true or false"
+            )
             hint = "compare it with something, such as `… > 0` or `… is not none`"
             yield Problem(expression.position, "RF035", message, hint)
 
@@ -85,6 +94,6 @@ def _comparisons(flow: Flow, seen: Mapping[Expression, Sight], declarations: Dec
         sight = seen.get(expression)
         if sight is None or isinstance(expression, Template):
             continue
-        if unlike(expression, partial(lookup, sight, declarations)):
+        if compares_number_with_text(expression, partial(lookup, sight, declarations)):
             message = f"the condition `{expression.text}` compares a number with a text"
             yield Problem(expression.position, "RF043", message, "write numbers without quotes, `== 0`")

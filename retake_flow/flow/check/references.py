@@ -9,7 +9,7 @@ from typing import NamedTuple
 from jinja2 import nodes
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.effects import raised, told
+from retake_flow.flow.effects import notices, raised_events
 from retake_flow.flow.expressions.ast_allowlist import chain
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.model import Ask, Flow, State
@@ -41,8 +41,8 @@ def written(states: Iterable[State]) -> Iterator[Expression]:
         if state.poll:
             yield from templates((state.poll.every, state.poll.delay, state.poll.timeout, state.poll.until))
         yield from templates([effect.set for effect in (*state.entry, *state.exit)])
-        yield from templates([(each.data, each.after) for each in raised(state)])
-        yield from templates([each.message for each in told(state)])
+        yield from templates([(each.data, each.after) for each in raised_events(state)])
+        yield from templates([each.message for each in notices(state)])
         for routes in (state.always, *state.routes.values()):
             yield from templates([route.set for route in routes])
             yield from (route.when for route in routes if route.when is not None)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.diagnostics import Problem, did_you_mean
-from retake_flow.flow.effects import raised
+from retake_flow.flow.effects import raised_events
 from retake_flow.flow.event_names import OUTSIDE, matches
 from retake_flow.flow.graph import reachability
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence
@@ -112,7 +112,7 @@ def _goes_on(moves: Moves, state: State, route: Route) -> bool:
 
 
 def _untaken(state: State, patterns: Collection[str]) -> Iterator[Problem]:
-    for each in raised(state):
+    for each in raised_events(state):
         parts = each.event.split(".")
         if not any(".".join(parts[:length]) in patterns for length in range(1, len(parts) + 1)):
             message = f"nothing takes the event {each.event!r} that is raised here"
@@ -131,7 +131,7 @@ def _possible(flow: Flow, moves: Moves) -> dict[str, set[str]]:
     """The events that each state could take: its own, those of inner states, those of activities around it."""
     found: dict[str, set[str]] = {}
     around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE}}
-    around[""].update(each.event for state in flow.states.values() for each in raised(state))
+    around[""].update(each.event for state in flow.states.values() for each in raised_events(state))
     for path, state in flow.states.items():
         own = [name for occurrence in moves.own(state) for name, _ in occurrence.names]
         names = [

@@ -10,7 +10,7 @@ from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.dataflow.undefined_values import Sight
 from retake_flow.flow.check.references import Chain, mentions
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.effects import raised, told
+from retake_flow.flow.effects import notices, raised_events
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.fields import Declared, is_secret
 from retake_flow.flow.model import Activity, Ask, Flow, State
@@ -29,7 +29,7 @@ def problems(
         return
     for state in flow.states.values():
         yield from _told(state.reason, "the reason", state, secrets)
-        for each in told(state):
+        for each in notices(state):
             yield from _told(each.message, "what the operator is told", state, secrets)
         askers: list[State | Activity] = [state, *state.activities.values()]
         for asker in askers:
@@ -146,7 +146,7 @@ class Secrets:
             if state.sub is not None:
                 given = state.inputs.items()
                 self._inputs |= {(state.path, name) for name, value in given if self._within(value, state.root)}
-            for each in raised(state):
+            for each in raised_events(state):
                 self._data |= {name for name, value in each.data.items() if self._within(value, state.root)}
         return len(self._vars) + len(self._inputs) + len(self._data) > known
 

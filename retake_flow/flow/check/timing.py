@@ -13,7 +13,7 @@ from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.duration import exact
 from retake_flow.flow.expressions.expression import Expression, templates
-from retake_flow.flow.expressions.type_inference import Typed, spoken
+from retake_flow.flow.expressions.type_inference import Typed, describe_types
 from retake_flow.flow.graph.exit_entry_sets import is_within
 from retake_flow.flow.model import Activity, Ask, Flow, Retry, State
 
@@ -171,7 +171,7 @@ def _no_durations(state: State, typed: Typed, known: _Known) -> Iterator[Problem
     for expression in templates([state.wait, state.timeout, polled, beside, asked]):
         given = typed(expression)
         if given is not None and not given & _DURATIONS:
-            message = f"a duration is needed here, and {expression.text!r} gives {spoken(given)}"
+            message = f"a duration is needed here, and {expression.text!r} gives {describe_types(given)}"
             yield Problem(expression.position, "RF043", message, "write for example 30s, 3m, 1h30m or 500ms")
             continue
         value = known.value(expression, state.root)

@@ -9,7 +9,7 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow.check.dataflow.symbols import EVENT, Declarations, fields
 from retake_flow.flow.check.references import Chain, written
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
-from retake_flow.flow.effects import raised
+from retake_flow.flow.effects import raised_events
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.model import SEPARATOR, Flow, State
 
@@ -53,7 +53,7 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
 def _data(flow: Flow, states: Iterable[State]) -> set[str]:
     """The data fields of events that the flow raises or that come from outside."""
     declared = {name for data in flow.events.values() for name in data}
-    return declared | {name for state in states for each in raised(state) for name in each.data}
+    return declared | {name for state in states for each in raised_events(state) for name in each.data}
 
 
 def _variables(states: Iterable[State]) -> set[str]:

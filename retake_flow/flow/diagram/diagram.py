@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 
-from retake_flow.flow.diagram.labels import Note, Topic, labelled, led, lines, notes, printed
+from retake_flow.flow.diagram.labels import Note, Topic, labelled_routes, lines, notes, printable, target_text
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.model import SEPARATOR, Flow, Route, State
 
@@ -18,7 +18,7 @@ _FAILING = ("error", "exited", "failed")
 _MOST = 3
 
 
-class Look(StrEnum):
+class Style(StrEnum):
     """The look of a box."""
 
     ACTION = "action"
@@ -35,7 +35,7 @@ class Look(StrEnum):
     @property
     def final(self) -> bool:
         """Whether it is a final state."""
-        return self in (Look.COMPLETED, Look.ENDED, Look.FAILED)
+        return self in (Style.COMPLETED, Style.ENDED, Style.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Box:
 
     path: str
     name: str
-    look: Look
+    look: Style
     notes: tuple[Note, ...] = ()
     inside: tuple[Box, ...] = ()
     first: str = ""
@@ -125,7 +125,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruled:
+class BrokenRule:
     """The rules that a flow must keep.
 
     Attributes:
@@ -160,7 +160,9 @@ class Diagram:
             yield from box.all()
 
 
-def diagram(flow: Flow, *, trace: Trace | None = None, ruled: Ruled | None = None, folded: bool = False) -> Diagram:
+def diagram(
+    flow: Flow, *, trace: Trace | None = None, ruled: BrokenRule | None = None, folded: bool = False
+) -> Diagram:
     """The diagram of a flow.
 
     Args:
@@ -171,9 +173,9 @@ def diagram(flow: Flow, *, trace: Trace | None = None, ruled: Ruled | None = Non
     """
     drawing = _Drawing(flow, trace, ruled.over if ruled else {}, folded)
     boxes = tuple(drawing.box(state) for state in flow.states.values() if not state.parent)
-    said = "" if trace is None else printed(trace.said)
-    legend = tuple(printed(f"{name}: {why}") for name, why in ruled.because.items()) if ruled else ()
-    return Diagram(printed(flow.name), flow.initial, boxes, tuple(drawing.arrows()), said, legend)
+    said = "" if trace is None else printable(trace.said)
+    legend = tuple(printable(f"{name}: {why}") for name, why in ruled.because.items()) if ruled else ()
+    return Diagram(printable(flow.name), flow.initial, boxes, tuple(drawing.arrows()), said, legend)
 
 
 class _Drawing:
@@ -192,9 +194,9 @@ class _Drawing:
         trace = self._trace
         return Box(
             state.path,
-            "H*" if state.history == "deep" else "H" if state.history else printed(state.name),
+            "H*" if state.history == "deep" else "H" if state.history else printable(state.name),
             _look(state),
-            tuple(Note(note.topic, printed(note.text)) for note in self._notes(state)),
+            tuple(Note(note.topic, printable(note.text)) for note in self._notes(state)),
             inside,
             state.initial if inside else "",
             trace is not None and state.path in trace.active,
@@ -203,7 +205,7 @@ class _Drawing:
 
     def arrows(self) -> Iterator[Arrow]:
         """One arrow for each pair of a state and a target outside it."""
-        return (arrow for arrow in self._all if arrow not in self._written)
+        return (arrow for arrow in self._all if arrow not in self._arrows_as_text)
 
     @cached_property
     def _all(self) -> list[Arrow]:
@@ -211,7 +213,7 @@ class _Drawing:
         return [arrow for state in states for arrow in self._of(state)]
 
     @cached_property
-    def _written(self) -> frozenset[Arrow]:
+    def _arrows_as_text(self) -> frozenset[Arrow]:
         """Arrows written as text in the box they leave: failures that lead from many states to one end."""
         quiet = Counter(arrow.target for arrow in self._all if arrow.quiet)
         ends = {arrow.target for arrow in self._all if not arrow.quiet and self._flow.states[arrow.target].final}
@@ -222,7 +224,7 @@ class _Drawing:
         if state.kind == "history" and state.initial:
             yield Arrow(state.path, state.initial, ("the first time",))
         merged: dict[str, list[tuple[Route, str]]] = {}
-        for route, label in labelled(state):
+        for route, label in labelled_routes(state):
             if not _within(route.to, state.path):
                 merged.setdefault(route.to, []).append((route, label))
         main = next((target for target, routes in merged.items() if not _aside(routes[0][0].event)), "")
@@ -231,7 +233,7 @@ class _Drawing:
             yield Arrow(
                 state.path,
                 target,
-                tuple(map(printed, lines(label for _, label in routes))),
+                tuple(map(printable, lines(label for _, label in routes))),
                 self._tail(state, merged[main][0][0].event) if main else "",
                 all(_fails(route.event) for route, _ in routes),
                 onward,
@@ -247,11 +249,11 @@ class _Drawing:
 
     def _notes(self, state: State) -> Iterator[Note]:
         yield from notes(state)
-        for route, label in labelled(state):
+        for route, label in labelled_routes(state):
             if _within(route.to, state.path):
-                yield Note(Topic.STAYS, label + led(route))
+                yield Note(Topic.STAYS, label + target_text(route))
         for arrow in self._all:
-            if arrow.source == state.path and arrow in self._written:
+            if arrow.source == state.path and arrow in self._arrows_as_text:
                 yield Note(Topic.FAILS, f"{', '.join(arrow.labels)} → {self._flow.states[arrow.target].name}")
         for names in lines(self._rules.get(state.path, ())):
             yield Note(Topic.RULE, f"rule {names}")
@@ -261,12 +263,12 @@ class _Drawing:
                 yield Note(Topic.RUN, f"{name} is asked now" if name else "asked now")
 
 
-def _look(state: State) -> Look:
+def _look(state: State) -> Style:
     if state.final:
-        look = Look.COMPLETED if state.final == "completed" else Look.ENDED
-        return Look.FAILED if state.fails else look
-    looks = {"do": Look.ACTION, "ask": Look.ASKING, "flow": Look.SUB_FLOW, "wait": Look.WAITING}
-    return {**looks, "states": Look.FRAME, "history": Look.HISTORY}.get(state.kind, Look.RESTING)
+        look = Style.COMPLETED if state.final == "completed" else Style.ENDED
+        return Style.FAILED if state.fails else look
+    looks = {"do": Style.ACTION, "ask": Style.ASKING, "flow": Style.SUB_FLOW, "wait": Style.WAITING}
+    return {**looks, "states": Style.FRAME, "history": Style.HISTORY}.get(state.kind, Style.RESTING)
 
 
 def _fails(event: str) -> bool:
@@ -286,7 +288,7 @@ def _within(target: str, source: str) -> bool:
 def _steps(flow: Flow, way: tuple[Step, ...]) -> Iterator[tuple[str, str]]:
     """The arrows along a path: of the routes between two steps, the one for what had happened."""
     for before, after in pairwise(way):
-        routes = [route for state in flow.around(before.path) for route, _ in labelled(state)]
+        routes = [route for state in flow.around(before.path) for route, _ in labelled_routes(state)]
         found = [route for route in routes if route.to and (after.path + SEPARATOR).startswith(route.to + SEPARATOR)]
         fitting = [route for route in found if any(matches(route.event, name) for name in after.after)]
         for route in (fitting or found)[:1]:

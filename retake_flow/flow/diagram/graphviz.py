@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from retake_flow.flow.diagram.diagram import Arrow, Box, Diagram, Look
+from retake_flow.flow.diagram.diagram import Arrow, Box, Diagram, Style
 from retake_flow.flow.diagram.labels import Note, Topic
 from retake_flow.flow.model import SEPARATOR
 
@@ -21,17 +21,17 @@ _TOPICS: Mapping[Topic, str] = {
     Topic.RUN: _BLUE,
 }
 #: Shape, fill and frame of each kind of box.
-_LOOKS: Mapping[Look, tuple[str, str, str]] = {
-    Look.ACTION: ("box", "#f6f8fa", _GREY),
-    Look.ASKING: ("octagon", "#fff8c5", "#bf8700"),
-    Look.SUB_FLOW: ("box", "#f3eeff", "#8250df"),
-    Look.WAITING: ("box", "#ffffff", _GREY),
-    Look.RESTING: ("box", "#ffffff", _GREY),
-    Look.HISTORY: ("circle", "#ffffff", _GREY),
-    Look.COMPLETED: ("box", "#dafbe1", "#1a7f37"),
-    Look.ENDED: ("box", "#f6f8fa", _GREY),
-    Look.FAILED: ("box", "#ffebe9", "#cf222e"),
-    Look.FRAME: ("box", "#fcfcfd", "#8c959f"),
+_LOOKS: Mapping[Style, tuple[str, str, str]] = {
+    Style.ACTION: ("box", "#f6f8fa", _GREY),
+    Style.ASKING: ("octagon", "#fff8c5", "#bf8700"),
+    Style.SUB_FLOW: ("box", "#f3eeff", "#8250df"),
+    Style.WAITING: ("box", "#ffffff", _GREY),
+    Style.RESTING: ("box", "#ffffff", _GREY),
+    Style.HISTORY: ("circle", "#ffffff", _GREY),
+    Style.COMPLETED: ("box", "#dafbe1", "#1a7f37"),
+    Style.ENDED: ("box", "#f6f8fa", _GREY),
+    Style.FAILED: ("box", "#ffebe9", "#cf222e"),
+    Style.FRAME: ("box", "#fcfcfd", "#8c959f"),
 }
 
 
@@ -39,7 +39,7 @@ def dot(diagram: Diagram) -> str:
     """The diagram as Graphviz text."""
     boxes = {box.path: box for box in diagram.all()}
     lines = [
-        f"digraph {_quoted(diagram.name)} {{",
+        f"digraph {_quote(diagram.name)} {{",
         f'  graph [compound=true, bgcolor=white, fontname="{_FONT}", fontsize=12, nodesep=0.25, ranksep=0.3, pad=0.2];',
         f'  node [fontname="{_FONT}", fontsize=12, fontcolor="{_INK}", margin="0.12,0.06", height=0.3];',
         f'  edge [fontname="{_FONT}", fontsize=9, color="{_GREY}", fontcolor="{_GREY}", arrowsize=0.6];',
@@ -55,8 +55,8 @@ def dot(diagram: Diagram) -> str:
     lines.append(f"  {_begin(boxes, '', diagram.first)}")
     lines += [f"  {_begin(boxes, box.path, box.first)}" for box in boxes.values() if box.first]
     for arrow in diagram.arrows:
-        ends = f"{_quoted(_end(boxes, arrow.tail or arrow.source))} -> {_quoted(_start(boxes, arrow.target))}"
-        lines.append(f"  {ends} [{_ends(boxes, arrow.source, arrow.target)}{_drawn(arrow, bool(diagram.said))}];")
+        ends = f"{_quote(_end(boxes, arrow.tail or arrow.source))} -> {_quote(_start(boxes, arrow.target))}"
+        lines.append(f"  {ends} [{_ends(boxes, arrow.source, arrow.target)}{_arrow(arrow, bool(diagram.said))}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -65,13 +65,13 @@ def _box(box: Box) -> Iterator[str]:
     ink, width = _INK, 1.0
     if box.active:
         colour, width = _BLUE, 2.5
-        fill = fill if box.inside or box.look is Look.ASKING or box.look.final else "#ddf4ff"
+        fill = fill if box.inside or box.look is Style.ASKING or box.look.final else "#ddf4ff"
     elif box.visits == 0:
         fill, colour, ink = "#ffffff", _PALE, _PALE
     if box.inside:
-        style = "rounded,filled,dashed" if box.look is Look.SUB_FLOW else "rounded,filled"
-        yield f"subgraph {_quoted('cluster ' + box.path)} {{"
-        yield f"  label={_text(box, ink, ' align=' + _quoted('left'))}; labeljust=l; margin=10;"
+        style = "rounded,filled,dashed" if box.look is Style.SUB_FLOW else "rounded,filled"
+        yield f"subgraph {_quote('cluster ' + box.path)} {{"
+        yield f"  label={_text(box, ink, ' align=' + _quote('left'))}; labeljust=l; margin=10;"
         yield f'  style="{style}"; fillcolor="{fill}"; color="{colour}"; penwidth={width:g};'
         yield f"  {_dot(box.path)}"
         for inside in box.inside:
@@ -81,25 +81,25 @@ def _box(box: Box) -> Iterator[str]:
     style = "filled" if shape in ("octagon", "circle") else "rounded,filled"
     marks = f'shape={shape}, style="{style}", fillcolor="{fill}", color="{colour}", penwidth={width:g}'
     more = ", peripheries=2" if box.look.final else ", width=0.36, fixedsize=true" if shape == "circle" else ""
-    yield f"{_quoted(box.path)} [label={_text(box, ink, '')}, {marks}{more}];"
+    yield f"{_quote(box.path)} [label={_text(box, ink, '')}, {marks}{more}];"
 
 
 def _dot(path: str) -> str:
     """The mark with an arrow to the initial state of a composite or of the whole flow."""
     size = 0.08 if path else 0.14
     marks = f'shape=circle, style=filled, label="", width={size}, height={size}, fixedsize=true, {_INKED}'
-    return f"{_quoted(path + _BEGIN)} [{marks}];"
+    return f"{_quote(path + _BEGIN)} [{marks}];"
 
 
 def _begin(boxes: Mapping[str, Box], around: str, first: str) -> str:
-    ends = f"{_quoted(around + _BEGIN)} -> {_quoted(_start(boxes, first))}"
+    ends = f"{_quote(around + _BEGIN)} -> {_quote(_start(boxes, first))}"
     return f"{ends} [{_ends(boxes, around + _BEGIN, first)}weight=20, arrowsize=0.5];"
 
 
 def _text(box: Box, ink: str, align: str) -> str:
-    name = f'<font color="{ink}"><b>{_escaped(box.title)}</b></font>'
+    name = f'<font color="{ink}"><b>{_escape(box.title)}</b></font>'
     notes = [_note(note, ink) for note in box.notes]
-    if box.inside and box.look is Look.SUB_FLOW:
+    if box.inside and box.look is Style.SUB_FLOW:
         name, notes = f"{name} {notes[0]}", notes[1:]
     return _html([name, *notes], align)
 
@@ -110,17 +110,17 @@ def _note(note: Note, ink: str) -> str:
 
 
 def _font(text: str, size: int, colour: str) -> str:
-    return f'<font point-size="{size}" color="{colour}">{_escaped(text)}</font>'
+    return f'<font point-size="{size}" color="{colour}">{_escape(text)}</font>'
 
 
-def _drawn(arrow: Arrow, traced: bool) -> str:
+def _arrow(arrow: Arrow, traced: bool) -> str:
     """The labels, line style and weight of an arrow; onward arrows keep the main path straight.
 
     Args:
         arrow: The arrow.
         traced: Whether to highlight the path of a run instead of the main path.
     """
-    marks = [f"label={_quoted(_lines(arrow.labels))}"] if arrow.labels else []
+    marks = [f"label={_quote(_lines(arrow.labels))}"] if arrow.labels else []
     if arrow.taken:
         marks += [f'color="{_BLUE}"', f'fontcolor="{_BLUE}"', "penwidth=2.5"]
     elif arrow.quiet or traced:
@@ -136,9 +136,9 @@ def _ends(boxes: Mapping[str, Box], source: str, target: str) -> str:
     """Where an arrow is clipped: at the frame of a composite, unless its other end is inside."""
     marks = ""
     if source in boxes and boxes[source].inside:
-        marks += f"ltail={_quoted('cluster ' + source)}, "
+        marks += f"ltail={_quote('cluster ' + source)}, "
     if boxes[target].inside and not (source + SEPARATOR).startswith(target + SEPARATOR):
-        marks += f"lhead={_quoted('cluster ' + target)}, "
+        marks += f"lhead={_quote('cluster ' + target)}, "
     return marks
 
 
@@ -150,7 +150,7 @@ def _start(boxes: Mapping[str, Box], path: str) -> str:
 def _end(boxes: Mapping[str, Box], path: str) -> str:
     """The innermost box at the bottom of a box, where its arrows begin."""
     while inside := boxes[path].inside:
-        path = next((box.path for box in reversed(inside) if box.look is not Look.HISTORY), inside[-1].path)
+        path = next((box.path for box in reversed(inside) if box.look is not Style.HISTORY), inside[-1].path)
     return path
 
 
@@ -163,12 +163,12 @@ def _html(parts: Iterable[str], align: str = "") -> str:
     return f"<{broken.join(parts)}{broken if align else ''}>"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     # Graphviz also replaces `\N` and the like in markup.
     signs = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;&#92;"}
     return "".join(signs.get(sign, sign) for sign in text)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

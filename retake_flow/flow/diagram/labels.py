@@ -41,7 +41,7 @@ class Note:
     text: str
 
 
-def printed(text: str) -> str:
+def printable(text: str) -> str:
     """A text on one line, without secrets and invisible characters."""
     return "".join(sign if sign.isprintable() else " " for sign in scrub(text))
 
@@ -59,17 +59,17 @@ def notes(state: State) -> Iterator[Note]:
             yield Note(Topic.EFFECT, f"{word} {', '.join(_effects(effects))}")
 
 
-def labelled(state: State) -> Iterator[tuple[Route, str]]:
+def labelled_routes(state: State) -> Iterator[tuple[Route, str]]:
     """The routes of a state, each with its event, its shortened guard, and the events it raises."""
     for routes in (state.always, *state.routes.values()):
         for number, route in enumerate(routes):
             guard = f"[{_short(route.when.text)}]" if route.when else "[else]" if number else ""
-            raised = f"/ raise {', '.join(_raised(route.raises))}" if route.raises else ""
+            raised = f"/ raise {', '.join(_raised_events(route.raises))}" if route.raises else ""
             told = "/ tell" if route.tell else ""
             yield route, " ".join(filter(None, (route.event or "always", guard, raised, told)))
 
 
-def led(route: Route) -> str:
+def target_text(route: Route) -> str:
     """The text for the target of a route without an arrow: none, the state itself, or one inside it."""
     if not route.to:
         return ", stays" + (f", set {', '.join(route.set)}" if route.set else "")
@@ -126,13 +126,13 @@ def _effects(effects: Iterable[Effect]) -> Iterator[str]:
     for effect in effects:
         if effect.set:
             yield f"set {', '.join(effect.set)}"
-        for raised in _raised(effect.raises):
+        for raised in _raised_events(effect.raises):
             yield f"raise {raised}"
         if effect.tell is not None:
             yield "tell"
 
 
-def _raised(raises: Iterable[Raise]) -> Iterator[str]:
+def _raised_events(raises: Iterable[Raise]) -> Iterator[str]:
     for each in raises:
         yield each.event + (f" after {_span(each.after)}" if each.after is not None else "")
 

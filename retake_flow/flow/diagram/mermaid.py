@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from retake_flow.flow.diagram.diagram import Box, Diagram, Look
+from retake_flow.flow.diagram.diagram import Box, Diagram, Style
 
 _MEANING = '#;:{}<>"\\`[]|%&'
 #: The shapes of boxes that are neither plain nor frames.
@@ -42,7 +42,7 @@ def _box(box: Box) -> Iterator[str]:
         yield f"    [*] --> {_id(box.first)}"
         for inside in box.inside:
             yield from (f"    {line}" for line in _box(inside))
-        if box.look is Look.SUB_FLOW:
+        if box.look is Style.SUB_FLOW:
             yield from (f"    {_id(inside.path)} --> [*]" for inside in box.inside if inside.look.final)
         yield "}"
     else:

@@ -38,7 +38,7 @@ def condition(text: str) -> Trees:
     """
     if "{{" in text or "{%" in text:
         raise ExpressionError("a condition is a bare expression, without {{ }}")
-    return (_parsed(text, bare=True),)
+    return (_parse(text, bare=True),)
 
 
 @lru_cache(maxsize=4096)
@@ -50,7 +50,7 @@ def template(text: str) -> Trees:
         ExpressionError: One of them is not an expression.
     """
     found: list[nodes.Node] = []
-    for child in _parsed(text, bare=False).body:
+    for child in _parse(text, bare=False).body:
         if not isinstance(child, nodes.Output):
             raise ExpressionError(f"`{text}`: only {{{{ … }}}} is allowed, no statements")
         found += child.nodes
@@ -84,7 +84,7 @@ def chain(node: nodes.Node) -> tuple[str, ...]:
     return (node.name, *reversed(attributes)) if isinstance(node, nodes.Name) else ()
 
 
-def _parsed(text: str, *, bare: bool) -> Any:
+def _parse(text: str, *, bare: bool) -> Any:
     if len(text) > LONGEST_EXPRESSION:
         raise ExpressionError(f"an expression is at most {LONGEST_EXPRESSION} characters long")
     try:
@@ -103,7 +103,7 @@ def _parsed(text: str, *, bare: bool) -> Any:
 
 def _walk(node: nodes.Node, found: set[tuple[str, ...]], depth: int) -> None:
     if isinstance(node, nodes.Call):
-        return found.add((ACTIVE, _state_asked_for(node)))
+        return found.add((ACTIVE, _state_tested(node)))
     dotted = chain(node)
     if depth + len(dotted) > _DEEPEST:
         raise ExpressionError("the expression nests too deep")
@@ -120,7 +120,7 @@ def _walk(node: nodes.Node, found: set[tuple[str, ...]], depth: int) -> None:
     return None
 
 
-def _state_asked_for(node: nodes.Call) -> str:
+def _state_tested(node: nodes.Call) -> str:
     """The path in `in('a/b')`; all other calls are refused."""
     plain = not (node.kwargs or node.dyn_args or node.dyn_kwargs) and len(node.args) == 1
     if not (isinstance(node.node, nodes.Name) and node.node.name == ACTIVE and plain):

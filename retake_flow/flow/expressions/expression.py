@@ -51,7 +51,7 @@ class Expression:
             ExpressionError: The text is not an expression.
         """
         if self._trees is None:
-            self._trees = self._parsed()
+            self._trees = self._parse()
         return self._trees
 
     def names(self) -> Names:
@@ -76,7 +76,7 @@ class Expression:
 
         try:
             self.names()
-            return self._evaluated(names)
+            return self._evaluate(names)
         except UndefinedError as error:
             raise ExpressionError(f"`{self.text}`: {_missing(str(error.message))}") from None
         except ExpressionError:
@@ -98,12 +98,12 @@ class Expression:
             raise ExpressionError(f"the condition `{self.text}` gave {given}, which is neither true nor false")
         return answer
 
-    def _parsed(self) -> Trees:
+    def _parse(self) -> Trees:
         from retake_flow.flow.expressions import ast_allowlist
 
         return ast_allowlist.condition(self.text)
 
-    def _evaluated(self, names: Mapping[str, Any]) -> Any:
+    def _evaluate(self, names: Mapping[str, Any]) -> Any:
         from retake_flow.flow.expressions.sandbox import evaluate
 
         return evaluate(self.trees()[0], names)
@@ -131,12 +131,12 @@ class Template(Expression):
 
         return ast_allowlist.only(self.trees())
 
-    def _parsed(self) -> Trees:
+    def _parse(self) -> Trees:
         from retake_flow.flow.expressions import ast_allowlist
 
         return ast_allowlist.template(self.text)
 
-    def _evaluated(self, names: Mapping[str, Any]) -> Any:
+    def _evaluate(self, names: Mapping[str, Any]) -> Any:
         from retake_flow.flow.expressions.sandbox import evaluate, fill
 
         only = self._only()

@@ -63,7 +63,7 @@ def too_long() -> ExpressionError:
     return ExpressionError(f"the result is longer than {LARGEST_RESULT}")
 
 
-def short(made: Any) -> Any:
+def require_short(made: Any) -> Any:
     """Require that a new text or list is not longer than a result may be."""
     if len(made) > LARGEST_RESULT:
         raise too_long()
@@ -72,7 +72,7 @@ def short(made: Any) -> Any:
 
 def text(value: Any) -> str:
     """A value as a text."""
-    return value if isinstance(value, str) else str(short(str(value)))
+    return value if isinstance(value, str) else str(require_short(str(value)))
 
 
 # --- filters: those of Jinja2 where they are bounded, and else our own ---------------------------------------
@@ -92,7 +92,7 @@ def _join(values: Any, separator: Any = "") -> str:
         raise ExpressionError(f"join works on a list, not on {kind(values)}")
     if len(text(separator)) * len(values) > LARGEST_RESULT:
         raise too_long()
-    return str(short(text(separator).join(map(text, values))))
+    return str(require_short(text(separator).join(map(text, values))))
 
 
 def _round(value: Any, precision: Any = 0, method: Any = "common") -> float:
@@ -121,7 +121,7 @@ def _int(value: Any, default: Any = 0, base: Any = 10) -> Any:
 def _tojson(value: Any) -> str:
     # Jinja2's own filter escapes for HTML, and indents without limit.
     made = json.dumps(value, ensure_ascii=False, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it))
-    return str(short(made))
+    return str(require_short(made))
 
 
 def _unique(values: Any, case_sensitive: bool = False, attribute: str | int | None = None) -> list[Any]:

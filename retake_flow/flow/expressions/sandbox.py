@@ -19,7 +19,7 @@ from retake_flow.flow.expressions.filters import (
     TESTS,
     is_number,
     kind,
-    short,
+    require_short,
     text,
     too_long,
 )
@@ -58,7 +58,7 @@ def evaluate(tree: nodes.Node, names: Mapping[str, Any]) -> Any:
     """
     evaluation = _Evaluation(names)
     try:
-        return bounded(evaluation.value(tree))
+        return require_plain(evaluation.value(tree))
     finally:
         evaluation.settle()
 
@@ -67,7 +67,7 @@ def fill(trees: Sequence[nodes.Node], names: Mapping[str, Any]) -> str:
     """The text that results from templates and the texts between them."""
     evaluation = _Evaluation(names)
     try:
-        return str(short("".join(evaluation.texts(trees))))
+        return str(require_short("".join(evaluation.texts(trees))))
     finally:
         evaluation.settle()
 
@@ -174,9 +174,9 @@ class _Evaluation:
         return [self.value(arg) for arg in node.args], {str(pair.key): self.value(pair.value) for pair in node.kwargs}
 
     def _call(self, node: nodes.Call) -> Any:
-        return self._there(node.node)(*(self.value(arg) for arg in node.args))
+        return self._existing_value(node.node)(*(self.value(arg) for arg in node.args))
 
-    def _there(self, node: nodes.Node) -> Any:
+    def _existing_value(self, node: nodes.Node) -> Any:
         """The value of a part that must exist."""
         value = self.value(node)
         if isinstance(value, Undefined):
@@ -184,17 +184,17 @@ class _Evaluation:
         return value
 
     def _compare(self, node: nodes.Compare) -> Any:
-        left, answer = self._there(node.expr), None
+        left, answer = self._existing_value(node.expr), None
         for each in node.ops:
-            right = self._there(each.expr)
-            self._compared(each.op, left, right)
+            right = self._existing_value(each.expr)
+            self._count_comparison(each.op, left, right)
             answer = _COMPARISONS[each.op](left, right)
             if not answer:
                 return answer
             left = right
         return answer
 
-    def _compared(self, op: str, left: Any, right: Any) -> None:
+    def _count_comparison(self, op: str, left: Any, right: Any) -> None:
         """Count the work of a comparison; a look-up in a mapping and a comparison with a scalar cost almost nothing."""
         if op in ("in", "notin"):
             self._read(None if isinstance(right, Mapping) else right)
@@ -226,39 +226,39 @@ class _Evaluation:
 
     def _arithmetic(self, node: nodes.BinExpr) -> Any:
         sign, compute = _ARITHMETIC[type(node)]
-        left, right = self._there(node.left), self._there(node.right)
+        left, right = self._existing_value(node.left), self._existing_value(node.right)
         if sign == "+" and type(left) is type(right) and isinstance(left, str | list):
             self._spend(len(left) + len(right))
-            return short(left + right)
+            return require_short(left + right)
         if not (is_number(left) and is_number(right)):
             raise ExpressionError(f"{sign} works on numbers, not on {kind(left)} and {kind(right)}")
         if not (abs(left) <= GREATEST and abs(right) <= GREATEST):
             raise ExpressionError("a number grows past what a flow can need")
         return compute(left, right)
 
-    def _signed(self, node: nodes.Neg | nodes.Pos) -> Any:
-        value = self._there(node.node)
+    def _sign(self, node: nodes.Neg | nodes.Pos) -> Any:
+        value = self._existing_value(node.node)
         if not is_number(value):
             raise ExpressionError(f"a sign stands before a number, not before {kind(value)}")
         return -value if isinstance(node, nodes.Neg) else value
 
     def _concatenation(self, node: nodes.Concat) -> str:
-        return str(short("".join(self.texts(node.nodes))))
+        return str(require_short("".join(self.texts(node.nodes))))
 
     def _list(self, node: nodes.List) -> list[Any]:
-        return [self._there(item) for item in node.items]
+        return [self._existing_value(item) for item in node.items]
 
     def _tuple(self, node: nodes.Tuple) -> tuple[Any, ...]:
-        return tuple(self._there(item) for item in node.items)
+        return tuple(self._existing_value(item) for item in node.items)
 
     def _mapping(self, node: nodes.Dict) -> dict[Any, Any]:
-        return {self._there(pair.key): self._there(pair.value) for pair in node.items}
+        return {self._existing_value(pair.key): self._existing_value(pair.value) for pair in node.items}
 
 
 _HOLDERS = (Mapping, list, tuple)
 _STEPS: Final[Mapping[type[nodes.Node], Callable[[_Evaluation, Any], Any]]] = {
     **dict.fromkeys(_ARITHMETIC, _Evaluation._arithmetic),
-    **dict.fromkeys((nodes.Neg, nodes.Pos), _Evaluation._signed),
+    **dict.fromkeys((nodes.Neg, nodes.Pos), _Evaluation._sign),
     nodes.And: _Evaluation._and,
     nodes.Call: _Evaluation._call,
     nodes.Compare: _Evaluation._compare,
@@ -280,7 +280,7 @@ _STEPS: Final[Mapping[type[nodes.Node], Callable[[_Evaluation, Any], Any]]] = {
 }
 
 
-def bounded(value: Any) -> Any:
+def require_plain(value: Any) -> Any:
     """Require that a value is plain data of a reasonable size.
 
     All of it is read: a list that holds another one twice, at each level, would be short but huge.

@@ -51,7 +51,7 @@ def types(expression: Expression, lookup: Lookup) -> Types:
     return _types(trees[0], lookup) if len(trees) == 1 else None
 
 
-def declared(schema: Mapping[str, Any]) -> Types:
+def types_of_schema(schema: Mapping[str, Any]) -> Types:
     """The types that a JSON Schema property allows."""
     kinds = schema.get("type")
     if isinstance(kinds, str):
@@ -62,14 +62,14 @@ def declared(schema: Mapping[str, Any]) -> Types:
     return frozenset(kinds) | (_INTEGER if "number" in kinds else frozenset())
 
 
-def unlike(expression: Expression, lookup: Lookup) -> bool:
+def compares_number_with_text(expression: Expression, lookup: Lookup) -> bool:
     """Whether an expression compares a number with a text, which are never equal and have no order."""
     found = [node for tree in expression.trees() for node in tree.find_all(nodes.Compare)]
     found += [tree for tree in expression.trees() if isinstance(tree, nodes.Compare)]
-    return any(_apart(node, lookup) for node in found)
+    return any(_is_number_with_text(node, lookup) for node in found)
 
 
-def spoken(kinds: frozenset[str]) -> str:
+def describe_types(kinds: frozenset[str]) -> str:
     """Types as people read them."""
     shown = kinds - {"integer"} if "number" in kinds else kinds
     return " or ".join(_SPOKEN[kind] for kind in sorted(shown))
@@ -78,7 +78,7 @@ def spoken(kinds: frozenset[str]) -> str:
 def _types(node: nodes.Node, lookup: Lookup) -> Types:
     dotted = chain(node)
     if dotted:
-        return declared(lookup(dotted))
+        return types_of_schema(lookup(dotted))
     if type(node) in _FIXED:
         return _FIXED[type(node)]
     match node:
@@ -93,11 +93,11 @@ def _types(node: nodes.Node, lookup: Lookup) -> Types:
         case nodes.Filter():
             return _FILTERED.get(node.name)
         case nodes.Add():
-            return _added(_types(node.left, lookup), _types(node.right, lookup))
+            return _type_of_sum(_types(node.left, lookup), _types(node.right, lookup))
     return None
 
 
-def _apart(node: nodes.Compare, lookup: Lookup) -> bool:
+def _is_number_with_text(node: nodes.Compare, lookup: Lookup) -> bool:
     sides = [node.expr, *(each.expr for each in node.ops)]
     pairs = [sides[i : i + 2] for i, each in enumerate(node.ops) if each.op not in ("in", "notin")]
     kinds = [sorted("text" if known == TEXT else "number" if known and known <= _NUMBER else "" for known in pair)
@@ -105,7 +105,7 @@ def _apart(node: nodes.Compare, lookup: Lookup) -> bool:
     return ["number", "text"] in kinds
 
 
-def _added(left: Types, right: Types) -> Types:
+def _type_of_sum(left: Types, right: Types) -> Types:
     for known in (left, right):
         if known is not None and known <= _NUMBER:
             return _NUMBER

@@ -13,7 +13,7 @@ from itertools import chain
 
 from retake_flow.errors import fault_of
 from retake_flow.flow.action_spec import Catalogue
-from retake_flow.flow.effects import raised
+from retake_flow.flow.effects import raised_events
 from retake_flow.flow.event_names import ERRORS, OUTSIDE, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.exit_entry_sets import entered, kept, left
@@ -274,7 +274,7 @@ class Moves:
     @cached_property
     def raised(self) -> frozenset[str]:
         """The events that the flow itself raises."""
-        return frozenset(each.event for state in self.flow.states.values() for each in raised(state))
+        return frozenset(each.event for state in self.flow.states.values() for each in raised_events(state))
 
     def _moves(self, active: str) -> Iterator[Move]:
         for occurrence in self._occurring(active):

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from retake_flow.flow import duration
-from retake_flow.flow.diagnostics import Problem, one_of_many
+from retake_flow.flow.diagnostics import Problem, list_of_known
 from retake_flow.flow.expressions.expression import Expression, Template, is_template
 from retake_flow.flow.model import (
     SEPARATOR,
@@ -114,7 +114,7 @@ class Builder:
             on_crash=data.get("on_crash", ""),
             root=self.root,
             history=data.get("history", ""),
-            always=self._listed(path, "", data.get("always"), (*where, "always")),
+            always=self._routes_of_event(path, "", data.get("always"), (*where, "always")),
             entry=self._effects(data.get("entry"), (*where, "entry")),
             exit=self._effects(data.get("exit"), (*where, "exit")),
         )
@@ -186,11 +186,11 @@ class Builder:
 
     def _routes(self, path: str, data: Mapping[str, Any], where: Path) -> Iterator[tuple[str, tuple[Route, ...]]]:
         for event, written in data.items():
-            known = self._listed(path, event, written, (*where, event))
+            known = self._routes_of_event(path, event, written, (*where, event))
             if known:
                 yield event, known
 
-    def _listed(self, path: str, event: str, written: Any, where: Path) -> tuple[Route, ...]:
+    def _routes_of_event(self, path: str, event: str, written: Any, where: Path) -> tuple[Route, ...]:
         """The routes of one event."""
         made = [self._route(path, event, item, at) for item, at in _each(written, where)]
         return tuple(route for route in made if route is not None)
@@ -202,7 +202,7 @@ class Builder:
         if target is None:
             self.damaged.add(path)
             message = f"there is no state {full['to']!r}"
-            self.problems.append(Problem(self.source.value(at), "RF020", message, self._meant(full["to"])))
+            self.problems.append(Problem(self.source.value(at), "RF020", message, self._suggestions(full["to"])))
             return None
         when = self._condition(full["when"], (*where, "when")) if "when" in full else None
         return Route(
@@ -228,20 +228,20 @@ class Builder:
                 return candidate
         return None
 
-    def _meant(self, written: str) -> str:
+    def _suggestions(self, written: str) -> str:
         """The possible meanings of a target that does not exist."""
         alike = islice(self._named.get(written.rpartition(SEPARATOR)[2], ()), _MOST_ALIKE)
         inside = next((known for known in alike if known.endswith(SEPARATOR + written)), None)
         if inside is not None:
             return f"write its path, {inside!r}"
-        return one_of_many(written, self._named, self.problems)
+        return list_of_known(written, self._named, self.problems)
 
     def child(self, path: str, name: str, where: Path) -> str:
         """The path of the initial state of a composite, or of the whole flow."""
         full = path + SEPARATOR + name if path else name
         if full not in self.paths:
             known = (p.rpartition(SEPARATOR) for p in self.paths)
-            hint = one_of_many(name, (inside for around, _, inside in known if around == path), self.problems)
+            hint = list_of_known(name, (inside for around, _, inside in known if around == path), self.problems)
             message = f"the initial state {name!r} is not inside {path or 'the flow'!r}"
             self.problems.append(Problem(self.source.value(where), "RF020", message, hint))
         return full
@@ -271,7 +271,7 @@ class Builder:
             return None
         given = data["retry"]
         times = {
-            key: self._fixed(given[key], (*where, "retry", key))
+            key: self._time_or_number(given[key], (*where, "retry", key))
             for key in ("interval", "cap", "within")
             if key in given
         }
@@ -300,10 +300,10 @@ class Builder:
         """A literal duration, or the expression that gives one."""
         value = self._value(written, where)
         if not isinstance(value, Expression):
-            self._fixed(value, where)
+            self._time_or_number(value, where)
         return value
 
-    def _fixed(self, written: Any, where: Path) -> float:
+    def _time_or_number(self, written: Any, where: Path) -> float:
         try:
             return duration.seconds(written)
         except ValueError as error:

@@ -9,7 +9,7 @@ from typing import Any
 from retake_flow.errors import UsageError
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.text.bundle import Find, Sources
-from retake_flow.flow.text.yaml_source import EXTENDS, Source, decode, meant, parse
+from retake_flow.flow.text.yaml_source import EXTENDS, Source, decode, parse, require_kind
 from retake_flow.redact import Secret
 from retake_flow.sanitize import one_line
 
@@ -39,15 +39,15 @@ class Files:
         self._references: dict[str, dict[str, str]] = {}
         self._sources: dict[str, Source] = {}
 
-    def put(self, text: str, file: str) -> Source:
+    def add(self, text: str, file: str) -> Source:
         """Add the text of a file; returns its content merged with everything it extends."""
-        return self._resolved(text, file, (file,))
+        return self._resolve(text, file, (file,))
 
     def read(self, file: str) -> Source | None:
         """The content of a found file; None if it is not text."""
         return self._read(file, (file,))
 
-    def found(self, name: str, unknown: Problem) -> str | None:
+    def find(self, name: str, unknown: Problem) -> str | None:
         """The file that a name means.
 
         Args:
@@ -82,26 +82,26 @@ class Files:
             return self._sources[file]
         text, problems = decode(self._contents[file], file)
         self.problems += problems
-        return None if problems else self._resolved(text, file, chain)
+        return None if problems else self._resolve(text, file, chain)
 
-    def _resolved(self, text: str, file: str, chain: tuple[str, ...]) -> Source:
-        source = meant(parse(text, file), "flow", _KEYS if self._texts else _OWN_KEYS)
+    def _resolve(self, text: str, file: str, chain: tuple[str, ...]) -> Source:
+        source = require_kind(parse(text, file), "flow", _KEYS if self._texts else _OWN_KEYS)
         self._texts[file] = text
         _hide_secrets(source.data)
         self.problems += source.problems
         if isinstance(source.data, dict) and EXTENDS in source.data:
-            source = self._extended(source, chain)
+            source = self._extend(source, chain)
         self._sources[file] = source
         return source
 
-    def _extended(self, over: Source, chain: tuple[str, ...]) -> Source:
+    def _extend(self, over: Source, chain: tuple[str, ...]) -> Source:
         """The result of an overlay on the flow that it extends; nothing if that flow is unavailable."""
         name, unknown = over.data[EXTENDS], Problem(over.value((EXTENDS,)), "RF022", "")
         nothing = replace(over, data={})
         if not isinstance(name, str):
             self.say(unknown, "'extends' must be the name of a flow, or the path of its file")
             return nothing
-        found = self.found(name, unknown)
+        found = self.find(name, unknown)
         if found is None:
             return nothing
         if found in chain or len(chain) > LONGEST:
@@ -111,9 +111,9 @@ class Files:
         base = self._read(found, (*chain, found))
         if base is None or not isinstance(base.data, dict) or not base.data:
             return nothing
-        from retake_flow.flow.overlay.merge import laid
+        from retake_flow.flow.overlay.merge import merge
 
-        source = laid(over, base)
+        source = merge(over, base)
         self.problems += source.problems
         return source
 

@@ -32,7 +32,7 @@ class Folders:
     @classmethod
     def beside(cls, file: str | os.PathLike[str], allowed: Iterable[str] = ()) -> Folders:
         """The places that the flow in a file may name."""
-        return cls(_resolved(os.path.dirname(file) or "."), tuple(allowed))
+        return cls(_resolve(os.path.dirname(file) or "."), tuple(allowed))
 
     def require(self, path: str | os.PathLike[str], *, file: bool = False) -> None:
         """Require that a file may be opened; the targets of links count.
@@ -44,7 +44,7 @@ class Folders:
         Raises:
             UsageError: It may not be opened.
         """
-        place = _resolved(path)
+        place = _resolve(path)
         if any(_within(place, folder) for folder in (self.own, *self.allowed, *locate.SHELVES)):
             return
         named = shlex.quote(place if file else os.path.dirname(place))
@@ -67,10 +67,10 @@ class Folders:
 
 def outside(given: Iterable[str]) -> tuple[str, ...]:
     """The places that the command line allows, with links resolved."""
-    return tuple(dict.fromkeys(map(_resolved, given)))
+    return tuple(dict.fromkeys(map(_resolve, given)))
 
 
-def _resolved(path: str | os.PathLike[str]) -> str:
+def _resolve(path: str | os.PathLike[str]) -> str:
     try:
         return os.path.realpath(path)
     except ValueError:  # contains a NUL: no such path exists

@@ -32,7 +32,7 @@ def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: One is unknown, missing, of a wrong type, or not allowed on the command line; the error lists all.
     """
-    refused = {name: said for name in given if (said := _refused(flow.inputs.get(name)))}
+    refused = {name: said for name in given if (said := _refusal(flow.inputs.get(name)))}
     allowed = {name: value for name, value in given.items() if name not in refused}
     found = read({name: declared.schema for name, declared in flow.inputs.items()}, allowed)
     problems = [f"the flow {flow.name!r} has no input {name!r} ({hint})" for name, hint in found.unknown.items()]
@@ -44,7 +44,7 @@ def resolve(flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
     return found.values
 
 
-def provided(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow:
+def with_provided_inputs(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow:
     """The flow with values from the environment and files as defaults of its inputs and its sub-flows' inputs.
 
     Args:
@@ -57,8 +57,8 @@ def provided(flow: Flow, environment: Mapping[str, str], file: str = "") -> Flow
     """
     problems: list[str] = []
     reading = _Provision(environment, flow, file or flow.file, problems)
-    inputs = {name: reading.provided(declared) for name, declared in flow.inputs.items()}
-    states = {path: reading.inside(state) for path, state in flow.states.items()}
+    inputs = {name: reading.with_value(declared) for name, declared in flow.inputs.items()}
+    states = {path: reading.state_with_values(state) for path, state in flow.states.items()}
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
     return replace(flow, inputs=inputs, states=states)
@@ -88,9 +88,9 @@ def _origin(schema: Mapping[str, Any]) -> str:
     return " or ".join(f"{what} {one_line(str(schema[key]))}" for key, what in places.items() if key in schema)
 
 
-def placed(inputs: Mapping[str, Input], source: Source) -> dict[str, Input]:
+def with_resolved_files(inputs: Mapping[str, Input], source: Source) -> dict[str, Input]:
     """Inputs with their files resolved beside the file that names them."""
-    return {name: _placed(declared, source) for name, declared in inputs.items()}
+    return {name: _with_resolved_file(declared, source) for name, declared in inputs.items()}
 
 
 def flaws(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
@@ -111,24 +111,24 @@ def flaws(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
                 yield Problem(source.value((*path, "value")), "RF044", f"the value of the input {name!r} {said}")
 
 
-def _refused(declared: Input | None) -> str:
+def _refusal(declared: Input | None) -> str:
     """Why an input must not be given on the command line, or nothing."""
     if declared is not None and "value" in declared.schema:
         return f"the input {declared.name!r} is fixed at {declared.position}; change it there"
     if declared is not None and declared.schema.get("secret"):
         said = f"the input {declared.name!r} is secret, and others can read the command line"
-        return f"{said}; {_ways(declared)}"
+        return f"{said}; {_ways_to_set(declared)}"
     return ""
 
 
 def _missing(declared: Input) -> str:
     """The message about a required input: what it is, and how to give it."""
     about = str(declared.schema.get("description", "")).strip()
-    said = f"the input {declared.name!r} is missing; {_ways(declared)}"
+    said = f"the input {declared.name!r} is missing; {_ways_to_set(declared)}"
     return f"{said}. It is: {about}" if about else said
 
 
-def _ways(declared: Input) -> str:
+def _ways_to_set(declared: Input) -> str:
     """The ways in which a person can give an input."""
     name, schema = declared.name, declared.schema
     ways = [f"set the variable {schema['env']}"] if "env" in schema else []
@@ -138,7 +138,7 @@ def _ways(declared: Input) -> str:
     return ", or ".join(ways) or f"say at {declared.position} where it comes from: `env: NAME` or `file: PATH`"
 
 
-def _placed(declared: Input, source: Source) -> Input:
+def _with_resolved_file(declared: Input, source: Source) -> Input:
     written = declared.schema.get("file")
     if not isinstance(written, str):
         return declared
@@ -164,9 +164,9 @@ class _Provision:
         self._within = Folders.beside(now, flow.sources.allowed)
         self._problems = problems
 
-    def provided(self, declared: Input) -> Input:
+    def with_value(self, declared: Input) -> Input:
         """An input with the found value as its default."""
-        origin, text = self._found(declared)
+        origin, text = self._find(declared)
         if text is None:
             return declared
         name, schema = declared.name, declared.schema
@@ -177,19 +177,19 @@ class _Provision:
             self._problems.append(f"the input {name!r}, from {origin}, does not fit{wanted}; its value is not shown")
         return replace(declared, schema={**schema, "default": found.values[name]})
 
-    def inside(self, state: State) -> State:
+    def state_with_values(self, state: State) -> State:
         """A state whose sub-flow has the found values as defaults of its inputs."""
         if state.sub is None:
             return state
-        inputs = {name: self.provided(declared) for name, declared in state.sub.inputs.items()}
+        inputs = {name: self.with_value(declared) for name, declared in state.sub.inputs.items()}
         for name, declared in inputs.items():
             outside = {"env", "file"} & declared.schema.keys()
             if outside and not {"default", "optional"} & declared.schema.keys() and name not in state.inputs:
-                way = _ways(declared).partition(", or give it")[0]
+                way = _ways_to_set(declared).partition(", or give it")[0]
                 self._problems.append(f"the input {name!r} of the flow in {state.path!r} is missing; {way}")
         return replace(state, sub=replace(state.sub, inputs=inputs))
 
-    def _found(self, declared: Input) -> tuple[str, str | None]:
+    def _find(self, declared: Input) -> tuple[str, str | None]:
         """The value of an input from outside the flow, and its source."""
         variable = declared.schema.get("env", "")
         text = self._environment.get(variable) if variable else None

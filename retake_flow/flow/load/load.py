@@ -11,7 +11,7 @@ from retake_flow.flow.diagnostics import Position, Problem, Problems
 from retake_flow.flow.load.builder import Builder
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.folders import Folders
-from retake_flow.flow.load.inputs import flaws, placed
+from retake_flow.flow.load.inputs import flaws, with_resolved_files
 from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
 from retake_flow.flow.schema.quick_validate import checker
 from retake_flow.flow.text.bundle import Find, Sources
@@ -85,7 +85,7 @@ def load(
     """
     find = find or Folders.beside(file, allowed).find
     reading = _Reading(find, known_good)
-    source = reading.files.put(text, file)
+    source = reading.files.add(text, file)
     reading.examine(source)
     part = reading.part(file, "", (file,))
     if part is None:
@@ -116,7 +116,7 @@ def load(
     return Loaded(flow, reading.problems, frozenset(reading.damaged), extension)
 
 
-def loaded(text: str, file: str, find: Find | None = None) -> Flow:
+def load_flow(text: str, file: str, find: Find | None = None) -> Flow:
     """The flow in a text.
 
     Raises:
@@ -128,7 +128,7 @@ def loaded(text: str, file: str, find: Find | None = None) -> Flow:
     return answer.flow
 
 
-def stored(sources: Sources) -> Flow:
+def load_stored(sources: Sources) -> Flow:
     """The flow that a run began with.
 
     Raises:
@@ -198,7 +198,7 @@ class _Reading:
 
     def examine(self, source: Source) -> None:
         """Add a file that was read, and record its problems."""
-        data, damaged = self._examined(source)
+        data, damaged = self._examine(source)
         self._read[source.file] = _File(source, data, damaged)
 
     def part(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:
@@ -221,9 +221,9 @@ class _Reading:
         prefix = root + SEPARATOR if root else ""
         self.damaged |= builder.damaged | {prefix + path for path in read.source.damaged}
         self.damaged |= {prefix + _state_of(path) if _state_of(path) else root for path in read.damaged}
-        return _Part(data, builder, placed(builder.inputs(data), read.source), initial, states)
+        return _Part(data, builder, with_resolved_files(builder.inputs(data), read.source), initial, states)
 
-    def _examined(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:
+    def _examine(self, source: Source) -> tuple[Mapping[str, Any], frozenset[Path]]:
         if not source.data and self.files.problems:
             return {}, frozenset()
         if source.data is None:
@@ -244,7 +244,7 @@ class _Reading:
     def _sub_flow(
         self, name: str, unknown: Problem, path: str, chain: tuple[str, ...]
     ) -> tuple[SubFlow, str, dict[str, State]] | None:
-        found = self._found(name, unknown, chain)
+        found = self._find(name, unknown, chain)
         # A faulty file was already reported; another use would report the same, and its users are damaged either way.
         if found is None or found in self._bad:
             return None
@@ -267,9 +267,9 @@ class _Reading:
             self.examine(source)
         return self.part(file, root, chain)
 
-    def _found(self, name: str, unknown: Problem, chain: tuple[str, ...]) -> str | None:
+    def _find(self, name: str, unknown: Problem, chain: tuple[str, ...]) -> str | None:
         """The file of a sub-flow that may run here."""
-        found = self.files.found(name, unknown)
+        found = self.files.find(name, unknown)
         if found is None:
             return None
         if found in chain or len(chain) > DEEPEST:

@@ -11,14 +11,14 @@ from retake_flow.flow.overlay.targets import (
     SEPARATOR,
     Target,
     around,
-    joined,
-    named,
+    join,
     states,
+    target_names,
     targets,
     targets_of,
     within,
 )
-from retake_flow.flow.text.tree import Node, made
+from retake_flow.flow.text.tree import Node, from_data
 
 _CODE = "RF025"
 
@@ -31,14 +31,14 @@ class _Refused(Exception):
         self.problem = Problem(place, code, message, hint)
 
 
-def insert(tree: Node, here: Mapping[str, Node], path: str, word: str, anchor: Node) -> list[Problem]:
+def insert(tree: Node, here: Mapping[str, Node], path: str, keyword: str, anchor: Node) -> list[Problem]:
     """Redirect the routes of a flow through a state that was added to it.
 
     Args:
         tree: The flow, changed in place.
         here: All its states by path, including the new one.
         path: The new state.
-        word: `before` or `after`.
+        keyword: `before` or `after`.
         anchor: The value of that key: the name of a state beside the new one, or, for `after`, a mapping of
             `state` and `on`.
 
@@ -46,17 +46,17 @@ def insert(tree: Node, here: Mapping[str, Node], path: str, word: str, anchor: N
         The problem, if any; the routes are then unchanged.
     """
     try:
-        beside, event = _anchor(word, anchor)
-        other = joined(around(path), beside)
+        beside, event = _anchor(keyword, anchor)
+        other = join(around(path), beside)
         if other == path or other not in here or around(other) != around(path):
             names = {_name(known) for known in here if around(known) == around(path)}
             message = f"there is no state {beside!r} beside {path!r}"
             raise _Refused(anchor.at, message, did_you_mean(beside, names - {_name(path)}), "RF023")
-        if word == "before":
+        if keyword == "before":
             _before(tree, here, path, other, anchor)
         else:
             _after(here, path, other, event, anchor)
-        _move(here[around(path)] if around(path) else tree, path, other, word)
+        _move(here[around(path)] if around(path) else tree, path, other, keyword)
     except _Refused as refused:
         return [refused.problem]
     return []
@@ -86,18 +86,18 @@ def _before(tree: Node, here: Mapping[str, Node], path: str, other: str, anchor:
         own = within(target.bearer, path) or (target.bearer and within(target.bearer, other))
         # The initial target of a history state is named beside it, and so counts as coming from outside.
         if not own and target.means(here) == other:
-            target.node.value = _renamed(target.node.value, path)
+            target.node.value = _rename(target.node.value, path)
             if target.means(here) != path:
                 target.node.value = path
             target.node.at = target.node.origin = anchor.at
-    _lay_route(here[path], success, made(_name(other), anchor.at), anchor)
+    _lay_route(here[path], success, from_data(_name(other), anchor.at), anchor)
 
 
 def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: Node) -> None:
     event = event or _success_of(here[other], other, anchor)
     routes = here[other].get("transitions")
     route = routes.get(event) if routes is not None else None
-    if routes is None or route is None or not any(True for _ in named(route)):
+    if routes is None or route is None or not any(True for _ in target_names(route)):
         message = f"the state {other!r} does not say where it goes on {event!r}"
         raise _Refused(anchor.at, message, f"give {other!r} and {path!r} their transitions in the overlay")
     success = _unrouted_success(here, path, "", anchor)
@@ -107,11 +107,11 @@ def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: 
         message = f"where {other!r} goes on {event!r} hangs on {looking!r}, which {path!r} does not have"
         hint = f"give {other!r} and {path!r} their transitions in the overlay instead of `after`"
         raise _Refused(anchor.at, message, hint)
-    onward = route.copied()
+    onward = route.copy()
     if listed or route.get("when") is not None:
         routes.value[event] = Node(_name(path), anchor.at, route.key, anchor.at)
     else:
-        [node] = named(route)
+        [node] = target_names(route)
         onward = Node(node.value, anchor.at, anchor.key, anchor.key)
         node.value, node.at, node.origin = _name(path), anchor.at, anchor.at
     _lay_route(here[path], success, onward, anchor)
@@ -119,7 +119,7 @@ def _after(here: Mapping[str, Node], path: str, other: str, event: str, anchor: 
 
 def _lay_route(state: Node, event: str, route: Node, anchor: Node) -> None:
     if event:
-        routes = state.value.setdefault("transitions", made({}, anchor.at))
+        routes = state.value.setdefault("transitions", from_data({}, anchor.at))
         route.key = route.origin = anchor.key
         if routes.mapping:  # else the schema reports it
             routes.value[event] = route
@@ -187,9 +187,9 @@ def _texts(node: Node) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _renamed(written: str, path: str) -> str:
+def _rename(written: str, path: str) -> str:
     """A target with its last name replaced."""
-    return joined(around(written), _name(path))
+    return join(around(written), _name(path))
 
 
 def _name(path: str) -> str:

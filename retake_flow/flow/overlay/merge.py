@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
-from retake_flow.flow.diagnostics import Position, Problem, one_of_many
+from retake_flow.flow.diagnostics import Position, Problem, list_of_known
 from retake_flow.flow.overlay.insert_state import insert
-from retake_flow.flow.overlay.targets import SEPARATOR, joined, path_of, states, targets
+from retake_flow.flow.overlay.targets import SEPARATOR, join, path_of, states, targets
 from retake_flow.flow.schema.state import KINDS
-from retake_flow.flow.text.tree import Node, plain, planted, source_of
+from retake_flow.flow.text.tree import Node, from_source, plain, source_of
 from retake_flow.flow.text.yaml_source import EXTENDS, Path, Source
 from retake_flow.sanitize import one_line
 
@@ -46,20 +46,20 @@ _SUPERSEDED = {
 }
 
 
-def laid(over: Source, base: Source) -> Source:
+def merge(over: Source, base: Source) -> Source:
     """The result of an overlay on the flow that it extends; problems are in its `problems`."""
-    laying = _Laying(planted(base), PurePath(base.file).name)
+    laying = _Merge(from_source(base), PurePath(base.file).name)
     before = _content(laying.tree)
-    layer = planted(over)
-    laying.lay(layer)
+    layer = from_source(over)
+    laying.apply(layer)
     if not laying.problems and _content(laying.tree) == before:
         place = over.key((EXTENDS,))
         hint = f"run {one_line(base.file)} itself, or say here what is to be different"
         laying.say(place, "RF024", f"this changes nothing of {laying.base}", hint)
     source = source_of(laying.tree, over.file, over.text)
-    source.problems, source.explained = laying.problems, base.explained | laying.explained()
+    source.problems, source.explained = laying.problems, base.explained | laying.explanations()
     source.base, source.extends = base.file, over.value((EXTENDS,))
-    source.removed, source.damaged = laying.removed(), base.damaged | laying.damaged
+    source.removed, source.damaged = laying.removals(), base.damaged | laying.damaged
     return source
 
 
@@ -68,7 +68,7 @@ def _content(tree: Node) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key not in _IDENTITY}
 
 
-class _Laying:
+class _Merge:
     """The merge of one overlay into the tree of its base."""
 
     def __init__(self, tree: Node, base: str) -> None:
@@ -84,7 +84,7 @@ class _Laying:
         """Record a mistake."""
         self.problems.append(Problem(place, code, message, hint))
 
-    def lay(self, over: Node) -> None:
+    def apply(self, over: Node) -> None:
         """Merge, then insert the new states."""
         for key, node in over.value.items():
             if key == "states":
@@ -97,23 +97,23 @@ class _Laying:
         here = dict(states(self.tree))
         for path, word, anchor in self._inserted[:_MOST_INSERTED]:
             wrong = insert(self.tree, here, path, word, anchor) if path in here else []
-            self._unplaced(path, *wrong)
+            self._note_unplaced(path, *wrong)
         for path, _, anchor in self._inserted[_MOST_INSERTED : _MOST_INSERTED + 1]:
             message = f"{path!r} is one too many: an overlay inserts {_MOST_INSERTED} states at most"
-            self._unplaced(path, Problem(anchor.key, "RF025", message))
+            self._note_unplaced(path, Problem(anchor.key, "RF025", message))
         self.damaged |= {path for path, _, _ in self._inserted[_MOST_INSERTED:]}
 
-    def _unplaced(self, path: str, *wrong: Problem) -> None:
+    def _note_unplaced(self, path: str, *wrong: Problem) -> None:
         """Record why a state could not be placed; where it leads and what leads to it is then unknown."""
         self.problems += wrong
         self.damaged |= {path} if wrong else set()
 
-    def removed(self) -> dict[Path, Position]:
+    def removals(self) -> dict[Path, Position]:
         """Where the overlay removes states and inputs, by their former paths."""
         removed: dict[Path, Position] = {path_of(path): place for path, place in self._gone.items()}
         return removed | {("inputs", name): place for name, place in self._gone_inputs.items()}
 
-    def explained(self) -> dict[Position, Problem]:
+    def explanations(self) -> dict[Position, Problem]:
         """The messages for targets that no longer exist, by position."""
         here = dict(states(self.tree))
         found: dict[Position, Problem] = {}
@@ -137,29 +137,29 @@ class _Laying:
             return
         _touch(held, over)
         for written, node in over.value.items():
-            self._addressed(held, written, node, prefix)
+            self._change_by_path(held, written, node, prefix)
 
-    def _addressed(self, held: Node, written: str, node: Node, prefix: str) -> None:
+    def _change_by_path(self, held: Node, written: str, node: Node, prefix: str) -> None:
         *way, name = written.split(SEPARATOR)
         for step in way:
             state = held.get(step)
             inner = state.get("states") if state is not None else None
             if inner is None or not inner.mapping:
-                said = f"there is no state {joined(prefix, step)!r}" if state is None else f"{step!r} holds no states"
-                hint = self._meant(step, held) if state is None else ""
+                said = f"there is no state {join(prefix, step)!r}" if state is None else f"{step!r} holds no states"
+                hint = self._suggestion(step, held) if state is None else ""
                 self.say(node.key, "RF023", f"{written!r} leads nowhere in {self.base}: {said}", hint)
                 return
-            held, prefix = inner, joined(prefix, step)
-        self._state(held, name, node, joined(prefix, name))
+            held, prefix = inner, join(prefix, step)
+        self._state(held, name, node, join(prefix, name))
 
     def _state(self, held: Node, name: str, node: Node, path: str) -> None:
         known = held.get(name)
         if node.value is None:
             if known is None:
                 message = f"there is no state {path!r} in {self.base} to remove"
-                self.say(node.key, "RF023", message, self._meant(name, held))
+                self.say(node.key, "RF023", message, self._suggestion(name, held))
                 return
-            self._lose(path, known, node.key)
+            self._remove(path, known, node.key)
             del held.value[name]
             held.at = held.at if held.value else node.key
         elif known is not None and not self._fits(node, _state(path)):
@@ -174,20 +174,20 @@ class _Laying:
             held.value[name] = node
             return
         if self._replaces(node) or not (node.value.keys() & {*KINDS, *_ROUTES, "before", "after"}):
-            self.say(node.key, "RF023", f"there is no state {path!r} in {self.base}", self._meant(name, held))
+            self.say(node.key, "RF023", f"there is no state {path!r} in {self.base}", self._suggestion(name, held))
             return
         held.value[name] = node
         words = [word for word in ("before", "after") if word in node.value]
         anchors = [node.value.pop(word) for word in words]
         if len(words) > 1:
             message = f"{path!r} cannot be both before a state and after one"
-            self._unplaced(path, Problem(anchors[1].key, "RF025", message))
+            self._note_unplaced(path, Problem(anchors[1].key, "RF025", message))
         elif words:
             self._inserted.append((path, words[0], anchors[0]))
 
     def _change(self, known: Node, node: Node, path: str) -> None:
         if not node.mapping or not (known.mapping or known.value is None) or self._replaces(node):
-            self._lose(path, known, node.key)
+            self._remove(path, known, node.key)
             known.value = node.value
         else:
             known.value = known.value or {}
@@ -199,7 +199,7 @@ class _Laying:
             if word in node.value:
                 hint = "only a new state is inserted; change the transitions of those that are there"
                 self.say(node.value.pop(word).key, "RF025", f"the state {path!r} is in {self.base} already", hint)
-        self._turn(known, node, path)
+        self._drop_old_kind(known, node, path)
         for key, item in node.value.items():
             if key == "states":
                 self._states(known, item, path)
@@ -208,14 +208,14 @@ class _Laying:
             else:
                 self._entry(known, key, item, _state(path))
 
-    def _turn(self, known: Node, node: Node, path: str) -> None:
+    def _drop_old_kind(self, known: Node, node: Node, path: str) -> None:
         """Remove the keys of the kind or the action that the state no longer has."""
         old = next((kind for kind in KINDS if kind in known.value), None)
         new = next((kind for kind in KINDS if kind in node.value and node.value[kind].value is not None), old)
         if new == old:
             _forget_inputs(known, node)
             return
-        self._lose(path, known, node.key, itself=False)
+        self._remove(path, known, node.key, itself=False)
         of_old = () if old is None else (old, *_OF_KIND.get(old, ()), *_ROUTES)
         for key in (*of_old, *_NOT_OF_KIND.get(new or "", ())):
             known.value.pop(key, None)
@@ -245,14 +245,14 @@ class _Laying:
             self.say(node.at, "RF014", f"{what} must be a mapping, not {given}")
         return fits
 
-    def _lose(self, path: str, state: Node, place: Position, *, itself: bool = True) -> None:
+    def _remove(self, path: str, state: Node, place: Position, *, itself: bool = True) -> None:
         self._gone |= {inner: place for inner, _ in states(state, path)}
         if itself:
             self._gone[path] = place
 
-    def _meant(self, name: str, held: Node) -> str:
+    def _suggestion(self, name: str, held: Node) -> str:
         alike = self._paths.get(name)
-        return f"write its path, {alike!r}" if alike else one_of_many(name, held.value, self.problems)
+        return f"write its path, {alike!r}" if alike else list_of_known(name, held.value, self.problems)
 
     @cached_property
     def _paths(self) -> dict[str, str]:
@@ -272,7 +272,7 @@ class _Laying:
             known = held.get(name)
             if known is None and node.value is not None and not node.mapping:
                 message = f"there is no input {name!r} in {self.base} to set"
-                self.say(node.key, "RF023", message, one_of_many(name, held.value, self.problems))
+                self.say(node.key, "RF023", message, list_of_known(name, held.value, self.problems))
                 continue
             if known is not None and known.mapping and node.value is not None:
                 node = node if node.mapping else Node({"value": node}, node.at, node.key, node.key)
@@ -301,7 +301,7 @@ class _Laying:
             owner.value[key] = node
 
     def _near(self, key: str, owner: Node) -> str:
-        return one_of_many(key, owner.value, self.problems) if owner.mapping else ""
+        return list_of_known(key, owner.value, self.problems) if owner.mapping else ""
 
 
 def _touch(known: Node, over: Node) -> None:

@@ -31,22 +31,22 @@ class Target:
         """The path of the state that it names, if that is one of these."""
         written = self.node.value
         if self.inside is not None:
-            path = joined(self.inside, written)
+            path = join(self.inside, written)
             return path if path in paths else None
-        return sought(self.bearer, written, paths)
+        return resolve_target(self.bearer, written, paths)
 
 
-def sought(bearer: str, written: str, paths: Container[str]) -> str | None:
+def resolve_target(bearer: str, written: str, paths: Container[str]) -> str | None:
     """The state that a route's target means: beside the state that has it, or outward level by level."""
     scope = bearer
     while scope:
         scope = around(scope)
-        if joined(scope, written) in paths:
-            return joined(scope, written)
+        if join(scope, written) in paths:
+            return join(scope, written)
     return None
 
 
-def joined(scope: str, name: str) -> str:
+def join(scope: str, name: str) -> str:
     """The path of a state in a state; "" is the flow itself."""
     return scope + SEPARATOR + name if scope else name
 
@@ -70,7 +70,7 @@ def states(owner: Node, prefix: str = "") -> Iterator[tuple[str, Node]]:
     """All states in a flow or a state, each before those inside it."""
     held = owner.get("states")
     for name, state in held.value.items() if held is not None and held.mapping else ():
-        path = joined(prefix, name)
+        path = join(prefix, name)
         yield path, state
         yield from states(state, path)
 
@@ -87,12 +87,12 @@ def targets_of(path: str, state: Node) -> Iterator[Target]:
     yield from _initial(state, path, around(path) if state.get("history") else path)
     always, routes = state.get("always"), state.get("transitions")
     if always is not None:
-        yield from (Target(path, "", node) for node in named(always))
+        yield from (Target(path, "", node) for node in target_names(always))
     for event, route in routes.value.items() if routes is not None and routes.mapping else ():
-        yield from (Target(path, event, node) for node in named(route))
+        yield from (Target(path, event, node) for node in target_names(route))
 
 
-def named(route: Node) -> Iterator[Node]:
+def target_names(route: Node) -> Iterator[Node]:
     """The texts that name targets in the routes of one event."""
     for item in route.value if isinstance(route.value, list) else [route]:
         node = item.get("to") if item.mapping else item

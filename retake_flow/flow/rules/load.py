@@ -24,7 +24,7 @@ from retake_flow.flow.rules.model import RUN, Condition, Rule, RuleSet, Term
 from retake_flow.flow.rules.schema import FORMS, VERBS
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.bundle import Use
-from retake_flow.flow.text.yaml_source import Path, Source, decode, meant, parse
+from retake_flow.flow.text.yaml_source import Path, Source, decode, parse, require_kind
 from retake_flow.quick_dataclasses import dataclass
 
 _TOP = ("rules", "version", "guide", "description", "every_path")
@@ -54,7 +54,7 @@ def read(text: str, file: str, catalogue: Catalogue, flow: Flow | None = None) -
         catalogue: The actions that rules may name.
         flow: The flow whose states and events they may name; without a flow they may name none.
     """
-    source = meant(parse(text, file), "rules file", ("rules", "every_path"))
+    source = require_kind(parse(text, file), "rules file", ("rules", "every_path"))
     if source.problems:
         return Read(None, tuple(replace(problem, code="RF071") for problem in source.problems))
     reading = _Reading(source, catalogue, flow)

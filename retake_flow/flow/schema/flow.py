@@ -19,7 +19,7 @@ from retake_flow.flow.schema.builders import (
     mapping_of,
     only,
 )
-from retake_flow.flow.schema.overlay import addressed, patch, patches
+from retake_flow.flow.schema.overlay import patch, patches, states_by_path
 
 _PROPERTY: Schema = {
     "type": {
@@ -174,7 +174,7 @@ def schema() -> Schema:
         "if": {"required": ["extends"]},
         "then": mapping_of(
             "A flow that is another one but for what is written here.",
-            {"extends": _EXTENDS, **changed, "states": addressed(changed["states"])},
+            {"extends": _EXTENDS, **changed, "states": states_by_path(changed["states"])},
             ("extends",),
         ),
         "else": mapping_of("A state machine that takes an agent live.", _FLOW, ("flow", "initial", "states")),

@@ -26,7 +26,7 @@ class TooMuch(Exception):
     """A schema that would have to be held against a value for too long."""
 
 
-def worst(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
+def worst_error(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
     """The most informative mistake of a value; None if it fits.
 
     Raises:
@@ -36,7 +36,7 @@ def worst(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
         RecursionError: A `$ref` leads to itself.
     """
     # With its own registry the validator fetches nothing, whatever a `$ref` points to.
-    validator = _bounded()(schema, registry=Registry())
+    validator = _bounded_validator()(schema, registry=Registry())
     found: ValidationError | None = best_match(islice(validator.iter_errors(value), _MOST_ERRORS))
     return found
 
@@ -73,7 +73,7 @@ def _formats() -> FormatChecker:
     return checker
 
 
-def _bounded() -> Any:
+def _bounded_validator() -> Any:
     """A validator that counts keyword checks and applies patterns as `patterns` does."""
     left = _MOST_STEPS
 
@@ -137,7 +137,7 @@ def _whole(value: Any) -> Any:
     return [_whole(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _unevaluated(_validator: Any, _piece: Any, _instance: Any, _schema: Any) -> Iterator[ValidationError]:
+def _refuse_unevaluated(_validator: Any, _piece: Any, _instance: Any, _schema: Any) -> Iterator[ValidationError]:
     raise TooMuch
 
 
@@ -146,8 +146,8 @@ _OURS: Mapping[str, _Keyword] = {
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,
     "uniqueItems": _unique_items,
-    "unevaluatedProperties": _unevaluated,
-    "unevaluatedItems": _unevaluated,
+    "unevaluatedProperties": _refuse_unevaluated,
+    "unevaluatedItems": _refuse_unevaluated,
 }
 
-__all__ = ["PatternError", "TooMuch", "Unresolvable", "flaw", "worst"]
+__all__ = ["PatternError", "TooMuch", "Unresolvable", "flaw", "worst_error"]

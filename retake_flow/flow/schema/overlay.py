@@ -67,9 +67,11 @@ def patches(pieces: Schema) -> Schema:
         name = waiting.pop()
         if name not in found:
             found[name] = patch(pieces[name])
-            waiting += [other.removeprefix(_CHANGED) for other in _referred(found[name]) if other.startswith(_CHANGED)]
+            waiting += [
+                other.removeprefix(_CHANGED) for other in _references(found[name]) if other.startswith(_CHANGED)
+            ]
     state, activity = found["state"]["properties"], found["activity"]["properties"]
-    state["states"] = addressed(state["states"])
+    state["states"] = states_by_path(state["states"])
     found["state"]["properties"] = {**_BESIDE, "replace": _REPLACE, **state}
     found["activity"]["properties"] = {"replace": _REPLACE, **activity}
     bare = "A change to an input, or its value."
@@ -77,7 +79,7 @@ def patches(pieces: Schema) -> Schema:
     return {_CHANGED + name: piece for name, piece in sorted(found.items())}
 
 
-def addressed(piece: Schema) -> Schema:
+def states_by_path(piece: Schema) -> Schema:
     """The schema of states whose keys may be paths."""
     return {**piece, "propertyNames": {"pattern": _PATH}}
 
@@ -86,12 +88,12 @@ def _name(piece: Schema) -> str:
     return str(piece["$ref"]).removeprefix(_PREFIX)
 
 
-def _referred(piece: Any) -> Iterator[str]:
+def _references(piece: Any) -> Iterator[str]:
     if isinstance(piece, dict):
         if "$ref" in piece:
             yield _name(piece)
         for item in piece.values():
-            yield from _referred(item)
+            yield from _references(item)
     elif isinstance(piece, list):
         for item in piece:
-            yield from _referred(item)
+            yield from _references(item)

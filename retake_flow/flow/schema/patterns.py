@@ -50,9 +50,9 @@ def matches(pattern: str, text: str) -> bool:
     Raises:
         PatternError: The pattern is invalid, or the text is too long for it.
     """
-    compiled = _compiled(pattern)
+    compiled = _compile(pattern)
     if compiled.size * len(text) > _MOST_WORK:
-        raise PatternError(f"a text of {len(text)} characters is too long for the pattern {_shown(pattern)}")
+        raise PatternError(f"a text of {len(text)} characters is too long for the pattern {_shorten(pattern)}")
     # Lone surrogates have no UTF-8 form.
     return compiled.search(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")) is not None
 
@@ -63,11 +63,11 @@ def require(pattern: str) -> None:
     Raises:
         PatternError: It cannot.
     """
-    _compiled(pattern)
+    _compile(pattern)
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> _Compiled:
+def _compile(pattern: str) -> _Compiled:
     if pattern == VARIABLE:  # our own, with a cheap lookahead
         return _Compiled(re.compile(pattern).search, 0)
     if len(pattern) > _LONGEST:
@@ -76,7 +76,7 @@ def _compiled(pattern: str) -> _Compiled:
 
     beyond = next((name for sign, name in _BEYOND if sign in pattern), "")
     try:
-        compiled = re2.compile(_translated(pattern), _options())
+        compiled = re2.compile(_translate(pattern), _options())
     except UnicodeEncodeError:
         raise PatternError("the pattern holds half a character") from None
     except re2.error as error:
@@ -85,13 +85,13 @@ def _compiled(pattern: str) -> _Compiled:
         if not beyond and re.search(r"\\[1-9]", pattern):
             beyond = "a backreference"
         why = f"{beyond} is not allowed, since it may take for ever" if beyond else reason
-        raise PatternError(f"the pattern {_shown(pattern)} cannot be used: {why}") from None
+        raise PatternError(f"the pattern {_shorten(pattern)} cannot be used: {why}") from None
     if compiled.programsize > _LARGEST:
-        raise PatternError(f"the pattern {_shown(pattern)} is too large: write fewer or smaller repetitions")
+        raise PatternError(f"the pattern {_shorten(pattern)} is too large: write fewer or smaller repetitions")
     return _Compiled(compiled.search, compiled.programsize)
 
 
-def _translated(pattern: str) -> str:
+def _translate(pattern: str) -> str:
     r"""A pattern in RE2 syntax: without \u0041 and \Z, and with \s for the white space of all scripts."""
     within = False  # inside a character class
 
@@ -124,5 +124,5 @@ def _options() -> Any:
     return options
 
 
-def _shown(pattern: str) -> str:
+def _shorten(pattern: str) -> str:
     return pattern if len(pattern) <= 60 else f"{pattern[:60]}…"

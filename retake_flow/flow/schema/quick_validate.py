@@ -57,13 +57,13 @@ def _together(checks: list[_Check]) -> _Check:
 
 def fits(schema: Mapping[str, Any], data: Any) -> bool:
     """Whether data certainly fits an author's schema."""
-    return _surely(_Authors(schema).later(schema))(data)
+    return _surely(_CountingCompiler(schema).later(schema))(data)
 
 
 def sound(schema: Mapping[str, Any]) -> bool:
     """Whether an author's schema is certainly valid."""
     try:
-        _Authors(schema, eager=True).compiled(schema)
+        _CountingCompiler(schema, eager=True).compile(schema)
     except Unsure:
         return False
     return True
@@ -77,7 +77,7 @@ class _Compiler:
         self._defs: Mapping[str, Any] = root.get("$defs", {})
         self._made: dict[str, _Check] = {}
 
-    def compiled(self, schema: Any) -> _Check:
+    def compile(self, schema: Any) -> _Check:
         """The check for a schema.
 
         Raises:
@@ -90,14 +90,14 @@ class _Compiler:
     def later(self, schema: Any) -> _Check:
         """The same, compiled on first use unless everything is to be compiled at once."""
         if self._eager:
-            return self.compiled(schema)
-        made = cache(lambda: self.compiled(schema))
+            return self.compile(schema)
+        made = cache(lambda: self.compile(schema))
         return lambda data: made()(data)
 
     def _checks(self, schema: Mapping[str, Any]) -> Iterator[_Check]:
         for key, value in schema.items():
             if key in _KEYWORDS:
-                yield _made(_KEYWORDS[key], value)
+                yield _try_make(_KEYWORDS[key], value)
             elif key in _NESTED:
                 yield _NESTED[key](self, value)
             elif key == "additionalProperties":
@@ -107,7 +107,7 @@ class _Compiler:
             elif key not in _ANNOTATIONS and key not in ("then", "else"):
                 raise Unsure(key)
 
-    def _referred(self, where: Any) -> _Check:
+    def _reference(self, where: Any) -> _Check:
         name = str(where).removeprefix("#/$defs/")
         if name not in self._defs:
             raise Unsure(where)
@@ -117,7 +117,7 @@ class _Compiler:
         return lambda data: self._made[name](data)
 
     def _properties(self, value: Any) -> _Check:
-        checks = {key: self.compiled(piece) for key, piece in _mapping(value).items()}
+        checks = {key: self.compile(piece) for key, piece in _mapping(value).items()}
         return lambda data: (
             not isinstance(data, dict) or all(checks[key](item) for key, item in data.items() if key in checks)
         )
@@ -126,41 +126,41 @@ class _Compiler:
         names = frozenset(_mapping(known))
         if isinstance(value, bool):
             return lambda data: value or not isinstance(data, dict) or names.issuperset(data)
-        check = self.compiled(value)
+        check = self.compile(value)
         return lambda data: not isinstance(data, dict) or all(check(v) for key, v in data.items() if key not in names)
 
     def _names(self, value: Any) -> _Check:
-        check = self.compiled(value)
+        check = self.compile(value)
         return lambda data: not isinstance(data, dict) or all(check(key) for key in data)
 
     def _items(self, value: Any) -> _Check:
-        check = self.compiled(value)
+        check = self.compile(value)
         return lambda data: not isinstance(data, list) or all(check(item) for item in data)
 
     def _all(self, value: Any) -> _Check:
         if not isinstance(value, list) or not value:
             raise Unsure
-        return _together([self.compiled(piece) for piece in value])
+        return _together([self.compile(piece) for piece in value])
 
     def _not(self, value: Any) -> _Check:
-        check = self.compiled(value)
+        check = self.compile(value)
         return lambda data: not check(data)
 
     def _branches(self, condition: Any, schema: Mapping[str, Any]) -> _Check:
-        holds = self.compiled(condition)
+        holds = self.compile(condition)
         then, otherwise = (self.later(schema.get(key, {})) for key in ("then", "else"))
         return lambda data: then(data) if holds(data) else otherwise(data)
 
 
-class _Authors(_Compiler):
+class _CountingCompiler(_Compiler):
     """The same for authors' schemas: patterns in linear time, and limited work."""
 
     def __init__(self, root: Mapping[str, Any], *, eager: bool = False) -> None:
         super().__init__(root, eager=eager)
         self._left = _MOST_STEPS
 
-    def compiled(self, schema: Any) -> _Check:
-        check = super().compiled(schema)
+    def compile(self, schema: Any) -> _Check:
+        check = super().compile(schema)
 
         def counted(data: Any) -> bool:
             self._left -= len(schema)
@@ -174,12 +174,12 @@ class _Authors(_Compiler):
         if "$schema" in schema:  # another draft may have other keywords
             raise Unsure
         if "pattern" in schema:
-            yield _made(_linear, schema["pattern"])
+            yield _try_make(_linear, schema["pattern"])
         yield from super()._checks({key: value for key, value in schema.items() if key != "pattern"})
 
 
 _NESTED: Mapping[str, Callable[[_Compiler, Any], _Check]] = {
-    "$ref": _Compiler._referred,
+    "$ref": _Compiler._reference,
     "properties": _Compiler._properties,
     "propertyNames": _Compiler._names,
     "items": _Compiler._items,
@@ -225,10 +225,10 @@ def _pattern(value: Any) -> _Check:
 
 def _linear(value: Any) -> _Check:
     require(value)
-    return lambda data: not isinstance(data, str) or _found(value, data)
+    return lambda data: not isinstance(data, str) or _search(value, data)
 
 
-def _found(pattern: str, text: str) -> bool:
+def _search(pattern: str, text: str) -> bool:
     try:
         return matches(pattern, text)
     except PatternError:
@@ -246,7 +246,7 @@ def _limit(
     return made
 
 
-def _required(value: Any) -> _Check:
+def _has_required(value: Any) -> _Check:
     names = _texts(value)
     return lambda data: not isinstance(data, dict) or all(name in data for name in names)
 
@@ -281,12 +281,12 @@ _KEYWORDS: Mapping[str, Callable[[Any], _Check]] = {
     "minProperties": _limit(dict, lambda data, least: len(data) >= least),
     "minimum": _limit((int, float), lambda data, least: data >= least, whole=False),
     "maximum": _limit((int, float), lambda data, most: data <= most, whole=False),
-    "required": _required,
+    "required": _has_required,
     "dependentRequired": _dependent,
 }
 
 
-def _made(make: Callable[[Any], _Check], value: Any) -> _Check:
+def _try_make(make: Callable[[Any], _Check], value: Any) -> _Check:
     try:
         return make(value)
     except (KeyError, TypeError, ValueError, RecursionError, re.error):

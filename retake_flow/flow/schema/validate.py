@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
-from retake_flow.flow.diagnostics import Problem, did_you_mean, one_of_many
+from retake_flow.flow.diagnostics import Problem, did_you_mean, list_of_known
 from retake_flow.flow.schema import builders, state
 from retake_flow.flow.schema import flow as schema
 from retake_flow.flow.text.yaml_source import Path, Source
@@ -98,9 +98,9 @@ def examine(source: Source) -> tuple[dict[str, Any], list[Problem], frozenset[Pa
             for error in errors:
                 problems.extend(_problems(error, source, problems))
         for error in errors:
-            for path in _guilty(error):
+            for path in _paths_to_cut(error):
                 damaged.add(path[:-1])
-                data = _mended(data, path, error)
+                data = _mend(data, path, error)
     return {}, problems, frozenset(damaged)
 
 
@@ -113,30 +113,30 @@ def _of_name(error: _Mistake) -> bool:
     return "propertyNames" in error.rule
 
 
-def _unexpected(error: _Mistake) -> list[str]:
+def _unexpected_keys(error: _Mistake) -> list[str]:
     return [key for key in error.instance if key not in error.schema.get("properties", {})]
 
 
-def _lonely(error: _Mistake) -> list[tuple[str, str]]:
+def _missing_partners(error: _Mistake) -> list[tuple[str, str]]:
     """Pairs of a key and another key that it requires."""
     pairs = ((key, other) for key, others in error.expected.items() for other in others)
     return [(key, other) for key, other in pairs if key in error.instance and other not in error.instance]
 
 
-def _guilty(error: _Mistake) -> Iterator[Path]:
+def _paths_to_cut(error: _Mistake) -> Iterator[Path]:
     """The paths to cut out because of one error."""
     path = error.path
     if _of_name(error):
         yield (*path, str(error.instance))
     elif error.validator == "additionalProperties":
-        yield from ((*path, key) for key in _unexpected(error))
+        yield from ((*path, key) for key in _unexpected_keys(error))
     elif error.validator == "dependentRequired":
-        yield from ((*path, key) for key, _ in _lonely(error))
+        yield from ((*path, key) for key, _ in _missing_partners(error))
     else:
         yield path
 
 
-def _mended(data: Any, path: Path, error: _Mistake) -> Any:
+def _mend(data: Any, path: Path, error: _Mistake) -> Any:
     """The data without the value at `path`, or with a missing value added if it can be guessed for the check."""
     if not path:
         return _with_guesses(data)
@@ -172,29 +172,31 @@ def _problems(error: _Mistake, source: Source, told: Sized) -> Iterator[Problem]
     """The problems for one schema error, given those already reported."""
     path = error.path
     here = source.value(path)
-    name = _spoken(path)
+    name = _path_in_words(path)
     value = error.expected
     if _of_name(error):
         key = str(error.instance)
         yield Problem(source.key((*path, key)), "RF012", f"{key!r} is no name for {_inside(path)}", _naming(str(value)))
     elif error.validator == "additionalProperties":
         known = [*error.schema.get("properties", {}), *([] if path else [_EXTENDS])]
-        for key in _unexpected(error):
+        for key in _unexpected_keys(error):
             place = source.key((*path, key))
-            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or one_of_many(key, known, told)
+            hint = (_ELSEWHERE.get(key) if key == "<<" or "states" in path else "") or list_of_known(key, known, told)
             yield Problem(place, "RF010", f"unknown key {key!r} in {name}", hint)
     elif error.validator == "dependentRequired":
-        for key, other in _lonely(error):
+        for key, other in _missing_partners(error):
             yield Problem(source.key((*path, key)), "RF011", f"{name} has {key!r} but no {other!r}")
     elif error.validator == "required":
         for key in value:
             if key not in error.instance:
-                yield Problem(here, "RF011", f"{name} needs the key {key!r}", _mistyped(source, path))
+                yield Problem(here, "RF011", f"{name} needs the key {key!r}", _misspelling_hint(source, path))
     elif error.validator == "not":
         kind = next(k for k in _EXCLUSIVE if k in _parent(source, path) and k != path[-1])
-        yield Problem(source.key(path), "RF013", f"{str(path[-1])!r} does not go with {kind!r} in {_spoken(path[:-1])}")
+        yield Problem(
+            source.key(path), "RF013", f"{str(path[-1])!r} does not go with {kind!r} in {_path_in_words(path[:-1])}"
+        )
     else:
-        yield Problem(here, "RF014", f"{name} {_wanted(error)}", _declared_as(path, error))
+        yield Problem(here, "RF014", f"{name} {_expectation(error)}", _declared_as(path, error))
 
 
 def _declared_as(path: Path, error: _Mistake) -> str:
@@ -210,7 +212,7 @@ def _declared_as(path: Path, error: _Mistake) -> str:
     return f"declare its type: `{path[-1]}: {{{declared}}}`"
 
 
-def _mistyped(source: Source, path: Path) -> str:
+def _misspelling_hint(source: Source, path: Path) -> str:
     """A hint with a neighbouring activity, if the incomplete one may be a misspelling of its name."""
     if len(path) < 2 or path[-2] != "activities":
         return ""
@@ -224,22 +226,22 @@ def _parent(source: Source, path: Path) -> Any:
     return data
 
 
-def _wanted(error: _Mistake) -> str:
+def _expectation(error: _Mistake) -> str:
     value = error.expected
     match error.validator:
         case "type":
             kinds = " or ".join(_KINDS[kind] for kind in ([value] if isinstance(value, str) else value))
-            return f"must be {kinds}, not {_shown(error.instance)}"
+            return f"must be {kinds}, not {_shorten(error.instance)}"
         case "enum":
-            return f"must be one of {', '.join(map(str, value))}, not {_shown(error.instance)}"
+            return f"must be one of {', '.join(map(str, value))}, not {_shorten(error.instance)}"
         case "minimum" | "maximum":
             return f"must be {'at least' if error.validator == 'minimum' else 'at most'} {value}"
         case "minProperties" | "minItems" | "minLength":
             return "is empty"
         case "pattern" if "duration" in str(error.schema.get("description", "")):
-            return f"must be a duration such as 30s, 3m, 1h30m or 500ms, not {_shown(error.instance)}"
+            return f"must be a duration such as 30s, 3m, 1h30m or 500ms, not {_shorten(error.instance)}"
         case "pattern":
-            return f"is {_shown(error.instance)}; {_naming(str(value))}"
+            return f"is {_shorten(error.instance)}; {_naming(str(value))}"
         case _:
             return f"is not right: {error.message}"
 
@@ -255,7 +257,7 @@ def _naming(pattern: str) -> str:
     }.get(pattern, "use small letters, digits and -")
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     # Masked before it is shortened: half an address would not be recognised.
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
@@ -268,7 +270,7 @@ def _inside(path: Path) -> str:
     return what.get(str(path[-1]) if path else "", "this")
 
 
-def _spoken(path: Path) -> str:
+def _path_in_words(path: Path) -> str:
     """A path into the file in words: `retry of the state session`."""
     states = [str(path[i + 1]) for i in range(len(path) - 1) if path[i] == "states" and isinstance(path[i + 1], str)]
     last_state = max((i + 2 for i in range(len(path) - 1) if path[i] == "states"), default=0)

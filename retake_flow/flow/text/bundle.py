@@ -66,15 +66,15 @@ class Sources:
     @property
     def digest(self) -> str:
         """SHA-256 of all texts and references."""
-        return sha256(self.dumped().encode()).hexdigest()
+        return sha256(self.dump().encode()).hexdigest()
 
-    def dumped(self) -> str:
+    def dump(self) -> str:
         """The bundle as one text, which `parsed` reads."""
         content = {"file": self.file, "texts": dict(self.texts), "references": dict(self.references)}
         return json.dumps({**content, "allowed": self.allowed} if self.allowed else content, sort_keys=True)
 
 
-def parsed(text: str) -> Sources:
+def parse(text: str) -> Sources:
     """Read the text that `Sources.dumped` wrote.
 
     Raises:

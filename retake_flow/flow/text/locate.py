@@ -17,7 +17,7 @@ _SHELVES = tuple(place / "flows" for place in _PLACES)
 SHELVES = tuple(map(str, _SHELVES))
 
 
-def shipped() -> dict[str, Path]:
+def shipped_flows() -> dict[str, Path]:
     """The flows that come with the program, by file name."""
     return {file.name: file for shelf in _SHELVES if shelf.is_dir() for file in sorted(shelf.glob("*.yaml"))}
 
@@ -60,7 +60,7 @@ def find(name: str, folder: Path = Path()) -> Path:
             raise UsageError(f"{one_line(name)} is no plain file")
     except OSError as error:
         raise UsageError(f"{name[:60]!r} is no file: {error.strerror}") from None
-    flows = shipped()
+    flows = shipped_flows()
     found = flows.get(name) or flows.get(f"{name}.yaml")
     if found is None and (near := _near(path)):
         raise UsageError(f"there is no file {name!r}", hint=f"did you mean {near!r}?")

@@ -35,22 +35,22 @@ class Node:
         """The value of a key; None if there is none, or this is not a mapping."""
         return self.value.get(key) if isinstance(self.value, dict) else None
 
-    def copied(self) -> Node:
+    def copy(self) -> Node:
         """A deep copy."""
         value = self.value
         if isinstance(value, dict):
-            value = {key: node.copied() for key, node in value.items()}
+            value = {key: node.copy() for key, node in value.items()}
         elif isinstance(value, list):
-            value = [node.copied() for node in value]
+            value = [node.copy() for node in value]
         return Node(value, self.at, self.key, self.origin)
 
 
-def made(value: Any, at: Position) -> Node:
+def from_data(value: Any, at: Position) -> Node:
     """A tree of generated plain data, all at one position."""
     if isinstance(value, dict):
-        value = {key: made(item, at) for key, item in value.items()}
+        value = {key: from_data(item, at) for key, item in value.items()}
     elif isinstance(value, list):
-        value = [made(item, at) for item in value]
+        value = [from_data(item, at) for item in value]
     return Node(value, at, at, at)
 
 
@@ -63,17 +63,17 @@ def plain(node: Node) -> Any:
     return node.value
 
 
-def planted(source: Source) -> Node:
+def from_source(source: Source) -> Node:
     """The tree of a source."""
-    return _planted(source, source.data, ())
+    return _node(source, source.data, ())
 
 
-def _planted(source: Source, data: Any, path: Path) -> Node:
+def _node(source: Source, data: Any, path: Path) -> Node:
     value = data
     if isinstance(data, dict):
-        value = {key: _planted(source, item, (*path, key)) for key, item in data.items()}
+        value = {key: _node(source, item, (*path, key)) for key, item in data.items()}
     elif isinstance(data, list):
-        value = [_planted(source, item, (*path, index)) for index, item in enumerate(data)]
+        value = [_node(source, item, (*path, index)) for index, item in enumerate(data)]
     return Node(value, source.value(path), source.key(path), source.origin(path))
 
 
@@ -86,18 +86,18 @@ def source_of(tree: Node, file: str, text: str) -> Source:
         text: The text of that file.
     """
     source = Source(file, text, plain(tree))
-    for path, node in _walked(tree, ()):
+    for path, node in _walk(tree, ()):
         source.values[path], source.keys[path] = node.at, node.key
         if node.origin != node.key:
             source.origins[path] = node.origin
     return source
 
 
-def _walked(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+def _walk(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
     yield path, node
     if isinstance(node.value, dict):
         for key, item in node.value.items():
-            yield from _walked(item, (*path, key))
+            yield from _walk(item, (*path, key))
     elif isinstance(node.value, list):
         for index, item in enumerate(node.value):
-            yield from _walked(item, (*path, index))
+            yield from _walk(item, (*path, index))

@@ -100,7 +100,7 @@ def parse(text: str, file: str) -> Source:
     return source
 
 
-def meant(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
+def require_kind(source: Source, kind: str, keys: tuple[str, ...]) -> Source:
     """The source, if it is of the expected kind; else one without data, with a problem that quotes nothing of it.
 
     Args:
@@ -200,7 +200,7 @@ class _Reader:
             raise _TooLarge(f"with its aliases it holds more than {_MOST_NODES} values or nests deeper than {_DEEPEST}")
         self.source.values[path] = self._position(event)
         if isinstance(event, MappingStartEvent):
-            return self._unquoted(event) or dict(self._pairs(path, depth))
+            return self._unquoted_expression(event) or dict(self._pairs(path, depth))
         if isinstance(event, StartEvent):
             return list(self._items(path, depth))
         return self._scalar(event)
@@ -215,7 +215,7 @@ class _Reader:
             if not depth:
                 return event
 
-    def _unquoted(self, start: Event) -> str:
+    def _unquoted_expression(self, start: Event) -> str:
         """A `{{ … }}` written without quotation marks; "" for a mapping."""
         here = self._next
         if not (start.flow_style and isinstance(self._events[here], MappingStartEvent)):

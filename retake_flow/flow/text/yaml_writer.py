@@ -32,7 +32,7 @@ class Line:
     path: Path | None
 
 
-def transcript(data: Any) -> list[Line]:
+def write(data: Any) -> list[Line]:
     """The lines of a mapping, which as YAML give the same data."""
     return list(_lines(data, (), ""))
 
@@ -75,8 +75,8 @@ def inline(value: Any) -> str:
     """A scalar or empty value on one line, as YAML."""
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return _UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=False))
+    return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"

@@ -121,7 +121,7 @@ class AgentEndpoints:
 
     async def _update_thumbnail(self, request: Request) -> Response:
         agent = self._agent(request)
-        image = await _uploaded(request, "image")
+        image = await _upload(request, "image")
         kinds = [kind for magic, kind in _MAGIC.items() if image.startswith(magic)]
         if not kinds:
             raise Rejected("image must be a JPEG or PNG")
@@ -158,7 +158,7 @@ class AgentEndpoints:
 
     def _agent(self, request: Request) -> Agent:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        agent = self._platform.agents.with_token(token) if scheme == "Bearer" else None
+        agent = self._platform.agents.by_token(token) if scheme == "Bearer" else None
         if agent is None:
             raise Unauthorized("Unauthorized")
         return agent
@@ -204,7 +204,7 @@ def limit_of(request: Request, default: int) -> int:
     return min(100, int(limit))
 
 
-async def _uploaded(request: Request, field: str) -> bytes:
+async def _upload(request: Request, field: str) -> bytes:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Rejected(f"The body must be multipart/form-data with a field {field}")
     async with request.form() as form:

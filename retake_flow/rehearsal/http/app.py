@@ -51,14 +51,14 @@ def create_app(
     )
     inner = Starlette(
         routes=endpoints,
-        exception_handlers={RetakeFlowError: _refused, HTTPException: _http_error},
+        exception_handlers={RetakeFlowError: _refuse, HTTPException: _http_error},
     )
     # platform.md: trailing slashes are part of the paths.
     inner.router.redirect_slashes = False
     return Gateway(inner, platform, dropped)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, RetakeFlowError)
     content = {"error": error.message}
     if isinstance(error, UsageError) and error.hint:

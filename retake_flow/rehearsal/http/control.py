@@ -111,15 +111,15 @@ class ControlEndpoints:
     def _agent(self, name: object) -> Agent:
         """The agent with this name; without a name, the last agent to start a session, or the first agent."""
         if isinstance(name, str):
-            found = self._platform.agents.named(name)
+            found = self._platform.agents.by_name(name)
         else:
-            found = max(self._platform.agents, key=_started, default=None)
+            found = max(self._platform.agents, key=_started_at, default=None)
         if found is None:
             raise NotFound("no such agent is registered")
         return found
 
 
-def _started(agent: Agent) -> float:
+def _started_at(agent: Agent) -> float:
     if agent.neighbour:
         return -1.0
     return agent.sessions[-1].started_at if agent.sessions else 0.0

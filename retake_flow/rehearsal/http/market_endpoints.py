@@ -29,20 +29,20 @@ class MarketEndpoints:
         """All routes."""
         tokens, trades = f"{API_PATH}/tokens", f"{API_PATH}/trades"
         return [
-            Route(f"{tokens}/top/", self._sorted(lambda quote: quote.market_cap)),
-            Route(f"{tokens}/trending/", self._sorted(lambda quote: quote.growth_24h)),
+            Route(f"{tokens}/top/", self._endpoint_sorted_by(lambda quote: quote.market_cap)),
+            Route(f"{tokens}/trending/", self._endpoint_sorted_by(lambda quote: quote.growth_24h)),
             Route(f"{tokens}/{{address}}/stats", self._stats),
             Route(f"{trades}/recent/", self._recent),
             Route(f"{trades}/recent/{{token}}/", self._recent),
-            Route(f"{trades}/top-volume/", self._sorted(lambda quote: quote.volume_24h)),
-            Route(f"{trades}/top-count/", self._sorted(lambda quote: quote.trades)),
+            Route(f"{trades}/top-volume/", self._endpoint_sorted_by(lambda quote: quote.volume_24h)),
+            Route(f"{trades}/top-count/", self._endpoint_sorted_by(lambda quote: quote.trades)),
         ]
 
-    def _sorted(self, worth: Callable[[Quote], float]) -> Callable[[Request], Any]:
+    def _endpoint_sorted_by(self, worth: Callable[[Quote], float]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             limit = limit_of(request, 20)
             best = sorted(self._market.quotes(), key=worth, reverse=True)[:limit]
-            return JSONResponse({"tokens": [_listed(quote) for quote in best]})
+            return JSONResponse({"tokens": [_quote_as_json(quote) for quote in best]})
 
         return answer
 
@@ -67,7 +67,7 @@ class MarketEndpoints:
         return JSONResponse({"trades": [trade.as_json() for trade in page], "next_cursor": following or None})
 
 
-def _listed(quote: Quote) -> dict[str, Any]:
+def _quote_as_json(quote: Quote) -> dict[str, Any]:
     agent = quote.agent
     return {
         "token_address": agent.token_address,

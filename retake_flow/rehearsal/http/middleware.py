@@ -49,7 +49,7 @@ class Gateway:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
-                message = self._dated(message)
+                message = self._with_date(message)
             await send(message)
 
         try:
@@ -57,11 +57,11 @@ class Gateway:
         except _TooLarge:
             await _refuse(answer, 413, f"The body is larger than {LARGEST_BODY >> 20} MiB")
             return
-        if body is None or await _goes_away(receive, self._platform.options.latency):
+        if body is None or await _wait_for_disconnect(receive, self._platform.options.latency):
             return
         fault = self._platform.faults.take(scope["method"], scope["path"])
         if fault is None:
-            await self._app(scope, _replayed(body, receive), answer)
+            await self._app(scope, _replay(body, receive), answer)
         else:
             call.fault = True
             await self._misbehave(fault, scope, body, receive, answer)
@@ -74,7 +74,7 @@ class Gateway:
             await _refuse(send, 413, f"The body is larger than {LARGEST_BODY >> 20} MiB")
             return
         if body is not None:
-            await self._app(scope, _replayed(body, receive), send)
+            await self._app(scope, _replay(body, receive), send)
 
     async def _misbehave(self, fault: Fault, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         kept: list[Message] = []
@@ -83,20 +83,20 @@ class Gateway:
             kept.append(message)
 
         if fault.effect:
-            await self._app(scope, _replayed(body, receive), keep)
-        if await _goes_away(receive, fault.delay):
+            await self._app(scope, _replay(body, receive), keep)
+        if await _wait_for_disconnect(receive, fault.delay):
             return
         if fault.drop:
             raise self._dropped()
         if fault.replaces_answer:
             kept = _own_answer(fault)
         elif not fault.effect:
-            await self._app(scope, _replayed(body, receive), send)
+            await self._app(scope, _replay(body, receive), send)
             return
         for message in kept:
             await send(message)
 
-    def _dated(self, message: Message) -> Message:
+    def _with_date(self, message: Message) -> Message:
         """The start of an answer, with the platform's time unless it already has one."""
         headers = list(message.get("headers", ()))
         if not self._platform.options.date or any(name.lower() == b"date" for name, _ in headers):
@@ -106,7 +106,7 @@ class Gateway:
     def _agent(self, scope: Scope) -> str:
         headers = dict(scope["headers"])
         token = headers.get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ")
-        agent = self._platform.agents.with_token(token)
+        agent = self._platform.agents.by_token(token)
         return "" if agent is None else agent.name
 
 
@@ -163,7 +163,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     given = False
 
     async def replay() -> Message:
@@ -176,7 +176,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _goes_away(receive: Receive, seconds: float) -> bool:
+async def _wait_for_disconnect(receive: Receive, seconds: float) -> bool:
     """Let time pass, and return whether the client disconnected meanwhile."""
     if not seconds:
         return False

@@ -29,7 +29,7 @@ class OnlyLocal:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one socket."""
-        app = self._app if scope["type"] == "lifespan" or _is_local(Headers(scope=scope)) else _refused
+        app = self._app if scope["type"] == "lifespan" or _is_local(Headers(scope=scope)) else _refuse
         await app(scope, receive, send)
 
 
@@ -45,7 +45,7 @@ def _leads_here(address: str) -> bool:
         return False
 
 
-async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return

@@ -54,14 +54,14 @@ class PublicEndpoints:
         )
 
     async def _thumbnail(self, request: Request) -> Response:
-        agent = self._platform.agents.with_id(request.path_params["user_id"])
+        agent = self._platform.agents.by_id(request.path_params["user_id"])
         if not agent.image:
             raise NotFound("No thumbnail")
         return Response(agent.image, media_type=agent.thumbnails[-1].media_type)
 
     async def _page(self, request: Request) -> Response:
         """A stream's page in a viewer's browser, as far as a rehearsal has it."""
-        agent = self._platform.agents.named(request.path_params["agent_name"])
+        agent = self._platform.agents.by_name(request.path_params["agent_name"])
         if agent is None:
             raise NotFound("Nobody has this name")
         live = self._is_live(agent)
@@ -91,13 +91,13 @@ class PublicEndpoints:
         return JSONResponse([self._user(agent) for agent in newest])
 
     async def _metadata(self, request: Request) -> Response:
-        agent = self._platform.agents.with_id(request.path_params["user_id"])
+        agent = self._platform.agents.by_id(request.path_params["user_id"])
         told = {"bio": agent.profile.description, "followers": len(agent.followers), "social_links": []}
         return JSONResponse({**self._user(agent), **told})
 
     async def _streamer(self, request: Request) -> Response:
         wanted = request.path_params["name_or_id"]
-        agent = self._platform.agents.named(wanted) or self._platform.agents.with_id(wanted)
+        agent = self._platform.agents.by_name(wanted) or self._platform.agents.by_id(wanted)
         return JSONResponse({"streamer_id": agent.user_id, **self._user(agent)})
 
     def _user(self, agent: Agent) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Realtime:
         self._open: set[asyncio.Event] = set()
         self._server.on("joinRoom", self._join)
         self._server.on("leaveRoom", self._leave)
-        self._server.on("disconnect", self._left)
+        self._server.on("disconnect", self._on_disconnect)
 
     async def serve(self) -> None:
         """Send the events of the rooms to the sockets that have joined them, in order, until cancelled."""
@@ -118,7 +118,7 @@ class Realtime:
             await self._server.leave_room(sid, room)
             self._forget(sid, room)
 
-    def _left(self, sid: str, reason: str = "") -> None:
+    def _on_disconnect(self, sid: str, reason: str = "") -> None:
         for room in [room for room, members in self._members.items() if sid in members]:
             self._forget(sid, room)
 

@@ -44,13 +44,13 @@ class StreamEndpoints:
         return routes
 
     async def _active(self, request: Request) -> Response:
-        active = [(agent, agent.session) for agent in self._asked_for(request)]
+        active = [(agent, agent.session) for agent in self._requested_agent(request)]
         return self._sessions([_session(request, agent, at) for agent, at in active if at is not None])
 
     async def _recorded(self, request: Request) -> Response:
         ended = [
             (agent, session)
-            for agent in self._asked_for(request)
+            for agent in self._requested_agent(request)
             for session in agent.sessions
             if session.ended_at is not None and session.live_at is not None
         ]
@@ -68,7 +68,7 @@ class StreamEndpoints:
                 "status": "scheduled",
                 "scheduled_at": _moment(at),
             }
-            for agent in self._asked_for(request)
+            for agent in self._requested_agent(request)
             for number, (title, at) in enumerate(agent.scheduled)
             if at > now
         ]
@@ -99,15 +99,15 @@ class StreamEndpoints:
         ]
         return JSONResponse({"tippers": told})
 
-    def _asked_for(self, request: Request) -> Iterable[Agent]:
+    def _requested_agent(self, request: Request) -> Iterable[Agent]:
         wanted = request.path_params.get("streamer_id")
-        return self._platform.agents if wanted is None else [self._platform.agents.with_id(wanted)]
+        return self._platform.agents if wanted is None else [self._platform.agents.by_id(wanted)]
 
     def _streamer(self, request: Request) -> Agent:
         wanted = request.query_params.get("streamer_id")
         if not wanted:
             raise Rejected("streamer_id is required")
-        return self._platform.agents.with_id(wanted)
+        return self._platform.agents.by_id(wanted)
 
 
 def _session(request: Request, agent: Agent, session: Session) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Ingest:
         self._pushes: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port, limit=_BUFFER)
+        self._server = await asyncio.start_server(self._on_connection, "127.0.0.1", self._port, limit=_BUFFER)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -62,7 +62,7 @@ class Ingest:
         """Where to push to, without the key."""
         return f"rtmp://127.0.0.1:{self._port}/{APPLICATION}"
 
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         push = asyncio.create_task(_Push(self._platform, self._recordings, reader, writer).run())
         self._pushes.add(push)
         push.add_done_callback(self._pushes.discard)
@@ -90,9 +90,9 @@ class _Push:
             pass  # a stranger, or the end of the connection; TimeoutError is an OSError
         finally:
             self._writer.close()
-            await self._gone()
+            await self._end()
 
-    async def _gone(self) -> None:
+    async def _end(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._writer.wait_closed()
@@ -112,9 +112,9 @@ class _Push:
                 if not connected:
                     await self._reject(command)
                     return None
-                self._writer.write(rtmp.welcome(command))
+                self._writer.write(rtmp.connect_accepted(command))
             elif isinstance(command, NCCreateStream):
-                self._writer.write(rtmp.created(command))
+                self._writer.write(rtmp.stream_created(command))
             elif isinstance(command, NSPublish):
                 return await self._publish(command) if connected else None
             await self._writer.drain()
@@ -122,7 +122,7 @@ class _Push:
     async def _reject(self, command: NCConnect) -> None:
         self._platform.refused_pushes += 1
         reason = f"there is no application {rtmp.application(command)[:50]!r} here"
-        self._writer.write(rtmp.rejected(command, reason))
+        self._writer.write(rtmp.connect_rejected(command, reason))
         await self._writer.drain()
 
     async def _publish(self, command: NSPublish) -> Publication | None:
@@ -130,12 +130,12 @@ class _Push:
         try:
             publication = self._platform.publish(key)
         except Rejected as refusal:
-            self._writer.write(rtmp.refused(command, refusal.message))
+            self._writer.write(rtmp.publish_refused(command, refusal.message))
             await self._writer.drain()
             return None
         publication.on_close = lambda reason: self._writer.transport.abort()
         publication.on_stall = self._stall
-        self._writer.write(rtmp.accepted(command))
+        self._writer.write(rtmp.publish_accepted(command))
         await self._writer.drain()
         return publication
 

@@ -172,9 +172,9 @@ def command(message: Message) -> Any:
         raise ValueError("a command that cannot be read") from None
 
 
-def welcome(connect: Any) -> bytes:
+def connect_accepted(connect: Any) -> bytes:
     """The answers to `connect`."""
-    return _encoded(
+    return _encode(
         [
             WindowAcknowledgementSize(ack_window_size=5_000_000),
             SetPeerBandwidth(ack_window_size=5_000_000, limit_type=2),
@@ -185,7 +185,7 @@ def welcome(connect: Any) -> bytes:
     )
 
 
-def rejected(connect: Any, reason: str) -> bytes:
+def connect_rejected(connect: Any, reason: str) -> bytes:
     """The answer to `connect` that makes the client give up."""
     data = BitStream()
     status = {"level": "error", "code": "NetConnection.Connect.Rejected", "description": reason}
@@ -193,7 +193,7 @@ def rejected(connect: Any, reason: str) -> bytes:
         AMF0Serializer.create_object(data, value)
     answer = connect.create_response()
     answer.payload, answer.msg_length = data.bytes, len(data.bytes)
-    return _encoded([answer])
+    return _encode([answer])
 
 
 def application(connect: Any) -> str:
@@ -202,17 +202,17 @@ def application(connect: Any) -> str:
     return str(wanted or "").partition("?")[0].strip("/")
 
 
-def created(create_stream: Any) -> bytes:
+def stream_created(create_stream: Any) -> bytes:
     """The answer to `createStream`."""
-    return _encoded([create_stream.create_response()])
+    return _encode([create_stream.create_response()])
 
 
-def accepted(publish: Any) -> bytes:
+def publish_accepted(publish: Any) -> bytes:
     """The answers to `publish` that let the publisher begin."""
-    return _encoded([StreamBegin(stream_id=1), publish.create_response()])
+    return _encode([StreamBegin(stream_id=1), publish.create_response()])
 
 
-def refused(publish: Any, reason: str) -> bytes:
+def publish_refused(publish: Any, reason: str) -> bytes:
     """The answer to `publish` that makes the publisher give up."""
     data = BitStream()
     status = {"level": "error", "code": "NetStream.Publish.BadName", "description": reason}
@@ -220,10 +220,10 @@ def refused(publish: Any, reason: str) -> bytes:
         AMF0Serializer.create_object(data, value)
     answer = publish.create_response()
     answer.payload, answer.msg_length = data.bytes, len(data.bytes)
-    return _encoded([answer])
+    return _encode([answer])
 
 
-def _encoded(messages: Iterable[Any]) -> bytes:
+def _encode(messages: Iterable[Any]) -> bytes:
     # Each message with its full header: pyrtmp's short ones refer to the message before, whatever its stream.
     return b"".join(raw.to_bytes() for message in messages for raw in message.to_raw_chunks(CHUNK_SIZE))
 

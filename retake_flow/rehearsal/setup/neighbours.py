@@ -53,7 +53,7 @@ class Neighbour:
             UsageError: It is none.
         """
         stats = Fields(fields.anything("stats") or {}, f"{fields.where}.stats")
-        scheduled = [_announced(item) for item in fields.objects("scheduled")]
+        scheduled = [_announcement(item) for item in fields.objects("scheduled")]
         neighbour = cls(
             name=fields.text("name"),
             live=fields.flag("live", True),
@@ -74,7 +74,7 @@ class Neighbour:
         return {**asdict(self), "scheduled": scheduled, "chat": [asdict(cue) for cue in self.chat]}
 
 
-def _announced(fields: Fields) -> tuple[str, float]:
+def _announcement(fields: Fields) -> tuple[str, float]:
     announced = fields.text("title"), fields.number("in")
     fields.end()
     return announced

@@ -17,7 +17,7 @@ from retake_flow.rehearsal.state.identities import Identities, Person
 HISTORY_AGE = 3600.0
 
 
-class Directory:
+class AgentRegistry:
     """All agents: registers new ones and finds existing ones.
 
     Args:
@@ -43,7 +43,7 @@ class Directory:
             Rejected: A field is missing or bad, or the name is taken.
         """
         profile = Profile.read(form)
-        if self.named(profile.name) is not None:
+        if self.by_name(profile.name) is not None:
             raise Rejected("agent_name is already taken")
         person = self._identities.person(profile.name, wallet_address=profile.wallet_address)
         return self._admit(person, profile, self._identities.access_token(), options.verified, options)
@@ -82,16 +82,16 @@ class Directory:
         settled.scheduled = tuple((title, self._now() + seconds) for title, seconds in neighbour.scheduled)
         return settled
 
-    def with_token(self, token: str) -> Agent | None:
+    def by_token(self, token: str) -> Agent | None:
         """The agent with this access token."""
         # A stranger's text is not wrapped in Secret: it would be masked in every report from then on.
         return next((agent for agent in self._agents if agent.token.reveal() == token), None)
 
-    def named(self, name: str) -> Agent | None:
+    def by_name(self, name: str) -> Agent | None:
         """The agent with this name, ignoring case."""
         return next((agent for agent in self._agents if agent.name.lower() == name.lower()), None)
 
-    def with_id(self, user_id: str) -> Agent:
+    def by_id(self, user_id: str) -> Agent:
         """The agent with this userDbId.
 
         Raises:

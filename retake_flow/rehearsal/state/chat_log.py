@@ -46,9 +46,9 @@ class Comment:
     def as_json(self, names: ChatNames = "registered") -> dict[str, Any]:
         """The entry as the platform sends it."""
         name = self.author.name if names == "registered" else slug(self.author.name)
-        return self._documented(name) if self.documented else self._observed(name)
+        return self._documented_shape(name) if self.documented else self._observed_shape(name)
 
-    def _documented(self, name: str) -> dict[str, Any]:
+    def _documented_shape(self, name: str) -> dict[str, Any]:
         when = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
         return {
             "_id": self.id,
@@ -63,7 +63,7 @@ class Comment:
             },
         }
 
-    def _observed(self, name: str) -> dict[str, Any]:
+    def _observed_shape(self, name: str) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "chat_event_id": self.id,
             "sender_user_id": self.author.user_id,

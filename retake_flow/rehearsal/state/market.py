@@ -88,7 +88,7 @@ class Market:
         now, given = self._now(), agent.stats
         own = [trade for trade in self._trades if trade.token_address == agent.token_address]
         first = given.get("market_cap", _FIRST_MARKET_CAP)
-        cap = max(0.0, first + sum(_signed(trade) for trade in own))
+        cap = max(0.0, first + sum(_signed_amount(trade) for trade in own))
         lately = [trade for trade in own if now - trade.at < DAY]
         grown = 100 * (cap - first) / first if first else 0.0
         volume = sum(trade.amount for trade in own)
@@ -107,5 +107,5 @@ class Market:
         )
 
 
-def _signed(trade: Trade) -> float:
+def _signed_amount(trade: Trade) -> float:
     return trade.amount if trade.side == "buy" else -trade.amount

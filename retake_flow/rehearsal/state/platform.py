@@ -13,7 +13,7 @@ from retake_flow.rehearsal.setup.options import OPEN, REFUSES, Options
 from retake_flow.rehearsal.setup.stream_faults import StreamFault, Strike
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.rehearsal.state import rules
-from retake_flow.rehearsal.state.agent_registry import Directory
+from retake_flow.rehearsal.state.agent_registry import AgentRegistry
 from retake_flow.rehearsal.state.agents import Agent
 from retake_flow.rehearsal.state.call_log import CallLog
 from retake_flow.rehearsal.state.chat_log import Comment
@@ -21,7 +21,7 @@ from retake_flow.rehearsal.state.identities import Identities
 from retake_flow.rehearsal.state.rooms import Listener, Rooms
 from retake_flow.rehearsal.state.streams import Publication, Session, StreamKey, Thumbnail
 from retake_flow.rehearsal.state.verification import Verification, is_placeholder
-from retake_flow.rehearsal.state.viewer_actions import Attendance
+from retake_flow.rehearsal.state.viewer_actions import ViewerActions
 
 Direction = Sequence[Part | StreamFault]
 """What viewers are to do, and what is to go wrong with a stream, counted from the moment at which it is told."""
@@ -64,7 +64,7 @@ class Platform:
         self.began = self.now()
         self.ingest_url = "rtmps://ingest.rehearsal.invalid:443/app"
         self._identities = Identities(rng, options.part)
-        self.agents = Directory(self._identities, self.now)
+        self.agents = AgentRegistry(self._identities, self.now)
         self.verification = Verification(self._identities, options.tweets)
         self.publications: list[Publication] = []
         self.breaches: list[rules.Breach] = []
@@ -73,7 +73,7 @@ class Platform:
         self.faults = FaultPlan(options.faults)
         self.calls = CallLog()
         self.rooms = Rooms(self.faults, lambda: self.options.realtime is True)
-        self.attendance = Attendance(self._identities, self.rooms, self.now, lambda: self.options)
+        self.attendance = ViewerActions(self._identities, self.rooms, self.now, lambda: self.options)
         self.on_direction: list[Callable[[Agent, Direction], None]] = []
         self.on_air: list[Callable[[Agent, float], None]] = []
         self._key_count = 0
@@ -89,7 +89,7 @@ class Platform:
             Rejected: The tweet is no proof.
         """
         if is_placeholder(tweet_url):
-            self._broken([rules.at_placeholder(agent, self.now())])
+            self._record_breaches([rules.at_placeholder(agent, self.now())])
         self.verification.verify(agent, tweet_url)
 
     # --- the stream -----------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class Platform:
     def start(self, agent: Agent) -> Session:
         """Start a session; an active session ends."""
         now = self.now()
-        self._broken(rules.at_start(agent, now))
+        self._record_breaches(rules.at_start(agent, now))
         if agent.session is not None:
             agent.session.end(now, "start")
         # platform.md, rule 1: only a verified agent gets a token of its own.
@@ -143,7 +143,7 @@ class Platform:
         issued.pushes += 1
         if issued is not agent.newest_key:
             self.refused_pushes += 1
-            self._broken(rules.at_old_key(agent, issued, self.now()))
+            self._record_breaches(rules.at_old_key(agent, issued, self.now()))
             raise Rejected("the stream key is not the one issued last")
         if self.options.ingest == REFUSES:
             self.refused_pushes += 1
@@ -155,11 +155,11 @@ class Platform:
             issued,
             self.now,
             first_frame=lambda: self._go_on_air(agent),
-            closed=lambda: self._closed(agent, issued),
+            closed=lambda: self._on_push_end(agent, issued),
         )
         agent.publication = push
         self.publications.append(push)
-        self._broken(rules.at_push(agent, push, self.now()))
+        self._record_breaches(rules.at_push(agent, push, self.now()))
         return push
 
     def is_live(self, agent: Agent) -> bool:
@@ -180,13 +180,13 @@ class Platform:
     def poll_status(self, agent: Agent) -> bool:
         """Report to an agent whether it is live, and count the poll."""
         now = self.now()
-        self._broken(rules.at_status_poll(agent, agent.status_polls.note(now), now))
+        self._record_breaches(rules.at_status_poll(agent, agent.status_polls.note(now), now))
         return self.shows_live(agent)
 
     def set_thumbnail(self, agent: Agent, image: bytes, media_type: str, path: str = "") -> Thumbnail:
         """Accept a new thumbnail, which is kept under `path`."""
         now, session = self.now(), agent.session
-        self._broken(rules.at_thumbnail(agent, session, now))
+        self._record_breaches(rules.at_thumbnail(agent, session, now))
         since_live = None if session is None or session.live_at is None else now - session.live_at
         thumbnail = Thumbnail(now, media_type, len(image), path, since_live)
         agent.thumbnails.append(thumbnail)
@@ -203,9 +203,9 @@ class Platform:
         Raises:
             NotFound: Nobody has this userDbId.
         """
-        streamer = self.agents.with_id(destination)
+        streamer = self.agents.by_id(destination)
         if streamer is agent:
-            self._broken(rules.at_message(agent, agent.session, self.now()))
+            self._record_breaches(rules.at_message(agent, agent.session, self.now()))
         return self.attendance.write(streamer, agent.person, text)
 
     def comments(self, user_id: str, limit: int, before_id: str | None) -> list[Comment]:
@@ -215,7 +215,7 @@ class Platform:
             NotFound: Nobody has this userDbId, or there is no comment `before_id`.
             NoSession: No session is active.
         """
-        streamer = self.agents.with_id(user_id)
+        streamer = self.agents.by_id(user_id)
         if streamer.session is None and self.options.comments_without_session != 200:
             refusal = NotFound if self.options.comments_without_session == 404 else NoSession
             raise refusal("No active stream session")
@@ -265,7 +265,7 @@ class Platform:
             session.title = neighbour.title
             agent.sessions.append(session)
 
-    def _broken(self, found: Sequence[rules.Breach]) -> None:
+    def _record_breaches(self, found: Sequence[rules.Breach]) -> None:
         self.breaches += found[: max(0, _BREACHES_KEPT - len(self.breaches))]
 
     def _new_key(self, agent: Agent, reason: str) -> StreamKey:
@@ -282,7 +282,7 @@ class Platform:
                 if issued.value.reveal() == key:
                     return agent, issued
             if any(spent.reveal() == key for spent in agent.spent_keys):
-                self._broken([rules.at_spent_key(agent, self.now())])
+                self._record_breaches([rules.at_spent_key(agent, self.now())])
         self.refused_pushes += 1
         raise Rejected("the stream key is unknown")
 
@@ -296,7 +296,7 @@ class Platform:
         for tell in tuple(self.on_air):
             tell(agent, session.live_at)
 
-    def _closed(self, agent: Agent, key: StreamKey) -> None:
+    def _on_push_end(self, agent: Agent, key: StreamKey) -> None:
         """Handle the end of a push: if the lag was not over, its session was never live."""
         session = agent.session
         if session is not None and session.key is key and (session.live_at or 0.0) > self.now():

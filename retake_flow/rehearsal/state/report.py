@@ -92,7 +92,7 @@ class _Report:
     def _thumbnail(self, thumbnail: Thumbnail) -> dict[str, Any]:
         return {
             "t": self._since(thumbnail.at),
-            "since_live": _rounded(thumbnail.since_live),
+            "since_live": _round(thumbnail.since_live),
             "media_type": thumbnail.media_type,
             "bytes": thumbnail.size,
             "path": thumbnail.path,
@@ -122,12 +122,12 @@ class _Report:
         }
 
     def _since(self, at: float | None) -> float | None:
-        return _rounded(None if at is None else at - self._platform.began)
+        return _round(None if at is None else at - self._platform.began)
 
 
 def _polls(polls: Polls) -> dict[str, Any]:
-    return {"count": polls.count, "shortest_gap": _rounded(polls.shortest_gap)}
+    return {"count": polls.count, "shortest_gap": _round(polls.shortest_gap)}
 
 
-def _rounded(seconds: float | None) -> float | None:
+def _round(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)

@@ -59,7 +59,7 @@ class Trade:
         }
 
 
-class Attendance:
+class ViewerActions:
     """Lets people act in streams, writes it to the chat, and sends the events.
 
     Args:

@@ -100,7 +100,7 @@ def answer(connection: Connection, run: str, key: str, given: Answer) -> None:
     if first := _readable([row._mapping]).get(key):
         raise AlreadyAnswered(key, by=first.by, at=first.at, channel=first.channel)
     gate = _gate(run, key, row.data)
-    if gate.expired(given.at):
+    if gate.is_expired(given.at):
         raise GateUnknown(f"{key} of {run} has expired")
     if row.closed is not None:
         raise GateUnknown(f"{key} of {run} is no longer open")

@@ -21,7 +21,7 @@ from retake_flow import os_errors
 from retake_flow.errors import HostError, MissingProgram, NotReady, ProcessFailed, RetakeFlowError, SecretRefused
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.redact import TOKEN_PREFIX, Secret
-from retake_flow.settings import NETWORK, PYTHON, inherited
+from retake_flow.settings import NETWORK, PYTHON, program_environment
 from retake_flow.studio import programs
 from retake_flow.studio.processes import confinement, program_errors, stragglers
 from retake_flow.studio.processes.output import Output
@@ -76,7 +76,7 @@ class Launcher:
         Attributes:
             environment: The variables of every child.
         """
-        self.environment = inherited(environment)
+        self.environment = program_environment(environment)
         self._variables = environment
         self._marker = marker
 

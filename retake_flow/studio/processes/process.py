@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final, cast
 
 from retake_flow.redact import scrub
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 from retake_flow.studio.processes.output import Output
 
 KEPT_LINES = 20
@@ -189,7 +189,7 @@ class Process(asyncio.SubprocessProtocol):
 
     def _keep(self, line: bytes) -> None:
         # Scrubbed before it is cut, so that no part of a secret remains.
-        text = scrub(stripped(line.decode(errors="replace"))).replace("\n", " ").strip()[:LONGEST_LINE]
+        text = scrub(strip_controls(line.decode(errors="replace"))).replace("\n", " ").strip()[:LONGEST_LINE]
         if text and _UNSHARED not in text:
             self._lines.append(text)
             if self._line is not None:

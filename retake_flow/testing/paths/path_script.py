@@ -10,7 +10,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import fault_of
 from retake_flow.flow.action_spec import retry_of
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.fields import Declared, required
+from retake_flow.flow.fields import Declared, is_required
 from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.model import Activity, Ask, Flow, State
 from retake_flow.testing.gherkin.cells import cell
@@ -281,7 +281,7 @@ def _defaults(flow: Flow) -> dict[str, Any]:
 
 
 def _samples(fields: Declared) -> dict[str, Any]:
-    return {name: sample(name, schema) for name, schema in fields.items() if required(schema)}
+    return {name: sample(name, schema) for name, schema in fields.items() if is_required(schema)}
 
 
 def _found(values: dict[str, Any] | None) -> dict[str, Any]:

@@ -39,10 +39,10 @@ from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Problems, errors
 from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.load.inputs import resolve
-from retake_flow.flow.load.load import read_bytes, stored
+from retake_flow.flow.load.load import load_stored, read_bytes
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text import locate
-from retake_flow.flow.text.bundle import parsed
+from retake_flow.flow.text.bundle import parse
 from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Holder, Runs
@@ -51,7 +51,7 @@ from retake_flow.rehearsal.setup.faults import AnyFault
 from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.state import report
 from retake_flow.rehearsal.state.platform import Platform
-from retake_flow.rehearsal.viewers import attend
+from retake_flow.rehearsal.viewers import play_viewers
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import RETAKE
@@ -222,7 +222,7 @@ class Rehearsal:
         network = Network(platform)
         stage = FakeStage(platform, self.folder, tuple(replace(trouble) for trouble in self.troubles))
         runs = self.store(clock.now)
-        audience = asyncio.create_task(attend(platform, self.options.viewers), name="audience")
+        audience = asyncio.create_task(play_viewers(platform, self.options.viewers), name="audience")
         play = _Play(self, clock, platform, network, stage, runs)
         try:
             async with asyncio.timeout(self.within):
@@ -278,7 +278,7 @@ class _Play:
         """Drive the run, again after each comeback."""
         flow = self._rehearsal.flow
         run = Run(RUN, flow.name, flow.digest, resolve(flow, self._rehearsal.inputs))
-        text = flow.sources.dumped()
+        text = flow.sources.dump()
         claim = self._runs.create(run, agent=AGENT.name, flow_file=flow.file, flow_text=text, holder=_holder(0))
         await self._sit(flow, run, claim)
         for wait in self._rehearsal.comebacks:
@@ -287,7 +287,7 @@ class _Play:
             await asyncio.sleep(wait)
             claim = self._runs.claim(RUN, _holder(len(self.writes)))
             kept = self._runs.load(RUN)
-            await self._sit(stored(parsed(kept.flow_text)), kept.run, claim)
+            await self._sit(load_stored(parse(kept.flow_text)), kept.run, claim)
 
     async def _sit(self, flow: Flow, run: Run, claim: Claim) -> None:
         """Drive the run in one process as far as it gets."""

@@ -18,7 +18,7 @@ from retake_flow.rehearsal.setup.crowd import Crowd, Trolls
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.socket_faults import SocketFault
 from retake_flow.rehearsal.setup.trolls import STOCK
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 from retake_flow.testing.fakes.responder import Brain
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.runs.interventions import Scene
@@ -151,7 +151,7 @@ def harmless(rehearsed: Rehearsed) -> None:
     texts = [*rehearsed.stage.said, *rehearsed.stage.spoken]
     texts += [str(value) for record in rehearsed.journal for value in record.values()]
     assert len(rehearsed.records("chat_message")) >= len(STOCK) - 1
-    assert [text for text in texts if stripped(text) != text] == []
+    assert [text for text in texts if strip_controls(text) != text] == []
 
 
 @then(parsers.parse("{place} is still asked"))
@@ -188,7 +188,9 @@ def _read(rehearsed: Rehearsed) -> list[str]:
 
 def _written(rehearsed: Rehearsed) -> list[str]:
     chat = rehearsed.agent["chat"]
-    written = [stripped(c["text"])[:LONGEST_TEXT] for c in chat if not c["agent"] and c["type"] in ("message", "tip")]
+    written = [
+        strip_controls(c["text"])[:LONGEST_TEXT] for c in chat if not c["agent"] and c["type"] in ("message", "tip")
+    ]
     assert written
     return written
 

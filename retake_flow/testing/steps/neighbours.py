@@ -43,7 +43,7 @@ def has_written(rehearsal: Rehearsal, name: str, time: str) -> None:
     """In some earlier run."""
 
     def write(scene: Scene) -> None:
-        own = scene.platform.agents.with_id(AGENT.user_id)
+        own = scene.platform.agents.by_id(AGENT.user_id)
         at = scene.platform.now() - duration.seconds(time)
         shape = rehearsal.options.chat_shape
         _agent(scene.platform, name).chat.write(own.person, "Hello!", at=at, session_id="", shape=shape)
@@ -56,7 +56,7 @@ def writes(rehearsal: Rehearsal, name: str, text: str, time: str) -> None:
     """In the agent's chat, whether it is on air or not."""
 
     def write(scene: Scene) -> None:
-        scene.platform.perform(scene.platform.agents.with_id(AGENT.user_id), Cue(0.0, name, text=text))
+        scene.platform.perform(scene.platform.agents.by_id(AGENT.user_id), Cue(0.0, name, text=text))
 
     rehearsal.intervene("", duration.seconds(time), write)
 
@@ -127,7 +127,7 @@ def _settle(rehearsal: Rehearsal, *neighbours: Neighbour) -> None:
 
 
 def _agent(platform: Platform, name: str) -> Agent:
-    agent = platform.agents.named(name)
+    agent = platform.agents.by_name(name)
     if agent is None:
         raise UsageError(f"there is no agent {name!r}", hint="`Given these agents are on air` says who is there")
     return agent

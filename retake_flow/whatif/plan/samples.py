@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from retake_flow.flow.action_spec import ActionSpec
-from retake_flow.flow.fields import Declared, is_secret, required
+from retake_flow.flow.fields import Declared, is_required, is_secret
 from retake_flow.flow.model import Flow, Input
 from retake_flow.redact import Secret
 
@@ -35,7 +35,7 @@ def _supplied(inputs: Mapping[str, Input]) -> dict[str, Input]:
 
 def _with_sample(declared: Input) -> Input:
     schema = declared.schema
-    if not required(schema) or not {"env", "file", "secret"} & schema.keys():
+    if not is_required(schema) or not {"env", "file", "secret"} & schema.keys():
         return declared
     value = sample(declared.name, schema)
     return replace(declared, schema={**schema, "default": _hidden(value) if is_secret(schema) else value})

@@ -88,7 +88,7 @@ class Set(SimpleNamespace):
     @property
     def owl(self) -> Any:
         """The agent as the platform knows it."""
-        return self.platform.agents.with_id("user_owl")
+        return self.platform.agents.by_id("user_owl")
 
 
 def _is(declared: str, made: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cli_command import Command, Said
 
-from retake_flow.sanitize import stripped
+from retake_flow.sanitize import strip_controls
 
 GOOD = "flow: x\ninitial: z\nstates: {z: {final: completed}}\n"
 BAD = "flow: x\ninitial: y\nstates: {z: {final: completed}}\n"
@@ -129,7 +129,7 @@ def test_what_stands_in_a_flow_is_tame(command: Command, folder: Path, name: str
             first, *options = look.split()
             tame(command(first, file, *options))
     tame(command("init", "owl", "--extends", "good.yaml"))
-    assert all(line == stripped(line) for line in (folder / "owl.yaml").read_text(encoding="utf-8").split("\n"))
+    assert all(line == strip_controls(line) for line in (folder / "owl.yaml").read_text(encoding="utf-8").split("\n"))
 
 
 def test_json_is_as_it_is(command: Command, folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cli_command import Command, Said
 from waiting_runs import names
 
-from retake_flow.flow.text.bundle import Sources, parsed
+from retake_flow.flow.text.bundle import Sources, parse
 from retake_flow.ports.runs import Runs
 from retake_flow.wiring.storing import this_process
 
@@ -193,7 +193,7 @@ def test_a_run_remembers_what_it_may_name(command: Command, sibling: str, store:
     begun = command("run", "flow.yaml", "--json", "--allow-outside", "../common")
     assert begun.code == 4, begun
     run = begun.records[0]["run"]
-    assert parsed(store.load(run).flow_text).allowed == (sibling,)
+    assert parse(store.load(run).flow_text).allowed == (sibling,)
     base.write_text(asking.replace("z: {final: completed}", "z: {final: completed, reason: newer}"), encoding="utf-8")
     said = command("resume", run, "--upgrade", "--answer", "word=yes", "--json")
     assert (said.code, names(said)[-1]) == (0, "run_ended")
@@ -208,9 +208,9 @@ def test_a_run_that_goes_on_may_be_allowed_more(command: Command, store: Runs, f
     refused = command("run", "flow.yaml")
     assert (refused.code, f"--allow-outside {key}" in refused.err) == (2, True)
     run = command("run", "flow.yaml", "--json", "--allow-outside", str(key)).records[0]["run"]
-    older = parsed(store.load(run).flow_text)
+    older = parse(store.load(run).flow_text)
     claim = store.claim(run, this_process())
-    text = Sources(older.file, older.texts, older.references).dumped()
+    text = Sources(older.file, older.texts, older.references).dump()
     claim.upgrade(store.load(run).run, [], text)
     claim.release()
     refused = command("resume", run, "--answer", "word=yes")
@@ -226,7 +226,7 @@ def test_what_a_run_may_name_is_kept_with_an_upgrade(command: Command, store: Ru
     key.write_text("hush", encoding="utf-8")
     run = command("run", "flow.yaml", "--json", "--allow-outside", str(key)).records[0]["run"]
     assert command("resume", run, "--upgrade", "--allow-outside", "..").code == 4
-    assert parsed(store.load(run).flow_text).allowed == (str(key), str(folder.parent))
+    assert parse(store.load(run).flow_text).allowed == (str(key), str(folder.parent))
     assert command("resume", run, "--answer", "word=yes").code == 0
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retake_flow.engine.core.machine import Machine
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.run import codec, commands, events
 from retake_flow.run.gates import Answer
@@ -35,7 +35,7 @@ def flows(draw: st.DrawFn) -> Flow:
         state["transitions"] = draw(st.dictionaries(st.sampled_from(EVENTS), routes, min_size=1, max_size=6))
     states["z"] = {"final": "ok"}
     text = json.dumps({"flow": "any", "initial": next(iter(states)), "states": states})
-    return loaded(text, "f")
+    return load_flow(text, "f")
 
 
 def _nested(

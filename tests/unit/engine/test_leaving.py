@@ -13,7 +13,7 @@ from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.compensation import UNDO_WITHIN
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import RetakeFlowError, StoreError, Unavailable
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.run.events import ActionFinished
@@ -241,7 +241,7 @@ def test_after_a_kill_who_awaited_the_run_goes_on() -> None:
 
     async def scene() -> tuple[str | None, int]:
         runner = Runner(
-            Machine(loaded(WAITING, "f")),
+            Machine(load_flow(WAITING, "f")),
             Run("r", "waiting", "", {}),
             catalogue={},
             actions=Actions(a_work=[Takes(9)]),

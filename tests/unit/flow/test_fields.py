@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.flow.fields import Reading, flaw, mismatch, read, required
+from retake_flow.flow.fields import Reading, flaw, is_required, mismatch, read
 from retake_flow.redact import Secret
 
 FIELDS: dict[str, dict[str, Any]] = {
@@ -108,7 +108,7 @@ def test_nothing_is_a_value_only_where_it_may_be_left_out() -> None:
 )
 def test_what_has_neither_a_default_nor_leave_is_needed(schema: dict[str, Any], needed: bool) -> None:
     """A default of nothing is a default too."""
-    assert required(schema) is needed
+    assert is_required(schema) is needed
 
 
 def test_formats_of_ours_are_held_against_values() -> None:

@@ -14,12 +14,12 @@ from retake_flow.api.models import Registration
 from retake_flow.errors import InputError
 from retake_flow.flow import fields
 from retake_flow.flow.load import inputs
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 
 FIELDS = tuple(Registration.__dataclass_fields__)
 FILE = GO_LIVE.with_name("register.yaml")
-REGISTER = loaded(FILE.read_text(encoding="utf-8"), str(FILE))
-GO = loaded(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
+REGISTER = load_flow(FILE.read_text(encoding="utf-8"), str(FILE))
+GO = load_flow(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
 OWL = {
     "agent_name": "Day Owl",
     "agent_description": "Watches and tells",

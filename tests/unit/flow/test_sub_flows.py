@@ -12,9 +12,9 @@ from retake_flow.errors import StoreError
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.graph.reachability import reachable_from
-from retake_flow.flow.load.load import DEEPEST, MOST_STATES, load, loaded, stored
+from retake_flow.flow.load.load import DEEPEST, MOST_STATES, load, load_flow, load_stored
 from retake_flow.flow.text.bundle import Sources
-from retake_flow.flow.text.locate import shipped
+from retake_flow.flow.text.locate import shipped_flows
 
 END = "\nz: {final: ok}"
 RUNS = "a: {flow: inner.yaml, transitions: {ok: z}}" + END
@@ -44,7 +44,7 @@ def test_a_sub_flow_is_sought_beside_the_file_that_names_it(tmp_path: Path, monk
     put(tmp_path / "sub", middle=middle, leaf=INNER)
     outer = put(tmp_path, outer=written("a: {flow: sub/middle.yaml, transitions: {ok: z}}" + END))
     monkeypatch.chdir("/")
-    flow = loaded(Path(outer).read_text(encoding="utf-8"), outer)
+    flow = load_flow(Path(outer).read_text(encoding="utf-8"), outer)
     assert list(flow.states) == ["a", "a/m", "a/m/b", "a/m/c", "a/m/d", "a/z", "z"]
     assert flow.states["a/m/b"].position.file == str(tmp_path / "sub" / "leaf.yaml")
 
@@ -53,11 +53,11 @@ def test_a_sub_flow_beside_the_file_goes_before_a_shipped_one(tmp_path: Path) ->
     """Someone's own verify.yaml is the one that their flow runs; without it, the shipped one is found."""
     states = "a: {flow: verify.yaml, transitions: {%s}}" + END
     outer = put(tmp_path, outer=written(states % "ok: z"), verify=INNER)
-    own = loaded(Path(outer).read_text(encoding="utf-8"), outer)
+    own = load_flow(Path(outer).read_text(encoding="utf-8"), outer)
     assert own.states["a/b"].position.file == str(tmp_path / "verify.yaml")
     (tmp_path / "verify.yaml").unlink()
-    other = loaded(written(states % "verified: z"), outer)
-    assert other.states["a/post"].position.file == str(shipped()["verify.yaml"])
+    other = load_flow(written(states % "verified: z"), outer)
+    assert other.states["a/post"].position.file == str(shipped_flows()["verify.yaml"])
 
 
 def test_a_sub_flow_that_is_not_there_is_one_mistake(tmp_path: Path) -> None:
@@ -184,13 +184,13 @@ def test_a_file_is_the_same_in_all_its_uses() -> None:
     """It is sought once for each file that names it, so one that changes meanwhile is not half old and half new."""
     contents = iter([INNER.encode()])
     states = "a: {flow: inner.yaml, transitions: {ok: b}}\nb: {flow: inner.yaml, transitions: {ok: z}}" + END
-    flow = loaded(written(states), "outer.yaml", lambda name, file: (name, next(contents)))
+    flow = load_flow(written(states), "outer.yaml", lambda name, file: (name, next(contents)))
     assert [path for path in flow.states if path.endswith("/b")] == ["a/b", "b/b"]
 
 
 def test_a_second_use_of_a_file_is_as_if_it_were_the_first() -> None:
     """Building a sub-flow leaves what was read as it was."""
-    text = shipped()["verify.yaml"].read_text(encoding="utf-8")
+    text = shipped_flows()["verify.yaml"].read_text(encoding="utf-8")
     states = "{}: {{flow: inner.yaml, transitions: {{verified: {}, declined: z, expired: z, failed: z}}}}"
     last = states.format("b", "z") + END
     twice, alone = with_sub(states.format("a", "b") + "\n" + last, inner=text), with_sub(last, "b", inner=text)
@@ -405,7 +405,7 @@ def test_an_end_of_a_sub_flow_is_not_called_like_an_event_of_its_state(name: str
 def test_a_stored_flow_is_read_without_its_files() -> None:
     """What a run began with comes from its sources alone, with the same states, positions and digest."""
     flow = with_sub(RUNS, inner=INNER)
-    again = stored(flow.sources)
+    again = load_stored(flow.sources)
     assert (again.states.keys(), again.digest, again.file) == (flow.states.keys(), flow.digest, flow.file)
     assert again.states["a/b"].position == flow.states["a/b"].position
 
@@ -427,7 +427,7 @@ def test_a_stored_flow_is_read_without_its_files() -> None:
 def test_a_stored_flow_of_an_older_program_is_told_as_one(text: str) -> None:
     """What this program's language has no place for, or whose sub-flow is not kept, is a store it cannot read."""
     with pytest.raises(StoreError, match="cannot read the flow of this run any more") as raised:
-        stored(Sources("f", {"f": text}))
+        load_stored(Sources("f", {"f": text}))
     assert "--upgrade" in raised.value.hint
 
 

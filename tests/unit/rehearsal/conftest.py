@@ -57,7 +57,7 @@ def platform(make: Callable[..., Platform]) -> Platform:
 @pytest.fixture
 def owl(platform: Platform) -> Agent:
     """The agent Night Owl."""
-    return platform.agents.with_id("user_owl")
+    return platform.agents.by_id("user_owl")
 
 
 class _InstantSelector(selectors.DefaultSelector):

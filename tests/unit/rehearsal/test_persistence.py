@@ -79,13 +79,13 @@ def kept(make, tmp_path):
 def test_agents_stay_who_they_are(make, resume):
     """Whoever was there or has registered is there again: token, ids, profile, verification, code and token address."""
     first = make(verified=False)
-    owl = first.agents.named("night owl")
+    owl = first.agents.by_name("night owl")
     day = first.agents.register(FORM, first.options)
     first.verification.prepare(owl)
     day.verified, day.token_address = True, "So1"
     second = resume(first)
     for agent in (owl, day):
-        again = second.agents.with_token(agent.token.reveal())
+        again = second.agents.by_token(agent.token.reveal())
         for what in ("name", "user_id", "agent_id", "token", "profile", "verified", "code", "token_address"):
             assert getattr(again, what) == getattr(agent, what), what
     assert len(second.agents) == 2
@@ -94,9 +94,9 @@ def test_agents_stay_who_they_are(make, resume):
 def test_a_message_stays_good(make, resume):
     """A person who posts days later still proves who runs the agent, and what was posted before can be found."""
     first = make(verified=False, tweets={TWEET: "{message}"})
-    first.verification.prepare(first.agents.named("Night Owl"))
+    first.verification.prepare(first.agents.by_name("Night Owl"))
     second = resume(resume(first))
-    owl = second.agents.named("Night Owl")
+    owl = second.agents.by_name("Night Owl")
     second.verify(owl, TWEET)
     assert owl.verified
 
@@ -105,7 +105,7 @@ def test_parts_with_one_seed_give_out_other_secrets(make, resume):
     """Keys, ids and codes of a later part differ from those before, and are the same in each rehearsal of the seed."""
 
     def drawn(platform):
-        owl = platform.agents.named("Night Owl")
+        owl = platform.agents.by_name("Night Owl")
         platform.verification.prepare(owl)
         return [platform.issue_key(owl).value.reveal(), platform.start(owl).id, owl.code]
 
@@ -123,7 +123,7 @@ def test_comments_have_ids_of_their_own_in_each_part(make, resume):
     first = make()
     second = resume(first)
     ids = [
-        platform.perform(platform.agents.named("Night Owl"), Cue(0, "mira", text="hi")).id
+        platform.perform(platform.agents.by_name("Night Owl"), Cue(0, "mira", text="hi")).id
         for platform in (first, second, resume(second))
     ]
     assert len(set(ids)) == 3
@@ -132,14 +132,14 @@ def test_comments_have_ids_of_their_own_in_each_part(make, resume):
 def test_history_is_written_once(make, resume):
     """What stood in a chat before the rehearsal does not turn up as news in its next part; newcomers have theirs."""
     second = resume(make(history=(Cue(0, "ade", text="earlier"),)))
-    assert not second.agents.named("Night Owl").chat.comments
+    assert not second.agents.by_name("Night Owl").chat.comments
     assert [comment.text for comment in second.agents.register(FORM, second.options).chat.comments] == ["earlier"]
 
 
 def test_a_used_key_stays_used(make, resume):
     """A push with a key of an earlier part is refused, and a broken rule when that key had been used."""
     first = make()
-    owl = first.agents.named("Night Owl")
+    owl = first.agents.by_name("Night Owl")
     used = first.issue_key(owl)
     first.publish(used.value.reveal())
     unused = first.issue_key(owl)

@@ -10,17 +10,17 @@ from retake_flow.rehearsal.setup.stream_faults import StreamFault
 from retake_flow.rehearsal.setup.trolls import STOCK
 from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT, Cue
 from retake_flow.rehearsal.state.platform import Platform
-from retake_flow.rehearsal.viewers import attend
+from retake_flow.rehearsal.viewers import play_viewers
 
 OWL = PreparedAgent("Owl", Secret("rtk_viewers_owl_1"), "user_owl")
 
 
 async def staged(platform, script, act):
     """Run `act(platform, owl)` with the viewers attending."""
-    audience = asyncio.create_task(attend(platform, script))
+    audience = asyncio.create_task(play_viewers(platform, script))
     await asyncio.sleep(0)
     try:
-        return await act(platform, platform.agents.with_id("user_owl"))
+        return await act(platform, platform.agents.by_id("user_owl"))
     finally:
         audience.cancel()
         await asyncio.wait([audience])

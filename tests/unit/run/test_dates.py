@@ -32,16 +32,16 @@ def run() -> Run:
 @given(st.integers(-(10**7), 10**7))
 def test_what_is_written_is_read_as_it_was(ahead: int) -> None:
     """However far the run is ahead of the wall clock."""
-    kept = dates.written(run(), float(ahead))
+    kept = dates.to_stored(run(), float(ahead))
     assert kept.ahead == ahead
-    assert dates.read(kept).timers == run().timers
-    assert dates.read(kept).gates == run().gates
-    assert dates.read(kept).attempt == run().attempt
+    assert dates.from_stored(kept).timers == run().timers
+    assert dates.from_stored(kept).gates == run().gates
+    assert dates.from_stored(kept).attempt == run().attempt
 
 
 def test_what_comes_due_is_dated_by_the_wall_clock() -> None:
     """Variables are the flow's own, and stay."""
-    kept = dates.written(run(), -600.0)
+    kept = dates.to_stored(run(), -600.0)
     assert kept.timers["q", "timeout"] == kept.gates["q.1"].due == NOW + 660
     assert kept.gates["p.1"].due is None
     assert kept.vars == {"since": NOW}
@@ -50,20 +50,22 @@ def test_what_comes_due_is_dated_by_the_wall_clock() -> None:
 def test_without_a_step_a_run_is_written_as_it_is() -> None:
     """It is the same object, so that whoever stores it sees that nothing has changed."""
     same = run()
-    assert dates.written(same, 0.0) is same
-    assert dates.read(same) is same
+    assert dates.to_stored(same, 0.0) is same
+    assert dates.from_stored(same) is same
 
 
 @pytest.mark.parametrize("ahead", [0.0, 600.0, -172800.0])
 def test_the_moment_of_a_record_is_the_runs(ahead: float) -> None:
     """Its date is the wall clock's, and so is what it says of when something comes due."""
-    told = dates.dated(record("gate_opened", NOW, gate="q.1", due=record("x", NOW + 60)["t"]), ahead)
+    told = dates.record_to_stored(record("gate_opened", NOW, gate="q.1", due=record("x", NOW + 60)["t"]), ahead)
     assert told["t"] == record("x", NOW - ahead)["t"]
     assert told["due"] == record("x", NOW + 60 - ahead)["t"]
-    assert dates.moment(told) == NOW
+    assert dates.record_to_run_time(told) == NOW
 
 
 def test_questions_of_a_suspended_run_are_dated_too() -> None:
     """They stand in a list."""
-    told = dates.dated(record("run_suspended", NOW, gates=[{"due": record("x", NOW)["t"]}, {"gate": "a"}]), 60.0)
+    told = dates.record_to_stored(
+        record("run_suspended", NOW, gates=[{"due": record("x", NOW)["t"]}, {"gate": "a"}]), 60.0
+    )
     assert told["gates"] == [{"due": record("x", NOW - 60)["t"]}, {"gate": "a"}]

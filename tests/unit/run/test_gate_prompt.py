@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.run.gate_prompt import answer_with, commands, described, told
+from retake_flow.run.gate_prompt import answer_with, as_record, commands, describe_fields
 from retake_flow.run.gates import Gate
 
 GATE = Gate(
@@ -52,12 +52,12 @@ def test_a_command_can_be_copied_whatever_the_names_are(run: str, gate: str, dec
 
 def test_a_question_is_told_with_all_that_answering_needs() -> None:
     """A record of it has the gate, the words, the schema, the time it expires, whom it is for and the command."""
-    record = told("owl-1", GATE)
+    record = as_record("owl-1", GATE)
     assert record["gate"] == "on/air:builder.2"
     assert (record["message"], record["audience"], record["due"]) == ("Which way?", "owner", "1970-01-01T00:01:30.000Z")
     assert record["schema"]["required"] == ["way"]
     assert record["answer_with"] == answer_with("owl-1", GATE)
-    assert "due" not in told("owl-1", replace(GATE, due=None))
+    assert "due" not in as_record("owl-1", replace(GATE, due=None))
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_a_question_is_told_with_all_that_answering_needs() -> None:
 )
 def test_what_may_be_written_is_told_in_words(schema: dict[str, object], words: str) -> None:
     """The format or type, what happens when it is left out, that it is secret, and what it means."""
-    assert list(described({"x": schema})) == [("x", words)]
+    assert list(describe_fields({"x": schema})) == [("x", words)]

@@ -29,5 +29,5 @@ def test_each_decision_asks_its_own_fields() -> None:
 @pytest.mark.parametrize(("at", "late"), [(9.99, False), (10.0, True), (11.0, True)])
 def test_an_answer_is_late_from_the_moment_the_gate_is_due(at: float, late: bool) -> None:
     """The due time itself is too late; without one it is never too late."""
-    assert PLAIN.expired(at) is late
-    assert not replace(PLAIN, due=None).expired(at)
+    assert PLAIN.is_expired(at) is late
+    assert not replace(PLAIN, due=None).is_expired(at)

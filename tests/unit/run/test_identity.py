@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from retake_flow.redact import Secret
-from retake_flow.run.identity import NOBODY, Identity, Match, confirmed, fingerprint, match, merged
+from retake_flow.run.identity import NOBODY, Identity, Match, fingerprint, is_confirmed, match, merge
 
 RETAKE = "https://retake.tv"
 OWL = Identity("owl", "user_owl", "f0", "/owl.json", RETAKE)
@@ -65,16 +65,16 @@ def test_a_platform_on_this_machine_may_have_another_port() -> None:
 
 def test_what_the_platform_tells_settles_it() -> None:
     """A token that is the run's may turn out to be another user's than a file said; another token may not."""
-    assert confirmed(OWL, replace(OWL, user_db_id="user_corrected"))
-    assert confirmed(OWL, replace(OWL, fingerprint="f2"))
-    assert confirmed(TOKEN_ALONE, OWL)
-    assert not confirmed(OWL, replace(OWL, fingerprint="f2", user_db_id="user_wren"))
+    assert is_confirmed(OWL, replace(OWL, user_db_id="user_corrected"))
+    assert is_confirmed(OWL, replace(OWL, fingerprint="f2"))
+    assert is_confirmed(TOKEN_ALONE, OWL)
+    assert not is_confirmed(OWL, replace(OWL, fingerprint="f2", user_db_id="user_wren"))
 
 
 def test_what_was_known_is_not_forgotten() -> None:
     """A file with a token alone takes no name away; a new token and its place are taken over."""
     bare = Identity("", "", "f2", "/new.json", "http://127.0.0.1:1")
-    assert merged(OWL, bare) == Identity("owl", "user_owl", "f2", "/new.json", RETAKE)
+    assert merge(OWL, bare) == Identity("owl", "user_owl", "f2", "/new.json", RETAKE)
 
 
 def test_accounts_share_a_key_when_they_are_one() -> None:

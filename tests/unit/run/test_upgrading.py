@@ -9,7 +9,7 @@ import pytest
 from retake_flow.engine.core.gates import AFTER_CRASH
 from retake_flow.engine.core.machine import Machine
 from retake_flow.errors import UsageError
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.run import events
 from retake_flow.run.gates import Answer, Gate
@@ -52,7 +52,7 @@ def flow_of(text: str = FLOW, inner: str = INNER) -> Flow:
             raise UsageError(name)
         return name, inner.encode()
 
-    return loaded(text, "f", find)
+    return load_flow(text, "f", find)
 
 
 def gone_to(name: str) -> Run:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.testing.gherkin.lint import Flawed
 from retake_flow.testing.gherkin.pytest_session import play
 from retake_flow.testing.gherkin.suite import Suite, UnderTest
@@ -61,7 +61,7 @@ def _written(folder: Path, **texts: str) -> Path:
 
 
 def _played(*features: Path) -> Suite:
-    suite = Suite(UnderTest(loaded(_FLOW, "hello.yaml")))
+    suite = Suite(UnderTest(load_flow(_FLOW, "hello.yaml")))
     play(suite, features, python=True)
     return suite
 
@@ -219,16 +219,16 @@ def test_an_outline_without_examples_is_refused(tmp_path: Path) -> None:
 def test_scenarios_can_be_chosen(tmp_path: Path) -> None:
     """As by pytest's -k; that none is chosen is told."""
     _written(tmp_path, a_feature=_FEATURE, b_feature=_FEATURE.replace("Somebody is", "Nobody is"))
-    suite = Suite(UnderTest(loaded(_FLOW, "hello.yaml")))
+    suite = Suite(UnderTest(load_flow(_FLOW, "hello.yaml")))
     play(suite, [tmp_path], "Nobody")
     assert {verdict.scenario.partition("[")[0] for verdict in suite.verdicts} == {"Nobody is asked"}
     with pytest.raises(UsageError, match="there is no scenario that fits 'owl'"):
-        play(Suite(UnderTest(loaded(_FLOW, "hello.yaml"))), [tmp_path], "owl")
+        play(Suite(UnderTest(load_flow(_FLOW, "hello.yaml"))), [tmp_path], "owl")
 
 
 def test_what_the_scenarios_reach_is_counted() -> None:
     """Each transition by itself: of two for one event the one that was taken."""
-    suite = Suite(UnderTest(loaded(_FLOW, "hello.yaml")))
+    suite = Suite(UnderTest(load_flow(_FLOW, "hello.yaml")))
     described = suite.coverage.described()
     assert (described["states"]["reached"], described["transitions"]["of"]) == (0, 3)
 
@@ -244,6 +244,6 @@ def test_coverage_tells_the_transitions_of_one_event_apart(tmp_path: Path) -> No
 def test_a_feature_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     """Some editors write one before the first word."""
     (tmp_path / "hello.feature").write_text("\ufeff" + _FEATURE.lstrip(), encoding="utf-8")
-    suite = Suite(UnderTest(loaded(_FLOW, "hello.yaml")))
+    suite = Suite(UnderTest(load_flow(_FLOW, "hello.yaml")))
     play(suite, [tmp_path / "hello.feature"])
     assert [verdict.outcome for verdict in suite.verdicts] == ["passed", "passed"]

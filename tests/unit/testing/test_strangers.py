@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.testing.gherkin.lint import Flawed
 from retake_flow.testing.gherkin.pytest_session import play
 from retake_flow.testing.gherkin.suite import Suite, UnderTest
@@ -79,7 +79,7 @@ def _steps(folder: Path, word: str) -> None:
 
 
 def _played(*features: Path, python: bool = False) -> Suite:
-    suite = Suite(UnderTest(loaded(FLOW, str(features[0].parent / "hello.yaml"))))
+    suite = Suite(UnderTest(load_flow(FLOW, str(features[0].parent / "hello.yaml"))))
     play(suite, features, python=python)
     return suite
 

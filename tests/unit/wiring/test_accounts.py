@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.text import locate
 from retake_flow.run.identity import Identity
 from retake_flow.run.run import Run
@@ -26,13 +26,13 @@ from retake_flow.wiring import accounts, running
 )
 def test_only_what_streams_needs_the_account_for_itself(name: str, streams: bool) -> None:
     """A raid, a heartbeat or a look around goes on beside a live run."""
-    flow = loaded(locate.find(name).read_text(encoding="utf-8"), name)
+    flow = load_flow(locate.find(name).read_text(encoding="utf-8"), name)
     assert accounts.streams(flow) is streams
 
 
 def test_a_flow_that_only_fetches_a_key_streams_too() -> None:
     """A fresh key ends whatever is pushed with the one before it, also from an activity."""
-    flow = loaded(
+    flow = load_flow(
         """
 flow: f
 initial: a

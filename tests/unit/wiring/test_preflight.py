@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from retake_flow.errors import HostError
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.settings import Settings
 from retake_flow.studio import display
 from retake_flow.wiring import preflight
 
-SHOWN = loaded(
+SHOWN = load_flow(
     """
 flow: shown
 initial: a

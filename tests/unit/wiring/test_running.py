@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from retake_flow.errors import MissingProgram, ResponderMissing
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text import locate
 from retake_flow.ports.actions import Call
@@ -20,7 +20,7 @@ from retake_flow.settings import Settings
 from retake_flow.whatif import virtual_time
 from retake_flow.wiring import guide, preflight, running
 
-PLAIN = loaded(
+PLAIN = load_flow(
     """
 flow: plain
 initial: a
@@ -46,7 +46,7 @@ states:
 
 def go_live() -> Flow:
     """The shipped flow."""
-    return loaded(locate.find("go-live.yaml").read_text(encoding="utf-8"), "go-live.yaml")
+    return load_flow(locate.find("go-live.yaml").read_text(encoding="utf-8"), "go-live.yaml")
 
 
 def test_a_run_has_a_name_of_its_own_that_sorts_by_time() -> None:
@@ -88,14 +88,14 @@ def test_the_programs_of_a_flow_are_required_before_it_runs(monkeypatch: pytest.
 @pytest.mark.parametrize("command", ["./brain", "no-such-brain"])
 def test_a_program_that_answers_chat_is_required_before_the_flow_runs(tmp_path: Path, command: str) -> None:
     """An operator's own program that is not there is named; one with a `/` is sought beside the flow."""
-    flow = loaded(ANSWERED.replace("PROGRAM", command), str(tmp_path / "flow.yaml"))
+    flow = load_flow(ANSWERED.replace("PROGRAM", command), str(tmp_path / "flow.yaml"))
     with pytest.raises(MissingProgram, match="brain, which is to answer chat, is not"):
         preflight.require_programs(flow)
     (tmp_path / "brain").write_text("#!/bin/sh\n")
     (tmp_path / "brain").chmod(0o755)
     if "/" in command:
         preflight.require_programs(flow)
-    preflight.require_programs(loaded(ANSWERED.replace("PROGRAM", "sh"), str(tmp_path / "flow.yaml")))
+    preflight.require_programs(load_flow(ANSWERED.replace("PROGRAM", "sh"), str(tmp_path / "flow.yaml")))
 
 
 def settings(**environment: str) -> Settings:
@@ -159,9 +159,9 @@ def test_all_that_answers_chat_is_required_before_the_flow_runs(
     monkeypatch.delenv("OWL_KEY", raising=False)
     named = ANSWERED.replace("command: [PROGRAM]", "module: 'no_such_owl:reply'")
     with pytest.raises(ResponderMissing, match="the module no_such_owl, which is to answer chat, cannot be imported"):
-        preflight.require_programs(loaded(named, str(tmp_path / "flow.yaml")))
+        preflight.require_programs(load_flow(named, str(tmp_path / "flow.yaml")))
     model = 'openai: {url: "https://owl.example/v1", model: m, key_from: OWL_KEY, playbook_file: owl.md}'
-    flow = loaded(ANSWERED.replace("command: [PROGRAM]", model), str(tmp_path / "flow.yaml"))
+    flow = load_flow(ANSWERED.replace("command: [PROGRAM]", model), str(tmp_path / "flow.yaml"))
     with pytest.raises(ResponderMissing) as raised:
         preflight.require_programs(flow)
     first, second = raised.value.message.splitlines()

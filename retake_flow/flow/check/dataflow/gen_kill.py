@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retake_flow.flow.check.dataflow.lattice import Fact, Facts
 from retake_flow.flow.check.dataflow.symbols import Declarations, fields
-from retake_flow.flow.effects import raised
+from retake_flow.flow.effects import raised_events
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.graph.transition_graph import Occurrence
 from retake_flow.flow.model import Flow, State
@@ -86,7 +86,7 @@ class News:
         """The data of events that the flow raises or accepts from outside, whoever raises them."""
         found = {name: frozenset(declared) for name, declared in self._flow.events.items()}
         for state in self._flow.states.values():
-            for each in raised(state):
+            for each in raised_events(state):
                 data = frozenset(each.data)
                 found[each.event] = found[each.event] & data if each.event in found else data
         return {"stop": frozenset({"reason"}), **found}

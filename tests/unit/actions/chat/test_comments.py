@@ -114,7 +114,7 @@ def test_another_agents_chat_is_read(play: Any, owl: Any) -> None:
     """By its userDbId; what the agent itself wrote there is told by its time."""
 
     async def scene(s: Any) -> tuple[dict[str, Any], dict[str, Any], float]:
-        s.platform.perform(s.platform.agents.with_id("user_lark"), Cue(0.0, "ade", text="morning"))
+        s.platform.perform(s.platform.agents.by_id("user_lark"), Cue(0.0, "ade", text="morning"))
         before = (await s.perform("retake.comments", of="user_lark")).value
         await s.perform("chat.send", message="Hello!", to="user_lark")
         return before, (await s.perform("retake.comments", of="user_lark")).value, s.now()
@@ -234,7 +234,7 @@ def test_the_agent_is_known_by_its_wallet_and_any_spelling_of_its_name(play: Any
     """In another agent's chat, too: it finds that it was there."""
 
     async def scene(s: Any) -> float:
-        bat = s.platform.agents.named("bat")
+        bat = s.platform.agents.by_name("bat")
         await s.perform("chat.send", message="Hello!", to=bat.user_id)
         value = (await s.perform("retake.comments", of=bat.user_id)).value
         return float(value["own_at"])

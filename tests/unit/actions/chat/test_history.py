@@ -118,7 +118,7 @@ def test_one_wrong_date_among_the_answers(streaming, monkeypatch):
     """A cache, or a machine whose clock is off, answers now and then."""
     from retake_flow.rehearsal.http.middleware import Gateway
 
-    dated, calls = Gateway._dated, []
+    dated, calls = Gateway._with_date, []
 
     def wrong(gateway, message):
         calls.append(message)

@@ -327,7 +327,7 @@ def test_words_for_another_chat_are_nobodys_here(chatting):
     """What was said in a raid is not taken for its own words when a viewer says it at home."""
 
     async def scene(chat):
-        guest = chat.s.platform.agents.named("bat")
+        guest = chat.s.platform.agents.by_name("bat")
         await chat.s.perform("chat.send", message="Hello there!", to=guest.user_id)
         chat.says("Hello there!")
         await chat.reads(2)

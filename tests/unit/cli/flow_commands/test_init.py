@@ -10,7 +10,7 @@ import pytest
 from cli_command import Command
 from jsonschema import Draft202012Validator
 
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.yaml_source import parse
 
@@ -31,7 +31,7 @@ def test_what_it_writes_has_no_mistakes(command: Command, folder: Path) -> None:
     assert said.code == 0
     assert "retake-flow check night-owl.yaml" in said.out
     assert command("check", "night-owl.yaml").code == 0
-    flow = loaded((folder / "night-owl.yaml").read_text(encoding="utf-8"), "night-owl.yaml")
+    flow = load_flow((folder / "night-owl.yaml").read_text(encoding="utf-8"), "night-owl.yaml")
     assert flow.name == "night-owl"
     assert flow.inputs["agent_name"].schema["value"] == "night-owl"
     assert "night-owl" in flow.inputs["opening_message"].schema["default"]
@@ -58,7 +58,7 @@ def test_all_that_it_offers_can_be_taken(command: Command, folder: Path) -> None
     file.write_text(taken, encoding="utf-8")
     said = command("check", "owl.yaml")
     assert said.code == 0, said.out
-    flow = loaded(taken, "owl.yaml")
+    flow = load_flow(taken, "owl.yaml")
     assert flow.states["approve"].routes["allow"][0].to == "broadcast"
     assert flow.states["broadcast/pushing/on_air"].activities["thumbnail"].every == "5m"
     assert [address.reveal() for address in flow.notify] == ["json://127.0.0.1:8080/told"]
@@ -104,13 +104,13 @@ def test_another_shipped_flow_can_be_extended(command: Command, folder: Path) ->
     assert "# within: 7d" in (folder / "proof.yaml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", locate.shipped())
+@pytest.mark.parametrize("name", locate.shipped_flows())
 def test_every_shipped_flow_can_be_begun_with(command: Command, folder: Path, name: str) -> None:
     """What comes of it has no mistakes, and the command that it names can be given."""
     assert command("init", "mine", "--extends", name).code == 0
     assert command("check", "mine.yaml").code == 0
     text = (folder / "mine.yaml").read_text(encoding="utf-8")
-    flow = loaded(text, "mine.yaml")
+    flow = load_flow(text, "mine.yaml")
     assert ("--for 20s" in text) == ("max_duration" in flow.inputs)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_command import Command
 
-from retake_flow.flow.text.locate import shipped
+from retake_flow.flow.text.locate import shipped_flows
 from retake_flow.flow.text.yaml_source import parse
 
 OVERLAY = """\
@@ -50,7 +50,9 @@ def test_what_is_printed_reads_as_the_flow(command: Command, folder: Path, name:
     if name == "owl.yaml":
         assert data["states"]["broadcast"]["states"]["pushing"]["states"]["on_air"]["timeout"] == "2h"
     else:
-        assert data == parse(shipped()[name.removesuffix(".yaml") + ".yaml"].read_text(encoding="utf-8"), "x").data
+        assert (
+            data == parse(shipped_flows()[name.removesuffix(".yaml") + ".yaml"].read_text(encoding="utf-8"), "x").data
+        )
 
 
 def test_programs_get_each_origin(command: Command, folder: Path) -> None:
@@ -59,7 +61,7 @@ def test_programs_get_each_origin(command: Command, folder: Path) -> None:
     origins = json.loads(command("show-flow", "owl.yaml", "--json").out)["origins"]
     on_air = "states/broadcast/states/pushing/states/on_air"
     assert origins[f"{on_air}/timeout"] == "owl.yaml:5:5"
-    assert origins[on_air].startswith(str(shipped()["go-live.yaml"]))
+    assert origins[on_air].startswith(str(shipped_flows()["go-live.yaml"]))
     assert f"{on_air}/activities/chat/every" in origins
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from retake_flow.cli.render.vitals import Vitals
-from retake_flow.run.dates import dated
+from retake_flow.run.dates import record_to_stored
 from retake_flow.run.records import Record, record
 
 SENT = {"bitrate": 1499.6, "fps": 29.97, "frames": 900, "dropped": 0, "speed": 0.99, "seconds": 30.0, "slow_for": 0.0}
@@ -163,6 +163,6 @@ def test_a_run_that_has_ended_is_neither_on_air_nor_off() -> None:
 @pytest.mark.parametrize("ahead", [600.0, -172800.0])
 def test_a_clock_that_was_set_changes_no_figure(ahead: float) -> None:
     """Records that bear dates of a wall clock that was set tell the run's time all the same."""
-    journal = [result(100, LIVE), dated(result(130, {**LIVE, "uptime_seconds": 90}), ahead)]
+    journal = [result(100, LIVE), record_to_stored(result(130, {**LIVE, "uptime_seconds": 90}), ahead)]
     assert journal[1]["t"] != result(130, LIVE)["t"]
     assert Vitals.of(journal).on_air(160) == "2m00s"

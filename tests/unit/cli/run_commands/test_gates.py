@@ -11,7 +11,7 @@ from cli_command import Command
 from stored_runs import CHOICE, ESCAPES, a_gate, an_answer, stored
 
 from retake_flow.ports.runs import Runs
-from retake_flow.run.gate_prompt import answer_with, commands, described
+from retake_flow.run.gate_prompt import answer_with, commands, describe_fields
 from retake_flow.run.gates import Gate
 
 
@@ -108,7 +108,7 @@ def test_what_a_field_takes_is_said_in_words() -> None:
         "c": {"type": ["string", "null"], "optional": True, "secret": True},
         "d": {},
     }
-    assert list(described(fields)) == [
+    assert list(describe_fields(fields)) == [
         ("a", "post: the post"),
         ("b", "x | 2, 'x' when left out"),
         ("c", "string or null, optional, secret"),

@@ -12,12 +12,12 @@ from driven_run import RUN, driving
 from stored_runs import DEAD
 
 from retake_flow.cli.run_commands import requests
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.runs import Claim, Holder, Request, Runs
 from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process
 
-FLOW = loaded(
+FLOW = load_flow(
     """\
 flow: raided
 initial: show
@@ -32,7 +32,7 @@ states:
 
 def kept(store: Runs, holder: Holder) -> Claim:
     """A run of that flow."""
-    text = FLOW.sources.dumped()
+    text = FLOW.sources.dump()
     claim = store.create(RUN, agent="owl", flow_file="raided.yaml", flow_text=text, holder=holder)
     claim.write(replace(RUN, state="show"), [])
     return claim

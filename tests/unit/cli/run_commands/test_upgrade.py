@@ -8,8 +8,8 @@ import pytest
 from cli_command import Command
 from waiting_runs import ASKING, names, put, suspended
 
-from retake_flow.flow.load.load import stored as flow_of
-from retake_flow.flow.text.bundle import parsed
+from retake_flow.flow.load.load import load_stored as flow_of
+from retake_flow.flow.text.bundle import parse
 from retake_flow.ports.runs import Runs
 
 NEWER = ASKING.replace("version: 1", "version: 2").replace("{final: completed}", "{final: completed, reason: as new}")
@@ -24,7 +24,7 @@ def test_a_run_goes_on_in_a_newer_flow(command: Command, store: Runs, folder: Pa
     assert (said.code, names(said)[-1]) == (0, "run_ended")
     kept = store.load(run)
     assert kept.run.reason == "as new"
-    assert kept.run.digest == flow_of(parsed(kept.flow_text)).digest != before.run.digest
+    assert kept.run.digest == flow_of(parse(kept.flow_text)).digest != before.run.digest
     [upgraded] = [record for _, record in store.journal(run) if record["event"] == "run_upgraded"]
     assert (upgraded["run"], upgraded["version"], upgraded["digest"]) == (run, 2, kept.run.digest)
 

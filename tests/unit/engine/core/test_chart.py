@@ -9,7 +9,7 @@ import pytest
 from retake_flow.engine.core.chart import Chart
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.graph import exit_entry_sets
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 
 NESTED = """
 flow: nested
@@ -43,12 +43,12 @@ states:
 
 def chart(text: str = NESTED) -> Chart:
     """The chart of a flow."""
-    return Chart(loaded(text, "f"))
+    return Chart(load_flow(text, "f"))
 
 
 def taken(state: str, event: str, origin: str = "", **names: Any) -> tuple[list[str], list[str], str] | None:
     """What an event leaves and enters from a state, and where it leads; nothing when no route takes it."""
-    flow = loaded(NESTED, "f")
+    flow = load_flow(NESTED, "f")
     route = Chart(flow).take(state, event, origin, lambda root: names)
     if route is None:
         return None
@@ -62,7 +62,7 @@ DEEP = "out/mid/deep"
 
 def test_the_beginning_is_the_initial_state_and_those_inside() -> None:
     """A flow begins in its initial state, in the one inside that, and so on."""
-    flow = loaded(NESTED, "f")
+    flow = load_flow(NESTED, "f")
     assert exit_entry_sets.entered(flow, flow.initial, "", {}) == ("out", "out/mid", "out/mid/deep")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from retake_flow.engine.core.machine import Machine, Step
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.run import commands, events
 from retake_flow.run.run import Phase, Run
 
@@ -51,7 +51,7 @@ class Conversation:
     """A run that is told what happens, one event after the other."""
 
     def __init__(self, text: str = BROADCAST) -> None:
-        self.machine = Machine(loaded(text, "sample.yaml"))
+        self.machine = Machine(load_flow(text, "sample.yaml"))
         self.run = Run("r", "sample", "", {})
         self.now = 100.0
         self.told: tuple[commands.Command, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from retake_flow.engine.core.machine import Machine
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.run import commands, events
 from retake_flow.run.run import Phase, Run
 
@@ -19,7 +19,7 @@ class Talk:
 
     def __init__(self, states: str, initial: str = "a", **inputs: Any) -> None:
         indented = "".join(f"  {line}\n" for line in states.strip("\n").splitlines())
-        self.machine = Machine(loaded(f"flow: talk\ninitial: {initial}\nstates:\n{indented}", "f"))
+        self.machine = Machine(load_flow(f"flow: talk\ninitial: {initial}\nstates:\n{indented}", "f"))
         self.run = Run("r", "talk", "", inputs)
         self.now = NOW
         self.wishes: tuple[commands.Command, ...] = ()

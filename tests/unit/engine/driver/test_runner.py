@@ -14,7 +14,7 @@ from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import StoreError, Unavailable
 from retake_flow.flow.action_spec import ActionSpec
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.redact import Secret
 from retake_flow.run.records import Record
@@ -110,7 +110,7 @@ def drive(actor: Actor, *, stop_at: float | None = None, kill_at: float | None =
 
     async def scene() -> Run:
         runner = Runner(
-            Machine(loaded(FLOW, "f")),
+            Machine(load_flow(FLOW, "f")),
             Run("r", "sample", "", {}),
             catalogue=CATALOGUE,
             actions=actor,

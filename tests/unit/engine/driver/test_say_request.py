@@ -12,13 +12,13 @@ from conversation import Actions, Takes
 
 from retake_flow.engine.driver import say_request
 from retake_flow.errors import NoVoice, StoreError
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.actions import Call
 from retake_flow.ports.runs import Request
 from retake_flow.run.run import ActivityState, Run, Work
 from retake_flow.whatif import virtual_time
 
-FLOW = loaded(
+FLOW = load_flow(
     """\
 flow: talk
 initial: show

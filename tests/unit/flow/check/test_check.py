@@ -13,7 +13,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import InputError
 from retake_flow.flow.check.check import check
 from retake_flow.flow.load import inputs
-from retake_flow.flow.load.load import load, loaded, read_bytes
+from retake_flow.flow.load.load import load, load_flow, read_bytes
 from retake_flow.flow.text import locate
 
 GO_LIVE = locate.find("go-live.yaml").read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ def test_damaged_flows_have_words_soon(seed: int) -> None:
 def test_inputs_are_typed_and_all_mistakes_are_said() -> None:
     """Texts are read as the declared type; unknown, missing and wrong inputs are told together."""
     head = "inputs: {n: {type: integer}, long: {type: string, format: duration, default: 1h}}\n"
-    flow = loaded(f"flow: x\n{head}initial: e\nstates:\n{END}", "f")
+    flow = load_flow(f"flow: x\n{head}initial: e\nstates:\n{END}", "f")
     assert inputs.resolve(flow, {"n": "3"}) == {"n": 3, "long": "1h"}
     with pytest.raises(InputError) as raised:
         inputs.resolve(flow, {"m": "1", "long": "x"})

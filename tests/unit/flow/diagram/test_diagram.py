@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from flow_samples import GO_LIVE, flow_of, with_sub, written
 
-from retake_flow.flow.diagram.diagram import Arrow, Box, Diagram, Look, Ruled, Step, Trace, diagram
+from retake_flow.flow.diagram.diagram import Arrow, Box, BrokenRule, Diagram, Step, Style, Trace, diagram
 from retake_flow.flow.diagram.labels import Note, Topic
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 
-GO = loaded(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")
+GO = load_flow(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")
 END = "\nz: {final: completed}\nf: {final: failed}"
 INNER = written("b: {transitions: {x: c, y: d}}\nc: {final: ok}\nd: {final: failed}", "b")
 OUTER = "a: {flow: inner.yaml, transitions: {failed: f, ok: z}}" + END
@@ -117,17 +117,17 @@ def test_failures_of_many_states_to_one_end_are_lines_in_their_boxes() -> None:
 @pytest.mark.parametrize(
     ("state", "look"),
     [
-        ("{do: a.work}", Look.ACTION),
-        ("{ask: {message: m}}", Look.ASKING),
-        ("{wait: 1s}", Look.WAITING),
-        ("{}", Look.RESTING),
-        ("{initial: b, states: {b: {}}}", Look.FRAME),
-        ("{final: completed}", Look.COMPLETED),
-        ("{final: failed}", Look.FAILED),
-        ("{final: expired}", Look.ENDED),
+        ("{do: a.work}", Style.ACTION),
+        ("{ask: {message: m}}", Style.ASKING),
+        ("{wait: 1s}", Style.WAITING),
+        ("{}", Style.RESTING),
+        ("{initial: b, states: {b: {}}}", Style.FRAME),
+        ("{final: completed}", Style.COMPLETED),
+        ("{final: failed}", Style.FAILED),
+        ("{final: expired}", Style.ENDED),
     ],
 )
-def test_kinds_of_states_look_different(state: str, look: Look) -> None:
+def test_kinds_of_states_look_different(state: str, look: Style) -> None:
     """Each kind has its look, and ends have one by how they end."""
     drawn = diagram(flow_of(f"a: {state}{END}"))
     assert box(drawn, "a").look is look
@@ -139,8 +139,8 @@ def test_history_is_drawn_with_where_it_leads_the_first_time() -> None:
     states = "a: {initial: b, states: {b: {}, h: {history: shallow, initial: b}, d: {history: deep}}}" + END
     drawn = diagram(flow_of(states))
     assert [(box(drawn, path).name, box(drawn, path).look) for path in ("a/h", "a/d")] == [
-        ("H", Look.HISTORY),
-        ("H*", Look.HISTORY),
+        ("H", Style.HISTORY),
+        ("H*", Style.HISTORY),
     ]
     assert arrow(drawn, "a/h", "a/b").labels == ("the first time",)
 
@@ -240,7 +240,7 @@ def test_no_value_of_a_flow_is_in_its_picture() -> None:
 
 def test_rules_stand_in_the_boxes_that_they_hold_over() -> None:
     """By their names; why they are there is told once."""
-    ruled = Ruled({"first": "because so", "fresh": "each\ntime"}, {"b/c": ("first", "fresh")})
+    ruled = BrokenRule({"first": "because so", "fresh": "each\ntime"}, {"b/c": ("first", "fresh")})
     drawn = diagram(flow_of(STATES), ruled=ruled)
     assert texts(drawn, "b/c", Topic.RULE) == ["rule first, fresh"]
     assert texts(drawn, "a", Topic.RULE) == []

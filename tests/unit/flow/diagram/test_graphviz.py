@@ -10,11 +10,11 @@ import pytest
 from diagram_samples import hostile, marked
 from flow_samples import GO_LIVE, flow_of, with_sub, written
 
-from retake_flow.flow.diagram.diagram import Diagram, Ruled, diagram
+from retake_flow.flow.diagram.diagram import BrokenRule, Diagram, diagram
 from retake_flow.flow.diagram.graphviz import dot
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 
-GO = loaded(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")
+GO = load_flow(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")
 END = "\nz: {final: completed}\nf: {final: failed}"
 COMPOSITE = (
     "a: {initial: b, transitions: {x: z}, states: {b: {transitions: {x: c, y: a}}, c: {transitions: {x: z}}}}" + END
@@ -104,7 +104,7 @@ def test_a_run_is_marked() -> None:
 def test_why_the_rules_are_there_is_a_note_beside() -> None:
     """Once, in a box of its own; without rules there is none."""
     flow = flow_of("a: {}" + END)
-    text = dot(diagram(flow, ruled=Ruled({"first": "a < b"}, {"a": ("first",)})))
+    text = dot(diagram(flow, ruled=BrokenRule({"first": "a < b"}, {"a": ("first",)})))
     assert "first: a &lt; b" in line(text, '"[rules]"')
     assert "rule first" in line(text, '"a" [')
     assert "[rules]" not in dot(diagram(flow))
@@ -125,7 +125,7 @@ def test_no_text_of_a_flow_breaks_out() -> None:
 
 def test_the_text_is_the_same_each_time() -> None:
     """Nothing in it depends on when or where it was made."""
-    assert dot(diagram(GO)) == dot(diagram(loaded(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")))
+    assert dot(diagram(GO)) == dot(diagram(load_flow(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")))
 
 
 @pytest.mark.real

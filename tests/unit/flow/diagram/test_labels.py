@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flow_samples import flow_of, with_sub, written
 
-from retake_flow.flow.diagram.labels import Note, Topic, labelled, led, lines, notes, printed
+from retake_flow.flow.diagram.labels import Note, Topic, labelled_routes, lines, notes, printable, target_text
 from retake_flow.redact import Secret
 
 END = "\nz: {final: ok}"
@@ -18,7 +18,7 @@ def told(states: str, path: str = "a", head: str = "") -> list[str]:
 
 def labels(states: str) -> list[str]:
     """The labels of the routes of the state `a`."""
-    return [label for _, label in labelled(flow_of(states).states["a"])]
+    return [label for _, label in labelled_routes(flow_of(states).states["a"])]
 
 
 def test_what_a_state_does_and_how_long_it_may_take_is_noted() -> None:
@@ -127,7 +127,7 @@ def test_long_guards_are_cut(length: int) -> None:
 def test_where_a_route_without_an_arrow_leads_is_said(route: str, words: str) -> None:
     """Nowhere, to the state itself, into it, or into it anew."""
     flow = flow_of(f"a: {{initial: b, transitions: {{stop: {route}}}, states: {{b: {{}}}}}}{END}")
-    assert led(flow.states["a"].routes["stop"][0]) == words
+    assert target_text(flow.states["a"].routes["stop"][0]) == words
 
 
 def test_short_labels_share_a_line() -> None:
@@ -139,5 +139,5 @@ def test_short_labels_share_a_line() -> None:
 def test_what_is_printed_holds_no_secret_and_nothing_unseen() -> None:
     """Secrets are masked; controls, line breaks and what turns the direction of writing are spaces."""
     Secret("opensesame")
-    assert printed("an opensesame\x1b[31m\nb\u202ec\x00") == "an ••• [31m b c "
-    assert printed("größer ≤ 日本 ☃") == "größer ≤ 日本 ☃"
+    assert printable("an opensesame\x1b[31m\nb\u202ec\x00") == "an ••• [31m b c "
+    assert printable("größer ≤ 日本 ☃") == "größer ≤ 日本 ☃"

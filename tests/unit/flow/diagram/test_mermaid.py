@@ -10,10 +10,10 @@ from flow_samples import GO_LIVE, flow_of, with_sub, written
 
 from retake_flow.flow.diagram.diagram import diagram
 from retake_flow.flow.diagram.mermaid import mermaid
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 
-GO = loaded(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")
+GO = load_flow(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")
 #: Every line that we write, of the syntax at https://mermaid.js.org/syntax/stateDiagram.html.
 SYNTAX = re.compile(
     r"stateDiagram-v2"

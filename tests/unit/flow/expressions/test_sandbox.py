@@ -12,7 +12,7 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression, Template, render
 from retake_flow.flow.expressions.filters import LARGEST_RESULT
-from retake_flow.flow.expressions.sandbox import bounded
+from retake_flow.flow.expressions.sandbox import require_plain
 from retake_flow.flow.rules.guards import truth
 from retake_flow.redact import MASK, Secret
 
@@ -163,7 +163,7 @@ def test_templates_are_filled_in_within_data_and_never_twice() -> None:
 def test_numbers_without_a_json_form_are_refused(number: float) -> None:
     """Infinity is no result."""
     with pytest.raises(ExpressionError, match="grows past"):
-        bounded([number])
+        require_plain([number])
 
 
 _HOSTILE = {

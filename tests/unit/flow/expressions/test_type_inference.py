@@ -9,7 +9,7 @@ import pytest
 
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression, Template
-from retake_flow.flow.expressions.type_inference import spoken, types
+from retake_flow.flow.expressions.type_inference import describe_types, types
 
 HERE = Position("f", 1, 1)
 KNOWN: Mapping[tuple[str, ...], Mapping[str, Any]] = {
@@ -66,5 +66,5 @@ def test_the_types_of_an_expression_follow_from_its_form_and_its_names(text: str
 
 def test_types_are_spoken_as_people_say_them() -> None:
     """A whole number is a number too."""
-    assert spoken(frozenset({"integer", "number"})) == "a number"
-    assert spoken(frozenset({"null", "string"})) == "nothing or a text"
+    assert describe_types(frozenset({"integer", "number"})) == "a number"
+    assert describe_types(frozenset({"null", "string"})) == "nothing or a text"

@@ -17,7 +17,7 @@ from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.graph.exit_entry_sets import kept
 from retake_flow.flow.graph.transition_graph import Move, Moves, guards
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow, Route
 from retake_flow.run import commands, events
 from retake_flow.run.gates import Answer
@@ -232,7 +232,7 @@ def flows(draw: st.DrawFn) -> Flow:
     states["z"] = {"final": "ok"}
     initial = next(name for name, state in states.items() if "history" not in state)
     text = json.dumps({"flow": "any", "initial": initial, "events": ["go"], "states": states})
-    return loaded(text, "f")
+    return load_flow(text, "f")
 
 
 def _nested(draw: st.DrawFn, names: list[str], prefix: str, paths: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from retake_flow.errors import UsageError
 from retake_flow.flow.load.folders import Folders, outside
-from retake_flow.flow.text.locate import shipped
+from retake_flow.flow.text.locate import shipped_flows
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def test_what_is_elsewhere_is_refused_with_what_would_allow_it(folder: Path, nam
 
 def test_shipped_flows_may_be_named_from_anywhere(folder: Path) -> None:
     """By name or by place, and what stands beside them."""
-    within, place = Folders.beside(folder / "flow.yaml"), shipped()["verify.yaml"]
+    within, place = Folders.beside(folder / "flow.yaml"), shipped_flows()["verify.yaml"]
     for name, file in (("verify.yaml", folder / "x"), ("verify", folder / "x"), (str(place), folder / "x")):
         assert within.find(name, str(file))[0] == str(place)
-    assert within.find("verify.yaml", str(shipped()["go-live.yaml"]))[0] == str(place)
+    assert within.find("verify.yaml", str(shipped_flows()["go-live.yaml"]))[0] == str(place)
 
 
 def test_the_command_line_allows_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ import pytest
 from flow_samples import at, flow_of, problems, with_sub, written
 
 from retake_flow.errors import InputError
-from retake_flow.flow.load.inputs import provided, resolve
-from retake_flow.flow.load.load import loaded, stored
+from retake_flow.flow.load.inputs import resolve, with_provided_inputs
+from retake_flow.flow.load.load import load_flow, load_stored
 from retake_flow.flow.model import Flow
 from retake_flow.redact import Secret
 
@@ -124,12 +124,12 @@ OUTSIDE = """inputs:
 
 def outside(folder: Path, head: str = OUTSIDE) -> Flow:
     """A flow in a file of a folder."""
-    return loaded(written("a: {final: ok}", head=head), str(folder / "flow.yaml"))
+    return load_flow(written("a: {final: ok}", head=head), str(folder / "flow.yaml"))
 
 
 def values(flow: Flow, given: dict[str, Any] | None = None, **environment: str) -> dict[str, Any]:
     """The inputs of a run of a flow."""
-    return resolve(provided(flow, environment), given or {})
+    return resolve(with_provided_inputs(flow, environment), given or {})
 
 
 def test_set_goes_before_the_environment_before_the_file_before_the_default(tmp_path: Path) -> None:
@@ -219,10 +219,10 @@ def test_a_file_is_sought_beside_the_file_that_names_it(tmp_path: Path, monkeypa
     (tmp_path / "base" / "line.txt").write_text("base", encoding="utf-8")
     (tmp_path / "word.txt").write_text("over", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    flow = loaded("extends: base/base.yaml\ninputs: {word: {file: word.txt, secret: false}}", "over.yaml")
+    flow = load_flow("extends: base/base.yaml\ninputs: {word: {file: word.txt, secret: false}}", "over.yaml")
     assert values(flow) == {"line": "base", "word": "over"}
     monkeypatch.chdir("/")
-    again = provided(stored(flow.sources), {}, str(tmp_path / "over.yaml"))
+    again = with_provided_inputs(load_stored(flow.sources), {}, str(tmp_path / "over.yaml"))
     assert resolve(again, {}) == {"line": "base", "word": "over"}
 
 
@@ -241,12 +241,12 @@ def test_a_sub_flow_has_its_inputs_from_elsewhere_too(tmp_path: Path) -> None:
     inner = written("x: {final: ok}", "x", "inputs: {word: {type: string, env: WORD, secret: false}}\n")
     outer = "a: {flow: inner.yaml, transitions: {ok: z}}\nz: {final: ok}"
     flow = with_sub(outer, inner=inner)
-    sub = provided(flow, {"WORD": "hi"}).states["a"].sub
+    sub = with_provided_inputs(flow, {"WORD": "hi"}).states["a"].sub
     assert sub is not None
     assert sub.inputs["word"].schema["default"] == "hi"
     with pytest.raises(InputError, match="'word' of the flow in 'a' is missing; set the variable WORD"):
-        provided(flow, {})
-    provided(with_sub(outer.replace("yaml, ", "yaml, with: {word: x}, "), inner=inner), {})
+        with_provided_inputs(flow, {})
+    with_provided_inputs(with_sub(outer.replace("yaml, ", "yaml, with: {word: x}, "), inner=inner), {})
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_text_from_outside_is_secret_unless_it_says_that_it_is_not(tmp_path: P
         tmp_path,
         "inputs: {a: {type: string, env: A}, b: {type: string, env: B, secret: false}, n: {type: integer, env: N}}\n",
     )
-    values = resolve(provided(flow, {"A": "hush hush", "B": "hello", "N": "3"}), {})
+    values = resolve(with_provided_inputs(flow, {"A": "hush hush", "B": "hello", "N": "3"}), {})
     assert (values["a"], values["b"], values["n"]) == (Secret("hush hush"), "hello", 3)
 
 
@@ -293,4 +293,4 @@ def test_the_credentials_file_is_no_input(tmp_path: Path) -> None:
     (tmp_path / "other").symlink_to(kept)
     flow = outside(tmp_path, "inputs: {a: {type: string, file: other}}\n")
     with pytest.raises(InputError, match="cannot be the credentials file"):
-        provided(flow, {"HOME": str(tmp_path), "RETAKE_CREDENTIALS": str(kept)})
+        with_provided_inputs(flow, {"HOME": str(tmp_path), "RETAKE_CREDENTIALS": str(kept)})

@@ -7,7 +7,7 @@ from flow_samples import GO_LIVE, SMALL, at, flow_of, problems
 
 from retake_flow.flow.diagnostics import Position, Problems
 from retake_flow.flow.expressions.expression import Template
-from retake_flow.flow.load.load import load, loaded, read_bytes
+from retake_flow.flow.load.load import load, load_flow, read_bytes
 from retake_flow.flow.model import Retry
 
 NESTED = """
@@ -117,9 +117,9 @@ def test_an_activity_is_named_by_its_state_and_its_name() -> None:
 
 def test_a_flow_with_mistakes_is_not_given_out() -> None:
     """`loaded` gives a flow or raises all mistakes."""
-    assert loaded(SMALL, "f").name == "small"
+    assert load_flow(SMALL, "f").name == "small"
     with pytest.raises(Problems, match="RF010"):
-        loaded(SMALL + "x: 1\n", "f")
+        load_flow(SMALL + "x: 1\n", "f")
 
 
 def test_a_flow_that_is_known_to_be_good_loads_the_same() -> None:

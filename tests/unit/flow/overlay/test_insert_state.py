@@ -12,7 +12,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.load.files import Files
-from retake_flow.flow.load.load import load, loaded
+from retake_flow.flow.load.load import load, load_flow
 
 BASE = """\
 flow: base
@@ -32,7 +32,7 @@ states:
 def merged(states: str, base: str = BASE) -> tuple[Any, list[Problem], Any]:
     """The states of the flow that new states make of the base, what is wrong with them, and the source."""
     files = Files(shelf(base=base))
-    source = files.put(f"extends: base.yaml\nstates:\n{states}", "over.yaml")
+    source = files.add(f"extends: base.yaml\nstates:\n{states}", "over.yaml")
     return source.data.get("states"), files.problems, source
 
 
@@ -172,7 +172,7 @@ states:
     transitions: {refuse: not_live, timeout: not_live}
 """
     assert check(load(text, str(GO_LIVE.parent / "over.yaml")), CATALOGUE) == ()
-    flow = loaded(text, str(GO_LIVE.parent / "over.yaml"))
+    flow = load_flow(text, str(GO_LIVE.parent / "over.yaml"))
     targets = {
         (state.path, event, route.to)
         for state in flow.states.values()

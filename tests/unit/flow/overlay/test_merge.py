@@ -13,7 +13,7 @@ from overlay_samples import BASE, checked, said
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Position, Problem
 from retake_flow.flow.load.files import Files
-from retake_flow.flow.load.load import load, loaded, stored
+from retake_flow.flow.load.load import load, load_flow, load_stored
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.yaml_source import Source, parse
 
@@ -21,7 +21,7 @@ from retake_flow.flow.text.yaml_source import Source, parse
 def resolved(overlay: str, base: str = BASE) -> tuple[Source, list[Problem]]:
     """What an overlay makes of the base, and what is wrong with that."""
     files = Files(shelf(base=base))
-    return files.put(f"extends: base.yaml\n{overlay}", "over.yaml"), files.problems
+    return files.add(f"extends: base.yaml\n{overlay}", "over.yaml"), files.problems
 
 
 def merged(overlay: str, base: str = BASE) -> Any:
@@ -33,7 +33,7 @@ def merged(overlay: str, base: str = BASE) -> Any:
 
 def laid(overlay: str, base: str = BASE) -> Flow:
     """The flow that an overlay, which has no mistakes, makes of the base."""
-    return loaded(f"extends: base.yaml\n{overlay}", "over.yaml", shelf(base=base))
+    return load_flow(f"extends: base.yaml\n{overlay}", "over.yaml", shelf(base=base))
 
 
 # --- merging --------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def test_a_list_replaces_a_list() -> None:
     data = merged("states: {a: {transitions: {done: [{when: 'true', to: good}, {to: b}]}}}")
     assert data["states"]["a"]["transitions"] == {"done": [{"when": "true", "to": "good"}, {"to": "b"}], "error": "bad"}
     files = Files(shelf(base=BASE, over="extends: base.yaml\nstates: {a: {transitions: {done: [{to: b}, {to: a}]}}}"))
-    again = files.put("extends: over.yaml\nstates: {a: {transitions: {done: [{to: good}]}}}", "again.yaml")
+    again = files.add("extends: over.yaml\nstates: {a: {transitions: {done: [{to: good}]}}}", "again.yaml")
     assert again.data["states"]["a"]["transitions"]["done"] == [{"to": "good"}]
 
 
@@ -122,7 +122,7 @@ def test_replace_takes_the_place_of_all_that_was_there() -> None:
 def test_overlays_can_be_chained() -> None:
     """The nearest one has the last word, and all texts are among the sources."""
     middle = "extends: base.yaml\ninputs: {word: {default: hi}, note: none}\nstates: {b/d: {timeout: 2h}}"
-    flow = loaded("extends: middle.yaml\nstates: {b/d: {timeout: 3h}}", "over.yaml", shelf(base=BASE, middle=middle))
+    flow = load_flow("extends: middle.yaml\nstates: {b/d: {timeout: 3h}}", "over.yaml", shelf(base=BASE, middle=middle))
     assert flow.states["b/d"].timeout == "3h"
     assert flow.inputs["word"].schema["default"] == "hi"
     assert list(flow.sources.texts) == ["over.yaml", "middle.yaml", "base.yaml"]
@@ -134,7 +134,7 @@ def test_overlays_can_be_chained() -> None:
 def test_a_run_goes_on_with_the_texts_it_began_with() -> None:
     """From its sources the same flow is made again, without looking for any file."""
     flow = laid("states: {b/d: {timeout: 2h}}")
-    again = stored(flow.sources)
+    again = load_stored(flow.sources)
     assert again.digest == flow.digest
     assert again.states["b/d"].timeout == "2h"
 
@@ -145,7 +145,7 @@ def test_an_input_is_set_by_its_value_alone() -> None:
     assert inputs == {"word": {"type": "string", "value": "bye"}, "note": {"type": "string", "required": True}}
     fixed = "extends: base.yaml\ninputs: {word: bye}"
     files = Files(shelf(base=BASE, fixed=fixed))
-    source = files.put("extends: fixed.yaml\ninputs: {word: {default: hey}}", "over.yaml")
+    source = files.add("extends: fixed.yaml\ninputs: {word: {default: hey}}", "over.yaml")
     assert source.data["inputs"]["word"] == {"type": "string", "default": "hey"}
 
 
@@ -213,9 +213,9 @@ def test_a_sub_flow_is_sought_beside_the_file_that_names_it(tmp_path: Any) -> No
     text = (
         "extends: base/base.yaml\nstates:\n  a: {transitions: {ok: b}}\n  b: {flow: inner.yaml, transitions: {ok: z}}"
     )
-    flow = loaded(text, str(tmp_path / "over.yaml"))
+    flow = load_flow(text, str(tmp_path / "over.yaml"))
     assert (flow.states["a/x"].wait, flow.states["b/x"].wait) == ("1s", "2s")
-    assert stored(flow.sources).states["b/x"].wait == "2s"
+    assert load_stored(flow.sources).states["b/x"].wait == "2s"
 
 
 # --- what is refused ------------------------------------------------------------------------------------------

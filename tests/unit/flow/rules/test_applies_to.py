@@ -7,7 +7,7 @@ from flow_samples import GO_LIVE, flow_of
 
 from retake_flow.actions.registry import CATALOGUE as ACTIONS
 from retake_flow.flow.diagnostics import Position
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.rules.applies_to import rules_of, subjects
 from retake_flow.flow.rules.model import Condition, Rule, Term
 
@@ -51,7 +51,7 @@ def test_what_only_allows_something_is_no_subject() -> None:
 
 def test_the_rules_of_the_platform_hold_over_go_live() -> None:
     """Each rule but the one about the end of the run has a state there."""
-    flow = loaded(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
+    flow = load_flow(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE))
     rules = rules_of(flow, ACTIONS)
     found = subjects(flow, rules)
     assert {rule.name for rule in rules} - {name for names in found.values() for name in names} == {"session_stopped"}

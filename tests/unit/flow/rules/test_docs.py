@@ -9,7 +9,7 @@ from flow_samples import flow_of
 from jsonschema import Draft202012Validator
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.rules import check, load, schema
 from retake_flow.flow.text.yaml_source import parse
 
@@ -47,7 +47,7 @@ def test_the_rules_that_are_shown_are_good() -> None:
 
 def test_a_broken_rule_reads_as_shown() -> None:
     """The message and the path are what the program says."""
-    (problem,) = check.problems(loaded(OWL, "owl.yaml"), CATALOGUE)
+    (problem,) = check.problems(load_flow(OWL, "owl.yaml"), CATALOGUE)
     assert f"{problem}\n" in TEXT
 
 

@@ -11,14 +11,14 @@ from flow_samples import GO_LIVE
 from flow_variants import PATHS, swapped, without
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.model import Flow
 from retake_flow.flow.rules.check import broken
 from retake_flow.run.run import Phase
 from retake_flow.testing.fakes.studio import Trouble
 from retake_flow.testing.runs.rehearsed import Rehearsal
 
-GIVEN = loaded(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE)).inputs
+GIVEN = load_flow(GO_LIVE.read_text(encoding="utf-8"), str(GO_LIVE)).inputs
 INPUTS = {
     **{name: each.schema["default"] for name, each in GIVEN.items() if "default" in each.schema},
     **dict.fromkeys(("agent_name", "agent_description", "image_url", "wallet_address", "ticker"), "x"),
@@ -95,7 +95,7 @@ def test_what_is_sound_breaks_no_rule_that_the_platform_can_see(
 def test_go_live_breaks_no_rule() -> None:
     """The shipped flows keep the platform's rules on all their paths."""
     for file in sorted(GO_LIVE.parent.glob("*.yaml")):
-        assert broken(loaded(file.read_text(encoding="utf-8"), str(file)), CATALOGUE) == ()
+        assert broken(load_flow(file.read_text(encoding="utf-8"), str(file)), CATALOGUE) == ()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_each_rule_can_be_broken(change: dict[str, str], rule: str) -> None:
     for old, new in change.items():
         assert old in text
         text = text.replace(old, new)
-    rules = [breach.rule.name for breach in broken(loaded(text, str(GO_LIVE)), CATALOGUE)]
+    rules = [breach.rule.name for breach in broken(load_flow(text, str(GO_LIVE)), CATALOGUE)]
     assert rules[:1] == [rule]
 
 
@@ -139,13 +139,13 @@ def test_each_rule_can_be_broken(change: dict[str, str], rule: str) -> None:
 def test_a_guard_may_be_written_in_several_ways(guard: str) -> None:
     """What says the same is taken for the same."""
     text = GO_LIVE.read_text(encoding="utf-8").replace("when: result.verified,", f'when: "{guard}",')
-    flow = loaded(text, str(GO_LIVE))
+    flow = load_flow(text, str(GO_LIVE))
     assert broken(flow, CATALOGUE) == ()
 
 
 def test_a_path_does_not_pretend_what_was_entered_before() -> None:
     """`visits.open_chat == 0` holds the first time, so no path goes round open_chat then."""
-    flow = loaded(
+    flow = load_flow(
         GO_LIVE.read_text(encoding="utf-8").replace("visits.open_chat == 0", "visits.open_chat == 1"), str(GO_LIVE)
     )
     (breach,) = broken(flow, CATALOGUE)

@@ -11,7 +11,7 @@ from flow_samples import CATALOGUE, flow_of
 from jsonschema import Draft202012Validator
 
 from retake_flow.actions import registry
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.flow.rules import check, load, schema
 from retake_flow.flow.text import locate
 from retake_flow.flow.text.yaml_source import parse
@@ -146,7 +146,7 @@ def test_every_key_is_explained() -> None:
 def test_the_platforms_rules_are_no_flow() -> None:
     """They come with the program and are not listed among the flows."""
     assert locate.platform_rules().is_file()
-    assert "platform.yaml" not in locate.shipped()
+    assert "platform.yaml" not in locate.shipped_flows()
     assert [rule.name for rule in load.platform(registry.CATALOGUE).rules][:2] == ["verified_first", "fresh_key"]
 
 
@@ -162,7 +162,7 @@ def own(tmp_path: Path) -> Path:
 
 def by_rules(file: Path) -> list[str]:
     """What is wrong with a flow by its rules."""
-    flow = loaded(file.read_text(encoding="utf-8"), str(file))
+    flow = load_flow(file.read_text(encoding="utf-8"), str(file))
     return [str(problem) for problem in check.problems(flow, registry.CATALOGUE)]
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from retake_flow.errors import StoreError, UsageError
 from retake_flow.flow.load.folders import Folders
-from retake_flow.flow.load.load import loaded
-from retake_flow.flow.text.bundle import Sources, parsed
-from retake_flow.flow.text.locate import shipped
+from retake_flow.flow.load.load import load_flow
+from retake_flow.flow.text.bundle import Sources, parse
+from retake_flow.flow.text.locate import shipped_flows
 
 _texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 TWO = Sources("/x/a.yaml", {"/x/a.yaml": "outer", "/x/b.yaml": "inner"}, {"/x/a.yaml": {"b.yaml": "/x/b.yaml"}})
@@ -24,7 +24,7 @@ TWO = Sources("/x/a.yaml", {"/x/a.yaml": "outer", "/x/b.yaml": "inner"}, {"/x/a.
 def test_what_is_dumped_comes_back(file: str, texts: dict[str, str], references: dict[str, dict[str, str]]) -> None:
     """Sources that are written as one text and read are the same, with the same digest."""
     sources = Sources(file, texts, references)
-    again = parsed(sources.dumped())
+    again = parse(sources.dump())
     assert again == sources
     assert again.digest == sources.digest
 
@@ -33,7 +33,7 @@ def test_what_is_dumped_comes_back(file: str, texts: dict[str, str], references:
 def test_what_is_no_dump_is_a_damaged_store(text: str) -> None:
     """Another text is told as a store that cannot be read, not as a defect of the program."""
     with pytest.raises(StoreError, match="the flow of this run cannot be read"):
-        parsed(text)
+        parse(text)
 
 
 def test_a_name_is_found_without_the_disk() -> None:
@@ -76,7 +76,7 @@ def test_a_file_that_is_used_in_two_ways_is_told_with_both() -> None:
 
 def test_a_flow_without_sub_flows_has_one_text() -> None:
     """Its sources are its file and its text, and nothing is used."""
-    flow = loaded(SMALL, "small.yaml")
+    flow = load_flow(SMALL, "small.yaml")
     assert flow.sources == Sources("small.yaml", {"small.yaml": SMALL}, {})
     assert flow.digest == flow.sources.digest
     assert flow.sources.uses() == []
@@ -86,8 +86,11 @@ def test_on_the_disk_a_name_is_sought_beside_the_file_first(tmp_path: Path) -> N
     """Then among the shipped flows; what is neither is a mistake of who wrote the name."""
     file = str(tmp_path / "a.yaml")
     on_disk = Folders.beside(file).find
-    assert on_disk("verify.yaml", file) == (str(shipped()["verify.yaml"]), shipped()["verify.yaml"].read_bytes())
-    assert on_disk("verify", file)[0] == str(shipped()["verify.yaml"])
+    assert on_disk("verify.yaml", file) == (
+        str(shipped_flows()["verify.yaml"]),
+        shipped_flows()["verify.yaml"].read_bytes(),
+    )
+    assert on_disk("verify", file)[0] == str(shipped_flows()["verify.yaml"])
     (tmp_path / "verify.yaml").write_bytes(b"mine")
     assert on_disk("verify.yaml", file) == (str(tmp_path / "verify.yaml"), b"mine")
     with pytest.raises(UsageError, match="there is no flow"):

@@ -8,7 +8,7 @@ import pytest
 from flow_samples import GO_LIVE
 
 from retake_flow.errors import UsageError
-from retake_flow.flow.text.locate import find, shipped
+from retake_flow.flow.text.locate import find, shipped_flows
 
 
 @pytest.mark.parametrize("name", ["go-live.yaml", "go-live"])
@@ -16,7 +16,7 @@ def test_a_shipped_flow_is_found_from_any_folder(name: str, tmp_path: Path, monk
     """A flow that comes with the program is found by its name, wherever one is."""
     monkeypatch.chdir(tmp_path)
     assert find(name).read_text(encoding="utf-8") == GO_LIVE.read_text(encoding="utf-8")
-    assert "go-live.yaml" in shipped()
+    assert "go-live.yaml" in shipped_flows()
 
 
 def test_a_file_goes_before_a_shipped_flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retake_flow.flow.text.yaml_source import parse
-from retake_flow.flow.text.yaml_writer import inline, transcript
-from retake_flow.sanitize import stripped
+from retake_flow.flow.text.yaml_writer import inline, write
+from retake_flow.sanitize import strip_controls
 
 
 def again(data: Any) -> Any:
     """What the transcript of some data reads as."""
-    source = parse("\n".join(line.text for line in transcript(data)) + "\n", "x")
+    source = parse("\n".join(line.text for line in write(data)) + "\n", "x")
     assert source.problems == []
     return source.data
 
@@ -66,7 +66,7 @@ def test_a_shipped_flow_reads_as_the_same(file: Any) -> None:
 
 def test_each_line_knows_what_it_says() -> None:
     """An item of a list begins with its first key; a text of several lines belongs to its first."""
-    lines = transcript({"a": [{"b": 1, "c": 2}, "x"], "d": "one\ntwo", "e": {}})
+    lines = write({"a": [{"b": 1, "c": 2}, "x"], "d": "one\ntwo", "e": {}})
     assert [(line.text, line.path) for line in lines] == [
         ("a:", ("a",)),
         ("  - b: 1", ("a", 0, "b")),
@@ -83,8 +83,8 @@ def test_each_line_knows_what_it_says() -> None:
 def test_what_a_terminal_obeys_is_written_as_an_escape(sign: str) -> None:
     """In keys, words and blocks; it is still the same data."""
     data = {f"k{sign}": f"a{sign}b", "block": f"one\ntwo{sign}\n", "list": [f"{sign}x"]}
-    lines = [line.text for line in transcript(data)]
-    assert "".join(lines) == stripped("".join(lines))
+    lines = [line.text for line in write(data)]
+    assert "".join(lines) == strip_controls("".join(lines))
     assert parse("\n".join(lines), "x").data == data
 
 

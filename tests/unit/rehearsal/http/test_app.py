@@ -76,7 +76,7 @@ def test_register_answers_with_everything_but_the_name(platform):
     body = answer.json()
     assert answer.status_code == 200
     assert set(body) == {"access_token", "agent_id", "userDbId", "wallet_address", "token_address", "token_ticker"}
-    assert platform.agents.with_token(body["access_token"]).user_id == body["userDbId"]
+    assert platform.agents.by_token(body["access_token"]).user_id == body["userDbId"]
     assert body["token_address"] == ""
 
 
@@ -181,7 +181,7 @@ def test_a_thumbnail_is_a_real_picture(platform, arguments):
     answer = call(platform, ("POST /agent/update-thumbnail", {**arguments, "headers": headers}))
     assert answer.status_code == 400
     assert answer.json()["error"]
-    assert platform.agents.with_id("user_owl").thumbnails == []
+    assert platform.agents.by_id("user_owl").thumbnails == []
 
 
 def test_thumbnails_are_kept_as_files(platform):
@@ -195,7 +195,7 @@ def test_thumbnails_are_kept_as_files(platform):
     jpeg = b"\xff\xd8\xff\xe0" + bytes(20)
     call(platform, ("POST /agent/update-thumbnail", {"files": {"image": ("t", jpeg, "image/jpeg")}}), keep=keep)
     assert kept == {"thumbnails/night-owl-001.jpg": jpeg}
-    assert platform.agents.with_id("user_owl").thumbnails[0].path == "/folder/thumbnails/night-owl-001.jpg"
+    assert platform.agents.by_id("user_owl").thumbnails[0].path == "/folder/thumbnails/night-owl-001.jpg"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_what_is_wrong_is_answered_by_an_error_in_json(platform, request_, statu
 def test_at_most_a_hundred_comments_come_at_once(make):
     """The limit is 50 by default and 100 at most, however much is asked for."""
     platform = make(comments_without_session=200)
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     for number in range(130):
         platform.say(owl, "user_owl", str(number))
     path = "GET /agent/stream/comments?userDbId=user_owl"
@@ -263,7 +263,7 @@ def test_a_status_and_body_replace_the_answer(make):
     assert (failed.status_code, failed.text) == (502, html)
     assert failed.headers["content-type"].startswith("text/html")
     assert fine.status_code == 200
-    assert len(platform.agents.with_id("user_owl").keys) == 1
+    assert len(platform.agents.by_id("user_owl").keys) == 1
 
 
 def test_a_json_body_and_headers_can_be_given(make):
@@ -277,7 +277,7 @@ def test_an_effect_can_happen_although_the_answer_is_lost(make):
     """With `effect` the call does its work and only its answer is another."""
     platform = make(faults=(Fault("POST /agent/stream/start", status=500, effect=True),))
     assert call(platform, "POST /agent/stream/start").status_code == 500
-    assert platform.agents.with_id("user_owl").session is not None
+    assert platform.agents.by_id("user_owl").session is not None
 
 
 @pytest.mark.parametrize("effect", [False, True])
@@ -286,7 +286,7 @@ def test_a_dropped_connection_is_a_transport_error(make, effect):
     platform = make(faults=(Fault("POST /agent/stream/start", drop=True, effect=effect),))
     with pytest.raises(httpx.TransportError):
         call(platform, "POST /agent/stream/start")
-    assert (platform.agents.with_id("user_owl").session is not None) == effect
+    assert (platform.agents.by_id("user_owl").session is not None) == effect
     assert platform.calls.calls[0].status is None
 
 
@@ -322,7 +322,7 @@ def test_a_client_that_gives_up_during_the_delay(make, virtually, effect):
         return now()
 
     assert virtually(main) == 5.0
-    assert len(platform.agents.with_id("user_owl").keys) == int(effect)
+    assert len(platform.agents.by_id("user_owl").keys) == int(effect)
 
 
 def test_latency_is_on_every_call(make, virtually):
@@ -458,7 +458,7 @@ def test_the_report_tells_the_story_without_secrets(make, clock):
     ]
     assert agent["thumbnails"][0]["since_live"] == 0.5
     (said,) = agent["chat"]
-    assert said.pop("id") == platform.agents.named("Night Owl").chat.comments[0].id
+    assert said.pop("id") == platform.agents.by_name("Night Owl").chat.comments[0].id
     assert said == {"t": 1, "name": "Night Owl", "agent": True, "type": "message", "text": "my key is •••"}
     assert report["strikes"] == []
     assert report["recordings"][0]["frames"] == 30
@@ -492,7 +492,7 @@ def test_half_a_character_breaks_nothing(make, text, kept, shape):
     platform = make(chat_shape=shape)
     heard = []
     platform.subscribe("user_owl", lambda event, data: heard.append(json.dumps(data, ensure_ascii=False).encode()))
-    platform.start(platform.agents.with_id("user_owl"))
+    platform.start(platform.agents.by_id("user_owl"))
     sent, read, report = calls(
         platform, said(platform, text), "GET /agent/stream/comments?userDbId=user_owl", "GET /_rehearsal/report"
     )
@@ -577,6 +577,6 @@ def test_sessions_come_in_both_shapes(make, path):
     """Under a name or bare: a client has to read both."""
     for shape, kind in (("sessions", dict), ("list", list)):
         platform = make(session_shape=shape)
-        platform.start(platform.agents.with_id("user_owl"))
+        platform.start(platform.agents.by_id("user_owl"))
         answer = call(platform, f"GET {path}").json()
         assert type(answer) is kind

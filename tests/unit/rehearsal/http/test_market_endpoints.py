@@ -38,7 +38,7 @@ def market(make, clock):
 
 def act(platform, agent, trader, side, amount):
     """Have somebody trade an agent's token."""
-    platform.perform(platform.agents.named(agent), Cue(0, trader, "trade", amount=amount, side=side))
+    platform.perform(platform.agents.by_name(agent), Cue(0, trader, "trade", amount=amount, side=side))
 
 
 def test_stats_follow_what_was_given_and_what_was_traded(market):

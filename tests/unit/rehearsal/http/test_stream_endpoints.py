@@ -47,7 +47,7 @@ def get(platform, *paths):
 
 def on_air(platform, clock):
     """Night Owl goes live."""
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     key = platform.issue_key(owl)
     platform.start(owl)
     platform.publish(key.value.reveal()).video()
@@ -65,7 +65,7 @@ def test_a_neighbour_is_on_air_without_video(town):
 
 def test_who_has_opened_a_session_is_live_where_that_is_wanted(town):
     """Nobody knows whether the real platform lists somebody before there is video."""
-    town.start(town.agents.with_id("user_owl"))
+    town.start(town.agents.by_id("user_owl"))
     (before,) = get(town, "/users/live/")
     town.options = replace(town.options, live_users="start")
     (after,) = get(town, "/users/live/")
@@ -75,7 +75,7 @@ def test_who_has_opened_a_session_is_live_where_that_is_wanted(town):
 
 def test_metadata_tell_more_of_one(town):
     """What somebody tells of themselves, their token and how many follow them, by userDbId."""
-    town.perform(town.agents.with_id("user_lark"), Cue(0, "mira", "follow"))
+    town.perform(town.agents.by_id("user_lark"), Cue(0, "mira", "follow"))
     (lark,) = get(town, "/users/metadata/user_lark")
     assert (lark["bio"], lark["followers"], lark["ticker"]) == ("sings", 1, "LARK")
     assert lark["token_address"]
@@ -112,7 +112,7 @@ def test_announced_streams_are_listed_until_they_begin(town, clock):
 
 def test_anybodys_chat_can_be_read_and_paged(town):
     """The chat of a neighbour holds what stood there and what a guest writes, newest first."""
-    town.say(town.agents.with_id("user_owl"), "user_lark", "hello neighbour")
+    town.say(town.agents.by_id("user_owl"), "user_lark", "hello neighbour")
     (page,) = get(town, "/chat/?streamer_id=user_lark&limit=1")
     (rest,) = get(town, f"/chat/?streamer_id=user_lark&before_chat_event_id={page[0]['chat_event_id']}")
     assert [entry["text"] for entry in page + rest] == ["hello neighbour", "good morning"]
@@ -120,7 +120,7 @@ def test_anybodys_chat_can_be_read_and_paged(town):
 
 def test_who_has_tipped_most_comes_first(town):
     """Tips of one person are added up."""
-    lark = town.agents.with_id("user_lark")
+    lark = town.agents.by_id("user_lark")
     for name, amount in (("mira", 3.0), ("ade", 5.0), ("mira", 4.0)):
         town.perform(lark, Cue(0, name, "tip", amount=amount))
     (answer,) = get(town, "/chat/top-tippers?streamer_id=user_lark")
@@ -141,7 +141,7 @@ def test_neighbours_are_the_same_when_a_rehearsal_goes_on(town, clock):
     assert len(kept.agents) == 1
     again = Platform(kept, clock, Random(1))
     for name in ("Lark", "Quiet"):
-        before, after = town.agents.named(name), again.agents.named(name)
+        before, after = town.agents.by_name(name), again.agents.by_name(name)
         assert (after.user_id, after.token_address, after.agent_id) == (
             before.user_id,
             before.token_address,

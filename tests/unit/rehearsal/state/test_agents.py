@@ -21,9 +21,9 @@ def register(platform, **changes):
 def test_a_registered_agent_is_found_by_token_name_and_id(platform):
     """An agent that has registered is known by its token, its name in any case, and its userDbId."""
     agent = register(platform)
-    assert platform.agents.with_token(agent.token.reveal()) is agent
-    assert platform.agents.named("day-owl_2 OK") is agent
-    assert platform.agents.with_id(agent.user_id) is agent
+    assert platform.agents.by_token(agent.token.reveal()) is agent
+    assert platform.agents.by_name("day-owl_2 OK") is agent
+    assert platform.agents.by_id(agent.user_id) is agent
     assert agent.token.reveal().startswith("rtk_")
 
 
@@ -54,15 +54,15 @@ def test_registration_refuses_what_the_platform_refuses(platform, changes, messa
 
 def test_nobody_has_an_unknown_id_or_token(platform):
     """An id nobody has is not found, a token nobody has is nobody's."""
-    assert platform.agents.with_token("") is None
+    assert platform.agents.by_token("") is None
     with pytest.raises(NotFound):
-        platform.agents.with_id("user_nobody")
+        platform.agents.by_id("user_nobody")
 
 
 def test_a_tweet_with_the_message_verifies(make):
     """The posted message, found under either host of its address, proves the human."""
     platform = make(verified=False)
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     message = platform.verification.prepare(owl)
     assert message == f"Claiming my Livestreaming Agent on @retakedottv. Code: {owl.code}"
     platform.verification.post("https://x.com/ada/status/987654321", f"well: {message}")
@@ -84,7 +84,7 @@ def test_a_tweet_with_the_message_verifies(make):
 def test_verification_refuses_in_the_platforms_words(make, prepare, url, message):
     """Each way in which a tweet proves nothing has its own message, and nobody is verified by it."""
     platform = make(verified=False, tweets={"https://x.com/ada/status/5000": "good morning"})
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     if prepare:
         platform.verification.prepare(owl)
     with pytest.raises(Rejected) as error:
@@ -96,7 +96,7 @@ def test_verification_refuses_in_the_platforms_words(make, prepare, url, message
 def test_a_scripted_tweet_can_hold_the_message_to_come(make):
     """`{message}` in a tweet of the options stands for whatever message was prepared."""
     platform = make(verified=False, tweets={"https://x.com/ada/status/5000": "{message}"})
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     platform.verification.prepare(owl)
     platform.verify(owl, "https://x.com/ada/status/5000")
     assert owl.verified
@@ -109,7 +109,7 @@ def test_a_scripted_tweet_can_hold_the_message_to_come(make):
 def test_a_tweet_is_known_by_its_number(make, url):
     """Whichever way its address is written, it is the same tweet."""
     platform = make(verified=False, tweets={"https://x.com/ada/status/5000": "{code}"})
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     platform.verification.prepare(owl)
     platform.verify(owl, url)
     assert owl.verified
@@ -126,7 +126,7 @@ def test_a_tweet_is_known_by_its_number(make, url):
 )
 def test_a_placeholder_is_noticed(platform, url):
     """A verify call with an example's address is a broken rule, whatever its answer."""
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     platform.verification.prepare(owl)
     with pytest.raises(Rejected):
         platform.verify(owl, url)
@@ -136,7 +136,7 @@ def test_a_placeholder_is_noticed(platform, url):
 @pytest.mark.parametrize("word", ["TODO", "later", "https://example.com/status/5000", "x", "xx.com/status/5000"])
 def test_a_plain_word_is_refused_and_breaks_no_rule(platform, word):
     """It pretends to be nobody's post."""
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     platform.verification.prepare(owl)
     with pytest.raises(Rejected, match="Invalid tweet URL"):
         platform.verify(owl, word)

@@ -15,7 +15,7 @@ from retake_flow.rehearsal.state.identities import Identities
 
 def written(platform, count, start=0):
     """Have viewers write."""
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     for number in range(start, start + count):
         platform.perform(owl, Cue(0, f"viewer{number % 3}", text=f"text {number}"))
     return owl
@@ -87,7 +87,7 @@ def test_the_documented_chat_has_messages_only(make):
 def test_ones_own_messages_are_in_the_list(make):
     """What an agent writes is listed with its own userDbId."""
     platform = make(comments_without_session=200)
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     platform.say(owl, owl.user_id, "hello")
     assert listed(platform)[0]["sender_user_id"] == owl.user_id
 
@@ -129,14 +129,14 @@ def test_comments_need_a_session(make, status, error):
     platform = make(comments_without_session=status)
     with pytest.raises(error):
         platform.comments("user_owl", 50, None)
-    platform.start(platform.agents.with_id("user_owl"))
+    platform.start(platform.agents.by_id("user_owl"))
     assert platform.comments("user_owl", 50, None) == []
 
 
 def test_history_stands_in_the_chat_before_the_stream(make):
     """Comments of the options are there from the beginning."""
     platform = make(history=(Cue(0, "ade", text="yesterday"),))
-    platform.start(platform.agents.with_id("user_owl"))
+    platform.start(platform.agents.by_id("user_owl"))
     assert [comment.text for comment in platform.comments("user_owl", 50, None)] == ["yesterday"]
 
 
@@ -153,7 +153,7 @@ def test_an_agent_writes_in_another_ones_chat(make):
 def test_names_may_be_slugs(make):
     """Whoever writes, and in either shape."""
     platform = make(chat_shape="mixed", chat_names="slug", comments_without_session=200)
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     platform.perform(owl, Cue(0, "Mira The Great", text="one"))
     platform.perform(owl, Cue(0, "Mira The Great", text="two"))
     flat, nested = as_answer(platform.comments("user_owl", 50, None), "mixed", "slug")["comments"]

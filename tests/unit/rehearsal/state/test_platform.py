@@ -36,7 +36,7 @@ def on_air(platform, agent, clock):
 def test_is_live_follows_the_video_with_the_lag(make, clock):
     """is_live turns true when the lag after the first frame is over, not before."""
     platform = make(lag=2.0)
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     key = platform.issue_key(owl)
     platform.start(owl)
     publication = push(platform, key)
@@ -178,7 +178,7 @@ def test_stop_needs_a_session(platform, owl, clock):
 def test_an_unverified_agent_gets_no_token(make):
     """An unverified agent may start, gets no token of its own, and breaks the first rule."""
     platform = make(verified=False)
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     platform.issue_key(owl)
     platform.start(owl)
     assert owl.token_address == ""
@@ -358,7 +358,7 @@ def test_a_client_that_breaks_rules_all_the_time_fills_no_memory(platform, owl):
 def test_a_push_that_ends_within_the_lag_was_never_live(make, clock):
     """The session has no time of going live then, and the report does not say that it had."""
     platform = make(lag=2.0)
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     publication = on_air(platform, owl, clock)
     assert owl.session.live_at is not None
     publication.close()

@@ -41,7 +41,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
 
 def push_url(platform: Platform) -> Secret:
     """A fresh key of the agent, with a session for it."""
-    owl = platform.agents.with_id("user_owl")
+    owl = platform.agents.by_id("user_owl")
     key = platform.issue_key(owl)
     platform.start(owl)
     return Secret(f"{platform.ingest_url}/{key.value.reveal()}")
@@ -56,7 +56,7 @@ def test_the_encoder_makes_the_stream_live(play):
     """While it runs the platform sees video; when it is left the push is over."""
 
     async def scene(stage, platform):
-        owl = platform.agents.with_id("user_owl")
+        owl = platform.agents.by_id("user_owl")
         async with (
             stage.display("1280x720"),
             encoding(stage, push_url(platform)) as encoder,
@@ -93,7 +93,7 @@ def test_the_encoder_dies_when_the_platform_hangs_up(play):
             stage.display("1280x720"),
             encoding(stage, push_url(platform)) as encoder,
         ):
-            platform.issue_key(platform.agents.with_id("user_owl"))
+            platform.issue_key(platform.agents.by_id("user_owl"))
             with pytest.raises(PushClosed) as closed:
                 await encoder.wait()
             return closed.value.message
@@ -105,7 +105,7 @@ def test_a_stalled_encoder_lives_and_sends_nothing(play):
     """The platform takes the stream off the air although the program goes on."""
 
     async def scene(stage, platform):
-        owl = platform.agents.with_id("user_owl")
+        owl = platform.agents.by_id("user_owl")
         async with (
             stage.display("1280x720"),
             encoding(stage, push_url(platform)) as encoder,

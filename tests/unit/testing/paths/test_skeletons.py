@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.testing.gherkin.coverage import Coverage, words
 from retake_flow.testing.gherkin.pytest_session import play
 from retake_flow.testing.gherkin.suite import Suite, UnderTest
@@ -65,7 +65,7 @@ states:
 
 def test_values_are_found_with_which_guards_hold() -> None:
     """Numbers and texts beside those in the guards, of answers and of events, and what is asked for besides."""
-    flow = loaded(_FLOW, "many.yaml")
+    flow = load_flow(_FLOW, "many.yaml")
     written = list(skeletons(flow, {}, Coverage(flow).routes))
     text = "\n".join(feature(flow, written))
     assert [skeleton.missing for skeleton in written if skeleton.missing] == []
@@ -81,7 +81,7 @@ def test_values_are_found_with_which_guards_hold() -> None:
 )
 def test_the_shortest_way_is_found(state: str, states: list[str]) -> None:
     """To a state, from the start on."""
-    path = Paths(loaded(_FLOW, "many.yaml")).to(state)
+    path = Paths(load_flow(_FLOW, "many.yaml")).to(state)
     assert path is not None
     assert len(path.states) == len(states)
     assert path.states[-1] == state

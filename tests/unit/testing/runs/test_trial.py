@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from retake_flow.errors import InputError, UsageError
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.testing.runs.observed import Unmet, entered, performances
 from retake_flow.testing.runs.trial import Premise, Trial
 
@@ -35,7 +35,7 @@ states:
 @pytest.fixture
 def trial() -> Iterator[Trial]:
     """A run of the flow above, not begun."""
-    trial = Trial(Premise(loaded(_FLOW, "patient.yaml"), {}))
+    trial = Trial(Premise(load_flow(_FLOW, "patient.yaml"), {}))
     yield trial
     trial.close()
 
@@ -85,7 +85,7 @@ def test_an_action_that_never_answers_holds_the_run_up(trial: Trial) -> None:
 
 def test_a_way_that_has_no_end_is_given_up() -> None:
     """What goes on without coming there is told as such, and not waited for for ever."""
-    trial = Trial(Premise(loaded(_FLOW, "patient.yaml"), {}), most=200)
+    trial = Trial(Premise(load_flow(_FLOW, "patient.yaml"), {}), most=200)
     trial.answers.gives("look", [{"is_live": False}])
     trial.begin()
     with pytest.raises(Unmet, match="still goes on"):
@@ -141,6 +141,6 @@ def test_what_cannot_happen_now_is_told(trial: Trial, happening: Any, message: s
 
 def test_inputs_are_read_as_on_the_command_line() -> None:
     """A wrong one is refused; one that comes from the environment needs none here."""
-    trial = Trial(Premise(loaded(_FLOW, "patient.yaml"), {"long": "for ever"}))
+    trial = Trial(Premise(load_flow(_FLOW, "patient.yaml"), {"long": "for ever"}))
     with pytest.raises(InputError, match="long"):
         trial.begin()

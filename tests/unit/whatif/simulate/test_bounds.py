@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retake_flow.actions.registry import CATALOGUE
-from retake_flow.flow.load.load import loaded
+from retake_flow.flow.load.load import load_flow
 from retake_flow.whatif.simulate import changes
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.simulation import Simulation
@@ -18,7 +18,7 @@ def told(states: str, advance: str, size: int = 1) -> str:
     """Why a simulation ended within one line that lets time pass."""
     numbers = ", ".join(["0"] * size)
     head = f"flow: x\ninitial: a\ninputs: {{big: {{type: array, default: [{numbers}]}}}}\nstates:\n"
-    simulation = Simulation(loaded(head + states + _END, "f.yaml"), {"big": [0] * size}, Mocks(), CATALOGUE)
+    simulation = Simulation(load_flow(head + states + _END, "f.yaml"), {"big": [0] * size}, Mocks(), CATALOGUE)
     try:
         begun = simulation.start()
         return str(begun["reason"] or simulation.take(f'{{"advance": "{advance}"}}'.encode(), 1)["reason"])
