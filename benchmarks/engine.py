@@ -15,7 +15,7 @@ from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
 from retake_flow.engine.core.machine import Machine
 from retake_flow.flow.load.load import load_flow
-from retake_flow.flow.model import Flow, State
+from retake_flow.flow.model import CompositeState, Flow, State
 from retake_flow.flow.text import locate
 from retake_flow.run import events
 from retake_flow.run.run import Run
@@ -92,7 +92,7 @@ def bare(flow: Flow) -> tuple[_BareMachine, Any]:
 
     def nested(state: State) -> dict[str, Any]:
         answer: dict[str, Any] = {"name": state.name}
-        if state.children:
+        if isinstance(state, CompositeState):
             answer["children"] = [nested(flow.states[child]) for child in state.children]
             answer["initial"] = flow.states[state.initial].name
         return answer

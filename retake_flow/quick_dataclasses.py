@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 else:
     import dataclasses
 
-    def dataclass(cls=None, /, *, frozen=False, slots=False, eq=True, order=False, **others):
+    def dataclass(cls=None, /, *, frozen=False, slots=False, eq=True, order=False, kw_only=False, **others):
         """Make a dataclass; without slots or with any other option, the standard library makes it."""
         if others or not slots:
-            return dataclasses.dataclass(cls, frozen=frozen, slots=slots, eq=eq, order=order, **others)
+            others |= {"frozen": frozen, "slots": slots, "eq": eq, "order": order, "kw_only": kw_only}
+            return dataclasses.dataclass(cls, **others)
 
         def make(cls):
             written = frozenset(cls.__dict__)
-            made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True)
+            made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True, kw_only=kw_only)
             functions = {"__init__": _first_init(made, frozen), "__repr__": _repr, **(_FROZEN if frozen else {})}
             if eq:
                 functions |= _comparisons(made, frozen, _ORDERS if order else {})
@@ -59,9 +60,11 @@ def _compile_init(cls: type, frozen: bool) -> Callable[..., None]:
     """The `__init__` of a dataclass."""
     names: dict[str, Any] = {"_missing": MISSING}
     parameters, lines = ["self"], []
-    for each in fields(cls):
-        if not each.init or each.kw_only:
-            raise TypeError(f"{cls.__qualname__}.{each.name}: only dataclasses.dataclass knows init=False and kw_only")
+    for each in sorted(fields(cls), key=attrgetter("kw_only")):
+        if not each.init:
+            raise TypeError(f"{cls.__qualname__}.{each.name}: only dataclasses.dataclass knows init=False")
+        if each.kw_only and "*" not in parameters:
+            parameters.append("*")
         parameter, value = _parameter(each, names)
         parameters.append(parameter)
         if frozen:  # setting the slot directly bypasses the check

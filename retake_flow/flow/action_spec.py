@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from retake_flow.flow.model import Activity, Flow, Retry, State
+from retake_flow.flow.model import ActionState, Activity, Flow, Retry, State
 from retake_flow.quick_dataclasses import dataclass, field
 
 
@@ -74,7 +74,7 @@ class ActionSpec:
 Catalogue = Mapping[str, ActionSpec]
 
 
-def retry_of(doing: State | Activity, catalogue: Catalogue) -> Retry | None:
+def retry_of(doing: ActionState | Activity, catalogue: Catalogue) -> Retry | None:
     """The retry of a state's or an activity's action: from the flow, else from the action's declaration."""
     spec = catalogue.get(doing.do)
     return spec.retry if doing.retry is None and spec is not None else doing.retry
@@ -89,6 +89,6 @@ def _with_retries(state: State, catalogue: Catalogue) -> State:
     changed = {
         name: replace(activity, retry=retry_of(activity, catalogue)) for name, activity in state.activities.items()
     }
-    if changed == state.activities and retry_of(state, catalogue) is state.retry:
-        return state
-    return replace(state, retry=retry_of(state, catalogue), activities=changed)
+    if isinstance(state, ActionState) and (retry := retry_of(state, catalogue)) is not state.retry:
+        state = replace(state, retry=retry)
+    return state if changed == state.activities else replace(state, activities=changed)

@@ -7,80 +7,19 @@ unless an expression gives them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from retake_flow.backoff import Backoff
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, is_required
+from retake_flow.flow.question import Ask
 from retake_flow.flow.text.bundle import Sources
+from retake_flow.flow.transitions import Effect, Raise, Route, Tell, Value
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import Secret
 
 SEPARATOR = "/"
-#: The values in the result of a question besides the answered fields.
-ANSWERED = ("decision", "answered_by", "answered_at", "channel")
-Value = Any  # plain data in which texts with expressions are Template objects
-
-
-@dataclass(frozen=True, slots=True)
-class Raise:
-    """An event that the flow itself raises.
-
-    Attributes:
-        data: Its data, which expressions see as `event.NAME`.
-        after: Its delay; None means at once, before anything else happens to the run.
-    """
-
-    event: str
-    position: Position
-    data: Mapping[str, Value] = field(default_factory=dict)
-    after: Value | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """A notice to the operator on entering, on leaving or on a transition.
-
-    Attributes:
-        kind: The kind of notice.
-    """
-
-    message: Value
-    kind: str = "told"
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Effects of entering or leaving a state, in this order: set variables, raise events, notify the operator."""
-
-    set: Mapping[str, Value] = field(default_factory=dict)
-    raises: tuple[Raise, ...] = ()
-    tell: Tell | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One way out on an event: its guard, its target, and its effects.
-
-    Attributes:
-        event: The event; "" if it is taken as soon as its guard holds.
-        to: The path of the target; "" if no state is left or entered.
-        root: The path of the sub-flow it belongs to, whose names its expressions use; "" for the flow itself.
-        source: The path of its state.
-        reenter: Whether that state is left and entered again even if the target is inside it.
-    """
-
-    event: str
-    to: str
-    when: Expression | None
-    set: Mapping[str, Value]
-    position: Position
-    root: str = ""
-    source: str = ""
-    raises: tuple[Raise, ...] = ()
-    reenter: bool = False
-    tell: Tell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,40 +53,6 @@ class Undo:
 
     do: str
     inputs: Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Escalation:
-    """Who is asked instead if nobody has answered by a given time."""
-
-    after: Value
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question to a person.
-
-    Attributes:
-        message: The text for the person.
-        fields: The fields to answer, as JSON Schema properties, for a question without decisions.
-        decisions: Named answers, each with its own fields.
-        remind: When to remind, counted from the question.
-        timeout: When it expires, counted from the question.
-    """
-
-    message: Value
-    fields: Declared = field(default_factory=dict)
-    decisions: Mapping[str, Declared] = field(default_factory=dict)
-    remind: tuple[Value, ...] = ()
-    timeout: Value | None = None
-    escalate: tuple[Escalation, ...] = ()
-
-    @property
-    def outcomes(self) -> tuple[str, ...]:
-        """The events with which it can end."""
-        answers = tuple(self.decisions) or ("answered",)
-        return answers if self.timeout is None else (*answers, "timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,68 +99,247 @@ class Activity:
         return f"{self.scope}:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """One state.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseState:
+    """What states of all kinds have.
 
     Attributes:
         path: Its full path.
         parent: The path of the state around it; "" at the top.
-        kind: `do`, `ask`, `flow`, `states`, `wait`, `final`, `history` or `rest`.
-        initial: The path of the initial inner state; for a history state, its target the first time.
-        fails: Whether a run that ends here has failed.
-        history: `shallow` or `deep` if it enters the state that was last active in the state around it.
-        always: The routes that are taken as soon as their guards hold.
-        on_crash: What to do if the process died while its action was in progress; "" follows the action's
-            idempotency.
         root: The path of the sub-flow that it belongs to; "" for the flow itself.
+        always: The routes that are taken as soon as their guards hold.
     """
 
     path: str
     parent: str
-    kind: str
     position: Position
-    description: str = ""
-    do: str = ""
-    inputs: Mapping[str, Value] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
-    retry: Retry | None = None
-    poll: Poll | None = None
-    undo: Undo | None = None
-    initial: str = ""
-    children: tuple[str, ...] = ()
-    wait: Value | None = None
-    final: str = ""
-    fails: bool = False
-    reason: Value | None = None
-    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
-    activities: Mapping[str, Activity] = field(default_factory=dict)
-    timeout: Value | None = None
-    set: Mapping[str, Value] = field(default_factory=dict)
-    ask: Ask | None = None
-    sub: SubFlow | None = None
-    on_crash: str = ""
     root: str = ""
-    history: str = ""
-    always: tuple[Route, ...] = ()
+    description: str = ""
+    set: Mapping[str, Value] = field(default_factory=dict)
     entry: tuple[Effect, ...] = ()
     exit: tuple[Effect, ...] = ()
-
-    @property
-    def composite(self) -> bool:
-        """Whether it holds states."""
-        return bool(self.children)
-
-    @property
-    def timed(self) -> bool:
-        """Whether the event `timeout` can occur in it."""
-        limits = (self.timeout, self.poll and self.poll.timeout, self.ask and self.ask.timeout)
-        return any(limit is not None for limit in limits)
+    timeout: Value | None = None
+    activities: Mapping[str, Activity] = field(default_factory=dict)
+    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
+    always: tuple[Route, ...] = ()
 
     @property
     def name(self) -> str:
         """The last part of its path."""
         return self.path.rpartition(SEPARATOR)[2]
+
+    @property
+    def key(self) -> str:
+        """Its unique name in the flow, as activities have one: its path."""
+        return self.path
+
+    @property
+    def innermost(self) -> bool:
+        """Whether it can be the innermost active state, in which a run comes to rest."""
+        return True
+
+    def every_route(self) -> Iterator[Route]:
+        """All its routes, those without an event first."""
+        yield from self.always
+        for routes in self.routes.values():
+            yield from routes
+
+    def sets(self) -> Iterator[Mapping[str, Value]]:
+        """The variables that it sets: on entering, on leaving, or on a transition."""
+        yield self.set
+        yield from (effect.set for effect in self._effects())
+
+    def raises(self) -> Iterator[Raise]:
+        """Every event that it raises: on entering, on leaving, or on a transition."""
+        return (each for effect in self._effects() for each in effect.raises)
+
+    def tells(self) -> Iterator[Tell]:
+        """Every notice that it sends to the operator: on entering, on leaving, or on a transition."""
+        return (effect.tell for effect in self._effects() if effect.tell is not None)
+
+    def _effects(self) -> Iterator[Effect | Route]:
+        yield from (*self.entry, *self.exit)
+        yield from self.every_route()
+
+    @property
+    def work(self) -> Value:
+        """The values that its work evaluates: all that belongs to its kind."""
+        return ()
+
+    @property
+    def limits(self) -> tuple[Value, ...]:
+        """The times after which the event `timeout` occurs in it."""
+        return () if self.timeout is None else (self.timeout,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionState(BaseState):
+    """A state that performs an action.
+
+    Attributes:
+        needs: The activities that must be ready first.
+        on_crash: What to do if the process died while its action was in progress; "" follows the action's
+            idempotency.
+    """
+
+    kind: ClassVar[str] = "do"
+    do: str
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    retry: Retry | None = None
+    poll: Poll | None = None
+    undo: Undo | None = None
+    on_crash: str = ""
+
+    @property
+    def work(self) -> Value:
+        """Its inputs, its undo's and the values of its poll."""
+        poll = self.poll
+        polled = () if poll is None else (poll.every, poll.delay, poll.timeout, poll.until)
+        return (self.inputs, self.undo.inputs if self.undo else None, polled)
+
+    @property
+    def limits(self) -> tuple[Value, ...]:
+        """Its own timeout and its poll's."""
+        return _given(self.timeout, self.poll and self.poll.timeout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionState(BaseState):
+    """A state that asks a person."""
+
+    kind: ClassVar[str] = "ask"
+    ask: Ask
+
+    @property
+    def work(self) -> Value:
+        """What its question evaluates."""
+        return self.ask.work
+
+    @property
+    def limits(self) -> tuple[Value, ...]:
+        """Its question's timeout."""
+        return _given(self.timeout, self.ask.timeout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositeState(BaseState):
+    """A state that contains states.
+
+    Attributes:
+        initial: The path of the initial inner state.
+    """
+
+    kind: ClassVar[str] = "states"
+    initial: str
+    children: tuple[str, ...]
+
+    @property
+    def innermost(self) -> bool:
+        """Never, unless it is a sub-flow whose file cannot be read: one of its states is active too."""
+        return not self.children
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubFlowState(CompositeState):
+    """A state that runs another flow inside: a composite of that flow's states.
+
+    Attributes:
+        sub: The flow; without inputs and outcomes if its file cannot be read.
+        inputs: What it is given.
+    """
+
+    kind: ClassVar[str] = "flow"
+    sub: SubFlow
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def work(self) -> Value:
+        """What the flow is given."""
+        return self.inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitState(BaseState):
+    """A state that ends by itself after some time."""
+
+    kind: ClassVar[str] = "wait"
+    wait: Value
+
+    @property
+    def work(self) -> Value:
+        """How long it waits."""
+        return self.wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalState(BaseState):
+    """A state that ends the run, or the sub-flow.
+
+    Attributes:
+        final: The outcome.
+        fails: Whether a run that ends here has failed.
+    """
+
+    kind: ClassVar[str] = "final"
+    final: str
+    fails: bool = False
+    reason: Value | None = None
+
+    @property
+    def work(self) -> Value:
+        """The reason it gives."""
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryState(BaseState):
+    """A target that stands for the state that was last active in the state around it.
+
+    Attributes:
+        deep: Whether it means the innermost state, not the one directly inside.
+        initial: The path of the target the first time; "" is the initial state of the state around it.
+    """
+
+    kind: ClassVar[str] = "history"
+    deep: bool = False
+    initial: str = ""
+
+    @property
+    def innermost(self) -> bool:
+        """Never: it is not entered itself."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestingState(BaseState):
+    """A state that stays until an event arrives from elsewhere."""
+
+    kind: ClassVar[str] = "rest"
+
+
+#: A state of any kind. `match` with `assert_never` where each kind must be considered, so that mypy finds the places.
+State = (
+    ActionState | QuestionState | SubFlowState | CompositeState | WaitState | FinalState | HistoryState | RestingState
+)
+
+
+def _given(*limits: Value | None) -> tuple[Value, ...]:
+    return tuple(limit for limit in limits if limit is not None)
+
+
+def performers(state: State) -> Iterator[ActionState | Activity]:
+    """Those that perform an action, of a state and its activities."""
+    if isinstance(state, ActionState):
+        yield state
+    yield from (activity for activity in state.activities.values() if activity.do)
+
+
+def askers(state: State) -> Iterator[tuple[QuestionState | Activity, Ask]]:
+    """Those that ask a person, of a state and its activities, with their questions."""
+    if isinstance(state, QuestionState):
+        yield state, state.ask
+    yield from ((activity, activity.ask) for activity in state.activities.values() if activity.ask is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,3 +405,12 @@ class Flow:
         """All activities of all states."""
         for state in self.states.values():
             yield from state.activities.values()
+
+    def performers(self) -> Iterator[ActionState | Activity]:
+        """All states and activities that perform an action."""
+        return (doing for state in self.states.values() for doing in performers(state))
+
+    def undos(self) -> Iterator[Undo]:
+        """The undos of all states."""
+        states = (state for state in self.states.values() if isinstance(state, ActionState))
+        return (state.undo for state in states if state.undo is not None)

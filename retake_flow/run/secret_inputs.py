@@ -9,7 +9,7 @@ from typing import Any
 from retake_flow.errors import ExpressionError, InputError
 from retake_flow.flow.expressions.expression import render
 from retake_flow.flow.fields import is_secret
-from retake_flow.flow.model import Flow, Input, State
+from retake_flow.flow.model import Flow, Input, State, SubFlowState
 from retake_flow.redact import Secret
 from retake_flow.run.run import Local, Run
 
@@ -47,7 +47,7 @@ def _read_again(declared: Mapping[str, Input], kept: Mapping[str, Any]) -> dict[
 
 
 def _local(state: State | None, local: Local, known: Mapping[str, Local]) -> Local:
-    if state is None or state.sub is None:
+    if not isinstance(state, SubFlowState):
         return local
     outer = known.get(state.root, Local())
     found: dict[str, Any] = {}

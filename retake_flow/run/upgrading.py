@@ -6,8 +6,18 @@ from collections.abc import Iterator
 
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.check.references import written
-from retake_flow.flow.graph.reachability import reachable_from
-from retake_flow.flow.model import Ask, Flow, State
+from retake_flow.flow.graph.exit_entry_sets import reachable_from
+from retake_flow.flow.model import (
+    ActionState,
+    CompositeState,
+    FinalState,
+    Flow,
+    QuestionState,
+    State,
+    SubFlowState,
+    WaitState,
+)
+from retake_flow.flow.question import Ask
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run, Work
 
@@ -29,7 +39,7 @@ def _state(run: Run, new: Flow) -> Iterator[str]:
         if said:
             yield f"the state {run.state!r} {said}"
     for root in run.locals:
-        if root not in new.states or new.states[root].sub is None:
+        if not isinstance(new.states.get(root), SubFlowState):
             yield f"no flow runs in the state {root!r} any more"
 
 
@@ -38,12 +48,12 @@ def _change_of_kind(run: Run, state: State) -> str:
     waits = (state.path, "wait") in run.timers
     asked = any(gate.place == state.path for gate in run.gates.values())
     changes = {
-        "holds states now": bool(state.children),
-        "ends the run now": bool(state.final),
-        "performs no action any more": run.attempt is not None and not state.do,
-        "waits for no time any more": waits and state.kind != "wait",
-        "waits for a time now, which was never set": not waits and state.kind == "wait",
-        "asks now, and nobody was asked": not asked and state.kind == "ask",
+        "holds states now": isinstance(state, CompositeState),
+        "ends the run now": isinstance(state, FinalState),
+        "performs no action any more": run.attempt is not None and not isinstance(state, ActionState),
+        "waits for no time any more": waits and not isinstance(state, WaitState),
+        "waits for a time now, which was never set": not waits and isinstance(state, WaitState),
+        "asks now, and nobody was asked": not asked and isinstance(state, QuestionState),
     }
     return next((said for said, holds in changes.items() if holds), "")
 
@@ -62,11 +72,11 @@ def _activities(run: Run, new: Flow) -> Iterator[str]:
 
 def _gates(run: Run, new: Flow) -> Iterator[str]:
     asks: dict[str, Ask] = {activity.key: activity.ask for activity in new.activities() if activity.ask}
-    asks |= {path: state.ask for path, state in new.states.items() if state.ask}
+    asks |= {path: state.ask for path, state in new.states.items() if isinstance(state, QuestionState)}
     for gate in run.gates.values():
         if gate.place in asks and not _fits(gate, asks[gate.place]):
             yield f"{gate.id} is asked with other fields or decisions now"
-        elif gate.place not in asks and not new.states[gate.place.partition(":")[0]].do:
+        elif gate.place not in asks and not isinstance(new.states[gate.place.partition(":")[0]], ActionState):
             yield f"nothing is asked at {gate.place!r} any more"
 
 

@@ -166,4 +166,4 @@ def _uses(flow: Flow, actions: Collection[str]) -> bool:
 
 
 def _performed(flow: Flow) -> set[str]:
-    return {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
+    return {doing.do for doing in flow.performers()}

@@ -85,8 +85,8 @@ def require_programs(flow: Flow) -> None:
 
 def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:
     """The responders of the flow, as far as it names them before it runs."""
-    for inputs in (*(state.inputs for state in flow.states.values()), *(each.inputs for each in flow.activities())):
-        match inputs:
+    for doing in flow.performers():
+        match doing.inputs:
             case {"responder": dict(said)}:
                 yield said
 
@@ -182,4 +182,4 @@ def _known(kept: Path) -> list[str]:
 
 def _actions(flow: Flow) -> set[str]:
     """The names of the actions that a flow performs."""
-    return {state.do for state in flow.states.values() if state.do} | {a.do for a in flow.activities() if a.do}
+    return {doing.do for doing in flow.performers()}

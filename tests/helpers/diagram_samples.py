@@ -7,7 +7,7 @@ from dataclasses import replace
 from flow_samples import flow_of
 
 from retake_flow.flow.diagram.diagram import Diagram, Step, Trace, diagram
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import ActionState, Flow
 
 HOSTILE = """'"]; } --> x : y # % <script> &amp; </b> ` \\\\ | {{ \\N \\l 日本 ' -- ]]>"""
 
@@ -19,7 +19,8 @@ def hostile() -> Flow:
     first, last = state.routes["stop"]
     assert first.when is not None
     first.when.text = HOSTILE
-    mean = replace(state, do=HOSTILE, wait=HOSTILE, routes={"stop": (first, last)})
+    routes = {"stop": (first, last)}
+    mean = ActionState(path="a", parent="", position=state.position, do=HOSTILE, timeout=HOSTILE, routes=routes)
     return replace(flow, name=HOSTILE, states={**flow.states, "a": mean})
 
 

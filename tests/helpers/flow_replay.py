@@ -9,7 +9,7 @@ from typing import Any
 from retake_flow.engine.core.machine import Machine, Step
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.graph.transition_graph import Move
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import ActionState, Flow, QuestionState, WaitState
 from retake_flow.run import commands, events
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Run
@@ -27,7 +27,9 @@ class Replay:
         self.catalogue = catalogue
         self.machine = Machine(flow, catalogue)
         # A path is about the order of things: whether a value is there yet is for other checks to say.
-        outputs = {s.path: next(self._values(s.do)) for s in flow.states.values() if s.do}
+        outputs = {
+            doing.key: next(self._values(doing.do)) for doing in flow.performers() if isinstance(doing, ActionState)
+        }
         self.run = Run("r", flow.name, "", inputs, outputs=outputs)
         self.entered: list[str] = []
         self.begun: list[str] = []
@@ -84,15 +86,15 @@ class Replay:
         state = self.flow.states[place]
         if name == "timeout":
             yield events.TimerFired(place, visit, "timeout")
-        elif state.ask is not None:
+        elif isinstance(state, QuestionState):
             fields = dict.fromkeys({**state.ask.fields, **state.ask.decisions.get(name, {})}, "x")
             yield from (
                 events.GateAnswered(gate, Answer("" if name == "answered" else name, fields, "ann", "test", self.now))
                 for gate in self.run.gates
             )
-        elif state.wait is not None:
+        elif isinstance(state, WaitState):
             yield events.TimerFired(place, visit, "wait")
-        else:
+        elif isinstance(state, ActionState):
             self._begin(place, visit)
             number = self.run.attempt.number if self.run.attempt else 0
             if name.startswith("error."):

@@ -166,8 +166,26 @@ def test_what_it_does_not_know_is_left_to_the_standard_library_or_refused() -> N
 
     @dataclass(frozen=True, slots=True)
     class Strange:
-        value: int = field(default=0, kw_only=True)
+        value: int = field(default=0, init=False)
 
     assert Ordered(1) < Ordered(2)
-    with pytest.raises(TypeError, match="kw_only"):
+    with pytest.raises(TypeError, match="init=False"):
         Strange()
+
+
+def test_fields_that_are_given_by_name_follow_those_given_by_position() -> None:
+    """So a class can require fields after the optional ones of its base."""
+
+    @dataclass(frozen=True, slots=True)
+    class Base:
+        first: int
+        second: int = field(default=0, kw_only=True)
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Derived(Base):
+        third: int
+
+    assert Derived(1, third=3) == Derived(1, third=3, second=0)
+    assert dataclasses.replace(Derived(1, third=3), second=2) == Derived(1, third=3, second=2)
+    with pytest.raises(TypeError, match="third"):
+        Derived(1)  # type: ignore[call-arg]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from retake_flow.flow.model import Flow, Route
+    from retake_flow.flow.model import Flow
+    from retake_flow.flow.transitions import Route
     from retake_flow.testing.paths.paths import Path, Paths
 
 _EPILOG = """\
@@ -112,6 +113,8 @@ def _as_text(way: Path | None) -> str:
 
 
 def _unreached_lines(flow: Flow, known: Paths) -> Iterator[str]:
+    from retake_flow.flow.model import HistoryState
+
     for state in flow.states.values():
-        if state.kind != "history" and known.to(state.path) is None:
+        if not isinstance(state, HistoryState) and known.to(state.path) is None:
             yield f"{state.position}: no way leads to {state.path}"

@@ -15,7 +15,8 @@ from transitions.core import EventData
 from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
 
 from retake_flow.flow.event_names import matches
-from retake_flow.flow.model import SEPARATOR, Flow, Route, State
+from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState, State
+from retake_flow.flow.transitions import Route
 
 Names = Mapping[str, Any]
 
@@ -82,7 +83,7 @@ class Chart:
         self.paths: dict[str, dict[str, str]] = {}
         for path, state in flow.states.items():
             self.paths.setdefault(state.root, {})[state.name] = path
-        self.remembered = frozenset(state.parent for state in flow.states.values() if state.kind == "history")
+        self.remembered = frozenset(state.parent for state in flow.states.values() if isinstance(state, HistoryState))
         self._patterns = {pattern for state in flow.states.values() for pattern in state.routes}
         self._machine = _Machine(
             model=None,
@@ -135,13 +136,13 @@ class Chart:
 
     def _nested(self, state: State) -> dict[str, Any]:
         answer: dict[str, Any] = {"name": state.name}
-        if state.children:
+        if isinstance(state, CompositeState):
             answer["children"] = [self._nested(self._flow.states[child]) for child in state.children]
         return answer
 
     def _triggers(self, state: State) -> Iterator[tuple[str, Route]]:
         """Each trigger that a route of a state answers, with the route, in file order."""
-        composites = [s.path for s in self._flow.states.values() if s.composite]
+        composites = [s.path for s in self._flow.states.values() if isinstance(s, CompositeState)]
         inside = [path for path in composites if path == state.path or path.startswith(state.path + SEPARATOR)]
         for route in state.always:
             yield from ((_trigger("", origin), route) for origin in ("", *inside))

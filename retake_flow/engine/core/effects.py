@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import count
 
 from retake_flow.engine.core.moment import Moment
-from retake_flow.flow.model import Effect, Raise, Tell
+from retake_flow.flow.transitions import Effect, Raise, Tell
 from retake_flow.run.commands import Note
 from retake_flow.run.run import Delayed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.fields import read
-from retake_flow.flow.graph.exit_entry_sets import entered
+from retake_flow.flow.graph.exit_entry_sets import reachable_from
 from retake_flow.flow.model import Flow
 from retake_flow.run.errors import EventNotNow, EventRefused
 from retake_flow.run.run import Run
@@ -52,23 +52,10 @@ def unexpected(flow: Flow, run: Run, name: str, takers: Collection[str], expecte
     if name not in flow.events:
         return EventRefused(message, hint=hint)
     asks = any(gate.place == run.state for gate in run.gates.values())
-    if not asks and any(path in run.visits for path in {*takers} & _ahead(flow, run.state)):
+    if not asks and any(path in run.visits for path in {*takers} & reachable_from(flow, run.state)):
         # The run was where the event is taken and may return there by itself, usually when a stream recovers.
         return EventNotNow(message, hint=f"try again in a moment: {_places(takers)} takes it; {hint}")
     return EventNotNow(message, hint=f"{hint}; {_places(takers)} takes it" if takers else hint)
-
-
-def _ahead(flow: Flow, active: str) -> set[str]:
-    """The paths of the states that the flow may still reach, ignoring its guards."""
-    found, pending = set(), [active]
-    while pending:
-        for around in flow.around(pending.pop()):
-            if around.path in found:
-                continue
-            found.add(around.path)
-            targets = [route.to for routes in (around.always, *around.routes.values()) for route in routes if route.to]
-            pending.extend(entered(flow, to, "", {})[-1] for to in targets)
-    return found
 
 
 def _places(paths: Collection[str]) -> str:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from retake_flow.engine.core.moment import Moment
-from retake_flow.flow.model import Ask
+from retake_flow.flow.model import ActionState
+from retake_flow.flow.question import Ask
 from retake_flow.run.commands import Note
 from retake_flow.run.gate_prompt import as_record
 from retake_flow.run.gates import Answer, Gate
@@ -103,7 +104,7 @@ def of(moment: Moment, place: str) -> Gate | None:
 def _drop(moment: Moment, gate: Gate) -> None:
     moment.run.gates = {key: kept for key, kept in moment.run.gates.items() if key != gate.id}
     state = moment.flow.states.get(gate.place)
-    if state is None or state.ask is not None:  # after a crash, the timers of the state in question stay its own
+    if not isinstance(state, ActionState):  # after a crash, the timers of the state in question stay its own
         moment.forget_timers(gate.place, _TIMERS)
 
 

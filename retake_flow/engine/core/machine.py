@@ -15,7 +15,8 @@ from retake_flow.engine.core.macrostep import Macrostep, group, in_words
 from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import Catalogue, with_retries
 from retake_flow.flow.event_names import matches
-from retake_flow.flow.model import Activity, Ask, Flow, State
+from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State
+from retake_flow.flow.question import Ask
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note
@@ -171,9 +172,9 @@ class Machine:
             case events.ActionFailed():
                 self._failed(macrostep, event)
             case events.ActionNotDone():
-                macrostep.try_action(self.flow.states[event.state])
+                macrostep.try_action(self._doing(event.state))
             case events.ActionInDoubt():
-                recovery.ask(macrostep, self.flow.states[event.state], event.message)
+                recovery.ask(macrostep, self._doing(event.state), event.message)
 
     def _react_to_activity(self, macrostep: Macrostep, event: events.Event) -> None:
         match event:
@@ -212,7 +213,7 @@ class Machine:
 
     def _finished(self, macrostep: Macrostep, event: events.ActionFinished) -> None:
         run = macrostep.run
-        state = self.flow.states[event.state]
+        state = self._doing(event.state)
         run.outputs = {**run.outputs, state.path: event.value}
         if event.memory is not None:
             run.memory = {**run.memory, group(state.do): event.memory}
@@ -231,7 +232,7 @@ class Machine:
 
     def _failed(self, macrostep: Macrostep, event: events.ActionFailed) -> None:
         run = macrostep.run
-        state = self.flow.states[event.state]
+        state = self._doing(event.state)
         wait = None if event.permanent else self._wait(macrostep, state, event)
         if run.attempt is not None:
             run.attempt = replace(run.attempt, open=False)
@@ -243,7 +244,7 @@ class Machine:
             return
         macrostep.signal(_error(event), (f"error.{event.kind}", ""))
 
-    def _wait(self, macrostep: Macrostep, state: State, event: events.ActionFailed) -> float | None:
+    def _wait(self, macrostep: Macrostep, state: ActionState, event: events.ActionFailed) -> float | None:
         """Seconds until the next try, or None when there is none."""
         retry, attempt = state.retry, macrostep.run.attempt
         if retry is None or attempt is None or attempt.failures >= retry.max or not macrostep.fillable(state):
@@ -262,7 +263,7 @@ class Machine:
         match event.purpose:
             case "again":
                 if macrostep.run.attempt is not None and event.state == macrostep.run.state:
-                    macrostep.try_action(self.flow.states[event.state])
+                    macrostep.try_action(self._doing(event.state))
             case "wait":
                 macrostep.signal({}, ("done", event.state))
             case "remind" if question is not None:
@@ -279,7 +280,14 @@ class Machine:
     def _question(self, place: str) -> tuple[State | Activity, str, Ask | None]:
         """The state or activity at a place, its sub-flow, and its question."""
         found: State | Activity = self._activities[place] if ":" in place else self.flow.states[place]
-        return found, found.root, found.ask
+        return found, found.root, found.ask if isinstance(found, QuestionState | Activity) else None
+
+    def _doing(self, path: str) -> ActionState:
+        """The state at a path, which performs an action."""
+        state = self.flow.states[path]
+        if not isinstance(state, ActionState):
+            raise TypeError(f"{path} performs no action")
+        return state
 
     def _expired(self, macrostep: Macrostep, place: str, asker: State | Activity) -> None:
         gates.expire(macrostep, place)
@@ -293,7 +301,7 @@ class Machine:
         asker, _, question = self._question(gate.place)
         result = gates.answered(macrostep, gate, answer)
         if question is None:
-            recovery.answered(macrostep, self.flow.states[gate.place], self._catalogue, answer.decision)
+            recovery.answered(macrostep, self._doing(gate.place), self._catalogue, answer.decision)
         elif isinstance(asker, Activity):
             macrostep.activity(gate.place, ActivityState(gate.visit, Work.READY, result))
             macrostep.begin_activities()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
-from typing import Any
+from typing import Any, assert_never
 
 from retake_flow.engine.core import effects, gates
 from retake_flow.engine.core.draft import Draft
@@ -14,7 +14,20 @@ from retake_flow.engine.core.moment import Moment
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.fields import read
 from retake_flow.flow.graph import exit_entry_sets
-from retake_flow.flow.model import SEPARATOR, Activity, Route, State, SubFlow
+from retake_flow.flow.model import (
+    SEPARATOR,
+    ActionState,
+    Activity,
+    CompositeState,
+    FinalState,
+    HistoryState,
+    QuestionState,
+    RestingState,
+    State,
+    SubFlowState,
+    WaitState,
+)
+from retake_flow.flow.transitions import Route
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
 from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Work
 
@@ -193,8 +206,8 @@ class Macrostep(Moment):
             self.run.state, self.run.visits, self.run.attempt = path, visits, None
             self.commands.append(Enter(path, visits[path]))
             self.assign(self.filled(state.set, state.root), state.root)
-            if state.sub is not None:
-                self._begin(state, state.sub)
+            if isinstance(state, SubFlowState):
+                self._begin_flow(state)
             if state.timeout is not None:
                 self.timer(path, "timeout", self.seconds(state.timeout, state.root))
             effects.perform(self, state.entry, state.root, path)
@@ -202,22 +215,30 @@ class Macrostep(Moment):
 
     def _begin_state(self) -> None:
         self.begin_activities()
+        self.run.phase = Phase.RUNNING
         state = self.flow.states[self.run.state]
-        self.run.phase = Phase.WAITING if state.ask else Phase.RUNNING
-        if state.final:
-            self._arrive(state)
-        elif state.ask is not None:
-            gates.ask(self, state.path, state.ask, state.root)
-        elif state.wait is not None:
-            self.timer(state.path, "wait", self.seconds(state.wait, state.root))
-        elif state.poll is not None and state.poll.timeout is not None:
-            due = self.now + self.seconds(state.poll.timeout, state.root)
-            if due < self.run.timers.get((state.path, "timeout"), inf):
-                self.set_timer(state.path, "timeout", due)
-        self.begin_action()
+        match state:
+            case ActionState():
+                if state.poll is not None and state.poll.timeout is not None:
+                    due = self.now + self.seconds(state.poll.timeout, state.root)
+                    if due < self.run.timers.get((state.path, "timeout"), inf):
+                        self.set_timer(state.path, "timeout", due)
+                self.begin_action()
+            case QuestionState():
+                self.run.phase = Phase.WAITING
+                gates.ask(self, state.path, state.ask, state.root)
+            case WaitState():
+                self.timer(state.path, "wait", self.seconds(state.wait, state.root))
+            case FinalState():
+                self._arrive(state)
+            case CompositeState() | HistoryState() | RestingState():
+                pass
+            case _:
+                assert_never(state)
 
-    def _begin(self, state: State, sub: SubFlow) -> None:
+    def _begin_flow(self, state: SubFlowState) -> None:
         """Give a sub-flow its inputs; it sees nothing of earlier visits."""
+        sub = state.sub
         found = read({name: given.schema for name, given in sub.inputs.items()}, self.filled(state.inputs, state.root))
         problems = [*(f"{name} {said}" for name, said in found.unfit.items()), *found.missing]
         if problems:
@@ -227,7 +248,7 @@ class Macrostep(Moment):
         self.run.outputs = {path: value for path, value in self.run.outputs.items() if not path.startswith(inside)}
         self.run.locals = {**self.run.locals, state.path: Local(found.values)}
 
-    def _arrive(self, state: State) -> None:
+    def _arrive(self, state: FinalState) -> None:
         """A final state ends the run; in a sub-flow, it is an event of the state that the sub-flow runs in."""
         # When a stop leads to an end without a reason, the reason is the stop's.
         asked = str(self._event.get("reason", "")) if self._event.get("name") == "stop" else ""
@@ -249,7 +270,7 @@ class Macrostep(Moment):
         """Leave all states and end the run."""
         state = self.run.state
         for around in self.flow.around(state):
-            if not around.final:
+            if not isinstance(around, FinalState):
                 self.leave(around.path)
         owed = tuple(reversed(self.run.undos))
         if owed:
@@ -264,7 +285,7 @@ class Macrostep(Moment):
         """Start the action of the current state, unless it waits for an activity or was already begun."""
         state = self.flow.states[self.run.state]
         if (
-            state.kind != "do"
+            not isinstance(state, ActionState)
             or self.run.attempt is not None
             or self.run.ended
             or not self._available(state.needs, state)
@@ -277,7 +298,7 @@ class Macrostep(Moment):
         else:
             self.try_action(state)
 
-    def try_action(self, state: State) -> None:
+    def try_action(self, state: ActionState) -> None:
         """Begin the next try or poll of the current state's action."""
         run = self.run
         attempt = run.attempt or Attempt(0, 0, self.now)
@@ -292,7 +313,7 @@ class Macrostep(Moment):
         run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)
         self.commands.append(self._started(state, visit, attempt.number + 1, inputs))
 
-    def fillable(self, state: State) -> bool:
+    def fillable(self, state: ActionState) -> bool:
         """Whether the action of a state can be begun again; it cannot if it needs the event that led there."""
         try:
             self.filled(state.inputs, state.root)
@@ -301,18 +322,18 @@ class Macrostep(Moment):
             return False
         return True
 
-    def look_up(self, state: State) -> None:
+    def look_up(self, state: ActionState) -> None:
         """Find out whether the action that was in progress when the process died was done."""
         if self.run.attempt is not None:
             inputs = self.filled(state.inputs, state.root)
             wish = self._started(state, self.run.visits[state.path], self.run.attempt.number, inputs)
             self.commands.append(replace(wish, look_up=True, retry=state.retry))
 
-    def _started(self, state: State, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
+    def _started(self, state: ActionState, visit: int, number: int, inputs: Mapping[str, Any]) -> StartAction:
         memory = self.run.memory.get(group(state.do), {})
         return StartAction(state.path, visit, number, state.do, inputs, memory, f"{self.run.id}/{state.path}/{visit}")
 
-    def _undo(self, state: State) -> tuple[PendingUndo, ...]:
+    def _undo(self, state: ActionState) -> tuple[PendingUndo, ...]:
         # The undo is owed from the moment the action begins: an interrupted action may have done any part of its work.
         if state.undo is None:
             return self.run.undos

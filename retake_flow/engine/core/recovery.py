@@ -8,7 +8,7 @@ from retake_flow.engine.core import gates
 from retake_flow.engine.core.macrostep import Macrostep
 from retake_flow.errors import fault_of
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency
-from retake_flow.flow.model import Activity, State
+from retake_flow.flow.model import ActionState, Activity
 from retake_flow.run.events import Resumed
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import ActivityState, Run, Work
@@ -50,11 +50,11 @@ def resume(macrostep: Macrostep, catalogue: Catalogue, event: Resumed) -> None:
     state = macrostep.flow.states[macrostep.run.state]
     if macrostep.run.attempt is None:
         macrostep.begin_action()
-    elif macrostep.run.attempt is was.attempt and was.attempt.open:
+    elif isinstance(state, ActionState) and macrostep.run.attempt is was.attempt and was.attempt.open:
         _settle_action(macrostep, state, catalogue, event.begun)
 
 
-def ask(macrostep: Macrostep, state: State, message: str) -> None:
+def ask(macrostep: Macrostep, state: ActionState, message: str) -> None:
     """Ask a person whether an action that was in progress when the process died was done."""
     visit = macrostep.visit(state.path)
     text = f"{message}.\nWas it done? `done` goes on as if it were, `again` does it now, `give_up` counts it as failed."
@@ -65,7 +65,7 @@ def ask(macrostep: Macrostep, state: State, message: str) -> None:
     gates.put(macrostep, gate)
 
 
-def answered(macrostep: Macrostep, state: State, catalogue: Catalogue, decision: str) -> None:
+def answered(macrostep: Macrostep, state: ActionState, catalogue: Catalogue, decision: str) -> None:
     """Apply a person's answer about an action that was in progress when the process died."""
     macrostep.wake()
     if decision == "again":
@@ -107,7 +107,7 @@ def _again(macrostep: Macrostep, visit: int, activity: Activity, catalogue: Cata
         macrostep.activity(activity.key, ActivityState(visit, Work.WAITING))
 
 
-def _settle_action(macrostep: Macrostep, state: State, catalogue: Catalogue, begun: bool) -> None:
+def _settle_action(macrostep: Macrostep, state: ActionState, catalogue: Catalogue, begun: bool) -> None:
     policy = _policy(state.on_crash, catalogue.get(state.do)) if begun else "retry"
     if policy == "retry":
         macrostep.try_action(state)

@@ -11,14 +11,14 @@ from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.expressions.type_inference import Typed, describe_types, types_of_schema
 from retake_flow.flow.fields import Declared, flaw, mismatch
-from retake_flow.flow.model import Activity, Flow, Input, State, SubFlow
+from retake_flow.flow.model import ActionState, Activity, Flow, Input, State, SubFlow, SubFlowState
 
 
 def problems(flow: Flow, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
     """Problems with inputs, actions and sub-flows."""
     yield from _inputs(flow.inputs.values())
     for state in flow.states.values():
-        yield from _inputs(state.sub.inputs.values() if state.sub else ())
+        yield from _inputs(state.sub.inputs.values() if isinstance(state, SubFlowState) else ())
         yield from _state(state, catalogue, typed)
         yield from _needs(flow, state, catalogue)
         for activity in state.activities.values():
@@ -51,19 +51,20 @@ def _templated(value: Any) -> bool:
 
 
 def _state(state: State, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
-    if state.do:
-        yield from _use(state.do, state.inputs, state.position, catalogue, typed)
-        if state.do in catalogue and catalogue[state.do].service:
-            message = f"{state.do!r} goes on until it is stopped, so it is an activity, not what a state does"
-            yield Problem(state.position, "RF045", message, "put it under `activities:` of a state")
+    if isinstance(state, SubFlowState) and state.children:
+        yield from _run_inside(state, state.sub, typed)
+    if not isinstance(state, ActionState):
+        return
+    yield from _use(state.do, state.inputs, state.position, catalogue, typed)
+    if state.do in catalogue and catalogue[state.do].service:
+        message = f"{state.do!r} goes on until it is stopped, so it is an activity, not what a state does"
+        yield Problem(state.position, "RF045", message, "put it under `activities:` of a state")
     if state.undo:
         yield from _use(state.undo.do, state.undo.inputs, state.position, catalogue, typed)
         if not state.parent:
             message = f"nothing is around {state.path!r} that could be left, so its undo waits for the end of the run"
             hint = "put the state, and those that need what it did, into a state with `states:`"
             yield Problem(state.position, "RF048", message, hint)
-    if state.sub:
-        yield from _run_inside(state, state.sub, typed)
 
 
 def _activity(activity: Activity, catalogue: Catalogue, typed: Typed) -> Iterator[Problem]:
@@ -88,7 +89,7 @@ def _use(
     yield from _missing(f"the action {name!r}", inputs, spec.required_inputs, position)
 
 
-def _run_inside(state: State, sub: SubFlow, typed: Typed) -> Iterator[Problem]:
+def _run_inside(state: SubFlowState, sub: SubFlow, typed: Typed) -> Iterator[Problem]:
     """Problems with the inputs and the ends of a sub-flow."""
     for outcome in sub.outcomes:
         if outcome in RESERVED or outcome.startswith("error."):
@@ -133,7 +134,8 @@ def _other_type(value: Any, schema: Mapping[str, Any], typed: Typed) -> str:
 
 
 def _needs(flow: Flow, state: State, catalogue: Catalogue) -> Iterator[Problem]:
-    users: list[Activity | State] = [*state.activities.values(), state]
+    users: list[Activity | ActionState] = [*state.activities.values()]
+    users += [state] if isinstance(state, ActionState) else []
     wanting = [(needed, user) for user in users for needed in user.needs]
     if not wanting:
         return

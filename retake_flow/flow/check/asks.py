@@ -7,23 +7,21 @@ from collections.abc import Iterator
 from retake_flow.flow.check.references import Chain, everywhere, mentions
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.fields import flaw, mismatch
-from retake_flow.flow.model import ANSWERED, Activity, Ask, Flow, State
+from retake_flow.flow.model import Activity, Flow, QuestionState, askers
+from retake_flow.flow.question import ANSWERED, Ask
 
 #: Names of events that decisions and ends of sub-flows must not use.
 RESERVED = ("timeout", "stop", "error")
-_Asker = State | Activity
+_Asker = QuestionState | Activity
 
 
 def problems(flow: Flow) -> Iterator[Problem]:
     """Problems with questions, and fields that nothing reads."""
-    askers: list[tuple[_Asker, Ask]] = []
-    for state in flow.states.values():
-        here: list[_Asker] = [state, *state.activities.values()]
-        askers += [(asker, asker.ask) for asker in here if asker.ask is not None]
-    for asker, ask in askers:
+    asked = [each for state in flow.states.values() for each in askers(state)]
+    for asker, ask in asked:
         yield from _question(asker, ask)
-    if askers:
-        yield from _unread(flow, askers)
+    if asked:
+        yield from _unread(flow, asked)
 
 
 def _question(asker: _Asker, ask: Ask) -> Iterator[Problem]:
@@ -43,27 +41,27 @@ def _question(asker: _Asker, ask: Ask) -> Iterator[Problem]:
                 yield Problem(asker.position, "RF046", f"the field {name!r} of {asker.name!r} {said}")
 
 
-def _unread(flow: Flow, askers: list[tuple[_Asker, Ask]]) -> Iterator[Problem]:
+def _unread(flow: Flow, asked: list[tuple[_Asker, Ask]]) -> Iterator[Problem]:
     """The fields of answers that no expression uses."""
     used: dict[str, set[Chain]] = {}
     for root, expression in everywhere(flow):
         used.setdefault(root, set()).update(mention.chain for mention in mentions(expression))
-    for asker, ask in askers:
+    for asker, ask in asked:
         read = _read(flow, asker, used)
-        asked = {name: schema for fields in (ask.fields, *ask.decisions.values()) for name, schema in fields.items()}
-        for name, schema in asked.items():
+        every = {name: schema for fields in (ask.fields, *ask.decisions.values()) for name, schema in fields.items()}
+        for name, schema in every.items():
             # An optional field is a remark, which the journal keeps.
             if name not in read and "*" not in read and not schema.get("optional"):
                 message = f"nothing reads the field {name!r} that {asker.name!r} asks for"
-                base = f"outputs.{asker.name}" if isinstance(asker, State) else "result"
+                base = "result" if isinstance(asker, Activity) else f"outputs.{asker.name}"
                 yield Problem(asker.position, "RF054", message, f"use `{base}.{name}`, or do not ask for it")
 
 
 def _read(flow: Flow, asker: _Asker, used: dict[str, set[Chain]]) -> set[str]:
     """The fields of a question that are used by name, with `*` if an answer is used as a whole."""
-    kind = "outputs" if isinstance(asker, State) else "activities"
+    kind = "activities" if isinstance(asker, Activity) else "outputs"
     found = _after(("result",), used.get(asker.root, set())) | _after((kind, asker.name), used.get(asker.root, set()))
-    base: Chain = (asker.name,) if isinstance(asker, State) else ()
+    base: Chain = () if isinstance(asker, Activity) else (asker.name,)
     root = asker.root
     while root and base:
         state = flow.states[root]

@@ -25,7 +25,7 @@ from retake_flow.flow.expressions.type_inference import (
 )
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.load.load import Loaded
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import CompositeState, Flow, HistoryState
 
 
 def check(loaded: Loaded, catalogue: Catalogue) -> tuple[Problem, ...]:
@@ -43,12 +43,12 @@ def _found(loaded: Loaded, catalogue: Catalogue) -> set[Problem]:
 
 def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Iterator[Problem]:
     moves, declarations = Moves.shared(flow, catalogue), Declarations(flow, catalogue)
-    whole = all(path in flow.states for path in (flow.initial, *(s.initial for s in flow.states.values() if s.initial)))
+    whole = all(path in flow.states for path in (flow.initial, *_initials(flow)))
     misnamed = list(undefined_names.problems(flow, declarations))
     yield from misnamed
     seen: Mapping[Expression, Sight] = {}
     if whole:
-        partly = bool(damaged) or any(do and do not in catalogue for do in _done(flow))
+        partly = bool(damaged) or any(doing.do not in catalogue for doing in flow.performers())
         walk = Walk(flow, moves, declarations, guessing=partly)
         told = {problem.position for problem in misnamed}
         seen = {each: sight for each, sight in undefined_values.sights(walk).items() if each.position not in told}
@@ -65,9 +65,10 @@ def _checked(flow: Flow, damaged: frozenset[str], catalogue: Catalogue) -> Itera
     yield from _comparisons(flow, seen, declarations)
 
 
-def _done(flow: Flow) -> Iterator[str]:
-    yield from (state.do for state in flow.states.values())
-    yield from (activity.do for activity in flow.activities())
+def _initials(flow: Flow) -> Iterator[str]:
+    for state in flow.states.values():
+        if isinstance(state, CompositeState | HistoryState) and state.initial:
+            yield state.initial
 
 
 def _typed(seen: Mapping[Expression, Sight], declarations: Declarations, expression: Expression) -> Types:

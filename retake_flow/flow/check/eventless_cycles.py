@@ -11,7 +11,8 @@ from retake_flow.flow.check.references import mentions
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.graph.transition_graph import Move, Moves
-from retake_flow.flow.model import Effect, Flow, Route
+from retake_flow.flow.model import ActionState, FinalState, Flow, WaitState, askers
+from retake_flow.flow.transitions import Effect, Route
 
 if TYPE_CHECKING:
     import networkx
@@ -67,7 +68,7 @@ def _eventless(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
     """The eventless transitions from one innermost state to the next."""
     edges: dict[_Edge, list[_Taken]] = {}
     for state in flow.states.values():
-        if state.children or not any(around.always for around in flow.around(state.path)):
+        if not state.innermost or not any(around.always for around in flow.around(state.path)):
             continue
         for move in moves.of(state.path):
             if move.route is not None and not move.occurrence.name:
@@ -103,20 +104,21 @@ def _silent(flow: Flow, moves: Moves) -> dict[_Edge, list[_Taken]]:
     """The automatic transitions after a failure or a pause that are neither counted nor reported."""
     edges: dict[_Edge, list[_Taken]] = {}
     for state in flow.states.values():
-        for move in () if state.children or state.final or state.kind == "history" else moves.distinct(state.path):
+        for move in moves.distinct(state.path) if state.innermost and not isinstance(state, FinalState) else ():
             if move.route is not None and move.route.to and _follows(flow, move) and not _heard(flow, move, move.route):
                 edges.setdefault((move.source, move.target), []).append((move, move.route))
     return edges
 
 
 def _follows(flow: Flow, move: Move) -> bool:
-    return not move.occurrence.name or flow.states[move.source].kind == "wait" or _failed(flow, move)
+    return not move.occurrence.name or isinstance(flow.states[move.source], WaitState) or _failed(flow, move)
 
 
 def _failed(flow: Flow, move: Move) -> bool:
     """Whether the action of a state has failed or has missed its purpose."""
-    name, own = move.occurrence.name, move.occurrence.place == move.source
-    return own and (matches("error", name) or (name == "timeout" and flow.states[move.source].poll is not None))
+    name, state = move.occurrence.name, flow.states[move.source]
+    polls = isinstance(state, ActionState) and state.poll is not None
+    return move.occurrence.place == move.source and (matches("error", name) or (name == "timeout" and polls))
 
 
 def _heard(flow: Flow, move: Move, route: Route) -> bool:
@@ -126,7 +128,7 @@ def _heard(flow: Flow, move: Move, route: Route) -> bool:
         *(effect for path in move.entered for effect in flow.states[path].entry),
     )
     around = tuple(flow.around(move.target))
-    asks = (ask for state in around for ask in (state.ask, *(each.ask for each in state.activities.values())))
+    asks = (ask for state in around for _, ask in askers(state))
     leaving = (each.when for state in around for each in state.always if each.when is not None)
     looked = chain(_read(move, route), (mention.chain for guard in leaving for mention in mentions(guard)))
     counted = any(name[0] in _COUNTED for name in looked)

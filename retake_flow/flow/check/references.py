@@ -9,10 +9,9 @@ from typing import NamedTuple
 from jinja2 import nodes
 
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.effects import notices, raised_events
 from retake_flow.flow.expressions.ast_allowlist import chain
 from retake_flow.flow.expressions.expression import Expression, templates
-from retake_flow.flow.model import Ask, Flow, State
+from retake_flow.flow.model import Flow, State
 
 Chain = tuple[str, ...]
 
@@ -35,25 +34,16 @@ class Mention(NamedTuple):
 def written(states: Iterable[State]) -> Iterator[Expression]:
     """Every expression of some states."""
     for state in states:
-        yield from templates((state.inputs, state.wait, state.reason, state.timeout, state.set, _asked(state.ask)))
-        if state.undo:
-            yield from templates(state.undo.inputs)
-        if state.poll:
-            yield from templates((state.poll.every, state.poll.delay, state.poll.timeout, state.poll.until))
+        yield from templates((state.work, state.timeout, state.set))
         yield from templates([effect.set for effect in (*state.entry, *state.exit)])
-        yield from templates([(each.data, each.after) for each in raised_events(state)])
-        yield from templates([each.message for each in notices(state)])
-        for routes in (state.always, *state.routes.values()):
-            yield from templates([route.set for route in routes])
-            yield from (route.when for route in routes if route.when is not None)
+        yield from templates([(each.data, each.after) for each in state.raises()])
+        yield from templates([each.message for each in state.tells()])
+        yield from templates([route.set for route in state.every_route()])
+        yield from (route.when for route in state.every_route() if route.when is not None)
         for activity in state.activities.values():
             yield from templates((activity.inputs, activity.every, activity.quiet, activity.delay))
-            yield from templates(_asked(activity.ask))
+            yield from templates(activity.ask and activity.ask.work)
             yield from (condition for _, condition in activity.raises)
-
-
-def _asked(ask: Ask | None) -> tuple[object, ...]:
-    return () if ask is None else (ask.message, ask.remind, ask.timeout, [later.after for later in ask.escalate])
 
 
 def everywhere(flow: Flow) -> Sequence[tuple[str, Expression]]:

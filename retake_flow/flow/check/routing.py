@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator
 
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.diagnostics import Problem, did_you_mean
-from retake_flow.flow.effects import raised_events
 from retake_flow.flow.event_names import OUTSIDE, matches
 from retake_flow.flow.graph import reachability
 from retake_flow.flow.graph.transition_graph import Moves, Occurrence
-from retake_flow.flow.model import Flow, Route, State
+from retake_flow.flow.model import Flow, QuestionState, State, performers
+from retake_flow.flow.transitions import Route
 
 
 def problems(
@@ -82,8 +82,7 @@ def _first_list(routes: list[Route]) -> list[Route]:
 def _ends(moves: Moves, state: State, catalogue: Catalogue) -> dict[str, Occurrence]:
     """Events that need a route: the ends of a state's work and activities, and the events it raises."""
     found = {each.name: each for each in moves.own(state) if not matches("error", each.name)}
-    for outcome in state.sub.outcomes if state.sub else ():
-        found[outcome] = Occurrence(((outcome, state.path),), state.path)
+    found |= {each.name: each for each in moves.of_sub_flow(state)}
     for activity in state.activities.values():
         service = activity.do in catalogue and catalogue[activity.do].service
         needed = {event for event, _ in activity.raises} | ({f"{activity.name}.exited"} if service else set())
@@ -94,17 +93,16 @@ def _ends(moves: Moves, state: State, catalogue: Catalogue) -> dict[str, Occurre
 def _own_ends(moves: Moves, state: State) -> Iterator[Occurrence]:
     """The events after which a state has no work left."""
     for occurrence in moves.own(state):
-        if occurrence.name != "timeout" or state.kind == "ask":
+        if occurrence.name != "timeout" or isinstance(state, QuestionState):
             yield occurrence
-    for outcome in state.sub.outcomes if state.sub else ():
-        yield Occurrence(((outcome, state.path),), state.path)
+    yield from moves.of_sub_flow(state)
 
 
 def _goes_on(moves: Moves, state: State, route: Route) -> bool:
     """Whether anything can still lead out of a state whose own work is over."""
     if route.raises:
         return True
-    for move in () if state.sub else moves.of(state.path):
+    for move in moves.of(state.path) if state.innermost else ():
         own = move.occurrence.place == state.path and move.occurrence.name not in ("", "timeout")
         if not own and move.occurrence.name not in OUTSIDE and move.target != state.path:
             return True
@@ -112,7 +110,7 @@ def _goes_on(moves: Moves, state: State, route: Route) -> bool:
 
 
 def _untaken(state: State, patterns: Collection[str]) -> Iterator[Problem]:
-    for each in raised_events(state):
+    for each in state.raises():
         parts = each.event.split(".")
         if not any(".".join(parts[:length]) in patterns for length in range(1, len(parts) + 1)):
             message = f"nothing takes the event {each.event!r} that is raised here"
@@ -121,8 +119,7 @@ def _untaken(state: State, patterns: Collection[str]) -> Iterator[Problem]:
 
 def _unknown(flow: Flow, catalogue: Catalogue) -> set[str]:
     """The states in, inside or around which an action, and so its events, is unknown."""
-    at = {path for path, s in flow.states.items() if s.do and s.do not in catalogue}
-    at |= {a.scope for a in flow.activities() if a.do and a.do not in catalogue}
+    at = {path for path, state in flow.states.items() if any(d.do not in catalogue for d in performers(state))}
     inside = {path for path in flow.states if any(around.path in at for around in flow.around(path))}
     return inside | {around.path for path in at for around in flow.around(path)}
 
@@ -131,13 +128,13 @@ def _possible(flow: Flow, moves: Moves) -> dict[str, set[str]]:
     """The events that each state could take: its own, those of inner states, those of activities around it."""
     found: dict[str, set[str]] = {}
     around: dict[str, set[str]] = {"": {*flow.events, *OUTSIDE}}
-    around[""].update(each.event for state in flow.states.values() for each in raised_events(state))
+    around[""].update(each.event for state in flow.states.values() for each in state.raises())
     for path, state in flow.states.items():
         own = [name for occurrence in moves.own(state) for name, _ in occurrence.names]
         names = [
             each for a in state.activities.values() for occurrence in moves.of_activity(a) for each in occurrence.names
         ]
-        found[path] = {*own, *(state.sub.outcomes if state.sub else ()), *(name for name, _ in names)}
+        found[path] = {*own, *(each.name for each in moves.of_sub_flow(state)), *(name for name, _ in names)}
         if any(activity.do for activity in state.activities.values()):
             found[path].add("error")  # a fallback for any failure of its activities, now or later
         anywhere = {name for name, origin in names if not origin}
@@ -178,7 +175,7 @@ def _shadowed(flow: Flow, moves: Moves, dead: dict[int, Route]) -> Iterator[Prob
     A route for an event that the inner states always take first may be meant for future states: it is no mistake.
     """
     yield from _listed_later(flow.states.values(), dead)
-    leaves = [state for state in flow.states.values() if not state.children and state.kind != "history"]
+    leaves = [state for state in flow.states.values() if state.innermost]
     taken = {id(move.route) for state in leaves for move in moves.distinct(state.path)}
     for state in flow.states.values():
         passing = any(route.when is None for around in flow.around(state.path) for route in around.always)

@@ -10,10 +10,10 @@ from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.dataflow.undefined_values import Sight
 from retake_flow.flow.check.references import Chain, mentions
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.effects import notices, raised_events
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.fields import Declared, is_secret
-from retake_flow.flow.model import Activity, Ask, Flow, State
+from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, State, SubFlowState, askers, performers
+from retake_flow.flow.question import Ask
 
 #: The kinds of chat responders whose settings viewers read or an external service receives.
 _SAID_BY_RESPONDERS = {"greeter", "openai"}
@@ -28,20 +28,16 @@ def problems(
     if not secrets.any:
         return
     for state in flow.states.values():
-        yield from _told(state.reason, "the reason", state, secrets)
-        for each in notices(state):
+        if isinstance(state, FinalState):
+            yield from _told(state.reason, "the reason", state, secrets)
+        for each in state.tells():
             yield from _told(each.message, "what the operator is told", state, secrets)
-        askers: list[State | Activity] = [state, *state.activities.values()]
-        for asker in askers:
-            yield from _asked(asker.ask, asker, secrets)
-            yield from _performed(asker.do, asker.inputs, asker, catalogue, secrets)
-        if state.undo is not None:
+        for asker, ask in askers(state):
+            yield from _told(ask.message, "the question", asker, secrets)
+        for doing in performers(state):
+            yield from _performed(doing.do, doing.inputs, doing, catalogue, secrets)
+        if isinstance(state, ActionState) and state.undo is not None:
             yield from _performed(state.undo.do, state.undo.inputs, state, catalogue, secrets)
-
-
-def _asked(ask: Ask | None, asker: State | Activity, secrets: Secrets) -> Iterator[Problem]:
-    if ask is not None:
-        yield from _told(ask.message, "the question", asker, secrets)
 
 
 def _performed(
@@ -80,10 +76,12 @@ class Secrets:
         self._declarations = declarations
         self._inputs = {("", name) for name, given in flow.inputs.items() if is_secret(given.schema)}
         for state in flow.states.values():
-            named = state.sub.inputs.items() if state.sub else ()
+            named = state.sub.inputs.items() if isinstance(state, SubFlowState) else ()
             self._inputs |= {(state.path, name) for name, given in named if is_secret(given.schema)}
-        self._fields = {s.path: found for s in flow.states.values() if (found := self._of_result(s))}
-        self._fields |= {a.key: found for a in flow.activities() if (found := self._of_result(a))}
+        self._fields: dict[str, frozenset[str]] = {}
+        for state in flow.states.values():
+            self._fields |= {asker.key: found for asker, ask in askers(state) if (found := _secret(ask))}
+            self._fields |= {doing.key: found for doing in performers(state) if (found := self._of_result(doing))}
         self._vars: set[tuple[str, str]] = set()
         self._data: set[str] = set()
         self.any = bool(self._inputs or self._fields)
@@ -110,7 +108,7 @@ class Secrets:
         return False
 
     def _output(self, state: State, names: list[str]) -> bool:
-        if state.sub is not None:
+        if isinstance(state, SubFlowState):
             inner = self._declarations.named(state.path)
             if names:
                 return names[0] in inner and self._output(inner[names[0]], names[1:])
@@ -124,29 +122,26 @@ class Secrets:
             places = [now.place] if now is not None else list(self._fields) if names else []
             for place in places:
                 state = self._flow.states.get(place)
-                if state is not None and state.final and state.root:
+                if isinstance(state, FinalState) and state.root:
                     return self._output(self._flow.states[state.root], names)
                 if _part(self._fields.get(place, frozenset()), names):
                     return True
         return False
 
-    def _of_result(self, who: State | Activity) -> frozenset[str]:
-        """The secret fields of the result of a state or an activity."""
-        if who.ask is not None:
-            asked: list[Declared] = [who.ask.fields, *who.ask.decisions.values()]
-            return frozenset(name for fields in asked for name, schema in fields.items() if schema.get("secret"))
-        return self._catalogue[who.do].secrets if who.do in self._catalogue else frozenset()
+    def _of_result(self, doing: ActionState | Activity) -> frozenset[str]:
+        """The secret fields of the result of an action."""
+        return self._catalogue[doing.do].secrets if doing.do in self._catalogue else frozenset()
 
     def _grow(self) -> bool:
         """Follow secrets one step further: into variables, and into the inputs of sub-flows."""
         known = len(self._vars) + len(self._inputs) + len(self._data)
         for state in self._flow.states.values():
-            for values in _set_by(state):
+            for values in state.sets():
                 self._vars |= {(state.root, name) for name, value in values.items() if self._within(value, state.root)}
-            if state.sub is not None:
+            if isinstance(state, SubFlowState):
                 given = state.inputs.items()
                 self._inputs |= {(state.path, name) for name, value in given if self._within(value, state.root)}
-            for each in raised_events(state):
+            for each in state.raises():
                 self._data |= {name for name, value in each.data.items() if self._within(value, state.root)}
         return len(self._vars) + len(self._inputs) + len(self._data) > known
 
@@ -158,11 +153,10 @@ class Secrets:
         )
 
 
-def _set_by(state: State) -> Iterator[Mapping[str, Any]]:
-    yield state.set
-    yield from (effect.set for effect in (*state.entry, *state.exit))
-    for routes in (state.always, *state.routes.values()):
-        yield from (route.set for route in routes)
+def _secret(ask: Ask) -> frozenset[str]:
+    """The secret fields of the answer to a question."""
+    asked: list[Declared] = [ask.fields, *ask.decisions.values()]
+    return frozenset(name for fields in asked for name, schema in fields.items() if schema.get("secret"))
 
 
 def _part(secret: frozenset[str], names: list[str]) -> bool:

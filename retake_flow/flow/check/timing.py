@@ -15,7 +15,19 @@ from retake_flow.flow.duration import exact
 from retake_flow.flow.expressions.expression import Expression, templates
 from retake_flow.flow.expressions.type_inference import Typed, describe_types
 from retake_flow.flow.graph.exit_entry_sets import is_within
-from retake_flow.flow.model import Activity, Ask, Flow, Retry, State
+from retake_flow.flow.model import (
+    ActionState,
+    Activity,
+    Flow,
+    Poll,
+    QuestionState,
+    Retry,
+    State,
+    SubFlowState,
+    WaitState,
+    askers,
+)
+from retake_flow.flow.question import Ask
 
 _DURATIONS = frozenset({"string", "integer", "number"})
 
@@ -28,10 +40,11 @@ def problems(flow: Flow, catalogue: Catalogue, declarations: Declarations, typed
         yield from _retries(state, known)
         yield from _own(state, known)
         yield from _around(flow, state, known)
-        if state.poll is not None:
+        for asker, ask in askers(state):
+            yield from _asked(ask, asker, known)
+        if isinstance(state, ActionState) and state.poll is not None:
             yield from _pace(state, catalogue.get(state.do), known, every=state.poll.every)
         for activity in state.activities.values():
-            yield from _activity(activity, known)
             spec = catalogue.get(activity.do)
             yield from _pace(activity, spec, known, every=activity.every, quiet=activity.quiet)
 
@@ -69,8 +82,8 @@ class _Known:
         if len(used) != 1 or used[0].chain[0] != "inputs" or not _plain(written, used[0].chain):
             return None, root
         name = ".".join(used[0].chain[1:])
-        state = self._flow.states[root] if root else None
-        if state is not None and name in state.inputs:
+        state = self._flow.states.get(root)
+        if isinstance(state, SubFlowState) and name in state.inputs:
             given = state.inputs[name]
             return self._input(given, state.root) if isinstance(given, Expression) else (given, state.root)
         declared = self._declarations.inputs(root).get(name)
@@ -88,7 +101,7 @@ def _plain(written: Expression, chain: tuple[str, ...]) -> bool:
 
 def _retries(state: State, known: _Known) -> Iterator[Problem]:
     """A state that ends before all its retries can happen."""
-    if state.retry is None:
+    if not isinstance(state, ActionState) or state.retry is None:
         return
     polled = state.poll.timeout if state.poll else None
     for what, limit in (("timeout", known(state.timeout, state.root)), ("poll's timeout", known(polled, state.root))):
@@ -107,19 +120,17 @@ def _lasts(retry: Retry) -> float:
 def _own(state: State, known: _Known) -> Iterator[Problem]:
     """Times of a state that lie after its own end."""
     root, limit = state.root, known(state.timeout, state.root)
-    if state.poll is not None:
+    if isinstance(state, WaitState):
+        yield from _late(state.position, "the wait", known(state.wait, root), limit, "the state's timeout")
+    if isinstance(state, ActionState) and state.poll is not None:
         polls = known(state.poll.timeout, root)
         yield from _late(state.position, "the poll's timeout", polls, limit, "the state's timeout")
         for what, value in (("delay", state.poll.delay), ("pause", state.poll.every)):
             first = limit if polls is None else polls if limit is None else min(polls, limit)
             yield from _late(state.position, f"the poll's {what}", known(value, root), first, "its timeout")
-    yield from _late(state.position, "the wait", known(state.wait, root), limit, "the state's timeout")
-    yield from _asked(state.ask, state, known)
 
 
-def _asked(ask: Ask | None, asker: State | Activity, known: _Known) -> Iterator[Problem]:
-    if ask is None:
-        return
+def _asked(ask: Ask, asker: State | Activity, known: _Known) -> Iterator[Problem]:
     # Only literal timeouts: if an input sets the timeout, the reminders are meant for the longest possible one.
     limit = known.written(ask.timeout)
     for what, values in (("a reminder", ask.remind), ("an escalation", [later.after for later in ask.escalate])):
@@ -133,11 +144,14 @@ def _around(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
     A sub-flow serves flows of any length, so its own times are no mistake of the flow around it; times given to it
     are.
     """
-    times: list[tuple[str, Any]] = [("the timeout", state.timeout), ("the wait", state.wait)]
-    if state.ask is not None:
-        times.append(("the question's timeout", state.ask.timeout))
-    if state.poll is not None:
-        times.append(("the poll's timeout", state.poll.timeout))
+    times: list[tuple[str, Any]] = [("the timeout", state.timeout)]
+    match state:
+        case WaitState():
+            times.append(("the wait", state.wait))
+        case QuestionState():
+            times.append(("the question's timeout", state.ask.timeout))
+        case ActionState(poll=Poll(timeout=limit)):
+            times.append(("the poll's timeout", limit))
     said = [(what, known(value, state.root), known.whose(value, state.root)) for what, value in times]
     if all(time is None for _, time, _ in said):
         return
@@ -151,10 +165,6 @@ def _around(flow: Flow, state: State, known: _Known) -> Iterator[Problem]:
             return
 
 
-def _activity(activity: Activity, known: _Known) -> Iterator[Problem]:
-    yield from _asked(activity.ask, activity, known)
-
-
 def _late(position: Position, what: str, time: float | None, limit: float | None, by: str) -> Iterator[Problem]:
     if time is not None and limit is not None and time > limit:
         message = f"{what}, {exact(time)}, never comes: {by}, {exact(limit)}, is over before"
@@ -163,12 +173,14 @@ def _late(position: Position, what: str, time: float | None, limit: float | None
 
 def _no_durations(state: State, typed: Typed, known: _Known) -> Iterator[Problem]:
     """Expressions that give something other than a duration where one is needed."""
-    polled = (state.poll.every, state.poll.delay, state.poll.timeout) if state.poll else ()
+    own: Any = ()
+    match state:
+        case WaitState():
+            own = state.wait
+        case ActionState(poll=Poll() as poll):
+            own = (poll.every, poll.delay, poll.timeout)
     beside = [each for a in state.activities.values() for each in (a.every, a.quiet, a.delay)]
-    askers: list[State | Activity] = [state, *state.activities.values()]
-    questions = [asker.ask for asker in askers if asker.ask is not None]
-    asked = [(ask.timeout, ask.remind, [later.after for later in ask.escalate]) for ask in questions]
-    for expression in templates([state.wait, state.timeout, polled, beside, asked]):
+    for expression in templates([own, state.timeout, beside, [ask.times for _, ask in askers(state)]]):
         given = typed(expression)
         if given is not None and not given & _DURATIONS:
             message = f"a duration is needed here, and {expression.text!r} gives {describe_types(given)}"

@@ -9,14 +9,13 @@ from retake_flow.errors import ExpressionError
 from retake_flow.flow.check.dataflow.symbols import EVENT, Declarations, fields
 from retake_flow.flow.check.references import Chain, written
 from retake_flow.flow.diagnostics import Position, Problem, did_you_mean
-from retake_flow.flow.effects import raised_events
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.model import SEPARATOR, Flow, State
+from retake_flow.flow.model import SEPARATOR, Flow, State, SubFlowState
 
 
 def problems(flow: Flow, declarations: Declarations) -> Iterator[Problem]:
     """Problems with expressions and their names, wherever they appear."""
-    for root in dict.fromkeys(("", *(state.path for state in flow.states.values() if state.sub))):
+    for root in ("", *(state.path for state in flow.states.values() if isinstance(state, SubFlowState))):
         yield from _within(flow, root, declarations)
 
 
@@ -53,16 +52,11 @@ def _within(flow: Flow, root: str, declarations: Declarations) -> Iterator[Probl
 def _data(flow: Flow, states: Iterable[State]) -> set[str]:
     """The data fields of events that the flow raises or that come from outside."""
     declared = {name for data in flow.events.values() for name in data}
-    return declared | {name for state in states for each in raised_events(state) for name in each.data}
+    return declared | {name for state in states for each in state.raises() for name in each.data}
 
 
 def _variables(states: Iterable[State]) -> set[str]:
-    names: set[str] = set()
-    for state in states:
-        names.update(state.set, *(effect.set for effect in (*state.entry, *state.exit)))
-        for routes in (state.always, *state.routes.values()):
-            names.update(*(route.set for route in routes))
-    return names
+    return {name for state in states for values in state.sets() for name in values}
 
 
 def _name(chain: Chain, position: Position, known: Mapping[str, Iterable[str]]) -> Iterator[Problem]:

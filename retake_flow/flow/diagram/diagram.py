@@ -8,10 +8,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
+from typing import assert_never
 
 from retake_flow.flow.diagram.labels import Note, Topic, labelled_routes, lines, notes, printable, target_text
 from retake_flow.flow.event_names import matches
-from retake_flow.flow.model import SEPARATOR, Flow, Route, State
+from retake_flow.flow.model import (
+    SEPARATOR,
+    ActionState,
+    CompositeState,
+    FinalState,
+    Flow,
+    HistoryState,
+    QuestionState,
+    RestingState,
+    State,
+    SubFlowState,
+    WaitState,
+)
+from retake_flow.flow.transitions import Route
 
 _FAILING = ("error", "exited", "failed")
 #: The most states from which failures are drawn as arrows to one end; more are written in their boxes.
@@ -189,16 +203,17 @@ class _Drawing:
 
     def box(self, state: State) -> Box:
         """A state with everything inside it."""
-        closed = self._folded and state.sub is not None
-        inside = () if closed else tuple(self.box(self._flow.states[path]) for path in state.children)
+        around = state if isinstance(state, CompositeState) else None
+        if self._folded and isinstance(state, SubFlowState):
+            around = None
         trace = self._trace
         return Box(
             state.path,
-            "H*" if state.history == "deep" else "H" if state.history else printable(state.name),
+            printable(state.name) if not isinstance(state, HistoryState) else "H*" if state.deep else "H",
             _look(state),
             tuple(Note(note.topic, printable(note.text)) for note in self._notes(state)),
-            inside,
-            state.initial if inside else "",
+            tuple(self.box(self._flow.states[path]) for path in around.children) if around else (),
+            around.initial if around else "",
             trace is not None and state.path in trace.active,
             None if trace is None else trace.visits.get(state.path, 0),
         )
@@ -216,12 +231,13 @@ class _Drawing:
     def _arrows_as_text(self) -> frozenset[Arrow]:
         """Arrows written as text in the box they leave: failures that lead from many states to one end."""
         quiet = Counter(arrow.target for arrow in self._all if arrow.quiet)
-        ends = {arrow.target for arrow in self._all if not arrow.quiet and self._flow.states[arrow.target].final}
+        finals = {path for path, state in self._flow.states.items() if isinstance(state, FinalState)}
+        ends = finals & {arrow.target for arrow in self._all if not arrow.quiet}
         listed = (arrow for arrow in self._all if arrow.quiet and not arrow.taken)
         return frozenset(arrow for arrow in listed if arrow.target in ends and quiet[arrow.target] > _MOST)
 
     def _of(self, state: State) -> Iterator[Arrow]:
-        if state.kind == "history" and state.initial:
+        if isinstance(state, HistoryState) and state.initial:
             yield Arrow(state.path, state.initial, ("the first time",))
         merged: dict[str, list[tuple[Route, str]]] = {}
         for route, label in labelled_routes(state):
@@ -243,9 +259,10 @@ class _Drawing:
 
     def _tail(self, state: State, event: str) -> str:
         """The final state of a sub-flow that an event stands for."""
-        if state.sub is None or self._folded:
+        if not isinstance(state, SubFlowState) or self._folded:
             return ""
-        return next((inside.path for inside in self._flow.of(state.path) if inside.final == event), "")
+        finals = (inside for inside in self._flow.of(state.path) if isinstance(inside, FinalState))
+        return next((inside.path for inside in finals if inside.final == event), "")
 
     def _notes(self, state: State) -> Iterator[Note]:
         yield from notes(state)
@@ -264,11 +281,26 @@ class _Drawing:
 
 
 def _look(state: State) -> Style:
-    if state.final:
-        look = Style.COMPLETED if state.final == "completed" else Style.ENDED
-        return Style.FAILED if state.fails else look
-    looks = {"do": Style.ACTION, "ask": Style.ASKING, "flow": Style.SUB_FLOW, "wait": Style.WAITING}
-    return {**looks, "states": Style.FRAME, "history": Style.HISTORY}.get(state.kind, Style.RESTING)
+    match state:
+        case FinalState():
+            ended = Style.COMPLETED if state.final == "completed" else Style.ENDED
+            return Style.FAILED if state.fails else ended
+        case ActionState():
+            return Style.ACTION
+        case QuestionState():
+            return Style.ASKING
+        case SubFlowState():
+            return Style.SUB_FLOW
+        case CompositeState():
+            return Style.FRAME
+        case WaitState():
+            return Style.WAITING
+        case HistoryState():
+            return Style.HISTORY
+        case RestingState():
+            return Style.RESTING
+        case _:
+            assert_never(state)
 
 
 def _fails(event: str) -> bool:

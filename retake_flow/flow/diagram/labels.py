@@ -11,7 +11,9 @@ from enum import StrEnum
 
 from retake_flow.flow.duration import words
 from retake_flow.flow.expressions.expression import Template
-from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Raise, Route, State, Value
+from retake_flow.flow.model import SEPARATOR, ActionState, Activity, QuestionState, State, SubFlowState, WaitState
+from retake_flow.flow.question import Ask
+from retake_flow.flow.transitions import Effect, Raise, Route, Value
 from retake_flow.redact import scrub
 
 _LONGEST = 40
@@ -51,7 +53,7 @@ def notes(state: State) -> Iterator[Note]:
     yield from _purpose(state)
     for activity in state.activities.values():
         yield Note(Topic.BESIDE, _beside(activity))
-    if state.undo:
+    if isinstance(state, ActionState) and state.undo:
         around = f"on leaving {state.parent}" if state.parent else "at the end"
         yield Note(Topic.UNDO, f"undo {state.undo.do} {around}")
     for word, effects in (("entry", state.entry), ("exit", state.exit)):
@@ -92,21 +94,20 @@ def lines(labels: Iterable[str]) -> Iterator[str]:
 
 def _purpose(state: State) -> Iterator[Note]:
     """The purpose of a state, and how long it may take."""
-    if state.do:
-        yield Note(Topic.DOES, state.do)
-    if state.sub:
-        yield Note(Topic.DOES, f"flow {state.sub.name}")
-    if state.ask:
-        yield Note(Topic.ASKS, _asks(state.ask))
-    if state.needs:
-        yield Note(Topic.TIME, f"needs {' and '.join(state.needs)}")
-    if state.poll:
-        yield Note(Topic.TIME, f"every {_span(state.poll.every)} until {_short(state.poll.until.text)}")
-    if state.wait is not None:
-        yield Note(Topic.TIME, f"wait {_span(state.wait)}")
-    for limit in (state.timeout, state.poll and state.poll.timeout, state.ask and state.ask.timeout):
-        if limit is not None:
-            yield Note(Topic.TIME, f"timeout {_span(limit)}")
+    match state:
+        case ActionState():
+            yield Note(Topic.DOES, state.do)
+            if state.needs:
+                yield Note(Topic.TIME, f"needs {' and '.join(state.needs)}")
+            if state.poll:
+                yield Note(Topic.TIME, f"every {_span(state.poll.every)} until {_short(state.poll.until.text)}")
+        case QuestionState():
+            yield Note(Topic.ASKS, _asks(state.ask))
+        case SubFlowState():
+            yield Note(Topic.DOES, f"flow {state.sub.name}")
+        case WaitState():
+            yield Note(Topic.TIME, f"wait {_span(state.wait)}")
+    yield from (Note(Topic.TIME, f"timeout {_span(limit)}") for limit in state.limits)
 
 
 def _beside(activity: Activity) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from retake_flow.flow.model import SEPARATOR, Flow, Route
+from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState
+from retake_flow.flow.transitions import Route
 
 
 def kept(route: Route) -> str:
@@ -40,15 +41,15 @@ def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
     """The innermost state that becomes active when a state is the target."""
     while True:
         state = flow.states[path]
-        if state.kind != "history":
-            if not state.initial:
-                return path
-            path = state.initial
+        if state.innermost:
+            return path
+        if not isinstance(state, HistoryState):
+            path = first(flow, path)
             continue
         last = history.get(state.parent, "")
         if last not in flow.states:
             path = state.initial or first(flow, state.parent)
-        elif state.history == "deep":
+        elif state.deep:
             return last
         else:
             depth = state.parent.count(SEPARATOR) + 2 if state.parent else 1
@@ -57,7 +58,27 @@ def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:
 
 def first(flow: Flow, path: str) -> str:
     """The path of the initial state of a composite or of the flow itself ("")."""
-    return flow.states[path].initial if path else flow.initial
+    around = flow.states.get(path)
+    return around.initial if isinstance(around, CompositeState) else flow.initial
+
+
+def reachable_from(flow: Flow, start: str) -> set[str]:
+    """The paths of all states reachable from a state, whatever occurs; including those around it."""
+    reached: set[str] = set()
+    followed: set[str] = set()
+    pending = [start]
+    while pending:
+        path = pending.pop()
+        if path in followed or path not in flow.states:
+            continue
+        followed.add(path)
+        state = flow.states[path]
+        for around in flow.around(path):
+            reached.add(around.path)
+            pending.extend(route.to for route in around.every_route())
+        if isinstance(state, CompositeState | HistoryState):
+            pending.append(state.initial or first(flow, state.parent))
+    return reached
 
 
 def is_within(inner: str, outer: str) -> bool:

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.graph.exit_entry_sets import entered
+from retake_flow.flow.graph.exit_entry_sets import entered, first
 from retake_flow.flow.graph.transition_graph import Moves
-from retake_flow.flow.model import Flow, Route
+from retake_flow.flow.model import FinalState, Flow, HistoryState
+from retake_flow.flow.transitions import Route
 
 
 def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[str]) -> Iterator[Problem]:
@@ -24,14 +25,14 @@ def problems(flow: Flow, moves: Moves, dead: Iterable[Route], loose: Collection[
     reached = {around.path for path in leads for around in flow.around(path)}
     for path in leads:
         for around in flow.around(path):
-            targets = (route.to for routes in (around.always, *around.routes.values()) for route in routes)
-            reached.update(to for to in targets if to and flow.states[to].kind == "history")
+            targets = (route.to for route in around.every_route())
+            reached.update(to for to in targets if to and isinstance(flow.states[to], HistoryState))
     for state in flow.states.values():
-        first = state.parent and flow.states[state.parent].initial == state.path
-        if state.path not in reached and (not state.parent or state.parent in reached) and not first:
+        initial = state.parent and first(flow, state.parent) == state.path
+        if state.path not in reached and (not state.parent or state.parent in reached) and not initial:
             message = f"no path leads to the state {state.path!r}"
             yield Problem(state.position, "RF060", message, "route to it or remove it")
-    finals = [path for path in leads if flow.states[path].final and not flow.states[path].root]
+    finals = [path for path in leads if isinstance(flow.states[path], FinalState) and not flow.states[path].root]
     open_ = [path for path in leads if any(around.path in loose for around in flow.around(path))]
     if not finals and not open_:
         first_state = flow.states[flow.initial]
@@ -85,24 +86,3 @@ def _trapped(flow: Flow, leads: Mapping[str, set[str]], ends: Iterable[str]) -> 
         message = f"once in {names}, the flow cannot end" if len(inside) == 1 else f"among {names} the flow cannot end"
         hint = "route it to a final state; if it is to last until somebody stops the run, say so: `stop: STATE`"
         yield Problem(flow.states[inside[0]].position, "RF063", message, hint)
-
-
-def reachable_from(flow: Flow, start: str) -> set[str]:
-    """The paths of all states reachable from a state, whatever occurs; including those around it."""
-    reached: set[str] = set()
-    followed: set[str] = set()
-    pending = [start]
-    while pending:
-        path = pending.pop()
-        if path in followed or path not in flow.states:
-            continue
-        followed.add(path)
-        state = flow.states[path]
-        for around in flow.around(path):
-            reached.add(around.path)
-            pending.extend(route.to for routes in (around.always, *around.routes.values()) for route in routes)
-        if state.initial:
-            pending.append(state.initial)
-        elif state.kind == "history":
-            pending.append(flow.states[state.parent].initial if state.parent else flow.initial)
-    return reached

@@ -10,14 +10,28 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property, partial
 from itertools import chain
+from typing import assert_never
 
 from retake_flow.errors import fault_of
 from retake_flow.flow.action_spec import Catalogue
-from retake_flow.flow.effects import raised_events
 from retake_flow.flow.event_names import ERRORS, OUTSIDE, matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.exit_entry_sets import entered, kept, left
-from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
+from retake_flow.flow.model import (
+    SEPARATOR,
+    ActionState,
+    Activity,
+    CompositeState,
+    FinalState,
+    Flow,
+    HistoryState,
+    QuestionState,
+    RestingState,
+    State,
+    SubFlowState,
+    WaitState,
+)
+from retake_flow.flow.transitions import Route
 from retake_flow.quick_dataclasses import dataclass
 
 #: The characters in an expression that can build text which does not appear in it literally.
@@ -162,7 +176,7 @@ class Moves:
     def _looking(self) -> str:
         """The guards that read an event."""
         states = self.flow.states.values()
-        routes = (route for state in states for routes in (state.always, *state.routes.values()) for route in routes)
+        routes = (route for state in states for route in state.every_route())
         return "\n".join(route.when.text for route in routes if route.when is not None and "event" in route.when.text)
 
     def _longest(self, event: str) -> str:
@@ -205,19 +219,15 @@ class Moves:
         return self._own(state.path)
 
     def _ends(self, state: State) -> Iterator[Occurrence]:
-        outcomes: tuple[str, ...] = ()
-        if state.do in self._catalogue:
-            spec = self._catalogue[state.do]
-            errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS))
-            outcomes = (*spec.outcomes, *errors)
-        elif state.ask is not None:
-            outcomes = tuple(outcome for outcome in state.ask.outcomes if outcome != "timeout")
-        elif state.kind == "wait":
-            outcomes = ("done",)
-        for outcome in outcomes:
+        for outcome in outcomes(state, self._catalogue):
             yield Occurrence(((outcome, ""),), state.path)
-        if state.timed:
+        if state.limits:
             yield Occurrence((("timeout", state.path),), state.path)
+
+    def of_sub_flow(self, state: State) -> Iterator[Occurrence]:
+        """The possible ends of the sub-flow that runs in a state."""
+        for outcome in state.sub.outcomes if isinstance(state, SubFlowState) else ():
+            yield Occurrence(((outcome, state.path),), state.path)
 
     def of_activity(self, activity: Activity) -> Iterator[Occurrence]:
         """The occurrences from an activity."""
@@ -274,7 +284,7 @@ class Moves:
     @cached_property
     def raised(self) -> frozenset[str]:
         """The events that the flow itself raises."""
-        return frozenset(each.event for state in self.flow.states.values() for each in raised_events(state))
+        return frozenset(each.event for state in self.flow.states.values() for each in state.raises())
 
     def _moves(self, active: str) -> Iterator[Move]:
         for occurrence in self._occurring(active):
@@ -287,7 +297,7 @@ class Moves:
         """What can happen, guards that hold first; in a final state only what precedes the end, and the end."""
         state = self.flow.states[active]
         yield Occurrence((("", ""),), active)
-        if not state.final:
+        if not isinstance(state, FinalState):
             yield from self.occurrences(active)
             return
         for name in sorted(self.raised):
@@ -323,10 +333,27 @@ class Moves:
     def _histories(self, target: str) -> Iterator[Mapping[str, str]]:
         """The possible histories, as far as a target depends on them."""
         state = self.flow.states[target]
-        if state.kind == "history":
+        if isinstance(state, HistoryState):
             for path, inside in self.flow.states.items():
-                if not inside.children and inside.kind != "history" and path.startswith(state.parent + SEPARATOR):
+                if inside.innermost and path.startswith(state.parent + SEPARATOR):
                     yield {state.parent: path}
+
+
+def outcomes(state: State, catalogue: Catalogue) -> tuple[str, ...]:
+    """The events with which the work of a state can end, besides `timeout` and the ends of a sub-flow."""
+    match state:
+        case ActionState():
+            spec = catalogue.get(state.do)
+            errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS)) if spec else ()
+            return (*spec.outcomes, *errors) if spec else ()
+        case QuestionState():
+            return tuple(outcome for outcome in state.ask.outcomes if outcome != "timeout")
+        case WaitState():
+            return ("done",)
+        case CompositeState() | FinalState() | HistoryState() | RestingState():
+            return ()
+        case _:
+            assert_never(state)
 
 
 #: The checks of rules, routes and names use the same moves one after the other.

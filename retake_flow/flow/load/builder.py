@@ -11,23 +11,26 @@ from retake_flow.flow.diagnostics import Problem, list_of_known
 from retake_flow.flow.expressions.expression import Expression, Template, is_template
 from retake_flow.flow.model import (
     SEPARATOR,
+    ActionState,
     Activity,
-    Ask,
-    Effect,
-    Escalation,
+    CompositeState,
+    FinalState,
+    HistoryState,
     Input,
     Poll,
-    Raise,
+    QuestionState,
+    RestingState,
     Retry,
-    Route,
     State,
     SubFlow,
-    Tell,
+    SubFlowState,
     Undo,
-    Value,
+    WaitState,
 )
+from retake_flow.flow.question import Ask, Escalation
 from retake_flow.flow.schema.state import KINDS
 from retake_flow.flow.text.yaml_source import Path, Source
+from retake_flow.flow.transitions import Effect, Raise, Route, Tell, Value
 
 _MOST_ALIKE = 100  # states of one name to search for the one that is meant
 
@@ -80,52 +83,71 @@ class Builder:
 
     def _state(self, path: str, data: Mapping[str, Any], where: Path) -> dict[str, State]:
         """Build one state and those of the sub-flow that runs in it."""
-        kind = next((k for k in KINDS if k in data), "rest")
-        value = {key: self._time(data[key], (*where, key)) for key in ("wait", "timeout") if key in data}
-        sub, initial, inside = self._sub(path, data, where) if kind == "flow" else (None, "", {})
-        children = tuple(path + SEPARATOR + name for name in data.get("states", ()))
-        state = State(
-            path=path,
-            parent=path.rpartition(SEPARATOR)[0],
-            kind=kind,
-            position=self.source.key(where),
-            description=data.get("description", ""),
-            do=data.get("do", ""),
-            inputs=self._value(data.get("with", {}), (*where, "with")),
-            needs=_needs(data),
-            retry=self._retry(data, where),
-            poll=self._poll(data, where),
-            undo=self._undo(data, where),
-            initial=self._initial(path, data, where) or initial,
-            children=children or tuple(inner for inner, state in inside.items() if state.parent == path),
-            wait=value.get("wait"),
-            final=data.get("final", ""),
-            fails=data.get("final") == "failed" or data.get("fails", False),
-            reason=self._value(data.get("reason"), (*where, "reason")),
-            routes=dict(self._routes(path, data.get("transitions", {}), (*where, "transitions"))),
-            activities={
+        shared: dict[str, Any] = {
+            "path": path,
+            "parent": path.rpartition(SEPARATOR)[0],
+            "position": self.source.key(where),
+            "root": self.root,
+            "description": data.get("description", ""),
+            "set": self._value(data.get("set", {}), (*where, "set")),
+            "entry": self._effects(data.get("entry"), (*where, "entry")),
+            "exit": self._effects(data.get("exit"), (*where, "exit")),
+            "timeout": self._time(data["timeout"], (*where, "timeout")) if "timeout" in data else None,
+            "activities": {
                 name: self._activity(path, name, item, (*where, "activities", name))
                 for name, item in data.get("activities", {}).items()
             },
-            timeout=value.get("timeout"),
-            set=self._value(data.get("set", {}), (*where, "set")),
-            ask=self._ask(data, where),
-            sub=sub,
-            on_crash=data.get("on_crash", ""),
-            root=self.root,
-            history=data.get("history", ""),
-            always=self._routes_of_event(path, "", data.get("always"), (*where, "always")),
-            entry=self._effects(data.get("entry"), (*where, "entry")),
-            exit=self._effects(data.get("exit"), (*where, "exit")),
-        )
-        return {path: state, **inside}
+            "routes": dict(self._routes(path, data.get("transitions", {}), (*where, "transitions"))),
+            "always": self._routes_of_event(path, "", data.get("always"), (*where, "always")),
+        }
+        if "flow" in data and not data.keys() & {"do", "ask"}:
+            return self._sub_flow(path, data, where, shared)
+        return {path: self._of_kind(path, data, where, shared)}
 
-    def _initial(self, path: str, data: Mapping[str, Any], where: Path) -> str:
-        """The path of the initial state of a composite, or of the first target of a history state."""
-        if "initial" not in data:
-            return ""
-        around = path.rpartition(SEPARATOR)[0] if "history" in data else path
-        return self.child(around, data["initial"], (*where, "initial"))
+    def _of_kind(self, path: str, data: Mapping[str, Any], where: Path, shared: dict[str, Any]) -> State:
+        """Build a state of the kind that its keys determine, from the fields that all kinds share."""
+        match next((kind for kind in KINDS if kind in data), ""):
+            case "do":
+                return ActionState(
+                    **shared,
+                    do=data["do"],
+                    inputs=self._value(data.get("with", {}), (*where, "with")),
+                    needs=_needs(data),
+                    retry=self._retry(data, where),
+                    poll=self._poll(data, where),
+                    undo=self._undo(data, where),
+                    on_crash=data.get("on_crash", ""),
+                )
+            case "ask":
+                return QuestionState(**shared, ask=self._ask(data["ask"], (*where, "ask")))
+            case "states":
+                children = tuple(path + SEPARATOR + name for name in data["states"])
+                return CompositeState(**shared, initial=self._initial(path, data, where), children=children)
+            case "wait":
+                return WaitState(**shared, wait=self._time(data["wait"], (*where, "wait")))
+            case "final":
+                fails = data["final"] == "failed" or data.get("fails", False)
+                reason = self._value(data.get("reason"), (*where, "reason"))
+                return FinalState(**shared, final=data["final"], fails=fails, reason=reason)
+            case "history":
+                initial = self._initial(shared["parent"], data, where)
+                return HistoryState(**shared, deep=data["history"] == "deep", initial=initial)
+        return RestingState(**shared)
+
+    def _sub_flow(self, path: str, data: Mapping[str, Any], where: Path, shared: dict[str, Any]) -> dict[str, State]:
+        """Build the state that a sub-flow runs in, and the states of the sub-flow."""
+        unknown = Problem(self.source.value((*where, "flow")), "RF021", "")
+        found = self.inner(data["flow"], unknown, path)
+        if found is None:
+            self.damaged.add(path)
+        sub, initial, inside = found or (SubFlow(data["flow"], {}, ()), "", {})
+        children = tuple(inner for inner, state in inside.items() if state.parent == path)
+        given = self._value(data.get("with", {}), (*where, "with"))
+        return {path: SubFlowState(**shared, initial=initial, children=children, sub=sub, inputs=given), **inside}
+
+    def _initial(self, around: str, data: Mapping[str, Any], where: Path) -> str:
+        """The path of the initial state of a composite, or of the first target of a history state inside it."""
+        return self.child(around, data["initial"], (*where, "initial")) if "initial" in data else ""
 
     def _effects(self, data: Any, where: Path) -> tuple[Effect, ...]:
         """The effects of entering or leaving a state, in the order written."""
@@ -157,19 +179,7 @@ class Builder:
             case given:
                 return Tell(self._value(given["message"], (*where, "tell", "message")), given.get("kind", "told"))
 
-    def _sub(self, path: str, data: Mapping[str, Any], where: Path) -> tuple[SubFlow | None, str, dict[str, State]]:
-        """The sub-flow in a state, its initial state and all its states."""
-        unknown = Problem(self.source.value((*where, "flow")), "RF021", "")
-        found = self.inner(data["flow"], unknown, path)
-        if found is None:
-            self.damaged.add(path)
-            return None, "", {}
-        return found
-
-    def _ask(self, data: Mapping[str, Any], where: Path) -> Ask | None:
-        if "ask" not in data:
-            return None
-        given, at = data["ask"], (*where, "ask")
+    def _ask(self, given: Mapping[str, Any], at: Path) -> Ask:
         reminders = given.get("remind", [])
         later = enumerate(given.get("escalate", []))
         return Ask(
@@ -261,7 +271,7 @@ class Builder:
             raises=tuple((e, self._condition(raises[e], (*where, "raises", e))) for e in raises),
             retry=self._retry(data, where),
             position=self.source.key(where),
-            ask=self._ask(data, where),
+            ask=self._ask(data["ask"], (*where, "ask")) if "ask" in data else None,
             on_crash=data.get("on_crash", ""),
             root=self.root,
         )

@@ -13,7 +13,7 @@ from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.diagnostics import Problem
 from retake_flow.flow.fields import is_secret, mismatch, read
 from retake_flow.flow.load.folders import Folders
-from retake_flow.flow.model import Flow, Input, State
+from retake_flow.flow.model import Flow, Input, State, SubFlowState
 from retake_flow.flow.text.yaml_source import Source
 from retake_flow.redact import Secret
 from retake_flow.sanitize import one_line
@@ -71,11 +71,11 @@ def origins(flow: Flow, given: Container[str]) -> dict[str, str]:
         flow: Names the variables and files, also for its sub-flows.
         given: The names of the inputs given in another way.
     """
-    subs = (state for state in flow.states.values() if state.sub is not None)
     inner = {
         f"{state.path}/{name}": declared
-        for state in subs
-        for name, declared in (state.sub.inputs.items() if state.sub else ())
+        for state in flow.states.values()
+        if isinstance(state, SubFlowState)
+        for name, declared in state.sub.inputs.items()
         if name not in state.inputs
     }
     own = {name: declared for name, declared in flow.inputs.items() if name not in given}
@@ -179,7 +179,7 @@ class _Provision:
 
     def state_with_values(self, state: State) -> State:
         """A state whose sub-flow has the found values as defaults of its inputs."""
-        if state.sub is None:
+        if not isinstance(state, SubFlowState):
             return state
         inputs = {name: self.with_value(declared) for name, declared in state.sub.inputs.items()}
         for name, declared in inputs.items():

@@ -12,7 +12,7 @@ from retake_flow.flow.load.builder import Builder
 from retake_flow.flow.load.files import Files
 from retake_flow.flow.load.folders import Folders
 from retake_flow.flow.load.inputs import flaws, with_resolved_files
-from retake_flow.flow.model import SEPARATOR, Flow, Input, State, SubFlow
+from retake_flow.flow.model import SEPARATOR, FinalState, Flow, Input, State, SubFlow
 from retake_flow.flow.schema.quick_validate import checker
 from retake_flow.flow.text.bundle import Find, Sources
 from retake_flow.flow.text.yaml_source import Path, Source, decode
@@ -256,7 +256,7 @@ class _Reading:
         self._states += 1 if part is None else len(part.states)
         if part is None:
             return None
-        finals = dict.fromkeys(state.final for state in part.states.values() if state.final and state.root == path)
+        finals = dict.fromkeys(s.final for s in part.states.values() if isinstance(s, FinalState) and s.root == path)
         return SubFlow(part.data["flow"], part.inputs, tuple(finals)), part.initial, part.states
 
     def _inside(self, file: str, root: str, chain: tuple[str, ...]) -> _Part | None:

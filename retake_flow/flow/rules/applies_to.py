@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.model import Flow, State
+from retake_flow.flow.model import Flow, State, performers
 from retake_flow.flow.rules import load
 from retake_flow.flow.rules.model import Rule, Term
 
@@ -32,20 +32,12 @@ def _concerns(term: Term, state: State) -> bool:
     """Whether a state does what a term names, or has the activity that makes its conditions hold."""
     if term.name:
         return term.name == state.path or any(
-            do == term.name and _may_fit(term, inputs) for do, inputs in _performed(state)
+            doing.do == term.name and _may_fit(term, doing.inputs) for doing in performers(state)
         )
     runs = {condition.runs for condition in term.during if condition.runs}
     return any(activity.do in runs for activity in state.activities.values()) or any(
         condition.inside == state.path for condition in term.during
     )
-
-
-def _performed(state: State) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if state.do:
-        yield state.do, state.inputs
-    for activity in state.activities.values():
-        if activity.do:
-            yield activity.do, activity.inputs
 
 
 def _may_fit(term: Term, inputs: Mapping[str, Any]) -> bool:

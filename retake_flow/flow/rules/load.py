@@ -280,7 +280,7 @@ class _Reading:
         known = set(OUTSIDE)
         if self._flow is not None:
             moves = Moves.shared(self._flow, self._catalogue)
-            leaves = (state for state in self._flow.states.values() if not state.children and state.kind != "history")
+            leaves = (state for state in self._flow.states.values() if state.innermost)
             known |= {move.occurrence.name for state in leaves for move in moves.of(state.path)} - {""}
         if not any(matches(name, event) for event in known):
             self._say(at, f"the flow takes no event {name!r}", did_you_mean(name, known))

@@ -11,7 +11,7 @@ from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Moves
-from retake_flow.flow.model import SEPARATOR, Flow, State
+from retake_flow.flow.model import SEPARATOR, ActionState, Flow, QuestionState, RestingState, State, WaitState
 from retake_flow.flow.rules.guards import Literal, literals
 from retake_flow.flow.rules.model import Condition, Term
 from retake_flow.flow.rules.propositions import SOMEHOW, UNWELL, Fact
@@ -85,13 +85,13 @@ class Reader:
 
     def _rests(self, state: State) -> float:
         """The longest time that a run may only wait in a state."""
-        if state.kind == "do":
+        if isinstance(state, ActionState):
             over = (route for each in self._moves.own(state) for route, _ in self._moves.taken(state.path, each))
             return float("inf") if any(not route.to for route in over) else 0.0
-        if state.kind not in ("rest", "wait", "ask"):
+        if not isinstance(state, RestingState | WaitState | QuestionState):
             return 0.0
-        limits = (state.wait, state.timeout, state.ask.timeout if state.ask else None)
-        return min((_seconds(limit) for limit in limits if limit is not None), default=float("inf"))
+        limits = (*state.limits, state.wait) if isinstance(state, WaitState) else state.limits
+        return min(map(_seconds, limits), default=float("inf"))
 
 
 def is_called(path: str, name: str) -> bool:

@@ -86,8 +86,8 @@ def broken(flow: Flow, catalogue: Catalogue, rule_sets: Iterable[RuleSet]) -> tu
 
 def _concerns(flow: Flow, rule: Rule) -> bool:
     """Whether a flow contains anything that a rule could forbid."""
-    actions = {state.do for state in flow.states.values()} | {activity.do for activity in flow.activities()}
-    actions |= {state.undo.do for state in flow.states.values() if state.undo}
+    actions = {doing.do for doing in flow.performers()}
+    actions |= {undo.do for undo in flow.undos()}
     return any(_possible(term, actions) for term in rule.offends)
 
 

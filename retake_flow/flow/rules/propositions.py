@@ -9,7 +9,7 @@ from typing import Any
 from retake_flow.flow.action_spec import Catalogue, retry_of
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.graph.transition_graph import Move
-from retake_flow.flow.model import Activity, Flow, State
+from retake_flow.flow.model import ActionState, Activity, Flow, performers
 from retake_flow.flow.rules import guards
 from retake_flow.flow.rules.guards import Literal
 from retake_flow.flow.rules.model import RUN, Rule
@@ -91,9 +91,10 @@ class Facts:
     def owed(self, leaf: str) -> frozenset[str]:
         """The state whose undo is owed once a state has begun, if rules name it; the first of equal ones."""
         state = self._flow.states[leaf]
-        if state.undo is None or state.undo.do not in self._words.actions:
+        undo = state.undo if isinstance(state, ActionState) else None
+        if undo is None or undo.do not in self._words.actions:
             return frozenset()
-        return frozenset({self._owed.setdefault((state.parent, state.undo.do, repr(state.undo.inputs)), leaf)})
+        return frozenset({self._owed.setdefault((state.parent, undo.do, repr(undo.inputs)), leaf)})
 
     def _begun(self, leaf: str, kept: str) -> tuple[Fact, ...]:
         """What the states entered inside `kept` begin, outermost first, activities before inner states."""
@@ -103,7 +104,8 @@ class Facts:
                 for activity in _in_order(state.activities):
                     facts += self._of(activity, "begins", leaf)
         state = self._flow.states[leaf]
-        facts += self._of(state, "begins", leaf)
+        if isinstance(state, ActionState):
+            facts += self._of(state, "begins", leaf)
         if "holds" in self._words.verbs:
             facts.append(self._fact("settles", "", leaf, position=state.position))
         return tuple(facts)
@@ -132,10 +134,10 @@ class Facts:
     def _taken_back(self, path: str, leaf: str, owed: frozenset[str]) -> Iterator[Fact]:
         for other in sorted(owed):
             state = self._flow.states[other]
-            if state.undo is not None and state.parent == path:
-                given, position = state.undo.inputs, state.position
-                yield self._fact("begins", state.undo.do, leaf, inputs=given, position=position)
-                yield self._fact("ends", state.undo.do, leaf, "done", inputs=given, position=position)
+            if isinstance(state, ActionState) and state.undo is not None and state.parent == path:
+                undo, position = state.undo, state.position
+                yield self._fact("begins", undo.do, leaf, inputs=undo.inputs, position=position)
+                yield self._fact("ends", undo.do, leaf, "done", inputs=undo.inputs, position=position)
 
     # --- what a move tells -------------------------------------------------------------------------------------
 
@@ -148,7 +150,8 @@ class Facts:
             facts += self._of_activity(self.activity(place), name, move.source, sure)
         elif begun and place and (place, name) != (move.occurrence.names[0][1], "timeout"):
             state = self._flow.states[place]
-            facts += self._of(state, "ends", move.source, name, sure | self._until(state, name))
+            if isinstance(state, ActionState):
+                facts += self._of(state, "ends", move.source, name, sure | self._until(state, name))
         facts += self._shown(move, sure)
         if "takes" in self._words.verbs and name:
             facts.append(self._fact("takes", name, move.source, known=sure, position=_position(move)))
@@ -167,7 +170,7 @@ class Facts:
         if what != "ready" and activity.ask is None:
             yield from self._of(activity, "ends", leaf, what, known)
 
-    def _until(self, state: State, outcome: str) -> frozenset[Literal]:
+    def _until(self, state: ActionState, outcome: str) -> frozenset[Literal]:
         if state.poll is None or outcome.startswith("error"):
             return _NOTHING
         return self._literals(state.poll.until.text, True)
@@ -177,10 +180,9 @@ class Facts:
         if not sure or move.route is None:
             return
         for name, shown in guards.of_outputs(sure).items():
-            path = self.path(move.route.root, name)
-            if path and self._flow.states[path].do in self._words.actions:
-                action = self._flow.states[path].do
-                yield self._fact("shows", action, move.source, known=shown, position=_position(move))
+            state = self._flow.states.get(self.path(move.route.root, name))
+            if isinstance(state, ActionState) and state.do in self._words.actions:
+                yield self._fact("shows", state.do, move.source, known=shown, position=_position(move))
 
     def _sure(self, move: Move) -> frozenset[Literal]:
         """The conditions that are certain on a move."""
@@ -196,24 +198,24 @@ class Facts:
 
     # --- what is done again --------------------------------------------------------------------------------------
 
-    def repeats(self, leaf: str) -> Iterator[tuple[str, State | Activity, tuple[Fact, ...]]]:
+    def repeats(self, leaf: str) -> Iterator[tuple[str, ActionState | Activity, tuple[Fact, ...]]]:
         """What can happen without a change of state: its name, its owner, and the facts."""
-        doing: list[State | Activity] = [self._flow.states[leaf]]
+        doing: list[ActionState | Activity] = []
         for around in self._flow.around(leaf):
-            doing += around.activities.values()
+            doing += performers(around)
         for who in doing:
             if who.do in self._words.actions:
                 begins = tuple(self._of(who, "begins", leaf))
                 for event, ends in self._rounds(who, leaf):
                     yield event, who, (*ends, *(begins if event == "again" else ()))
 
-    def _rounds(self, who: State | Activity, leaf: str) -> Iterator[tuple[str, Iterable[Fact]]]:
+    def _rounds(self, who: ActionState | Activity, leaf: str) -> Iterator[tuple[str, Iterable[Fact]]]:
         """Each way in which an action can end without an event, and what follows: `again`, or nothing (`done`)."""
         spec = self._catalogue.get(who.do)
         service = spec is not None and spec.service
         if retry_of(who, self._catalogue) is not None or (isinstance(who, Activity) and who.every is not None):
             yield "again", self._of(who, "ends", leaf, "exited" if service else "error")
-        if isinstance(who, State):
+        if isinstance(who, ActionState):
             if who.poll is not None:
                 refused = self._literals(who.poll.until.text, False)
                 for outcome in self._outcomes(who.do):
@@ -234,7 +236,7 @@ class Facts:
         return spec.outcomes if spec is not None else (SOMEHOW,)
 
     def _of(
-        self, who: State | Activity, verb: str, leaf: str, outcome: str = "", known: frozenset[Literal] = _NOTHING
+        self, who: ActionState | Activity, verb: str, leaf: str, outcome: str = "", known: frozenset[Literal] = _NOTHING
     ) -> Iterator[Fact]:
         """What happens to the action of a state or an activity, if rules name it."""
         if who.do in self._words.actions:

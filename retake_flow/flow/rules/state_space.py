@@ -9,9 +9,10 @@ from retake_flow.errors import fault_of
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
 from retake_flow.flow.graph.transition_graph import guards as guards_of
-from retake_flow.flow.model import SEPARATOR, Activity, Flow, Route, State
+from retake_flow.flow.model import SEPARATOR, ActionState, Activity, FinalState, Flow
 from retake_flow.flow.rules import guards
 from retake_flow.flow.rules.propositions import Fact, Facts
+from retake_flow.flow.transitions import Route
 
 
 class Node(NamedTuple):
@@ -147,7 +148,7 @@ class Ways:
         leaf, state = node.leaf, self._flow.states[node.leaf]
         facts += self._facts.begun(leaf, node.kept or "")
         after = Node(leaf, None, node.owed | self._facts.owed(leaf), node.seen)
-        if state.final and not state.root:
+        if isinstance(state, FinalState) and not state.root:
             return self._ended(move, facts, after, tuple(around.path for around in self._flow.around(leaf)))
         return Way(move, facts, after)
 
@@ -185,8 +186,7 @@ def _possible(known: tuple[Expression, ...], move: Move, entered: Mapping[str, b
     return not any(guards.truth(g.text, entered, values) is (g is not move.route.when) for g in known)
 
 
-def _stay(leaf: str, event: str, who: State | Activity) -> Move:
+def _stay(leaf: str, event: str, who: ActionState | Activity) -> Move:
     """A repetition as a move that neither leaves nor enters a state."""
-    place = who.path if isinstance(who, State) else who.key
     route = Route(event, "", None, {}, who.position, source=leaf)
-    return Move(leaf, Occurrence(((event, ""),), place), route, (), (), ())
+    return Move(leaf, Occurrence(((event, ""),), who.key), route, (), (), ())

@@ -8,7 +8,8 @@ from typing import Any
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.engine.core.chart import Chart, Names
 from retake_flow.engine.core.machine import Machine
-from retake_flow.flow.model import Flow, Route, State
+from retake_flow.flow.model import Flow, HistoryState, State
+from retake_flow.flow.transitions import Route
 from retake_flow.testing.runs.observed import Observed, entered
 
 #: The identity of a route across two readings of a flow.
@@ -46,7 +47,7 @@ class Coverage:
     @property
     def states(self) -> list[State]:
         """All states that can be entered."""
-        return [state for state in self.flow.states.values() if state.kind != "history"]
+        return [state for state in self.flow.states.values() if not isinstance(state, HistoryState)]
 
     @property
     def routes(self) -> list[Route]:
@@ -114,8 +115,7 @@ def key(route: Route) -> Key:
 
 def _routes(flow: Flow) -> Iterator[Route]:
     for state in flow.states.values():
-        for listed in (state.always, *state.routes.values()):
-            yield from listed
+        yield from state.every_route()
 
 
 def _place(of: State | Route) -> dict[str, Any]:

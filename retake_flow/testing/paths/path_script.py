@@ -12,7 +12,8 @@ from retake_flow.flow.action_spec import retry_of
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.fields import Declared, is_required
 from retake_flow.flow.graph.transition_graph import Move
-from retake_flow.flow.model import Activity, Ask, Flow, State
+from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State
+from retake_flow.flow.question import Ask
 from retake_flow.testing.gherkin.cells import cell
 from retake_flow.testing.paths.guard_solver import Wish, solve, wishes
 from retake_flow.testing.paths.guard_solver import inputs as chosen_inputs
@@ -121,14 +122,14 @@ class Script:
         elif name == "timeout":
             self._stay(state)
             self._silence(state)
-        elif state.ask is not None:
+        elif isinstance(state, QuestionState):
             self._asked(state, state.path, state.ask, name, wanted)
-        elif state.do:
+        elif isinstance(state, ActionState):
             self._done(state, name, wanted)
 
     def _stay(self, state: State) -> None:
         """Keep an action from ending, since something else happens first."""
-        if state.do:
+        if isinstance(state, ActionState):
             self._answers.setdefault(state.path, []).append(_Answer(""))
 
     def _silence(self, state: State) -> None:
@@ -138,7 +139,7 @@ class Script:
                 if activity.every is not None:
                     self._answers.setdefault(activity.key, []).append(_Answer(""))
 
-    def _done(self, state: State, name: str, wanted: list[Wish]) -> None:
+    def _done(self, state: ActionState, name: str, wanted: list[Wish]) -> None:
         spec = CATALOGUE[state.do]
         if name in spec.outcomes:
             values = solve(wanted, "result", spec.result, self._known)
@@ -219,13 +220,12 @@ class Script:
             yield _always(place, answers[-1])
 
     def _action(self, place: str) -> str:
-        if ":" not in place:
-            return self._flow.states[place].do
         scope, _, own = place.rpartition(":")
-        return self._flow.states[scope].activities[own].do
+        doing = self._flow.states[scope].activities[own] if scope else self._flow.states[place]
+        return doing.do if isinstance(doing, ActionState | Activity) else ""
 
 
-def _retries(doing: State | Activity) -> int:
+def _retries(doing: ActionState | Activity) -> int:
     retry = retry_of(doing, CATALOGUE)
     return 0 if retry is None else retry.max
 

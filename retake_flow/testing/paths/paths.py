@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import fault_of
 from retake_flow.flow.graph.transition_graph import Move, Moves
-from retake_flow.flow.model import Flow, Route
+from retake_flow.flow.model import Flow
+from retake_flow.flow.transitions import Route
 from retake_flow.testing.gherkin.coverage import Key, key
 from retake_flow.testing.paths.guard_solver import solve, wishes
 

@@ -53,7 +53,7 @@ class Answers(Mocks):
         self._catalogue = catalogue
         self._mocks = mocks
         self._performing = action_places.performing(flow)
-        self._undos = {state.undo.do for state in flow.states.values() if state.undo}
+        self._undos = {undo.do for undo in flow.undos()}
         self._said: dict[str, _Said] = {}
 
     def next(self, call: Call, *, undo: bool) -> Reply | None:

@@ -146,13 +146,11 @@ def told(observed: Observed, words: str) -> None:
 
 
 def _performances(observed: Observed, place: str) -> list[Record]:
-    known = {activity.do for activity in observed.flow.activities()}
-    for state in observed.flow.states.values():
-        known |= {state.do, state.undo.do if state.undo else ""}
-    places = [state.path for state in observed.flow.states.values() if state.do]
-    places += [activity.key for activity in observed.flow.activities()]
+    places = [doing.key for doing in observed.flow.performers()]
+    known = {doing.do for doing in observed.flow.performers()}
+    known |= {undo.do for undo in observed.flow.undos()}
     if place not in known and not any(seen.named(place, each) for each in places):
-        raise UsageError(f"the flow performs no {place!r}", hint=did_you_mean(place, [*filter(None, known), *places]))
+        raise UsageError(f"the flow performs no {place!r}", hint=did_you_mean(place, [*known, *places]))
     return seen.performances(observed, place)
 
 
@@ -167,7 +165,7 @@ def _known(observed: Observed, state: str) -> None:
 
 
 def _leaves(observed: Observed) -> list[str]:
-    return [path for path in seen.entered(observed) if not observed.flow.states[path].composite]
+    return [path for path in seen.entered(observed) if observed.flow.states[path].innermost]
 
 
 def _where(observed: Observed) -> str:

@@ -12,7 +12,7 @@ from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.event_names import ERRORS, OUTSIDE
 from retake_flow.flow.fields import Declared, read
-from retake_flow.flow.model import Activity, Flow, State
+from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, QuestionState, State
 from retake_flow.redact import Secret
 
 
@@ -181,8 +181,8 @@ def _places(flow: Flow, catalogue: Catalogue) -> Iterator[Place]:
     raised = [event for a in flow.activities() if a.do in catalogue for event in catalogue[a.do].events]
     external = (*OUTSIDE, *dict.fromkeys((*flow.events, *raised)))
     for state in flow.states.values():
-        if not (state.final or state.children or state.kind == "history"):
-            yield _place(state, state.path, catalogue, ("timeout",) if state.timed else (), external)
+        if state.innermost and not isinstance(state, FinalState):
+            yield _place(state, state.path, catalogue, ("timeout",) if state.limits else (), external)
         for activity in state.activities.values():
             yield _place(activity, activity.key, catalogue, (), ())
 
@@ -190,8 +190,9 @@ def _places(flow: Flow, catalogue: Catalogue) -> Iterator[Place]:
 def _place(
     found: State | Activity, path: str, catalogue: Catalogue, timeout: tuple[str, ...], external: tuple[str, ...]
 ) -> Place:
-    spec = catalogue.get(found.do)
-    ask = found.ask
+    do = found.do if isinstance(found, ActionState | Activity) else ""
+    ask = found.ask if isinstance(found, QuestionState | Activity) else None
+    spec = catalogue.get(do)
     if ask is not None:
         fields = {name: schema for one in (ask.fields, *ask.decisions.values()) for name, schema in one.items()}
         ends = tuple(dict.fromkeys((*ask.outcomes, *timeout, *external)))
@@ -201,4 +202,4 @@ def _place(
         return Place(path, "", (*timeout, *external), external=external)
     errors = dict.fromkeys(f"error.{kind}" for kind in (*spec.errors, *ERRORS))
     ends = (*spec.outcomes, *errors, *timeout, *external)
-    return Place(path, found.do, ends, spec.result, external, spec.secrets)
+    return Place(path, do, ends, spec.result, external, spec.secrets)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.fields import Declared, is_required, is_secret
-from retake_flow.flow.model import Flow, Input
+from retake_flow.flow.model import Flow, Input, SubFlowState
 from retake_flow.redact import Secret
 
 #: By the value of `format`.
@@ -23,7 +23,9 @@ _FORMATS: Final[Mapping[str, Any]] = {
 def supplied(flow: Flow) -> Flow:
     """The flow with samples as defaults of the inputs from outside, because a plan needs no secrets."""
     states = {
-        path: state if state.sub is None else replace(state, sub=replace(state.sub, inputs=_supplied(state.sub.inputs)))
+        path: replace(state, sub=replace(state.sub, inputs=_supplied(state.sub.inputs)))
+        if isinstance(state, SubFlowState)
+        else state
         for path, state in flow.states.items()
     }
     return replace(flow, inputs=_supplied(flow.inputs), states=states)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, retry_of
 from retake_flow.flow.duration import seconds
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.model import Flow, Poll, Retry
+from retake_flow.flow.model import ActionState, FinalState, Flow, Poll, Retry
 from retake_flow.redact import Secret, scrub
 from retake_flow.run.answers import schema
 from retake_flow.run.commands import Leave, StartAction, StartActivity
@@ -52,14 +52,16 @@ class Diary:
     def entered(self, path: str, visit: int) -> None:
         """Record that a state is entered."""
         state = self._flow.states[path]
-        outcome = {"outcome": state.final} if state.final else {}
+        outcome = {"outcome": state.final} if isinstance(state, FinalState) else {}
         self._add(Kind.STATE, path, {"visit": visit, "is": state.kind, **outcome}, visit)
 
     def action(self, command: StartAction, prospect: Prospect) -> None:
         """Record that the action of a state is performed."""
         state = self._flow.states[command.state]
-        more = {"poll": _poll(state.poll)} if state.poll else {}
-        more |= _retry(retry_of(state, self._catalogue))
+        more: dict[str, Any] = {}
+        if isinstance(state, ActionState):
+            more = {"poll": _poll(state.poll)} if state.poll else {}
+            more |= _retry(retry_of(state, self._catalogue))
         self._performed(command.state, command.do, command.inputs, prospect, command.attempt, more)
 
     def activity(self, command: StartActivity, prospect: Prospect, attempt: int) -> None:

@@ -14,7 +14,7 @@ from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.event_names import OUTSIDE
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import ActionState, FinalState, Flow, QuestionState, State, askers
 from retake_flow.whatif.plan import planner
 from retake_flow.whatif.plan.plan import Kind
 
@@ -94,7 +94,7 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
         moves = reached[states[0]]
         legs = tuple(_leg(move) for move in moves[1:])
         assumed = trials.assumed(goal, moves[1:])
-        question = ":" in goal or flow.states[goal].ask is not None
+        question = ":" in goal or isinstance(flow.states[goal], QuestionState)
         found.append(Way(goal, question, moves[0].target, legs, assumed, trials.go_on))
     return Ways(flow.name, tuple(found), tuple(unreached))
 
@@ -117,9 +117,9 @@ def _goals(flow: Flow, reached: Mapping[str, Any]) -> dict[str, list[str]]:
     """Every goal, with the states in which it is reached, nearest first."""
     goals: dict[str, list[str]] = {}
     for state in flow.states.values():
-        if (state.final and not state.root) or state.ask is not None:
+        if isinstance(state, FinalState) and not state.root:
             goals[state.path] = []
-        goals.update({activity.key: [] for activity in state.activities.values() if activity.ask is not None})
+        goals |= {asker.key: [] for asker, _ in askers(state)}
     for path in reached:
         around = list(flow.around(path))
         for goal in (path, *(activity.key for state in around for activity in state.activities.values())):
@@ -153,7 +153,7 @@ def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, u
                 yield f"{move.source}={name}"
         elif ":" in place:
             yield from _of_activity(flow, catalogue, move.source, place, name)
-        elif name and flow.states[place].kind in ("do", "ask") and (usual or name != _usual(flow, catalogue, place)):
+        elif name and (likely := _usual(flow.states[place], catalogue)) and (usual or name != likely):
             yield f"{place}={name}"
         asked = [(guard, False) for guard in move.refused]
         if move.route is not None and move.route.when is not None:
@@ -162,10 +162,14 @@ def _assumptions(flow: Flow, catalogue: Catalogue, moves: tuple[Move, ...], *, u
             yield from _field(place, guard, holds=holds)
 
 
-def _usual(flow: Flow, catalogue: Catalogue, path: str) -> str:
-    """How an action or a question ends if nothing is assumed."""
-    state = flow.states[path]
-    return state.ask.outcomes[0] if state.ask is not None else catalogue[state.do].outcomes[0]
+def _usual(state: State, catalogue: Catalogue) -> str:
+    """How an action or a question ends if nothing is assumed; "" for other states."""
+    match state:
+        case ActionState():
+            return catalogue[state.do].outcomes[0]
+        case QuestionState():
+            return state.ask.outcomes[0]
+    return ""
 
 
 def _of_activity(flow: Flow, catalogue: Catalogue, source: str, key: str, name: str) -> Iterator[str]:

@@ -43,5 +43,4 @@ def meant(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -
 
 def performing(flow: Flow) -> dict[str, str]:
     """The places of a flow where an action is performed, with the action."""
-    states = {path: state.do for path, state in flow.states.items() if state.do}
-    return states | {activity.key: activity.do for activity in flow.activities() if activity.do}
+    return {doing.key: doing.do for doing in flow.performers()}

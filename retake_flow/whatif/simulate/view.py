@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import FinalState, Flow
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import plain
 from retake_flow.run.run import Run
@@ -26,7 +26,7 @@ def view(
         over: Whether nothing more can happen.
         more: Further members, inserted after the queue.
     """
-    settled = run.state and (not over or flow.states[run.state].final)
+    settled = run.state and (not over or isinstance(flow.states[run.state], FinalState))
     seen = {
         "configuration": [run.state] if settled else [],
         "queue": [] if over else [*_calls(waiting), *_gates(run.gates.values()), *_times(run, pauses)],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retake_flow.engine.core.machine import Machine
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.load.load import load_flow
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import ActionState, FinalState, Flow, QuestionState
 from retake_flow.run import codec, commands, events
 from retake_flow.run.gates import Answer
 from retake_flow.run.run import Run
@@ -145,7 +145,7 @@ class World:
                 self.entered[command.state] = self.entered.get(command.state, 0) + 1
                 assert command.visit == self.entered[command.state]
             case commands.Leave() if command.state:
-                if self.flow.states[self.active[-1]].final:
+                if isinstance(self.flow.states[self.active[-1]], FinalState):
                     self.active.pop()
                 assert self.active.pop() == command.state, "left out of order"
                 assert command.visit == self.entered[command.state]
@@ -182,7 +182,9 @@ class World:
                 ]
             case commands.EndRun():
                 assert last, "something follows the end"
-                assert all(self.flow.states[path].final for path in self.active), "a state was not left"
+                assert all(isinstance(self.flow.states[path], FinalState) for path in self.active), (
+                    "a state was not left"
+                )
 
     def hold(self) -> None:
         """What holds between any two steps."""
@@ -192,18 +194,19 @@ class World:
             assert (run.gates, run.timers) == ({}, {}), "somebody is asked, or a time awaited, after the end"
             return
         leaf = self.flow.states[run.state]
-        assert not leaf.children, "a composite is active without a state in it"
+        assert leaf.innermost, "a composite is active without a state in it"
         assert [state.path for state in self.flow.around(run.state)] == self.active[::-1]
         assert dict(run.visits) == self.entered
         assert {key.rpartition(":")[0] for key in run.activities} <= set(self.active)
         assert all(doing.visit == run.visits[key.rpartition(":")[0]] for key, doing in run.activities.items())
         assert {undo.scope for undo in run.undos} <= {*self.active, ""}
-        assert run.attempt is None or leaf.do
+        assert run.attempt is None or isinstance(leaf, ActionState)
         assert all(gate.id == f"{gate.place}.{gate.visit}" == key for key, gate in run.gates.items())
         for place in [*(gate.place for gate in run.gates.values()), *(place for place, _ in run.timers)]:
             assert place.partition(":")[0] in self.active, "something is asked or awaited of a state that was left"
-        if leaf.ask is not None:
-            assert f"{leaf.path}.{run.visits[leaf.path]}" in run.gates or leaf.path in run.outputs or leaf.ask.timeout
+        if isinstance(leaf, QuestionState):
+            gate = f"{leaf.path}.{run.visits[leaf.path]}"
+            assert gate in run.gates or leaf.path in run.outputs or leaf.ask.timeout
 
 
 @settings(max_examples=150)

@@ -20,6 +20,7 @@ from retake_flow.flow.diagnostics import Problem, errors
 from retake_flow.flow.diagram import graphviz, mermaid
 from retake_flow.flow.diagram.diagram import diagram
 from retake_flow.flow.load.load import load, read_bytes
+from retake_flow.flow.model import CompositeState, FinalState
 from retake_flow.flow.text import yaml_source
 from retake_flow.flow.text.bundle import Find
 
@@ -251,8 +252,11 @@ def test_a_mutated_flow_loads_or_has_problems(data: Any) -> None:
     if not errors(problems):
         assert found.flow is not None
         machine = found.flow
-        assert {machine.initial, *(s.initial for s in machine.states.values() if s.initial)} <= machine.states.keys()
-        assert any(state.final and not state.root for state in machine.states.values())
+        assert {
+            machine.initial,
+            *(s.initial for s in machine.states.values() if isinstance(s, CompositeState)),
+        } <= machine.states.keys()
+        assert any(isinstance(state, FinalState) and not state.root for state in machine.states.values())
 
 
 @pytest.mark.parametrize(

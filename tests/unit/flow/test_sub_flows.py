@@ -11,8 +11,9 @@ from flow_samples import CATALOGUE, at, problems_with_sub, shelf, with_sub, writ
 from retake_flow.errors import StoreError
 from retake_flow.flow.check.check import check
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.graph.reachability import reachable_from
+from retake_flow.flow.graph.exit_entry_sets import reachable_from
 from retake_flow.flow.load.load import DEEPEST, MOST_STATES, load, load_flow, load_stored
+from retake_flow.flow.model import SubFlowState
 from retake_flow.flow.text.bundle import Sources
 from retake_flow.flow.text.locate import shipped_flows
 
@@ -219,7 +220,7 @@ def test_a_sub_flow_is_a_composite_with_an_initial_state_and_outcomes() -> None:
     flow = with_sub("a: {flow: inner.yaml, transitions: {ok: z, failed: z}}" + END, inner=inner)
     state = flow.states["a"]
     assert (state.kind, state.initial, state.children) == ("flow", "a/b", ("a/b", "a/y", "a/f"))
-    assert state.sub is not None
+    assert isinstance(state, SubFlowState)
     assert (state.sub.name, state.sub.outcomes) == ("sample", ("ok", "failed"))
     assert [inside.path for inside in flow.of("a")] == ["a/b", "a/y", "a/f"]
     assert [outside.path for outside in flow.of("")] == ["a", "z"]

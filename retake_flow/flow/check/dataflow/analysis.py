@@ -17,7 +17,8 @@ from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.references import assured
 from retake_flow.flow.expressions.expression import Expression
 from retake_flow.flow.graph.transition_graph import Move, Moves, Occurrence
-from retake_flow.flow.model import SEPARATOR, Activity, Ask, Effect, Flow, Route, State
+from retake_flow.flow.model import SEPARATOR, ActionState, Activity, FinalState, Flow, State, SubFlowState
+from retake_flow.flow.transitions import Effect, Route
 from retake_flow.quick_dataclasses import dataclass
 
 #: Takes what is evaluated, the path of the sub-flow whose names it uses, the current facts, and what has just happened
@@ -86,7 +87,7 @@ class Walk:
 
     def _everywhere(self) -> dict[str, int]:
         states = self._flow.states.values()
-        return {s.path: self.facts.every for s in states if not s.children and s.kind != "history"}
+        return {state.path: self.facts.every for state in states if state.innermost}
 
     def _explored(self) -> dict[str, list[_Way]]:
         """The reachable innermost states, each after those it is reached from, with their onward ways."""
@@ -106,7 +107,7 @@ class Walk:
 
     def _way(self, move: Move) -> _Way:
         """The effect of a move on any facts; only the end of a sub-flow depends on them."""
-        if self._flow.states[move.source].final:
+        if isinstance(self._flow.states[move.source], FinalState):
             return _Way(move.target, 0, 0, move)
         kept, come = self.take(move, self.facts.every, _blind), self.take(move, 0, _blind)
         if not move.entered:  # the event that entered the state stays the same
@@ -214,12 +215,12 @@ class Walk:
         gone, come = self._news.of(move.occurrence)
         facts = facts & ~self.facts.of_event
         source = self._flow.states[move.source]
-        if source.final:
+        if isinstance(source, FinalState):
             root = source.root
             lifted = self.facts.lifted(root, facts)
             facts &= ~self.facts.under(("outputs", root))
             return facts | lifted | come | self.facts.these([("outputs", root)])
-        if move.occurrence.place == move.source and source.needs:
+        if move.occurrence.place == move.source and isinstance(source, ActionState):
             come |= self.facts.these([("activities", source.root, needed) for needed in source.needs])
         return (facts & ~gone) | come
 
@@ -246,7 +247,7 @@ class Walk:
     def _enter(self, state: State, facts: int, see: See) -> int:
         see(state.set, state.root, facts, None)
         facts |= self._set(state.set, state.root)
-        if state.sub is not None:
+        if isinstance(state, SubFlowState):
             see(state.inputs, state.root, facts, None)
             for name in self._declarations.named(state.path):
                 facts &= ~self.facts.under(("outputs", state.path + SEPARATOR + name))
@@ -269,9 +270,8 @@ class Walk:
     def _settle(self, state: State, facts: int, see: See) -> None:
         """Evaluate the work of an innermost state, once it has been entered."""
         root = state.root
-        see((state.wait, state.reason), root, facts, None)
-        _question(state.ask, root, facts, see)
-        if not state.do:
+        if not isinstance(state, ActionState):
+            see(state.work, root, facts, None)
             return
         later = facts & ~self.facts.of_event
         begun = later if state.poll or state.retry or state.needs else facts
@@ -292,7 +292,7 @@ class Walk:
     def _start(self, activity: Activity, facts: int, see: See) -> None:
         root, later = activity.root, facts & ~self.facts.of_event
         if activity.ask is not None:
-            _question(activity.ask, root, facts, see)
+            see(activity.ask.work, root, facts, None)
             return
         ready = self.facts.these([("activities", root, needed) for needed in activity.needs])
         begun = later | ready if activity.needs else facts
@@ -308,11 +308,6 @@ def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:
         way.append(end)
         end = before[end]
     return tuple(reversed(way))
-
-
-def _question(ask: Ask | None, root: str, facts: int, see: See) -> None:
-    if ask is not None:
-        see((ask.message, ask.timeout, ask.remind, [later.after for later in ask.escalate]), root, facts, None)
 
 
 def _announced(effect: Effect | Route, root: str, facts: int, see: See, now: Occurrence | None) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from retake_flow.flow.check.dataflow.lattice import Fact, Facts
 from retake_flow.flow.check.dataflow.symbols import Declarations, fields
-from retake_flow.flow.effects import raised_events
 from retake_flow.flow.event_names import matches
 from retake_flow.flow.graph.transition_graph import Occurrence
-from retake_flow.flow.model import Flow, State
+from retake_flow.flow.model import Activity, FinalState, Flow, QuestionState, State
 
 
 class News:
@@ -34,7 +33,7 @@ class News:
         scope, _, activity = place.rpartition(":")
         if not scope:
             state = self._flow.states[place]
-            if state.final:
+            if isinstance(state, FinalState):
                 return 0, self._facts.these([("result",)]) | self._event("reason", "message")
             error = matches("error", name)
             return (0, self._event("kind", "fault", "message")) if error else self._output(state, occurrence)
@@ -76,17 +75,18 @@ class News:
         """The fields of the decisions that were not taken."""
         scope, _, activity = occurrence.place.rpartition(":")
         asker = self._flow.states[scope].activities[activity] if scope else self._flow.states[occurrence.place]
-        if asker.ask is None:
+        ask = asker.ask if isinstance(asker, Activity | QuestionState) else None
+        if ask is None:
             return set()
         taken = occurrence.name.removeprefix(f"{activity}.") if scope else occurrence.name
-        every = {name for named in asker.ask.decisions.values() for name in named}
-        return every - set(asker.ask.decisions.get(taken, ()))
+        every = {name for named in ask.decisions.values() for name in named}
+        return every - set(ask.decisions.get(taken, ()))
 
     def _data(self) -> dict[str, frozenset[str]]:
         """The data of events that the flow raises or accepts from outside, whoever raises them."""
         found = {name: frozenset(declared) for name, declared in self._flow.events.items()}
         for state in self._flow.states.values():
-            for each in raised_events(state):
+            for each in state.raises():
                 data = frozenset(each.data)
                 found[each.event] = found[each.event] & data if each.event in found else data
         return {"stop": frozenset({"reason"}), **found}

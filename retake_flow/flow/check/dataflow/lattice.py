@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from retake_flow.flow.check.dataflow.symbols import Declarations
 from retake_flow.flow.check.references import Chain, everywhere, mentions
-from retake_flow.flow.model import ANSWERED, Flow, State
+from retake_flow.flow.model import Flow, QuestionState, State, SubFlowState
+from retake_flow.flow.question import ANSWERED
 
 Fact = tuple[str, ...]
 _DEEPEST = 3
@@ -29,7 +30,7 @@ class Facts:
         self._bits: dict[Fact, int] = {}
         self._under: dict[Fact, int] = {}
         self._lifted: dict[str, list[tuple[int, int]]] = {}
-        self._subs = [state for state in flow.states.values() if state.sub]
+        self._subs = [state.path for state in flow.states.values() if isinstance(state, SubFlowState)]
         self._name_all()
         self.every = (1 << len(self._bits)) - 1
         self.of_event = self.under(("event",)) | self.under(("result",))
@@ -102,9 +103,9 @@ class Facts:
         """The parts of a result that may be missing: the fields of a decision, the outputs of inner states."""
         if not names:
             return
-        if state.ask is not None and state.ask.decisions and names[0] not in ANSWERED:
+        if isinstance(state, QuestionState) and state.ask.decisions and names[0] not in ANSWERED:
             yield (names[0],)
-        inner = self._declarations.named(state.path).get(names[0]) if state.sub else None
+        inner = self._declarations.named(state.path).get(names[0])
         if inner is not None:
             yield (names[0],)
             yield from ((names[0], *part) for part in self._parts(inner, names[1:]))
@@ -112,12 +113,12 @@ class Facts:
     def _inside(self, fact: Fact) -> Iterator[tuple[str, Fact]]:
         """The facts of a sub-flow that become facts of the outer flow when it ends, with the state it runs in."""
         if fact[0] == "outputs" and len(fact) > 2:
-            roots, names = [self._flow.states[fact[1]]], fact[2:]
+            roots, names = [fact[1]], fact[2:]
         elif fact[0] == "result" and len(fact) > 1:
             roots, names = self._subs, fact[1:]
         else:
             return
         for root in roots:
-            inner = self._declarations.named(root.path).get(names[0]) if root.sub else None
+            inner = self._declarations.named(root).get(names[0])
             if inner is not None:
-                yield root.path, ("outputs", inner.path, *names[1:])
+                yield root, ("outputs", inner.path, *names[1:])

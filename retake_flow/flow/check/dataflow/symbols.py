@@ -9,7 +9,8 @@ from typing import Any, Final
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.fields import Declared
 from retake_flow.flow.graph.transition_graph import Occurrence
-from retake_flow.flow.model import Activity, Ask, Flow, Input, State
+from retake_flow.flow.model import ActionState, Activity, FinalState, Flow, Input, QuestionState, State, SubFlowState
+from retake_flow.flow.question import Ask
 
 Schema = Mapping[str, Any]
 _TEXT: Schema = {"type": "string"}
@@ -64,8 +65,8 @@ class Declarations:
 
     def inputs(self, root: str) -> Mapping[str, Input]:
         """The inputs of the flow itself, or of a sub-flow."""
-        sub = self._flow.states[root].sub if root else None
-        return sub.inputs if sub is not None else {} if root else self._flow.inputs
+        state = self._flow.states.get(root)
+        return state.sub.inputs if isinstance(state, SubFlowState) else {} if root else self._flow.inputs
 
     def named(self, root: str) -> Mapping[str, State]:
         """The states of the flow itself, or of a sub-flow, by name."""
@@ -96,9 +97,9 @@ class Declarations:
         state = self._flow.states.get(occurrence.place)
         if state is None or not name or name == "timeout" or name.startswith("error."):
             return None
-        if state.final:
+        if isinstance(state, FinalState):
             return self.output(self._flow.states[state.root])
-        return self.output(state) if state.do or state.ask is not None else None
+        return self.output(state) if isinstance(state, ActionState | QuestionState) else None
 
     def event(self, occurrence: Occurrence) -> Mapping[str, Schema]:
         """The data type of an event that an activity's action raises or that comes from outside; others have none."""
@@ -123,12 +124,12 @@ class Declarations:
         return self.activity(activity) if event in {f"{name}.ready", *raises} else None
 
     def _output(self, state: State) -> Schema | None:
-        if state.do:
+        if isinstance(state, ActionState):
             spec = self._catalogue.get(state.do)
             return UNKNOWN if spec is None else _holding(spec.result)
-        if state.ask is not None:
+        if isinstance(state, QuestionState):
             return answer(state.ask)
-        if state.kind != "flow":
+        if not isinstance(state, SubFlowState):
             return None
         inside = {name: self.output(inner) for name, inner in self.named(state.path).items()}
         return _holding({name: output for name, output in inside.items() if output is not None})

@@ -10,7 +10,7 @@ from flow_samples import GO_LIVE, flow_of, with_sub, written
 from retake_flow.flow.diagram.diagram import Arrow, Box, BrokenRule, Diagram, Step, Style, Trace, diagram
 from retake_flow.flow.diagram.labels import Note, Topic
 from retake_flow.flow.load.load import load_flow
-from retake_flow.flow.model import Flow
+from retake_flow.flow.model import ActionState, CompositeState, Flow
 
 GO = load_flow(GO_LIVE.read_text(encoding="utf-8"), "go-live.yaml")
 END = "\nz: {final: completed}\nf: {final: failed}"
@@ -46,8 +46,9 @@ def test_every_state_is_a_box_inside_the_box_of_the_state_around() -> None:
     drawn = diagram(GO)
     assert [box.path for box in drawn.all()] == list(GO.states)
     for one in drawn.all():
-        assert [inside.path for inside in one.inside] == list(GO.states[one.path].children)
-        assert one.first == GO.states[one.path].initial
+        state = GO.states[one.path]
+        inside = (state.children, state.initial) if isinstance(state, CompositeState) else ((), "")
+        assert (tuple(box.path for box in one.inside), one.first) == inside
 
 
 def test_every_route_is_an_arrow_or_a_line_in_its_box() -> None:
@@ -250,7 +251,8 @@ def test_rules_stand_in_the_boxes_that_they_hold_over() -> None:
 def test_texts_are_printed_on_one_line() -> None:
     """Whatever stands in a model, names and notes have no controls."""
     flow = flow_of(STATES)
-    mean = replace(flow, name="x\ny\x1b", states={**flow.states, "a": replace(flow.states["a"], do="a\x07b\nc")})
+    state = ActionState(path="a", parent="", position=flow.states["a"].position, do="a\x07b\nc")
+    mean = replace(flow, name="x\ny\x1b", states={**flow.states, "a": state})
     drawn = diagram(mean)
     assert drawn.name == "x y "
     assert texts(drawn, "a", Topic.DOES) == ["a b c"]

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from flow_samples import at, codes, flow_of, problems
-
-from retake_flow.flow.graph.reachability import reachable_from
+from flow_samples import at, codes, problems
 
 END = "\nz: {final: ok}"
-
-
-def test_what_can_be_reached_follows_routes_from_inside_and_around() -> None:
-    """Reaching a state reaches the states around it, its first one inside, and all their routes' targets."""
-    flow = flow_of(
-        "a:\n  initial: b\n  transitions: {stop: z}\n  states:\n"
-        "    b: {transitions: {stop: c}}\n    c: {}\n    d: {}" + END
-    )
-    assert reachable_from(flow, "a") == {"a", "a/b", "a/c", "z"}
 
 
 @pytest.mark.parametrize(

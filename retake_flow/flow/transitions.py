@@ -1,0 +1,72 @@
+"""Transitions: the routes of a state, and the effects of entering, leaving and going on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retake_flow.flow.diagnostics import Position
+from retake_flow.flow.expressions.expression import Expression
+from retake_flow.quick_dataclasses import dataclass, field
+
+Value = Any  # plain data in which texts with expressions are Template objects
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """An event that the flow itself raises.
+
+    Attributes:
+        data: Its data, which expressions see as `event.NAME`.
+        after: Its delay; None means at once, before anything else happens to the run.
+    """
+
+    event: str
+    position: Position
+    data: Mapping[str, Value] = field(default_factory=dict)
+    after: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A notice to the operator on entering, on leaving or on a transition.
+
+    Attributes:
+        kind: The kind of notice.
+    """
+
+    message: Value
+    kind: str = "told"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Effects of entering or leaving a state, in this order: set variables, raise events, notify the operator."""
+
+    set: Mapping[str, Value] = field(default_factory=dict)
+    raises: tuple[Raise, ...] = ()
+    tell: Tell | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way out on an event: its guard, its target, and its effects.
+
+    Attributes:
+        event: The event; "" if it is taken as soon as its guard holds.
+        to: The path of the target; "" if no state is left or entered.
+        root: The path of the sub-flow it belongs to, whose names its expressions use; "" for the flow itself.
+        source: The path of its state.
+        reenter: Whether that state is left and entered again even if the target is inside it.
+    """
+
+    event: str
+    to: str
+    when: Expression | None
+    set: Mapping[str, Value]
+    position: Position
+    root: str = ""
+    source: str = ""
+    raises: tuple[Raise, ...] = ()
+    reenter: bool = False
+    tell: Tell | None = None
