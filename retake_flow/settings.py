@@ -302,6 +302,11 @@ def debugging() -> bool:
     return os.environ.get("RETAKE_FLOW_DEBUG", "") not in ("", "0")
 
 
+def mcp_token() -> str:
+    """The token of the MCP server over HTTP (`RETAKE_FLOW_MCP_TOKEN`); "" for one of its own."""
+    return os.environ.get("RETAKE_FLOW_MCP_TOKEN", "").strip()
+
+
 def writes_to_journal(handle: int) -> bool:
     """Whether systemd's journal reads the output of a handle."""
     status = os.fstat(handle)

@@ -28,6 +28,12 @@ def schema_file() -> Path:
     return next((file for file in files if file.is_file()), files[0])
 
 
+def skill_file() -> Path:
+    """What an AI agent has to know to use the program, as an Agent Skill."""
+    files = [place / "skills" / "retake-flow" / "SKILL.md" for place in _PLACES]
+    return next((file for file in files if file.is_file()), files[0])
+
+
 def platform_rules() -> Path:
     """The file with the rules of the platform."""
     return next(file for shelf in _SHELVES if (file := shelf / "rules" / "platform.yaml").is_file())

@@ -1,0 +1,43 @@
+"""`retake-flow skill`: prints the skill for AI agents, or installs it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("skill", help="print what an AI agent has to know to use this, as an Agent Skill")
+    parser.add_argument("--install", metavar="DIR", help="write it to DIR/retake-flow, as in ~/.claude/skills")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=skill)
+
+
+def skill(args: argparse.Namespace) -> int:
+    """Print the skill, or install it."""
+    from pathlib import Path
+
+    from retake_flow.cli import terminal
+    from retake_flow.cli.render import printable
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.text import locate
+
+    text = locate.skill_file().read_text("utf-8")
+    if args.install is None:
+        if args.json:
+            terminal.emit({"skill": text})
+        else:
+            terminal.say(text.rstrip("\n"))
+        return 0
+    file = Path(args.install).expanduser() / "retake-flow" / "SKILL.md"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+    if args.json:
+        terminal.emit({"installed": str(file)})
+    else:
+        terminal.say(printable.line(f"installed {file}"))
+    return 0

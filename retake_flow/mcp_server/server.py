@@ -1,0 +1,151 @@
+"""Server: the tools and resources for clients of the Model Context Protocol."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.resolve import Resolve
+from mcp.types import ToolAnnotations
+from pydantic import BaseModel, Field
+
+from retake_flow import __version__
+from retake_flow.mcp_server import program, questions
+
+_INSTRUCTIONS = (
+    "Takes an AI agent live on retake.tv. Rehearse first (start_stream with rehearse), then start_stream, then a loop "
+    "of read_chat and say; stop_stream at the end. A question (`gates`) is for a person: ask_person; never invent an "
+    "answer. Never ask for or show the access token."
+)
+
+_LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_ACTS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
+_ENDS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
+
+Run = Annotated[str, Field(description="id, name, or last")]
+Flow = Annotated[str, Field(description="a file, or a shipped flow")]
+
+server = MCPServer("retake-flow", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING")
+
+
+@server.tool(annotations=_LOOKS)
+async def doctor() -> dict[str, Any]:
+    """Find out what this machine lacks for a stream, and how to mend it."""
+    return await program.call("doctor", fine=(0, 6))
+
+
+@server.tool(annotations=_LOOKS)
+async def list_flows() -> dict[str, Any]:
+    """List the shipped flows, with what they do and their inputs."""
+    return await program.call("flows")
+
+
+@server.tool(annotations=_LOOKS)
+async def check_flow(flow: Flow = "go-live.yaml") -> dict[str, Any]:
+    """Find all mistakes of a flow file, each with its place and how to mend it."""
+    return await program.call("check", program.name(flow, "flow"), fine=(0, 3))
+
+
+@server.tool(annotations=_LOOKS)
+async def plan_flow(flow: Flow = "go-live.yaml") -> str:
+    """Tell what a run would do, without doing it: calls, programs, questions, times."""
+    return await program.text("plan", program.name(flow, "flow"))
+
+
+@server.tool(annotations=_ACTS)
+async def start_stream(
+    flow: Flow = "go-live.yaml",
+    name: Annotated[str, Field(description="a name to find the run by")] = "",
+    inputs: Annotated[dict[str, str] | None, Field(description="inputs of the flow")] = None,
+    rehearse: Annotated[bool, Field(description="against a retake.tv on this machine, seen by nobody")] = False,
+    rehearsal_options: Annotated[str, Field(description="a JSON file: viewers, faults, …")] = "",
+) -> dict[str, Any]:
+    """Start a run that goes on by itself. Returns when it is on air, asks a person, has ended, or is still starting."""
+    words = ["run", program.name(flow, "flow"), "--detach", f"--within={program.WAITING:g}s"]
+    words += [f"--name={name}"] if name else []
+    words += ["--rehearse"] if rehearse else []
+    words += [f"--rehearsal-options={rehearsal_options}"] if rehearsal_options else []
+    words += [f"--set={key}={value}" for key, value in (inputs or {}).items()]
+    return await program.call(*words, fine=(0, 4))
+
+
+@server.tool(annotations=_ACTS)
+async def resume_stream(run: Run = "last") -> dict[str, Any]:
+    """Go on with a run that no process drives, after an answer or a crash."""
+    return await program.call(
+        "resume", program.name(run, "run"), "--detach", f"--within={program.WAITING:g}s", fine=(0, 4)
+    )
+
+
+@server.tool(annotations=_LOOKS)
+async def stream_status(run: Run = "last") -> dict[str, Any]:
+    """Tell how a run stands: on air, viewers, trouble, open questions, figures. Cheap."""
+    return await program.call("status", program.name(run, "run"), fine=(0, 1, 4))
+
+
+@server.tool(annotations=_LOOKS)
+async def read_chat(
+    run: Run = "last",
+    after: Annotated[str, Field(description="`last` of the answer before")] = "",
+    wait: Annotated[int, Field(description="seconds to wait for a message", ge=0, le=40)] = 20,
+) -> dict[str, Any]:
+    """Read what viewers wrote and did after a message; waits if there is nothing yet."""
+    words = ["chat", program.name(run, "run"), f"--wait={wait}s"]
+    return await program.call(*words, *([f"--after={after}"] if after else []))
+
+
+@server.tool(annotations=_ACTS)
+async def say(
+    text: Annotated[str, Field(max_length=500)],
+    how: list[Literal["chat", "voice", "screen"]],
+    run: Run = "last",
+) -> dict[str, Any]:
+    """Say something on the stream: write it in chat, speak it, show it."""
+    words = ["say", program.name(run, "run"), "-", f"--within={program.WAITING:g}s", "--by=agent"]
+    return await program.call(*words, *(f"--{way}" for way in how), given=text)
+
+
+@server.tool(annotations=_ACTS)
+async def send_event(event: str, data: dict[str, str] | None = None, run: Run = "last") -> dict[str, Any]:
+    """Send an event that the flow declares, such as `direction` with `to`."""
+    words = ["send", program.name(run, "run"), program.name(event, "event"), "--by=agent"]
+    return await program.call(*words, *(f"--set={key}={value}" for key, value in (data or {}).items()))
+
+
+@server.tool(annotations=_ENDS)
+async def stop_stream(run: Run = "last") -> dict[str, Any]:
+    """End a run in order; returns when it has ended."""
+    return await program.call("stop", program.name(run, "run"), f"--within={program.WAITING:g}s", fine=(0, 1))
+
+
+@server.tool(annotations=_ACTS)
+async def ask_person(
+    answer: Annotated[ElicitationResult[BaseModel], Resolve(questions.ask)], run: Run = "last"
+) -> dict[str, Any]:
+    """Put the oldest open question of a run to the person here. If not `answered`: pass `message` on word for word."""
+    if not isinstance(answer, AcceptedElicitation):
+        return {"answered": False, "reason": f"the person chose to {answer.action}"}
+    if not isinstance(answer.data, questions.Unasked):
+        return await questions.store(run, answer.data)
+    gate: dict[str, Any] = await questions.oldest(run) or {}
+    shown = {name: value for name, value in gate.items() if name in ("gate", "message", "answer_with")}
+    return {"answered": False, "reason": answer.data.reason, **shown}
+
+
+@server.resource("retake-flow://runs/{run}/journal", mime_type="text/plain")
+async def journal(run: str) -> str:
+    """The journal of a run, for people."""
+    return await program.text("events", program.name(run, "run"), "--limit=400")
+
+
+@server.resource("retake-flow://flows/{flow}", mime_type="application/yaml")
+async def flow_text(flow: str) -> str:
+    """The text of a shipped flow, merged with what it extends."""
+    return await program.text("show-flow", program.name(flow, "flow"))
+
+
+@server.resource("retake-flow://guide", mime_type="application/json")
+async def guide() -> dict[str, Any]:
+    """The version of retake.tv's own guide, and what it says has changed."""
+    return await program.call("guide")

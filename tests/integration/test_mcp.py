@@ -1,0 +1,158 @@
+"""A client of the Model Context Protocol takes a stream through: by today's protocol and by the one before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+from flow_processes import Home, at_home, gone
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
+
+pytestmark = pytest.mark.real
+
+POST = "https://x.com/owl/status/1860000000000000001"
+OPTIONS = {
+    "verified": False,
+    "tweets": {POST: "{message}"},
+    "viewers": [{"at": 1, "name": "mira", "text": "hi"}, {"at": 2, "name": "kenji", "text": "hello"}],
+}
+
+
+def client(home: Home, mode: str, person: Any = None) -> Client:
+    """A client of a server in a home, with or without a person at it."""
+    started = StdioServerParameters(command=sys.executable, args=["-m", "retake_flow", "mcp"], env=home.environment)
+    return Client(stdio_client(started), mode=mode, elicitation_callback=person)
+
+
+async def call(mcp: Client, tool: str, **arguments: object) -> dict[str, Any]:
+    """Call a tool that succeeds."""
+    found = await mcp.call_tool(tool, arguments)
+    assert not found.is_error, found.content
+    assert found.structured_content is not None
+    return dict(found.structured_content)
+
+
+def answering(asked: list[str]) -> Any:
+    """A person at the client, who has posted."""
+
+    async def answer(_context: object, params: Any) -> ElicitResult:
+        asked.append(params.message)
+        assert set(params.requested_schema["properties"]) >= {"decision", "tweet_url"}
+        return ElicitResult(action="accept", content={"decision": "posted", "tweet_url": POST})
+
+    return answer
+
+
+def rehearsed(home: Home) -> dict[str, str]:
+    """A flow file that goes live like the shipped one, and the arguments that start its rehearsal."""
+    file = home.folder / "options.json"
+    file.write_text(json.dumps(OPTIONS))
+    return {"rehearsal_options": str(file)}
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
+    """Asked, answered by the person at the client, on air, chat read and answered, stopped; and the server may die."""
+    asked: list[str] = []
+
+    async def take_through() -> None:
+        with at_home(tmp_path / "home") as home:
+            async with client(home, mode, answering(asked)) as mcp:
+                begun = await call(mcp, "start_stream", rehearse=True, name="show", **rehearsed(home))
+                assert (begun["on_air"], len(begun["gates"])) == (False, 1)
+                answered = await call(mcp, "ask_person", run="show")
+                assert "Code: " in asked[0]
+                live = answered["resumed"]
+                assert live["on_air"], answered
+            # The client and its server are gone; the stream is not.
+            assert psutil.Process(live["pid"]).is_running()
+            async with client(home, mode) as mcp:
+                chat = await call(mcp, "read_chat", run="show", wait=40)
+                assert chat["messages"][0]["author"] == "mira"
+                said = await call(mcp, "say", run="show", text="-- hello, all", how=["chat"])
+                assert said["how"] == ["chat"]
+                assert (await call(mcp, "stream_status", run="show"))["on_air"]
+                directed = await call(mcp, "send_event", run="show", event="direction", data={"to": "a quiz"})
+                assert directed["taken"]
+                wrong = await mcp.call_tool("send_event", {"run": "show", "event": "nonsense"})
+                assert wrong.is_error
+                assert '"kind": "event"' in wrong.content[0].text
+                ended = await call(mcp, "stop_stream", run="show")
+                assert ended["outcome"] == "completed"
+            gone(live["run"])
+
+    asyncio.run(take_through())
+
+
+def test_a_question_is_passed_on_where_no_form_is(tmp_path: Path) -> None:
+    """Without forms at the client nobody answers: the agent gets the words for the person and the command."""
+
+    async def take_through() -> None:
+        with at_home(tmp_path / "home") as home:
+            async with client(home, "auto") as mcp:
+                begun = await call(mcp, "start_stream", rehearse=True, **rehearsed(home))
+                told = await call(mcp, "ask_person", run=begun["run"])
+                assert not told["answered"]
+                assert "Code: " in told["message"]
+                assert told["answer_with"].startswith(f"retake-flow answer {begun['run']}")
+                assert (await call(mcp, "stream_status", run=begun["run"]))["gates"]
+
+    asyncio.run(take_through())
+
+
+def test_http_wants_its_token(tmp_path: Path) -> None:
+    """Streamable HTTP on loopback: nobody without the token, no other Host; with both it is the same server."""
+
+    async def list_tools(address: str, **headers: str) -> int:
+        async with (
+            httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+            Client(streamable_http_client(address, http_client=http)) as mcp,
+        ):
+            return len((await mcp.list_tools()).tools)
+
+    with at_home(tmp_path / "home") as home:
+        words = [sys.executable, "-m", "retake_flow", "mcp", "--http", "0"]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=home.environment) as server:
+            try:
+                assert server.stderr is not None
+                address, token = (server.stderr.readline().strip() for _ in range(2))
+                bearer = token.removeprefix("Authorization: ")
+                assert asyncio.run(list_tools(address, Authorization=bearer)) == 12
+                for headers in ({}, {"Authorization": "Bearer guessed"}):
+                    assert httpx2.post(address, json={}, headers=headers, trust_env=False).status_code == 401
+                foreign = {"Authorization": bearer, "Host": "evil.example"}
+                assert httpx2.post(address, json={}, headers=foreign, trust_env=False).status_code in (403, 421)
+            finally:
+                server.terminate()
+
+
+def test_the_tools_are_few_and_said_in_few_words(tmp_path: Path) -> None:
+    """An agent reads them in each conversation: under 2,500 tokens, of about four characters."""
+
+    async def take_through() -> None:
+        with at_home(tmp_path / "home") as home:
+            async with client(home, "auto") as mcp:
+                tools = (await mcp.list_tools()).tools
+                told = json.dumps([tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools])
+                print(len(tools), "tools in", len(told), "characters")
+                assert len(told) < 4 * 2500
+                assert {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint} == {
+                    *("doctor", "list_flows", "check_flow", "plan_flow", "stream_status", "read_chat")
+                }
+                flows = (await call(mcp, "list_flows"))["flows"]
+                assert {"go-live.yaml", "verify.yaml"} <= {flow["name"] for flow in flows}
+                assert (await call(mcp, "check_flow"))["valid"]
+                text = await mcp.read_resource("retake-flow://flows/go-live.yaml")
+                assert "flow: go-live" in text.contents[0].text
+
+    asyncio.run(take_through())
