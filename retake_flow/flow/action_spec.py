@@ -70,6 +70,11 @@ class ActionSpec:
         """The inputs that a flow must give."""
         return tuple(n for n, s in self.inputs.items() if "default" not in s and n not in self.optional)
 
+    def with_defaults(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Inputs as an action gets them: one that is omitted, or given as None, has its default."""
+        missing = {n: s["default"] for n, s in self.inputs.items() if "default" in s and given.get(n) is None}
+        return {**given, **missing} if missing else given
+
 
 Catalogue = Mapping[str, ActionSpec]
 

@@ -14,5 +14,5 @@ class OperatorActions(Family):
 
     async def tell(self, call: Call) -> Completion:
         """Notify the operator through a record, which reaches every listener of the journal, including the terminal."""
-        call.note("notice", kind=str(call.inputs.get("kind", "told")), message=str(call.inputs["message"]))
+        call.note("notice", kind=str(call.inputs["kind"]), message=str(call.inputs["message"]))
         return Completion()

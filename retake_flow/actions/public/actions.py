@@ -60,7 +60,7 @@ class PublicActions(Family):
     async def live_users(self, call: Call) -> Completion:
         """List live streamers, most watched first; without viewer counts, in the platform's own order."""
         found = await self._public.live_users()
-        if call.inputs.get("others"):
+        if call.inputs["others"]:
             known = self._credentials()
             found = [user for user in found if not _is_own(user, known)]
         return _users(call, sorted(found, key=lambda user: -user.viewers))
@@ -119,12 +119,12 @@ class PublicActions(Family):
 
     async def top_volume(self, call: Call) -> Completion:
         """List the tokens with the largest trading volume."""
-        found = await self._public.top_volume(_limit(call), str(call.inputs.get("window", "24h")))
+        found = await self._public.top_volume(_limit(call), str(call.inputs["window"]))
         return _tokens(call, found, lambda token: _usd(token.volume))
 
     async def top_count(self, call: Call) -> Completion:
         """List the tokens with the most trades."""
-        found = await self._public.top_count(_limit(call), str(call.inputs.get("window", "24h")))
+        found = await self._public.top_count(_limit(call), str(call.inputs["window"]))
         return _tokens(call, found, lambda token: f"{token.trades} trades")
 
     async def recent_trades(self, call: Call) -> Completion:
@@ -137,8 +137,8 @@ class PublicActions(Family):
         """Fetch a token's figures, and compare them with earlier ones."""
         address = str(call.inputs["address"])
         stats = await self._public.token_stats(address)
-        changes = _changes(stats, call.inputs.get("before") or {})
-        reached = [each for each in call.inputs.get("milestones") or () if each <= stats.market_cap]
+        changes = _changes(stats, call.inputs["before"])
+        reached = [each for each in call.inputs["milestones"] if each <= stats.market_cap]
         value = {
             **asdict(stats),
             "address": address,
@@ -218,7 +218,7 @@ def _short(user: User) -> dict[str, Any]:
 
 
 def _limit(call: Call) -> int:
-    return int(call.inputs.get("limit", 20))
+    return int(call.inputs["limit"])
 
 
 def _text(call: Call, name: str) -> str:

@@ -150,7 +150,7 @@ class RetakeActions(Family):
     async def stream_status(self, call: Call) -> Completion:
         """Poll the stream status, at once or when the stream should be live."""
         access = self._access
-        status = await (access.status_when_live() if call.inputs.get("await_live") else access.status())
+        status = await (access.status_when_live() if call.inputs["await_live"] else access.status())
         return Completion(
             value={
                 "is_live": status.is_live,

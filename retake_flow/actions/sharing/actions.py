@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from retake_flow.actions.base import Family
-from retake_flow.actions.sharing.spec import SUBMOLT
 from retake_flow.errors import ShareFailed
 from retake_flow.ports.actions import Call, Completion
 
@@ -40,7 +39,7 @@ class SharingActions(Family):
         if self._moltbook is None:
             return Completion("skipped", {"why": self._why})
         async with self._moltbook() as client:
-            submolt = str(call.inputs.get("submolt") or SUBMOLT)
+            submolt = str(call.inputs["submolt"])
             post = await client.post(str(call.inputs["title"]), str(call.inputs["message"]), submolt)
         value = {"id": post.id, "url": post.url, "code": post.code, "challenge": post.challenge}
         return Completion("held" if post.code else "done", value)

@@ -7,9 +7,6 @@ from typing import Final
 from retake_flow.actions.spec_schemas import TEXT
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 
-#: The community that everybody reads.
-SUBMOLT: Final = "general"
-
 SPECS: Final = (
     ActionSpec(
         "share.moltbook",
@@ -17,7 +14,7 @@ SPECS: Final = (
         inputs={
             "message": {**TEXT, "minLength": 1},
             "title": {**TEXT, "minLength": 1},
-            "submolt": {**TEXT, "minLength": 1, "default": SUBMOLT, "description": "The community, by name."},
+            "submolt": {**TEXT, "minLength": 1, "default": "general", "description": "The community, by name."},
         },
         outcomes=("done", "held", "skipped"),
         result={"id": TEXT, "url": TEXT, "code": TEXT, "challenge": TEXT, "why": TEXT},

@@ -17,7 +17,7 @@ from retake_flow.ports.services import Service
 from retake_flow.redact import Secret
 from retake_flow.studio.encoding.progress import Health
 from retake_flow.studio.picture import Picture
-from retake_flow.studio.screenshot import LIMIT, Screenshot
+from retake_flow.studio.screenshot import Screenshot
 
 #: How long a display whose content is still starting may be black before it is pictured all the same, in seconds.
 PATIENCE: Final = 10.0
@@ -91,7 +91,7 @@ class StudioActions(Family):
     def display(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a virtual display."""
         self._seen, self._visible_at = _Seen(), -inf
-        return self._stage.display(str(call.inputs.get("size", "1280x720")))
+        return self._stage.display(str(call.inputs["size"]))
 
     def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a window manager."""
@@ -114,8 +114,8 @@ class StudioActions(Family):
         return self._pushing(
             self._stage.encoder(
                 push_url,
-                framerate=int(call.inputs.get("framerate", 30)),
-                bitrate=str(call.inputs.get("bitrate", "1500k")),
+                framerate=int(call.inputs["framerate"]),
+                bitrate=str(call.inputs["bitrate"]),
             )
         )
 
@@ -143,7 +143,7 @@ class StudioActions(Family):
 
     async def thumbnail(self, call: Call) -> Completion:
         """Take a picture and upload it; while the display is black, wait for a while, then upload what there is."""
-        limit, patience = int(call.inputs.get("limit", LIMIT)), float(call.inputs.get("patience", PATIENCE))
+        limit, patience = int(call.inputs["limit"]), float(call.inputs["patience"])
         latest = _now() + patience
         shot = await self._stage.screenshot(limit, _now() - self._visible_at > _SEEN_FOR)
         while shot.black and _now() < latest:
@@ -156,7 +156,7 @@ class StudioActions(Family):
 
     async def picture(self, call: Call) -> Completion:
         """Check whether the picture is black or frozen."""
-        if not call.inputs.get("look", True):
+        if not call.inputs["look"]:
             return Completion("idle")
         return Completion(value=self._seen.next(await self._stage.picture(), _now()))
 

@@ -48,7 +48,7 @@ class WindowActions(Family):
             raise InputError("studio.page takes either `folder` or `url`")
         return self._screen.page(
             Path(str(folder)) if folder else str(url),
-            [str(host) for host in call.inputs.get("allow") or ()],
+            [str(host) for host in call.inputs["allow"]],
             call.inputs.get("data"),
             **_placed(call),
             note=call.note,
@@ -56,4 +56,4 @@ class WindowActions(Family):
 
 
 def _placed(call: Call) -> dict[str, str]:
-    return {"at": str(call.inputs.get("at", "full")), "size": str(call.inputs.get("size") or "")}
+    return {"at": str(call.inputs["at"]), "size": str(call.inputs.get("size") or "")}
