@@ -110,7 +110,7 @@ def fail(error: RetakeFlowError, as_json: bool) -> None:
 
         emit(record("error", time.time(), kind=error.kind, message=error.message, hint=error.hint))
         return
-    from retake_flow.cli.render import printable
+    from retake_flow import printable
 
     message, hint = printable.text(error.message), printable.text(error.hint)
     sys.stderr.write(f"retake-flow: {message}\n" + (f"    hint: {hint}\n" if hint else ""))

@@ -10,7 +10,6 @@ from retake_flow.cli.durations import span
 
 if TYPE_CHECKING:
     from retake_flow.ports.runs import Runs
-    from retake_flow.run.records import Record
 
 _EPILOG = """\
 --after the id of the last message that was read gives what is new: nothing twice, nothing missed.
@@ -38,8 +37,8 @@ def chat(args: argparse.Namespace) -> int:
     """Give the messages after one. The exit code is 0, also when there are none, and 2 when the id is unknown."""
     from contextlib import closing
 
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.errors import UsageError
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
@@ -71,10 +70,11 @@ def _found(store: Runs, run: str, after: str, wait: float) -> tuple[list[dict[st
     """
     import time
 
-    from retake_flow.cli.agent_commands.following import EVERY
     from retake_flow.errors import UsageError
+    from retake_flow.monitor.chat_inbox import ChatInbox
+    from retake_flow.monitor.following import EVERY
 
-    inbox, read, deadline = _Inbox(after), 0, time.monotonic() + wait
+    inbox, read, deadline = ChatInbox(after), 0, time.monotonic() + wait
     while True:
         ended = store.load(run).run.ended  # before the journal, so that no message is missed
         for number, record in store.journal(run, read):
@@ -85,44 +85,6 @@ def _found(store: Runs, run: str, after: str, wait: float) -> tuple[list[dict[st
         if inbox.messages or ended or time.monotonic() >= deadline:
             return inbox.messages, ended
         time.sleep(EVERY)
-
-
-class _Inbox:
-    """The messages of a journal after one.
-
-    Attributes:
-        messages: Those after it; all when there is none.
-        found: Whether that message has been found.
-    """
-
-    def __init__(self, after: str) -> None:
-        self._after = after
-        self._known: set[str] = set()
-        self.messages: list[dict[str, Any]] = []
-        self.found = not after
-
-    def take(self, record: Record) -> None:
-        """Take a record, if it is a message or something else that a viewer has done."""
-        if record["event"] not in ("chat_message", "chat_deed"):
-            return
-        author = record["author"]
-        if self.found:
-            self.messages.append(_message(record, newcomer=author not in self._known))
-        self._known.add(author)
-        self.found = self.found or record["id"] == self._after
-
-
-def _message(record: Record, *, newcomer: bool) -> dict[str, Any]:
-    paid = {"amount": record["amount"], "currency": record.get("currency", "")} if "amount" in record else None
-    return {
-        "id": record["id"],
-        "at": record["t"],
-        "kind": record["kind"],
-        "author": record["author"],
-        "text": record.get("text", ""),
-        "newcomer": newcomer,
-        "paid": paid,
-    }
 
 
 def _line(message: dict[str, Any]) -> str:

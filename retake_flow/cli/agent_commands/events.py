@@ -33,10 +33,10 @@ def events(args: argparse.Namespace) -> int:
     """Print records. The exit code is 0, also when there are none."""
     from contextlib import closing
 
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
-    from retake_flow.cli.render.journal_text import clock, lines
     from retake_flow.errors import UsageError
+    from retake_flow.monitor.journal_text import clock, lines
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
 
@@ -57,7 +57,7 @@ def _found(store: Any, run: str, args: argparse.Namespace) -> list[tuple[int, di
     """The records that were asked for; waits for the first one, as long as the run has not ended."""
     import time
 
-    from retake_flow.cli.agent_commands.following import EVERY
+    from retake_flow.monitor.following import EVERY
 
     deadline, after = time.monotonic() + args.wait, args.after
     while True:

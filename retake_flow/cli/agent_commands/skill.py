@@ -18,8 +18,8 @@ def skill(args: argparse.Namespace) -> int:
     """Print the skill, or install it."""
     from pathlib import Path
 
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.errors import UsageError
     from retake_flow.flow.text import locate
 

@@ -19,8 +19,8 @@ def status(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli import terminal
-    from retake_flow.cli.agent_commands.brief import brief, exit_code, lines, next_commands
-    from retake_flow.cli.agent_commands.following import Following
+    from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
+    from retake_flow.monitor.following import Following
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
 

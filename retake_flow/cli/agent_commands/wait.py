@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from retake_flow.cli.durations import span
 
 if TYPE_CHECKING:
-    from retake_flow.cli.agent_commands.following import Following
+    from retake_flow.monitor.following import Following
     from retake_flow.run.records import Record
 
 _EPILOG = """\
@@ -48,8 +48,8 @@ def wait(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli import terminal
-    from retake_flow.cli.agent_commands.brief import brief, lines, next_commands
-    from retake_flow.cli.agent_commands.following import Following
+    from retake_flow.monitor.brief import brief, lines, next_commands
+    from retake_flow.monitor.following import Following
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
 

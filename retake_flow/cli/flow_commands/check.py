@@ -77,8 +77,8 @@ def check(args: argparse.Namespace) -> int:
 
 
 def _as_text(name: str, found: Sequence[Problem]) -> None:
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
 
     for problem in found[:_MOST_SHOWN]:
         terminal.say(printable.text(str(problem)))

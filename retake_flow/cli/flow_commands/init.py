@@ -31,9 +31,9 @@ def init(args: argparse.Namespace) -> int:
     import shlex
     from pathlib import Path
 
+    from retake_flow import printable
     from retake_flow.cli import flow_file, terminal
     from retake_flow.cli.flow_commands.flow_template import starter_flow
-    from retake_flow.cli.render import printable
     from retake_flow.errors import UsageError
     from retake_flow.flow.load import folders
     from retake_flow.flow.text import locate

@@ -37,9 +37,9 @@ def add_to(commands: Any) -> None:
 
 def paths(args: argparse.Namespace) -> int:
     """Show the paths of a flow."""
+    from retake_flow import printable
     from retake_flow.cli import flow_file, terminal
     from retake_flow.cli.option_values import pairs
-    from retake_flow.cli.render import printable
     from retake_flow.settings import Settings
     from retake_flow.testing.gherkin.coverage import words
     from retake_flow.testing.gherkin.suite import UnderTest

@@ -78,8 +78,8 @@ def _all_paths(args: argparse.Namespace, flow: Flow, inputs: Mapping[str, Any]) 
 
 
 def _say(document: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
 
     if as_json:
         terminal.emit(document)

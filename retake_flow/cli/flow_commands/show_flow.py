@@ -76,7 +76,7 @@ def _paths(data: Any, path: Path) -> Iterator[Path]:
 
 
 def _lines_with_origins(source: Source, data: dict[str, Any]) -> Iterator[str]:
-    from retake_flow.cli.render import printable
+    from retake_flow import printable
     from retake_flow.flow.text.yaml_writer import write
 
     lines = write(data)

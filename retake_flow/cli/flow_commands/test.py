@@ -62,8 +62,8 @@ def test(args: argparse.Namespace) -> int:
 
 def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bool) -> None:
     """Run features, and report Python files beside them that took no part."""
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.testing.gherkin.lint import shown
     from retake_flow.testing.gherkin.pytest_session import play
 
@@ -127,8 +127,8 @@ def _emit(suite: Suite, coverage: str) -> None:
 
 
 def _tell(suite: Suite, coverage: str) -> None:
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
 
     file = ""
     for verdict in suite.verdicts:

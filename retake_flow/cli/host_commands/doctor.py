@@ -51,8 +51,8 @@ async def _examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
 
 
 def _say(found: dict[str, Any]) -> None:
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
 
     for each in found["checks"]:
         terminal.say(f"{_MARKS[each['status']]:<7}  {each['check']:<15} {printable.line(each['message'])}")

@@ -24,8 +24,8 @@ def guide(args: argparse.Namespace) -> int:
     """Show the newest guide, or its changes since an older one; the stored one when retake.tv does not answer."""
     import time
 
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.settings import Settings
     from retake_flow.wiring.guide import kept
 
@@ -50,8 +50,8 @@ def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> st
     Raises:
         PlatformError: The platform cannot be reached, and no version is stored.
     """
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.errors import PlatformError
     from retake_flow.wiring.guide import looked
 
@@ -66,7 +66,7 @@ def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> st
 
 
 def _difference(guides: Guides, version: str, since: str) -> dict[str, Any]:
-    from retake_flow.cli.render import printable
+    from retake_flow import printable
     from retake_flow.errors import UsageError
 
     older = guides.before(version, since)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from retake_flow.cli.render import printable
-from retake_flow.cli.render.journal_text import chat_line
+from retake_flow import printable
 from retake_flow.cli.render.soak_report import soak_lines
 from retake_flow.flow.duration import words
+from retake_flow.monitor.journal_text import chat_line
 
 
 def report_lines(report: dict[str, Any]) -> Iterator[str]:

@@ -19,9 +19,9 @@ def gates(args: argparse.Namespace) -> int:
     import time
     from contextlib import closing
 
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
-    from retake_flow.cli.render.run_text import gate_data, gate_lines
+    from retake_flow.monitor.run_text import gate_data, gate_lines
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
 

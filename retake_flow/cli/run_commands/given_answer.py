@@ -5,43 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-if TYPE_CHECKING:
-    from retake_flow.run.gates import Gate
+from retake_flow.monitor.answering import GivenAnswer
 
 STANDARD_INPUT = "-"
 _MARK = "\ufeff"  # the byte order mark that some editors and shells write before a text
-
-
-@dataclass
-class GivenAnswer:
-    """An answer before it is compared with the question.
-
-    Attributes:
-        gate: The gate as the user named it; "" when omitted.
-        fields: The fields from the command line.
-        document: The JSON object from standard input, if it was read.
-    """
-
-    gate: str = ""
-    fields: dict[str, Any] = field(default_factory=dict)
-    document: dict[str, Any] | None = None
-
-    @property
-    def channel(self) -> str:
-        """The channel of the answer."""
-        return "command" if self.document is None else "stdin"
-
-    def answer_to(self, gate: Gate, decision: str) -> tuple[str, dict[str, Any]]:
-        """The decision and the fields for a gate. The command line takes precedence."""
-        document = dict(self.document or {})
-        declared = {name for fields in (gate.fields, *gate.decisions.values()) for name in fields}
-        chosen = document.pop("decision") if "decision" in document and "decision" not in declared else ""
-        if document.keys() == {"fields"} and isinstance(document["fields"], dict) and "fields" not in declared:
-            document = document["fields"]
-        return decision or (chosen if isinstance(chosen, str) else json.dumps(chosen)), {**document, **self.fields}
 
 
 def parse_words(words: Sequence[str]) -> GivenAnswer:
@@ -57,6 +26,7 @@ def parse_words(words: Sequence[str]) -> GivenAnswer:
         name, equals, value = word.partition("=")
         if word == STANDARD_INPUT:
             found.document = _document(sys.stdin.read) if found.document is None else found.document
+            found.channel = "stdin"
         elif equals and name in found.fields:
             raise UsageError(f"the field {name!r} is given twice")
         elif equals:

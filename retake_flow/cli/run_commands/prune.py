@@ -23,8 +23,8 @@ def prune(args: argparse.Namespace) -> int:
     """Delete old runs and print their ids."""
     import time
 
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.run.records import timestamp
 
     before = time.time() - args.older_than

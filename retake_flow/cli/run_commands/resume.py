@@ -60,8 +60,8 @@ def resume(args: argparse.Namespace) -> int:
             return resume_all(runs, settings, as_json=args.json, wait=args.wait)
         run, answered = runs.find(args.run), ""
         if answering:
-            from retake_flow.cli.run_commands.answer import store_answer
             from retake_flow.cli.run_commands.given_answer import parse_words
+            from retake_flow.monitor.answering import store_answer
             from retake_flow.wiring.storing import this_user
 
             gate, _ = store_answer(runs, run, parse_words(args.answer), args.decision, args.by or this_user())
@@ -98,8 +98,8 @@ def _resume_one(
 ) -> int:
     import asyncio
 
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.errors import CredentialsError
     from retake_flow.run.errors import RunHeld
 

@@ -6,15 +6,15 @@ import asyncio
 import time
 from typing import Any
 
+from retake_flow import printable
 from retake_flow.cli import terminal
-from retake_flow.cli.render import printable
-from retake_flow.cli.render.journal_text import clock, lines
 from retake_flow.cli.render.rehearsal_report import report_lines
 from retake_flow.cli.run_commands.takeover import take_up
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.session import Session
 from retake_flow.engine.driver.execute import known
 from retake_flow.errors import AccountInUse, Damaged, RetakeFlowError, WrongAccount
+from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.ports.runs import Runs, Summary
 from retake_flow.run.errors import RunHeld
 from retake_flow.run.records import Record, plain, record

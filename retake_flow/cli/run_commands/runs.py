@@ -37,8 +37,9 @@ def _number(text: str) -> int:
 
 def runs(args: argparse.Namespace) -> int:
     """List runs."""
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable, table
+    from retake_flow.cli.render import table
 
     found = _find(args)
     shown = found[: args.limit] if args.limit else found
@@ -82,8 +83,8 @@ def _rows(found: Iterable[Summary]) -> list[list[str]]:
     from functools import cache
     from pathlib import Path
 
-    from retake_flow.cli.render import printable
-    from retake_flow.cli.render.run_text import process, since
+    from retake_flow import printable
+    from retake_flow.monitor.run_text import process, since
 
     now = time.time()
     line = cache(printable.line)  # among thousands of runs, most cells are alike
@@ -104,7 +105,7 @@ def _rows(found: Iterable[Summary]) -> list[list[str]]:
 
 
 def _as_json(summary: Summary) -> dict[str, Any]:
-    from retake_flow.cli.render.run_text import holder_data
+    from retake_flow.monitor.run_text import holder_data
     from retake_flow.run.records import plain, timestamp
 
     data: dict[str, Any] = plain(

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retake_flow.cli.durations import span
 
-if TYPE_CHECKING:
-    from retake_flow.ports.runs import Runs
-
-LONGEST = 500  # characters, as many as are spoken
 _WAYS = {"voice": "spoken", "screen": "shown in the content window", "chat": "sent to the agent's chat"}
 _EPILOG = """\
 Without --voice, --screen or --chat it is spoken and shown, as far as the run has a voice and a content window.
@@ -40,6 +36,7 @@ def say(args: argparse.Namespace) -> int:
     """Say something. The exit code is 0 when it was said in every requested way, and 1 when not."""
     from contextlib import closing
 
+    from retake_flow.monitor.requests import ask_to_say
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened, this_user
 
@@ -47,7 +44,7 @@ def say(args: argparse.Namespace) -> int:
     with closing(opened(Settings.from_environment())) as store:
         run = store.find(args.run)
         data = {"text": text, "ways": list(dict.fromkeys(args.ways or ())), "by": args.by or this_user()}
-        said = _request(store, run, data, args.within)
+        said = ask_to_say(store, run, data, args.within)
     _tell(run, said, args.json)
     return 0 if said["said"] else 1
 
@@ -61,43 +58,18 @@ def _text(given: str) -> str:
     import sys
 
     from retake_flow.errors import UsageError
-    from retake_flow.sanitize import strip_controls
+    from retake_flow.monitor.requests import LONGEST, text_to_say
 
-    text = (sys.stdin.read(LONGEST + 2) if given == "-" else given).strip()
-    if len(text) > LONGEST:
-        raise UsageError(f"that is longer than {LONGEST} characters", hint="say it in several pieces")
-    text = strip_controls(text).strip()
-    if not text:
-        raise UsageError("there is nothing to say", hint='write it behind the run: retake-flow say last "Hello!"')
-    return text
-
-
-def _request(store: Runs, run: str, data: dict[str, Any], within: float) -> dict[str, Any]:
-    """Ask the run to say it, and return the result."""
-    from retake_flow.cli.run_commands.requests import HEARD_WITHIN, SentRequest, why_undriven
-
-    answer: dict[str, Any] = {"said": False, "how": [], "failed": {}, "reason": why_undriven(store, run)}
-    if answer["reason"]:
-        return answer
-    asked = SentRequest.send(store, run, "say", data)
-    if asked.wait_for_record(("say_requested",), HEARD_WITHIN) is None:
-        answer["reason"] = (
-            why_undriven(store, run) or f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
-        )
-        return answer
-    record = asked.wait_for_record(("said",), within)
-    if record is None:
-        answer["reason"] = why_undriven(store, run) or f"{run} is not done with it within {within:g} s; it may still be"
-        return answer
-    answer.update({name: record[name] for name in ("how", "failed", "reason")})
-    # When no way was requested, one way is enough.
-    answer["said"] = bool(record["how"]) and not (record["failed"] and data["ways"])
-    return answer
+    try:
+        return text_to_say(sys.stdin.read(LONGEST + 2) if given == "-" else given)
+    except UsageError as error:
+        hint = error.hint or 'write it behind the run: retake-flow say last "Hello!"'
+        raise UsageError(error.message, hint=hint) from None
 
 
 def _tell(run: str, said: dict[str, Any], as_json: bool) -> None:
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
 
     if as_json:
         terminal.emit({"run": run, **said})

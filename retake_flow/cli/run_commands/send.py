@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retake_flow.ports.runs import Runs
     from retake_flow.run.errors import EventRefused, RunUnheard
 
 _EPILOG = """\
@@ -36,6 +35,7 @@ def send(args: argparse.Namespace) -> int:
     from retake_flow.engine.core.external_events import fitting
     from retake_flow.flow.load.load import load_stored
     from retake_flow.flow.text.bundle import parse
+    from retake_flow.monitor.requests import send_event
     from retake_flow.run.errors import EventRefused, RunUnheard
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened, this_user
@@ -47,39 +47,17 @@ def send(args: argparse.Namespace) -> int:
         refusal: EventRefused | RunUnheard | None = None
         try:
             data = fitting(load_stored(parse(store.load(run).flow_text)), args.event, given)
-            _send(store, run, {"name": args.event, "data": data, "by": args.by or this_user()})
+            send_event(store, run, {"name": args.event, "data": data, "by": args.by or this_user()})
         except (EventRefused, RunUnheard) as error:
             refusal = error
     _tell(run, args.event, data, refusal, args.json)
     return refusal.exit_code if refusal else 0
 
 
-def _send(store: Runs, run: str, event: dict[str, Any]) -> None:
-    """Send the event, and wait until the run takes it.
-
-    Raises:
-        EventRefused: The run does not take the event, or not now.
-        RunUnheard: No process noticed it.
-    """
-    from retake_flow.cli.run_commands.requests import HEARD_WITHIN, SentRequest, require_driver
-    from retake_flow.run.errors import EventNotNow, EventRefused, RunUnheard
-
-    require_driver(store, run)
-    record = SentRequest.send(store, run, "event", event).wait_for_record(
-        ("event_raised", "event_refused"), HEARD_WITHIN
-    )
-    if record is None:
-        require_driver(store, run)
-        raise RunUnheard(f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do")
-    if record["event"] == "event_refused":
-        refused = EventNotNow if record.get("kind") == EventNotNow.kind else EventRefused
-        raise refused(record["message"], hint=record["hint"])
-
-
 def _tell(run: str, name: str, data: dict[str, Any], refusal: EventRefused | RunUnheard | None, as_json: bool) -> None:
     """Report the result. Programs always get the same object, whatever the result."""
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.run.errors import RunUnheard
     from retake_flow.run.records import plain
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retake_flow.cli.run_commands.run_status import RunStatus
+    from retake_flow.monitor.run_status import RunStatus
     from retake_flow.run.records import Record
 
 _LAST = 10
@@ -26,7 +26,7 @@ def show(args: argparse.Namespace) -> int:
     from contextlib import closing
 
     from retake_flow.cli import terminal
-    from retake_flow.cli.run_commands.run_status import run_status
+    from retake_flow.monitor.run_status import run_status
     from retake_flow.run.records import plain
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
@@ -46,7 +46,8 @@ def show(args: argparse.Namespace) -> int:
 
 def _lines(found: RunStatus) -> list[str]:
     """The lines about a run for people."""
-    from retake_flow.cli.render import printable, table
+    from retake_flow import printable
+    from retake_flow.cli.render import table
 
     head = [_head(found)]
     head += table.table([("  " + name, value) for name, value in _facts(found)])
@@ -75,8 +76,8 @@ def _account(found: RunStatus) -> str:
 def _facts(found: RunStatus) -> list[tuple[str, str]]:
     from datetime import datetime
 
-    from retake_flow.cli.render import printable
-    from retake_flow.cli.render.run_text import moment, process, since
+    from retake_flow import printable
+    from retake_flow.monitor.run_text import moment, process, since
 
     run, stored = found.run, found.stored
     state = run.state or "none yet"
@@ -105,8 +106,8 @@ def _facts(found: RunStatus) -> list[tuple[str, str]]:
 
 
 def _question_lines(found: RunStatus) -> list[str]:
-    from retake_flow.cli.render import printable
-    from retake_flow.cli.render.run_text import gate_lines
+    from retake_flow import printable
+    from retake_flow.monitor.run_text import gate_lines
 
     lines = [f"  {line}" for asked in found.asked for line in gate_lines(asked, found.now)]
     lines += [f"  {printable.line(gate)}  is answered; the run takes it when it goes on" for gate in found.answered]
@@ -115,8 +116,9 @@ def _question_lines(found: RunStatus) -> list[str]:
 
 def _process_lines(found: RunStatus) -> list[str]:
     """Tables of timers, activities, pending undos and programs, each with a title."""
-    from retake_flow.cli.render import printable, table
-    from retake_flow.cli.render.run_text import ahead, since
+    from retake_flow import printable
+    from retake_flow.cli.render import table
+    from retake_flow.monitor.run_text import ahead, since
 
     run, now = found.run, found.now
     owed = "not taken back" if run.ended else "to be taken back"
@@ -135,7 +137,7 @@ def _process_lines(found: RunStatus) -> list[str]:
 
 
 def _last(found: RunStatus) -> list[str]:
-    from retake_flow.cli.render.journal_text import clock, lines
+    from retake_flow.monitor.journal_text import clock, lines
 
     said = [f"  {clock(record)}  {line}" for record in _last_records(found.journal) for line in lines(record)]
     return ["", f"the end of its journal ({len(found.journal)} records)", *said[-_LAST:]] if said else []
@@ -143,6 +145,6 @@ def _last(found: RunStatus) -> list[str]:
 
 def _last_records(journal: list[Record]) -> list[Record]:
     """The last records that have a line for people."""
-    from retake_flow.cli.render.journal_text import lines
+    from retake_flow.monitor.journal_text import lines
 
     return [record for record in journal if lines(record)][-_LAST:]

@@ -114,8 +114,8 @@ def _forget(rehearsal: str) -> None:
 
 
 def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
+    from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.cli.render import printable
     from retake_flow.run.records import plain
 
     run = stored.run
@@ -135,7 +135,7 @@ def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
 
 def _next(stored: Stored, what: Wish) -> str:
     """The next step for a run that does not end."""
-    from retake_flow.cli.render import printable
+    from retake_flow import printable
     from retake_flow.wiring.storing import certain
 
     run, holder = printable.line(stored.run.id), stored.holder

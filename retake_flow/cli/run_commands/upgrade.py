@@ -6,8 +6,8 @@ import difflib
 import time
 from dataclasses import replace
 
+from retake_flow import printable
 from retake_flow.cli import flow_file, terminal
-from retake_flow.cli.render import printable
 from retake_flow.errors import FlowInvalid
 from retake_flow.flow.text.bundle import Sources, parse
 from retake_flow.ports.runs import Claim, Runs

@@ -28,7 +28,7 @@ def watch(args: argparse.Namespace) -> int:
     """Follow a run. The exit code is 0 when it completes, 1 when it ends otherwise, and 4 when it is suspended."""
     from contextlib import closing
 
-    from retake_flow.cli.render import printable
+    from retake_flow import printable
     from retake_flow.cli.session.views import view_for
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import opened
@@ -50,7 +50,7 @@ class _Watch:
         self._run = run
         self._view = view
         self._number = 0
-        from retake_flow.cli.render.vitals import Vitals
+        from retake_flow.monitor.vitals import Vitals
 
         self._told_of_death = False
         self._vitals = Vitals()
@@ -79,7 +79,7 @@ class _Watch:
         return self._store.load(self._run)
 
     def _before(self, whole: bool) -> None:
-        from retake_flow.cli.render.journal_text import lines
+        from retake_flow.monitor.journal_text import lines
 
         journal = self._store.journal(self._run)
         telling = [number for number, record in journal if lines(record)][-_FIRST:]
@@ -105,7 +105,7 @@ class _Watch:
 
     def _note_death(self, stored: Stored) -> None:
         """Report once that nothing will happen by itself."""
-        from retake_flow.cli.render.run_text import not_driven
+        from retake_flow.monitor.run_text import not_driven
         from retake_flow.wiring.storing import lives
 
         dead = not lives(stored.holder)

@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from retake_flow import printable
 from retake_flow.cli import terminal
-from retake_flow.cli.agent_commands.brief import brief, exit_code, lines, next_commands
-from retake_flow.cli.agent_commands.following import EVERY, Following
 from retake_flow.cli.exit_codes import driven
-from retake_flow.cli.render import printable
 from retake_flow.cli.session.views import open_log
 from retake_flow.errors import RetakeFlowError
+from retake_flow.monitor.brief import brief, exit_code, lines, next_commands
+from retake_flow.monitor.following import EVERY, Following
 from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import RunUnknown
 from retake_flow.run.run import Phase

@@ -13,12 +13,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from retake_flow import printable
 from retake_flow.cli import output
-from retake_flow.cli.render import printable
-from retake_flow.cli.render.journal_text import clock, entry, lines
 from retake_flow.cli.render.rehearsal_report import report_lines
-from retake_flow.cli.render.vitals import Vitals
 from retake_flow.flow.duration import words
+from retake_flow.monitor.journal_text import clock, entry, lines
+from retake_flow.monitor.vitals import Vitals
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retake_flow import printable
 from retake_flow.cli import garbage, terminal
-from retake_flow.cli.render import printable
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.terminal_prompt import Prompter
 from retake_flow.cli.session.views import View

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from retake_flow import printable
 from retake_flow.cli import terminal
-from retake_flow.cli.render import printable
-from retake_flow.cli.render.journal_text import lines
 from retake_flow.cli.session.views import View
 from retake_flow.engine.driver.runner import Runner
 from retake_flow.errors import StoreError
 from retake_flow.flow.fields import is_required, read
+from retake_flow.monitor.journal_text import lines
 from retake_flow.ports.runs import Runs
 from retake_flow.redact import Secret
 from retake_flow.run import answers

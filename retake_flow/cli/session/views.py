@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retake_flow.cli import terminal
-from retake_flow.cli.render.journal_text import clock, lines
 from retake_flow.cli.render.rehearsal_report import report_lines
+from retake_flow.monitor.journal_text import clock, lines
 from retake_flow.run.records import Record
 
 #: The size at which a log is moved to `….1`, in bytes.

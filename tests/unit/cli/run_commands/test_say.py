@@ -13,7 +13,7 @@ from cli_command import Command
 from driven_run import RUN, Answer, driving
 from stored_runs import DEAD, ended, stored
 
-from retake_flow.cli.run_commands import requests
+from retake_flow.monitor import requests
 from retake_flow.ports.runs import Request, Runs
 from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process

@@ -11,8 +11,8 @@ from cli_command import Command
 from driven_run import RUN, driving
 from stored_runs import DEAD
 
-from retake_flow.cli.run_commands import requests
 from retake_flow.flow.load.load import load_flow
+from retake_flow.monitor import requests
 from retake_flow.ports.runs import Claim, Holder, Request, Runs
 from retake_flow.run.run import Phase
 from retake_flow.store.holders import this_process

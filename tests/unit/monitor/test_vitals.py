@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.cli.render.vitals import Vitals
+from retake_flow.monitor.vitals import Vitals
 from retake_flow.run.dates import record_to_stored
 from retake_flow.run.records import Record, record
 

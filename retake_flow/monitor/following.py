@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from retake_flow.cli.render.run_text import not_driven
-from retake_flow.cli.render.vitals import Vitals
 from retake_flow.engine.notify.stream_summary import StreamSummary
+from retake_flow.monitor.run_text import not_driven
+from retake_flow.monitor.vitals import Vitals
 from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.records import Record
 from retake_flow.wiring.storing import lives

@@ -80,7 +80,7 @@ def gate_data(asked: OpenGate) -> dict[str, Any]:
 
 def gate_lines(asked: OpenGate, now: float) -> list[str]:
     """An open question for people: the question, the possible answers, and the command that answers it."""
-    from retake_flow.cli.render import printable
+    from retake_flow import printable
     from retake_flow.run.gate_prompt import commands, describe_fields
 
     gate = asked.gate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from retake_flow.cli.render import printable
+from retake_flow import printable
 from retake_flow.flow.duration import words
 from retake_flow.run.records import Record
 from retake_flow.sanitize import strip_controls

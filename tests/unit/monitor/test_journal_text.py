@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retake_flow.cli.render.journal_text import chat_line, clock, lines
+from retake_flow.monitor.journal_text import chat_line, clock, lines
 from retake_flow.run.records import record
 
 T = "2026-01-01T12:34:56.789Z"

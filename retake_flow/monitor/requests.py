@@ -7,13 +7,17 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from retake_flow.errors import UsageError
 from retake_flow.ports.runs import Runs, Wish
-from retake_flow.run.errors import RunEnded, RunUnheard
+from retake_flow.run.errors import EventNotNow, EventRefused, RunEnded, RunUnheard
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
+from retake_flow.sanitize import strip_controls
 
 #: How long a process may take to notice a request, in seconds; it checks several times a second.
 HEARD_WITHIN = 10.0
+#: The length of a text to say, in characters: as many as are spoken.
+LONGEST = 500
 _EVERY = 0.1
 
 
@@ -75,3 +79,58 @@ class SentRequest:
             if gone or time.monotonic() >= deadline:
                 return None
             time.sleep(_EVERY)
+
+
+def text_to_say(given: str) -> str:
+    """A text as it may be said.
+
+    Raises:
+        UsageError: The text is empty or too long.
+    """
+    text = given.strip()
+    if len(text) > LONGEST:
+        raise UsageError(f"that is longer than {LONGEST} characters", hint="say it in several pieces")
+    text = strip_controls(text).strip()
+    if not text:
+        raise UsageError("there is nothing to say")
+    return text
+
+
+def ask_to_say(store: Runs, run: str, data: dict[str, Any], within: float) -> dict[str, Any]:
+    """Ask the run to say it, and return the result."""
+    answer: dict[str, Any] = {"said": False, "how": [], "failed": {}, "reason": why_undriven(store, run)}
+    if answer["reason"]:
+        return answer
+    asked = SentRequest.send(store, run, "say", data)
+    if asked.wait_for_record(("say_requested",), HEARD_WITHIN) is None:
+        answer["reason"] = (
+            why_undriven(store, run) or f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
+        )
+        return answer
+    record = asked.wait_for_record(("said",), within)
+    if record is None:
+        answer["reason"] = why_undriven(store, run) or f"{run} is not done with it within {within:g} s; it may still be"
+        return answer
+    answer.update({name: record[name] for name in ("how", "failed", "reason")})
+    # When no way was requested, one way is enough.
+    answer["said"] = bool(record["how"]) and not (record["failed"] and data["ways"])
+    return answer
+
+
+def send_event(store: Runs, run: str, event: dict[str, Any]) -> None:
+    """Send the event, and wait until the run takes it.
+
+    Raises:
+        EventRefused: The run does not take the event, or not now.
+        RunUnheard: No process noticed it.
+    """
+    require_driver(store, run)
+    record = SentRequest.send(store, run, "event", event).wait_for_record(
+        ("event_raised", "event_refused"), HEARD_WITHIN
+    )
+    if record is None:
+        require_driver(store, run)
+        raise RunUnheard(f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do")
+    if record["event"] == "event_refused":
+        refused = EventNotNow if record.get("kind") == EventNotNow.kind else EventRefused
+        raise refused(record["message"], hint=record["hint"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from retake_flow.cli.agent_commands.following import Following
-from retake_flow.cli.render import printable
+from retake_flow import printable
+from retake_flow.monitor.following import Following
 from retake_flow.ports.runs import OpenGate
 from retake_flow.run.gate_prompt import answer_with
 from retake_flow.run.records import plain, timestamp

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from retake_flow.cli.render.run_text import gate_data, holder_data, not_driven
-from retake_flow.cli.render.vitals import Vitals
+from retake_flow.monitor.run_text import gate_data, holder_data, not_driven
+from retake_flow.monitor.vitals import Vitals
 from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain, timestamp
