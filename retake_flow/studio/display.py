@@ -26,7 +26,6 @@ from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
 
-SIZE = "1280x720"  # the guide's, section 4
 NUMBERS = range(99, 163)  # the guide's :99 first
 # When those are taken: enough that nobody can take them all, in an order that nobody can predict.
 _BEYOND = range(100_000, 2_000_000_000)
@@ -117,7 +116,7 @@ def checked_size(size: str) -> str:
 
 
 @asynccontextmanager
-async def open_display(launcher: Launcher, folder: Path, size: str = SIZE) -> AsyncIterator[Display]:
+async def open_display(launcher: Launcher, folder: Path, size: str) -> AsyncIterator[Display]:
     """A display of its own: `:99`, or the next free number.
 
     A lock decides which of two runs gets a number. Other servers hold theirs by their own lock files.

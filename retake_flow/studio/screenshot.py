@@ -16,7 +16,6 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 
 TIMEOUT_SECONDS = 15.0
 FILE = "screenshot.jpg"
-LIMIT = 500_000  # bytes
 #: The steps by which a picture is shrunk: its greatest width in pixels, and ffmpeg's quality (2 is the best).
 SMALLER = ((4096, 5), (1280, 6), (1280, 12), (960, 12), (640, 12), (480, 16), (320, 16), (160, 31))
 
@@ -56,7 +55,7 @@ def smaller(folder: Path, file: str, target: str, width: int, quality: int) -> P
     )
 
 
-async def take(launcher: Launcher, display: Display, folder: Path, limit: int = LIMIT, look: bool = True) -> Screenshot:
+async def take(launcher: Launcher, display: Display, folder: Path, limit: int, look: bool = True) -> Screenshot:
     """Take a screenshot into `folder`; the file is complete or does not exist.
 
     Args:

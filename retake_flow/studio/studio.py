@@ -12,14 +12,14 @@ from pathlib import Path
 from retake_flow.errors import NoDisplay, NoVoice
 from retake_flow.redact import Secret
 from retake_flow.studio import picture, screenshot, window
-from retake_flow.studio.display import SIZE, Display, open_display
+from retake_flow.studio.display import Display, open_display
 from retake_flow.studio.encoding import encoder
-from retake_flow.studio.encoding.encoder import BITRATE, FRAMERATE, Encoder
+from retake_flow.studio.encoding.encoder import Encoder
 from retake_flow.studio.encoding.progress import Health, Progress
 from retake_flow.studio.picture import Picture
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.screen import Screen
-from retake_flow.studio.screenshot import LIMIT, Screenshot
+from retake_flow.studio.screenshot import Screenshot
 from retake_flow.studio.sound import SILENCE, AudioInput, Sound, open_sound
 from retake_flow.studio.speech import EMBEDDED, Voice
 from retake_flow.studio.stream_log import StreamLog
@@ -96,7 +96,7 @@ class Stage:
         return self._encoder.health if self._encoder else None
 
     @asynccontextmanager
-    async def display(self, size: str = SIZE) -> AsyncIterator[Display]:
+    async def display(self, size: str) -> AsyncIterator[Display]:
         """A virtual display. Its value is `{display, size}`."""
         async with open_display(self._launcher, self.folder.made(), size) as display:
             self._display = display
@@ -148,12 +148,12 @@ class Stage:
 
     @asynccontextmanager
     async def encoder(
-        self, push_url: Secret, size: str | None = None, framerate: int = FRAMERATE, bitrate: str = BITRATE
+        self, push_url: Secret, *, framerate: int, bitrate: str, size: str | None = None
     ) -> AsyncIterator[Encoder]:
         """The encoder, sending the display to `push_url`. Its value is `{display, size, frames}`."""
         audio = await self._audio()
         async with encoder.push(
-            self._launcher, push_url, self.current_display, size, framerate, bitrate, audio
+            self._launcher, push_url, self.current_display, framerate, bitrate, size, audio
         ) as running:
             self._encoder = running
             try:
@@ -161,7 +161,7 @@ class Stage:
             finally:
                 self._encoder = None
 
-    async def screenshot(self, limit: int = LIMIT, look: bool = True) -> Screenshot:
+    async def screenshot(self, limit: int, look: bool = True) -> Screenshot:
         """Take a picture of the display, as a JPEG file of at most `limit` bytes; `look` checks whether it is black."""
         return await screenshot.take(self._launcher, self.current_display, self.folder.made(), limit, look)
 

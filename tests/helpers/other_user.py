@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,10 @@ async def on_air(marker: str, work: WorkFolder, folder: Path) -> AsyncIterator[t
         owl = next(iter(server.platform.agents))
         key = server.platform.issue_key(owl).value.reveal()
         server.platform.start(owl)
-        for opening in (stage.sound, stage.display, stage.window_manager, stage.content):
+        display = partial(stage.display, "1280x720")
+        for opening in (stage.sound, display, stage.window_manager, stage.content):
             await stack.enter_async_context(opening())
-        await stack.enter_async_context(stage.encoder(Secret(f"{server.rtmp_address}/{key}")))
+        await stack.enter_async_context(
+            stage.encoder(Secret(f"{server.rtmp_address}/{key}"), framerate=30, bitrate="1500k")
+        )
         yield stage, key

@@ -111,7 +111,7 @@ def test_pictures_are_taken_without_shared_memory(marker: str) -> None:
         launcher = Noting(marker, os.environ)
         with work_folder() as work:
             async with open_display(launcher, work.path, "320x240") as display:
-                shot = await screenshot.take(launcher, display, work.path)
+                shot = await screenshot.take(launcher, display, work.path, 500_000)
                 assert shot.black
                 assert (await picture.look(launcher, picture.of_display(display.environment, "320x240"))).black
 

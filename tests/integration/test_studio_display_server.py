@@ -148,7 +148,7 @@ def test_a_killed_display_is_noticed_and_cleaned_up(launcher: Launcher, marker: 
     """After kill -9 of the server its end is told, and neither lock nor socket stays."""
 
     async def run() -> None:
-        async with displays.open_display(launcher, tmp_path) as display:
+        async with displays.open_display(launcher, tmp_path, "1280x720") as display:
             os.kill(display.process.pid, signal.SIGKILL)
             assert await display.wait() == "Xvfb was killed by signal 9"
         assert traces(display.name) == []
@@ -180,12 +180,12 @@ def test_what_is_said_shows_again_after_the_folder_was_removed(launcher: Launche
 
     async def run() -> None:
         stage = Stage(launcher, WorkFolder(tmp_path / "work"))
-        async with stage.display(), stage.window_manager(), stage.content():
+        async with stage.display("1280x720"), stage.window_manager(), stage.content():
             stage.say("before")
             shutil.rmtree(stage.folder.path)
             stage.say(wide)
             async with asyncio.timeout(60):
-                while await widest_green(launcher, (await stage.screenshot()).path) <= 200:
+                while await widest_green(launcher, (await stage.screenshot(500_000)).path) <= 200:
                     pass
         assert left(marker) == []
 
@@ -198,13 +198,13 @@ def test_what_is_said_shows_on_stream(launcher: Launcher, marker: str, tmp_path:
 
     async def until_wide_line(stage: Stage, shown: bool) -> None:
         while True:
-            if (await widest_green(launcher, (await stage.screenshot()).path) > 200) == shown:
+            if (await widest_green(launcher, (await stage.screenshot(500_000)).path) > 200) == shown:
                 return
             await asyncio.sleep(0.05)
 
     async def run() -> None:
         stage = Stage(launcher, WorkFolder(tmp_path / "100% $a"))
-        async with stage.display() as display, stage.window_manager() as manager:
+        async with stage.display("1280x720") as display, stage.window_manager() as manager:
             assert manager.value == {"display": display.name}
             stage.say(wide)
             async with stage.content() as content, asyncio.timeout(60):
@@ -242,7 +242,7 @@ def test_windows_end_with_their_display(launcher: Launcher, marker: str, tmp_pat
 
     async def run() -> None:
         stage = Stage(launcher, WorkFolder(tmp_path))
-        async with stage.display() as display, stage.window_manager() as manager, stage.content() as content:
+        async with stage.display("1280x720") as display, stage.window_manager() as manager, stage.content() as content:
             os.kill(display.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
                 assert (await manager.wait()).startswith("openbox ended with status 1")
@@ -265,7 +265,7 @@ def test_windows_that_are_started_beside_each_other_are_both_there(
                 await both.wait()
 
         for number in range(6):
-            async with stage.display(), asyncio.timeout(8), asyncio.TaskGroup() as group:
+            async with stage.display("1280x720"), asyncio.timeout(8), asyncio.TaskGroup() as group:
                 both = asyncio.Barrier(2)
                 windows = [stage.window_manager(), stage.content()]
                 for window in windows if number % 2 else reversed(windows):
@@ -282,7 +282,7 @@ def test_a_screenshot_has_the_size_of_the_display(launcher: Launcher, marker: st
 
     async def run() -> None:
         async with displays.open_display(launcher, work, "320x240") as display:
-            shot = await screenshot.take(launcher, display, tmp_path)
+            shot = await screenshot.take(launcher, display, tmp_path, 500_000)
         assert shot.path == tmp_path / "screenshot.jpg"
         assert shot.path.read_bytes()[:2] == b"\xff\xd8"
         assert await widest_green(launcher, shot.path, "320x240") == 0
@@ -297,8 +297,8 @@ def test_a_bare_display_is_black_and_one_with_a_line_of_text_is_not(launcher: La
 
     async def run() -> None:
         stage = Stage(launcher, WorkFolder(tmp_path))
-        async with stage.display():
-            assert (await stage.screenshot()).black
+        async with stage.display("1280x720"):
+            assert (await stage.screenshot(500_000)).black
             bare = await stage.picture()
             assert bare.black
             assert await stage.picture() == bare
@@ -308,7 +308,7 @@ def test_a_bare_display_is_black_and_one_with_a_line_of_text_is_not(launcher: La
                     if not (await stage.picture()).black:
                         break
                     await asyncio.sleep(0.05)
-                assert not (await stage.screenshot()).black
+                assert not (await stage.screenshot(500_000)).black
 
     asyncio.run(run())
 
@@ -359,9 +359,9 @@ def test_without_its_display_a_screenshot_fails_cleanly(launcher: Launcher, tmp_
             os.kill(display.process.pid, signal.SIGKILL)
             await display.wait()
             with pytest.raises(ProcessFailed, match=f"no screenshot of display {display.name} was taken: scrot ended"):
-                await stage.screenshot()
+                await stage.screenshot(500_000)
         with pytest.raises(NoDisplay):
-            await stage.screenshot()
+            await stage.screenshot(500_000)
         assert [file.name for file in tmp_path.iterdir()] == ["stream.log"]
 
     asyncio.run(run())

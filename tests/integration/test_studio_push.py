@@ -38,8 +38,8 @@ def test_what_is_pushed_is_what_the_guide_asks_for(stage: Stage, marker: str, tm
     """The ingest receives h264 1280x720 yuv420p at 30 frames/s with aac, and the stream is closed in order."""
 
     async def run() -> None:
-        async with listening(marker, tmp_path) as ingest, stage.display():
-            async with stage.encoder(ingest.push_url) as running:
+        async with listening(marker, tmp_path) as ingest, stage.display("1280x720"):
+            async with stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running:
                 assert running.value["frames"] >= 1
                 assert running.value["size"] == "1280x720"
                 await seconds_sent(stage, 2.0)
@@ -67,7 +67,7 @@ def test_a_killed_encoder_is_noticed(stage: Stage, marker: str, tmp_path: Path) 
         async with (
             listening(marker, tmp_path) as ingest,
             stage.display("320x240"),
-            stage.encoder(ingest.push_url) as running,
+            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running,
         ):
             os.kill(running.process.pid, signal.SIGKILL)
             async with asyncio.timeout(10):
@@ -84,7 +84,7 @@ def test_the_encoder_ends_when_the_ingest_goes_away(stage: Stage, marker: str, t
         async with (
             listening(marker, tmp_path) as ingest,
             stage.display("320x240"),
-            stage.encoder(ingest.push_url) as running,
+            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running,
         ):
             os.kill(ingest.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
@@ -104,7 +104,7 @@ def test_the_encoder_ends_with_its_display(stage: Stage, marker: str, tmp_path: 
         async with (
             listening(marker, tmp_path) as ingest,
             stage.display("320x240") as display,
-            stage.encoder(ingest.push_url) as running,
+            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running,
         ):
             os.kill(display.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
@@ -120,7 +120,7 @@ def test_a_stalled_encoder_is_given_up(stage: Stage, marker: str, tmp_path: Path
     async def run() -> None:
         loop = asyncio.get_running_loop()
         async with listening(marker, tmp_path) as ingest, stage.display("320x240"):
-            async with stage.encoder(ingest.push_url) as running:
+            async with stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running:
                 os.kill(running.process.pid, signal.SIGSTOP)
                 stopped = loop.time()
                 async with asyncio.timeout(20):
@@ -140,7 +140,7 @@ def test_a_display_that_hangs_is_noticed_before_its_encoder(stage: Stage, marker
         async with (
             listening(marker, tmp_path) as ingest,
             stage.display("320x240") as display,
-            stage.encoder(ingest.push_url) as running,
+            stage.encoder(ingest.push_url, framerate=30, bitrate="1500k") as running,
         ):
             hung, frozen = asyncio.ensure_future(display.wait()), asyncio.ensure_future(running.wait())
             await seconds_sent(stage, 1.0)
@@ -162,7 +162,7 @@ def test_how_well_the_encoder_does_is_known(stage: Stage, marker: str, tmp_path:
     async def run() -> None:
         async with listening(marker, tmp_path) as ingest, stage.display("320x240"):
             assert stage.health() is None
-            async with stage.encoder(ingest.push_url, framerate=10):
+            async with stage.encoder(ingest.push_url, framerate=10, bitrate="1500k"):
                 await seconds_sent(stage, 4.0)
                 health = stage.health()
             assert stage.health() is None
@@ -185,7 +185,7 @@ def test_an_ingest_that_cannot_be_reached_is_a_clean_error(stage: Stage, marker:
             url = Secret(f"rtmp://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}")
             async with stage.display("320x240"):
                 with pytest.raises(IngestUnreachable, match="Connection refused") as raised:
-                    async with stage.encoder(url):
+                    async with stage.encoder(url, framerate=30, bitrate="1500k"):
                         raise AssertionError("nothing was sent")
         assert KEY not in raised.value.message
         assert "firewall" in raised.value.hint
@@ -211,7 +211,7 @@ def test_the_video_takes_no_proxy(marker: str, tmp_path: Path, scheme: str, vari
             url = Secret(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/app/{KEY}")
             async with stage.display("320x240"):
                 with pytest.raises(IngestUnreachable):
-                    async with stage.encoder(url):
+                    async with stage.encoder(url, framerate=30, bitrate="1500k"):
                         raise AssertionError("nothing was sent")
             with pytest.raises(BlockingIOError):
                 proxy.accept()
@@ -232,7 +232,7 @@ def test_an_ingest_that_refuses_is_a_clean_error(stage: Stage, marker: str) -> N
         async with server, stage.display("320x240"):
             url = Secret(f"rtmp://127.0.0.1:{server.sockets[0].getsockname()[1]}/app/{KEY}")
             with pytest.raises(PushRefused, match="closes the connection before it takes any video") as raised:
-                async with stage.encoder(url):
+                async with stage.encoder(url, framerate=30, bitrate="1500k"):
                     raise AssertionError("nothing was sent")
         assert KEY not in raised.value.message
         assert left(marker) == []

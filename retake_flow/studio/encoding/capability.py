@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -19,7 +19,8 @@ TIMEOUT_SECONDS: Final = 10.0
 
 #: A display that does not exist: opening it fails, but not as in an ffmpeg that cannot open any display.
 _NO_DISPLAY: Final = ":65000"
-_TEST_PICTURE: Final = ("-f", "lavfi", "-i", f"color=black:size=64x64:rate={encoder.FRAMERATE}")
+_FRAMERATE: Final = 30
+_TEST_PICTURE: Final = ("-f", "lavfi", "-i", f"color=black:size=64x64:rate={_FRAMERATE}")
 
 
 async def require_capture(launcher: Launcher) -> None:
@@ -29,7 +30,8 @@ async def require_capture(launcher: Launcher) -> None:
         MissingProgram: ffmpeg cannot do this, or is not installed.
         HostError: This machine does not allow it.
     """
-    await _tried(launcher, (*encoder.command(encoder.grabbed(_NO_DISPLAY, "64x64")), "-f", "flv", "/dev/null"))
+    picture = encoder.grabbed(_NO_DISPLAY, "64x64", _FRAMERATE)
+    await _tried(launcher, (*_command(picture), "-f", "flv", "/dev/null"))
 
 
 async def require_sending(launcher: Launcher, scheme: str) -> None:
@@ -45,7 +47,7 @@ async def require_sending(launcher: Launcher, scheme: str) -> None:
     """
     with _closed_port() as port:
         target = f"{scheme}://127.0.0.1:{port}/app/preflight"
-        await _tried(launcher, (*encoder.command(_TEST_PICTURE), "-t", "1", "-fpre", os.devnull, "-f", "flv", target))
+        await _tried(launcher, (*_command(_TEST_PICTURE), "-t", "1", "-fpre", os.devnull, "-f", "flv", target))
 
 
 async def require_fonts(launcher: Launcher) -> None:
@@ -76,3 +78,7 @@ def _closed_port() -> Iterator[int]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
+
+
+def _command(picture: Sequence[str]) -> tuple[str, ...]:
+    return encoder.command(picture, _FRAMERATE, "1M")

@@ -23,8 +23,6 @@ from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SILENCE, AudioInput
 
-FRAMERATE = 30
-BITRATE = "1500k"
 # A write that the network does not take ends ffmpeg after this time (measured for RTMP with ffmpeg 5.1; without it
 # ffmpeg hangs and does not react to SIGINT either).
 WRITE_TIMEOUT_SECONDS = 10
@@ -117,8 +115,8 @@ def specification(
     target: Target,
     display: Mapping[str, str],
     size: str,
-    framerate: int = FRAMERATE,
-    bitrate: str = BITRATE,
+    framerate: int,
+    bitrate: str,
     audio: AudioInput = SILENCE,
 ) -> ProcessSpec:
     """The start of the encoder: the guide's command line (section 4), with the marked additions.
@@ -156,7 +154,7 @@ def specification(
     )
 
 
-def grabbed(display: str, size: str, framerate: int = FRAMERATE) -> tuple[str, ...]:
+def grabbed(display: str, size: str, framerate: int) -> tuple[str, ...]:
     """A display as ffmpeg's input.
 
     Raises:
@@ -169,9 +167,7 @@ def grabbed(display: str, size: str, framerate: int = FRAMERATE) -> tuple[str, .
     return ("-f", "x11grab", *pictured, "-framerate", rate, "-i", display)
 
 
-def command(
-    picture: Sequence[str], framerate: int = FRAMERATE, bitrate: str = BITRATE, audio: AudioInput = SILENCE
-) -> tuple[str, ...]:
+def command(picture: Sequence[str], framerate: int, bitrate: str, audio: AudioInput = SILENCE) -> tuple[str, ...]:
     """The encoder's command line up to its destination.
 
     Args:
@@ -213,9 +209,9 @@ async def push(
     launcher: Launcher,
     push_url: Secret,
     display: Display,
+    framerate: int,
+    bitrate: str,
     size: str | None = None,
-    framerate: int = FRAMERATE,
-    bitrate: str = BITRATE,
     audio: AudioInput = SILENCE,
 ) -> AsyncIterator[Encoder]:
     """An encoder that has sent its first frames.
@@ -224,9 +220,9 @@ async def push(
         launcher: Starts ffmpeg.
         push_url: The ingest's address with the stream key.
         display: The display to send.
-        size: The captured part of it, in pixels, such as `1280x720`; all by default.
         framerate: Frames per second.
         bitrate: The video's bitrate, such as `1500k`.
+        size: The captured part of it, in pixels, such as `1280x720`; all by default.
         audio: The audio input.
 
     Raises:

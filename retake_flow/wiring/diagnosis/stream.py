@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import HostError, ProcessFailed, RetakeFlowError
 from retake_flow.studio import probe, programs
 from retake_flow.studio.encoding import capability, encoder
@@ -72,7 +73,7 @@ async def _shown(starts: Launcher, voice: Sequence[str]) -> Sequence[Finding]:
     try:
         with work_folder() as folder:
             stage = Stage(starts, folder, voice)
-            async with stage.display() as display:
+            async with stage.display(_default("studio.display", "size")) as display:
                 about = Finding("display", "ok", f"{display.size} on {display.name}")
                 return [about, *await _on_display(starts, stage)]
     except RetakeFlowError as error:
@@ -125,7 +126,7 @@ async def _sending(starts: Launcher, scheme: str) -> Finding:
 
 
 async def _thumbnail(stage: Stage) -> Finding:
-    shot = await stage.screenshot()
+    shot = await stage.screenshot(_default("studio.thumbnail", "limit"))
     return Finding("thumbnail", "ok", f"a picture of {shot.path.stat().st_size // 1024} KiB")
 
 
@@ -141,8 +142,9 @@ async def _encoded(starts: Launcher, stage: Stage, sound: Sound) -> tuple[Findin
 async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> Finding:
     display = stage.current_display
     audio = sound.input if sound.audible else SILENCE
-    picture = encoder.grabbed(display.name, display.size)
-    argv = (*encoder.command(picture, audio=audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)
+    framerate, bitrate = _default("studio.encoder", "framerate"), _default("studio.encoder", "bitrate")
+    picture = encoder.grabbed(display.name, display.size, framerate)
+    argv = (*encoder.command(picture, framerate, bitrate, audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)
     around = {**display.environment, **audio.environment}
     spec = ProcessSpec(argv, environment=around, folder=file.parent, shares_memory=False)
     async with AsyncExitStack() as stack:
@@ -195,3 +197,8 @@ def _tone() -> bytes:
         written.setframerate(_RATE)
         written.writeframes(samples.tobytes())
     return file.getvalue()
+
+
+def _default(action: str, name: str) -> Any:
+    """The value of an input that a flow omits, so that what is tried is what a stream does."""
+    return CATALOGUE[action].inputs[name]["default"]

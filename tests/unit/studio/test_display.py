@@ -159,7 +159,7 @@ def test_a_place_that_cannot_be_written_is_no_matter_of_numbers(
     monkeypatch.setattr(display.Lock, "on_new", refused)
 
     async def opened() -> None:
-        async with display.open_display(Launcher("run", {"PATH": ""}), x_folder):
+        async with display.open_display(Launcher("run", {"PATH": ""}), x_folder, "64x64"):
             raise AssertionError("there is no place for it")
 
     with pytest.raises(HostError, match="no display can be opened: Read-only file system"):

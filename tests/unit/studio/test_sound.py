@@ -32,7 +32,7 @@ def test_an_encoder_opens_a_slow_input_before_the_picture() -> None:
     sound = Sound(server="unix:/x/native", environment={"PULSE_COOKIE": "/x/cookie"})
     assert sound.input is SILENCE
     monitor = encoder.AudioInput(("-f", "pulse", "-i", "stream.monitor"), ("-af", "aresample"), {"A": "b"}, slow=True)
-    spec = encoder.specification(Target.of(URL), {"DISPLAY": ":99"}, "1280x720", audio=monitor)
+    spec = encoder.specification(Target.of(URL), {"DISPLAY": ":99"}, "1280x720", 30, "1500k", audio=monitor)
     command = spec.command()
     assert command.index("pulse") < command.index("x11grab") < command.index("aresample") < command.index("libx264")
     assert "anullsrc=channel_layout=stereo:sample_rate=44100" not in command

@@ -55,13 +55,13 @@ def without_additions(command: list[str]) -> list[str]:
 
 def test_the_command_is_the_guides_token_by_token() -> None:
     """Without what only concerns reporting and time-outs, the command is the guide's, in its order."""
-    command = encoder.specification(TARGET, DISPLAY, "1280x720").command()
+    command = encoder.specification(TARGET, DISPLAY, "1280x720", 30, "1500k").command()
     assert without_additions(command) == shlex.split(GUIDE.replace("\\\n", " "))
 
 
 def test_the_stream_key_is_not_in_the_specification_as_text() -> None:
     """Neither a specification that is printed nor the command itself shows the stream key."""
-    spec = encoder.specification(TARGET, DISPLAY, "1280x720")
+    spec = encoder.specification(TARGET, DISPLAY, "1280x720", 30, "1500k")
     assert "sk_abcdef" not in f"{spec} {TARGET} {spec.command()} {dict(spec.environment)}"
 
 
