@@ -349,6 +349,12 @@ class NotReady(StudioError):
     kind = "not_ready"
 
 
+class Finished(StudioError):
+    """A program of the studio has done its work, and is not started again."""
+
+    kind, passing = "finished", False
+
+
 class NoVoice(StudioError):
     """Nothing can be spoken on stream now."""
 

@@ -42,6 +42,11 @@ _UNMAPPED: Final = 65534  # the user that a user namespace shows for everybody o
 SILENCE_SECONDS = 4.0
 
 
+def socket_of(name: str) -> Path:
+    """The socket of a display, such as `:99`."""
+    return _socket(int(name.removeprefix(":")))
+
+
 @dataclass(frozen=True, slots=True)
 class Display:
     """A running display.

@@ -25,6 +25,25 @@ class Area:
         return f"{self.width}x{self.height}+{self.x}+{self.y}"
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The place of a window.
+
+    Attributes:
+        key: Names what is shown; windows lie above those whose keys came first.
+        at: A name of `PLACES`, or the pixels of its left upper corner.
+        size: Its size in pixels; "" for the usual one of its place.
+        on_top: Whether it is above all windows that are not.
+    """
+
+    key: str = ""
+    at: str = "full"
+    size: str = ""
+    on_top: bool = False
+
+
+WHOLE: Final = Placed()
+
 #: Where a window goes that is `width` by `height` on a display of `across` by `down`.
 _Corner = Callable[[int, int, int, int], tuple[int, int]]
 _CORNERS: Final[Mapping[str, _Corner]] = {

@@ -41,6 +41,7 @@ PROGRAMS = (
     Program("pulseaudio", "pulseaudio", "the sound, without which a stream is silent", required=False, when_used=False),
     Program("paplay", "pulseaudio-utils", "what plays speech", required=False, when_used=False),
     Program("espeak-ng", "espeak-ng", "the voice, unless another is set", required=False, when_used=False),
+    Program("mpv", "mpv", "films, slides and music on stream", required=False),
     Program("chromium", "chromium", "web pages on stream", required=False),
 )
 

@@ -5,15 +5,44 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from retake_flow.errors import Finished, InputError
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import layout, sound, unprivileged
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.browser.browser import Browser, open_browser
 from retake_flow.studio.browser.page import Note, Page, open_page
 from retake_flow.studio.display import Display
+from retake_flow.studio.layout import WHOLE, Area, Placed
 from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.window import Window
+from retake_flow.studio.windows import player
+from retake_flow.studio.windows.arrangement import Arrangement
+from retake_flow.studio.windows.terminal import FONT, FONT_SIZE, xterm
 from retake_flow.studio.work_folder import WorkFolder
+
+_WILDCARDS: Final = "*?["
+_MOST_FILES: Final = 1000
+_WINDOW_WITHIN: Final = 20.0  # seconds until a program has opened a window
+
+
+@dataclass(frozen=True, slots=True)
+class Played(Window):
+    """A player, whose end is not a failure when it has played everything."""
+
+    async def wait(self) -> str:
+        """Wait until the program ends, and return why.
+
+        Raises:
+            Finished: It has played everything.
+        """
+        reason = await self.process.wait()
+        if self.process.status == 0:
+            raise Finished("everything has been played")
+        return reason
 
 
 class Screen:
@@ -24,6 +53,7 @@ class Screen:
         folder: The run's temporary folder.
         home: The folder of the flow's file, from which paths are read.
         display: Returns the open display, or raises NoDisplay.
+        log: Returns the file of the stream log, which exists.
         sandbox: Whether the kernel confines the renderers of pages.
     """
 
@@ -33,6 +63,7 @@ class Screen:
         folder: WorkFolder,
         home: Path,
         display: Callable[[], Display],
+        log: Callable[[], Path],
         *,
         sandbox: bool = True,
     ) -> None:
@@ -41,11 +72,18 @@ class Screen:
         self._home = home
         self._display = display
         self._sandbox = sandbox
+        self._arrangement = Arrangement(display)
+        self._log = log
 
     def guests(self) -> Path:
         """The folder of the socket through which pages are heard; their user may reach it."""
         unprivileged.let_in(self._folder.made())
         return unprivileged.let_in(self._folder.made("guests"))
+
+    def place_in_order(self, *keys: str) -> None:
+        """Say in which order windows lie above each other, from below; others follow as they come."""
+        for key in keys:
+            self._arrangement.reserve(key)
 
     @asynccontextmanager
     async def page(
@@ -54,8 +92,7 @@ class Screen:
         allow: Sequence[str] = (),
         state: Mapping[str, Any] | None = None,
         *,
-        at: str = "full",
-        size: str = "",
+        placed: Placed = WHOLE,
         note: Note = lambda event, **fields: None,
     ) -> AsyncIterator[Page]:
         """A web page. Its value is `{display, url}`.
@@ -64,25 +101,160 @@ class Screen:
             place: A folder with an `index.html`, beside the flow's file, or an address.
             allow: The hosts that it may reach.
             state: A state for its function `update`.
-            at: The place of the window.
-            size: The size of the window; "" for the usual one of its place.
+            placed: The place of the window.
             note: Writes a record into the journal.
 
         Raises:
             InputError: The page cannot be one, or its window has no place on the display.
             StudioError: It cannot be shown.
         """
-        display = self._display()
-        area = layout.place(display.size, at, size)
-        heard = sound.guests_environment(self.guests())
+        display, area = self._place(placed)
+        order, heard = self._arrangement.reserve(placed.key), self._heard()
 
-        def opening(
+        @asynccontextmanager
+        async def opening(
             hosts: AllowedHosts, refused: Callable[[str, str], object], loaded: Callable[[], object]
-        ) -> AbstractAsyncContextManager[Browser]:
-            return open_browser(
+        ) -> AsyncIterator[Browser]:
+            opened = open_browser(
                 self._launcher, display, area, hosts, heard, refused=refused, loaded=loaded, sandbox=self._sandbox
             )
+            async with opened as browser:
+                with self._arrangement.showing(order, on_top=placed.on_top) as arrange:
+                    await arrange(browser.process)
+                    yield browser
 
         where = self._home / place if isinstance(place, Path) else place
         async with open_page(opening, {"display": display.name}, where, allow, state, note) as page:
             yield page
+
+    def terminal(
+        self,
+        command: Sequence[str],
+        *,
+        font: str = FONT,
+        font_size: int = FONT_SIZE,
+        variables: Sequence[str] = (),
+        placed: Placed = WHOLE,
+    ) -> AbstractAsyncContextManager[Window]:
+        """A terminal in which a program runs, without input. Its value is `{display}`.
+
+        Args:
+            command: The program and its arguments; a path is read from the flow's file on.
+            font: The font.
+            font_size: The size of its letters, in points.
+            variables: Names of variables that the program needs.
+            placed: The place of the window.
+        """
+        display, area = self._place(placed)
+        around = {**display.environment, **self._heard()}
+        argv = self._command(command)
+        spec = xterm(around, area, argv, self._home, font=font, size=font_size, variables=variables)
+        return self._window(spec, area, placed)
+
+    def log(
+        self, *, font: str = FONT, font_size: int = FONT_SIZE, placed: Placed = WHOLE
+    ) -> AbstractAsyncContextManager[Window]:
+        """The stream log in a terminal; arguments as for `terminal`."""
+        # From the first line on, and by name, so that a log created again is picked up.
+        command = ("tail", "-n", "+1", "-F", str(self._log()))
+        return self.terminal(command, font=font, font_size=font_size, placed=placed)
+
+    def program(
+        self, command: Sequence[str], *, variables: Sequence[str] = (), placed: Placed = WHOLE
+    ) -> AbstractAsyncContextManager[Window]:
+        """Any program with a window; arguments as for `terminal`. Its value is `{display}`."""
+        display, area = self._place(placed)
+        spec = ProcessSpec(
+            argv=self._command(command),
+            environment={**display.environment, **self._heard()},
+            variables=(*NETWORK, *PYTHON, *variables),
+            folder=self._home,
+            detached=True,
+            ready_within=_WINDOW_WITHIN,
+            hint="studio.window takes a program that opens a window",
+        )
+        return self._window(spec, area, placed)
+
+    def film(
+        self,
+        places: Sequence[str],
+        *,
+        loop: bool = True,
+        volume: int = 100,
+        duck: bool = False,
+        placed: Placed = WHOLE,
+    ) -> AbstractAsyncContextManager[Window]:
+        """Films. Its value is `{display}`.
+
+        Args:
+            places: Files from the flow's file on, with wildcards, or addresses.
+            loop: Whether they begin again after the last one.
+            volume: From 0 to 100.
+            duck: Whether they are quieter while something is spoken.
+            placed: The place of the window.
+        """
+        display, area = self._place(placed)
+        found = self._files(places)
+        spec = player.film(display.environment, self._heard(), area, found, loop=loop, volume=volume, duck=duck)
+        return self._window(spec, area, placed, Played)
+
+    def slides(
+        self, places: Sequence[str], *, every: float, loop: bool = True, placed: Placed = WHOLE
+    ) -> AbstractAsyncContextManager[Window]:
+        """Pictures, each for `every` seconds; other arguments as for `film`. Its value is `{display}`."""
+        display, area = self._place(placed)
+        spec = player.slides(display.environment, area, self._files(places), loop=loop, every=every)
+        return self._window(spec, area, placed, Played)
+
+    @asynccontextmanager
+    async def music(
+        self, places: Sequence[str], *, loop: bool = True, volume: int = 100, duck: bool = True
+    ) -> AsyncIterator[Window]:
+        """Music, without a window; arguments as for `film`. Its value is `{files}`."""
+        found = self._files(places)
+        spec = player.music(self._heard(), found, loop=loop, volume=volume, duck=duck)
+        async with self._launcher.process(spec) as process:
+            yield Played(process, {"files": len(found)})
+
+    @asynccontextmanager
+    async def _window(
+        self, spec: ProcessSpec, area: Area, placed: Placed, kind: type[Window] = Window
+    ) -> AsyncIterator[Window]:
+        """A program, once its window is in its place."""
+        order = self._arrangement.reserve(placed.key)
+        with self._arrangement.showing(order, area, on_top=placed.on_top) as arrange:
+            async with self._launcher.process(spec, arrange) as process:
+                yield kind(process, {"display": self._display().name})
+
+    def _place(self, placed: Placed) -> tuple[Display, Area]:
+        display = self._display()
+        return display, layout.place(display.size, placed.at, placed.size)
+
+    def _heard(self) -> dict[str, str]:
+        """The variables that make a program heard on stream, even if the sound starts after it."""
+        return sound.guests_environment(self.guests())
+
+    def _command(self, command: Sequence[str]) -> tuple[str, ...]:
+        name, *rest = command
+        return (str((self._home / name).absolute()) if "/" in name else name, *rest)
+
+    def _files(self, places: Sequence[str]) -> list[str]:
+        """The files and addresses, in the order in which they are named; those of a wildcard by name.
+
+        Raises:
+            InputError: There is no such file.
+        """
+        found: list[str] = []
+        for place in places:
+            if "://" in place:
+                found.append(place)
+                continue
+            path = (self._home / place).absolute()
+            wild = any(sign in place for sign in _WILDCARDS) and not path.exists()
+            files = sorted(path.parent.glob(path.name)) if wild else [path]
+            if not files or not all(file.is_file() for file in files):
+                raise InputError(f"there is no file {place}", hint=f"paths begin at the flow's file, in {self._home}")
+            found.extend(map(str, files))
+        if len(found) > _MOST_FILES:
+            raise InputError(f"{len(found)} files are more than {_MOST_FILES}")
+        return found

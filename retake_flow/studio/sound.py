@@ -29,6 +29,9 @@ SINK: Final = "stream"
 RATE: Final = 44100  # samples per second, as in the guide's silent track
 # PulseAudio splits a server's address at spaces, and the kernel takes 107 bytes at most.
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_./+-]{1,107}")
+#: The variables of a program that speaks: meanwhile, music and films that give way are quieter.
+SPEAKING: Final = {"PULSE_PROP": "media.role=announce"}
+_DUCKING: Final = "load-module module-role-ducking trigger_roles=announce ducking_roles=music,video volume=-20dB\n"
 _TRIED_WITHIN = 10.0  # seconds
 
 # A PulseAudio client's first message: a header of 20 bytes with the length, then, each after its type, the command
@@ -201,6 +204,7 @@ async def _audible(
         try:
             async with launcher.process(specification(folder, address, guests), partial(_answers, address)) as process:
                 await hearing
+                process.write(_DUCKING.encode())
 
                 def renew() -> None:
                     with suppress(OSError, StudioError):  # it is retried soon

@@ -14,7 +14,7 @@ from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher, lacking_hint
 from retake_flow.studio.processes.process_spec import ProcessSpec
-from retake_flow.studio.sound import SINK, Sound
+from retake_flow.studio.sound import SINK, SPEAKING, Sound
 
 #: Reads the text literally: without `-m` it has no markup, and `-b 1` is UTF-8.
 EMBEDDED: Final = ("espeak-ng", "-b", "1", "--stdin", "--stdout")
@@ -84,7 +84,7 @@ class Voice:
     async def _spoken(self, words: str, sound: Sound) -> bytes:
         spec = ProcessSpec(
             argv=self._argv,
-            environment=sound.environment,
+            environment={**sound.environment, **SPEAKING},
             variables=self._variables,
             folder=self._folder,
             fed=True,
@@ -94,7 +94,8 @@ class Voice:
         return await _fed(self._launcher, spec, words.encode() + b"\n", THINKS_WITHIN)
 
     async def _played(self, wave: bytes, sound: Sound) -> None:
-        spec = ProcessSpec(argv=("paplay", f"--device={SINK}"), environment=sound.environment, fed=True, grace=1.0)
+        heard = {**sound.environment, **SPEAKING}
+        spec = ProcessSpec(argv=("paplay", f"--device={SINK}"), environment=heard, fed=True, grace=1.0)
         await _fed(self._launcher, spec, wave, PLAYS_WITHIN)
 
     @property

@@ -67,7 +67,9 @@ class Stage:
         self._encoder: Encoder | None = None
         self._starting = asyncio.Lock()
         self._home = home or folder.path
-        self.screen = Screen(launcher, folder, self._home, lambda: self.current_display, sandbox=sandbox)
+        self.screen = Screen(
+            launcher, folder, self._home, lambda: self.current_display, self._touched_log, sandbox=sandbox
+        )
         self._default = tuple(voice) or EMBEDDED
         self._default_variables = tuple(voice_variables)
         self._voice = Voice(launcher, self._home, self._default, self._default_variables)
@@ -113,9 +115,13 @@ class Stage:
     def content(self) -> AbstractAsyncContextManager[Window]:
         """The window that shows the stream log. Its value is `{display, log}`."""
         display = self.current_display
+        return self._alone(window.open_content(self._launcher, display, self._touched_log()))
+
+    def _touched_log(self) -> Path:
+        """The file of the stream log, which now exists."""
         self.folder.made()
         self.log.touch()
-        return self._alone(window.open_content(self._launcher, display, self.log.path))
+        return self.log.path
 
     @asynccontextmanager
     async def _alone(self, opening: AbstractAsyncContextManager[Window]) -> AsyncIterator[Window]:

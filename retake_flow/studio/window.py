@@ -13,6 +13,7 @@ from retake_flow.studio.display import Display
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
+from retake_flow.studio.windows.terminal import DEAF
 
 _READY = "managing"
 
@@ -29,16 +30,6 @@ _OPENBOX: Final = """\
   <applications><application class="*"><decor>no</decor></application></applications>
 </openbox_config>
 """
-
-#: Resources for an xterm without input and menus that obeys nothing in the text it shows.
-_DEAF: Final = (
-    "translations: <KeyPress>: ignore()",  # instead of all its bindings for keys and mouse
-    "ttyModes: intr undef quit undef susp undef",
-    "openIm: false",  # no input method either
-    *(f"allow{what}: false" for what in ("SendEvents", "WindowOps", "TitleOps", "FontOps", "ColorOps", "TcapOps")),
-    *(f"allow{what}: false" for what in ("MouseOps", "PasteControls")),
-    "printerCommand:",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +86,7 @@ def xterm(display: Mapping[str, str], log: Path) -> ProcessSpec:
             # Added: its program starts when the window is mapped, which makes the window's readiness visible.
             *("-xrm", "XTerm*waitForMap: true"),
             # Added: it only has to be visible.
-            *(word for resource in _DEAF for word in ("-xrm", f"XTerm*{resource}")),
+            *(word for resource in DEAF for word in ("-xrm", f"XTerm*{resource}")),
             # From the first line on, and by name, so that a log created again is picked up.
             *("-e", "tail", "-n", "+1", "-F", str(log)),
         ),

@@ -10,6 +10,7 @@ from typing import Any
 
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.driver.runner import Runner
+from retake_flow.errors import Finished
 from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.flow.load.load import load_flow
 from retake_flow.ports.actions import Call, Completion
@@ -32,6 +33,7 @@ class Serves:
 
     ready_after: float = 0.0
     lives: float = 1e9
+    finishes: bool = False  # its end is no failure
     ends_in: float = 0.0
     fails: Exception | None = None
     value: Mapping[str, Any] = field(default_factory=dict)
@@ -117,9 +119,12 @@ class _Service:
     def __init__(self, line: Serves) -> None:
         self.value = line.value
         self._lives = line.lives
+        self._finishes = line.finishes
 
     async def wait(self) -> str:
         await asyncio.sleep(self._lives)
+        if self._finishes:
+            raise Finished("it is done")
         return "it died"
 
 

@@ -1,12 +1,14 @@
-"""Specs of the actions that show something in a window of its own."""
+"""Specs of the actions that show or play something beside the stream log."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from retake_flow.actions.spec_schemas import SERVICE, STARTED, TEXT
+from retake_flow.actions.spec_schemas import COUNT, FLAG, SERVICE, STARTED, TEXT
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.flow.model import Retry
+from retake_flow.responders.schema import VARIABLES
 
 #: How a window comes back when the flow does not say it: soon, and for as long as it takes.
 BACK: Final = Retry(max=600, interval=0.2, rate=2.0, cap=2.0)
@@ -21,19 +23,56 @@ _SIZE: Final[dict[str, Any]] = {
     "pattern": r"^[1-9]\d{0,3}x[1-9]\d{0,3}$",
     "description": "Width and height in pixels; otherwise the usual one of its place.",
 }
-_PLACED: Final = {"at": _AT, "size": _SIZE}
+_PLACED: Final = {
+    "at": _AT,
+    "size": _SIZE,
+    "on_top": {**FLAG, "default": False, "description": "Above all windows that are not."},
+}
+_FILES: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": {**TEXT, "minLength": 1},
+    "minItems": 1,
+    "description": "Files, from the flow's file on; the last part of a path may have wildcards.",
+}
+_COMMAND: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": TEXT,
+    "minItems": 1,
+    "description": "A program and its arguments; a path is read from the flow's file on.",
+}
+_FONT: Final = {
+    "font": {**TEXT, "default": "Monospace", "description": "As fontconfig names it."},
+    "font_size": {"type": "integer", "minimum": 6, "maximum": 72, "default": 14, "description": "In points."},
+}
+_LOOP: Final = {**FLAG, "default": True, "description": "Begin again after the last one; otherwise it exits."}
+_VOLUME: Final = {"type": "integer", "minimum": 0, "maximum": 100, "default": 100}
+_QUIETER: Final = "Quieter while something is spoken."
+
+
+def _spec(
+    name: str, summary: str, inputs: Mapping[str, Mapping[str, Any]], optional: str = "", **others: Any
+) -> ActionSpec:
+    """The spec of a service; `optional` names inputs that may be left out, as the size of a window always may."""
+    return ActionSpec(
+        name,
+        summary,
+        inputs=inputs,
+        optional=frozenset({*optional.split(), *({"size"} & inputs.keys())}),
+        outcomes=SERVICE,
+        errors=(*STARTED, "input", "secret"),
+        retry=BACK,
+        service=True,
+        **{"result": {"display": TEXT}, **others},
+    )
+
 
 SPECS: Final = (
-    ActionSpec(
+    _spec(
         "studio.page",
         "Show a web page in a window of its own (Chromium), from a folder or an address.",
-        inputs={
+        {
             "folder": {**TEXT, "minLength": 1, "description": "A folder with an index.html, from the flow's file on."},
-            "url": {
-                **TEXT,
-                "pattern": r"^https?://\S+$",
-                "description": "The address of a page, in place of a folder.",
-            },
+            "url": {**TEXT, "pattern": r"^https?://\S+$", "description": "The address of a page; no folder then."},
             "allow": {
                 "type": "array",
                 "items": {**TEXT, "minLength": 1},
@@ -43,13 +82,65 @@ SPECS: Final = (
             "data": {"type": "object", "description": "Is given to the page's function update(data), if it has one."},
             **_PLACED,
         },
-        optional=frozenset({"folder", "url", "data", "size"}),
-        outcomes=SERVICE,
+        "folder url data",
         result={"display": TEXT, "url": TEXT},
-        errors=(*STARTED, "input", "secret"),
-        retry=BACK,
-        service=True,
         programs=("chromium",),
         samples={"url": "https://stage.invalid/"},
+    ),
+    _spec(
+        "studio.terminal",
+        "Show a terminal without input in which a program runs (xterm).",
+        {
+            "command": _COMMAND,
+            **_FONT,
+            "variables": VARIABLES,
+            **_PLACED,
+        },
+        "variables",
+        programs=("xterm",),
+    ),
+    _spec("studio.log", "Show the stream log in a terminal (xterm).", {**_FONT, **_PLACED}, programs=("xterm",)),
+    _spec(
+        "studio.window",
+        "Show any program that opens a window.",
+        {"command": _COMMAND, "variables": VARIABLES, **_PLACED},
+        "variables",
+    ),
+    _spec(
+        "studio.film",
+        "Show films (mpv), from files or an address.",
+        {
+            "files": _FILES,
+            "url": {**TEXT, "pattern": r"^(https?|rtmps?|rtsp|srt)://\S+$", "description": "In place of files."},
+            "loop": _LOOP,
+            "volume": _VOLUME,
+            "duck": {**FLAG, "default": False, "description": _QUIETER},
+            **_PLACED,
+        },
+        "files url",
+        programs=("mpv",),
+    ),
+    _spec(
+        "studio.slides",
+        "Show pictures, one after the other (mpv); a single one stays.",
+        {
+            "files": _FILES,
+            "every": {"type": "string", "format": "duration", "default": "10s", "description": "How long each stays."},
+            "loop": _LOOP,
+            **_PLACED,
+        },
+        programs=("mpv",),
+    ),
+    _spec(
+        "studio.music",
+        "Play music on the stream (mpv).",
+        {
+            "files": _FILES,
+            "loop": _LOOP,
+            "volume": _VOLUME,
+            "duck": {**FLAG, "default": True, "description": _QUIETER},
+        },
+        result={"files": COUNT},
+        programs=("mpv",),
     ),
 )

@@ -1,4 +1,4 @@
-"""Window actions: show pages and other programs on the stream, each in a window of its own."""
+"""Window actions: show pages, terminals, films and other programs on the stream, each in a window of its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import Any, Protocol
 
 from retake_flow.actions.base import Family
 from retake_flow.errors import InputError
+from retake_flow.flow.duration import seconds
 from retake_flow.ports.actions import Call
 from retake_flow.ports.services import Service
+from retake_flow.studio.layout import Placed
+
+Opening = AbstractAsyncContextManager[Service]
 
 
 class Screen(Protocol):
@@ -22,11 +26,36 @@ class Screen(Protocol):
         allow: Sequence[str] = (),
         state: Mapping[str, Any] | None = None,
         *,
-        at: str = "full",
-        size: str = "",
+        placed: Placed,
         note: Callable[..., object],
-    ) -> AbstractAsyncContextManager[Service]:
+    ) -> Opening:
         """Show a web page."""
+        ...
+
+    def terminal(
+        self, command: Sequence[str], *, font: str, font_size: int, variables: Sequence[str], placed: Placed
+    ) -> Opening:
+        """Show a terminal in which a program runs."""
+        ...
+
+    def log(self, *, font: str, font_size: int, placed: Placed) -> Opening:
+        """Show the stream log."""
+        ...
+
+    def program(self, command: Sequence[str], *, variables: Sequence[str], placed: Placed) -> Opening:
+        """Show a program that opens a window."""
+        ...
+
+    def film(self, places: Sequence[str], *, loop: bool, volume: int, duck: bool, placed: Placed) -> Opening:
+        """Show films."""
+        ...
+
+    def slides(self, places: Sequence[str], *, every: float, loop: bool, placed: Placed) -> Opening:
+        """Show pictures, one after the other."""
+        ...
+
+    def music(self, places: Sequence[str], *, loop: bool, volume: int, duck: bool) -> Opening:
+        """Play music."""
         ...
 
 
@@ -35,25 +64,88 @@ class WindowActions(Family):
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self.services = {"studio.page": self.page}
+        self.services = {
+            "studio.film": self.film,
+            "studio.log": self.log,
+            "studio.music": self.music,
+            "studio.page": self.page,
+            "studio.slides": self.slides,
+            "studio.terminal": self.terminal,
+            "studio.window": self.window,
+        }
 
-    def page(self, call: Call) -> AbstractAsyncContextManager[Service]:
+    def page(self, call: Call) -> Opening:
         """Show a web page from a folder or an address.
 
         Raises:
             InputError: Neither is named, or both are.
         """
-        folder, url = call.inputs.get("folder"), call.inputs.get("url")
-        if bool(folder) is bool(url):
-            raise InputError("studio.page takes either `folder` or `url`")
+        folder, url = _one_of(call, "folder", "url")
+        allow, data = _texts(call, "allow"), call.inputs.get("data")
         return self._screen.page(
-            Path(str(folder)) if folder else str(url),
-            [str(host) for host in call.inputs["allow"]],
-            call.inputs.get("data"),
-            **_placed(call),
-            note=call.note,
+            Path(str(folder)) if folder else str(url), allow, data, placed=_placed(call), note=call.note
         )
 
+    def terminal(self, call: Call) -> Opening:
+        """Show a terminal in which a program runs."""
+        return self._screen.terminal(
+            _texts(call, "command"), **_font(call), variables=_texts(call, "variables"), placed=_placed(call)
+        )
 
-def _placed(call: Call) -> dict[str, str]:
-    return {"at": str(call.inputs["at"]), "size": str(call.inputs.get("size") or "")}
+    def log(self, call: Call) -> Opening:
+        """Show the stream log in a terminal."""
+        return self._screen.log(**_font(call), placed=_placed(call))
+
+    def window(self, call: Call) -> Opening:
+        """Show a program that opens a window."""
+        command, variables = _texts(call, "command"), _texts(call, "variables")
+        return self._screen.program(command, variables=variables, placed=_placed(call))
+
+    def film(self, call: Call) -> Opening:
+        """Show films from files or an address.
+
+        Raises:
+            InputError: Neither is named, or both are.
+        """
+        _, url = _one_of(call, "files", "url")
+        places = [str(url)] if url else _texts(call, "files")
+        return self._screen.film(places, **_played(call), placed=_placed(call))
+
+    def slides(self, call: Call) -> Opening:
+        """Show pictures, one after the other."""
+        every, loop = seconds(call.inputs["every"]), bool(call.inputs["loop"])
+        return self._screen.slides(_texts(call, "files"), every=every, loop=loop, placed=_placed(call))
+
+    def music(self, call: Call) -> Opening:
+        """Play music."""
+        return self._screen.music(_texts(call, "files"), **_played(call))
+
+
+def _placed(call: Call) -> Placed:
+    at, size = str(call.inputs["at"]), str(call.inputs.get("size") or "")
+    return Placed(call.place, at, size, bool(call.inputs["on_top"]))
+
+
+def _font(call: Call) -> dict[str, Any]:
+    return {"font": str(call.inputs["font"]), "font_size": int(call.inputs["font_size"])}
+
+
+def _played(call: Call) -> dict[str, Any]:
+    loop, volume = bool(call.inputs["loop"]), int(call.inputs["volume"])
+    return {"loop": loop, "volume": volume, "duck": bool(call.inputs["duck"])}
+
+
+def _texts(call: Call, name: str) -> list[str]:
+    return [str(text) for text in call.inputs.get(name) or ()]
+
+
+def _one_of(call: Call, first: str, second: str) -> tuple[Any, Any]:
+    """The values of two inputs of which one is given.
+
+    Raises:
+        InputError: Neither is, or both are.
+    """
+    values = call.inputs.get(first), call.inputs.get(second)
+    if bool(values[0]) is bool(values[1]):
+        raise InputError(f"{call.do} takes either `{first}` or `{second}`")
+    return values

@@ -10,7 +10,7 @@ from typing import Any
 
 from retake_flow import os_errors
 from retake_flow.backoff import Backoff
-from retake_flow.errors import RetakeFlowError
+from retake_flow.errors import Finished, RetakeFlowError
 from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
@@ -183,6 +183,8 @@ async def service(command: StartActivity, call: Call, actions: ActionRunner, clo
                 reason = await running.wait()
             error: RetakeFlowError = _Exited(reason)
             ended: events.Event = events.ActivityExited(key, visit, reason)
+        except Finished as finished:
+            error, ended = finished, events.ActivityExited(key, visit, finished.message)
         except Exception as raised:
             error = known(raised, command.do)
             ended = _failed(command, error, again=False)

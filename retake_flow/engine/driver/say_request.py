@@ -23,18 +23,18 @@ class Way:
     Attributes:
         do: The action that says it.
         takes: The input for the text.
-        needs: The service without which nobody would notice. A request that names no way uses those whose service
-            is ready.
+        needs: The services, without any of which nobody would notice. A request that names no way uses those that
+            have one that is ready.
     """
 
     do: str
     takes: str
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
 
 WAYS: Final[Mapping[str, Way]] = {
-    "voice": Way("studio.speak", "text", "studio.sound"),
-    "screen": Way("studio.show", "text", "studio.content"),
+    "voice": Way("studio.speak", "text", ("studio.sound",)),
+    "screen": Way("studio.show", "text", ("studio.content", "studio.log")),
     "chat": Way("chat.send", "message"),
 }
 NOT_ON_AIR: Final = "the run is not on air"
@@ -47,7 +47,11 @@ def there(flow: Flow, run: Run) -> list[str]:
         doing = run.activities.get(activity.key)
         if doing is not None and doing.work is Work.READY:
             services[activity.do] = doing.value
-    return [name for name, way in WAYS.items() if services.get(way.needs, {"speaks": False}).get("speaks", True)]
+    return [
+        name
+        for name, way in WAYS.items()
+        if any(services[each].get("speaks", True) for each in way.needs if each in services)
+    ]
 
 
 async def say(request: Request, ways: list[str], call: Call, actions: ActionRunner) -> None:

@@ -38,6 +38,9 @@ PARTS: Final[Mapping[str, tuple[str, float]]] = {
     "window manager": ("openbox", 0.2),
     "content window": ("xterm", 0.4),
     "page": ("chromium", 1.0),
+    "terminal": ("xterm", 0.4),
+    "program": ("program", 0.4),
+    "player": ("mpv", 0.3),
     "encoder": ("ffmpeg", 0.6),
     "screenshot": ("scrot", 0.15),
 }
@@ -361,6 +364,30 @@ class FakeScreen:
     ) -> AbstractAsyncContextManager[Program]:
         """A web page."""
         return self._window("page", url=str(place) if isinstance(place, str) else "https://stage.invalid/")
+
+    def terminal(self, command: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """A terminal."""
+        return self._window("terminal")
+
+    def log(self, **how: Any) -> AbstractAsyncContextManager[Program]:
+        """The stream log."""
+        return self._window("content window")
+
+    def program(self, command: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """A program with a window."""
+        return self._window("program")
+
+    def film(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """Films."""
+        return self._window("player")
+
+    def slides(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """Pictures."""
+        return self._window("player")
+
+    def music(self, places: Sequence[str], **how: Any) -> AbstractAsyncContextManager[Program]:
+        """Music."""
+        return self._stage.run("player", {"files": len(places)})
 
     def _window(self, part: str, **value: Any) -> AbstractAsyncContextManager[Program]:
         return self._stage.run(part, {"display": self._stage.shown(), **value})

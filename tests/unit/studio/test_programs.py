@@ -34,6 +34,7 @@ def test_what_a_stream_can_do_without_is_not_missing(tmp_path: Path) -> None:
     assert [each.name for each in programs.missing(environment, required=False)] == [
         "pulseaudio",
         "espeak-ng",
+        "mpv",
         "chromium",
     ]
 
@@ -48,7 +49,7 @@ def test_a_file_that_cannot_be_run_is_no_program(tmp_path: Path) -> None:
 def test_the_install_command_is_complete(monkeypatch: pytest.MonkeyPatch, user: int, start: str) -> None:
     """One command installs everything, each package once, with sudo for whoever is not root."""
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    packages = "xvfb openbox xterm ffmpeg scrot pulseaudio pulseaudio-utils espeak-ng chromium"
+    packages = "xvfb openbox xterm ffmpeg scrot pulseaudio pulseaudio-utils espeak-ng mpv chromium"
     assert programs.install_command(programs.PROGRAMS) == start + packages
 
 

@@ -392,3 +392,15 @@ def test_a_cancelled_service_is_cleaned_up_and_says_nothing(command: StartActivi
     found = as_service(command, actions, within=10)
     assert [type(event) for _, event in found] == ([] if command.delay else [events.ActivityReady])
     assert actions.alive == []
+
+
+def test_a_service_that_has_done_its_work_exits_whatever_its_retry_says() -> None:
+    """A film that is over is not shown again, and one that was killed is."""
+    retry = Retry(max=5, interval=1)
+    actions = Actions(s_one=[Serves(lives=60.0), Serves(lives=90.0, finishes=True)])
+    found = as_service(activity("s.one", retry=retry), actions)
+    assert [type(event) for _, event in found] == [
+        *(events.ActivityReady, events.ActivityFailed),
+        *(events.ActivityReady, events.ActivityExited),
+    ]
+    assert found[-1][1].reason == "it is done"

@@ -1,0 +1,1 @@
+"""Windows: terminals, players and other programs on the display, and their arrangement."""

@@ -1,0 +1,96 @@
+"""Player: mpv, showing films and slides, and playing music."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from retake_flow.studio.layout import Area
+from retake_flow.studio.processes.process_spec import ProcessSpec
+
+#: It reads no configuration, takes no input, runs no scripts and opens no socket.
+_CONFINED: Final = (
+    "--no-config",
+    "--load-scripts=no",
+    "--ytdl=no",
+    "--osc=no",
+    "--no-input-default-bindings",
+    "--no-input-terminal",
+    "--input-vo-keyboard=no",
+    "--input-media-keys=no",
+    "--access-references=no",  # a file may not name others
+    "--no-resume-playback",
+    "--msg-level=all=error",
+    "--no-terminal",
+    "--stop-screensaver=no",
+    # Without a sound it goes on with the picture.
+    "--ao=pulse,null",
+)
+#: A window of a fixed size, without anything but the picture in it.
+_WINDOW: Final = (
+    "--vo=x11",
+    "--no-border",
+    "--force-window=immediate",
+    "--no-keepaspect-window",
+    "--background=#000000",
+    "--osd-level=0",
+    "--sub-auto=no",
+    "--cursor-autohide=always",
+    "--hwdec=no",
+)
+
+
+def film(
+    display: Mapping[str, str],
+    sound: Mapping[str, str],
+    area: Area,
+    places: Sequence[str],
+    *,
+    loop: bool,
+    volume: int,
+    duck: bool,
+) -> ProcessSpec:
+    """The start of a player with a window.
+
+    Args:
+        display: The variables that let it in at the display.
+        sound: The variables that make it heard on stream.
+        area: The place of its window.
+        places: The films, as paths or addresses, one after the other.
+        loop: Whether it begins again after the last one.
+        volume: From 0 to 100.
+        duck: Whether it is quieter while something is spoken.
+    """
+    return _mpv(
+        (*_window(area), f"--volume={volume}"), {**display, **_heard(sound, "video", duck=duck)}, places, loop=loop
+    )
+
+
+def slides(display: Mapping[str, str], area: Area, places: Sequence[str], *, loop: bool, every: float) -> ProcessSpec:
+    """The start of a player that shows each picture for `every` seconds; other arguments as for `film`."""
+    shown = (*_window(area), "--no-audio", f"--image-display-duration={every if len(places) > 1 else 'inf'}")
+    return _mpv(shown, display, places, loop=loop)
+
+
+def music(sound: Mapping[str, str], places: Sequence[str], *, loop: bool, volume: int, duck: bool) -> ProcessSpec:
+    """The start of a player without a window; arguments as for `film`."""
+    return _mpv(("--no-video", f"--volume={volume}"), _heard(sound, "music", duck=duck), places, loop=loop)
+
+
+def _window(area: Area) -> tuple[str, ...]:
+    return (*_WINDOW, f"--geometry={area.geometry}")
+
+
+def _heard(sound: Mapping[str, str], role: str, *, duck: bool) -> dict[str, str]:
+    """The variables for the sound; the role tells PulseAudio what gives way to speech."""
+    return {**sound, **({"PULSE_PROP": f"media.role={role}"} if duck else {})}
+
+
+def _mpv(options: Sequence[str], environment: Mapping[str, str], places: Sequence[str], *, loop: bool) -> ProcessSpec:
+    return ProcessSpec(
+        argv=("mpv", *_CONFINED, *options, *(("--loop-playlist=inf",) if loop else ()), "--", *places),
+        environment=environment,
+        detached=True,
+        grace=1.0,
+        hint="see whether mpv plays it: mpv FILE",
+    )

@@ -1,0 +1,120 @@
+"""Films, slides, terminals, music and other programs on stream, with the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from retake_flow.errors import Finished
+from retake_flow.studio.layout import Placed
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.studio.sound import Sound
+from retake_flow.studio.studio import Stage
+from retake_flow.studio.work_folder import work_folder
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(shutil.which("mpv") is None, reason="mpv is not installed"),
+]
+
+_SILENT_WAV = """
+import sys, wave
+with wave.open(sys.stdout.buffer, "wb") as file:
+    file.setparams((1, 2, 8000, 0, "NONE", ""))
+    file.writeframes(bytes(2 * 8000 * 6))
+"""
+RED, YELLOW, GREEN, BLACK = (3, 0, 0), (3, 3, 0), (0, 2, 0), (0, 0, 0)
+
+
+def make(*command: str) -> None:
+    """Make a file with ffmpeg."""
+    subprocess.run(("ffmpeg", "-v", "error", "-y", "-f", "lavfi", *command), check=True)
+
+
+def pixel(stage: Stage, x: int, y: int) -> tuple[int, ...]:
+    """The colour of a place on the display, roughly."""
+    display = stage.current_display
+    grab = ("-f", "x11grab", "-draw_mouse", "0", "-video_size", display.size, "-i", display.name, "-frames:v", "1")
+    one = ("-vf", f"crop=2:2:{x}:{y}", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
+    around = {**os.environ, **display.environment}
+    seen = subprocess.run(("ffmpeg", "-v", "error", *grab, *one), capture_output=True, check=True, env=around)
+    return tuple(round(part / 80) for part in seen.stdout[:3])
+
+
+def loudness(sound: Sound) -> float:
+    """The mean loudness of half a second of the stream's sound, in dB below the loudest."""
+    measured = ("-t", "0.5", "-af", "volumedetect", "-f", "null", "-")
+    heard = ("ffmpeg", "-hide_banner", "-nostats", *sound.input.options, *measured)
+    around = {**os.environ, **sound.environment}
+    said = subprocess.run(heard, capture_output=True, check=True, stdin=subprocess.DEVNULL, env=around).stderr.decode()
+    return float(said.partition("mean_volume: ")[2].split()[0])
+
+
+async def until_louder(sound: Sound, low: float, high: float) -> None:
+    """Wait until the sound is between two loudnesses."""
+    async with asyncio.timeout(60):
+        while True:
+            if low < await asyncio.to_thread(loudness, sound) < high:
+                return
+
+
+async def until_seen(stage: Stage, x: int, y: int, color: tuple[int, ...]) -> None:
+    """Wait until a place has a colour."""
+    async with asyncio.timeout(60):
+        while True:
+            if await asyncio.to_thread(pixel, stage, x, y) == color:
+                return
+
+
+def test_windows_lie_as_they_are_written_and_music_gives_way_to_speech(tmp_path: Path) -> None:
+    """Each in its place, whatever starts first; a film without a loop ends as one that has been played."""
+    for name in ("red", "yellow"):
+        make("-i", f"color={name}:size=320x180", "-frames:v", "1", str(tmp_path / f"{name}.png"))
+    make("-i", "color=green:size=64x36:rate=10:duration=1", "-pix_fmt", "yuv420p", str(tmp_path / "film.mp4"))
+    make("-i", "sine=frequency=440:duration=5", str(tmp_path / "music.wav"))
+
+    async def scene() -> None:
+        voice = (shutil.which("python3") or "python3", "-c", _SILENT_WAV)
+        with work_folder() as folder:
+            stage = Stage(Launcher(f"windows-{os.getpid()}", dict(os.environ)), folder, voice, tmp_path)
+            async with (
+                stage.display("640x360"),
+                stage.window_manager(),
+                stage.sound() as sound,
+                AsyncExitStack() as open_,
+            ):
+                screen = stage.screen
+                below, above = Placed("below", "0,0", "320x180"), Placed("above", "160,90", "320x180")
+                top, right = Placed("top", "0,0", "80x45", on_top=True), Placed("right", "right")
+                screen.place_in_order("top", "below", "above", "right")
+                for opening in (
+                    screen.slides(["yellow.png"], every=1, placed=top),
+                    screen.film(["film.mp4"], placed=above),
+                    screen.slides(["red.png"], every=1, placed=below),
+                ):
+                    await open_.enter_async_context(opening)
+                await until_seen(stage, 20, 20, YELLOW)
+                await until_seen(stage, 130, 60, RED)
+                await until_seen(stage, 300, 170, GREEN)
+                terminal = screen.terminal(["sh", "-c", "printf '\\033[41m\\033[2J'; sleep 100"], placed=right)
+                shown = await open_.enter_async_context(terminal)
+                await until_seen(stage, 500, 300, (3, 0, 0))
+                shown.process.send_signal(9)
+                assert "killed by signal 9" in await shown.wait()
+                once = await open_.enter_async_context(screen.film(["film.mp4"], loop=False, placed=right))
+                with pytest.raises(Finished):
+                    await once.wait()
+                await open_.enter_async_context(screen.music(["music.wav"], volume=100))
+                await until_louder(sound, -30, 0)
+                speaking = asyncio.ensure_future(stage.speak("silence"))
+                await until_louder(sound, -60, -35)
+                await speaking
+                await until_louder(sound, -30, 0)
+
+    asyncio.run(scene())
