@@ -90,11 +90,13 @@ class ChatMessage:
 
     @property
     def is_message(self) -> bool:
-        """Whether the entry is a message to answer; acts of moderation are entries too, and nobody answers them.
+        """Whether the entry is a message to answer, and no act without words, such as following or trading."""
+        return not self.is_moderation and (bool(self.text) or self.kind not in DEEDS)
 
-        An act without words, such as following or trading, is not a message either.
-        """
-        return re.sub("[^a-z]", "", self.kind) not in _MODERATION and (bool(self.text) or self.kind not in DEEDS)
+    @property
+    def is_moderation(self) -> bool:
+        """Whether the entry is an act of moderation, which nobody answers."""
+        return re.sub("[^a-z]", "", self.kind) in _MODERATION
 
 
 class Page(list[ChatMessage]):

@@ -31,7 +31,7 @@ class Message:
     at: str | None
     type: str
     newcomer: bool = False
-    amount: float | None = None
+    amount: int | float | None = None
 
 
 @dataclass(frozen=True, slots=True)

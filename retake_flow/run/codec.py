@@ -30,7 +30,7 @@ _PLAIN = frozenset({str, int, bool, NoneType})
 
 def encode(run: Run) -> dict[str, Any]:
     """The run as JSON data. Secrets are left out and fetched again when needed."""
-    return {"version": VERSION, **_form(Run).encode(run), "reason": scrub(run.reason) if run.reason else ""}
+    return {"version": VERSION, **as_data(Run, run), "reason": scrub(run.reason) if run.reason else ""}
 
 
 def decode(data: Any) -> Run:
@@ -42,20 +42,54 @@ def decode(data: Any) -> Run:
     """
     if not isinstance(data, Mapping):
         raise Damaged("this is no run: it is no JSON object")
-    version = data.get("version")
-    if type(version) is not int or version < 1:
-        raise Damaged(f"this is no run: it is written in form {version!r}")
-    if version > VERSION:
-        raise StoreError(
-            f"this run was written in form {version!r}; this program knows {VERSION}", hint="update retake-flow"
-        )
-    run: Run = _read(Run, {name: value for name, value in data.items() if name != "version"})
+    version_of(data, VERSION, "run")
+    run: Run = from_data(Run, {name: value for name, value in data.items() if name != "version"}, "run")
     return run
+
+
+def version_of(data: Mapping[str, Any], newest: int, what: str, otherwise: int | None = None) -> int:
+    """The version of the form in which something is written.
+
+    Args:
+        data: It, as JSON data.
+        newest: The newest version that can be read.
+        what: What it is, for messages.
+        otherwise: The version of what bears none.
+
+    Raises:
+        Damaged: There is no version.
+        StoreError: The version is newer.
+    """
+    version = data.get("version", otherwise)
+    if type(version) is not int or version < 1:
+        raise Damaged(f"this is no {what}: it is written in form {version!r}")
+    if version > newest:
+        raise StoreError(
+            f"this {what} was written in form {version!r}; this program knows {newest}", hint="update retake-flow"
+        )
+    return version
+
+
+def as_data(kind: Any, value: Any) -> Any:
+    """A value as JSON data, by its declared type."""
+    return _form(kind).encode(value)
+
+
+def from_data(kind: Any, data: Any, what: str) -> Any:
+    """The value in JSON data that `as_data` made.
+
+    Raises:
+        Damaged: It is no such value; the message calls it `what`.
+    """
+    try:
+        return _form(kind).decode(data)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Damaged(f"this is no {what}: {error}") from None
 
 
 def encode_gate(gate: Gate) -> dict[str, Any]:
     """A gate as JSON data."""
-    encoded: dict[str, Any] = _form(Gate).encode(gate)
+    encoded: dict[str, Any] = as_data(Gate, gate)
     return encoded
 
 
@@ -65,7 +99,7 @@ def decode_gate(data: Any) -> Gate:
     Raises:
         Damaged: It is not a gate.
     """
-    gate: Gate = _read(Gate, data)
+    gate: Gate = from_data(Gate, data, "gate")
     return gate
 
 
@@ -87,13 +121,6 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, Secret) else str(value)
 
 
-def _read(kind: type, data: Any) -> Any:
-    try:
-        return _form(kind).decode(data)
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise Damaged(f"this is no {kind.__name__.lower()}: {error}") from None
-
-
 # --- forms by type ------------------------------------------------------------------------------------------
 
 
@@ -111,7 +138,8 @@ def _form(kind: Any) -> _Form:
     if kind is Any:
         return _Form(plain, lambda data: data)
     if origin in (Union, UnionType):
-        return _optional(*(member for member in get_args(kind) if member is not NoneType))
+        members = [member for member in get_args(kind) if member is not NoneType]
+        return _optional(_NUMBER if set(members) == {int, float} else _form(*members))
     if origin is tuple:
         return _sequence(*get_args(kind))
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -136,8 +164,17 @@ def _scalar(kind: type) -> Callable[[Any], Any]:
     return decode
 
 
-def _optional(kind: Any) -> _Form:
-    inner = _form(kind)
+def _number(data: Any) -> int | float:
+    if type(data) not in (int, float) or not isfinite(data):
+        raise TypeError(f"{data!r} is no number")
+    number: int | float = data
+    return number
+
+
+_NUMBER = _Form(lambda value: value, _number)
+
+
+def _optional(inner: _Form) -> _Form:
     return _Form(
         lambda value: None if value is None else inner.encode(value),
         lambda data: None if data is None else inner.decode(data),

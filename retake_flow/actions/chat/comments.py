@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
+from retake_flow.actions.chat.entries import as_data, short_name
 from retake_flow.api.chat import ChatMessage, is_own
 from retake_flow.errors import NoSession, NotFound
 from retake_flow.ports.actions import Call, Completion
@@ -15,7 +15,6 @@ from retake_flow.quick_dataclasses import dataclass
 
 _PAGE = 100
 _MOST_PAGES = 10
-_LONGEST_NAME, _LONGEST_TEXT = 40, 400
 _SPOKEN = 3  # messages in a summary
 _LONGEST_SPOKEN = 80
 
@@ -54,7 +53,7 @@ class CommentActions(Family):
             "mentions": len(asking),
             "own_at": last_own,
             "cursor": Cursor.at(found[-1]).text if found else cursor.text,
-            "summary": told(asking or others),
+            "summary": summarize(asking or others),
         }
         return Completion(value=value)
 
@@ -125,31 +124,15 @@ class Cursor:
         return [message for message in page if not self.id or _at(message, inf) >= self.sent_at]
 
 
-def as_data(message: ChatMessage) -> dict[str, Any]:
-    """A message as plain data of bounded length."""
-    return {
-        "id": message.id,
-        "author": _author(message),
-        "user_id": message.author_user_id or "",
-        "text": message.text[:_LONGEST_TEXT],
-        "kind": message.kind,
-        "at": _at(message),
-    }
-
-
-def spoken(message: ChatMessage) -> str:
+def excerpt(message: ChatMessage) -> str:
     """A message on one short line."""
     words = " ".join(message.text.split())
-    return f"{_author(message)}: {words if len(words) <= _LONGEST_SPOKEN else words[: _LONGEST_SPOKEN - 1] + '…'}"
+    return f"{short_name(message)}: {words if len(words) <= _LONGEST_SPOKEN else words[: _LONGEST_SPOKEN - 1] + '…'}"
 
 
-def told(messages: Sequence[ChatMessage]) -> str:
+def summarize(messages: Sequence[ChatMessage]) -> str:
     """The last few messages, one per line."""
-    return "\n".join(map(spoken, messages[-_SPOKEN:]))
-
-
-def _author(message: ChatMessage) -> str:
-    return (message.author_display_name or message.author_name or "somebody")[:_LONGEST_NAME]
+    return "\n".join(map(excerpt, messages[-_SPOKEN:]))
 
 
 def _at(message: ChatMessage, otherwise: float = 0.0) -> float:

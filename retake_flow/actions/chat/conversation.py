@@ -1,220 +1,227 @@
-"""Conversation: what `chat.respond` keeps of a chat between readings, as plain data."""
+"""Conversation: the agent's chat for as long as an activity lasts, from the inbox by the responder to the outbox."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
-from retake_flow.actions.chat.dedup import Ledger
-from retake_flow.actions.chat.digests import Digests
-from retake_flow.actions.chat.history import CLOCKS_DIFFER, History
-from retake_flow.actions.chat.outbox import Speech
-from retake_flow.actions.chat.viewer_events import LONGEST_TEXT, name_of, shown_id
+from retake_flow.actions.agent_session import Access
+from retake_flow.actions.chat import entries
+from retake_flow.actions.chat.dedup import Way
+from retake_flow.actions.chat.inbox import Inbox
+from retake_flow.actions.chat.outbox import Outbox
+from retake_flow.actions.chat.reader import Reader
+from retake_flow.actions.chat.responder_task import ResponderTask
+from retake_flow.actions.chat.snapshot import VERSION
+from retake_flow.actions.chat.turn import Turn
 from retake_flow.api.chat import ChatMessage
-from retake_flow.backoff import Backoff
-from retake_flow.ports.actions import Call, Noted
-from retake_flow.ports.responders import Batch, Message
-from retake_flow.quick_dataclasses import dataclass, field
+from retake_flow.errors import NoSession, NotFound, PlatformError, RetakeFlowError, Unauthorized
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.responders import Answer, Batch, Responder
 
-#: What a responder is asked about at once.
-MOST_ASKED = 100
-
-_RECENT = 20
-_LONGEST_RECENT = 500  # characters of each of them
-_KNOWN = 10_000  # names and wallets of those who wrote
-_MOST_WAITING = 1_000
-_MOST_BYTES = 250_000  # of the texts that wait for an answer
-_MOST_AFTER_FAILURE = 200
-_TRIES = 3  # after this many failures a message is given up: the message may be the cause
-_AGAIN = Backoff(2.0, cap=60.0)  # between two requests to a failing responder
-_TOLD_AGAIN = 600.0  # seconds after which the same trouble is reported again
-_PLAIN = ("tries", "failures", "hold", "last", "spoken", "own", "trouble", "troubled")
+_QUIET_AFTER = 30.0  # seconds without a message after which chat counts as quiet
+_PATIENCE = 0.25  # seconds that a reading waits for a responder; a slower one wakes the activity when it is done
+_MOST_BATCHES = 20  # per reading
 
 
-@dataclass(slots=True)
 class Conversation:
-    """The chat as far as it was read, and what is still to be done.
+    """Reads a chat into the inbox, has it answered, and sends what is in the outbox.
 
-    Attributes:
-        ledger: The ids of all messages read.
-        known: What the authors so far are recognised by.
-        recent: The latest messages.
-        unanswered: Messages that no responder has answered yet.
-        speech: The agent's outgoing messages.
-        due: Events that the flow has not received yet.
-        tries: How often a responder has failed to answer, by message id.
-        failures: How often a responder has failed in a row.
-        hold: Until when no responder is asked and nothing is said.
-        last: When the last new message came.
-        spoken: When somebody last said something, the agent included, or was asked to.
-        history: What is older than the stream.
-        own: What the agent's own messages are recognised by.
-        trouble: The last reported reason for a missing answer; "" after an answer.
-        troubled: When that was reported.
+    Args:
+        inbox: What was read.
+        outbox: What is said.
+        reader: Finds new messages.
+        responder: Asks the responder.
+        choose: Opens the responder that a performance names.
+        access: The agent's credentials and client.
+        now: Seconds since the epoch.
+        show: Puts a line on the stream.
     """
 
-    ledger: Ledger
-    known: Digests
-    recent: list[Message] = field(default_factory=list)
-    unanswered: list[Message] = field(default_factory=list)
-    speech: Speech = field(default_factory=Speech)
-    due: list[Noted] = field(default_factory=list)
-    tries: dict[str, int] = field(default_factory=dict)
-    failures: int = 0
-    hold: float = 0.0
-    last: float = 0.0
-    spoken: float = 0.0
-    history: History = field(default_factory=History)
-    own: Mapping[str, Any] = field(default_factory=dict)
-    trouble: str = ""
-    troubled: float = 0.0
+    def __init__(
+        self,
+        inbox: Inbox,
+        outbox: Outbox,
+        reader: Reader,
+        responder: ResponderTask,
+        choose: Callable[[Call], AbstractAsyncContextManager[Responder]],
+        access: Access,
+        now: Callable[[], float],
+        show: Callable[[str], None],
+    ) -> None:
+        self.reader = reader
+        self._inbox = inbox
+        self.outbox = outbox
+        self._responder = responder
+        self._choose = choose
+        self._access = access
+        self._now = now
+        self._show = show
+        self._closed = False  # whether the platform said last that there is no session
 
-    @classmethod
-    def of(cls, call: Call) -> Conversation:
-        """The conversation as the last reading left it."""
-        # After an interruption the session is another one; messages written meanwhile are still new.
-        kept: Mapping[str, Any] = {"since": call.inputs.get("since"), **call.memory}
-        return cls(
-            Ledger(kept.get("ledger") or kept),
-            Digests(4, _KNOWN, kept.get("known", "")),
-            [Message(**message) for message in kept.get("recent", ())],
-            [Message(**message) for message in kept.get("unanswered", ())],
-            Speech.of(kept.get("speech") or kept),
-            [(name, data) for name, data in kept.get("due", ())],
-            history=_history(kept),
-            **{name: kept[name] for name in _PLAIN if name in kept},
-        )
-
-    def kept(self) -> dict[str, Any]:
-        """The conversation as plain data."""
+    def snapshot(self) -> dict[str, Any]:
+        """The state of the chat as plain data."""
         return {
-            "ledger": self.ledger.kept(),
-            "known": self.known.packed(),
-            "recent": [asdict(message) for message in self.recent],
-            "unanswered": [asdict(message) for message in self.unanswered],
-            "speech": self.speech.kept(),
-            "due": [[name, dict(data)] for name, data in self.due],
-            "since": self.history.since,
-            "before": self.history.before,
-            **{name: getattr(self, name) for name in _PLAIN},
+            "version": VERSION,
+            "inbox": self._inbox.snapshot(),
+            "outbox": self.outbox.snapshot(),
+            "responder": self._responder.snapshot(),
         }
 
-    # --- heard ----------------------------------------------------------------------------------------------
+    async def advance(self, turn: Turn) -> None:
+        """Read once; then send what waits, have new messages answered, and break a silence."""
+        # A message goes after all that was there; otherwise it would look like an answer to it.
+        if await self._read(turn) and not self.reader.behind:
+            await self.outbox.flush(turn)
+            await self._answer(turn)
+            await self._break_silence(turn)
 
-    def hear(self, message: ChatMessage, *, own: bool) -> bool:
-        """Keep a message; unless it is the agent's own, queue it for an answer. Returns whether its author is new."""
-        newcomer = not own and self._meet(message)
-        heard = _plain(message, newcomer)
-        self.recent = [*self.recent, _shortened(heard)][-_RECENT:]
-        if not own:
-            self.unanswered.append(heard)
-        return newcomer
+    def completion(self, turn: Turn) -> Completion:
+        """How a performance ends."""
+        lively = self._now() - self._inbox.last < _QUIET_AFTER and not self._closed
+        value = {
+            "messages": turn.fresh,
+            "greeted": turn.greeted,
+            "said": turn.said,
+            "unanswered": len(self._inbox.unanswered),
+        }
+        due = self._inbox.take_due()
+        return Completion("done" if lively or turn.fresh else "idle", value, self.snapshot(), turn.take_notes(), due)
 
-    def overflow(self) -> list[str]:
-        """Drop the oldest messages when too many wait for an answer; returns their ids."""
-        size = 0
-        for kept, message in enumerate(reversed(self.unanswered)):
-            size += len(message.text.encode("utf-8", "replace"))
-            if kept == _MOST_WAITING or size > _MOST_BYTES:
-                gone, self.unanswered = self.unanswered[:-kept], self.unanswered[-kept:]
-                return [message.id for message in gone]
-        return []
+    # --- reading --------------------------------------------------------------------------------------------
 
-    def _meet(self, author: ChatMessage) -> bool:
-        """Whether the author of a message is new; from now on the author is known."""
-        # Each form of the chat identifies authors differently; name and wallet, if any, are in all of them.
-        keys = [key for key in (author.wallet, author.author_name.casefold()) if key] or [author.author_user_id or ""]
-        new = not any(key in self.known for key in keys)
-        self.known.add(keys)
-        return new
+    async def _read(self, turn: Turn) -> bool:
+        """Read new messages; returns whether there is a chat to speak in."""
+        inbox, outbox = self._inbox, self.outbox
+        found, error = await self.reader.read(fresh=bool(outbox.doubt) or self._is_silent(turn))
+        for event, fields in self.reader.take_notes():
+            turn.note(event, **fields)
+        self._take_in(turn, found)
+        if not self.reader.behind:
+            outbox.requeue_lost(self.reader.polled_at)
+        # A stream that has just begun is not quiet: its first viewer waits no longer than viewers of a lively chat.
+        if turn.fresh or not inbox.last:
+            inbox.last = self._now()
+        if turn.fresh or not outbox.spoken:
+            outbox.spoken = self._now()
+        if found:
+            turn.keep()
+        return self._is_readable(turn, error)
 
-    # --- answered -------------------------------------------------------------------------------------------
+    def _is_readable(self, turn: Turn, error: PlatformError | None) -> bool:
+        """Handle a failed poll of the chat, if any; returns whether there is a chat to speak in.
 
-    def batch(
-        self,
-        agent: str,
-        stream: Mapping[str, Any],
-        direction: str,
-        occasion: Literal["messages", "silence"] = "messages",
-    ) -> Batch:
-        """The next batch for a responder."""
-        messages = tuple(self.unanswered[:MOST_ASKED])
-        asked = {message.id for message in self.unanswered}
-        new = {message.author for message in messages if message.newcomer}
-        return Batch(
-            messages,
-            agent,
-            recent=tuple(message for message in self.recent if message.id not in asked),
-            seen_before=tuple(dict.fromkeys(m.author for m in messages if m.author not in new)),
-            stream=stream,
-            occasion=occasion,
-            direction=direction,
-        )
-
-    def answered(self, batch: Batch) -> None:
-        """Mark the messages of a batch as answered."""
-        done = {message.id for message in batch.messages}
-        self.unanswered = [message for message in self.unanswered if message.id not in done]
-        self.tries, self.failures, self.trouble = {}, 0, ""
-
-    def tells(self, trouble: str, now: float) -> bool:
-        """Whether to report why an answer is missing: the reason is new, or was reported long ago."""
-        if trouble == self.trouble and now - self.troubled < _TOLD_AGAIN:
-            return False
-        self.trouble, self.troubled = trouble, now
+        Raises:
+            PlatformError: There is no other source of new messages.
+        """
+        was_closed, self._closed = self._closed, isinstance(error, NoSession | NotFound)
+        if error is None:
+            return True
+        if self._closed:
+            if not was_closed:
+                turn.note("chat_closed", message=error.message)
+            return turn.fresh > 0
+        if isinstance(error, Unauthorized) or not self.reader.live:
+            turn.fail()
+            raise error
+        turn.trouble(error)
         return True
 
-    def reopened(self, batch: Batch) -> None:
-        """Mark the messages of a batch as unanswered again."""
-        self.unanswered = [*batch.messages, *self.unanswered]
+    def _take_in(self, turn: Turn, found: Sequence[tuple[Way, ChatMessage]]) -> None:
+        """Take in new entries."""
+        shown = [(way, entry) for way, entry in found if not entry.is_moderation]
+        own = self.outbox.own.sift(shown, self.reader.ahead([entry for _, entry in found]))
+        for name in self.outbox.own.take_learnt():
+            turn.note("chat_oneself", name=name)
+        for is_own, (_, entry) in zip(own, shown, strict=True):
+            if not is_own:
+                turn.fresh += entry.is_message
+                self._inbox.add(entry)
+                for event, fields in entries.records(entry):
+                    turn.note(event, **fields)
+                self._show(entries.line(entry))
+            elif entry.is_message:
+                self._inbox.add_own(entry)
+                self.outbox.find(entry.text, turn)
+        dropped = self._inbox.drop_oldest()
+        if dropped:
+            turn.note("chat_unanswered", messages=dropped)
 
-    def failed(self, batch: Batch, now: float, after: float = 0.0) -> list[str]:
-        """Note that a responder failed to answer a batch: it is asked again, after a longer wait each time.
+    # --- answering ------------------------------------------------------------------------------------------
 
-        Args:
-            batch: The batch.
-            now: When it failed, in seconds since the epoch.
-            after: How many seconds the responder asks to wait.
+    async def _answer(self, turn: Turn) -> None:
+        """Have all unanswered messages answered."""
+        for _ in range(_MOST_BATCHES):
+            waits = self._inbox.unanswered or self._responder.thinks
+            if not waits or self.outbox.doubt or self._now() < self.outbox.hold or not await self._ask(turn):
+                return
 
-        Returns:
-            The ids of the messages that are given up.
-        """
-        self.failures += 1
-        self.hold = now + _AGAIN.wait(self.failures, after)
-        asked = {message.id: self.tries.get(message.id, 0) + 1 for message in batch.messages}
-        again = [message for message in self.unanswered if asked.get(message.id, 0) < _TRIES][-_MOST_AFTER_FAILURE:]
-        kept = {message.id for message in again}
-        given_up = [message.id for message in self.unanswered if message.id not in kept]
-        self.unanswered = again
-        self.tries = {message.id: asked[message.id] for message in again if message.id in asked}
-        return given_up
+    async def _ask(self, turn: Turn) -> bool:
+        """Have one batch answered; returns whether the next batch can be."""
+        alone = turn.call.scope is None
+        await self._responder.open(lambda: self._choose(turn.call))
+        try:
+            answer = await self._responder.ask(self._batch(turn), None if alone else _PATIENCE)
+        except RetakeFlowError as error:
+            if alone:
+                turn.fail()
+                raise
+            self._fail(turn, error)
+            return False
+        return answer is not None and await self._accept(turn, self._responder.batch, answer)
 
+    async def _accept(self, turn: Turn, batch: Batch, answer: Answer) -> bool:
+        """Send a responder's replies; returns whether it can get the next batch."""
+        inbox, outbox = self._inbox, self.outbox
+        if batch.occasion == "silence" and inbox.unanswered:
+            turn.note("chat_unsaid", texts=list(answer.replies))  # somebody wrote first
+            return True
+        before = outbox.waiting
+        replies, unsaid = turn.limits.allowed(answer.replies)
+        unsaid = [*outbox.queue(replies), *unsaid]
+        if unsaid:
+            turn.note("chat_unsaid", texts=unsaid)
+        inbox.settle(batch)
+        self._responder.succeed()
+        said = turn.said
+        await outbox.flush(turn)
+        if answer.renewed and replies and turn.said == said and not outbox.doubt:
+            outbox.waiting = before
+            inbox.reopen(batch)
+            return False
+        turn.greeted += answer.greeted
+        return True
 
-def _history(kept: Mapping[str, Any]) -> History:
-    since = kept["since"]
-    read_before = "before" not in kept and ("ledger" in kept or "seen" in kept)  # by an older version
-    return History(since, since - CLOCKS_DIFFER if read_before and since is not None else kept.get("before"))
+    def _fail(self, turn: Turn, error: RetakeFlowError) -> None:
+        """Handle a failure of the responder."""
+        self.outbox.hold, is_new = self._responder.fail(error, self._now())
+        if is_new:
+            turn.trouble(error)
+        else:
+            turn.note("responder_failed", kind=error.kind, message=error.message)
+        given_up = self._inbox.fail(self._responder.batch)
+        if given_up:
+            turn.note("chat_unanswered", messages=given_up)
 
+    def _batch(self, turn: Turn) -> Batch:
+        direction = str(turn.call.inputs.get("direction") or "")
+        occasion: Any = "messages" if self._inbox.unanswered else "silence"
+        return self._inbox.batch(self._access.credentials.agent_name, self._access.audience, direction, occasion)
 
-def _plain(message: ChatMessage, newcomer: bool) -> Message:
-    at = message.sent_at.astimezone(UTC) if message.sent_at else None
-    return Message(
-        id=shown_id(message.id),
-        author=name_of(message),
-        user_id=message.author_user_id,
-        text=message.text[:LONGEST_TEXT],
-        at=_written(at) if at else None,
-        type=message.kind,
-        newcomer=newcomer,
-        amount=(message.amount or 0.0) if message.kind == "tip" else None,
-    )
+    async def _break_silence(self, turn: Turn) -> None:
+        """Say something if nobody has for long and nothing is about to be said."""
+        outbox, thinks = self.outbox, self._responder.thinks
+        busy = self._inbox.unanswered or outbox.pending or thinks or self.reader.polls
+        if busy or self._now() < outbox.hold or not self._is_silent(turn):
+            return
+        outbox.spoken = self._now()
+        assert turn.silence is not None
+        if outbox.queue_for_silence(turn.silence.messages, turn.limits):
+            await outbox.flush(turn)
+        elif turn.call.inputs.get("responder") is not None:
+            await self._ask(turn)
 
-
-def _shortened(message: Message) -> Message:
-    return message if len(message.text) <= _LONGEST_RECENT else replace(message, text=message.text[:_LONGEST_RECENT])
-
-
-def _written(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def _is_silent(self, turn: Turn) -> bool:
+        """Whether nobody has said anything for so long that the flow wants to hear something."""
+        return turn.silence is not None and self._now() - self.outbox.spoken >= turn.silence.after

@@ -22,11 +22,11 @@ _SAME_TIME = 1.0
 _SAME_DEED = 10.0
 
 
-class Ledger:
+class Dedup:
     """The ids of all messages read, and those that may arrive again under another id.
 
     Args:
-        kept: What `kept` returned.
+        kept: What `snapshot` returned.
     """
 
     def __init__(self, kept: Mapping[str, Any]) -> None:
@@ -36,8 +36,8 @@ class Ledger:
         self._both = True
         self._shared: list[str] = list(kept.get("shared", ()))
 
-    def kept(self) -> dict[str, Any]:
-        """The ledger as plain data."""
+    def snapshot(self) -> dict[str, Any]:
+        """All of it as plain data."""
         return {
             "seen": self._seen.packed(),
             "polled": self._polled.packed(),
@@ -45,11 +45,11 @@ class Ledger:
             "shared": list(self._shared),
         }
 
-    def seen(self, message: ChatMessage) -> bool:
+    def has_read(self, message: ChatMessage) -> bool:
         """Whether a message was read, however it arrived."""
         return any(key in self._seen for key in message.ids)
 
-    def polled(self, message: ChatMessage) -> bool:
+    def has_polled(self, message: ChatMessage) -> bool:
         """Whether a message was in an earlier poll; if so, everything older was too."""
         return message.id in self._polled
 
@@ -75,7 +75,7 @@ class Ledger:
         return news
 
     def _is_news(self, message: ChatMessage, way: Way, now: float) -> bool:
-        if self.seen(message):
+        if self.has_read(message):
             self._meet_again(message, way)
             return False
         twin = self._twin(message, way)

@@ -1,128 +1,208 @@
-"""Outbox: messages to say, said, and perhaps said, as plain data."""
+"""Outbox: the agent's messages to its own chat, in order, within the rate, each sent once, even if the process dies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.digests import Digests
+from retake_flow.actions.chat.own_messages import OwnMessages
+from retake_flow.actions.chat.speak_queue import SpeakQueue
+from retake_flow.actions.chat.turn import Limits, Turn
 from retake_flow.api.spelling import same_words
-from retake_flow.quick_dataclasses import dataclass, field
-from retake_flow.sanitize import strip_controls
+from retake_flow.errors import PlatformError, RetakeFlowError, SecretRefused, Unauthorized
+from retake_flow.redact import MASK
+from retake_flow.run.records import Record
 
-#: What a flow says of them by default.
-LIMITS = {"per_minute": 20, "length": 500, "replies": 5}
-
-MOST_WAITING = 30  # replies
+MOST_WAITING = 30  # messages
 SETTLES = 2.0  # seconds after which a sent message can be read in the chat
 _MINUTE = 60.0
-_MOST_TOLD = 500
+_MOST_SILENCES = 500
+
+#: Sends one message to a chat; returns its id if the platform gives one.
+Post = Callable[[str, str], Awaitable[str | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much the agent says.
+class Outbox:
+    """Messages to say, said, and perhaps said.
 
-    Attributes:
-        per_minute: Messages per minute.
-        length: Characters per message.
-        replies: Replies per batch.
-    """
+    A message is kept as one in doubt before it is sent. If it is unknown whether it arrived, it is looked for in the
+    chat and sent again only if it is not there.
 
-    per_minute: int
-    length: int
-    replies: int
-
-    @classmethod
-    def of(cls, inputs: Mapping[str, Any]) -> Limits:
-        """The limits that a flow sets."""
-        return cls(**{**LIMITS, **(inputs.get("limits") or {})})
-
-    def allowed(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Texts as they may be said, each on one line and without terminal controls; and the texts beyond the limit."""
-        lines = (" ".join(strip_controls(text).split()) for text in texts)
-        said = [line[: self.length] for line in lines if line]
-        return said[: self.replies], said[self.replies :]
-
-
-@dataclass(slots=True)
-class Speech:
-    """The agent's outgoing messages, in order.
+    Args:
+        kept: What `snapshot` returned; empty before the first message.
+        post: Sends one message.
+        own: Recognises the agent's messages in the chat.
+        now: Seconds since the epoch.
+        show: Puts a line on the stream.
+        voice: Speaks messages on stream; None without a voice.
+        journal: The records of the run so far, which show what earlier processes have said.
 
     Attributes:
-        unsaid: Messages that wait their turn and were definitely not delivered.
+        waiting: Messages that wait their turn and were definitely not delivered.
         doubt: A message that was sent and may not have arrived; it is looked for in the chat.
-        doubted: When that was sent, in seconds since the epoch.
-        times: When the messages of the last minute were sent.
-        told: What was said into silence.
+        hold: Until when nothing is said and no responder is asked.
+        spoken: When somebody last said something, the agent included, or was asked to.
+        own: Recognises the agent's messages in the chat.
     """
 
-    unsaid: list[str] = field(default_factory=list)
-    doubt: str = ""
-    doubted: float = 0.0
-    times: list[float] = field(default_factory=list)
-    told: Digests = field(default_factory=lambda: Digests(6, _MOST_TOLD))
+    def __init__(
+        self,
+        kept: Mapping[str, Any],
+        post: Post,
+        own: OwnMessages,
+        now: Callable[[], float],
+        show: Callable[[str], None] = lambda line: None,
+        voice: SpeakQueue | None = None,
+        journal: Callable[[], Iterable[Record]] = tuple,
+    ) -> None:
+        self.waiting: list[str] = list(kept.get("waiting", ()))
+        self.doubt: str = kept.get("doubt", "")
+        self.hold: float = kept.get("hold", 0.0)
+        self.spoken: float = kept.get("spoken", 0.0)
+        self.own = own
+        self._doubted: float = kept.get("doubted", 0.0)  # when that message was sent
+        self._times: list[float] = list(kept.get("times", ()))  # when the messages of the last minute were sent
+        self._silences = Digests(6, _MOST_SILENCES, kept.get("silences", ""))  # what was said into silence
+        self._post = post
+        self._now = now
+        self._show = show
+        self._voice = voice
+        own.restore(kept.get("own", {}), journal)
+        if self.doubt:
+            own.sent.add_doubtful(self.doubt, self._doubted)
 
-    @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Speech:
-        """Restore what was kept."""
-        return cls(
-            list(kept.get("unsaid", ())),
-            str(kept.get("doubt", "")),
-            float(kept.get("doubted", 0.0)),
-            list(kept.get("times", ())),
-            Digests(6, _MOST_TOLD, kept.get("told", "")),
-        )
-
-    def kept(self) -> dict[str, Any]:
-        """The speech as plain data."""
+    def snapshot(self) -> dict[str, Any]:
+        """All of it as plain data."""
         return {
-            "unsaid": list(self.unsaid),
+            "waiting": list(self.waiting),
             "doubt": self.doubt,
-            "doubted": self.doubted,
-            "times": list(self.times),
-            "told": self.told.packed(),
+            "doubted": self._doubted,
+            "times": list(self._times),
+            "silences": self._silences.packed(),
+            "hold": self.hold,
+            "spoken": self.spoken,
+            "own": self.own.snapshot(),
         }
 
     @property
     def pending(self) -> bool:
         """Whether a message waits to be said, or may still have to be said."""
-        return bool(self.unsaid or self.doubt)
+        return bool(self.waiting or self.doubt)
 
-    def wish(self, texts: Sequence[str]) -> list[str]:
+    def queue(self, texts: Iterable[str]) -> list[str]:
         """Queue texts; returns the oldest ones, which are dropped when too many wait."""
-        self.unsaid = [*self.unsaid, *texts]
-        dropped, self.unsaid = self.unsaid[:-MOST_WAITING], self.unsaid[-MOST_WAITING:]
+        self.waiting = [*self.waiting, *texts]
+        dropped, self.waiting = self.waiting[:-MOST_WAITING], self.waiting[-MOST_WAITING:]
         return dropped
 
-    def turn(self, now: float, limits: Limits) -> float:
-        """Seconds until the next message may be sent."""
-        self.times = [at for at in self.times if now - _MINUTE < at <= now]
-        if len(self.times) < limits.per_minute:
-            return 0.0
-        return self.times[-limits.per_minute] + _MINUTE - now
+    def queue_for_silence(self, texts: Iterable[str], limits: Limits) -> bool:
+        """Queue the first text that was not yet said into silence in this stream; returns whether there is one."""
+        text = next((text for text in texts if text.strip() and text not in self._silences), None)
+        if text is None:
+            return False
+        self._silences.add([text])
+        self.queue(limits.allowed([text])[0])
+        return True
 
-    def begin(self, now: float) -> str:
-        """Note that the next message is being sent."""
-        self.doubt, *self.unsaid = self.unsaid
-        self.doubted = now
-        self.times = [*self.times, now]
-        return self.doubt
+    async def flush(self, turn: Turn) -> None:
+        """Send what waits, as far as that is possible now.
 
-    def end(self) -> None:
-        """Note that the sent message has arrived, or never will."""
+        Raises:
+            Unauthorized: The platform no longer accepts the token.
+        """
+        while self.waiting and not self.doubt and self._now() >= max(self.hold, self._next_time(turn.limits)):
+            self.doubt, *self.waiting = self.waiting
+            self._doubted = self._now()
+            self._times = [*self._times, self._doubted]
+            turn.keep()
+            try:
+                await self._post(self.doubt, "")
+            except SecretRefused as error:
+                self.doubt = ""
+                turn.note("chat_undelivered", text=MASK, message=error.message)
+                turn.trouble(error)
+            except PlatformError as error:
+                if not self._fail(turn, error):
+                    return
+            else:
+                self._arrive(turn)
+
+    async def finish(self) -> None:
+        """Wait until everything is spoken, but not for long."""
+        if self._voice is not None:
+            await self._voice.finish()
+
+    def find(self, text: str, turn: Turn) -> None:
+        """Take in one of the agent's messages in the chat, which may be the one in doubt."""
+        self.spoken = self._now()
+        if self.doubt and same_words(self.doubt, text):
+            self._arrive(turn)
+
+    def requeue_lost(self, polled_at: float) -> None:
+        """Requeue the message in doubt if the chat, polled at this time, should have had it and did not."""
+        if self.doubt and polled_at >= self._doubted + SETTLES:
+            self.own.sent.withdraw_doubtful(self.doubt)
+            self._requeue()
+
+    def _next_time(self, limits: Limits) -> float:
+        """When the next message may be sent, in seconds since the epoch."""
+        now = self._now()
+        self._times = [at for at in self._times if now - _MINUTE < at <= now]
+        return 0.0 if len(self._times) < limits.per_minute else self._times[-limits.per_minute] + _MINUTE
+
+    def _arrive(self, turn: Turn) -> None:
+        """Note that the message in doubt has arrived."""
+        text, self.doubt = self.doubt, ""
+        self.spoken = self._now()
+        turn.said += 1
+        turn.note("chat_sent", text=text)
+        if turn.call.inputs.get("show", True):
+            self._show(f"> {text}")
+        if turn.call.inputs.get("speak", False) and self._voice is not None:
+            self._voice.say(text)
+
+    def _fail(self, turn: Turn, error: PlatformError) -> bool:
+        """Handle a message that was not sent, or may not have been; returns whether the next one can be sent."""
+        turn.note("chat_undelivered", text=self.doubt, message=error.message)
+        if isinstance(error, Unauthorized):
+            self._requeue()
+            turn.fail()
+            raise error
+        if error.unsure:
+            return False
+        if error.may_repeat:
+            self._requeue()
+            self.hold = self._now() + (error.retry_after or 0.0)
+            return False
         self.doubt = ""
+        return True
 
-    def withdraw(self) -> None:
-        """Requeue the last message: it was definitely not delivered."""
-        if self.doubt:
-            self.unsaid, self.doubt = [self.doubt, *self.unsaid], ""
-            self.times = self.times[:-1]
+    def _requeue(self) -> None:
+        """Requeue the message in doubt: it was definitely not delivered."""
+        self.waiting, self.doubt = [self.doubt, *self.waiting], ""
+        self._times = self._times[:-1]
 
-    def found(self, text: str) -> bool:
-        """Whether one of the agent's messages in the chat is the one that may have arrived."""
-        return bool(self.doubt) and same_words(self.doubt, text)
 
-    def missing(self, asked: float) -> bool:
-        """Whether a sent message should have been in the chat when it was polled, in seconds since the epoch."""
-        return bool(self.doubt) and asked >= self.doubted + SETTLES
+async def post(access: Access, own: OwnMessages, text: str, to: str) -> str | None:
+    """Send one message; it counts as the agent's own before, since it may be in the chat at once.
+
+    Args:
+        access: The agent's credentials and client.
+        own: Recognises the agent's messages.
+        text: The message.
+        to: In whose chat; "" for the agent's own.
+    """
+    to = to or await access.user_id()
+    sent = own.sent.begin(text, "" if to == access.credentials.user_db_id else to)
+    try:
+        key = await access.client().send_chat(text, to)
+    except RetakeFlowError as error:
+        if error.unsure:
+            own.sent.finish(sent)
+        else:
+            own.sent.withdraw(sent)
+        raise
+    own.sent.finish(sent, key)
+    return key

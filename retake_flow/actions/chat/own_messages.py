@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.dedup import Way
-from retake_flow.actions.chat.recently_sent import Said, Sayings, traits
+from retake_flow.actions.chat.recently_sent import Sent, SentMessages, traits
 from retake_flow.api.chat import ChatMessage, is_own
 from retake_flow.run.records import Record
 
@@ -19,7 +19,7 @@ _MOST_KEYS, _MOST_COINCIDENCES = 60, 1_000
 _CREDIBLE = 60.0  # seconds; chat is read every few seconds, so a new message cannot be dated longer ago
 
 
-class Oneself:
+class OwnMessages:
     """Recognises the agent's messages: by id, user id, wallet, name in any spelling, or by having just sent them.
 
     Each sent message is recognised once, so a viewer who repeats it later is not the agent. An author who posts such
@@ -32,11 +32,11 @@ class Oneself:
         now: The run's time, in seconds since the epoch.
 
     Attributes:
-        sayings: What the agent said lately.
+        sent: What the agent sent lately.
     """
 
     def __init__(self, access: Access, now: Callable[[], float]) -> None:
-        self.sayings = Sayings(now)
+        self.sent = SentMessages(now)
         self._access = access
         self._now = now
         self._keys: dict[str, None] = {}
@@ -47,18 +47,18 @@ class Oneself:
         self._restored = False
 
     def restore(self, kept: Mapping[str, Any], journal: Callable[[], Iterable[Record]]) -> None:
-        """Restore what earlier processes have said, seen and learnt; once."""
+        """Restore what earlier processes have sent, seen and learnt; once."""
         if not self._restored:
             self._restored = True
             self._know(kept.get("keys", ()))
-            self.sayings.recall(journal(), self._access.credentials.user_db_id)
-            self.sayings.seen_before(kept.get("seen", ()))
+            self.sent.recall(journal(), self._access.credentials.user_db_id)
+            self.sent.restore_seen(kept.get("seen", ()))
 
-    def kept(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """What the next process needs to know, as plain data."""
-        return {"keys": list(self._keys), "seen": self.sayings.seen}
+        return {"keys": list(self._keys), "seen": self.sent.seen_lately}
 
-    def learnt(self) -> list[str]:
+    def take_learnt(self) -> list[str]:
         """The names under which the agent was recognised since the last call."""
         learnt, self._learnt = self._learnt, []
         return learnt
@@ -86,23 +86,23 @@ class Oneself:
     def _is_certain(self, way: Way, message: ChatMessage, ahead: float | None) -> bool:
         by_id = bool(message.author_user_id) and message.author_user_id == self._access.credentials.user_db_id
         known = by_id or self.is_author(message)
-        said = self.sayings.matching(way, message, ahead) if known else self.sayings.with_id(message)
-        if said is not None:
-            self._see(said, way, message)
-        if by_id or (said is not None and not known):
+        sent = self.sent.find(way, message, ahead) if known else self.sent.find_by_id(message)
+        if sent is not None:
+            self._see(sent, way, message)
+        if by_id or (sent is not None and not known):
             self._told_by_id = self._told_by_id or by_id
             self._know(traits(message))
-        return known or said is not None
+        return known or sent is not None
 
     def _is_repeated(self, way: Way, message: ChatMessage, ahead: float | None) -> bool:
-        """Whether a message repeats what was just said, by an author not known to be the agent."""
+        """Whether a message repeats what was just sent, by an author not known to be the agent."""
         if message.author_user_id and self._told_by_id:
             return False
-        said = self.sayings.matching(way, message, ahead)
-        if said is None:
+        sent = self.sent.find(way, message, ahead)
+        if sent is None:
             return False
-        first = not said.ways
-        self._see(said, way, message)
+        first = not sent.ways
+        self._see(sent, way, message)
         for key in _keys(message) if first else ():
             self._coincidences[key] = self._coincidences.pop(key, 0) + 1
             if self._coincidences[key] == _TWICE:
@@ -110,18 +110,18 @@ class Oneself:
         _forget(self._coincidences, _MOST_COINCIDENCES)
         return True
 
-    def _see(self, said: Said, way: Way, message: ChatMessage) -> None:
-        said.see(way, message)
+    def _see(self, sent: Sent, way: Way, message: ChatMessage) -> None:
+        sent.see(way, message)
         self._mirrored = False
 
     def _comes_back(self, message: ChatMessage, ahead: float | None) -> bool:
         """Whether a message is one too many of those that come right after each sent message."""
         who = set(traits(message)) or {""}
-        said = self._said_before(message, who, ahead)
-        if said is None:
+        sent = self._said_before(message, who, ahead)
+        if sent is None:
             return False
-        said.returned |= who
-        lately = self.sayings.unseen[-_RETURNS:]
+        sent.returned |= who
+        lately = self.sent.unseen[-_RETURNS:]
         if not self._mirrored and len(lately) == _RETURNS and all(each.returned for each in lately):
             always = set.intersection(*(each.returned for each in lately)) - {""}
             if always & who:
@@ -132,15 +132,15 @@ class Oneself:
                 self._learnt.append("")
         return self._mirrored
 
-    def _said_before(self, message: ChatMessage, who: set[str], ahead: float | None) -> Said | None:
+    def _said_before(self, message: ChatMessage, who: set[str], ahead: float | None) -> Sent | None:
         """What was said right before a message, and has had no echo yet from that author, or from anybody."""
         if not message.is_message:
             return None
         at, early, prompt = self._now(), 0.0, _PROMPT_UNDATED
-        written = self.sayings.written(message, ahead)
+        written = self.sent.time_written(message, ahead)
         if written is not None and at - written < _CREDIBLE:
             at, early, prompt = written, _EARLY, _PROMPT
-        right_before = (e for e in reversed(self.sayings.unseen) if e.began - early <= at <= (e.ended or at) + prompt)
+        right_before = (e for e in reversed(self.sent.unseen) if e.began - early <= at <= (e.ended or at) + prompt)
         return next((e for e in right_before if not (e.returned if self._mirrored else e.returned & who)), None)
 
     def _know(self, keys: Iterable[str]) -> None:

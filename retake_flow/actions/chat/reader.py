@@ -13,9 +13,9 @@ from contextlib import AsyncExitStack
 from itertools import count
 
 from retake_flow.actions.agent_session import Access
-from retake_flow.actions.chat.dedup import Ledger, Way
+from retake_flow.actions.chat.dedup import Dedup, Way
 from retake_flow.actions.chat.history import History, older
-from retake_flow.actions.chat.own_messages import Oneself
+from retake_flow.actions.chat.own_messages import OwnMessages
 from retake_flow.api.chat import ChatMessage, Page
 from retake_flow.api.realtime.events import EVENTS, read_event, rooms
 from retake_flow.backoff import Backoff
@@ -36,44 +36,50 @@ _PATIENCE = 0.05  # seconds that real-time messages wait for a poll in progress
 _SETTLES = 0.5  # seconds after connecting until all rooms have definitely been joined
 _LATER = 0.02  # seconds; two clocks may differ slightly
 _TOGETHER = 0.05  # seconds; messages this close together are read at once
-_MOST_HEARD = 5_000
+_MOST_RECEIVED = 5_000
 _MOST_READ = 5_000  # messages that are read back
 _AT_ONCE = 50  # messages that are read before everything else gets a turn
 _TELLING = 1_000  # newest messages; the agent's own among them show what is history
 _AGAIN = Backoff(2.0, cap=60.0)  # between two failing polls
 
 
-class Reading:
+class Reader:
     """Reads chat for one activity; a `retake_flow.ports.realtime.Hearer`.
 
     Args:
         access: The agent's credentials and client.
-        oneself: Recognises the agent's own messages, whose dates show what is history.
+        own: Recognises the agent's own messages, whose dates show what is history.
+        dedup: The messages read so far; those returned are added to it.
+        history: What is older than the stream.
         now: Seconds since the epoch.
         wake: Makes the activity read the chat at once.
         place: Where the chat is read, for records.
 
     Attributes:
-        asked: When the chat was last polled successfully, in seconds since the epoch.
+        polled_at: When the chat was last polled successfully, in seconds since the epoch.
     """
 
     def __init__(
         self,
         access: Access,
-        oneself: Oneself,
+        own: OwnMessages,
+        dedup: Dedup,
+        history: History,
         now: Callable[[], float],
         wake: Callable[[], None] = lambda: None,
         place: str = "",
     ) -> None:
         self._access = access
-        self._oneself = oneself
+        self._own = own
+        self._dedup = dedup
+        self._history = history
         self._place = place
         self._now = now
         self._wake = wake
-        self._heard: deque[ChatMessage] = deque(maxlen=_MOST_HEARD)
+        self._received: deque[ChatMessage] = deque(maxlen=_MOST_RECEIVED)
         self._found: deque[ChatMessage] = deque()  # polled and not returned yet
         self._unreadable = 0  # the most that were skipped at once
-        self._told: list[Noted] = []
+        self._notes: list[Noted] = []
         self._state = ""
         self._settled: float | None = None  # when real-time messages become complete; None without a connection
         self._caught_up = False
@@ -81,14 +87,14 @@ class Reading:
         self._failures = 0
         self._next = 0.0
         self._waking: asyncio.TimerHandle | None = None
-        self._asking: asyncio.Task[list[ChatMessage]] | None = None
+        self._polling: asyncio.Task[list[ChatMessage]] | None = None
         self._begun = 0.0  # when that poll began
-        self.asked = 0.0
+        self.polled_at = 0.0
 
     @property
-    def asks(self) -> bool:
+    def polls(self) -> bool:
         """Whether a poll is in progress and its result is not, or not fully, there yet."""
-        return self._asking is not None or self.behind
+        return self._polling is not None or self.behind
 
     @property
     def behind(self) -> bool:
@@ -107,24 +113,20 @@ class Reading:
     async def close(self) -> None:
         """Stop polling, and wake nobody."""
         self._wake_no_more()
-        if self._asking is not None:
-            self._asking.remove_done_callback(self._answered)
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        if self._polling is not None:
+            self._polling.remove_done_callback(self._on_polled)
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
 
-    def told(self) -> list[Noted]:
+    def take_notes(self) -> list[Noted]:
         """What there is to record about the connection since the last call."""
-        told, self._told = self._told, []
-        return told
+        notes, self._notes = self._notes, []
+        return notes
 
-    async def news(
-        self, ledger: Ledger, history: History, *, fresh: bool
-    ) -> tuple[list[tuple[Way, ChatMessage]], PlatformError | None]:
+    async def read(self, *, fresh: bool) -> tuple[list[tuple[Way, ChatMessage]], PlatformError | None]:
         """The new messages, in order.
 
         Args:
-            ledger: The messages read so far; those returned are added to it.
-            history: What is older than the stream.
             fresh: Poll the chat even if that is not due.
 
         Returns:
@@ -133,50 +135,51 @@ class Reading:
         """
         now, error = self._now(), None
         if not self._found:
-            if self._asking is None and self._due(now, fresh):
+            if self._polling is None and self._due(now, fresh):
                 self._begun = now
-                self._asking = asyncio.create_task(self._ask(ledger, history), name="chat")
-            asked, error = await self._answer()
-            self._found.extend(self._newer(asked, ledger, history))
+                self._polling = asyncio.create_task(self._poll(), name="chat")
+            polled, error = await self._poll_result()
+            self._found.extend(self._without_history(polled))
         both = self._state in ("connected", "lost")
-        polled = ledger.read(_first(self._found), "poll", now, both=both)
-        heard = [] if self._found else ledger.read(self._taken(history), "socket", now, both=both)
-        if self._found or (self._heard and self._is_whole):
+        new = self._dedup.read(_first(self._found), "poll", now, both=both)
+        received = [] if self._found else self._dedup.read(self._take_received(), "socket", now, both=both)
+        if self._found or (self._received and self._is_whole):
             self._wake_in(0.0)
-        return [*(("poll", message) for message in polled), *(("socket", message) for message in heard)], error
+        return [*(("poll", message) for message in new), *(("socket", message) for message in received)], error
 
     def ahead(self, messages: Sequence[ChatMessage] = ()) -> float | None:
         """How many seconds the clock that dates the chat is ahead of the run's time at least; None if unknown."""
         server = self._access.server_time
         told = None if server is None else server - self._now()
-        return self._oneself.sayings.ahead(messages, self._oneself.is_author, told)
+        return self._own.sent.clock_offset(messages, self._own.is_author, told)
 
-    def _newer(self, asked: list[ChatMessage], ledger: Ledger, history: History) -> list[ChatMessage]:
+    def _without_history(self, polled: list[ChatMessage]) -> list[ChatMessage]:
         """The messages that are not history; the first reading decides which are."""
-        if history.since is None or not asked:
-            return asked
+        history = self._history
+        if history.since is None or not polled:
+            return polled
         if history.before is not None:
-            return history.later(asked, ledger.polled)
-        newest = asked[-_TELLING:]
+            return history.later(polled, self._dedup.has_polled)
+        newest = polled[-_TELLING:]
         ahead = self.ahead(newest)
-        first = self._oneself.sayings.first(newest, history.cutoff(ahead))
-        old = history.begin(asked, ahead, None if first is None else first + len(asked) - len(newest))
-        ledger.skip(old)
+        first = self._own.sent.index_of_first(newest, history.cutoff(ahead))
+        old = history.begin(polled, ahead, None if first is None else first + len(polled) - len(newest))
+        self._dedup.skip(old)
         gone = {message.id for message in old}
-        return [message for message in asked if message.id not in gone]
+        return [message for message in polled if message.id not in gone]
 
-    # --- heard ----------------------------------------------------------------------------------------------
+    # --- real time ----------------------------------------------------------------------------------------------
 
     def on_connected(self) -> None:
         """All rooms are being joined."""
-        self._turn("connected")
-        wait = max(_SETTLES, self.asked + _PACE - self._now())
+        self._change("connected")
+        wait = max(_SETTLES, self.polled_at + _PACE - self._now())
         self._settled, self._caught_up = self._now() + wait, False
         self._wake_in(wait + _LATER)
 
     def on_lost(self, reason: str) -> None:
         """Real-time events are no longer received."""
-        self._turn("absent" if self._state in ("", "absent") else "lost", reason)
+        self._change("absent" if self._state in ("", "absent") else "lost", reason)
         if self._settled is not None:
             self._wake_in(0.0)
         self._settled, self._caught_up, self._missed = None, False, True
@@ -186,10 +189,10 @@ class Reading:
         if event not in EVENTS:
             return
         message = read_event(event, payload, self._now() + (self.ahead() or 0.0))
-        self._pass_over(message is None)
+        self._report_unreadable(message is None)
         if message is not None:
-            self._missed = self._missed or len(self._heard) == _MOST_HEARD
-            self._heard.append(message)
+            self._missed = self._missed or len(self._received) == _MOST_RECEIVED
+            self._received.append(message)
             self._wake_in(_TOGETHER)
 
     def _wake_in(self, seconds: float) -> None:
@@ -204,56 +207,56 @@ class Reading:
         if self._waking is not None:
             self._waking.cancel()
 
-    def _turn(self, state: str, reason: str = "") -> None:
+    def _change(self, state: str, reason: str = "") -> None:
         if state != self._state:
             self._state = state
-            self._told.append(("chat_realtime", {"state": state, **({"reason": reason} if reason else {})}))
+            self._notes.append(("chat_realtime", {"state": state, **({"reason": reason} if reason else {})}))
 
     def _rooms(self) -> list[str]:
         known = self._access.credentials
         return rooms(known.user_db_id, known.token_address)
 
-    def _taken(self, history: History) -> list[ChatMessage]:
+    def _take_received(self) -> list[ChatMessage]:
         """The real-time messages, unless earlier ones may be missing that have yet to be polled."""
         if not self._is_whole:
             return []
-        before = history.cutoff(self.ahead())
-        return [message for message in _first(self._heard) if not older(message, before)]
+        before = self._history.cutoff(self.ahead())
+        return [message for message in _first(self._received) if not older(message, before)]
 
     @property
     def _is_whole(self) -> bool:
         """Whether no earlier messages can be missing before the real-time ones."""
         return self._settled is None or self._caught_up or self._failures >= 2
 
-    # --- asked for ------------------------------------------------------------------------------------------
+    # --- polling ------------------------------------------------------------------------------------------
 
     def _due(self, now: float, fresh: bool) -> bool:
-        if now < max(self._next, self.asked + _SOONEST):
+        if now < max(self._next, self.polled_at + _SOONEST):
             return False
-        return fresh or self._missed or not self._caught_up or now >= self.asked + CALM
+        return fresh or self._missed or not self._caught_up or now >= self.polled_at + CALM
 
-    async def _answer(self) -> tuple[list[ChatMessage], PlatformError | None]:
+    async def _poll_result(self) -> tuple[list[ChatMessage], PlatformError | None]:
         """The result of the poll, or why it failed; complete real-time messages do not wait for it."""
-        if self._asking is None:
+        if self._polling is None:
             return [], None
-        await asyncio.wait({self._asking}, timeout=_PATIENCE if self._caught_up else None)
-        if not self._asking.done():
-            self._asking.remove_done_callback(self._answered)
-            self._asking.add_done_callback(self._answered)
+        await asyncio.wait({self._polling}, timeout=_PATIENCE if self._caught_up else None)
+        if not self._polling.done():
+            self._polling.remove_done_callback(self._on_polled)
+            self._polling.add_done_callback(self._on_polled)
             return [], None
-        asking, self._asking = self._asking, None
+        polling, self._polling = self._polling, None
         try:
-            found = asking.result()
+            found = polling.result()
         except PlatformError as error:
-            self._failed(error)
+            self._fail(error)
             return [], error
-        self._succeeded()
+        self._succeed()
         return found, None
 
-    def _answered(self, _: asyncio.Task[list[ChatMessage]]) -> None:
+    def _on_polled(self, _: asyncio.Task[list[ChatMessage]]) -> None:
         self._wake()
 
-    async def _ask(self, ledger: Ledger, history: History) -> list[ChatMessage]:
+    async def _poll(self) -> list[ChatMessage]:
         """Everything since the last poll, oldest first; pages back until it meets what was there then."""
         user_id = await self._access.user_id()
         found: dict[str, ChatMessage] = {}
@@ -262,34 +265,32 @@ class Reading:
             page = await self._page(user_id, before)
             unknown = {message.id: message for message in page if message.id not in found}
             found = {**unknown, **found}
-            self._pass_over(page.unreadable)
-            if not unknown or self._reaches_back(page, list(found.values()), ledger, history):
+            self._report_unreadable(page.unreadable)
+            if not unknown or self._reaches_back(page, list(found.values())):
                 break
             if len(found) >= _MOST_READ:
-                self._told.append(("chat_gap", {"messages": len(found)}))
+                self._notes.append(("chat_gap", {"messages": len(found)}))
                 break
             before = page[0].id
         else:
-            self._told.append(("chat_gap", {"pages": MOST_PAGES}))
+            self._notes.append(("chat_gap", {"pages": MOST_PAGES}))
         return list(found.values())
 
-    def _reaches_back(
-        self, page: Sequence[ChatMessage], found: Sequence[ChatMessage], ledger: Ledger, history: History
-    ) -> bool:
+    def _reaches_back(self, page: Sequence[ChatMessage], found: Sequence[ChatMessage]) -> bool:
         """Whether a page reaches back to known messages.
 
         A single message out of place (a pinned one) proves nothing.
         """
-        ahead = self.ahead(found[-_TELLING:]) if history.before is None and history.since is not None else None
-        cutoff = history.cutoff(ahead)
-        known = [older(each, cutoff) or ledger.polled(each) for each in page]
+        undecided = self._history.before is None and self._history.since is not None
+        cutoff = self._history.cutoff(self.ahead(found[-_TELLING:]) if undecided else None)
+        known = [older(each, cutoff) or self._dedup.has_polled(each) for each in page]
         return known[0] or sum(known) > 1
 
-    def _pass_over(self, messages: int) -> None:
+    def _report_unreadable(self, messages: int) -> None:
         """Report messages without usable ids, if there are many more at once than ever."""
         if messages > 2 * self._unreadable:
             self._unreadable = messages
-            self._told.append(("chat_unreadable", {"what": "id", "messages": messages}))
+            self._notes.append(("chat_unreadable", {"what": "id", "messages": messages}))
 
     async def _page(self, user_id: str, before: str | None) -> Page:
         """One page, retried after an error, so that one error does not restart a long way back."""
@@ -301,16 +302,16 @@ class Reading:
                 if not error.may_repeat or failures > MOST_REPEATS or wait > _AGAIN.cap:
                     raise
                 about = {"place": self._place, "kind": error.kind, "message": error.message, "hint": error.hint}
-                self._told.append(("error", {**about, "failures": failures}))
+                self._notes.append(("error", {**about, "failures": failures}))
             await asyncio.sleep(wait)
         raise AssertionError
 
-    def _succeeded(self) -> None:
-        self.asked, self._failures, self._next, self._missed = self._begun, 0, 0.0, False
+    def _succeed(self) -> None:
+        self.polled_at, self._failures, self._next, self._missed = self._begun, 0, 0.0, False
         if self._settled is not None and self._begun >= self._settled:
             self._caught_up = True
 
-    def _failed(self, error: PlatformError) -> None:
+    def _fail(self, error: PlatformError) -> None:
         self._failures += 1
         if not self.live:
             return  # the activity itself backs off

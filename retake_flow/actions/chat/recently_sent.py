@@ -25,7 +25,7 @@ _SENDS: Final = ("chat_sent", "action_started", "say_requested")
 
 
 @dataclass(slots=True, eq=False)
-class Said:
+class Sent:
     """A message that the agent has sent, or may have.
 
     Attributes:
@@ -36,7 +36,7 @@ class Said:
         id: The message's id, if the platform gave it.
         ways: How it arrived in the chat, recognised as the agent's own.
         seen: The message as it was first seen.
-        returned: The authors who said something unrecognised right after it.
+        returned: The authors who sent something unrecognised right after it.
     """
 
     text: str
@@ -59,7 +59,7 @@ class Said:
         self.seen = self.seen or message
 
 
-class Sayings:
+class SentMessages:
     """The agent's messages, oldest first.
 
     Args:
@@ -69,109 +69,109 @@ class Sayings:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._since = now()
-        self._said: deque[Said] = deque(maxlen=_REMEMBERED)
+        self._sent: deque[Sent] = deque(maxlen=_REMEMBERED)
 
-    def begin(self, text: str, to: str = "") -> Said:
+    def begin(self, text: str, to: str = "") -> Sent:
         """Note that a message is being sent: it may be in the chat before the platform confirms it."""
-        said = Said(text, to, self._now())
-        self._said.append(said)
-        return said
+        sent = Sent(text, to, self._now())
+        self._sent.append(sent)
+        return sent
 
-    def arrived(self, said: Said, key: str | None = None) -> None:
+    def finish(self, sent: Sent, key: str | None = None) -> None:
         """Note that a message was sent, or may have been."""
-        said.ended, said.id = self._now(), key
+        sent.ended, sent.id = self._now(), key
 
-    def withdraw(self, said: Said) -> None:
+    def withdraw(self, sent: Sent) -> None:
         """Note that a message was definitely not sent."""
-        if said in self._said:
-            self._said.remove(said)
+        if sent in self._sent:
+            self._sent.remove(sent)
 
-    def missing(self, text: str) -> None:
+    def withdraw_doubtful(self, text: str) -> None:
         """Note that a message in doubt was not sent: it is not in the chat."""
-        for said in [each for each in self._own(text) if not each.ways][-1:]:
-            self.withdraw(said)
+        for sent in [each for each in self._own(text) if not each.ways][-1:]:
+            self.withdraw(sent)
 
     # --- over the end of a process --------------------------------------------------------------------------
 
     def recall(self, journal: Iterable[Record], user_id: str) -> None:
-        """Restore what earlier processes said, from the run's journal."""
-        earliest, own = self._now() - _LATEST, {said.text for said in self._said}
-        begun: dict[str, Said] = {}
+        """Restore what earlier processes sent, from the run's journal."""
+        earliest, own = self._now() - _LATEST, {sent.text for sent in self._sent}
+        begun: dict[str, Sent] = {}
         for record in journal:
-            said = _told(record, user_id) if record["event"] in _SENDS else None
-            if said is None or not earliest < said.began <= self._since or said.text in own:
+            sent = _sent_in(record, user_id) if record["event"] in _SENDS else None
+            if sent is None or not earliest < sent.began <= self._since or sent.text in own:
                 continue
-            if said.text in begun:
-                self.withdraw(begun.pop(said.text))
+            if sent.text in begun:
+                self.withdraw(begun.pop(sent.text))
             if record["event"] != "chat_sent":
-                begun[said.text] = said
-            self._said.append(said)
+                begun[sent.text] = sent
+            self._sent.append(sent)
 
-    def doubted(self, text: str, at: float) -> None:
-        """Note that an earlier process may have said something."""
+    def add_doubtful(self, text: str, at: float) -> None:
+        """Note that an earlier process may have sent something."""
         if not any(not each.ways for each in self._own(text)):
-            self._said.append(Said(text, "", at, at))
+            self._sent.append(Sent(text, "", at, at))
 
-    def seen_before(self, seen: Sequence[Sequence[Any]]) -> None:
-        """Note what an earlier process has seen in the chat, as `seen` returns it."""
+    def restore_seen(self, seen: Sequence[Sequence[Any]]) -> None:
+        """Note what an earlier process has seen in the chat, as `seen_lately` returns it."""
         for digest, at in seen:
-            known = (said for said in self._said if short(said.text) == digest and abs(said.began - at) < _LATE)
-            for said in [each for each in known if not each.ways][:1]:
-                said.ways |= {"poll", "socket"}
+            known = (sent for sent in self._sent if short(sent.text) == digest and abs(sent.began - at) < _LATE)
+            for sent in [each for each in known if not each.ways][:1]:
+                sent.ways |= {"poll", "socket"}
 
     @property
-    def seen(self) -> list[list[Any]]:
+    def seen_lately(self) -> list[list[Any]]:
         """The messages seen in the chat lately, as plain data."""
-        lately = (each for each in self._said if each.ways and self._now() - each.began < _LATEST)
-        return [[short(said.text), said.began] for said in lately]
+        lately = (each for each in self._sent if each.ways and self._now() - each.began < _LATEST)
+        return [[short(sent.text), sent.began] for sent in lately]
 
     # --- known again ----------------------------------------------------------------------------------------
 
     @property
-    def unseen(self) -> list[Said]:
+    def unseen(self) -> list[Sent]:
         """The messages sent to the agent's own chat and not recognised there."""
-        return [said for said in self._said if not said.to and not said.ways]
+        return [sent for sent in self._sent if not sent.to and not sent.ways]
 
-    def with_id(self, message: ChatMessage) -> Said | None:
+    def find_by_id(self, message: ChatMessage) -> Sent | None:
         """The sent message with a message's id and text; an id alone may belong to something else."""
-        same = (each for each in self._said if each.id in message.ids)
-        return next((said for said in same if said.words.are_seen_in(Words(message.text))), None)
+        same = (each for each in self._sent if each.id in message.ids)
+        return next((sent for sent in same if sent.words.are_seen_in(Words(message.text))), None)
 
-    def matching(self, way: Way, message: ChatMessage, ahead: float | None) -> Said | None:
+    def find(self, way: Way, message: ChatMessage, ahead: float | None) -> Sent | None:
         """The sent message with a message's text and about its time that has not yet been seen arriving this way."""
         if message.kind != "message" or not message.text:
             return None
         return next(
             (
-                said
-                for said in self._own(message.text)
-                if way not in said.ways
-                and (said.seen is None or _are_one(said.seen, message))
-                and self._about_then(said, message, ahead)
+                sent
+                for sent in self._own(message.text)
+                if way not in sent.ways
+                and (sent.seen is None or _are_one(sent.seen, message))
+                and self._about_then(sent, message, ahead)
             ),
             None,
         )
 
-    def written(self, message: ChatMessage, ahead: float | None) -> float | None:
+    def time_written(self, message: ChatMessage, ahead: float | None) -> float | None:
         """When a message was written, by the run's time; None if its date cannot be right."""
         if message.sent_at is None or ahead is None:
             return None
         written = message.sent_at.timestamp() - ahead
         return written if abs(self._now() - written) < _LATEST else None
 
-    def _about_then(self, said: Said, message: ChatMessage, ahead: float | None) -> bool:
-        written = self.written(message, ahead)
+    def _about_then(self, sent: Sent, message: ChatMessage, ahead: float | None) -> bool:
+        written = self.time_written(message, ahead)
         if written is None:
-            return self._now() - said.began <= _LATEST
-        return said.began - _EARLY <= written <= (said.ended or self._now()) + _LATE
+            return self._now() - sent.began <= _LATEST
+        return sent.began - _EARLY <= written <= (sent.ended or self._now()) + _LATE
 
-    def _own(self, text: str) -> Iterator[Said]:
+    def _own(self, text: str) -> Iterator[Sent]:
         seen = Words(text)
-        return (said for said in self._said if not said.to and said.words.are_seen_in(seen))
+        return (sent for sent in self._sent if not sent.to and sent.words.are_seen_in(seen))
 
     # --- what they tell of a chat ---------------------------------------------------------------------------
 
-    def ahead(
+    def clock_offset(
         self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool], told: float | None
     ) -> float | None:
         """How many seconds the clock that dates a chat is ahead of the run's time at least; None if unknown.
@@ -188,10 +188,10 @@ class Sayings:
         by_words: list[float] = []
         by_anybody: list[float] = []
         for message in messages:
-            said = next((each for each in reversed(list(self._own(message.text))) if each.ended is not None), None)
-            if said is not None and said.ended is not None and message.sent_at is not None:
-                ahead = message.sent_at.timestamp() - said.ended
-                if said.id in message.ids:
+            sent = next((each for each in reversed(list(self._own(message.text))) if each.ended is not None), None)
+            if sent is not None and sent.ended is not None and message.sent_at is not None:
+                ahead = message.sent_at.timestamp() - sent.ended
+                if sent.id in message.ids:
                     by_id.append(ahead)
                 elif abs(ahead) < _OTHER_STREAM:
                     (by_words if known(message) else by_anybody).append(ahead)
@@ -199,18 +199,18 @@ class Sayings:
             return max(by_id)
         return told if told is not None else max(by_words, default=min(by_anybody, default=None))
 
-    def first(self, messages: Sequence[ChatMessage], before: float | None) -> int | None:
+    def index_of_first(self, messages: Sequence[ChatMessage], before: float | None) -> int | None:
         """The index of the agent's first message of this stream in a chat, oldest first; None if there is none.
 
         Args:
             messages: Messages of the chat.
             before: Equal texts of an earlier stream are dated before this, by the clock that dates the chat.
         """
-        said = next((each for each in self._said if not each.to), None)
-        if said is None:
+        sent = next((each for each in self._sent if not each.to), None)
+        if sent is None:
             return None
-        by_id = [at for at, m in enumerate(messages) if said.id in m.ids]
-        words = (at for at, m in enumerate(messages) if said.words.are_seen_in(Words(m.text)))
+        by_id = [at for at, m in enumerate(messages) if sent.id in m.ids]
+        words = (at for at, m in enumerate(messages) if sent.words.are_seen_in(Words(m.text)))
         return next(iter([*by_id, *(at for at in words if not older(messages[at], before))]), None)
 
 
@@ -234,16 +234,16 @@ def _are_one(seen: ChatMessage, message: ChatMessage) -> bool:
     )
 
 
-def _told(record: Record, user_id: str) -> Said | None:
-    """What a record says was said, or may have been."""
+def _sent_in(record: Record, user_id: str) -> Sent | None:
+    """What a record says was sent, or may have been."""
     at = record_to_run_time(record)
     match record:
         case {"event": "chat_sent", "text": str(text)}:
-            return Said(text, _chat(record, user_id), at, at, record.get("id"))
+            return Sent(text, _chat(record, user_id), at, at, record.get("id"))
         case {"event": "action_started", "action": "chat.send", "inputs": {"message": str(text), **more}}:
-            return Said(text, _chat(more, user_id), at, at)
+            return Sent(text, _chat(more, user_id), at, at)
         case {"event": "say_requested", "text": str(text), "ways": list(ways)} if "chat" in ways:
-            return Said(text, "", at, at)
+            return Sent(text, "", at, at)
     return None
 
 

@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any
 
+from retake_flow.backoff import Backoff
+from retake_flow.errors import RetakeFlowError
 from retake_flow.ports.responders import Answer, Batch, Responder
 
+_AGAIN = Backoff(2.0, cap=60.0)  # between two requests to a failing responder
+_REPORTED_AGAIN = 600.0  # seconds after which the same trouble is reported again
 
-class Asking:
-    """Asks a responder about one batch at a time.
+
+class ResponderTask:
+    """Asks a responder about one batch at a time, and waits longer after each failure in a row.
+
+    Args:
+        kept: What `snapshot` returned; empty before the first request.
+        scope: How long the responder is used.
+        wake: Called when an answer arrives that nobody waited for.
 
     Attributes:
-        asked: The last batch that it was asked about.
+        batch: The last batch that it was asked about.
     """
 
-    def __init__(self, responder: Responder, wake: Callable[[], None] = lambda: None) -> None:
-        self._responder = responder
+    def __init__(self, kept: Mapping[str, Any], scope: AsyncExitStack, wake: Callable[[], None] = lambda: None) -> None:
+        self.batch = Batch(())
+        self._failures: int = kept.get("failures", 0)
+        self._trouble: str = kept.get("trouble", "")  # the last one reported; "" after an answer
+        self._troubled: float = kept.get("troubled", 0.0)  # when that was reported
+        self._scope = scope
         self._wake = wake
-        self.asked = Batch(())
+        self._responder: Responder | None = None
         self._thinking: asyncio.Task[Answer] | None = None
 
-    @classmethod
-    async def opened(
-        cls,
-        responder: AbstractAsyncContextManager[Responder],
-        scope: AsyncExitStack,
-        wake: Callable[[], None] = lambda: None,
-    ) -> Asking:
-        """Start with a responder, which is closed with the scope.
-
-        Args:
-            responder: The responder.
-            scope: How long the responder is used.
-            wake: Called when an answer arrives that nobody waited for.
-        """
-        asking = cls(await scope.enter_async_context(responder), wake)
-        scope.push_async_callback(asking.close)
-        return asking
+    def snapshot(self) -> dict[str, Any]:
+        """How it fares, as plain data."""
+        return {"failures": self._failures, "trouble": self._trouble, "troubled": self._troubled}
 
     @property
     def thinks(self) -> bool:
         """Whether the responder was asked and its answer was not yet taken."""
         return self._thinking is not None
 
-    async def about(self, batch: Batch, within: float | None) -> Answer | None:
+    async def open(self, choose: Callable[[], AbstractAsyncContextManager[Responder]]) -> None:
+        """Start the responder, unless it is started."""
+        if self._responder is None:
+            self._responder = await self._scope.enter_async_context(choose())
+            self._scope.push_async_callback(self._close)
+
+    async def ask(self, batch: Batch, within: float | None) -> Answer | None:
         """Ask about a batch, unless the responder still works on the last one.
 
         Args:
@@ -53,28 +60,46 @@ class Asking:
             within: How long to wait for the answer, in seconds; None to wait until it arrives.
 
         Returns:
-            The answer to the batch in `asked`; None while the responder works on it.
+            The answer to the batch in `batch`; None while the responder works on it.
 
         Raises:
             RetakeFlowError: The responder failed to answer that batch.
         """
         if self._thinking is None:
-            self.asked = batch
+            assert self._responder is not None
+            self.batch = batch
             self._thinking = asyncio.create_task(self._responder.respond(batch), name="responder")
         await asyncio.wait({self._thinking}, timeout=within)
         if not self._thinking.done():
-            self._thinking.remove_done_callback(self._answered)
-            self._thinking.add_done_callback(self._answered)
+            self._thinking.remove_done_callback(self._on_answer)
+            self._thinking.add_done_callback(self._on_answer)
             return None
         thought, self._thinking = self._thinking, None
         return thought.result()
 
-    async def close(self) -> None:
+    def succeed(self) -> None:
+        """Note that an answer was taken."""
+        self._failures, self._trouble = 0, ""
+
+    def fail(self, error: RetakeFlowError, now: float) -> tuple[float, bool]:
+        """Note that the responder failed.
+
+        Returns:
+            Until when it is not asked, in seconds since the epoch; and whether the trouble is new, or was last reported
+            long ago.
+        """
+        self._failures += 1
+        new = error.message != self._trouble or now - self._troubled >= _REPORTED_AGAIN
+        if new:
+            self._trouble, self._troubled = error.message, now
+        return now + _AGAIN.wait(self._failures, error.retry_after), new
+
+    async def _close(self) -> None:
         """Abandon any answer still to come."""
         if self._thinking is not None:
-            self._thinking.remove_done_callback(self._answered)
+            self._thinking.remove_done_callback(self._on_answer)
             self._thinking.cancel()
             await asyncio.gather(self._thinking, return_exceptions=True)
 
-    def _answered(self, _: asyncio.Task[Answer]) -> None:
+    def _on_answer(self, _: asyncio.Task[Answer]) -> None:
         self._wake()

@@ -14,7 +14,7 @@ _MOST = 10  # waiting texts; beyond that, the newest are not spoken
 _LAST_WORDS = 30.0  # seconds
 
 
-class Aloud:
+class SpeakQueue:
     """Speaks texts in order.
 
     Args:
@@ -27,16 +27,16 @@ class Aloud:
         self._note = note
         self._waiting: deque[str] = deque()
         self._speaking: asyncio.Task[None] | None = None
-        self._told = ""
+        self._reported = ""
 
     def say(self, text: str) -> None:
         """Queue a text."""
         if len(self._waiting) == _MOST:
-            self._tell(text, "too much waits to be spoken")
+            self._report(text, "too much waits to be spoken")
             return
         self._waiting.append(text)
         if self._speaking is None or self._speaking.done():
-            self._speaking = asyncio.create_task(self._speak_all(), name="aloud")
+            self._speaking = asyncio.create_task(self._speak_all(), name="speak queue")
 
     async def finish(self) -> None:
         """Wait until everything is spoken, but not for long."""
@@ -54,12 +54,12 @@ class Aloud:
             text = self._waiting.popleft()
             try:
                 await self._speak(text)
-                self._told = ""
+                self._reported = ""
             except RetakeFlowError as error:
-                self._tell(text, error.message)
+                self._report(text, error.message)
 
-    def _tell(self, text: str, message: str) -> None:
+    def _report(self, text: str, message: str) -> None:
         # A missing voice is reported once, not with each answer.
-        if message != self._told:
+        if message != self._reported:
             self._note("chat_unspoken", text=text, message=message)
-        self._told = message
+        self._reported = message

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, TEXT, WHO_AM_I
+from retake_flow.actions.chat.entries import EVENTS
+from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, TEXT, WHO_AM_I
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.duration import PATTERN
 from retake_flow.flow.schema.builders import Schema, mapping_of
@@ -86,11 +87,6 @@ SPECS: Final = (
         idempotency=Idempotency.SAFE,
         requests=("GET /agent/stream/comments",),
         occasional={"POST /agent/stream/chat/send": "when there is something to say", **WHO_AM_I},
-        events={
-            "tip": {"amount": NUMBER, "author": TEXT, "text": TEXT, "currency": TEXT},
-            "follow": {"author": TEXT},
-            "trade": {"amount": NUMBER, "side": TEXT, "author": TEXT},
-            "first_message": {"author": TEXT},
-        },
+        events=EVENTS,
     ),
 )

@@ -2,37 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from retake_flow.actions.chat.conversation import Conversation
-from retake_flow.actions.chat.outbox import Limits
-from retake_flow.actions.chat.speak_queue import Aloud
 from retake_flow.errors import RetakeFlowError
+from retake_flow.flow import duration
 from retake_flow.ports.actions import Call, Noted
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.sanitize import strip_controls
+
+#: The limits by default.
+LIMITS = {"per_minute": 20, "length": 500, "replies": 5}
 
 
-class Round:
-    """Keeps the conversation and the records of one performance together, so that a crash finds both or neither.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the agent says.
 
     Attributes:
+        per_minute: Messages per minute.
+        length: Characters per message.
+        replies: Replies per batch.
+    """
+
+    per_minute: int
+    length: int
+    replies: int
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Any]) -> Limits:
+        """The limits that a flow sets."""
+        return cls(**{**LIMITS, **(inputs.get("limits") or {})})
+
+    def allowed(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Texts as they may be said, each on one line and without terminal controls; and the texts beyond the limit."""
+        lines = (" ".join(strip_controls(text).split()) for text in texts)
+        said = [line[: self.length] for line in lines if line]
+        return said[: self.replies], said[self.replies :]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How a flow breaks silence.
+
+    Attributes:
+        after: Seconds of silence.
+        messages: The messages, one for each silence.
+    """
+
+    after: float
+    messages: tuple[str, ...]
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Any]) -> Silence | None:
+        """The setting of a flow; None if it has none."""
+        given = inputs.get("silence")
+        if not given:
+            return None
+        return cls(duration.seconds(given["after"]), tuple(str(text) for text in given.get("messages") or ()))
+
+
+class Turn:
+    """Writes the state of a chat and the records of one performance together, so that a crash finds both or neither.
+
+    Args:
         call: The performance.
-        aloud: Speaks messages; None without a voice.
-        chat: The conversation.
+        snapshot: The state of the chat as plain data.
+
+    Attributes:
         limits: How much the agent may say.
+        silence: How silence is broken; None if it is not.
         fresh: How many messages by others were read.
         greeted: Who was greeted.
         said: How many messages have definitely arrived.
     """
 
-    def __init__(self, call: Call, aloud: Aloud | None = None) -> None:
+    def __init__(self, call: Call, snapshot: Callable[[], Mapping[str, Any]]) -> None:
         self.call = call
-        self.aloud = aloud
-        self.chat = Conversation.of(call)
         self.limits = Limits.of(call.inputs)
+        self.silence = Silence.of(call.inputs)
         self.fresh = 0
         self.greeted: list[str] = []
         self.said = 0
+        self._snapshot = snapshot
         self._notes: list[Noted] = []
 
     def note(self, event: str, **fields: Any) -> None:
@@ -44,26 +96,17 @@ class Round:
         self.note("error", place=self.call.place, kind=error.kind, message=error.message, hint=error.hint)
 
     def keep(self) -> None:
-        """Write the conversation and all queued records; outside an activity this waits for the end."""
+        """Write the state and all queued records; outside an activity this waits for the end."""
         if self.call.scope is not None:
-            self.call.keep(self.chat.kept(), tuple(self._notes))
-            self._notes.clear()
+            self.call.keep(self._snapshot(), self.take_notes())
 
     def fail(self) -> None:
         """Write the queued records before an error ends the performance."""
-        if self.call.scope is not None:
-            self.keep()
-            return
-        for event, fields in self.notes():
+        self.keep()
+        for event, fields in self.take_notes():
             self.call.note(event, **fields)
 
-    def notes(self) -> list[Noted]:
-        """The records that are not written yet."""
-        notes, self._notes = self._notes, []
+    def take_notes(self) -> tuple[Noted, ...]:
+        """The records that are not written yet; they count as written from now on."""
+        notes, self._notes = tuple(self._notes), []
         return notes
-
-    @property
-    def value(self) -> Mapping[str, Any]:
-        """The action's result."""
-        unanswered = len(self.chat.unanswered)
-        return {"messages": self.fresh, "greeted": self.greeted, "said": self.said, "unanswered": unanswered}

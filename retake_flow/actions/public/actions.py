@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
-from retake_flow.actions.chat.comments import as_data, spoken
+from retake_flow.actions.chat.comments import excerpt
+from retake_flow.actions.chat.entries import as_data
 from retake_flow.errors import CredentialsError
 from retake_flow.ports.actions import Call, Completion
 
@@ -96,7 +97,7 @@ class PublicActions(Family):
         """Read a page of another user's chat."""
         page = await self._public.chat(str(call.inputs["streamer"]), _limit(call), _text(call, "before"))
         messages = [message for message in page if message.is_message]
-        return _list_completion(call, "messages", map(as_data, messages), map(spoken, messages))
+        return _list_completion(call, "messages", map(as_data, messages), map(excerpt, messages))
 
     async def top_tippers(self, call: Call) -> Completion:
         """List the top tippers."""

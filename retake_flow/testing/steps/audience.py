@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_bdd import given, parsers, then
 
-from retake_flow.actions.chat.viewer_events import LONGEST_TEXT
+from retake_flow.actions.chat.entries import LONGEST_TEXT
 from retake_flow.rehearsal.setup.crowd import Crowd, Trolls
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.socket_faults import SocketFault

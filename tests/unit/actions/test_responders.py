@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from retake_flow.actions.chat.outbox import LIMITS
+from retake_flow.actions.chat.turn import LIMITS
 from retake_flow.errors import InputError, ResponderFailed
 from retake_flow.ports.responders import Answer
 from retake_flow.rehearsal.setup.faults import Fault

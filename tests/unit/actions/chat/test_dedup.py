@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retake_flow.actions.chat.dedup import Ledger
+from retake_flow.actions.chat.dedup import Dedup
 from retake_flow.api.chat import ChatMessage
 
 NOW = 1_800_000_000.0
@@ -20,15 +20,15 @@ def message(key, text="hi", *, at=NOW, who="mira", kind="message", also=(), tip=
 
 
 class Book:
-    """A ledger, and the ids that it took for news."""
+    """A dedup, and the ids that it took for news."""
 
     def __init__(self):
-        self.ledger = Ledger({})
+        self.dedup = Dedup({})
 
     def read(self, way, *messages, now=NOW):
         """Read them, after the process has died and come back."""
-        self.ledger = Ledger(json.loads(json.dumps(self.ledger.kept())))
-        return [each.id for each in self.ledger.read(messages, way, now, both=True)]
+        self.dedup = Dedup(json.loads(json.dumps(self.dedup.snapshot())))
+        return [each.id for each in self.dedup.read(messages, way, now, both=True)]
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_where_ids_are_the_same_words_do_not_count(book):
     book.read("poll", message("a"))
     book.read("poll", message("b", "again"))
     assert book.read("socket", message("c", "again")) == ["c"]
-    assert book.ledger.kept()["single"] == []
+    assert book.dedup.snapshot()["single"] == []
 
 
 def test_tips_are_told_apart_by_what_was_given(book):
@@ -100,8 +100,8 @@ def test_a_page_is_known_by_what_was_asked_for(book):
     """What was only heard says nothing of what is older than it."""
     book.read("socket", message("a"))
     book.read("poll", message("b"))
-    assert (book.ledger.polled(message("a")), book.ledger.polled(message("b"))) == (False, True)
-    assert book.ledger.seen(message("a"))
+    assert (book.dedup.has_polled(message("a")), book.dedup.has_polled(message("b"))) == (False, True)
+    assert book.dedup.has_read(message("a"))
 
 
 def test_what_is_kept_stays_small(book):
@@ -109,11 +109,11 @@ def test_what_is_kept_stays_small(book):
     for number in range(200):
         texts = [message(f"{number}-{each}", f"text {each}", who=f"viewer {each}") for each in range(50)]
         book.read("socket", *texts, now=NOW + number)
-    assert len(json.dumps(book.ledger.kept())) < 64_000
+    assert len(json.dumps(book.dedup.snapshot())) < 64_000
 
 
 def test_a_memory_of_an_older_version_is_taken_up():
     """Its ids were kept as they are, and all had been asked for."""
-    ledger = Ledger({"seen": ["1", "2"]})
-    assert ledger.read([message("1"), message("3")], "poll", NOW, both=False)[0].id == "3"
-    assert ledger.polled(message("2"))
+    dedup = Dedup({"seen": ["1", "2"]})
+    assert dedup.read([message("1"), message("3")], "poll", NOW, both=False)[0].id == "3"
+    assert dedup.has_polled(message("2"))

@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from retake_flow.actions.chat.digests import Digests
-from retake_flow.actions.chat.outbox import MOST_WAITING, SETTLES, Limits, Speech
-from retake_flow.actions.chat.silence import Silence
+from retake_flow.actions.chat.outbox import MOST_WAITING, SETTLES, Outbox
+from retake_flow.actions.chat.own_messages import OwnMessages
+from retake_flow.actions.chat.turn import Limits, Silence, Turn
+from retake_flow.errors import Unavailable
+from retake_flow.ports.actions import Call
 
-LIMITS = Limits(per_minute=3, length=20, replies=2)
+ACCESS = SimpleNamespace(credentials=SimpleNamespace(user_db_id="user_owl"))
+LIMITS = {"per_minute": 3, "length": 20, "replies": 2}
 
 
-def again(speech):
-    """After a crash."""
-    return Speech.of(json.loads(json.dumps(speech.kept())))
+class Chat:
+    """Says what an outbox holds; its process may die, and then the outbox is what was kept last."""
+
+    def __init__(self):
+        self.time, self.said, self.fails, self.kept = 100.0, [], None, {}
+        self.restart()
+
+    def restart(self):
+        """Begin another process."""
+        kept = json.loads(json.dumps(self.kept))
+        self.outbox = Outbox(kept, self.post, OwnMessages(ACCESS, self.now), self.now)
+        self.turn = Turn(Call("r", "p", 1, "chat.respond", {"limits": LIMITS}, {}, "key"), self.outbox.snapshot)
+
+    def now(self):
+        """The time."""
+        return self.time
+
+    async def post(self, text, _to):
+        """Send a message, or fail; what is kept before is what a crash leaves."""
+        self.kept = self.outbox.snapshot()
+        if self.fails is not None:
+            raise self.fails
+        self.said.append(text)
+
+    def flush(self, *texts, at=0.0):
+        """Queue texts and send what can be."""
+        self.time = at or self.time
+        self.outbox.queue(texts)
+        asyncio.run(self.outbox.flush(self.turn))
+        self.kept = self.outbox.snapshot()
+
+
+@pytest.fixture
+def chat():
+    """An empty one."""
+    return Chat()
 
 
 def test_limits_are_those_of_the_flow():
@@ -27,91 +65,95 @@ def test_limits_are_those_of_the_flow():
 
 def test_texts_are_stripped_cut_and_counted():
     """On one line each; those too many are given back, cut as well."""
-    said, too_many = LIMITS.allowed(["\x1b[31mred\x1b[0m\r\n line", " \x00 ", "x" * 30, "more", "\u202eeven more"])
+    texts = ["\x1b[31mred\x1b[0m\r\n line", " \x00 ", "x" * 30, "more", "\u202eeven more"]
+    said, too_many = Limits(**LIMITS).allowed(texts)
     assert said == ["red line", "x" * 20]
     assert too_many == ["more", "even more"]
 
 
-def test_so_many_a_minute_and_no_more():
+def test_so_many_a_minute_and_no_more(chat):
     """The fourth has to wait until the first was a minute ago, also over a crash."""
-    speech = Speech()
-    speech.wish(["a", "b", "c", "d"])
-    for number in range(3):
-        assert speech.turn(100.0 + number, LIMITS) == 0.0
-        speech.begin(100.0 + number)
-        speech.end()
-    speech = again(speech)
-    assert speech.turn(110.0, LIMITS) == 50.0
-    assert speech.turn(160.0, LIMITS) == 0.0
-    assert speech.unsaid == ["d"]
+    for number, text in enumerate("abcd"):
+        chat.flush(text, at=100.0 + number)
+    chat.restart()
+    chat.flush(at=159.5)
+    assert (chat.said, chat.outbox.waiting) == (["a", "b", "c"], ["d"])
+    chat.flush(at=160.0)
+    assert chat.said == ["a", "b", "c", "d"]
 
 
-def test_too_much_that_waits_is_let_go_of():
+def test_too_much_that_waits_is_let_go_of(chat):
     """The oldest first, and it is told which."""
-    speech = Speech()
-    assert speech.wish([f"{number}" for number in range(MOST_WAITING)]) == []
-    assert speech.wish(["new", "newer"]) == ["0", "1"]
-    assert (speech.unsaid[0], speech.unsaid[-1]) == ("2", "newer")
+    assert chat.outbox.queue(f"{number}" for number in range(MOST_WAITING)) == []
+    assert chat.outbox.queue(["new", "newer"]) == ["0", "1"]
+    assert (chat.outbox.waiting[0], chat.outbox.waiting[-1]) == ("2", "newer")
 
 
-def test_what_is_being_sent_is_in_doubt_until_it_has_ended():
+def lost(*, unsure):
+    """An error on sending."""
+    error = Unavailable()
+    error.unsure = unsure
+    return error
+
+
+def test_what_is_being_sent_is_in_doubt_until_it_has_ended(chat):
     """A crash leaves it in doubt; then it is either found, or said again."""
-    speech = Speech()
-    speech.wish(["a", "b"])
-    assert speech.begin(100.0) == "a"
-    speech = again(speech)
-    assert (speech.doubt, speech.unsaid, speech.pending) == ("a", ["b"], True)
-    assert speech.found("a")
-    assert not speech.found("b")
-    speech.end()
-    assert not speech.found("a")
-    assert speech.unsaid == ["b"]
+    chat.fails = lost(unsure=True)
+    chat.flush("a", "b")
+    chat.restart()
+    assert (chat.outbox.doubt, chat.outbox.waiting, chat.outbox.pending) == ("a", ["b"], True)
+    chat.outbox.find("b", chat.turn)
+    assert chat.outbox.doubt == "a"
+    chat.outbox.find("a", chat.turn)
+    assert (chat.outbox.doubt, chat.outbox.waiting) == ("", ["b"])
 
 
-def test_what_has_not_arrived_is_said_first():
+def test_what_has_not_arrived_is_said_first(chat):
     """And does not count as said within the minute."""
-    speech = Speech()
-    speech.wish(["a", "b"])
-    speech.begin(100.0)
-    speech.withdraw()
-    assert (speech.unsaid, speech.times, speech.doubt) == (["a", "b"], [], "")
+    chat.fails = lost(unsure=False)
+    chat.flush("a", "b")
+    assert (chat.outbox.waiting, chat.outbox.snapshot()["times"], chat.outbox.doubt) == (["a", "b"], [], "")
 
 
-def test_it_is_missing_only_after_a_while():
-    """A chat that was asked for at once may not have it yet."""
-    speech = Speech()
-    speech.wish(["a"])
-    speech.begin(100.0)
-    assert not speech.missing(100.0 + SETTLES / 2)
-    assert speech.missing(100.0 + SETTLES)
+def test_it_is_missing_only_after_a_while(chat):
+    """A chat that was polled at once may not have it yet."""
+    chat.fails = lost(unsure=True)
+    chat.flush("a")
+    chat.outbox.requeue_lost(100.0 + SETTLES / 2)
+    assert chat.outbox.doubt == "a"
+    chat.outbox.requeue_lost(100.0 + SETTLES)
+    assert (chat.outbox.doubt, chat.outbox.waiting) == ("", ["a"])
 
 
 @pytest.mark.parametrize(
-    ("seen", "found"),
-    [("Hello  there,\nyou", True), ("Hello there", False), ("", False), ("Hello there, you all", False)],
+    ("said", "seen", "found"),
+    [
+        ("Hello there, you", "Hello  there,\nyou", True),
+        ("Hello there, you", "Hello there", False),
+        ("Hello there, you", "", False),
+        ("Hello there, you", "Hello there, you all", False),
+        ("x" * 300, "x" * 200, True),
+        ("x" * 300, "x" * 20, False),
+    ],
 )
-def test_it_is_recognised_by_its_words(seen, found):
-    """White space may be another; nothing else."""
-    assert Speech(doubt="Hello there, you").found(seen) is found
+def test_it_is_recognised_by_its_words(chat, said, seen, found):
+    """White space may be another, and a long one may have been cut by the platform; nothing else."""
+    chat.kept = {"doubt": said}
+    chat.restart()
+    chat.outbox.find(seen, chat.turn)
+    assert (chat.outbox.doubt == "") is found
 
 
-def test_a_long_one_may_have_been_cut():
-    """By the platform, but not after a few words."""
-    assert Speech(doubt="x" * 300).found("x" * 200)
-    assert not Speech(doubt="x" * 300).found("x" * 20)
-
-
-def test_silence_is_broken_by_each_sentence_once():
-    """Whatever was told before is passed over, blank ones too."""
+def test_silence_is_broken_by_each_sentence_once(chat):
+    """Whatever was told before is passed over, blank ones too, also over a crash."""
     silence = Silence.of({"silence": {"after": "3m", "messages": ["a", " ", "b", "a"]}})
     assert silence is not None
     assert silence.after == 180.0
-    told = Digests(6, 10)
-    said = []
-    while (text := silence.next(told)) is not None:
-        said.append(text)
-        told.add([text])
-    assert said == ["a", "b"]
+    for expected in (True, True, False):
+        assert chat.outbox.queue_for_silence(silence.messages, Limits(**LIMITS)) is expected
+        chat.flush()
+        chat.restart()
+    assert chat.said == ["a", "b"]
 
 
 def test_without_a_word_about_silence_nothing_is_done_against_it():

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from retake_flow.actions.chat.dedup import Ledger
+from retake_flow.actions.chat.dedup import Dedup
 from retake_flow.actions.chat.history import History
-from retake_flow.actions.chat.own_messages import Oneself
-from retake_flow.actions.chat.reader import CALM, Reading
+from retake_flow.actions.chat.own_messages import OwnMessages
+from retake_flow.actions.chat.reader import CALM, Reader
 from retake_flow.api.chat import read_comments
 from retake_flow.errors import Unavailable
 from retake_flow.rehearsal.setup.faults import Fault
@@ -20,23 +20,23 @@ from retake_flow.testing.fakes.realtime import Wire
 READS = "GET /agent/stream/comments"
 
 
-class Reader:
+class Activity:
     """Reads as an activity does: every three seconds, or at once when it is woken."""
 
     def __init__(self, s):
-        self.s, self.ledger, self.texts, self.told, self.errors = s, Ledger({}), [], [], []
+        self.s, self.texts, self.told, self.errors = s, [], [], []
         self.notes = []
         self.woken = asyncio.Event()
-        self.reading = Reading(s.access, Oneself(s.access, s.now), s.now, self.woken.set)
+        self.reading = Reader(s.access, OwnMessages(s.access, s.now), Dedup({}), History(), s.now, self.woken.set)
 
     async def read(self, *, fresh=False):
         """Read once, and the rest of it at once, as whoever is woken does."""
-        news, error = await self.reading.news(self.ledger, History(), fresh=fresh)
+        news, error = await self.reading.read(fresh=fresh)
         self.texts += [message.text for _, message in news]
         while self.reading.behind:
-            news, _ = await self.reading.news(self.ledger, History(), fresh=False)
+            news, _ = await self.reading.read(fresh=False)
             self.texts += [message.text for _, message in news]
-        told = self.reading.told()
+        told = self.reading.take_notes()
         self.notes += told
         self.told += [(event, fields.get("state")) for event, fields in told]
         if error is not None:
@@ -74,7 +74,7 @@ def reading(play, owl):
             s.platform.issue_key(s.owl)
             s.platform.start(s.owl)
             async with AsyncExitStack() as scope:
-                reader = Reader(s)
+                reader = Activity(s)
                 scope.push_async_callback(reader.reading.close)
                 if hears:
                     await reader.reading.open(Wire(s.platform).opened, scope)
@@ -345,14 +345,14 @@ def test_a_flood_is_read_in_turns_and_in_order(reading, monkeypatch):
 
     async def scene(reader):
         Answers(monkeypatch, [entry(f"{n}", f"{n}") for n in range(2_500, 0, -1)])
-        history, rounds = History(), []
+        rounds = []
         for _ in range(60):
-            news, error = await reader.reading.news(reader.ledger, history, fresh=False)
+            news, error = await reader.reading.read(fresh=False)
             assert error is None
             rounds.append([message.text for _, message in news])
             await asyncio.sleep(0.1)
         await asyncio.sleep(3.0)
-        again, _ = await reader.reading.news(reader.ledger, history, fresh=True)
+        again, _ = await reader.reading.read(fresh=True)
         return rounds, again
 
     rounds, again = reading(scene, hears=False)
@@ -366,10 +366,10 @@ def test_what_is_heard_in_a_flood_waits_for_what_was_asked_for(reading, monkeypa
 
     async def scene(reader):
         Answers(monkeypatch, [entry(f"{n}", f"{n}") for n in range(120, 0, -1)])
-        history, texts = History(), []
+        texts = []
         for number in range(10):
             reader.reading.on_event("message", [entry(f"heard {number}", f"heard {number}")])
-            texts += [m.text for _, m in (await reader.reading.news(reader.ledger, history, fresh=False))[0]]
+            texts += [m.text for _, m in (await reader.reading.read(fresh=False))[0]]
         return texts
 
     texts = reading(scene, hears=False)

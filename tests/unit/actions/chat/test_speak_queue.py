@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from retake_flow.actions.chat.speak_queue import Aloud
+from retake_flow.actions.chat.speak_queue import SpeakQueue
 from retake_flow.errors import ProcessFailed
 from retake_flow.whatif.virtual_time import run
 
@@ -30,7 +30,7 @@ def test_texts_are_spoken_in_order_and_nobody_waits():
 
     async def scene():
         voice = Voice()
-        aloud = Aloud(voice.speak, voice.note)
+        aloud = SpeakQueue(voice.speak, voice.note)
         for text in "abc":
             aloud.say(text)
         began = asyncio.get_running_loop().time()
@@ -45,7 +45,7 @@ def test_whoever_is_to_be_silent_is():
 
     async def scene():
         voice = Voice()
-        aloud = Aloud(voice.speak, voice.note)
+        aloud = SpeakQueue(voice.speak, voice.note)
         for text in "abc":
             aloud.say(text)
         await asyncio.sleep(1.5)
@@ -60,7 +60,7 @@ def test_a_voice_that_fails_is_told_of_once():
 
     async def scene():
         voice = Voice()
-        aloud = Aloud(voice.speak, voice.note)
+        aloud = SpeakQueue(voice.speak, voice.note)
         for broken in (True, True, False, True):
             voice.broken = broken
             aloud.say(f"{broken}")
@@ -77,7 +77,7 @@ def test_too_much_is_not_spoken():
 
     async def scene():
         voice = Voice()
-        aloud = Aloud(voice.speak, voice.note)
+        aloud = SpeakQueue(voice.speak, voice.note)
         for number in range(20):
             aloud.say(f"{number}")
         await aloud.finish()
