@@ -22,7 +22,6 @@ from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.ports.responders import OpenResponder, Responder
 from retake_flow.responders.greeter import Greeter
-from retake_flow.responders.schema import GREETINGS
 from retake_flow.run.records import Record
 
 
@@ -119,7 +118,7 @@ class ChatActions(Family):
     def _responder(self, call: Call) -> AbstractAsyncContextManager[Responder]:
         named = call.inputs.get("responder")
         if named is None:
-            return nullcontext(Greeter((str(call.inputs.get("greeting", GREETINGS[0])),)))
+            return nullcontext(Greeter((str(call.inputs["greeting"]),)))
         for kind, opened in self._responders.items():
             if kind in named:
                 return opened(named, call.note)

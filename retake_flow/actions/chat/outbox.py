@@ -158,9 +158,9 @@ class Outbox:
         self.spoken = self._now()
         turn.said += 1
         turn.note("chat_sent", text=text)
-        if turn.call.inputs.get("show", True):
+        if turn.call.inputs["show"]:
             self._show(f"> {text}")
-        if turn.call.inputs.get("speak", False) and self._voice is not None:
+        if turn.call.inputs["speak"] and self._voice is not None:
             self._voice.say(text)
 
     def _fail(self, turn: Turn, error: PlatformError) -> bool:

@@ -6,6 +6,7 @@ from math import inf
 from typing import Final
 
 from retake_flow.actions.chat.entries import EVENTS
+from retake_flow.actions.chat.turn import LIMITS
 from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, TEXT, WHO_AM_I
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.duration import PATTERN
@@ -34,9 +35,9 @@ def _limit(description: str, default: int, most: int) -> Schema:
 _LIMITS: Final = mapping_of(
     "How much is said; what is too fast waits for its turn, what is too much is written into the journal.",
     {
-        "per_minute": _limit("Messages a minute.", 20, 600),
-        "length": _limit("Characters of a message; the rest is cut off.", 500, 5_000),
-        "replies": _limit("Messages to one batch.", 5, 50),
+        "per_minute": _limit("Messages a minute.", LIMITS["per_minute"], 600),
+        "length": _limit("Characters of a message; the rest is cut off.", LIMITS["length"], 5_000),
+        "replies": _limit("Messages to one batch.", LIMITS["replies"], 50),
     },
 )
 

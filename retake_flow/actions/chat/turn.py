@@ -11,7 +11,7 @@ from retake_flow.ports.actions import Call, Noted
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import strip_controls
 
-#: The limits by default.
+#: The limits where a flow sets none.
 LIMITS = {"per_minute": 20, "length": 500, "replies": 5}
 
 

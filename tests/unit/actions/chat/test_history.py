@@ -128,7 +128,7 @@ def test_one_wrong_date_among_the_answers(streaming, monkeypatch):
             return {**found, "headers": [*headers, (b"date", b"Thu, 01 Jan 2026 01:00:00 GMT")]}
         return found
 
-    monkeypatch.setattr(Gateway, "_dated", wrong)
+    monkeypatch.setattr(Gateway, "_with_date", wrong)
     assert streaming(clock=75.0) == NEWS
     assert len(calls) > 2
 

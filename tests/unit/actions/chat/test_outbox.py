@@ -29,7 +29,8 @@ class Chat:
         """Begin another process."""
         kept = json.loads(json.dumps(self.kept))
         self.outbox = Outbox(kept, self.post, OwnMessages(ACCESS, self.now), self.now)
-        self.turn = Turn(Call("r", "p", 1, "chat.respond", {"limits": LIMITS}, {}, "key"), self.outbox.snapshot)
+        inputs = {"limits": LIMITS, "show": False, "speak": False}
+        self.turn = Turn(Call("r", "p", 1, "chat.respond", inputs, {}, "key"), self.outbox.snapshot)
 
     def now(self):
         """The time."""
