@@ -19,7 +19,7 @@ MOST_GATES = 2
 
 
 def brief(followed: Following) -> dict[str, Any]:
-    """How a run stands; see `schemas/status.schema.json`."""
+    """How a run stands; see `status --json` in `schemas/output.schema.json`."""
     stored, vitals, now = followed.stored, followed.vitals, followed.now
     run, health = stored.run, vitals.data(now)
     on_air, asked = followed.on_air, followed.gates

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import json_output
 import psutil
 import studio_leftovers
 
@@ -170,6 +171,7 @@ class Home:
             env={**self.environment, **variables},
         )
         assert "Traceback" not in done.stderr, done.stderr
+        json_output.hold(arguments, done.stdout)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def start(self, *arguments: str, **variables: str) -> Running:

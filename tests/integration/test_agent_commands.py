@@ -8,7 +8,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-import jsonschema
 import psutil
 import pytest
 from flow_processes import Home, at_home, command, gone, waited
@@ -16,7 +15,6 @@ from flow_processes import Home, at_home, command, gone, waited
 pytestmark = pytest.mark.real
 
 POST = "https://x.com/owl/status/1860000000000000001"
-STATUS = json.loads((Path(__file__).parents[2] / "schemas" / "status.schema.json").read_text())
 VIEWERS = [{"at": second, "name": name, "text": f"hi from {name}"} for second, name in ((2, "mira"), (4, "kenji"))]
 
 
@@ -86,7 +84,6 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
 
         status = home.call("status", "show", "--json")
         assert (status.code, len(status.out.encode()) <= 1024) == (0, True), status.out
-        jsonschema.validate(status.records[0], STATUS)
         assert status.records[0]["on_air"]
 
         assert home.call("stop", "show", "--json").code == 0

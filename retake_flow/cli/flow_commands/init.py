@@ -22,6 +22,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--output", metavar="FILE", help="where to write it; default: NAME.yaml")
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
     allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=init)
 
 
@@ -53,9 +54,13 @@ def init(args: argparse.Namespace) -> int:
     text = starter_flow(args.name, named, base, str(locate.schema_file()), shown)
     _hold(text, file, allowed)
     _write(file, text, force=args.force)
+    steps = [f"retake-flow check {shown}", f"retake-flow run {shown} --rehearse"]
+    if args.json:
+        terminal.emit({"file": str(file), "next": steps})
+        return 0
     terminal.say(f"wrote {printable.line(str(file))}: read it, change it, and then")
-    terminal.say(f"    retake-flow check {shown}")
-    terminal.say(f"    retake-flow run {shown} --rehearse")
+    for step in steps:
+        terminal.say(f"    {step}")
     return 0
 
 

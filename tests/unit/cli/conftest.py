@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import json_output
 import pytest
 from cli_command import Command, Said
 
@@ -51,6 +52,7 @@ def command(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         except SystemExit as ended:
             code = int(ended.code or 0)
         written = capsys.readouterr()
+        json_output.hold(arguments, written.out)
         return Said(code, written.out, written.err)
 
     return run
