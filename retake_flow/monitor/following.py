@@ -10,7 +10,7 @@ from retake_flow.monitor.run_text import not_driven
 from retake_flow.monitor.vitals import Vitals
 from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.records import Record
-from retake_flow.wiring.storing import lives
+from retake_flow.wiring.storing import is_driven
 
 #: Seconds between two looks at the store.
 EVERY = 0.2
@@ -66,7 +66,7 @@ class Following:
     @property
     def driven(self) -> bool:
         """Whether a process drives it."""
-        return lives(self.stored.holder)
+        return is_driven(self.stored.holder)
 
     @property
     def on_air(self) -> bool:

@@ -23,12 +23,12 @@ _EVERY = 0.1
 
 def why_undriven(store: Runs, run: str) -> str:
     """Why no process would notice a request to a run; "" when one would."""
-    from retake_flow.wiring.storing import lives
+    from retake_flow.wiring.storing import is_driven
 
     stored = store.load(run)
     if stored.run.ended:
         return ending(stored.run)
-    if not lives(stored.holder) or stored.run.phase is Phase.SUSPENDED:
+    if not is_driven(stored.holder) or stored.run.phase is Phase.SUSPENDED:
         return f"no process drives {run}; go on with `retake-flow resume {run}`"
     return ""
 

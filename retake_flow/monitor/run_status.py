@@ -12,8 +12,8 @@ from retake_flow.ports.runs import OpenGate, Runs, Stored
 from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain, timestamp
 from retake_flow.run.run import PendingUndo, Run
-from retake_flow.wiring.children import Child, bearing
-from retake_flow.wiring.storing import lives
+from retake_flow.wiring.children import Child, find_marked
+from retake_flow.wiring.storing import is_driven
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class RunStatus:
     def vitals(self) -> Vitals:
         """The vitals of the stream, as of the last record in the journal."""
         vitals = Vitals.of(self.journal)
-        if not (self.run.ended or lives(self.stored.holder)):
+        if not (self.run.ended or is_driven(self.stored.holder)):
             vitals.note(not_driven(self.run.id, self.stored.holder))
         return vitals
 
@@ -128,7 +128,7 @@ def run_status(store: Runs, run: str) -> RunStatus:
     waiting = {one.gate.id for one in asked}
     answered = [] if stored.run.ended else [gate for gate in stored.run.gates if gate not in waiting]
     journal = [record for _, record in store.journal(run)]
-    return RunStatus(stored, asked, answered, journal, bearing(run), time.time())
+    return RunStatus(stored, asked, answered, journal, find_marked(run), time.time())
 
 
 def _running(run: Run) -> list[tuple[str, Any]]:

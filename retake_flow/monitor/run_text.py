@@ -38,9 +38,9 @@ def process(holder: Holder | None, ended: bool) -> str:
     """Which process drives a run: `pid 12`, `pid 12@host` elsewhere, `died`, or `-` for none."""
     if holder is None or ended:
         return "-"
-    from retake_flow.wiring.storing import alive, this_process
+    from retake_flow.wiring.storing import is_alive, this_process
 
-    if not alive(holder):
+    if not is_alive(holder):
         return "died"
     us = this_process()
     here = holder.host == us.host and holder.where in ("", us.where)
@@ -49,9 +49,9 @@ def process(holder: Holder | None, ended: bool) -> str:
 
 def holder_data(holder: Holder | None) -> dict[str, Any] | None:
     """The process that drives a run, and whether it is alive, as JSON data."""
-    from retake_flow.wiring.storing import alive
+    from retake_flow.wiring.storing import is_alive
 
-    return None if holder is None else {"host": holder.host, "pid": holder.pid, "alive": alive(holder)}
+    return None if holder is None else {"host": holder.host, "pid": holder.pid, "alive": is_alive(holder)}
 
 
 def not_driven(run: str, holder: Holder | None) -> Record:

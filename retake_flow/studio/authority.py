@@ -30,14 +30,14 @@ class Authority:
     path: Path
     cookie: bytes = field(default_factory=lambda: secrets.token_bytes(16), repr=False)
 
-    def kept(self) -> Path:
+    def ensure_file(self) -> Path:
         """The file, written again if it is gone, which only its owner can read.
 
         Raises:
             HostError, StudioError: The file cannot be written.
         """
         if not self.path.exists():  # it may have been removed with its folder
-            entry = struct.pack(">H", _WILD) + b"".join(map(_counted, (b"", b"", _METHOD, self.cookie)))
+            entry = struct.pack(">H", _WILD) + b"".join(map(_with_length, (b"", b"", _METHOD, self.cookie)))
             try:
                 private_file.replace(self.path, entry)
             except OSError as error:
@@ -49,7 +49,7 @@ class Authority:
     def greeting(self) -> bytes:
         """The set-up request of the X protocol, version 11.0, with the cookie."""
         lengths = struct.pack("<BxHHHHxx", _LITTLE_ENDIAN, 11, 0, len(_METHOD), len(self.cookie))
-        return lengths + _padded(_METHOD) + _padded(self.cookie)
+        return lengths + _pad(_METHOD) + _pad(self.cookie)
 
 
 @contextmanager
@@ -62,9 +62,9 @@ def authority_in(folder: Path) -> Iterator[Authority]:
         private_file.remove(authority.path)
 
 
-def _counted(text: bytes) -> bytes:
+def _with_length(text: bytes) -> bytes:
     return struct.pack(">H", len(text)) + text
 
 
-def _padded(text: bytes) -> bytes:
+def _pad(text: bytes) -> bytes:
     return text + bytes(-len(text) % 4)

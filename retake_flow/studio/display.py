@@ -70,7 +70,7 @@ class Display:
         Raises:
             HostError, StudioError: The cookie file cannot be written.
         """
-        return {"DISPLAY": self.name, "XAUTHORITY": str(self.authority.kept())}
+        return {"DISPLAY": self.name, "XAUTHORITY": str(self.authority.ensure_file())}
 
     @property
     def value(self) -> Mapping[str, Any]:
@@ -81,7 +81,7 @@ class Display:
         """Wait until the server ends or has not answered for `SILENCE_SECONDS`, and return why."""
         number = int(self.name.removeprefix(":"))
         unanswered = watchdog.until_unanswered(
-            SILENCE_SECONDS, lambda: _greets(number, self.process.pid, self.authority)
+            SILENCE_SECONDS, lambda: _accepts_clients(number, self.process.pid, self.authority)
         )
         return await watchdog.wait(self.process, unanswered, f"Xvfb has not answered for {SILENCE_SECONDS:g} s")
 
@@ -140,13 +140,13 @@ async def open_display(launcher: Launcher, folder: Path, size: str) -> AsyncIter
     remove_abandoned(FOLDER.glob(_claim("*")))
     for number in _numbers():
         async with AsyncExitStack() as stack:
-            if not stack.enter_context(_claimed(number)) or taken(number):
+            if not stack.enter_context(_try_claim(number)) or is_taken(number):
                 continue
             authority = stack.enter_context(authority_in(folder))
             try:
                 process = await stack.enter_async_context(_server(launcher, number, size, authority))
             except (ProcessFailed, HostError):
-                if any(map(os.path.lexists, _traces(number))):
+                if any(map(os.path.lexists, _leftover_paths(number))):
                     continue  # another process was faster
                 raise
             require_sockets()  # the server has created the folder, or another process meanwhile
@@ -167,22 +167,22 @@ def require_sockets() -> None:
     except FileNotFoundError:
         return  # the server creates it
     anyones = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in _trusted() or anyones:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in _trusted_owners() or anyones:
         raise HostError(
             f"no display can be opened: {folder} is in another user's hands, who could take the place of the display",
             hint=f"let root own it: sudo rm -r {folder} && sudo install -d -m 1777 {folder}",
         )
 
 
-def taken(number: int) -> bool:
+def is_taken(number: int) -> bool:
     """Whether a server holds or listens on a display number, even in another PID namespace.
 
     A number is also taken if another user's files are in its place: a server could not remove those.
     """
-    return any(map(_is_foreign, _traces(number))) or _held_here(number) or _is_listened_on(number)
+    return any(map(_is_foreign, _leftover_paths(number))) or _held_here(number) or _is_listened_on(number)
 
 
-def _trusted() -> set[int]:
+def _trusted_owners() -> set[int]:
     """The users who may own the folder: ourselves, root, and the machine's root as seen in a container without it."""
     try:
         contained = Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
@@ -205,7 +205,7 @@ def _is_foreign(path: Path) -> bool:
 
 
 @contextmanager
-def _claimed(number: int) -> Iterator[bool]:
+def _try_claim(number: int) -> Iterator[bool]:
     """Lock a display number against other runs, and say whether that succeeded.
 
     X servers themselves rely on process ids, and take the number of a server that starts in another PID namespace.
@@ -244,18 +244,18 @@ def _claim(number: int | str) -> str:
 async def _server(launcher: Launcher, number: int, size: str, authority: Authority) -> AsyncIterator[Process]:
     async def answers(process: Process) -> None:
         while True:
-            if await _greets(number, process.pid, authority):
+            if await _accepts_clients(number, process.pid, authority):
                 return
             await asyncio.sleep(0.01)
 
     try:
-        async with launcher.process(specification(number, size, authority.kept()), answers) as process:
+        async with launcher.process(specification(number, size, authority.ensure_file()), answers) as process:
             yield process
     finally:
         _remove_leftovers(number)
 
 
-async def _greets(number: int, pid: int, authority: Authority) -> bool:
+async def _accepts_clients(number: int, pid: int, authority: Authority) -> bool:
     """Whether the server `pid`, and no other, completes the X handshake on this display."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX) as connection:
@@ -313,7 +313,7 @@ def _holder(number: int) -> int | None:
     return int(named[1]) if named else None
 
 
-def _traces(number: int) -> tuple[Path, Path, Path]:
+def _leftover_paths(number: int) -> tuple[Path, Path, Path]:
     """The files of a server, in the order in which it creates them."""
     return (FOLDER / f".tX{number}-lock", _lock(number), _socket(number))
 

@@ -55,7 +55,7 @@ def of_file(file: Path) -> ProcessSpec:
     return _specification(("-i", file.name), file.parent)
 
 
-async def look(launcher: Launcher, spec: ProcessSpec) -> Picture:
+async def capture(launcher: Launcher, spec: ProcessSpec) -> Picture:
     """Capture a display or a file.
 
     Raises:

@@ -46,7 +46,7 @@ PROGRAMS = (
 )
 
 
-def found(name: str, environment: Mapping[str, str]) -> Path | None:
+def find(name: str, environment: Mapping[str, str]) -> Path | None:
     """The path of a program on the environment's PATH, or None."""
     place = shutil.which(name, path=environment.get("PATH", os.defpath))
     return Path(place) if place else None
@@ -55,7 +55,7 @@ def found(name: str, environment: Mapping[str, str]) -> Path | None:
 def missing(environment: Mapping[str, str], *, required: bool = True) -> list[Program]:
     """The programs that are not installed: either those that a stream needs, or the others."""
     sought = (program for program in PROGRAMS if program.required is required)
-    return [program for program in sought if found(program.name, environment) is None]
+    return [program for program in sought if find(program.name, environment) is None]
 
 
 def install_command(programs: Iterable[Program]) -> str:
@@ -73,7 +73,7 @@ def require(name: str, environment: Mapping[str, str]) -> Path:
     Raises:
         MissingProgram: It is not installed; the hint is the command that installs it.
     """
-    place = found(name, environment)
+    place = find(name, environment)
     if place is not None:
         return place
     known = [program for program in PROGRAMS if program.name == name]

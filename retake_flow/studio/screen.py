@@ -77,8 +77,8 @@ class Screen:
 
     def guests(self) -> Path:
         """The folder of the socket through which pages are heard; their user may reach it."""
-        unprivileged.let_in(self._folder.made())
-        return unprivileged.let_in(self._folder.made("guests"))
+        unprivileged.let_in(self._folder.ensure())
+        return unprivileged.let_in(self._folder.ensure("guests"))
 
     def place_in_order(self, *keys: str) -> None:
         """Say in which order windows lie above each other, from below; others follow as they come."""

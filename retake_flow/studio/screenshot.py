@@ -73,9 +73,9 @@ async def take(launcher: Launcher, display: Display, folder: Path, limit: int, l
     with tempfile.TemporaryDirectory(prefix="shot", dir=folder) as work:
         taken = Path(work) / FILE
         spec = specification(display.environment, taken.parent, FILE)
-        await _made(launcher, spec, taken, f"screenshot of display {display.name}")
+        await _capture(launcher, spec, taken, f"screenshot of display {display.name}")
         taken = await within(launcher, taken, limit)
-        black = look and (await picture.look(launcher, picture.of_file(taken))).black
+        black = look and (await picture.capture(launcher, picture.of_file(taken))).black
         target = folder / FILE
         os.replace(taken, target)
     return Screenshot(target, black)
@@ -92,13 +92,13 @@ async def within(launcher: Launcher, taken: Path, limit: int) -> Path:
         if small.stat().st_size <= limit:
             return small
         small = taken.with_name(f"smaller{taken.suffix}")
-        await _made(launcher, smaller(taken.parent, taken.name, small.name, width, quality), small, "smaller one")
+        await _capture(launcher, smaller(taken.parent, taken.name, small.name, width, quality), small, "smaller one")
     if small.stat().st_size <= limit:
         return small
     raise ProcessFailed(f"no picture of at most {limit} bytes could be made", hint="allow larger thumbnails")
 
 
-async def _made(launcher: Launcher, spec: ProcessSpec, file: Path, what: str) -> None:
+async def _capture(launcher: Launcher, spec: ProcessSpec, file: Path, what: str) -> None:
     completed = await launcher.run(spec, timeout=TIMEOUT_SECONDS)
     if completed.status != 0 or not file.exists():
         raise completed.lasting or ProcessFailed(f"no {what} was taken: {completed.ending}")

@@ -120,7 +120,7 @@ class Sound:
         address = self.server.removeprefix("unix:")
 
         async def greeted() -> bool:
-            if await _greets(address):
+            if await _accepts_clients(address):
                 return True
             if not os.path.lexists(address):  # its folder was removed; existing listeners keep listening
                 self.renew()
@@ -197,7 +197,7 @@ async def open_sound(
 async def _audible(
     launcher: Launcher, make_folder: Callable[[], Path], make_guests: Callable[[], Path] | None
 ) -> AsyncIterator[Sound]:
-    folder = _furnished(make_folder())
+    folder = _write_client_config(make_folder())
     guests = _guests_socket(make_guests() if make_guests else None)
     with _address(folder) as address:
         hearing = asyncio.ensure_future(_require_hearing(launcher))
@@ -208,7 +208,7 @@ async def _audible(
 
                 def renew() -> None:
                     with suppress(OSError, StudioError):  # it is retried soon
-                        _furnished(make_folder())
+                        _write_client_config(make_folder())
                         process.write(f"load-module {_listening(address)}\n".encode())
 
                 yield Sound(process, f"unix:{address}", _environment(folder, address), renew=renew)
@@ -230,13 +230,13 @@ def _guests_socket(folder: Path | None) -> str:
     """The path of the socket for guests in a folder that only they may pass; "" where its name does not allow one."""
     if folder is None or not _PLAIN_ADDRESS.fullmatch(str(folder / "native")):
         return ""
-    unprivileged.let_in(_furnished(folder))
+    unprivileged.let_in(_write_client_config(folder))
     (folder / "client.conf").chmod(0o644)
     (folder / "native").unlink(missing_ok=True)  # of a killed process
     return str(folder / "native")
 
 
-def _furnished(folder: Path) -> Path:
+def _write_client_config(folder: Path) -> Path:
     """The folder with its clients' configuration: they start no PulseAudio when this one is gone."""
     folder.mkdir(mode=0o700, exist_ok=True)
     (folder / "client.conf").write_text("autospawn = no\nenable-shm = no\n", encoding="utf-8")
@@ -281,7 +281,7 @@ async def _require_hearing(launcher: Launcher) -> None:
 
 async def _answers(address: str, _: Process) -> None:
     while True:
-        if await _greets(address):
+        if await _accepts_clients(address):
             return
         await asyncio.sleep(0.01)
 
@@ -316,7 +316,7 @@ def monitor(server: str, environment: Mapping[str, str]) -> AudioInput:
     )
 
 
-async def _greets(address: str) -> bool:
+async def _accepts_clients(address: str) -> bool:
     """Whether PulseAudio accepts us as a client."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX) as connection:

@@ -48,9 +48,9 @@ class Voice:
         self._waiting = 0
 
     @property
-    def found(self) -> bool:
+    def is_installed(self) -> bool:
         """Whether the program is installed, and one that plays its sound."""
-        return all(programs.found(name, self._launcher.environment) for name in (self._argv[0], "paplay"))
+        return all(programs.find(name, self._launcher.environment) for name in (self._argv[0], "paplay"))
 
     async def speak(self, text: str, sound: Sound) -> None:
         """Speak a text, and return once it was heard.
@@ -66,7 +66,7 @@ class Voice:
             ProcessFailed: The program failed, or the sound is gone.
             NotReady: The program took too long.
         """
-        words = spoken(text)
+        words = speakable(text)
         if not words:
             return
         require_no_secret("what was to be spoken", text)
@@ -75,13 +75,13 @@ class Voice:
         self._waiting += 1
         try:
             async with self._turn:
-                wave = await self._spoken(words, sound)
+                wave = await self._synthesize(words, sound)
                 if wave:
-                    await self._played(wave, sound)
+                    await self._play(wave, sound)
         finally:
             self._waiting -= 1
 
-    async def _spoken(self, words: str, sound: Sound) -> bytes:
+    async def _synthesize(self, words: str, sound: Sound) -> bytes:
         spec = ProcessSpec(
             argv=self._argv,
             environment={**sound.environment, **SPEAKING},
@@ -91,12 +91,12 @@ class Voice:
             hint=_HINT,
             grace=1.0,
         )
-        return await _fed(self._launcher, spec, words.encode() + b"\n", THINKS_WITHIN)
+        return await _run_with_input(self._launcher, spec, words.encode() + b"\n", THINKS_WITHIN)
 
-    async def _played(self, wave: bytes, sound: Sound) -> None:
+    async def _play(self, wave: bytes, sound: Sound) -> None:
         heard = {**sound.environment, **SPEAKING}
         spec = ProcessSpec(argv=("paplay", f"--device={SINK}"), environment=heard, fed=True, grace=1.0)
-        await _fed(self._launcher, spec, wave, PLAYS_WITHIN)
+        await _run_with_input(self._launcher, spec, wave, PLAYS_WITHIN)
 
     @property
     def _argv(self) -> tuple[str, ...]:
@@ -104,14 +104,14 @@ class Voice:
         return (str((self._folder / name).absolute()) if "/" in name else name, *rest)
 
 
-def spoken(text: str) -> str:
+def speakable(text: str) -> str:
     """A text as it is spoken: on one line, without control characters, and limited in length."""
     # Phonemes in double brackets are the only markup that espeak-ng always reads.
     words = " ".join(strip_controls(text).replace("[[", "[ [").split())
     return words[:LONGEST_TEXT]
 
 
-async def _fed(launcher: Launcher, spec: ProcessSpec, data: bytes, within: float) -> bytes:
+async def _run_with_input(launcher: Launcher, spec: ProcessSpec, data: bytes, within: float) -> bytes:
     """Run a program to its end with `data` as its input, and return its output.
 
     Raises:

@@ -50,7 +50,7 @@ class StreamLog:
             SecretRefused: The text contains a secret.
         """
         require_no_secret("what was to be shown on stream", text)
-        lines = displayed(text)
+        lines = display_lines(text)
         if lines:
             self._write("".join(f"{line}\n" for line in lines))
 
@@ -63,7 +63,7 @@ class StreamLog:
             raise StudioError(f"nothing can be written to the stream log {self.path}: {error.strerror}") from None
 
 
-def displayed(text: str) -> list[str]:
+def display_lines(text: str) -> list[str]:
     """The lines in which a text shows on stream."""
     clean = text[:LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
     clean = re.sub(_CONTROLS, "", re.sub(_ESCAPES, "", clean)).encode("utf-8", "replace").decode()

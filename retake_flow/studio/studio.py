@@ -61,7 +61,7 @@ class Stage:
             screen: The windows on the display.
         """
         self.folder = folder
-        self.log = StreamLog(folder.made() / "stream.log")
+        self.log = StreamLog(folder.ensure() / "stream.log")
         self._launcher = launcher
         self._display: Display | None = None
         self._encoder: Encoder | None = None
@@ -100,7 +100,7 @@ class Stage:
     @asynccontextmanager
     async def display(self, size: str) -> AsyncIterator[Display]:
         """A virtual display. Its value is `{display, size}`."""
-        async with open_display(self._launcher, self.folder.made(), size) as display:
+        async with open_display(self._launcher, self.folder.ensure(), size) as display:
             self._display = display
             try:
                 yield display
@@ -109,7 +109,7 @@ class Stage:
 
     def window_manager(self) -> AbstractAsyncContextManager[Window]:
         """A window manager on the display. Its value is `{display}`."""
-        display, folder = self.current_display, self.folder.made("openbox")
+        display, folder = self.current_display, self.folder.ensure("openbox")
         return self._alone(window.open_window_manager(self._launcher, display, folder))
 
     def content(self) -> AbstractAsyncContextManager[Window]:
@@ -119,7 +119,7 @@ class Stage:
 
     def _touched_log(self) -> Path:
         """The file of the stream log, which now exists."""
-        self.folder.made()
+        self.folder.ensure()
         self.log.touch()
         return self.log.path
 
@@ -141,8 +141,8 @@ class Stage:
         """
         command, names = (voice, variables) if voice else (self._default, self._default_variables)
         self._voice = Voice(self._launcher, self._home, command, names)
-        async with open_sound(self._launcher, partial(self.folder.made, "sound"), self.screen.guests) as opened:
-            sound = replace(opened, speaks=opened.audible and self._voice.found)
+        async with open_sound(self._launcher, partial(self.folder.ensure, "sound"), self.screen.guests) as opened:
+            sound = replace(opened, speaks=opened.audible and self._voice.is_installed)
             self._sound = sound
             self._restored.set()
             try:
@@ -169,12 +169,12 @@ class Stage:
 
     async def screenshot(self, limit: int, look: bool = True) -> Screenshot:
         """Take a picture of the display, as a JPEG file of at most `limit` bytes; `look` checks whether it is black."""
-        return await screenshot.take(self._launcher, self.current_display, self.folder.made(), limit, look)
+        return await screenshot.take(self._launcher, self.current_display, self.folder.ensure(), limit, look)
 
     async def picture(self) -> Picture:
         """Capture the display as a small picture."""
         display = self.current_display
-        return await picture.look(self._launcher, picture.of_display(display.environment, display.size))
+        return await picture.capture(self._launcher, picture.of_display(display.environment, display.size))
 
     def say(self, text: str) -> None:
         """Show a text on stream, in the content window.
@@ -182,7 +182,7 @@ class Stage:
         Raises:
             StudioError: The text cannot be written there.
         """
-        self.folder.made()
+        self.folder.ensure()
         self.log.append(text)
 
     async def speak(self, text: str) -> None:

@@ -32,9 +32,9 @@ class WorkFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: Lock | None = None
-        self.made()
+        self.ensure()
 
-    def made(self, name: str = "") -> Path:
+    def ensure(self, name: str = "") -> Path:
         """The folder, or the folder `name` in it, which now exists.
 
         Raises:
@@ -44,7 +44,7 @@ class WorkFolder:
         try:
             while self._lock is None or not self._lock.intact:
                 self.close()
-                self._lock = self._held()
+                self._lock = self._ensure_lock()
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             said = f"the working folder {folder} cannot be made"
@@ -57,7 +57,7 @@ class WorkFolder:
             self._lock.release()
             self._lock = None
 
-    def _held(self) -> Lock | None:
+    def _ensure_lock(self) -> Lock | None:
         """The lock on the folder, which is created when missing; None when it was removed in between."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileNotFoundError):

@@ -10,7 +10,7 @@ from typing import Final
 
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
-from retake_flow.testing.gherkin.vocabulary import shown
+from retake_flow.testing.gherkin.vocabulary import readable
 from retake_flow.testing.steps import load
 
 _ORDER: Final = ("given", "when", "then", None)
@@ -113,14 +113,14 @@ def steps() -> list[Step]:
     topics = {name: number for number, name in enumerate(load())}
     contexts = [c for c in step_function_context_registry.values() if c.step_func.__module__ in topics]
     contexts.sort(key=lambda context: (topics[context.step_func.__module__], _ORDER.index(context.type)))
-    return [_described(context) for context in contexts]
+    return [_step(context) for context in contexts]
 
 
-def _described(context: StepFunctionContext) -> Step:
+def _step(context: StepFunctionContext) -> Step:
     function = context.step_func
-    wording = shown(context.parser)
+    wording = readable(context.parser)
     kind = str(context.type).capitalize()
-    example = "\n".join((f"{kind} {_filled(wording)}", *(f"  {line}" for line in _below(function.__name__, wording))))
+    example = "\n".join((f"{kind} {_fill(wording)}", *(f"  {line}" for line in _below(function.__name__, wording))))
     topic = (sys.modules[function.__module__].__doc__ or "").partition("\n")[0]
     return Step(topic, kind, wording, (function.__doc__ or "").partition("\n")[0], example)
 
@@ -129,6 +129,6 @@ def _below(function: str, wording: str) -> tuple[str, ...]:
     return () if wording.endswith(" comes") else _BELOW.get(function, ())
 
 
-def _filled(wording: str) -> str:
+def _fill(wording: str) -> str:
     text = re.sub(r"\{(\w+)\}", lambda place: _EXAMPLES[place[1]], wording)
     return re.sub(r"\(([^)]*)\)", r"\1", text).strip()

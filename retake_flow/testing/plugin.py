@@ -31,7 +31,7 @@ def _begin(config: pytest.Config, name: str) -> None:
     from retake_flow import plain_file
     from retake_flow.errors import RetakeFlowError, UsageError
     from retake_flow.testing.gherkin.suite import Suite, UnderTest
-    from retake_flow.testing.runs.rehearsed import opened
+    from retake_flow.testing.runs.rehearsed import open_flow
 
     mock: str | None = config.getoption("--flow-mock")
     phrases = [Path(file) for file in config.getoption("--flow-phrases")]
@@ -40,7 +40,7 @@ def _begin(config: pytest.Config, name: str) -> None:
         if len(inputs) < len({pair.partition("=")[0] for pair in config.getoption("--flow-set")}):
             raise UsageError("--flow-set takes NAME=VALUE")
         content = (mock, plain_file.read(mock)) if mock else None
-        suite = Suite(UnderTest(opened(name), inputs, content, phrases))
+        suite = Suite(UnderTest(open_flow(name), inputs, content, phrases))
     except RetakeFlowError as error:
         raise pytest.UsageError(f"{error.message}\n{error.hint}".rstrip()) from None
     except OSError as error:

@@ -23,7 +23,7 @@ from retake_flow.store.account_lock import AccountLock
 if TYPE_CHECKING:
     from retake_flow.api.client import RetakeClient
 
-__all__ = ["AccountLock", "access", "hold", "identity_here", "lock_of", "recognise", "streams", "take_over"]
+__all__ = ["AccountLock", "access", "check_identity", "goes_live", "hold", "identity_here", "lock_of", "take_over"]
 
 #: Each of these takes the stream away from anybody else who pushes for the account.
 _STREAMING = frozenset({"retake.stream_key", "retake.start_stream"})
@@ -66,7 +66,7 @@ def identity_here(settings: Settings, inputs: Mapping[str, Any]) -> Identity:
     return found if found.fingerprint else replace(found, name=str(inputs.get("agent_name") or ""))
 
 
-async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Identity:
+async def check_identity(stored: Stored, flow: Flow | None, settings: Settings) -> Identity:
     """The account with which a run resumes, if this process has its credentials.
 
     A rehearsal keeps its own credentials. A run that never had any and cannot get any by itself needs none.
@@ -86,7 +86,7 @@ async def recognise(stored: Stored, flow: Flow | None, settings: Settings) -> Id
     registers = flow is not None and _uses(flow, _REGISTERING)
     kept, had = run.identity, bool(run.identity.fingerprint)
     if kept == NOBODY:
-        kept, had = _of_first_version(stored, alone=flow is not None and (registers or not _acts(flow)))
+        kept, had = _of_first_version(stored, alone=flow is not None and (registers or not _acts_as_agent(flow)))
     here = access(settings)
     try:
         found = here.identity_here()
@@ -130,7 +130,7 @@ def hold(lock: AccountLock, flow: Flow, identity: Identity) -> None:
     Raises:
         AccountInUse: Another run streams as the account.
     """
-    if streams(flow):
+    if goes_live(flow):
         lock.hold(identity)
 
 
@@ -152,18 +152,18 @@ async def take_over(lock: AccountLock, flow: Flow, identity: Identity, run: str)
         await asyncio.sleep(0.1)
 
 
-def streams(flow: Flow) -> bool:
+def goes_live(flow: Flow) -> bool:
     """Whether a flow may put its agent on air."""
     return _uses(flow, _STREAMING)
 
 
-def _acts(flow: Flow) -> bool:
-    return any(action.startswith(_AS_AGENT) for action in _performed(flow))
+def _acts_as_agent(flow: Flow) -> bool:
+    return any(action.startswith(_AS_AGENT) for action in _performed_actions(flow))
 
 
 def _uses(flow: Flow, actions: Collection[str]) -> bool:
-    return not _performed(flow).isdisjoint(actions)
+    return not _performed_actions(flow).isdisjoint(actions)
 
 
-def _performed(flow: Flow) -> set[str]:
+def _performed_actions(flow: Flow) -> set[str]:
     return {doing.do for doing in flow.performers()}

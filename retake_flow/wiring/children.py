@@ -6,7 +6,7 @@ from retake_flow.quick_dataclasses import dataclass
 from retake_flow.studio.processes import stragglers
 from retake_flow.studio.processes.launcher import RUN_VARIABLE, sweep
 
-__all__ = ["Child", "bearing", "sweep"]
+__all__ = ["Child", "find_marked", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Child:
     started: float
 
 
-def bearing(marker: str) -> list[Child]:
+def find_marked(marker: str) -> list[Child]:
     """The living processes of this user that a run started, the oldest first, without this process.
 
     Args:
@@ -34,7 +34,7 @@ def bearing(marker: str) -> list[Child]:
 
     found: list[Child] = []
     me = psutil.Process()
-    for process in stragglers.marked({RUN_VARIABLE: marker}):
+    for process in stragglers.find_marked({RUN_VARIABLE: marker}):
         try:
             if process != me and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(Child(process.pid, process.name(), process.create_time()))

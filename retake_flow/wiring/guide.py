@@ -12,7 +12,7 @@ from retake_flow.settings import RETAKE, Settings
 FRESH = 86_400.0
 
 
-def kept(settings: Settings, rehearsal: str = "") -> Guides:
+def stored_guides(settings: Settings, rehearsal: str = "") -> Guides:
     """The stored guides. A stand-in for retake.tv on this machine publishes no real ones.
 
     Args:
@@ -28,7 +28,7 @@ def kept(settings: Settings, rehearsal: str = "") -> Guides:
     return Guides(settings.state_folder / ("guides" if settings.origin == RETAKE else "guides-local"))
 
 
-def looked(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str:
+def look_up_version(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str:
     """Look up the published version, store its text, and return the version.
 
     Args:
@@ -43,10 +43,10 @@ def looked(settings: Settings, guides: Guides, now: float, *, anew: bool) -> str
     seen = guides.last_seen
     if seen is not None and not anew and 0 <= now - seen[1] < FRESH and guides.text(seen[0]) is not None:
         return seen[0]
-    return asyncio.run(_fetched(settings, guides, now))
+    return asyncio.run(_fetch(settings, guides, now))
 
 
-async def _fetched(settings: Settings, guides: Guides, now: float) -> str:
+async def _fetch(settings: Settings, guides: Guides, now: float) -> str:
     from retake_flow.api.client import RetakeClient
 
     async with RetakeClient(settings.origin) as client:

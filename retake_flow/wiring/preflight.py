@@ -69,7 +69,7 @@ def require_programs(flow: Flow) -> None:
     missing = [
         program
         for program in programs.PROGRAMS
-        if program.when_used and program.name in needed and programs.found(program.name, program_environment()) is None
+        if program.when_used and program.name in needed and programs.find(program.name, program_environment()) is None
     ]
     if missing:
         names = ", ".join(program.name for program in missing)
@@ -145,7 +145,7 @@ async def _require_parts(scheme: str, kept: Path) -> None:
     """Make sure that ffmpeg has its parts, and that there are fonts, unless this is already known."""
     starts = Launcher("preflight", variables())
     now = _identity(scheme, starts)
-    known = _known(kept)
+    known = _load_known(kept)
     if now in known:
         return
     tries = (
@@ -166,13 +166,13 @@ def _identity(scheme: str, starts: Launcher) -> str:
     parts = [__version__, scheme, starts.environment.get("FONTCONFIG_FILE", "")]
     for name in ("ffmpeg", "fc-list"):
         with suppress(OSError):
-            if path := programs.found(name, starts.environment):
+            if path := programs.find(name, starts.environment):
                 status = path.stat()
                 parts += [str(path.resolve()), str(status.st_size), str(status.st_mtime_ns)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _known(kept: Path) -> list[str]:
+def _load_known(kept: Path) -> list[str]:
     try:
         known = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -64,7 +64,7 @@ async def rehearsal(
         agent = _prepare(folder, options)
     address, can_go_on = _Address(), resumed
     try:
-        async with launcher.process(_platform(folder), address.said, address.hear):
+        async with launcher.process(_platform(folder), address.has_line, address.feed):
             _hand_over(folder / _OWN, address.origin, agent)
             can_go_on = True
             yield replace(settings, origin=address.origin, access_token=None, credentials=folder / _OWN)
@@ -218,13 +218,13 @@ class _Address:
         self._heard = b""
         self._whole = asyncio.Event()
 
-    def hear(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         if not self._whole.is_set():
             self._heard += data
             if b"\n" in self._heard:
                 self._whole.set()
 
-    async def said(self, process: Process) -> None:
+    async def has_line(self, process: Process) -> None:
         """The probe: ready once there is a line, which may be an error instead."""
         await self._whole.wait()
         self.origin = _origin(self._heard.split(b"\n", 1)[0])

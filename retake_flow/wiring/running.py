@@ -66,12 +66,12 @@ def new_id(flow: Flow, agent: str = "", *, rehearsal: bool = False) -> str:
         agent: The agent's name; "" when unknown.
         rehearsal: Whether it is a rehearsal.
     """
-    file, name = _word(Path(flow.file).stem) or flow.name, _word(agent)
+    file, name = _safe_part(Path(flow.file).stem) or flow.name, _safe_part(agent)
     named = [file, "" if name == file else name, "rehearsal" if rehearsal and "rehearsal" not in name else ""]
     return ids.unique("-".join(filter(None, named)))
 
 
-def _word(text: str) -> str:
+def _safe_part(text: str) -> str:
     """A text in the form allowed in a run's id."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-").lower()[:_LONGEST_WORD]
@@ -94,7 +94,7 @@ def new_run(run_id: str, flow: Flow, inputs: Mapping[str, Any], rehearsal: str =
     return Run(id=run_id, flow=flow.name, digest=flow.digest, inputs=inputs, rehearsal=rehearsal)
 
 
-def begun(runs: Runs, flow: Flow, run: Run) -> Claim:
+def store_and_claim(runs: Runs, flow: Flow, run: Run) -> Claim:
     """Store a run that has not started yet, and claim it.
 
     Raises:
@@ -195,7 +195,7 @@ async def runner(
             OperatorActions(),
             _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
             RetakeActions(access, clock.now),
-            GuideActions(access, flow.guide, guide.kept(settings, run.rehearsal), clock.now),
+            GuideActions(access, flow.guide, guide.stored_guides(settings, run.rehearsal), clock.now),
             StudioActions(stage, access),
             WindowActions(stage.screen),
             VoiceActions(stage),
@@ -203,7 +203,7 @@ async def runner(
             PublicActions(access),
             ChatActions(
                 access,
-                _beside(stage.say, note),
+                _also_say(stage.say, note),
                 clock.now,
                 _answering(starts, folder, flow, settings, run, clock),
                 hears,
@@ -228,7 +228,7 @@ async def runner(
         yield made
 
 
-def _beside(say: Callable[[str], None], note: Callable[..., None]) -> Callable[[str], None]:
+def _also_say(say: Callable[[str], None], note: Callable[..., None]) -> Callable[[str], None]:
     """Show chat messages on stream too. If that fails, chat continues and the failure is reported once."""
     told = ""
 

@@ -112,12 +112,12 @@ class Soak:
             runner: Drives the run.
         """
         await self._started.wait()
-        began, used = time.monotonic(), self._used()
+        began, used = time.monotonic(), self._cpu_seconds()
         settled = min(_SETTLED, self.seconds / 6)
         self._memory = {"settled_after": round(settled), "settled": 0, "end": 0, "highest": 0}
         while True:
-            self._wall, self._cpu = time.monotonic() - began, self._used() - used
-            self._weigh(self._wall >= settled)
+            self._wall, self._cpu = time.monotonic() - began, self._cpu_seconds() - used
+            self._sample_memory(self._wall >= settled)
             if self._wall >= self.seconds:
                 break
             await asyncio.sleep(min(_LOOK, max(0.01, self.seconds - self._wall)))
@@ -137,11 +137,11 @@ class Soak:
             measured["cpu"] = round(self._cpu / self._wall, 4) if self._wall else None
         return {**measured, **findings(seen, journal)}
 
-    def _used(self) -> float:
+    def _cpu_seconds(self) -> float:
         times = self._process.cpu_times()
         return times.user + times.system
 
-    def _weigh(self, settled: bool) -> None:
+    def _sample_memory(self, settled: bool) -> None:
         weight = self._process.memory_info().rss
         if settled and not self._memory["settled"]:
             self._memory["settled"] = weight

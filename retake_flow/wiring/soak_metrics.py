@@ -34,7 +34,7 @@ def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, An
         if record["event"] in _RECORDED:
             heard.setdefault(str(record.get("id")), []).append(record_to_run_time(record))
         replies += record["event"] == "chat_sent"
-    written = _written(seen)
+    written = _written_messages(seen)
     missed = [key for key in written if key not in heard]
     twice = [key for key in written if len(heard.get(key, ())) > 1]
     return {
@@ -57,7 +57,7 @@ def findings(seen: Mapping[str, Any], journal: Iterable[Record]) -> dict[str, An
     }
 
 
-def _written(seen: Mapping[str, Any]) -> dict[str, float]:
+def _written_messages(seen: Mapping[str, Any]) -> dict[str, float]:
     """The viewers' messages while there was a stream: their times, by id.
 
     Viewers with the agent's name do not count: in one of the shapes of chat, only the name tells them apart.

@@ -12,10 +12,10 @@ from retake_flow.store import holders
 from retake_flow.store.holders import this_process
 from retake_flow.store.opening import open_runs
 
-__all__ = ["alive", "certain", "listed", "lives", "opened", "this_process", "this_user"]
+__all__ = ["is_alive", "is_certain", "is_driven", "list_runs", "open_store", "this_process", "this_user"]
 
 
-def opened(settings: Settings) -> Runs:
+def open_store(settings: Settings) -> Runs:
     """The store in the settings, created if it does not exist.
 
     Raises:
@@ -26,7 +26,7 @@ def opened(settings: Settings) -> Runs:
     return open_runs(settings.store, lease=settings.lease)
 
 
-def listed(
+def list_runs(
     settings: Settings, *, phases: Sequence[Phase] = (), agent: str = "", flow: str = "", limit: int | None = None
 ) -> list[Summary]:
     """Runs, the newest first, as `Runs.summaries` returns them, in the shortest time.
@@ -43,23 +43,23 @@ def listed(
     found = listing.listed(settings.store, phases=phases, agent=agent, flow=flow, limit=limit)
     if found is not None:
         return found
-    with closing(opened(settings)) as store:
+    with closing(open_store(settings)) as store:
         return store.summaries(phases=phases, agent=agent, flow=flow, limit=limit)
 
 
-def alive(holder: Holder) -> bool:
+def is_alive(holder: Holder) -> bool:
     """Whether the holder of a run in this process's store is alive, as far as this process can know."""
     return holders.alive(holder, holders.locks_beside(Settings.from_environment().store))
 
 
-def certain(holder: Holder) -> bool:
+def is_certain(holder: Holder) -> bool:
     """Whether this process can know for certain whether the holder of a run in its store is alive."""
     return holders.certain(holder, holders.locks_beside(Settings.from_environment().store))
 
 
-def lives(holder: Holder | None) -> bool:
+def is_driven(holder: Holder | None) -> bool:
     """Whether a process drives the run of this holder."""
-    return holder is not None and alive(holder)
+    return holder is not None and is_alive(holder)
 
 
 def this_user() -> str:

@@ -10,7 +10,7 @@ import pytest
 from pytest_bdd.parser import Feature, Step
 from pytest_bdd.steps import step_function_context_registry
 
-from retake_flow.testing.gherkin.features import read, twice
+from retake_flow.testing.gherkin.features import duplicates, read
 from retake_flow.testing.gherkin.phrases import Phrases
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ def test_every_scenario_is_played_and_could_fail(file: Path) -> None:
 
 def test_no_two_features_share_a_scenario() -> None:
     """A scenario is named once over all features, so that a failure names one place."""
-    assert list(twice([_read(file) for file in _FEATURES])) == []
+    assert list(duplicates([_read(file) for file in _FEATURES])) == []
 
 
 def test_no_step_is_a_coroutine() -> None:

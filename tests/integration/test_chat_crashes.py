@@ -10,7 +10,7 @@ import pytest
 
 from retake_flow.flow.load.load import read_bytes
 from retake_flow.rehearsal.setup.viewer_script import Cue
-from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
 
 _FLOW = b"""\
@@ -52,7 +52,7 @@ def _rehearsal(folder: Path, *, live: bool, die_at: str = "") -> Rehearsal:
     assert flow is not None
     rehearsal = Rehearsal(flow, folder, die_at=die_at, comebacks=[2.5])
     rehearsal.options = replace(rehearsal.options, comments_without_session=200, realtime=live)
-    rehearsal.responders["command"] = Brain(dict(zip(_READ, _SAID, strict=False))).opened
+    rehearsal.responders["command"] = FakeResponder(dict(zip(_READ, _SAID, strict=False))).open
     rehearsal.give_credentials()
     for cue in _CUES:
         rehearsal.intervene(

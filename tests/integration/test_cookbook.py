@@ -29,7 +29,7 @@ from retake_flow.run.records import Record
 from retake_flow.settings import Settings
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
-from retake_flow.testing.runs.rehearsed import Rehearsal, opened
+from retake_flow.testing.runs.rehearsed import Rehearsal, open_flow
 from retake_flow.whatif.virtual_time import VirtualClock
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
@@ -54,7 +54,7 @@ class Kitchen:
 
     def rehearsal(self, name: str = "", within: str = "1m", *, known: bool = True) -> Rehearsal:
         """A run of a recipe's flow, on air for as long as given."""
-        flow = opened(str(self.folder / (name or self.files[0])))
+        flow = open_flow(str(self.folder / (name or self.files[0])))
         rehearsal = Rehearsal(flow, self.folder)
         if flow.inputs["max_duration"].schema.get("value") is None:
             rehearsal.inputs["max_duration"] = within
@@ -232,7 +232,7 @@ def _a_raid_at_the_end_of_the_stream(kitchen: Kitchen) -> None:
 
 def _a_heart_that_goes_live(kitchen: Kitchen) -> None:
     rehearsal = Rehearsal(
-        opened(str(kitchen.folder / "pulse.yaml")), kitchen.folder, {"longest": "30s"}, within=9 * 3600
+        open_flow(str(kitchen.folder / "pulse.yaml")), kitchen.folder, {"longest": "30s"}, within=9 * 3600
     )
     rehearsal.give_credentials()
     asked = Cue(0.0, "mira", text="Will you go live today?")

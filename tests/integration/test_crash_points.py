@@ -14,9 +14,9 @@ import pytest
 from retake_flow.ports.runs import Runs
 from retake_flow.store.opening import open_runs
 from retake_flow.testing.runs.interventions import Intervention, Scene
-from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, opened
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, open_flow
 
-GO_LIVE = opened("go-live.yaml")
+GO_LIVE = open_flow("go-live.yaml")
 POST = "https://x.com/owl/status/1860000000000000001"
 OWL = {
     "agent_name": "Day Owl",

@@ -12,11 +12,11 @@ from retake_flow.flow.load.inputs import resolve
 from retake_flow.run.codec import encode
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.testing.runs.rehearsed import opened
+from retake_flow.testing.runs.rehearsed import open_flow
 from retake_flow.whatif.simulate import mocks
 from retake_flow.whatif.simulate.simulation import Simulation
 
-HEARTBEAT = opened("heartbeat.yaml")
+HEARTBEAT = open_flow("heartbeat.yaml")
 #: Each time somebody waits for an answer, and the token goes up and down.
 ANSWERS = b"""
 credentials.load: found

@@ -190,7 +190,7 @@ def test_a_planted_folder_for_locks_does_not_keep_a_run_from_going_on(home: Home
 def test_a_socket_of_ours_that_another_user_listens_on_is_not_spoken_to(shared: Path) -> None:
     """The sound's socket is in a folder that nobody else can write, so nobody can be in its place."""
     with work_folder() as work:
-        folder = work.made("sound")
+        folder = work.ensure("sound")
         for place in (folder.parent, folder):
             assert place.stat().st_mode & 0o077 == 0
         bind = "import socket, sys\nsocket.socket(socket.AF_UNIX).bind(sys.argv[1])"

@@ -113,7 +113,7 @@ def test_pictures_are_taken_without_shared_memory(marker: str) -> None:
             async with open_display(launcher, work.path, "320x240") as display:
                 shot = await screenshot.take(launcher, display, work.path, 500_000)
                 assert shot.black
-                assert (await picture.look(launcher, picture.of_display(display.environment, "320x240"))).black
+                assert (await picture.capture(launcher, picture.of_display(display.environment, "320x240"))).black
 
     asyncio.run(run())
     seeing = [spec for spec in specs if "XAUTHORITY" in spec.environment]

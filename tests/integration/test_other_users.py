@@ -74,7 +74,7 @@ def test_nothing_of_a_stream_on_air_is_another_users(marker: str, tmp_path: Path
                 names = {psutil.Process(pid).name() for pid in pids}
                 assert {"Xvfb", "openbox", "xterm", "tail", "pulseaudio", "ffmpeg"} <= names
                 cookie = stage.current_display.authority.cookie
-                assert cookie in stage.current_display.authority.kept().read_bytes()
+                assert cookie in stage.current_display.authority.ensure_file().read_bytes()
                 asked = json.dumps([key]), json.dumps([str(work.path)]), json.dumps(pids)
                 got = json.loads(await asyncio.to_thread(other_says, _INTRUDER, *asked))
             read = {place for how, place in got if how == "read"}
@@ -115,7 +115,7 @@ def test_another_user_sees_no_screen(marker: str) -> None:
                 try:
                     as_other(*entry)
                     assert Path(forged).stat().st_uid == OTHER
-                    for authority in ("/nonexistent", str(display.authority.kept()), forged):
+                    for authority in ("/nonexistent", str(display.authority.ensure_file()), forged):
                         for command in (("xdpyinfo",), grab):
                             seen = as_other(*command, DISPLAY=display.name, XAUTHORITY=authority)
                             assert seen.returncode != 0, command

@@ -22,7 +22,7 @@ from retake_flow.responders.registry import Surroundings
 from retake_flow.responders.schema import KINDS
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.testing.fakes.services import Keys, Service
-from retake_flow.testing.runs.rehearsed import Rehearsal, opened
+from retake_flow.testing.runs.rehearsed import Rehearsal, open_flow
 from retake_flow.whatif.virtual_time import VirtualClock
 
 _TEXT = (Path(__file__).parents[2] / "docs" / "responders.md").read_text(encoding="utf-8")
@@ -35,7 +35,7 @@ CHAT = "broadcast/pushing/on_air"
 def responder(name: str, folder: Path) -> dict[str, Any]:
     """What a flow of the page says of who answers."""
     (folder / name).write_text(FLOWS[name])
-    flow = opened(str(folder / name))
+    flow = open_flow(str(folder / name))
     said: dict[str, Any] = flow.states[CHAT].activities["chat"].inputs["responder"]
     return said
 
@@ -94,7 +94,7 @@ def test_an_address_can_be_a_secret(tmp_path: Path) -> None:
     """As an input from the environment it is used, and no record shows it."""
     (tmp_path / "hook.yaml").write_text(SECRET_ADDRESS)
     address = "https://owl.example/hooks/very-secret-place"
-    flow = with_provided_inputs(opened(str(tmp_path / "hook.yaml")), {"OWL_HOOK": address})
+    flow = with_provided_inputs(open_flow(str(tmp_path / "hook.yaml")), {"OWL_HOOK": address})
     rehearsal, service = Rehearsal(flow, tmp_path, inputs={"max_duration": "30s"}), Service({"hi": "hello"})
     rehearsal.give_credentials()
     around = Surroundings(Launcher("docs", {}), tmp_path, Keys(), Ledger(), VirtualClock().now, service)

@@ -64,13 +64,13 @@ def test_a_display_answers_and_leaves_no_trace(launcher: Launcher, marker: str, 
         async with displays.open_display(launcher, tmp_path, "640x360") as display:
             number = int(display.name[1:])
             assert number in displays.NUMBERS
-            assert displays.taken(number)
+            assert displays.is_taken(number)
             spec = ProcessSpec(("xdpyinfo",), environment=display.environment)
             described = await launcher.run(spec, timeout=10)
             assert b"640x360 pixels" in described.stdout
         assert left(marker) == []
         assert traces(display.name) == []
-        assert not displays.taken(number)
+        assert not displays.is_taken(number)
 
     asyncio.run(run())
 
@@ -80,7 +80,7 @@ def test_displays_opened_at_the_same_moment_never_collide(
 ) -> None:
     """Runs that all go for the same number each get a display of their own, with their own server behind it."""
     # All believe that every number is free, which is what two runs see that start at the same moment.
-    monkeypatch.setattr(displays, "taken", lambda number: False)
+    monkeypatch.setattr(displays, "is_taken", lambda number: False)
 
     async def open_one(opened: asyncio.Barrier) -> tuple[str, int]:
         async with displays.open_display(launcher, tmp_path, "64x64") as display:
@@ -135,7 +135,7 @@ def test_a_display_of_another_pid_namespace_is_left_alone(launcher: Launcher, ma
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         theirs = asyncio.run(here(other))
         number = int(theirs[1:])
-        assert displays.taken(number)
+        assert displays.is_taken(number)
         displays._remove_leftovers(number)
         displays.remove_abandoned(Path("/tmp").glob(displays._claim(number)))
         assert len(traces(theirs)) == 3
@@ -324,7 +324,7 @@ def test_a_picture_fits_its_limit(launcher: Launcher, tmp_path: Path, limit: int
         assert noise.stat().st_size > 500_000
         small = await screenshot.within(launcher, noise, limit)
         assert limit / 8 < small.stat().st_size <= limit
-        assert not (await picture.look(launcher, picture.of_file(small))).black
+        assert not (await picture.capture(launcher, picture.of_file(small))).black
 
     asyncio.run(run())
 

@@ -79,7 +79,7 @@ async def _answer(listed: Callable[[], Awaitable[bool]]) -> bool | None:
 
 
 class _Listener:
-    """Receives the event of a started session; a `retake_flow.ports.realtime.Hearer`."""
+    """Receives the event of a started session; a `retake_flow.ports.realtime.EventListener`."""
 
     def __init__(self, push: Push) -> None:
         self._push = push

@@ -41,11 +41,11 @@ def chat(args: argparse.Namespace) -> int:
     from retake_flow.cli import terminal
     from retake_flow.errors import UsageError
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
         found, ended = _found(store, run, args.after, args.wait)
     shown = found[-args.limit :]

@@ -38,11 +38,11 @@ def events(args: argparse.Namespace) -> int:
     from retake_flow.errors import UsageError
     from retake_flow.monitor.journal_text import clock, lines
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
     if args.limit < 1:
         raise UsageError("--limit is at least 1")
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         found = _found(store, store.find(args.run), args)
     for number, record in found:
         if args.json:

@@ -51,9 +51,9 @@ def wait(args: argparse.Namespace) -> int:
     from retake_flow.monitor.brief import brief, lines, next_commands
     from retake_flow.monitor.following import Following
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         followed = Following(store, store.find(args.run))
         condition = _Condition(args.until, followed.number if args.after is None else args.after)
         followed.until(condition.settled, args.within)

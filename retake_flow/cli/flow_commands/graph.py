@@ -60,14 +60,14 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     from retake_flow.cli.render import trace
     from retake_flow.errors import UsageError
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
     settings = Settings.from_environment()
     if args.run is None:
         if args.flow is None:
             raise UsageError("there is nothing to draw", hint="name a flow, or a run with --run RUN")
         return flow_file.open_flow(args.flow, settings, args.allow_outside), None
-    with closing(opened(settings)) as store:
+    with closing(open_store(settings)) as store:
         run = store.find(args.run)
         found = trace.trace_of_run(store, run)
     if args.flow is not None:

@@ -46,11 +46,11 @@ def plan(args: argparse.Namespace) -> int:
     from retake_flow.errors import UsageError
     from retake_flow.flow.load.inputs import resolve
     from retake_flow.settings import Settings
-    from retake_flow.whatif.plan.samples import supplied
+    from retake_flow.whatif.plan.samples import with_samples
 
     if args.all_paths and args.assume:
         raise UsageError("--all-paths looks at all ways, so that --assume has no place beside it")
-    flow = supplied(flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside))
+    flow = with_samples(flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside))
     document, lines = (_all_paths if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
     _say(document, lines, as_json=args.json)
     return 0

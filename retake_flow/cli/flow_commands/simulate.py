@@ -57,10 +57,10 @@ def simulate(args: argparse.Namespace) -> int:
     from retake_flow.errors import UsageError
     from retake_flow.flow.load.inputs import resolve
     from retake_flow.settings import Settings
-    from retake_flow.whatif.plan.samples import supplied
+    from retake_flow.whatif.plan.samples import with_samples
     from retake_flow.whatif.simulate.simulation import Simulation
 
-    flow = supplied(
+    flow = with_samples(
         flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside, tolerated=TOLERATED)
     )
     inputs = resolve(flow, pairs(args.set))

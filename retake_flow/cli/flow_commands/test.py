@@ -64,14 +64,14 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
     """Run features, and report Python files beside them that took no part."""
     from retake_flow import printable
     from retake_flow.cli import terminal
-    from retake_flow.testing.gherkin.lint import shown
+    from retake_flow.testing.gherkin.lint import display_path
     from retake_flow.testing.gherkin.pytest_session import play
 
     try:
         play(suite, features, select, python=python)
     finally:
         if suite.unread:
-            files = ", ".join(map(shown, suite.unread))
+            files = ", ".join(map(display_path, suite.unread))
             terminal.advise(printable.line(f"retake-flow: not run: {files}; --python takes the steps in it"))
 
 
@@ -121,9 +121,9 @@ def _emit(suite: Suite, coverage: str) -> None:
     from retake_flow.cli import terminal
 
     for verdict in suite.verdicts:
-        terminal.emit(verdict.described())
+        terminal.emit(verdict.as_json())
     counted = _count_verdicts(suite.verdicts)
-    terminal.emit({"summary": counted, **({} if coverage == "off" else {"coverage": suite.coverage.described()})})
+    terminal.emit({"summary": counted, **({} if coverage == "off" else {"coverage": suite.coverage.as_json()})})
 
 
 def _tell(suite: Suite, coverage: str) -> None:
@@ -140,7 +140,7 @@ def _tell(suite: Suite, coverage: str) -> None:
     for verdict in suite.verdicts:
         if verdict.outcome == "failed":
             terminal.say("")
-            for line in verdict.explained():
+            for line in verdict.explanation():
                 terminal.say(printable.text(line))
     counted = _count_verdicts(suite.verdicts)
     terminal.say("")

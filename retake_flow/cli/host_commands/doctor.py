@@ -41,13 +41,13 @@ async def _examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
     import asyncio
     import signal
 
-    from retake_flow.wiring.diagnosis.examination import examined
+    from retake_flow.wiring.diagnosis.examination import examine
 
     task = asyncio.current_task()
     if task is not None:
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await examined(settings, offline=offline)
+    return await examine(settings, offline=offline)
 
 
 def _say(found: dict[str, Any]) -> None:

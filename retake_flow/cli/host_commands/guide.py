@@ -27,10 +27,10 @@ def guide(args: argparse.Namespace) -> int:
     from retake_flow import printable
     from retake_flow.cli import terminal
     from retake_flow.settings import Settings
-    from retake_flow.wiring.guide import kept
+    from retake_flow.wiring.guide import stored_guides
 
     settings = Settings.from_environment()
-    guides = kept(settings)
+    guides = stored_guides(settings)
     version = _newest(settings, guides, time.time(), anew=args.refresh)
     data: dict[str, Any] = {"version": version, "kept": guides.versions(), "path": str(guides.path(version))}
     if args.diff or args.since:
@@ -53,10 +53,10 @@ def _newest(settings: Settings, guides: Guides, now: float, *, anew: bool) -> st
     from retake_flow import printable
     from retake_flow.cli import terminal
     from retake_flow.errors import PlatformError
-    from retake_flow.wiring.guide import looked
+    from retake_flow.wiring.guide import look_up_version
 
     try:
-        return looked(settings, guides, now, anew=anew)
+        return look_up_version(settings, guides, now, anew=anew)
     except PlatformError as error:
         versions = guides.versions()
         if not versions:

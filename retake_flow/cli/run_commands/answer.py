@@ -46,14 +46,16 @@ def answer(args: argparse.Namespace) -> int:
     from retake_flow.monitor.answering import store_answer
     from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import lives, opened, this_user
+    from retake_flow.wiring.storing import is_driven, open_store, this_user
 
     said = parse_words(args.words)  # before the store is opened: standard input may take its time
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
         kept = store_answer(store, run, said, args.decision, args.by or this_user())
         stored = store.load(run)
-        driven = lives(stored.holder) and stored.run.phase is not Phase.SUSPENDED  # the process may be about to exit
+        driven = (
+            is_driven(stored.holder) and stored.run.phase is not Phase.SUSPENDED
+        )  # the process may be about to exit
     _report(run, kept, driven, args.json)
     return 0
 

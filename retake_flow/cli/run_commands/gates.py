@@ -23,9 +23,9 @@ def gates(args: argparse.Namespace) -> int:
     from retake_flow.cli import terminal
     from retake_flow.monitor.run_text import gate_data, gate_lines
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         found = store.open_gates(store.find(args.run) if args.run else None)
     for asked in found:
         if args.json:

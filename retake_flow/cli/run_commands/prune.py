@@ -44,10 +44,10 @@ def _old(before: float, dry_run: bool) -> list[str]:
     from contextlib import closing
 
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
     settings = Settings.from_environment()
-    with closing(opened(settings)) as store:
+    with closing(open_store(settings)) as store:
         if not dry_run:
             pruned = store.prune(before)
             for run in filter(_is_name, pruned):  # unless another folder was named

@@ -44,7 +44,7 @@ def resume(args: argparse.Namespace) -> int:
 
     from retake_flow.errors import UsageError
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
     answering = args.answer or args.decision
     alone = answering or args.upgrade or args.force or args.allow_outside or args.detach
@@ -53,7 +53,7 @@ def resume(args: argparse.Namespace) -> int:
             "resume takes either a RUN or --all, and --all takes no answer and no other option than --wait and --json"
         )
     settings = Settings.from_environment()
-    with closing(opened(settings)) as runs:
+    with closing(open_store(settings)) as runs:
         if args.all:
             from retake_flow.cli.run_commands.resume_all import resume_all
 
@@ -76,9 +76,9 @@ def resume(args: argparse.Namespace) -> int:
 def _detached(run: str, settings: Settings, args: argparse.Namespace, answered: str, log: Path) -> int:
     from contextlib import closing
 
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
-    with closing(opened(settings)) as runs:
+    with closing(open_store(settings)) as runs:
         return _resume_one(runs, run, settings, args, answered, log)
 
 

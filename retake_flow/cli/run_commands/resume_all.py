@@ -20,7 +20,7 @@ from retake_flow.run.errors import RunHeld
 from retake_flow.run.records import Record, plain, record
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
-from retake_flow.wiring.storing import alive, certain
+from retake_flow.wiring.storing import is_alive, is_certain
 
 #: How often to look for more runs while this process drives some, in seconds.
 LOOK_AGAIN = 15.0
@@ -52,9 +52,9 @@ def _take_stock(runs: Runs) -> tuple[list[str], dict[str, RetakeFlowError]]:
         elif holder is None:
             if summary.outcome is None and (summary.phase is not Phase.SUSPENDED or _due(runs, summary, now)):
                 waiting.append(summary.id)
-        elif not alive(holder):
+        elif not is_alive(holder):
             waiting.append(summary.id)
-        elif not certain(holder) and summary.outcome is None:
+        elif not is_certain(holder) and summary.outcome is None:
             elsewhere[summary.id] = RunHeld(summary.id, host=holder.host, pid=holder.pid, certain=False)
     return waiting, elsewhere
 

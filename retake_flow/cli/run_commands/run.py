@@ -95,10 +95,10 @@ def _drive(
     from contextlib import closing
 
     from retake_flow.cli.session.session import Session
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
     as_json = args.json or log is not None
-    with closing(opened(settings)) as runs:
+    with closing(open_store(settings)) as runs:
         session = Session(runs, settings, as_json=as_json, wait=args.wait)
         folder = Path(args.folder) if args.folder else settings.state_folder / "rehearsals" / name
         rehearsal = None if options is None else (folder, options)

@@ -64,9 +64,9 @@ def _find(args: argparse.Namespace) -> list[Summary]:
     """The matching runs; one more than is shown when there are more."""
     from retake_flow.run.run import Phase
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import listed
+    from retake_flow.wiring.storing import list_runs
 
-    found = listed(
+    found = list_runs(
         Settings.from_environment(),
         phases=[Phase(phase) for phase in args.phase],
         agent=args.agent,

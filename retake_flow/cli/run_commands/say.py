@@ -38,10 +38,10 @@ def say(args: argparse.Namespace) -> int:
 
     from retake_flow.monitor.requests import ask_to_say
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened, this_user
+    from retake_flow.wiring.storing import open_store, this_user
 
     text = _text(args.text)
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
         data = {"text": text, "ways": list(dict.fromkeys(args.ways or ())), "by": args.by or this_user()}
         said = ask_to_say(store, run, data, args.within)

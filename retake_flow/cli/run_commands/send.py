@@ -38,10 +38,10 @@ def send(args: argparse.Namespace) -> int:
     from retake_flow.monitor.requests import send_event
     from retake_flow.run.errors import EventRefused, RunUnheard
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened, this_user
+    from retake_flow.wiring.storing import open_store, this_user
 
     given = pairs(args.set)
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
         data: dict[str, Any] = {}
         refusal: EventRefused | RunUnheard | None = None

@@ -29,9 +29,9 @@ def show(args: argparse.Namespace) -> int:
     from retake_flow.monitor.run_status import run_status
     from retake_flow.run.records import plain
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         found = run_status(store, store.find(args.run))
     if args.journal:
         for record in found.journal:

@@ -40,19 +40,19 @@ def _end(args: argparse.Namespace, what: Wish) -> int:
     from contextlib import closing
 
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import lives, opened
+    from retake_flow.wiring.storing import is_driven, open_store
 
     settings = Settings.from_environment()
-    with closing(opened(settings)) as store:
+    with closing(open_store(settings)) as store:
         before = store.load(store.find(args.run))
         run = before.run.id
         journalled = len(store.journal(run))
-        if not before.run.ended and lives(before.holder):
+        if not before.run.ended and is_driven(before.holder):
             store.request(run, what)
         after = _wait_for_end(store, run, args.within)
         # A stopped run that has not ended goes where its flow says, for example to a question.
         stopped = any(record["event"] == "stop_requested" for _, record in store.journal(run, journalled))
-        driven = lives(after.holder)
+        driven = is_driven(after.holder)
         if what == "kill" and not after.run.ended and not driven:
             after = _kill_undriven(store, run)
         if what == "stop" and not after.run.ended and not driven and not stopped:
@@ -68,12 +68,12 @@ def _wait_for_end(store: Runs, run: str, within: float) -> Stored:
     """The run once it has ended or no process drives it; as it is when the time is up."""
     import time
 
-    from retake_flow.wiring.storing import lives
+    from retake_flow.wiring.storing import is_driven
 
     deadline = time.monotonic() + within
     while True:
         stored = store.load(run)
-        if stored.run.ended or not lives(stored.holder) or time.monotonic() >= deadline:
+        if stored.run.ended or not is_driven(stored.holder) or time.monotonic() >= deadline:
             return stored
         time.sleep(_EVERY)
 
@@ -136,10 +136,10 @@ def _tell(stored: Stored, what: Wish, *, already: bool, as_json: bool) -> None:
 def _next(stored: Stored, what: Wish) -> str:
     """The next step for a run that does not end."""
     from retake_flow import printable
-    from retake_flow.wiring.storing import certain
+    from retake_flow.wiring.storing import is_certain
 
     run, holder = printable.line(stored.run.id), stored.holder
-    if holder is not None and not certain(holder):
+    if holder is not None and not is_certain(holder):
         gone = f"when {printable.line(holder.host)} is gone, take it over with `retake-flow resume {run} --force`"
         return f"    hint: {gone}, and {what} it then"
     if what == "stop" or holder is None:

@@ -103,7 +103,7 @@ def _show_end(runs: Runs, run: str, view: View) -> bool:
 async def _account(stored: Stored, flow: Flow | None, settings: Settings, stop: str) -> Identity:
     """The account with which a run resumes. A run that ends and has no undo pending needs none."""
     try:
-        return await accounts.recognise(stored, flow, settings)
+        return await accounts.check_identity(stored, flow, settings)
     except CredentialsError:
         if stop and not (stored.run.undos or stored.run.undoing):
             return stored.run.identity

@@ -31,9 +31,9 @@ def watch(args: argparse.Namespace) -> int:
     from retake_flow import printable
     from retake_flow.cli.session.views import view_for
     from retake_flow.settings import Settings
-    from retake_flow.wiring.storing import opened
+    from retake_flow.wiring.storing import open_store
 
-    with closing(opened(Settings.from_environment())) as store:
+    with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
         with view_for(args.json, printable.line(run), "Ctrl-C ends the watching") as view:
             last = _Watch(store, run, view).follow(whole=args.json)
@@ -99,16 +99,16 @@ class _Watch:
 
     def _is_suspended(self, stored: Stored) -> bool:
         from retake_flow.run.run import Phase
-        from retake_flow.wiring.storing import lives
+        from retake_flow.wiring.storing import is_driven
 
-        return stored.run.phase is Phase.SUSPENDED and not lives(stored.holder)
+        return stored.run.phase is Phase.SUSPENDED and not is_driven(stored.holder)
 
     def _note_death(self, stored: Stored) -> None:
         """Report once that nothing will happen by itself."""
         from retake_flow.monitor.run_text import not_driven
-        from retake_flow.wiring.storing import lives
+        from retake_flow.wiring.storing import is_driven
 
-        dead = not lives(stored.holder)
+        dead = not is_driven(stored.holder)
         if dead and not self._told_of_death:
             told = not_driven(self._run, stored.holder)
             self._vitals.note(told)

@@ -24,7 +24,7 @@ from retake_flow.ports.runs import Runs
 from retake_flow.run.errors import RunUnknown
 from retake_flow.run.run import Phase
 from retake_flow.settings import Settings
-from retake_flow.wiring.storing import opened
+from retake_flow.wiring.storing import open_store
 
 
 def log_of(settings: Settings, run: str) -> Path:
@@ -100,7 +100,7 @@ class _Driver:
 
 def _report(driver: _Driver, settings: Settings, args: Namespace) -> int:
     deadline = time.monotonic() + args.within
-    with closing(opened(settings)) as store:
+    with closing(open_store(settings)) as store:
         followed = _begun(store, driver, deadline)
         if followed is None:
             if driver.ended:

@@ -119,7 +119,7 @@ class Session:
             with accounts.lock_of(run, settings) as lock:
                 try:
                     accounts.hold(lock, flow, run.identity)
-                    claim = running.begun(self.runs, flow, run)
+                    claim = running.store_and_claim(self.runs, flow, run)
                 except RetakeFlowError:
                     if folder:
                         from retake_flow.wiring import rehearsing

@@ -75,7 +75,7 @@ class Sources:
 
 
 def parse(text: str) -> Sources:
-    """Read the text that `Sources.dumped` wrote.
+    """Read the text that `Sources.dump` wrote.
 
     Raises:
         StoreError: It is not such a text.

@@ -71,7 +71,7 @@ def browser_folder() -> Iterator[Path]:
     """A temporary folder for a browser, its user's own; it is removed afterwards."""
     with work_folder() as folder:
         unprivileged.let_in(folder.path)
-        yield unprivileged.give(folder.made("browser"))
+        yield unprivileged.give(folder.ensure("browser"))
 
 
 def specification(
@@ -125,7 +125,7 @@ def specification(
 
 def keep_authority(folder: Path, cookie: bytes) -> Path:
     """The display's cookie, in a file that the browser can read."""
-    return unprivileged.give(Authority(folder / "authority", cookie).kept())
+    return unprivileged.give(Authority(folder / "authority", cookie).ensure_file())
 
 
 def require(environment: Mapping[str, str]) -> None:

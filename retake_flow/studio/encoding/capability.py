@@ -30,8 +30,8 @@ async def require_capture(launcher: Launcher) -> None:
         MissingProgram: ffmpeg cannot do this, or is not installed.
         HostError: This machine does not allow it.
     """
-    picture = encoder.grabbed(_NO_DISPLAY, "64x64", _FRAMERATE)
-    await _tried(launcher, (*_command(picture), "-f", "flv", "/dev/null"))
+    picture = encoder.grab_input(_NO_DISPLAY, "64x64", _FRAMERATE)
+    await _try(launcher, (*_command(picture), "-f", "flv", "/dev/null"))
 
 
 async def require_sending(launcher: Launcher, scheme: str) -> None:
@@ -47,7 +47,7 @@ async def require_sending(launcher: Launcher, scheme: str) -> None:
     """
     with _closed_port() as port:
         target = f"{scheme}://127.0.0.1:{port}/app/preflight"
-        await _tried(launcher, (*_command(_TEST_PICTURE), "-t", "1", "-fpre", os.devnull, "-f", "flv", target))
+        await _try(launcher, (*_command(_TEST_PICTURE), "-t", "1", "-fpre", os.devnull, "-f", "flv", target))
 
 
 async def require_fonts(launcher: Launcher) -> None:
@@ -56,7 +56,7 @@ async def require_fonts(launcher: Launcher) -> None:
     Raises:
         HostError: There is no font.
     """
-    if programs.found("fc-list", launcher.environment) is None:
+    if programs.find("fc-list", launcher.environment) is None:
         return
     with suppress(NotReady):
         listed = await launcher.run(ProcessSpec(("fc-list", ":", "family")), TIMEOUT_SECONDS)
@@ -64,7 +64,7 @@ async def require_fonts(launcher: Launcher) -> None:
             raise program_errors.no_font()
 
 
-async def _tried(launcher: Launcher, command: tuple[str, ...]) -> None:
+async def _try(launcher: Launcher, command: tuple[str, ...]) -> None:
     """Start a program that is bound to fail, to learn why it fails."""
     with suppress(NotReady):  # the machine is only slow
         completed = await launcher.run(ProcessSpec(command), TIMEOUT_SECONDS)

@@ -52,13 +52,13 @@ class Encoder:
     @property
     def progress(self) -> Progress:
         """The encoder's latest report."""
-        self.process.look()
+        self.process.read_output()
         return self.reader.latest or Progress()
 
     @property
     def health(self) -> Health:
         """The encoder's present health."""
-        self.process.look()  # after a suspension, older reports must not count
+        self.process.read_output()  # after a suspension, older reports must not count
         return self.reader.health()
 
     async def wait(self) -> str:
@@ -134,7 +134,7 @@ def specification(
     """
     return ProcessSpec(
         argv=(
-            *command(grabbed(display["DISPLAY"], size, framerate), framerate, bitrate, audio),
+            *command(grab_input(display["DISPLAY"], size, framerate), framerate, bitrate, audio),
             *("-rw_timeout", str(WRITE_TIMEOUT_SECONDS * 1_000_000)),  # added, in microseconds
             # Every user of this machine can read arguments, so none of them holds the stream key.
             *("-fpre", "/dev/stdin"),
@@ -154,7 +154,7 @@ def specification(
     )
 
 
-def grabbed(display: str, size: str, framerate: int) -> tuple[str, ...]:
+def grab_input(display: str, size: str, framerate: int) -> tuple[str, ...]:
     """A display as ffmpeg's input.
 
     Raises:

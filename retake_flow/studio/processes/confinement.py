@@ -53,7 +53,7 @@ def prefix(environment: Mapping[str, str], *, shares_memory: bool) -> tuple[str,
         environment: The variables with the PATH of programs.
         shares_memory: Whether it may create System V shared memory. It always may if the kernel cannot refuse it.
     """
-    setpriv = programs.found("setpriv", environment)
+    setpriv = programs.find("setpriv", environment)
     if shares_memory and setpriv is not None and setpriv.resolve().name != "busybox":
         return (str(setpriv), "--pdeathsig", "KILL")
     # In Python this takes some 10 ms longer to start.

@@ -258,7 +258,7 @@ async def _stop(process: Process, spec: ProcessSpec, marks: Mapping[str, str]) -
 
 
 async def _let_go(process: Process, killed: Sequence[psutil.Process]) -> None:
-    await stragglers.gone(killed)
+    await stragglers.wait_gone(killed)
     await process.close()
 
 

@@ -137,7 +137,7 @@ class Process(asyncio.SubprocessProtocol):
         self._transport.close()
         await _at_most(DRAIN_SECONDS, self._closed)
 
-    def look(self) -> None:
+    def read_output(self) -> None:
         """Read output that does not come through a pipe; otherwise it is read now and then."""
         for fd, output in self._outputs.items():
             if data := output.read():
@@ -171,7 +171,7 @@ class Process(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """Called when the program has ended."""
         watched.discard(self.pid)
-        self.look()
+        self.read_output()
         for fd in self._outputs:
             self.pipe_connection_lost(fd, None)
         self._exited.set()
@@ -181,7 +181,7 @@ class Process(asyncio.SubprocessProtocol):
         self._closed.set()
 
     def _look(self, started: float) -> None:
-        self.look()
+        self.read_output()
         if self.alive:
             loop = asyncio.get_running_loop()
             pause = _LOOKS_SOON if loop.time() < started else _LOOKS

@@ -144,7 +144,7 @@ def _error(
     *groups: str,
 ) -> HostError | MissingProgram:
     known = next((program for program in programs.PROGRAMS if program.name == name), None)
-    path = str(programs.found(name, environment) or name)
+    path = str(programs.find(name, environment) or name)
     words = {
         "name": name,
         "path": path,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LOOKS = 50
 
 
-def marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
+def find_marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
     """Each process of this user that was started with all of `marks` in its environment."""
     me = os.getuid()
     for pid in _suspects(marks):
@@ -62,7 +62,7 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
     killed: list[psutil.Process] = []
     seen: set[int] = set()
     # A process may fork during the search, so it is repeated until nothing new turns up.
-    while found := [process for process in marked(marks) if process.pid not in seen]:
+    while found := [process for process in find_marked(marks) if process.pid not in seen]:
         import psutil
 
         spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
@@ -75,15 +75,15 @@ def kill(marks: Mapping[str, str]) -> list[psutil.Process]:
     return killed
 
 
-async def gone(processes: Sequence[psutil.Process], within: float = 3.0) -> None:
+async def wait_gone(processes: Sequence[psutil.Process], within: float = 3.0) -> None:
     """Wait until killed processes are gone, at most `within` seconds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
             for process in processes:
-                await _gone(process)
+                await _wait_gone(process)
 
 
-async def _gone(process: psutil.Process) -> None:
+async def _wait_gone(process: psutil.Process) -> None:
     while True:
         if not _alive(process):
             return

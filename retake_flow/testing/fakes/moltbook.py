@@ -39,7 +39,7 @@ class Moltbook(httpx.AsyncBaseTransport):
     seen: list[dict[str, Any]] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
 
-    def opened(self) -> MoltbookClient:
+    def client(self) -> MoltbookClient:
         """A client that sends its requests here."""
         return MoltbookClient(Secret(KEY), transport=self)
 
@@ -53,9 +53,9 @@ class Moltbook(httpx.AsyncBaseTransport):
                 raise answer
             return answer
         form = json.loads(await request.aread())
-        return self._verified(form) if request.url.path.endswith("/verify") else self._posted(form)
+        return self._on_verify(form) if request.url.path.endswith("/verify") else self._on_post(form)
 
-    def _posted(self, form: dict[str, Any]) -> httpx.Response:
+    def _on_post(self, form: dict[str, Any]) -> httpx.Response:
         self.posts.append(form)
         key = f"post-{len(self.posts)}"
         if not self.challenge:
@@ -65,7 +65,7 @@ class Moltbook(httpx.AsyncBaseTransport):
         post = {"id": key, "verification_status": "pending", "verification": held}
         return httpx.Response(201, json={"success": True, "post": post})
 
-    def _verified(self, form: dict[str, Any]) -> httpx.Response:
+    def _on_verify(self, form: dict[str, Any]) -> httpx.Response:
         if form != {"verification_code": _CODE, "answer": self.solution}:
             return httpx.Response(400, json={"success": False, "error": "Incorrect answer"})
         self.seen = list(self.posts)

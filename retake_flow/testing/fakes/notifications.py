@@ -9,7 +9,7 @@ from retake_flow.ports.notices import OPERATOR, Notice
 
 
 @dataclass(slots=True)
-class Reached:
+class RecordingNotifier:
     """A channel that keeps its notices.
 
     Attributes:
@@ -20,7 +20,7 @@ class Reached:
 
     audience: str = OPERATOR
     fails: int = 0
-    heard: list[Notice] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
 
     @property
     def channel(self) -> str:
@@ -32,4 +32,4 @@ class Reached:
         if self.fails:
             self.fails -= 1
             raise NoticeFailed(f"{self.channel} did not take the notice")
-        self.heard.append(notice)
+        self.notices.append(notice)

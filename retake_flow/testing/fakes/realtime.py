@@ -14,14 +14,14 @@ CONNECTS = 0.1  # seconds
 COMES_BACK = 1.0  # seconds
 
 
-class Wire:
+class FakeRealtime:
     """Receives the events of a platform's rooms, like a socket that can break."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
     @asynccontextmanager
-    async def opened(self, rooms: Callable[[], Sequence[str]], listener: EventListener) -> AsyncIterator[None]:
+    async def open(self, rooms: Callable[[], Sequence[str]], listener: EventListener) -> AsyncIterator[None]:
         """Listen in rooms until the context is left."""
         listening = asyncio.create_task(self._listen(rooms, listener), name="wire")
         try:

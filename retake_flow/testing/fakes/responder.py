@@ -15,7 +15,7 @@ from retake_flow.responders.schema import OUTSIDE
 
 
 @dataclass
-class Brain:
+class FakeResponder:
     """Answers chat in place of a flow's responder; a `retake_flow.ports.responders.Responder`.
 
     Attributes:
@@ -39,7 +39,7 @@ class Brain:
     opened_as: list[Mapping[str, Any]] = field(default_factory=list)
 
     @asynccontextmanager
-    async def opened(self, settings: Mapping[str, Any], note: Callable[..., None]) -> AsyncIterator[Brain]:
+    async def serve(self, settings: Mapping[str, Any], note: Callable[..., None]) -> AsyncIterator[FakeResponder]:
         """Open it, as a flow does."""
         self.open += 1
         self.opened_as.append(settings)
@@ -61,6 +61,6 @@ class Brain:
         return Answer(tuple(self.answers[text] for text in texts if text in self.answers))
 
 
-def standing_in(brain: Brain) -> dict[str, OpenResponder]:
+def standing_in(brain: FakeResponder) -> dict[str, OpenResponder]:
     """The brain in place of every responder except the greeter, which is the real one."""
-    return {"greeter": greeter.opened, **dict.fromkeys(OUTSIDE, brain.opened)}
+    return {"greeter": greeter.opened, **dict.fromkeys(OUTSIDE, brain.serve)}

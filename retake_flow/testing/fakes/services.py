@@ -34,16 +34,16 @@ class Service(httpx.AsyncBaseTransport):
         self.requests.append(request)
         await asyncio.sleep(self.thinks)
         if self.refusals:
-            return _sent(self.refusals.pop(0))
+            return _unread(self.refusals.pop(0))
         texts = [message["text"] for message in _messages(request)]
         answer = {"replies": [self.answers[text] for text in texts if text in self.answers]}
         if not request.url.path.endswith("/chat/completions"):
-            return _sent(httpx.Response(200, json=answer))
+            return _unread(httpx.Response(200, json=answer))
         said = {"message": {"role": "assistant", "content": json.dumps(answer)}}
-        return _sent(httpx.Response(200, json={"choices": [said], "usage": _USED}))
+        return _unread(httpx.Response(200, json={"choices": [said], "usage": _USED}))
 
     @property
-    def asked(self) -> list[tuple[str, str]]:
+    def questions(self) -> list[tuple[str, str]]:
         """The author and text of each message that it was asked about."""
         return [(message["author"], message["text"]) for request in self.requests for message in _messages(request)]
 
@@ -71,6 +71,6 @@ def _messages(request: httpx.Request) -> list[dict[str, Any]]:
     return found
 
 
-def _sent(made: httpx.Response) -> httpx.Response:
+def _unread(made: httpx.Response) -> httpx.Response:
     """A response as it comes from the network, not yet read."""
     return httpx.Response(made.status_code, headers=made.headers, stream=httpx.ByteStream(made.content))

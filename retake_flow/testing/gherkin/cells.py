@@ -11,7 +11,7 @@ from retake_flow.errors import UsageError
 Table = list[list[str]]
 
 
-def typed(cell: str) -> Any:
+def parse(cell: str) -> Any:
     """The value of a cell: a number, true, false, null, a "quoted text", JSON, or else the text itself.
 
     Raises:
@@ -36,7 +36,7 @@ def pairs(table: Table) -> dict[str, Any]:
     for line in table:
         if len(line) != 2:
             raise UsageError("the table has a name and a value in each line", hint="| text | Good evening |")
-    return {name.strip(): typed(cell) for name, cell in table}
+    return {name.strip(): parse(cell) for name, cell in table}
 
 
 def rows(table: Table) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
     if not lines:
         raise UsageError("the table has no line but that of the names", hint="the first line holds the names")
     return [
-        {name.strip(): typed(cell) for name, cell in zip(head, line, strict=True) if cell.strip()} for line in lines
+        {name.strip(): parse(cell) for name, cell in zip(head, line, strict=True) if cell.strip()} for line in lines
     ]
 
 
@@ -57,7 +57,7 @@ def cell(value: Any) -> str:
     """A value as written in a scenario; `typed` reads it back."""
     if isinstance(value, str) and value and value.strip() == value and value.isprintable() and "|" not in value:
         try:
-            if typed(value) == value:
+            if parse(value) == value:
                 return value
         except UsageError:
             pass

@@ -17,7 +17,7 @@ from pytest_bdd.scenario import find_fixturedefs_for_step
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
 from retake_flow.testing.gherkin.features import read
-from retake_flow.testing.gherkin.lint import Flaw, Flawed, place, shown
+from retake_flow.testing.gherkin.lint import Flaw, Flawed, display_path, place
 from retake_flow.testing.gherkin.phrases import LONGEST_STEP, Phrases
 from retake_flow.testing.gherkin.vocabulary import nearest
 
@@ -71,7 +71,7 @@ def _nothing() -> None:
     """Do nothing: the steps do everything."""
 
 
-def known(node: pytest.Collector) -> list[StepFunctionContext]:
+def available_steps(node: pytest.Collector) -> list[StepFunctionContext]:
     """All steps available to scenarios in a file."""
     manager = node.session._fixturemanager
     found = []
@@ -97,10 +97,10 @@ def near(text: str, kind: str, contexts: Iterable[StepFunctionContext]) -> str:
 
 def _unplayable(feature: Feature, node: FeatureFile) -> Iterator[Flaw]:
     """The steps that are unknown, or would never be awaited."""
-    contexts = known(node)
+    contexts = available_steps(node)
     seen: set[tuple[int, str]] = set()
     unknown = 0
-    for step in _rendered(feature):
+    for step in _played_steps(feature):
         if (step.line_number, step.name) in seen:
             continue
         seen.add((step.line_number, step.name))
@@ -122,7 +122,7 @@ def _unfit(step: Step, function: Callable[..., object], position: Position) -> I
     """Why a step's function cannot play it as written."""
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         code = function.__code__
-        at = f"{shown(Path(code.co_filename))}:{code.co_firstlineno}"
+        at = f"{display_path(Path(code.co_filename))}:{code.co_firstlineno}"
         message = f"the step {step.name!r} is async, so it would never be awaited, and always pass"
         yield Flaw(position, message, f"make {function.__name__} ({at}) a plain function")
     taken = inspect.signature(function).parameters
@@ -134,7 +134,7 @@ def _unfit(step: Step, function: Callable[..., object], position: Position) -> I
             yield Flaw(position, f"the step {step.name!r} takes no {what}", "it would not be looked at")
 
 
-def _rendered(feature: Feature) -> Iterator[Step]:
+def _played_steps(feature: Feature) -> Iterator[Step]:
     """All steps of all scenarios as they are played; steps of outlines once for each example."""
     for template in feature.scenarios.values():
         contexts = [context for examples in template.examples for context in examples.as_contexts()]

@@ -10,7 +10,7 @@ from retake_flow.engine.core.chart import Chart, Names
 from retake_flow.engine.core.machine import Machine
 from retake_flow.flow.model import Flow, HistoryState, State
 from retake_flow.flow.transitions import Route
-from retake_flow.testing.runs.observed import Observed, entered
+from retake_flow.testing.runs.observed import Observed, entered_states
 
 #: The identity of a route across two readings of a flow.
 Key = tuple[str, str, int, int]
@@ -33,14 +33,14 @@ class Coverage:
     def see(self, observed: Observed) -> None:
         """Count the states that a run has entered, if it is a run of this flow."""
         if observed.flow.digest == self.flow.digest:
-            self._states.update(entered(observed))
+            self._states.update(entered_states(observed))
 
     def clear(self) -> None:
         """Reset the coverage."""
         self._states.clear()
         self._taken.clear()
 
-    def took(self, route: Route) -> bool:
+    def is_taken(self, route: Route) -> bool:
         """Whether a transition was taken."""
         return key(route) in self._taken
 
@@ -62,9 +62,9 @@ class Coverage:
     @property
     def missed_routes(self) -> list[Route]:
         """The transitions that were never taken."""
-        return [route for route in self.routes if not self.took(route)]
+        return [route for route in self.routes if not self.is_taken(route)]
 
-    def described(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The numbers, and the missed states and transitions, as JSON data."""
         return {
             "states": {

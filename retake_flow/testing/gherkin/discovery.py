@@ -10,7 +10,7 @@ from typing import Final
 
 from retake_flow.errors import UsageError
 from retake_flow.sanitize import one_line
-from retake_flow.testing.gherkin.lint import shown
+from retake_flow.testing.gherkin.lint import display_path
 
 _MOST_FILES: Final = 1_000
 _MOST_ENTRIES: Final = 100_000  # that are examined
@@ -48,10 +48,12 @@ def _inside(top: Path) -> Iterator[Path]:
             with os.scandir(folder) as listed:
                 entries = sorted(listed, key=lambda entry: entry.name)
         except OSError as error:
-            raise UsageError(f"{one_line(shown(Path(folder)))} cannot be read: {error.strerror}") from None
+            raise UsageError(f"{one_line(display_path(Path(folder)))} cannot be read: {error.strerror}") from None
         seen += len(entries)
         if seen > _MOST_ENTRIES:
-            raise UsageError(f"{one_line(shown(top))} holds more than {_MOST_ENTRIES} files", hint="name the features")
+            raise UsageError(
+                f"{one_line(display_path(top))} holds more than {_MOST_ENTRIES} files", hint="name the features"
+            )
         below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False) and not _hidden(entry.name)]
         waiting += reversed(below)
         for entry in entries:
@@ -65,7 +67,7 @@ def _hidden(name: str) -> bool:
 
 def _feature(file: Path, top: Path) -> Iterator[Path]:
     """The file, unless it is empty, as a file is while it is being written."""
-    name = one_line(shown(file))
+    name = one_line(display_path(file))
     if not file.resolve().is_relative_to(top):
         raise UsageError(f"{name} leads out of its folder", hint="name the file that it leads to, if you want it")
     try:

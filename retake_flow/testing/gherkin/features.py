@@ -30,7 +30,7 @@ def read(file: Path, phrases: Phrases) -> Feature:
         Flawed: It is not Gherkin, or has scenarios that would not be played or could not fail.
     """
     content = _content(file)
-    if flaws := list(_immoderate(content, file)):
+    if flaws := list(_oversized(content, file)):
         raise Flawed(flaws)
     try:
         document = get_gherkin_document(str(file), _ENCODING)
@@ -41,7 +41,7 @@ def read(file: Path, phrases: Phrases) -> Feature:
         ) from None
     except (KeyError, TypeError):  # how an empty file shows
         raise Flawed([Flaw(place(file, 1), "there is no feature in it", "begin with `Feature: …`")]) from None
-    if flaws := list(_multiplied(feature, len(content), file)):
+    if flaws := list(_oversized_outlines(feature, len(content), file)):
         raise Flawed(flaws)
     _expand(feature, phrases)
     flaws = [*_hidden(document, file), *(flaw for each in feature.scenarios.values() for flaw in _idle(each, file))]
@@ -64,7 +64,7 @@ def _content(file: Path) -> str:
         raise Flawed([Flaw(place(file, 1), "this is not UTF-8 text")]) from None
 
 
-def _immoderate(content: str, file: Path) -> Iterator[Flaw]:
+def _oversized(content: str, file: Path) -> Iterator[Flaw]:
     """The first line that would be slow to match and fill in."""
     for number, line in enumerate(content.splitlines(), 1):
         if len(line) > _LONGEST_LINE:
@@ -75,7 +75,7 @@ def _immoderate(content: str, file: Path) -> Iterator[Flaw]:
             return
 
 
-def _multiplied(feature: Feature, size: int, file: Path) -> Iterator[Flaw]:
+def _oversized_outlines(feature: Feature, size: int, file: Path) -> Iterator[Flaw]:
     """The outlines whose examples make them too large to be played."""
     for scenario in feature.scenarios.values():
         rows = sum(len(examples.examples) for examples in scenario.examples)
@@ -84,7 +84,7 @@ def _multiplied(feature: Feature, size: int, file: Path) -> Iterator[Flaw]:
             yield Flaw(place(file, scenario.line_number), f"{rows} examples are too many in a file of this size", hint)
 
 
-def twice(features: list[Feature]) -> Iterator[Flaw]:
+def duplicates(features: list[Feature]) -> Iterator[Flaw]:
     """The scenarios with the name of another scenario, over all features."""
     seen: dict[str, Position] = {}
     for feature in features:
@@ -99,7 +99,7 @@ def _same(name: str, position: Position, first: Position) -> Flaw:
     return Flaw(position, f"there is a scenario {name!r} at {first} already", "give each a name of its own")
 
 
-def _written(document: GherkinDocument) -> Iterator[Written]:
+def _scenarios(document: GherkinDocument) -> Iterator[Written]:
     for child in document.feature.children:
         inside = child.rule.children if child.rule else [child]
         yield from (each.scenario for each in inside if each.scenario)
@@ -108,7 +108,7 @@ def _written(document: GherkinDocument) -> Iterator[Written]:
 def _hidden(document: GherkinDocument, file: Path) -> Iterator[Flaw]:
     """The scenarios that would silently be skipped."""
     seen: dict[str, Position] = {}
-    for scenario in _written(document):
+    for scenario in _scenarios(document):
         position = place(file, scenario.location.line, scenario.location.column)
         if not scenario.name:
             yield Flaw(position, "the scenario has no name")
@@ -130,14 +130,14 @@ def _idle(scenario: ScenarioTemplate, file: Path) -> Iterator[Flaw]:
 
 def _expand(feature: Feature, phrases: Phrases) -> None:
     for scenario in feature.scenarios.values():
-        scenario._steps = [each for step in scenario._steps for each in _expanded(step, phrases)]
+        scenario._steps = [each for step in scenario._steps for each in _expand_step(step, phrases)]
     backgrounds = [feature.background, *(s.rule.background for s in feature.scenarios.values() if s.rule)]
     for background in filter(None, dict.fromkeys(backgrounds)):
-        background.steps = [each for step in background.steps for each in _expanded(step, phrases)]
+        background.steps = [each for step in background.steps for each in _expand_step(step, phrases)]
 
 
-def _expanded(step: Step, phrases: Phrases) -> list[Step]:
-    lines = phrases.expanded(step.type, step.name)
+def _expand_step(step: Step, phrases: Phrases) -> list[Step]:
+    lines = phrases.expand(step.type, step.name)
     if lines == [(step.type, step.name)]:
         return [step]
     found = [Step(text, kind, step.indent, step.line_number, step.keyword) for kind, text in lines]

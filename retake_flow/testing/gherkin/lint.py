@@ -33,10 +33,10 @@ class Flawed(UsageError):
 
 def place(file: Path, line: int, column: int = 1) -> Position:
     """A place in a file; the file's path is relative if it is in the current folder."""
-    return Position(shown(file), line, column)
+    return Position(display_path(file), line, column)
 
 
-def shown(file: Path) -> str:
+def display_path(file: Path) -> str:
     """A file's path, relative if the file is in the current folder."""
     here = Path.cwd()
     return str(file.relative_to(here) if file.is_relative_to(here) else file)

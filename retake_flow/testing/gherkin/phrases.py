@@ -65,14 +65,14 @@ class Phrase:
             text: The text of the step.
         """
         match = self._regex.fullmatch(text)
-        return None if match is None else self._filled(kind, dict(zip(self.places, match.groups(), strict=True)))
+        return None if match is None else self._fill(kind, dict(zip(self.places, match.groups(), strict=True)))
 
     def samples(self, line: str) -> list[str]:
         """Samples of one of its lines, without a keyword and with its places filled in."""
         bare = _KEYWORD.sub(r"\2", line)
         return [_PLACE.sub(sample, bare) for sample in SAMPLES]
 
-    def _filled(self, kind: str, values: Mapping[str, str]) -> list[Line]:
+    def _fill(self, kind: str, values: Mapping[str, str]) -> list[Line]:
         found = []
         for line in self.lines:
             match = _KEYWORD.fullmatch(line)
@@ -89,7 +89,7 @@ class Phrases:
         """Take phrases in any order."""
         self.phrases = phrases
 
-    def expanded(self, kind: str, text: str) -> list[Line]:
+    def expand(self, kind: str, text: str) -> list[Line]:
         """The steps that a step expands to; the step itself if it is not a phrase.
 
         Raises:

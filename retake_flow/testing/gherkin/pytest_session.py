@@ -66,7 +66,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
     files = feature_files(named)
     suite.unread = [] if python else conftests(files, Path(common))
     said = io.StringIO()
-    with work_folder() as scratch, _undisturbed():
+    with work_folder() as scratch, _isolated():
         arguments = [*_OURS, "-c", os.devnull, "--rootdir", common, "--confcutdir", common, "-p", "no:warnings"]
         arguments += ["--import-mode", "importlib", "--basetemp", str(scratch.path / "tests"), "-k", select]
         arguments += [] if python else ["--noconftest"]
@@ -86,7 +86,7 @@ def play(suite: Suite, features: Sequence[Path], select: str = "", *, python: bo
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _isolated() -> Iterator[None]:
     """Hide variables of the environment, and write no compiled files beside the features."""
     kept = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith(_VARIABLES)}
     wrote = sys.dont_write_bytecode

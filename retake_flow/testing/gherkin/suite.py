@@ -24,11 +24,11 @@ from retake_flow.sanitize import one_line
 from retake_flow.testing.gherkin import collection, phrases
 from retake_flow.testing.gherkin.collection import FeatureFile
 from retake_flow.testing.gherkin.coverage import Coverage
-from retake_flow.testing.gherkin.features import twice
-from retake_flow.testing.gherkin.lint import Flaw, Flawed, place, shown
+from retake_flow.testing.gherkin.features import duplicates
+from retake_flow.testing.gherkin.lint import Flaw, Flawed, display_path, place
 from retake_flow.testing.gherkin.phrases import Phrase, Phrases
 from retake_flow.testing.gherkin.stash import PREMISE, SUBJECT
-from retake_flow.testing.gherkin.verdict import Outcome, Played, Standing, Verdict, failure, last_lines
+from retake_flow.testing.gherkin.verdict import Outcome, PlayedStep, Standing, Verdict, failure, last_lines
 from retake_flow.testing.runs.trial import Premise
 from retake_flow.whatif.simulate import mocks
 from retake_flow.whatif.simulate.mocks import Mocks
@@ -154,7 +154,7 @@ class Suite:
         Raises:
             UsageError: (Of pytest.) It lists all mistakes.
         """
-        self.flaws += twice([file.feature for file in self._files if file.feature])
+        self.flaws += duplicates([file.feature for file in self._files if file.feature])
         if self.flaws:
             raise pytest.UsageError("\n" + str(Flawed(self.flaws)))
 
@@ -163,7 +163,7 @@ class Suite:
         return Premise(under_test.flow, dict(under_test.inputs), under_test.mocks, self.coverage.machine)
 
     def _flaws(self, file: FeatureFile) -> Iterator[Flaw]:
-        known = collection.known(file)
+        known = collection.available_steps(file)
         try:
             spoken = Phrases(self._phrases(file.path.parent))
         except Flawed as error:
@@ -182,7 +182,7 @@ class Suite:
                 hint = "name the file that it leads to with --phrases, if you want it"
                 raise Flawed([Flaw(place(beside, 1), f"{PHRASES} leads out of its folder", hint)])
             files[beside] = None
-        every = (each for file in files for each in phrases.of_file(Path(shown(file))))
+        every = (each for file in files for each in phrases.of_file(Path(display_path(file))))
         return [*phrases.of_flow(self._under_test.flow), *every]
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -223,7 +223,7 @@ class Suite:
         if isinstance(item.parent, FeatureFile) and (call.when == "call" or not report.passed):
             verdict = _verdict(item, report, call.excinfo.value if call.excinfo and report.failed else None)
             if report.failed:
-                report.longrepr = "\n".join(verdict.explained())
+                report.longrepr = "\n".join(verdict.explanation())
             self.verdicts.append(verdict)
         return report
 
@@ -241,10 +241,10 @@ def _verdict(item: pytest.Item, report: pytest.TestReport, error: BaseException 
     return Verdict(
         scenario=item.name if progress is None else _title(item, progress.scenario),
         feature=feature.name if feature else "",
-        file=shown(item.path),
+        file=display_path(item.path),
         line=progress.scenario.line_number if progress else 1,
         outcome=outcome,
-        steps=_joined(_steps(item.path, progress, outcome)) if progress else (),
+        steps=_join_phrases(_steps(item.path, progress, outcome)) if progress else (),
         failure=failure(error) if error else None,
         journal=last_lines(journal) if error else (),
         output="\n".join(text for name, text in report.sections if "Captured" in name) if error else "",
@@ -256,30 +256,30 @@ def _title(item: pytest.Item, scenario: Scenario) -> str:
     return scenario.name + item.name[len(getattr(item, "originalname", item.name)) :]
 
 
-def _steps(file: Path, progress: _Progress, outcome: Outcome) -> Iterator[Played]:
+def _steps(file: Path, progress: _Progress, outcome: Outcome) -> Iterator[PlayedStep]:
     lines = plain_file.read(file).decode("utf-8-sig").splitlines()
     for number, step in enumerate(progress.scenario.steps):
         standing: Standing = "passed" if number < progress.done else "not played"
         if number == progress.done and outcome == "failed":
             standing = "failed"
-        yield _played(step, lines[step.line_number - 1].strip(), standing)
+        yield _played_step(step, lines[step.line_number - 1].strip(), standing)
 
 
-def _joined(steps: Iterator[Played]) -> tuple[Played, ...]:
+def _join_phrases(steps: Iterator[PlayedStep]) -> tuple[PlayedStep, ...]:
     """The steps, with the steps of a phrase as one: the first that did not pass, or else the last."""
-    found: dict[int, Played] = {}
+    found: dict[int, PlayedStep] = {}
     for step in steps:
         if step.line not in found or found[step.line].standing == "passed":
             found[step.line] = step
     return tuple(found.values())
 
 
-def _played(step: Step, written: str, standing: Standing) -> Played:
+def _played_step(step: Step, written: str, standing: Standing) -> PlayedStep:
     text = written[len(step.keyword) :].strip()
     raw = step.datatable.raw() if step.datatable else ()
     table = tuple(f"| {' | '.join(map(str, line))} |" for line in raw)
     # What stands in angle brackets is filled in from the examples.
     filled = ".*".join(map(re2.escape, re.split(r"<.+?>", text)))
     if re2.fullmatch(filled, step.name):
-        return Played(step.line_number, f"{step.keyword} {step.name}", standing, "", table)
-    return Played(step.line_number, written, standing, f"{step.type.capitalize()} {step.name}", table)
+        return PlayedStep(step.line_number, f"{step.keyword} {step.name}", standing, "", table)
+    return PlayedStep(step.line_number, written, standing, f"{step.type.capitalize()} {step.name}", table)

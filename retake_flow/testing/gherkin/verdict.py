@@ -14,7 +14,7 @@ import pytest
 from retake_flow.errors import RetakeFlowError
 from retake_flow.run.records import Record, plain
 from retake_flow.sanitize import one_line
-from retake_flow.testing.gherkin.lint import shown
+from retake_flow.testing.gherkin.lint import display_path
 from retake_flow.testing.runs.observed import Unmet, seconds
 
 Outcome = Literal["passed", "failed", "skipped"]
@@ -27,7 +27,7 @@ _DETAILS: Final = ("outcome", "kind", "message", "reason", "name", "purpose", "a
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedStep:
     """A step that was played.
 
     Attributes:
@@ -81,12 +81,12 @@ class Verdict:
     file: str
     line: int
     outcome: Outcome
-    steps: tuple[Played, ...] = ()
+    steps: tuple[PlayedStep, ...] = ()
     failure: Failure | None = None
     journal: tuple[str, ...] = ()
     output: str = ""
 
-    def explained(self) -> Iterator[str]:
+    def explanation(self) -> Iterator[str]:
         """The scenario with the failed step marked, the expected and the actual value, and the journal's last lines."""
         yield f"Scenario: {one_line(self.scenario)}  ({one_line(self.file)}:{self.line})"
         for step in self.steps:
@@ -105,7 +105,7 @@ class Verdict:
             yield "     its steps printed:"
             yield from (f"       {line}" for line in self.output.splitlines())
 
-    def described(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The verdict as JSON data."""
         failed = next((step for step in self.steps if step.standing == "failed"), None)
         failure = None
@@ -157,7 +157,7 @@ def _where(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and frame.filename.startswith("/")]
     frame = (own or frames)[-1]
-    return f"{shown(Path(frame.filename))}:{frame.lineno}"
+    return f"{display_path(Path(frame.filename))}:{frame.lineno}"
 
 
 def last_lines(journal: Sequence[Record]) -> tuple[str, ...]:

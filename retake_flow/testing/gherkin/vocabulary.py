@@ -12,7 +12,7 @@ from pytest_bdd.steps import StepFunctionContext
 
 from retake_flow.errors import UsageError
 from retake_flow.flow import duration
-from retake_flow.testing.gherkin.cells import typed
+from retake_flow.testing.gherkin.cells import parse
 
 _NEAREST: Final = 3
 
@@ -40,7 +40,7 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "variable": (r"\w+", str),
     "who": (r"[\w-]+", str),
     "words": (r".+", str),
-    "value": (r".+", typed),
+    "value": (r".+", parse),
     "time": (r"\d[\w.]*", _seconds),
     "part": ("display|sound|window manager|content window|encoder|screenshot", str),
     "after": (r"[\d.]+", float),
@@ -81,7 +81,7 @@ class Wording(parsers.StepParser):
         return f"(?:{re.escape(part[1:-1])})?" if part.startswith("(") else re.escape(part)
 
 
-def shown(parser: parsers.StepParser) -> str:
+def readable(parser: parsers.StepParser) -> str:
     """A wording in readable form, even if it is a regular expression."""
     text = parser.name
     if isinstance(parser, parsers.re):
@@ -100,7 +100,7 @@ def nearest(text: str, kind: str, known: Iterable[StepFunctionContext]) -> Itera
         kind: `given`, `when` or `then`.
         known: All steps.
     """
-    wordings = {shown(context.parser): context.type for context in known}
+    wordings = {readable(context.parser): context.type for context in known}
     plain = {_plain(wording): wording for wording in wordings}
     near = difflib.get_close_matches(_plain(text), plain, n=_NEAREST, cutoff=0.4)
     for wording in sorted((plain[word] for word in near), key=lambda each: wordings[each] not in (kind, None)):

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 
-def wishes(refused: Sequence[Expression], when: Expression | None) -> list[Wish]:
+def wanted_values(refused: Sequence[Expression], when: Expression | None) -> list[Wish]:
     """The conditions for a route to be taken."""
     return [*((guard, False) for guard in refused), *([(when, True)] if when is not None else [])]
 

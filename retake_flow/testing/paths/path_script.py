@@ -15,11 +15,11 @@ from retake_flow.flow.graph.transition_graph import Move
 from retake_flow.flow.model import ActionState, Activity, Flow, QuestionState, State
 from retake_flow.flow.question import Ask
 from retake_flow.testing.gherkin.cells import cell
-from retake_flow.testing.paths.guard_solver import Wish, solve, wishes
+from retake_flow.testing.paths.guard_solver import Wish, solve, wanted_values
 from retake_flow.testing.paths.guard_solver import inputs as chosen_inputs
 from retake_flow.testing.paths.paths import Path
 from retake_flow.testing.runs.trial import Trial
-from retake_flow.whatif.plan.samples import sample, supplied
+from retake_flow.whatif.plan.samples import sample, with_samples
 from retake_flow.whatif.simulate.mock_errors import kinds
 
 Values = Mapping[str, Any]
@@ -97,7 +97,7 @@ class Script:
     def _asked_of(self, move: Move) -> Iterator[Wish]:
         """The guards of a move in the flow itself, and the conditions for its event to be raised."""
         if move.route is not None and not move.route.root:
-            yield from wishes(move.refused, move.route.when)
+            yield from wanted_values(move.refused, move.route.when)
         scope, _, own = move.occurrence.place.rpartition(":")
         if scope and not self._flow.states[scope].root:
             raised = dict(self._flow.states[scope].activities[own].raises)
@@ -109,7 +109,7 @@ class Script:
     def _move(self, move: Move) -> None:
         place, name = move.occurrence.place, move.occurrence.name
         state = self._flow.states[move.source]
-        wanted = wishes(move.refused, move.route.when if move.route else None)
+        wanted = wanted_values(move.refused, move.route.when if move.route else None)
         if not name:
             return
         if ":" in place:
@@ -121,29 +121,29 @@ class Script:
             self._outside(state, name, wanted)
         elif name == "timeout":
             self._stay(state)
-            self._silence(state)
+            self._silence_repeated(state)
         elif isinstance(state, QuestionState):
-            self._asked(state, state.path, state.ask, name, wanted)
+            self._answer(state, state.path, state.ask, name, wanted)
         elif isinstance(state, ActionState):
-            self._done(state, name, wanted)
+            self._finish(state, name, wanted)
 
     def _stay(self, state: State) -> None:
         """Keep an action from ending, since something else happens first."""
         if isinstance(state, ActionState):
             self._answers.setdefault(state.path, []).append(_Answer(""))
 
-    def _silence(self, state: State) -> None:
+    def _silence_repeated(self, state: State) -> None:
         """Keep repeated activities quiet, since a timer may take long to expire."""
         for around in self._flow.around(state.path):
             for activity in around.activities.values():
                 if activity.every is not None:
                     self._answers.setdefault(activity.key, []).append(_Answer(""))
 
-    def _done(self, state: ActionState, name: str, wanted: list[Wish]) -> None:
+    def _finish(self, state: ActionState, name: str, wanted: list[Wish]) -> None:
         spec = CATALOGUE[state.do]
         if name in spec.outcomes:
             values = solve(wanted, "result", spec.result, self._known)
-            self._say(state.path, name, _found(values))
+            self._say(state.path, name, _solution(values))
         else:
             self._fail(state.path, name.removeprefix("error."), wanted, _retries(state))
 
@@ -161,12 +161,12 @@ class Script:
         raised = dict(activity.raises)
         if activity.ask is not None:
             if end != "timeout":
-                self._asked(state, activity.key, activity.ask, end, wanted)
+                self._answer(state, activity.key, activity.ask, end, wanted)
         elif activity.do and end in CATALOGUE[activity.do].events:
-            self._comes(state, end, CATALOGUE[activity.do].events[end], wanted)
+            self._receive(state, end, CATALOGUE[activity.do].events[end], wanted)
         elif name in raised:
             spec = CATALOGUE[activity.do]
-            values = _found(solve([(raised[name], True), *wanted], "result", spec.result, self._known))
+            values = _solution(solve([(raised[name], True), *wanted], "result", spec.result, self._known))
             self._say(activity.key, _outcome(raised[name], spec.outcomes), values)
         elif "error." in end:
             kind = end.rpartition(".")[2]
@@ -177,33 +177,36 @@ class Script:
         elif end == "exited":
             self._until(state.path)
             exits = {"result": {"state": activity.key, "outcome": "exited"}}
-            self.when.append(Line(f"When {activity.key} exits", lambda trial: trial.happen(exits)))
+            self.when.append(Line(f"When {activity.key} exits", lambda trial: trial.apply(exits)))
 
     def _outside(self, state: State, name: str, wanted: list[Wish]) -> None:
         if name == "stop":
             self._until(state.path)
-            self.when.append(Line("When it is stopped", lambda trial: trial.happen({"event": "stop"})))
+            self.when.append(Line("When it is stopped", lambda trial: trial.apply({"event": "stop"})))
         elif name in self._flow.events:
-            self._comes(state, name, self._flow.events[name], wanted)
+            self._receive(state, name, self._flow.events[name], wanted)
 
-    def _comes(self, state: State, name: str, fields: Mapping[str, Any], wanted: list[Wish]) -> None:
+    def _receive(self, state: State, name: str, fields: Mapping[str, Any], wanted: list[Wish]) -> None:
         """Raise an event from outside."""
         self._until(state.path)
-        data = {**_samples(fields), **_found(solve(wanted, "event", fields, {**self._known, "event": {"name": name}}))}
+        data = {
+            **_samples(fields),
+            **_solution(solve(wanted, "event", fields, {**self._known, "event": {"name": name}})),
+        }
         text = f"When the event {name} comes{' with' if data else ''}"
-        self.when.append(Line(text, lambda trial: trial.happen({"event": name, "data": data}), data))
+        self.when.append(Line(text, lambda trial: trial.apply({"event": name, "data": data}), data))
 
-    def _asked(self, state: State, place: str, ask: Ask, name: str, wanted: list[Wish]) -> None:
+    def _answer(self, state: State, place: str, ask: Ask, name: str, wanted: list[Wish]) -> None:
         self._until(state.path)
         decision = name if ask.decisions else ""
         fields = ask.decisions[decision] if ask.decisions else ask.fields
         data = {
             **_samples(fields),
-            **_found(solve(wanted, "result", fields, {**self._known, "result": {"decision": decision}})),
+            **_solution(solve(wanted, "result", fields, {**self._known, "result": {"decision": decision}})),
         }
         said = {"answer": {"gate": place, "decision": decision, "fields": data, "by": WHO}}
         text = f"When {WHO} answers {place}" + (f' with "{decision}"' if decision else "")
-        self.when.append(Line(text, lambda trial: trial.happen(said), data))
+        self.when.append(Line(text, lambda trial: trial.apply(said), data))
 
     def _until(self, state: str) -> None:
         self.when.append(Line(f'When it goes on until "{state}"', lambda trial: trial.until(state), until=state))
@@ -262,7 +265,7 @@ def _always(place: str, answer: _Answer) -> Line:
 
 def _inputs(flow: Flow, inputs: Values) -> Iterator[Line]:
     """The steps that set the missing required inputs."""
-    for name, declared in supplied(flow).inputs.items():
+    for name, declared in with_samples(flow).inputs.items():
         if declared.required and name not in inputs:
             yield _input(name, sample(name, declared.schema))
 
@@ -284,7 +287,7 @@ def _samples(fields: Declared) -> dict[str, Any]:
     return {name: sample(name, schema) for name, schema in fields.items() if is_required(schema)}
 
 
-def _found(values: dict[str, Any] | None) -> dict[str, Any]:
+def _solution(values: dict[str, Any] | None) -> dict[str, Any]:
     if values is None:
         raise Unknown("no values fit the guards")
     return values

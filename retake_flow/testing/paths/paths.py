@@ -12,7 +12,7 @@ from retake_flow.flow.graph.transition_graph import Move, Moves
 from retake_flow.flow.model import Flow
 from retake_flow.flow.transitions import Route
 from retake_flow.testing.gherkin.coverage import Key, key
-from retake_flow.testing.paths.guard_solver import solve, wishes
+from retake_flow.testing.paths.guard_solver import solve, wanted_values
 
 #: How many paths along one transition are examined, the shortest first.
 _MOST_WAYS = 12
@@ -77,7 +77,7 @@ class Paths:
         """The moves possible after a move, without those whose guard requires another kind of error."""
         for move in self._moves.of(last.target):
             before, _, kind = move.occurrence.name.rpartition("error.")
-            wanted = wishes(move.refused, move.route.when if move.route else None)
+            wanted = wanted_values(move.refused, move.route.when if move.route else None)
             event = {"name": move.occurrence.name, "kind": kind, "fault": fault_of(kind)}
             if not kind or before or solve(wanted, "event", {}, {"event": event}) is not None:
                 yield move

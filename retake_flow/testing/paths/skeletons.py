@@ -15,7 +15,7 @@ from retake_flow.testing.gherkin.cells import cell
 from retake_flow.testing.gherkin.coverage import Coverage, guard, words
 from retake_flow.testing.paths.path_script import Line, Script, Unknown
 from retake_flow.testing.paths.paths import Path, Paths
-from retake_flow.testing.runs.observed import Unmet, entered
+from retake_flow.testing.runs.observed import Unmet, entered_states
 from retake_flow.testing.runs.trial import Premise, Trial
 
 #: The most records while waiting; a state that is not reached by then is not reachable this way.
@@ -105,11 +105,11 @@ class _Writer:
         for way in ways:
             with suppress(Unknown, RetakeFlowError, Unmet):
                 end = _end(way.moves[-1])
-                given, when = self._tried(way, route, end)
+                given, when = self._needed_steps(way, route, end)
                 return Skeleton(route, given, when, end)
-        return self._begun(route, ways[0])
+        return self._scenario_start(route, ways[0])
 
-    def _begun(self, route: Route, way: Path) -> Skeleton:
+    def _scenario_start(self, route: Route, way: Path) -> Skeleton:
         """The scenario up to the state before the transition."""
         move = way.moves[-1]
         missing = f"what makes {move.source} take `{move.occurrence.name or 'always'}` to {_end(move)}"
@@ -121,7 +121,7 @@ class _Writer:
         before = Path(way.moves[:-1])
         self._entered = self._at_once()
         with suppress(Unknown, RetakeFlowError, Unmet):
-            given, when = self._tried(before, before.moves[-1].route, move.source)
+            given, when = self._needed_steps(before, before.moves[-1].route, move.source)
         times = self._entered.count(_end(move)) + 1
         return Skeleton(route, given, when, _end(move), " ".join(missing.split()), times)
 
@@ -131,11 +131,11 @@ class _Writer:
         try:
             with suppress(RetakeFlowError, Unmet):
                 trial.begin()
-            return entered(trial)
+            return entered_states(trial)
         finally:
             trial.close()
 
-    def _tried(self, way: Path, route: Route | None, end: str) -> tuple[Sequence[Line], Sequence[Line]]:
+    def _needed_steps(self, way: Path, route: Route | None, end: str) -> tuple[Sequence[Line], Sequence[Line]]:
         """The steps along a path, without those that were not needed when it was tried.
 
         Raises:
@@ -151,13 +151,13 @@ class _Writer:
         try:
             for line in (*script.given, _RUN):
                 line.do(trial)
-            when = list(_needed(trial, script.when[:-1]))
+            when = list(_take_needed(trial, script.when[:-1]))
             for line in script.when[-1:]:
-                if route is None or not self._coverage.took(route):
+                if route is None or not self._coverage.is_taken(route):
                     line.do(trial)
                     when.append(line)
-            self._entered = entered(trial)
-            if (route is not None and not self._coverage.took(route)) or end not in self._entered:
+            self._entered = entered_states(trial)
+            if (route is not None and not self._coverage.is_taken(route)) or end not in self._entered:
                 raise Unknown(end)
             return script.given, when
         finally:
@@ -165,14 +165,14 @@ class _Writer:
             trial.close()
 
 
-def _needed(trial: Trial, lines: Sequence[Line]) -> Iterator[Line]:
+def _take_needed(trial: Trial, lines: Sequence[Line]) -> Iterator[Line]:
     """Take steps, except waits for a state that was reached by itself."""
     since = 0
     for line in lines:
-        if line.until and (trial.within(line.until) or line.until in entered(trial)[since:]):
+        if line.until and (trial.within(line.until) or line.until in entered_states(trial)[since:]):
             continue
         if not line.until:
-            since = len(entered(trial))
+            since = len(entered_states(trial))
         line.do(trial)
         yield line
 

@@ -16,13 +16,13 @@ from retake_flow.whatif.plan import samples
 from retake_flow.whatif.simulate import action_places, mock_errors
 from retake_flow.whatif.simulate.mock_replies import EXITED, Reply
 from retake_flow.whatif.simulate.mocks import Mocks
-from retake_flow.whatif.simulate.script_fields import Unfit
+from retake_flow.whatif.simulate.script_fields import InvalidField
 
 _NEVER: Final = Reply("", after=float("inf"))
 
 
 @dataclass(slots=True)
-class _Said:
+class _Replies:
     """The scenario's results for one action or place.
 
     Attributes:
@@ -44,7 +44,7 @@ class _Said:
         return self.then[0] if self.then else None
 
 
-class Answers(Mocks):
+class MockedAnswers(Mocks):
     """The results of all actions of one scenario."""
 
     def __init__(self, flow: Flow, catalogue: Catalogue, mocks: Mocks) -> None:
@@ -52,9 +52,9 @@ class Answers(Mocks):
         super().__init__()
         self._catalogue = catalogue
         self._mocks = mocks
-        self._performing = action_places.performing(flow)
+        self._performing = action_places.action_places(flow)
         self._undos = {undo.do for undo in flow.undos()}
-        self._said: dict[str, _Said] = {}
+        self._said: dict[str, _Replies] = {}
 
     def next(self, call: Call, *, undo: bool) -> Reply | None:
         """The result of a call; None if it never ends."""
@@ -85,7 +85,7 @@ class Answers(Mocks):
         Raises:
             UsageError: There is no such action, outcome or field.
         """
-        key, spec = self._meant(name)
+        key, spec = self._resolve(name)
         outcome = outcome or spec.outcomes[0]
         if outcome not in spec.outcomes:
             raise UsageError(f"{spec.name!r} has no outcome {outcome!r}", hint=did_you_mean(outcome, spec.outcomes))
@@ -106,10 +106,10 @@ class Answers(Mocks):
         Raises:
             UsageError: There is no such action or error.
         """
-        key, _ = self._meant(name)
+        key, _ = self._resolve(name)
         try:
             fault = mock_errors.fault(kind, ())
-        except Unfit as error:
+        except InvalidField as error:
             raise UsageError(error.message, hint=error.hint) from None
         self._say(key, [Reply(fault=replace(fault, message=f"{kind}, as the scenario says"))], times)
 
@@ -119,7 +119,7 @@ class Answers(Mocks):
         Raises:
             UsageError: There is no such action.
         """
-        self._say(self._meant(name)[0], [_NEVER], 0)
+        self._say(self._resolve(name)[0], [_NEVER], 0)
 
     def takes(self, name: str, seconds: float) -> None:
         """Let an action take that long each time.
@@ -127,7 +127,7 @@ class Answers(Mocks):
         Raises:
             UsageError: There is no such action.
         """
-        self._said.setdefault(self._meant(name)[0], _Said()).after = seconds
+        self._said.setdefault(self._resolve(name)[0], _Replies()).after = seconds
 
     def exits(self, name: str, seconds: float) -> None:
         """Let a service end by itself, that long after it was ready.
@@ -135,7 +135,7 @@ class Answers(Mocks):
         Raises:
             UsageError: There is no such service.
         """
-        key, spec = self._meant(name)
+        key, spec = self._resolve(name)
         if not spec.service:
             raise UsageError(
                 f"{spec.name!r} is no service, so it does not exit", hint=f"`{name} takes 2s` says how long it takes"
@@ -143,7 +143,7 @@ class Answers(Mocks):
         self._say(key, [replace(self._usual(spec), reason="it ended by itself", exits=seconds)], 0)
 
     def _say(self, key: str, replies: list[Reply], times: int) -> None:
-        said = self._said.setdefault(key, _Said())
+        said = self._said.setdefault(key, _Replies())
         if times:
             said.first += replies * times
         else:
@@ -152,7 +152,7 @@ class Answers(Mocks):
     def _usual(self, spec: ActionSpec) -> Reply:
         return Reply(spec.outcomes[0], samples.result(spec, {}))
 
-    def _meant(self, name: str) -> tuple[str, ActionSpec]:
+    def _resolve(self, name: str) -> tuple[str, ActionSpec]:
         """The action or place with this name, and the action there."""
         if name in self._catalogue:
             if name not in self._performing.values() and name not in self._undos:

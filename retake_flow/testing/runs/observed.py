@@ -67,12 +67,12 @@ def seconds(record: Record) -> float:
     return round(datetime.fromisoformat(record["t"]).timestamp() - EPOCH, 3)
 
 
-def named(name: str, path: str) -> bool:
+def matches_name(name: str, path: str) -> bool:
     """Whether a name means a state or an activity: its path or key, or the end of either."""
     return path == name or path.endswith((f"/{name}", f":{name}"))
 
 
-def entered(observed: Observed) -> list[str]:
+def entered_states(observed: Observed) -> list[str]:
     """The paths of the states entered, in order."""
     return [record["state"] for record in records(observed, "state_entered")]
 
@@ -84,10 +84,14 @@ def performances(observed: Observed, name: str) -> list[Record]:
         observed: The run.
         name: An action, or a state or activity that performs one.
     """
-    return [record for record in _performed(observed) if name in ("", record["action"]) or named(name, record["place"])]
+    return [
+        record
+        for record in _performed_records(observed)
+        if name in ("", record["action"]) or matches_name(name, record["place"])
+    ]
 
 
-def _performed(observed: Observed) -> Iterator[Record]:
+def _performed_records(observed: Observed) -> Iterator[Record]:
     activities = {activity.key: activity for activity in observed.flow.activities()}
     inputs: dict[str, Any] = {}
     for record in observed.journal:
@@ -104,7 +108,7 @@ def _performed(observed: Observed) -> Iterator[Record]:
                 yield {**record, "action": activity.do, "place": activity.key, "inputs": inputs[activity.key]}
 
 
-def told(observed: Observed) -> list[str]:
+def messages(observed: Observed) -> list[str]:
     """The messages to the operator, in order."""
     notices = [record["message"] for record in records(observed, "notice")]
     notices += [record["message"] for record in records(observed, "undo_finished") if "message" in record]

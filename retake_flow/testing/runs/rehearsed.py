@@ -59,9 +59,9 @@ from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing.fakes.moltbook import Moltbook
 from retake_flow.testing.fakes.network import Network
-from retake_flow.testing.fakes.notifications import Reached
-from retake_flow.testing.fakes.realtime import Wire
-from retake_flow.testing.fakes.responder import Brain, standing_in
+from retake_flow.testing.fakes.notifications import RecordingNotifier
+from retake_flow.testing.fakes.realtime import FakeRealtime
+from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.fakes.studio import FakeStage, Trouble
 from retake_flow.testing.runs.interventions import RUN, Intervention, Prompter, Scene, entering
 from retake_flow.whatif import virtual_time
@@ -75,11 +75,11 @@ def _memory(now: Callable[[], float]) -> Runs:
     return MemoryRuns(alive=lambda holder: False, now=now)
 
 
-class Endless(AssertionError):
+class TookTooLong(AssertionError):
     """The run did not end within its time limit."""
 
 
-def opened(name: str, within: Folders | None = None) -> Flow:
+def open_flow(name: str, within: Folders | None = None) -> Flow:
     """A flow by its path or shipped name, read and checked.
 
     Args:
@@ -178,13 +178,13 @@ class Rehearsal:
     options: Options = field(default_factory=lambda: Options(agents=(AGENT,), viewers=(), seed=1))
     troubles: list[Trouble] = field(default_factory=list)
     interventions: list[Intervention] = field(default_factory=list)
-    channels: list[Reached] = field(default_factory=list)
+    channels: list[RecordingNotifier] = field(default_factory=list)
     comebacks: list[float] = field(default_factory=list)
     die_at: str = ""
     dies: int = 1
     store: Callable[[Callable[[], float]], Runs] = _memory
     token: Secret | None = None
-    responders: dict[str, OpenResponder] = field(default_factory=lambda: standing_in(Brain()))
+    responders: dict[str, OpenResponder] = field(default_factory=lambda: standing_in(FakeResponder()))
     moltbook: Moltbook | None = None
     within: float = 7200.0
     machine: Callable[[Flow], Machine] = lambda flow: Machine(flow, CATALOGUE)
@@ -228,7 +228,7 @@ class Rehearsal:
             async with asyncio.timeout(self.within):
                 await play.to_the_end()
         except TimeoutError:
-            raise Endless(f"after {self.within:g} s the run is still in {runs.load(RUN).run.state!r}") from None
+            raise TookTooLong(f"after {self.within:g} s the run is still in {runs.load(RUN).run.state!r}") from None
         finally:
             audience.cancel()
             await asyncio.wait([audience])
@@ -292,7 +292,7 @@ class _Play:
     async def _sit(self, flow: Flow, run: Run, claim: Claim) -> None:
         """Drive the run in one process as far as it gets."""
         rehearsal, clock = self._rehearsal, self._clock
-        realtime = Wire(self._platform).opened
+        realtime = FakeRealtime(self._platform).open
         access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields), realtime)
         if run.phase is Phase.RUNNING:
             access.keep_pace()
@@ -307,7 +307,7 @@ class _Play:
                 OperatorActions(),
                 RetakeActions(access, clock.now),
                 GuideActions(access, flow.guide, Guides(rehearsal.folder / "guides"), clock.now),
-                SharingActions(rehearsal.moltbook.opened if rehearsal.moltbook else None),
+                SharingActions(rehearsal.moltbook.client if rehearsal.moltbook else None),
                 StudioActions(self._stage, access),
                 WindowActions(self._stage.screen),
                 VoiceActions(self._stage),

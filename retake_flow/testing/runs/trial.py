@@ -17,8 +17,8 @@ from retake_flow.flow.load.inputs import resolve
 from retake_flow.flow.model import Flow
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
-from retake_flow.testing.runs.mocked import Answers
-from retake_flow.testing.runs.observed import Unmet, named
+from retake_flow.testing.runs.mocked import MockedAnswers
+from retake_flow.testing.runs.observed import Unmet, matches_name
 from retake_flow.whatif.plan import samples
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.simulation import Simulation
@@ -63,8 +63,8 @@ class Trial:
             most: How many records may be written while waiting.
         """
         self._most = most
-        self.flow = samples.supplied(premise.flow)
-        self.answers = Answers(premise.flow, CATALOGUE, premise.mocks(premise.flow))
+        self.flow = samples.with_samples(premise.flow)
+        self.answers = MockedAnswers(premise.flow, CATALOGUE, premise.mocks(premise.flow))
         self.journal: list[Record] = []
         self.premise = premise
         self._simulation: Simulation | None = None
@@ -73,7 +73,7 @@ class Trial:
     @property
     def run(self) -> Run:
         """The run as it is now."""
-        return self._led.run
+        return self._require_simulation().run
 
     def begin(self) -> None:
         """Begin, and do everything that takes no time.
@@ -93,13 +93,13 @@ class Trial:
         """Keep a record."""
         self.journal.append(record)
 
-    def happen(self, happening: Mapping[str, Any]) -> None:
+    def apply(self, happening: Mapping[str, Any]) -> None:
         """Make something happen, given as a line of a script for `simulate`.
 
         Raises:
             UsageError: It cannot happen now.
         """
-        self._seen = self._led.take(json.dumps(happening).encode(), 1)
+        self._seen = self._require_simulation().take(json.dumps(happening).encode(), 1)
         error = self._seen.get("error")
         if error:
             asked = ", ".join(self.run.gates)
@@ -116,9 +116,9 @@ class Trial:
             UsageError: There is no such state.
             Unmet: The state is never reached by itself.
         """
-        self.known(state)
+        self.require_state(state)
         heard = len(self.journal)
-        self._pass(lambda: self.within(state) or self._entered(state, heard), f"to come to {state!r}")
+        self._pass(lambda: self.within(state) or self._has_entered(state, heard), f"to come to {state!r}")
 
     def to_the_end(self) -> None:
         """Let time pass until the run has ended.
@@ -130,19 +130,21 @@ class Trial:
 
     def within(self, state: str) -> bool:
         """Whether a state is active: the innermost one, or one around it."""
-        return bool(self.run.state) and any(named(state, around.path) for around in self.flow.around(self.run.state))
+        return bool(self.run.state) and any(
+            matches_name(state, around.path) for around in self.flow.around(self.run.state)
+        )
 
-    def _entered(self, state: str, heard: int) -> bool:
+    def _has_entered(self, state: str, heard: int) -> bool:
         new = islice(self.journal, heard, None)
-        return any(record["event"] == "state_entered" and named(state, record["state"]) for record in new)
+        return any(record["event"] == "state_entered" and matches_name(state, record["state"]) for record in new)
 
-    def known(self, state: str) -> None:
+    def require_state(self, state: str) -> None:
         """Check that there is such a state.
 
         Raises:
             UsageError: There is no such state.
         """
-        if not any(named(state, path) for path in self.flow.states):
+        if not any(matches_name(state, path) for path in self.flow.states):
             raise UsageError(f"the flow has no state {state!r}", hint=did_you_mean(state, self.flow.states))
 
     def close(self) -> None:
@@ -150,8 +152,7 @@ class Trial:
         if self._simulation is not None:
             self._simulation.close()
 
-    @property
-    def _led(self) -> Simulation:
+    def _require_simulation(self) -> Simulation:
         if self._simulation is None:
             raise UsageError("nothing was run yet", hint="begin with `When the flow is run`")
         return self._simulation
@@ -163,7 +164,7 @@ class Trial:
             dues = [each["due"] for each in self._seen["queue"] if each["due"] is not None]
             if self.run.ended or not dues or len(self.journal) > limit:
                 raise Unmet(expected, self._standstill(bool(dues)))
-            self.happen({"advance": max(0.001, min(dues) - self._seen["time"])})
+            self.apply({"advance": max(0.001, min(dues) - self._seen["time"])})
 
     def _standstill(self, busy: bool) -> str:
         where = f"at {self._seen['time']:g} s it is in {self.run.state!r}"

@@ -19,7 +19,7 @@ from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.socket_faults import SocketFault
 from retake_flow.rehearsal.setup.trolls import STOCK
 from retake_flow.sanitize import strip_controls
-from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
@@ -83,7 +83,7 @@ def trolls(rehearsal: Rehearsal) -> None:
 
 
 @given(parsers.parse('the brain says "{text}" into silence'))
-def into_silence(brain: Brain, text: str) -> None:
+def into_silence(brain: FakeResponder, text: str) -> None:
     """When it is asked because nobody has said anything."""
     brain.silence = text
 
@@ -101,7 +101,7 @@ def each_at_some_time(rehearsed: Rehearsed) -> None:
 
 
 @then("the brain was asked about each message of a viewer, in order")
-def each_asked(rehearsed: Rehearsed, brain: Brain) -> None:
+def each_asked(rehearsed: Rehearsed, brain: FakeResponder) -> None:
     """Again only where a process has died before the answer was taken."""
     asked = list(dict.fromkeys(m.text for batch in brain.asked for m in batch.messages))
     assert asked == [c["text"] for c in rehearsed.agent["chat"] if not c["agent"]]

@@ -12,7 +12,7 @@ from pytest_bdd import given, parsers, then
 
 from retake_flow.rehearsal.setup.options import ChatShape
 from retake_flow.rehearsal.setup.viewer_script import Cue, CueType, Side
-from retake_flow.testing.fakes.responder import Brain, standing_in
+from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
@@ -75,46 +75,46 @@ def history(rehearsal: Rehearsal, datatable: Table) -> None:
 
 
 @pytest.fixture
-def brain(rehearsal: Rehearsal) -> Brain:
+def brain(rehearsal: Rehearsal) -> FakeResponder:
     """What answers chat where a flow names a program, a service, a model or a function."""
-    brain = Brain()
+    brain = FakeResponder()
     rehearsal.responders |= standing_in(brain)
     return brain
 
 
 @given("a brain that says")
-def brain_says(brain: Brain, datatable: Table) -> None:
+def brain_says(brain: FakeResponder, datatable: Table) -> None:
     """What it says to which text; nothing to all others."""
     brain.answers = {row["to"]: row["reply"] for row in rows(datatable)}
 
 
 @given(parsers.parse("the brain thinks for {seconds:g} s"))
-def brain_thinks(brain: Brain, seconds: float) -> None:
+def brain_thinks(brain: FakeResponder, seconds: float) -> None:
     """About each batch of messages."""
     brain.thinks = seconds
 
 
 @given(Wording("the brain fails {count} time(s)"))
-def brain_fails(brain: Brain, count: int) -> None:
+def brain_fails(brain: FakeResponder, count: int) -> None:
     """Before it has an answer for the first time."""
     brain.failures = count
 
 
 @given(parsers.parse('the brain always fails over "{text}"'))
-def brain_chokes(brain: Brain, text: str) -> None:
+def brain_chokes(brain: FakeResponder, text: str) -> None:
     """A message that it never survives."""
     brain.chokes = text
 
 
 @then("the brain was asked about")
-def brain_asked(brain: Brain, datatable: Table) -> None:
+def brain_asked(brain: FakeResponder, datatable: Table) -> None:
     """Each message as often as it was asked about it, in order."""
     asked = [[message.author, message.text] for batch in brain.asked for message in batch.messages]
     assert asked == [[row["name"], row["text"]] for row in rows(datatable)]
 
 
 @then("the brain has ended")
-def brain_ended(brain: Brain) -> None:
+def brain_ended(brain: FakeResponder) -> None:
     """Nothing of it goes on."""
     assert brain.asked
     assert brain.open == 0

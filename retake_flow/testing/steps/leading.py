@@ -20,7 +20,7 @@ def run(trial: Trial, subject: Subject) -> None:
 @when(Wording("{time} pass(es)"))
 def passes(trial: Trial, time: float) -> None:
     """Virtual time passes, and what is due in it happens."""
-    trial.happen({"advance": time})
+    trial.apply({"advance": time})
 
 
 @when(Wording('it goes on until "{state}"'))
@@ -39,29 +39,29 @@ def to_the_end(trial: Trial) -> None:
 @when(Wording("the event {event} comes with"))
 def event(trial: Trial, event: str, datatable: Table | None = None) -> None:
     """Something happens outside that the flow takes; a table says what it brings, a name and a value a line."""
-    trial.happen({"event": event, "data": pairs(datatable or [])})
+    trial.apply({"event": event, "data": pairs(datatable or [])})
 
 
 @when(Wording("{who} answers {question}"))
 def answers(trial: Trial, who: str, question: str, datatable: Table | None = None) -> None:
     """Somebody answers a question; a table says the fields, a name and a value a line."""
-    trial.happen({"answer": {"gate": question, "fields": pairs(datatable or []), "by": who}})
+    trial.apply({"answer": {"gate": question, "fields": pairs(datatable or []), "by": who}})
 
 
 @when(Wording('{who} answers {question} with "{decision}"'))
 def decides(trial: Trial, who: str, question: str, decision: str, datatable: Table | None = None) -> None:
     """Somebody answers a question with one of its decisions."""
     said = {"gate": question, "decision": decision, "fields": pairs(datatable or []), "by": who}
-    trial.happen({"answer": said})
+    trial.apply({"answer": said})
 
 
 @when(Wording("(the ){service} exits"))
 def exits(trial: Trial, service: str) -> None:
     """A service that is ready ends by itself."""
-    trial.happen({"result": {"state": service, "outcome": "exited", "reason": "it ended, as the scenario says"}})
+    trial.apply({"result": {"state": service, "outcome": "exited", "reason": "it ended, as the scenario says"}})
 
 
 @when("it is stopped")
 def stopped(trial: Trial) -> None:
     """Somebody asks the run to end in order, as by `stop` or Ctrl-C."""
-    trial.happen({"event": "stop"})
+    trial.apply({"event": "stop"})

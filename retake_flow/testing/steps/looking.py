@@ -22,7 +22,7 @@ def within(observed: Observed, state: str) -> None:
     """A state is active, by its path or the end of it: the innermost one, or one around it."""
     _known(observed, state)
     path = observed.run.state
-    if not any(seen.named(state, around.path) for around in observed.flow.around(path)):
+    if not any(seen.matches_name(state, around.path) for around in observed.flow.around(path)):
         raise Unmet(f"in {state!r}", _where(observed))
 
 
@@ -55,7 +55,7 @@ def states(observed: Observed, datatable: Table) -> None:
     for state in wanted:
         _known(observed, state)
     came = _leaves(observed)
-    if len(came) != len(wanted) or not all(map(seen.named, wanted, came)):
+    if len(came) != len(wanted) or not all(map(seen.matches_name, wanted, came)):
         raise Unmet(" → ".join(wanted), " → ".join(came))
 
 
@@ -137,7 +137,7 @@ def variable(observed: Observed, variable: str, value: Any) -> None:
 @then(Wording('the operator is told "{words}"'))
 def told(observed: Observed, words: str) -> None:
     """The operator hears something with these words."""
-    said = seen.told(observed)
+    said = seen.messages(observed)
     if not any(words in message for message in said):
         raise Unmet(f"a message with {words!r}", "; ".join(map(repr, said)) or "the operator is told nothing")
 
@@ -149,23 +149,23 @@ def _performances(observed: Observed, place: str) -> list[Record]:
     places = [doing.key for doing in observed.flow.performers()]
     known = {doing.do for doing in observed.flow.performers()}
     known |= {undo.do for undo in observed.flow.undos()}
-    if place not in known and not any(seen.named(place, each) for each in places):
+    if place not in known and not any(seen.matches_name(place, each) for each in places):
         raise UsageError(f"the flow performs no {place!r}", hint=did_you_mean(place, [*known, *places]))
     return seen.performances(observed, place)
 
 
 def _visits(observed: Observed, state: str) -> int:
     _known(observed, state)
-    return sum(seen.named(state, path) for path in seen.entered(observed))
+    return sum(seen.matches_name(state, path) for path in seen.entered_states(observed))
 
 
 def _known(observed: Observed, state: str) -> None:
-    if not any(seen.named(state, path) for path in observed.flow.states):
+    if not any(seen.matches_name(state, path) for path in observed.flow.states):
         raise UsageError(f"the flow has no state {state!r}", hint=did_you_mean(state, observed.flow.states))
 
 
 def _leaves(observed: Observed) -> list[str]:
-    return [path for path in seen.entered(observed) if observed.flow.states[path].innermost]
+    return [path for path in seen.entered_states(observed) if observed.flow.states[path].innermost]
 
 
 def _where(observed: Observed) -> str:

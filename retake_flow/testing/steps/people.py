@@ -10,7 +10,7 @@ from pytest_bdd import given, parsers, then
 from retake_flow.flow import duration
 from retake_flow.rehearsal.setup.options import PreparedAgent
 from retake_flow.run.records import Record
-from retake_flow.testing.fakes.notifications import Reached
+from retake_flow.testing.fakes.notifications import RecordingNotifier
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import Intervention, Scene, asking
@@ -73,19 +73,19 @@ def registered_meanwhile(rehearsal: Rehearsal, name: str) -> None:
 @given(parsers.parse("notices go to {audience}"))
 def told(rehearsal: Rehearsal, audience: str) -> None:
     """By some service that reaches them."""
-    rehearsal.channels.append(Reached(audience))
+    rehearsal.channels.append(RecordingNotifier(audience))
 
 
 @given(parsers.parse("the first {count:d} notices to {audience} do not arrive"))
 def unreached(rehearsal: Rehearsal, count: int, audience: str) -> None:
     """The service fails."""
-    rehearsal.channels.append(Reached(audience, fails=count))
+    rehearsal.channels.append(RecordingNotifier(audience, fails=count))
 
 
 @then(parsers.parse("{audience} got these notices"))
 def notices(rehearsal: Rehearsal, audience: str, datatable: Table) -> None:
     """All of them, in order: of which kind, with which words in the title or the text."""
-    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.heard]
+    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     assert [notice.kind for notice in heard] == [row["kind"] for row in rows(datatable)], heard
     for notice, row in zip(heard, rows(datatable), strict=True):
         assert row["words"] in f"{notice.title}\n{notice.text}"
@@ -94,7 +94,7 @@ def notices(rehearsal: Rehearsal, audience: str, datatable: Table) -> None:
 @then(parsers.parse('{audience} was told "{words}" once, within {seconds:g} s'))
 def told_in_time(rehearsal: Rehearsal, rehearsed: Rehearsed, audience: str, words: str, seconds: float) -> None:
     """Soon after the start, and not again and again."""
-    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.heard]
+    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     assert len([notice for notice in heard if words in notice.text]) == 1, heard
     said = next(record["message"] for record in rehearsed.records("notice") if words in record["message"])
     assert since_start(rehearsed, "notice", message=said) <= seconds
@@ -103,7 +103,7 @@ def told_in_time(rehearsal: Rehearsal, rehearsed: Rehearsed, audience: str, word
 @then(parsers.parse('{audience} hears of {kind}: "{words}"'))
 def hears(rehearsal: Rehearsal, audience: str, kind: str, words: str) -> None:
     """One of the notices is of this kind, with these words in its title or its text."""
-    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.heard]
+    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     assert any(notice.kind == kind and words in f"{notice.title}\n{notice.text}" for notice in heard), heard
 
 

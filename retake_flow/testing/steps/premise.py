@@ -16,11 +16,11 @@ from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.stash import PREMISE, SUBJECT
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.observed import Observed, Subject
-from retake_flow.testing.runs.rehearsed import opened
+from retake_flow.testing.runs.rehearsed import open_flow
 from retake_flow.testing.runs.trial import Premise, Trial
 from retake_flow.testing.steps.reading import rows
 
-_read = cache(opened)
+_read = cache(open_flow)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def written_flow(premise: Premise, tmp_path: Path, docstring: str) -> None:
     """A flow as it stands in the scenario, between triple quotes; it has no inputs yet."""
     file = tmp_path / "flow.yaml"
     file.write_text(docstring, encoding="utf-8")
-    premise.flow = opened(str(file))
+    premise.flow = open_flow(str(file))
     premise.inputs.clear()
 
 

@@ -93,7 +93,7 @@ def service_redirects(service: Service) -> None:
 @then("the service was asked about")
 def service_asked(service: Service, datatable: Table) -> None:
     """Each message as often as it was asked about it, in order."""
-    assert service.asked == [(row["name"], row["text"]) for row in rows(datatable)]
+    assert service.questions == [(row["name"], row["text"]) for row in rows(datatable)]
 
 
 @then(Wording("the service was asked {count} time(s)"))

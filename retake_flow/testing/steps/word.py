@@ -6,7 +6,7 @@ import httpx
 from pytest_bdd import given, parsers, then
 
 from retake_flow.testing.fakes.moltbook import KEY, Moltbook
-from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import Scene
@@ -67,7 +67,7 @@ def on_screen(rehearsed: Rehearsed, text: str) -> None:
 
 
 @then("the brain was told these directions")
-def directed(brain: Brain, datatable: Table) -> None:
+def directed(brain: FakeResponder, datatable: Table) -> None:
     """One for each time that it was asked."""
     told = [batch.direction for batch in brain.asked]
     if told != [row[0] for row in datatable]:
@@ -77,7 +77,7 @@ def directed(brain: Brain, datatable: Table) -> None:
 @then(parsers.re(r"(?P<audience>\w+) was told (?P<times>\d+) times? by a (?P<kind>\w+)"))
 def told(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
     """By so many notices of this kind, whatever others there were."""
-    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.heard]
+    heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     found = [notice.text for notice in heard if notice.kind == kind]
     if len(found) != int(times):
         raise Unmet(f"{times} of kind {kind}", found)

@@ -15,7 +15,7 @@ from retake_flow.run.run import Run
 from retake_flow.whatif.plan.plan import MOST_TURNS
 from retake_flow.whatif.plan.possible_errors import Failure
 from retake_flow.whatif.plan.prospects import Prospect, Prospects
-from retake_flow.whatif.plan.step_log import Diary
+from retake_flow.whatif.plan.step_log import StepLog
 
 #: Schedules something after this many seconds.
 Post = Callable[[float, Callable[[], None] | events.Event], None]
@@ -30,11 +30,11 @@ class _Round:
     pace: float
 
 
-class Upkeep:
+class ActivityPlan:
     """Starts activities and schedules what they do."""
 
     def __init__(
-        self, catalogue: Catalogue, prospects: Prospects, diary: Diary, post: Post, run: Callable[[], Run]
+        self, catalogue: Catalogue, prospects: Prospects, diary: StepLog, post: Post, run: Callable[[], Run]
     ) -> None:
         self._catalogue = catalogue
         self._prospects = prospects
@@ -69,13 +69,13 @@ class Upkeep:
         if not self._catalogue[command.do].service and command.every is not None:
             self._post(delay, partial(self._perform, command, self._diary.now + delay))
         elif prospect.failure is not None:
-            self._post(delay, partial(self._failed, command, prospect.failure, attempt, failures))
+            self._post(delay, partial(self._on_failure, command, prospect.failure, attempt, failures))
         elif not self._catalogue[command.do].service:
-            self._post(delay, self._resulted(command, prospect))
+            self._post(delay, self._result(command, prospect))
         elif prospect.outcome:
             self._post(delay, events.ActivityReady(command.activity, command.visit, prospect.value))
             if prospect.outcome == "exited":
-                self._post(delay + STEADY, partial(self._exited, command, attempt))
+                self._post(delay + STEADY, partial(self._on_exit, command, attempt))
 
     def _perform(self, command: StartActivity, at: float) -> None:
         """Perform a repeated task."""
@@ -89,23 +89,23 @@ class Upkeep:
         if prospect.failure is not None:
             self._post(0.0, self._failure(command, prospect.failure, again=True))
         else:
-            self._post(0.0, self._resulted(command, prospect))
+            self._post(0.0, self._result(command, prospect))
 
-    def _failed(self, command: StartActivity, failed: Failure, attempt: int, failures: int) -> None:
+    def _on_failure(self, command: StartActivity, failed: Failure, attempt: int, failures: int) -> None:
         retry = command.retry
         again = retry is not None and not failed.permanent and failures <= retry.max
         if not self._active(command):
             return
-        self._diary.over(command.activity, failed.message, attempt)
+        self._diary.end(command.activity, failed.message, attempt)
         self._post(0.0, self._failure(command, failed, again=again))
         if again and retry is not None and attempt < MOST_TURNS:
             self._post(retry.wait(failures), partial(self._begin, command, attempt + 1, failures + 1))
 
-    def _exited(self, command: StartActivity, attempt: int) -> None:
+    def _on_exit(self, command: StartActivity, attempt: int) -> None:
         """End a program by itself; it was ready long enough that its failures count from the start."""
         if not self._active(command):
             return
-        self._diary.over(command.activity, "it exits", attempt)
+        self._diary.end(command.activity, "it exits", attempt)
         if command.retry is None or command.retry.max < 1:
             self._post(0.0, events.ActivityExited(command.activity, command.visit, "it has exited"))
             return
@@ -117,7 +117,7 @@ class Upkeep:
         doing = self._run().activities.get(command.activity)
         return doing is not None and doing.visit == command.visit
 
-    def _resulted(self, command: StartActivity, prospect: Prospect) -> events.Event:
+    def _result(self, command: StartActivity, prospect: Prospect) -> events.Event:
         return events.ActivityResulted(command.activity, command.visit, prospect.outcome, prospect.value)
 
     def _failure(self, command: StartActivity, failed: Failure, *, again: bool) -> events.Event:

@@ -117,16 +117,16 @@ class _Reading:
         if not equals or not name:
             raise UsageError(f"--assume takes NAME=VALUE, not {written!r}", hint="for example credentials=missing")
         target, _, last = name.rpartition(".")
-        if found := self._meant(name):
+        if found := self._places_named(name):
             return self._ending(written, name, found, value)
-        if found := self._meant(target):
+        if found := self._places_named(target):
             return self._holding(written, found, last, value, exact=_in_full(target))
         found = [place for place in self._places.values() if name in place.fields]
         if not found:
             raise self._unknown(name)
         return self._holding(written, found, name, value, first=True)
 
-    def _meant(self, name: str) -> list[Place]:
+    def _places_named(self, name: str) -> list[Place]:
         """The places that a name means: those with this name, or else those with this action."""
         called = re.compile(rf"(?:.*[/:])?{re.escape(name)}")
         found = [place for place in self._places.values() if name and called.fullmatch(place.path)]

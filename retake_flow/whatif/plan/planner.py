@@ -20,11 +20,11 @@ from retake_flow.run import events
 from retake_flow.run.commands import Command, Enter, Leave, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.gates import Gate
 from retake_flow.run.run import Run
-from retake_flow.whatif.plan.activities import Upkeep
+from retake_flow.whatif.plan.activities import ActivityPlan
 from retake_flow.whatif.plan.assumptions import Assumptions
 from retake_flow.whatif.plan.plan import MOST_TURNS, Plan
 from retake_flow.whatif.plan.prospects import Prospects
-from retake_flow.whatif.plan.step_log import Diary
+from retake_flow.whatif.plan.step_log import StepLog
 
 #: The order of simultaneous events: consequences of the flow, assumptions, timers.
 FACT, ASSUMED, DUE = range(3)
@@ -71,14 +71,14 @@ class Planner:
         self._work = work_done()
         self._last = 0.0
         self._set: dict[tuple[str, str], float] = {}
-        self._diary = Diary(flow, catalogue, self._run)
-        self._upkeep = Upkeep(catalogue, self._prospects, self._diary, self._post, lambda: self._run)
+        self._diary = StepLog(flow, catalogue, self._run)
+        self._upkeep = ActivityPlan(catalogue, self._prospects, self._diary, self._post, lambda: self._run)
 
     def plan(self, inputs: Mapping[str, Any]) -> Plan:
         """Plan a run with these inputs, to its end or until nothing more would happen."""
         self._run = Run(RUN, self._flow.name, self._flow.digest, inputs)
         self._take(events.Started())
-        while self._queue and not self._run.ended and not self._round and not self._laborious:
+        while self._queue and not self._run.ended and not self._round and not self._exceeds_work:
             self._now, _, _, happens = heapq.heappop(self._queue)
             self._diary.now = self._now
             happens()
@@ -89,12 +89,12 @@ class Planner:
             run.outcome,
             round(self._last, 3),
             run.state,
-            scrub(run.reason) if run.ended else self._why(),
-            () if run.ended or self._round or self._laborious else self._expected(),
+            scrub(run.reason) if run.ended else self._reason(),
+            () if run.ended or self._round or self._exceeds_work else self._expected_events(),
             self._assumptions.used,
         )
 
-    def _expected(self) -> tuple[str, ...]:
+    def _expected_events(self) -> tuple[str, ...]:
         """The events from people or others that would continue the run."""
         asked = (answer for gate in self._run.gates.values() for answer in gate.decisions or ("answered",))
         declared = (name for name in self._flow.events if self._machine.expects(self._run, name))
@@ -106,14 +106,14 @@ class Planner:
         return self._run.visits.get(self._run.state, 0) > MOST_TURNS or self._taken >= MOST_STEPS
 
     @property
-    def _laborious(self) -> bool:
+    def _exceeds_work(self) -> bool:
         return work_done() - self._work > _MOST_WORK
 
-    def _why(self) -> str:
+    def _reason(self) -> str:
         """Why the plan stops although the run has not ended."""
         if self._round:
             return "it goes round and round"
-        if self._laborious:
+        if self._exceeds_work:
             return "its expressions are more work than a plan can be"
         attempt = self._run.attempt
         if attempt is not None and attempt.number >= MOST_TURNS:
@@ -137,14 +137,14 @@ class Planner:
         self._taken += 1
         self._last = self._now
         before, self._run = self._run, step.run
-        self._told(event, before, step.commands)
+        self._record_event(event, before, step.commands)
         self._diary.run = step.run
         for command in step.commands:
             self._follow(command, step.commands)
         if any(isinstance(command, Enter) for command in step.commands):
             self._upkeep.anew(self._now)
 
-    def _told(self, event: events.Event, before: Run, commands: tuple[Command, ...]) -> None:
+    def _record_event(self, event: events.Event, before: Run, commands: tuple[Command, ...]) -> None:
         """Record an event, unless the steps that it begins show it already."""
         match event:
             case events.TimerFired(purpose=purpose) if purpose not in ("again", "wait"):
@@ -159,10 +159,10 @@ class Planner:
             case events.Raised():
                 self._diary.event(event.name)
             case events.ActivityResulted() if any(isinstance(command, Leave | Enter) for command in commands):
-                for name in self._raised(event):
+                for name in self._raised_events(event):
                     self._diary.event(name, activity=event.activity)
 
-    def _raised(self, event: events.ActivityResulted) -> Iterator[str]:
+    def _raised_events(self, event: events.ActivityResulted) -> Iterator[str]:
         """The events that the result of an activity raises, as far as the result alone decides."""
         scope, _, name = event.activity.rpartition(":")
         for raised, condition in self._flow.states[scope].activities[name].raises:
@@ -175,10 +175,10 @@ class Planner:
     def _follow(self, command: Command, beside: tuple[Command, ...]) -> None:
         match command:
             case Enter():
-                self._diary.entered(command.state, command.visit)
+                self._diary.enter(command.state, command.visit)
                 self._outside(command)
             case Leave():
-                self._diary.left(command)
+                self._diary.leave(command)
             case StartAction():
                 self._action(command)
             case StartActivity():
@@ -226,9 +226,9 @@ class Planner:
         end = self._assumptions.end(entered.state) if place is not None else ""
         if place is not None and end in place.external:
             event = events.StopRequested() if end == "stop" else events.Raised(end)
-            self._post(0.0, partial(self._come, entered, event), ASSUMED)
+            self._post(0.0, partial(self._take_if_entered, entered, event), ASSUMED)
 
-    def _come(self, entered: Enter, event: events.Event) -> None:
+    def _take_if_entered(self, entered: Enter, event: events.Event) -> None:
         if self._run.state == entered.state and self._run.visits[entered.state] == entered.visit:
             self._take(event)
 

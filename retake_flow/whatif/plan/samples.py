@@ -20,18 +20,18 @@ _FORMATS: Final[Mapping[str, Any]] = {
 }
 
 
-def supplied(flow: Flow) -> Flow:
+def with_samples(flow: Flow) -> Flow:
     """The flow with samples as defaults of the inputs from outside, because a plan needs no secrets."""
     states = {
-        path: replace(state, sub=replace(state.sub, inputs=_supplied(state.sub.inputs)))
+        path: replace(state, sub=replace(state.sub, inputs=_inputs_with_samples(state.sub.inputs)))
         if isinstance(state, SubFlowState)
         else state
         for path, state in flow.states.items()
     }
-    return replace(flow, inputs=_supplied(flow.inputs), states=states)
+    return replace(flow, inputs=_inputs_with_samples(flow.inputs), states=states)
 
 
-def _supplied(inputs: Mapping[str, Input]) -> dict[str, Input]:
+def _inputs_with_samples(inputs: Mapping[str, Input]) -> dict[str, Input]:
     return {name: _with_sample(declared) for name, declared in inputs.items()}
 
 

@@ -25,7 +25,7 @@ _TELL: Final = "operator.tell"
 _OF_A_MOMENT: Final = ("action", "activity", "every", "quiet", "delay", "attempt")
 
 
-class Diary:
+class StepLog:
     """Records steps.
 
     Attributes:
@@ -45,11 +45,11 @@ class Diary:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The recorded steps."""
-        return (*self._kept, *self._folded())
+        return (*self._kept, *self._fold())
 
     # --- what happens -------------------------------------------------------------------------------------
 
-    def entered(self, path: str, visit: int) -> None:
+    def enter(self, path: str, visit: int) -> None:
         """Record that a state is entered."""
         state = self._flow.states[path]
         outcome = {"outcome": state.final} if isinstance(state, FinalState) else {}
@@ -62,7 +62,7 @@ class Diary:
         if isinstance(state, ActionState):
             more = {"poll": _poll(state.poll)} if state.poll else {}
             more |= _retry(retry_of(state, self._catalogue))
-        self._performed(command.state, command.do, command.inputs, prospect, command.attempt, more)
+        self._perform(command.state, command.do, command.inputs, prospect, command.attempt, more)
 
     def activity(self, command: StartActivity, prospect: Prospect, attempt: int) -> None:
         """Record that a task begins or a service starts."""
@@ -70,11 +70,11 @@ class Diary:
         pace = {"every": command.every, "quiet": command.quiet, "delay": command.delay or None}
         more = {"activity": command.activity, **{name: value for name, value in pace.items() if value is not None}}
         more |= _retry(command.retry)
-        self._performed(scope, command.do, command.inputs, prospect, attempt, more)
+        self._perform(scope, command.do, command.inputs, prospect, attempt, more)
         if self._catalogue[command.do].service:
             self._programs[command.activity] = self._catalogue[command.do].programs
 
-    def over(self, key: str, why: str, attempt: int) -> None:
+    def end(self, key: str, why: str, attempt: int) -> None:
         """Record that a program ended by itself, or could not be started."""
         programs = list(self._programs.pop(key, ()))
         facts = {"activity": key, "programs": programs, "why": why}
@@ -116,7 +116,7 @@ class Diary:
         """Record an event that the flow reacts to."""
         self._add(Kind.EVENT, self.run.state, {"event": name, **facts})
 
-    def left(self, command: Leave) -> None:
+    def leave(self, command: Leave) -> None:
         """Record that a state is left: its programs end, its undos are performed."""
         prefix = command.state + ":"
         gone = [key for key in self._programs if key.startswith(prefix)]
@@ -124,11 +124,11 @@ class Diary:
         if programs:
             self._add(Kind.ENDED, command.state, {"programs": programs})
         for undo in command.undos:
-            self._undone(undo)
+            self._undo(undo)
 
     # --- in words -----------------------------------------------------------------------------------------
 
-    def _performed(
+    def _perform(
         self,
         path: str,
         do: str,
@@ -139,7 +139,7 @@ class Diary:
     ) -> None:
         spec = self._catalogue[do]
         facts: dict[str, Any] = {"action": do, **more, "attempt": attempt}
-        facts |= {**_given(spec, inputs), **_ended(prospect)}
+        facts |= {**_given_inputs(spec, inputs), **_end(prospect)}
         facts |= {"may": dict(spec.occasional)} if spec.occasional else {}
         turn = _turn(attempt)
         if not prospect.begun:
@@ -153,9 +153,9 @@ class Diary:
         if not (spec.service or spec.requests):
             self._add(Kind.TELL if do == _TELL else Kind.ACTION, path, facts, turn)
 
-    def _undone(self, undo: PendingUndo) -> None:
+    def _undo(self, undo: PendingUndo) -> None:
         spec = self._catalogue[undo.do]
-        facts = {"action": undo.do, "undo": undo.state, **_given(spec, undo.inputs)}
+        facts = {"action": undo.do, "undo": undo.state, **_given_inputs(spec, undo.inputs)}
         for program in spec.programs:
             self._add(Kind.PROCESS, undo.scope, {"programs": [program], "lasts": False, **facts})
         for call in spec.requests:
@@ -170,11 +170,11 @@ class Diary:
         if max(turn, self.run.visits.get(self.run.state, 0)) > TOLD:
             self._again.append(step)
             return
-        self._kept += self._folded()
+        self._kept += self._fold()
         self._again = []
         self._kept.append(step)
 
-    def _folded(self) -> Iterable[Step]:
+    def _fold(self) -> Iterable[Step]:
         """The repeated steps, as one step; unchanged if they came only once."""
         entered = [step.state for step in self._again if step.kind is Kind.STATE]
         tried = [step.state for step in self._again if "attempt" in step.facts]
@@ -205,13 +205,13 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _given(spec: ActionSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _given_inputs(spec: ActionSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: plain(value) for name, value in inputs.items() if value is not None}
     says = {"says": str(given[spec.says])} if spec.says in given else {}
     return {**says, **({"with": given} if given else {})}
 
 
-def _ended(prospect: Prospect) -> dict[str, Any]:
+def _end(prospect: Prospect) -> dict[str, Any]:
     answer: dict[str, Any] = {"outcome": prospect.outcome}
     if prospect.telling:
         answer["result"] = plain(prospect.telling)

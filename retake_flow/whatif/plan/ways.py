@@ -84,7 +84,7 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
         catalogue: The actions that it may use.
         inputs: Its inputs, for the plans that test the assumptions.
     """
-    reached = _reached(Moves(flow, catalogue))
+    reached = _shortest_paths(Moves(flow, catalogue))
     trials = _Trials(flow, catalogue, inputs)
     found, unreached = [], []
     for goal, states in _goals(flow, reached).items():
@@ -93,13 +93,13 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
             continue
         moves = reached[states[0]]
         legs = tuple(_leg(move) for move in moves[1:])
-        assumed = trials.assumed(goal, moves[1:])
+        assumed = trials.find_assumptions(goal, moves[1:])
         question = ":" in goal or isinstance(flow.states[goal], QuestionState)
-        found.append(Way(goal, question, moves[0].target, legs, assumed, trials.go_on))
+        found.append(Way(goal, question, moves[0].target, legs, assumed, trials.has_budget))
     return Ways(flow.name, tuple(found), tuple(unreached))
 
 
-def _reached(moves: Moves) -> dict[str, tuple[Move, ...]]:
+def _shortest_paths(moves: Moves) -> dict[str, tuple[Move, ...]]:
     """The shortest path to each state that can be the innermost active one, nearest first."""
     start = moves.start()
     reached: dict[str, tuple[Move, ...]] = {start.target: (start,)}
@@ -206,19 +206,19 @@ class _Trials:
         self._most = max(_LEAST_TRIALS, _MOST_STATES // len(flow.states))
 
     @property
-    def go_on(self) -> bool:
+    def has_budget(self) -> bool:
         """Whether more trials may be made."""
         return len(self._made) < self._most
 
-    def assumed(self, goal: str, moves: tuple[Move, ...]) -> tuple[str, ...] | None:
+    def find_assumptions(self, goal: str, moves: tuple[Move, ...]) -> tuple[str, ...] | None:
         """The assumptions with which a plan reaches the goal; None if they are not known."""
-        for usual in (False, True) if self.go_on else ():
+        for usual in (False, True) if self.has_budget else ():
             assumed = tuple(dict.fromkeys(_assumptions(self._flow, self._catalogue, moves, usual=usual)))
-            if goal in self._passed(assumed):
+            if goal in self._reached_by(assumed):
                 return assumed
         return None
 
-    def _passed(self, assumed: tuple[str, ...]) -> frozenset[str]:
+    def _reached_by(self, assumed: tuple[str, ...]) -> frozenset[str]:
         """The states and questions that a plan reaches; none if the plan cannot be made."""
         if assumed not in self._made:
             self._made[assumed] = frozenset()

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from retake_flow.flow.model import Flow
 from retake_flow.flow.text.yaml_source import Path
-from retake_flow.whatif.simulate.script_fields import Unfit
+from retake_flow.whatif.simulate.script_fields import InvalidField
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ def matching(name: str, places: Iterable[str]) -> list[str]:
     return [place for place in known if ending.search(place)]
 
 
-def meant(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -> T | None:
+def resolve(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -> T | None:
     """The value at the place that a name means; None if there is no such place.
 
     Args:
@@ -37,10 +37,10 @@ def meant(name: str, known: Mapping[str, T], path: Path, *, key: bool = False) -
     found = matching(name, known)
     if len(found) > 1:
         hint = "write the one that is meant in full"
-        raise Unfit(path, f"{name!r} may be any of {', '.join(found)}", hint, key=key)
+        raise InvalidField(path, f"{name!r} may be any of {', '.join(found)}", hint, key=key)
     return known[found[0]] if found else None
 
 
-def performing(flow: Flow) -> dict[str, str]:
+def action_places(flow: Flow) -> dict[str, str]:
     """The places of a flow where an action is performed, with the action."""
     return {doing.key: doing.do for doing in flow.performers()}

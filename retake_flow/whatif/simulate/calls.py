@@ -18,7 +18,7 @@ from retake_flow.whatif.simulate.mocks import Mocks
 Kind = Literal["action", "task", "service", "undo"]
 
 
-class Waiting:
+class WaitingCall:
     """A call that has not ended.
 
     Attributes:
@@ -52,7 +52,7 @@ class Calls:
     """
 
     def __init__(self, catalogue: Catalogue, mocks: Mocks, clock: Clock) -> None:
-        self.waiting: list[Waiting] = []
+        self.waiting: list[WaitingCall] = []
         self._catalogue = catalogue
         self._mocks = mocks
         self._clock = clock
@@ -61,7 +61,7 @@ class Calls:
         """Wait until the call ends."""
         undo = call.key.endswith("/undo")
         kind: Kind = "undo" if undo else "task" if ":" in call.place else "action"
-        reply = await self._begun(call, kind, self._mocks.next(call, undo=undo))
+        reply = await self._begin(call, kind, self._mocks.next(call, undo=undo))
         return reply.completion(self._catalogue[call.do])
 
     async def verify(self, call: Call) -> Completion | None:
@@ -71,19 +71,19 @@ class Calls:
     @asynccontextmanager
     async def serve(self, call: Call) -> AsyncIterator[_Simulated]:
         """Wait until the service is ready; it then runs until it is told to end."""
-        reply = await self._begun(call, "service", self._mocks.next(call, undo=False))
+        reply = await self._begin(call, "service", self._mocks.next(call, undo=False))
         spec = self._catalogue[call.do]
         value = reply.completion(spec).value
         reason = reply.reason or "its mock ended it"
         end = None if reply.exits is None else Reply(EXITED, reason=reason, after=reply.exits)
-        yield _Simulated(value, partial(self._until_end, Waiting(call, spec, "service", ready=True), end))
+        yield _Simulated(value, partial(self._until_end, WaitingCall(call, spec, "service", ready=True), end))
 
-    async def _begun(self, call: Call, kind: Kind, mocked: Reply | None) -> Reply:
+    async def _begin(self, call: Call, kind: Kind, mocked: Reply | None) -> Reply:
         if mocked is not None and not mocked.after:
             return mocked
-        return await self._until_end(Waiting(call, self._catalogue[call.do], kind), mocked)
+        return await self._until_end(WaitingCall(call, self._catalogue[call.do], kind), mocked)
 
-    async def _until_end(self, waiting: Waiting, mocked: Reply | None) -> Reply:
+    async def _until_end(self, waiting: WaitingCall, mocked: Reply | None) -> Reply:
         """Wait until a call ends, at the latest when its mock ends it."""
         loop = asyncio.get_running_loop()
         timer = None if mocked is None else loop.call_later(mocked.after, waiting.end, mocked)

@@ -22,7 +22,7 @@ from retake_flow.errors import (
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.diagnostics import did_you_mean
 from retake_flow.flow.text.yaml_source import Path
-from retake_flow.whatif.simulate.script_fields import Part, Unfit
+from retake_flow.whatif.simulate.script_fields import InvalidField, Part
 
 #: The type of an error that is an HTTP status; the API client interprets it.
 HTTP: Final = "http"
@@ -61,7 +61,7 @@ class Fault:
         """The error as the action would raise it."""
         once = spec.idempotency is Idempotency.ONCE
         if self.type == HTTP:
-            return _answered(_Performance("GET", spec.name, repeatable=not once), self)
+            return _error_of_fault(_Performance("GET", spec.name, repeatable=not once), self)
         error = kinds()[self.type](self.message, hint=self.hint)
         error.retry_after, error.unsure = self.retry_after, once and error.doubtful
         return error
@@ -82,31 +82,34 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
     status = part.whole("status")
     name = part.text("type", HTTP if status is not None else "")
     if not name:
-        raise Unfit(path, "'type' is missing", f"there are: {', '.join(_types())}")
+        raise InvalidField(path, "'type' is missing", f"there are: {', '.join(_types())}")
     if name not in _types():
-        raise Unfit((*path, "type"), f"there is no error {name!r}", did_you_mean(name, _types()))
+        raise InvalidField((*path, "type"), f"there is no error {name!r}", did_you_mean(name, _types()))
     if name == HTTP and status is None:
-        raise Unfit(path, "'status' is missing, which an error of the type 'http' has")
+        raise InvalidField(path, "'status' is missing, which an error of the type 'http' has")
     if name != HTTP and status is not None:
-        raise Unfit((*path, "status"), f"a 'status' belongs to the type {HTTP!r}, not to {name!r}")
+        raise InvalidField((*path, "status"), f"a 'status' belongs to the type {HTTP!r}, not to {name!r}")
     if status is not None and not 300 <= status <= 599:
-        raise Unfit((*path, "status"), f"the status {status} is no error", "write one from 300 to 599")
+        raise InvalidField((*path, "status"), f"the status {status} is no error", "write one from 300 to 599")
     return Fault(name, status or 0, part.text("message"), part.text("hint"), part.seconds("retry_after"))
 
 
 @cache
 def kinds() -> Mapping[str, type[RetakeFlowError]]:
-    """The errors that actions raise, by kind."""
+    """The errors that actions raise, by kind; if several share a kind, the outermost."""
     families = (*family(PlatformError), *family(StudioError))
-    found: list[type[RetakeFlowError]] = [CredentialsError, InputError, InDoubt, *families, RetakeFlowError]
-    return {each.kind: each for each in found}
+    found: dict[str, type[RetakeFlowError]] = {}
+    errors: tuple[type[RetakeFlowError], ...] = (CredentialsError, InputError, InDoubt, *families, RetakeFlowError)
+    for error in errors:
+        found.setdefault(error.kind, error)
+    return found
 
 
 def _types() -> tuple[str, ...]:
     return (HTTP, *kinds())
 
 
-def _answered(performance: _Performance, fault: Fault) -> RetakeFlowError:
+def _error_of_fault(performance: _Performance, fault: Fault) -> RetakeFlowError:
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
     body = json.dumps({"error": fault.message}).encode()
     try:

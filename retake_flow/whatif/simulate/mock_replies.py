@@ -12,7 +12,7 @@ from retake_flow.flow.text.yaml_source import Path
 from retake_flow.ports.actions import Completion
 from retake_flow.redact import Secret
 from retake_flow.whatif.simulate.mock_errors import Fault
-from retake_flow.whatif.simulate.script_fields import Part, Unfit
+from retake_flow.whatif.simulate.script_fields import InvalidField, Part
 
 READY, EXITED = "ready", "exited"
 
@@ -64,11 +64,11 @@ def result(part: Part, path: Path, spec: ActionSpec, *, ready: bool = False) -> 
     outcome = part.text("outcome") or _usual(spec, ready, path)
     where = (*path, "outcome")
     if outcome not in spec.outcomes:
-        raise Unfit(where, f"{spec.name!r} has no outcome {outcome!r}", did_you_mean(outcome, spec.outcomes))
+        raise InvalidField(where, f"{spec.name!r} has no outcome {outcome!r}", did_you_mean(outcome, spec.outcomes))
     if spec.service and (outcome == READY) == ready:
-        raise Unfit(where, *_out_of_turn(spec, ready))
+        raise InvalidField(where, *_out_of_turn(spec, ready))
     if "reason" in part and outcome != EXITED:
-        raise Unfit((*path, "reason"), f"a 'reason' belongs to {EXITED!r} alone")
+        raise InvalidField((*path, "reason"), f"a 'reason' belongs to {EXITED!r} alone")
     return Reply(outcome, part.mapping("value"), part.text("reason"))
 
 
@@ -83,7 +83,7 @@ def _usual(spec: ActionSpec, ready: bool, path: Path) -> str:
         return EXITED if ready else READY
     if "done" in spec.outcomes or len(spec.outcomes) == 1:
         return "done" if "done" in spec.outcomes else spec.outcomes[0]
-    raise Unfit(path, f"the 'outcome' of {spec.name!r} is missing", f"there are: {', '.join(spec.outcomes)}")
+    raise InvalidField(path, f"the 'outcome' of {spec.name!r} is missing", f"there are: {', '.join(spec.outcomes)}")
 
 
 def _hidden(value: Any) -> Any:

@@ -14,7 +14,7 @@ from retake_flow.flow.text.yaml_source import Path, Source, decode, parse
 from retake_flow.ports.actions import Call
 from retake_flow.whatif.simulate import action_places, mock_errors, mock_replies
 from retake_flow.whatif.simulate.mock_replies import Reply
-from retake_flow.whatif.simulate.script_fields import Part, Unfit
+from retake_flow.whatif.simulate.script_fields import InvalidField, Part
 
 _KEYS: Final = ("outcome", "value", "reason", "error", "after", "exits")
 
@@ -64,40 +64,40 @@ class _Reading:
         self.problems: list[str] = []
         self._source = source
         self._catalogue = catalogue
-        self._performing = action_places.performing(flow)
+        self._performing = action_places.action_places(flow)
 
     def answers(self) -> Iterator[tuple[str, tuple[Reply, ...]]]:
         for name, written in self._source.data.items():
             items = written if isinstance(written, list) else [written]
             try:
-                key, spec = self._meant(name)
+                key, spec = self._resolve(name)
                 if not items:
-                    raise Unfit((name,), "the list is empty", "write at least one answer, or leave it out")
-            except Unfit as error:
+                    raise InvalidField((name,), "the list is empty", "write at least one answer, or leave it out")
+            except InvalidField as error:
                 self._say(error)
                 continue
             at: list[Path] = [(name, i) for i in range(len(items))] if items is written else [(name,)]
             found = [self._answer(item, path, spec) for item, path in zip(items, at, strict=True)]
             yield key, tuple(answer for answer in found if answer is not None)
 
-    def _meant(self, name: str) -> tuple[str, ActionSpec]:
+    def _resolve(self, name: str) -> tuple[str, ActionSpec]:
         """The action or the place that is meant, and the action there."""
         if name in self._catalogue:
             return name, self._catalogue[name]
-        place = action_places.meant(name, {place: place for place in self._performing}, (name,), key=True)
+        place = action_places.resolve(name, {place: place for place in self._performing}, (name,), key=True)
         if place is not None:
             return place, self._catalogue[self._performing[place]]
         hint = did_you_mean(name, [*self._performing, *self._catalogue], "`retake-flow actions` lists the actions")
-        raise Unfit((name,), f"no action, and no state or activity with one, is called {name!r}", hint, key=True)
+        raise InvalidField((name,), f"no action, and no state or activity with one, is called {name!r}", hint, key=True)
 
     def _answer(self, written: Any, path: Path, spec: ActionSpec) -> Reply | None:
         try:
             return _read(written, path, spec)
-        except Unfit as error:
+        except InvalidField as error:
             self._say(error)
             return None
 
-    def _say(self, error: Unfit) -> None:
+    def _say(self, error: InvalidField) -> None:
         at = self._source.key(error.path) if error.key else self._source.value(error.path)
         self.problems.append(f"{at}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
@@ -108,16 +108,16 @@ def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
     after, exits = part.seconds("after") or 0.0, part.seconds("exits")
     if exits is not None and not spec.service:
         hint = "`after` says how long it takes"
-        raise Unfit((*path, "exits"), f"{spec.name!r} is no service, so it does not exit", hint)
+        raise InvalidField((*path, "exits"), f"{spec.name!r} is no service, so it does not exit", hint)
     if "error" in part:
         beside = next((key for key in ("outcome", "value", "reason", "exits") if key in part), "")
         if beside:
-            raise Unfit((*path, beside), f"{beside!r} and 'error' do not go together")
+            raise InvalidField((*path, beside), f"{beside!r} and 'error' do not go together")
         return Reply(fault=mock_errors.fault(part["error"], (*path, "error")), after=after)
     if "reason" in part and exits is None:
-        raise Unfit((*path, "reason"), "a 'reason' belongs to 'exits'")
+        raise InvalidField((*path, "reason"), "a 'reason' belongs to 'exits'")
     if part.text("outcome") == mock_replies.EXITED:
-        raise Unfit(
+        raise InvalidField(
             (*path, "outcome"), "a service that is mocked becomes ready first", "`exits` says when it ends then"
         )
     ending = Part({key: part[key] for key in ("outcome", "value") if key in part}, path, _KEYS)

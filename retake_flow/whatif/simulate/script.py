@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 from retake_flow.whatif.simulate import mock_errors
 from retake_flow.whatif.simulate.mock_errors import Fault
-from retake_flow.whatif.simulate.script_fields import Part, Unfit, seconds, shown
+from retake_flow.whatif.simulate.script_fields import InvalidField, Part, seconds, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class GateAnswer:
     """A person answers a question."""
 
     gate: str
@@ -54,7 +54,7 @@ class Answered:
     by: str
 
 
-Happening = Event | Advance | Result | Failure | Answered
+Happening = Event | Advance | Result | Failure | GateAnswer
 
 
 def parse(line: bytes) -> Happening:
@@ -65,11 +65,11 @@ def parse(line: bytes) -> Happening:
     """
     data = _json(line)
     if not isinstance(data, Mapping) or not data:
-        raise Unfit((), f"an object is expected, not {'an empty one' if data == {} else shown(data)}", _WORDS)
+        raise InvalidField((), f"an object is expected, not {'an empty one' if data == {} else shorten(data)}", _WORDS)
     part = Part(data, (), [name for keys in _KEYS.values() for name in keys])
     said = [name for name in _KEYS if name in part]
     if len(said) != 1:
-        raise Unfit((), f"one thing happens on a line, not {' and '.join(said) or 'none'}", _WORDS)
+        raise InvalidField((), f"one thing happens on a line, not {' and '.join(said) or 'none'}", _WORDS)
     Part(data, (), _KEYS[said[0]])
     return _READ[said[0]](part)
 
@@ -77,7 +77,7 @@ def parse(line: bytes) -> Happening:
 def _event(part: Part) -> Event:
     name, data = part.text("event"), part.mapping("data")
     if not name:
-        raise Unfit(("event",), "an event has a name")
+        raise InvalidField(("event",), "an event has a name")
     if name == "stop" and data:
         Part(data, ("data",), ["reason"]).text("reason")
     return Event(name, data)
@@ -97,9 +97,9 @@ def _error(part: Part) -> Failure:
     return Failure(said.text("state"), mock_errors.fault(part["error"], ("error",), also=("state",)))
 
 
-def _answer(part: Part) -> Answered:
+def _answer(part: Part) -> GateAnswer:
     said = Part(part["answer"], ("answer",), ("gate", "decision", "fields", "by"))
-    return Answered(said.text("gate"), said.text("decision"), said.mapping("fields"), said.text("by", "somebody"))
+    return GateAnswer(said.text("gate"), said.text("decision"), said.mapping("fields"), said.text("by", "somebody"))
 
 
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -124,24 +124,24 @@ def _json(line: bytes) -> Any:
         text = line.decode("utf-8-sig")
         return json.loads(text, parse_float=_number, parse_constant=_no_number, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        raise Unfit((), f"not JSON: {error.msg} at character {error.colno}", _WORDS) from None
+        raise InvalidField((), f"not JSON: {error.msg} at character {error.colno}", _WORDS) from None
     except UnicodeDecodeError:
-        raise Unfit((), "not UTF-8 text") from None
+        raise InvalidField((), "not UTF-8 text") from None
     except RecursionError:
-        raise Unfit((), "it nests too deep") from None
-    except Unfit:
+        raise InvalidField((), "it nests too deep") from None
+    except InvalidField:
         raise
     except ValueError:
-        raise Unfit((), "a number in it has too many digits") from None
+        raise InvalidField((), "a number in it has too many digits") from None
 
 
 def _no_number(name: str) -> NoReturn:
-    raise Unfit((), f"{name} is no number of JSON")
+    raise InvalidField((), f"{name} is no number of JSON")
 
 
 def _number(digits: str) -> float:
     if not isfinite(number := float(digits)):
-        raise Unfit((), f"the number {digits[:20]} is too large")
+        raise InvalidField((), f"the number {digits[:20]} is too large")
     return number
 
 
@@ -149,6 +149,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise Unfit((), f"the key {shown(key)} is there twice")
+            raise InvalidField((), f"the key {shorten(key)} is there twice")
         found[key] = value
     return found

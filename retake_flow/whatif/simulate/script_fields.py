@@ -14,7 +14,7 @@ from retake_flow.flow.text.yaml_source import Path
 _LONGEST = 60
 
 
-class Unfit(ValueError):
+class InvalidField(ValueError):
     """A value from outside is not as expected.
 
     Attributes:
@@ -46,13 +46,15 @@ class Part:
             Unfit: The data is not a mapping, or has an unknown key, or lacks a required one.
         """
         if not isinstance(data, Mapping):
-            raise Unfit(path, f"a mapping of {', '.join(known)} is expected, not {shown(data)}")
+            raise InvalidField(path, f"a mapping of {', '.join(known)} is expected, not {shorten(data)}")
         for key in data:
             if key not in known:
-                raise Unfit((*path, key), f"there is no key {shown(key)} here", did_you_mean(key, known), key=True)
+                raise InvalidField(
+                    (*path, key), f"there is no key {shorten(key)} here", did_you_mean(key, known), key=True
+                )
         for key in required:
             if key not in data:
-                raise Unfit(path, f"{key!r} is missing")
+                raise InvalidField(path, f"{key!r} is missing")
         self._data = data
         self._path = path
 
@@ -60,14 +62,14 @@ class Part:
         """The text of a key."""
         value = self._data.get(key, otherwise)
         if not isinstance(value, str):
-            raise Unfit((*self._path, key), f"{key!r} must be a text, not {shown(value)}")
+            raise InvalidField((*self._path, key), f"{key!r} must be a text, not {shorten(value)}")
         return value
 
     def whole(self, key: str) -> int | None:
         """The whole number of a key; None if it is missing."""
         value = self._data.get(key)
         if key in self._data and (not isinstance(value, int) or isinstance(value, bool)):
-            raise Unfit((*self._path, key), f"{key!r} must be a whole number, not {shown(value)}")
+            raise InvalidField((*self._path, key), f"{key!r} must be a whole number, not {shorten(value)}")
         return value
 
     def seconds(self, key: str) -> float | None:
@@ -80,7 +82,7 @@ class Part:
         """The mapping of a key; empty if it is missing."""
         value = self._data.get(key, {})
         if not isinstance(value, Mapping):
-            raise Unfit((*self._path, key), f"{key!r} must be a mapping, not {shown(value)}")
+            raise InvalidField((*self._path, key), f"{key!r} must be a mapping, not {shorten(value)}")
         return value
 
     def __contains__(self, key: str) -> bool:
@@ -102,11 +104,11 @@ def seconds(value: Any, path: Path) -> float:
         found = -1.0
     if not (isfinite(found) and found >= 0):
         hint = "write for example 2s, 1h30m, 500ms, or a number of seconds"
-        raise Unfit(path, f"{shown(value)} is no duration", hint)
+        raise InvalidField(path, f"{shorten(value)} is no duration", hint)
     return found
 
 
-def shown(value: Any) -> str:
+def shorten(value: Any) -> str:
     """A value for a message, shortened."""
     if isinstance(value, Mapping | list):
         return "a mapping" if isinstance(value, Mapping) else "a list"

@@ -22,12 +22,12 @@ from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record, plain
 from retake_flow.run.run import Run
 from retake_flow.whatif.simulate import action_places, mock_replies, script
-from retake_flow.whatif.simulate.calls import Calls, Waiting
+from retake_flow.whatif.simulate.calls import Calls, WaitingCall
 from retake_flow.whatif.simulate.changes import Track
 from retake_flow.whatif.simulate.mock_replies import Reply
 from retake_flow.whatif.simulate.mocks import Mocks
-from retake_flow.whatif.simulate.script import Advance, Answered, Event, Failure, Happening, Result
-from retake_flow.whatif.simulate.script_fields import Unfit
+from retake_flow.whatif.simulate.script import Advance, Event, Failure, GateAnswer, Happening, Result
+from retake_flow.whatif.simulate.script_fields import InvalidField
 from retake_flow.whatif.simulate.view import milliseconds, view
 from retake_flow.whatif.virtual_time import SteppedClock, SteppedLoop
 
@@ -65,7 +65,7 @@ class Simulation:
         """
         self.refused = 0
         self._flow = flow
-        self._places = {**action_places.performing(flow), **dict.fromkeys(flow.states, "")}
+        self._places = {**action_places.action_places(flow), **dict.fromkeys(flow.states, "")}
         self._time = 0.0
         self._interrupted = False
         self._loop = SteppedLoop()
@@ -109,15 +109,15 @@ class Simulation:
             KeyboardInterrupt: The line was interrupted.
         """
         try:
-            self._happen(script.parse(line))
-        except Unfit as error:
-            return self._refused(number, _located(error), error.hint)
+            self._apply(script.parse(line))
+        except InvalidField as error:
+            return self._refusal(number, _with_place(error), error.hint)
         except AnswerInvalid as error:
-            return self._refused(number, f"answer: {error.message}", "the queue shows what is asked")
+            return self._refusal(number, f"answer: {error.message}", "the queue shows what is asked")
         except EventRefused as error:
             return self._without_effect(number, error.message, error.hint)
         except RetakeFlowError as error:
-            return self._refused(number, error.message, error.hint)
+            return self._refusal(number, error.message, error.hint)
         self._settle()
         return self._view()
 
@@ -146,7 +146,7 @@ class Simulation:
         if self._driving is not None and self._driving.done():
             self._driving.result()
 
-    def _refused(self, number: int, message: str, hint: str) -> dict[str, Any]:
+    def _refusal(self, number: int, message: str, hint: str) -> dict[str, Any]:
         self.refused += 1
         return self._without_effect(number, message, hint)
 
@@ -161,7 +161,7 @@ class Simulation:
 
     # --- what a line says ---------------------------------------------------------------------------------
 
-    def _happen(self, happening: Happening) -> None:
+    def _apply(self, happening: Happening) -> None:
         if isinstance(happening, Advance):
             self._time = milliseconds(self._time + happening.seconds)
             return
@@ -181,34 +181,34 @@ class Simulation:
                 if waiting.ready:
                     raise UsageError(f"{waiting.call.place!r} is ready, so it can only exit", hint="outcome: exited")
                 waiting.end(Reply(fault=happening.fault))
-            case Answered():
+            case GateAnswer():
                 gate = self._gate(happening.gate)
                 self._runner.answer(gate.id, self._answer(gate, happening))
 
-    def _waiting(self, name: str, path: Path) -> Waiting:
+    def _waiting(self, name: str, path: Path) -> WaitingCall:
         """Find the call that a name means."""
         waiting = {each.call.place: each for each in self._calls.waiting}
-        found = action_places.meant(name, waiting, path)
+        found = action_places.resolve(name, waiting, path)
         if found is not None:
             return found
         if not action_places.matching(name, self._places):
-            raise Unfit(path, f"there is no state or activity {name!r}", did_you_mean(name, self._places))
+            raise InvalidField(path, f"there is no state or activity {name!r}", did_you_mean(name, self._places))
         waits = ", ".join(waiting) or "none"
-        raise Unfit(path, f"no action waits in {name!r} for how it ends", f"there waits: {waits}")
+        raise InvalidField(path, f"no action waits in {name!r} for how it ends", f"there waits: {waits}")
 
     def _gate(self, name: str) -> Gate:
         """Find the open question that a name means."""
         gates = self._runner.run.gates
         by_place = {gate.place: gate for gate in gates.values()}
         name = name or (next(iter(by_place)) if len(by_place) == 1 else "")
-        found = gates.get(name) or action_places.meant(name, by_place, ("answer", "gate"))
+        found = gates.get(name) or action_places.resolve(name, by_place, ("answer", "gate"))
         if found is not None:
             return found
         unnamed = "say which question is answered" if gates else "no question is open"
         said = f"{name!r} is not asked" if name else unnamed
-        raise Unfit(("answer", "gate"), said, f"it asks: {', '.join(gates) or 'nothing'}")
+        raise InvalidField(("answer", "gate"), said, f"it asks: {', '.join(gates) or 'nothing'}")
 
-    def _answer(self, gate: Gate, said: Answered) -> Answer:
+    def _answer(self, gate: Gate, said: GateAnswer) -> Answer:
         now = self._clock.now()
         secrets = {name for decision in gate.decisions or ("",) for name in gate.secrets_of(decision)}
         for name in secrets & said.fields.keys():
@@ -226,6 +226,6 @@ class _Nowhere:
         """Write nothing."""
 
 
-def _located(error: Unfit) -> str:
+def _with_place(error: InvalidField) -> str:
     at = ".".join(map(str, error.path))
     return f"{at}: {error.message}" if at else error.message

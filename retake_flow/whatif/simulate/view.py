@@ -9,12 +9,12 @@ from retake_flow.flow.model import FinalState, Flow
 from retake_flow.run.gates import Gate
 from retake_flow.run.records import plain
 from retake_flow.run.run import Run
-from retake_flow.whatif.simulate.calls import Waiting
+from retake_flow.whatif.simulate.calls import WaitingCall
 from retake_flow.whatif.virtual_time import EPOCH
 
 
 def view(
-    flow: Flow, run: Run, waiting: Iterable[Waiting], pauses: Mapping[str, float], *, over: bool, **more: object
+    flow: Flow, run: Run, waiting: Iterable[WaitingCall], pauses: Mapping[str, float], *, over: bool, **more: object
 ) -> dict[str, Any]:
     """Build the object.
 
@@ -44,7 +44,7 @@ def milliseconds(seconds: float) -> float:
     return round(seconds, 3)
 
 
-def _calls(waiting: Iterable[Waiting]) -> Iterator[dict[str, Any]]:
+def _calls(waiting: Iterable[WaitingCall]) -> Iterator[dict[str, Any]]:
     for each in waiting:
         call = each.call
         common = {"kind": each.kind, "place": call.place, "action": call.do, "attempt": call.attempt}

@@ -14,12 +14,12 @@ from retake_flow.settings import Settings, is_loopback, variables
 from retake_flow.studio import programs
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.wiring.diagnosis import host, reach, stream, writable_places
-from retake_flow.wiring.diagnosis.finding import Finding, tried
+from retake_flow.wiring.diagnosis.finding import Finding, attempt
 
 _WITHIN: Final = 60.0  # seconds, on the slowest machine
 
 
-async def examined(settings: Settings, *, offline: bool) -> dict[str, Any]:
+async def examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
     """The findings, as plain data without secrets.
 
     The checks and their order are always the same, whatever the findings.
@@ -33,13 +33,13 @@ async def examined(settings: Settings, *, offline: bool) -> dict[str, Any]:
     starts = Launcher(f"doctor-{os.getpid()}", variables())
     scheme = "rtmp" if is_loopback(urlsplit(settings.origin).hostname) else "rtmps"
     async with asyncio.timeout(_WITHIN), asyncio.TaskGroup() as group:
-        shown = group.create_task(stream.examined(starts, settings.voice, scheme))
-        found = group.create_task(asyncio.to_thread(lambda: [*writable_places.examined(settings)]))
-        beyond = group.create_task(reach.examined(settings, offline=offline))
-        init = group.create_task(tried("init", lambda: host.init(starts), "warning"))
+        shown = group.create_task(stream.examine(starts, settings.voice, scheme))
+        found = group.create_task(asyncio.to_thread(lambda: [*writable_places.examine(settings)]))
+        beyond = group.create_task(reach.examine(settings, offline=offline))
+        init = group.create_task(attempt("init", lambda: host.init(starts), "warning"))
     own = (host.orphan_killer(starts.environment), host.limits(), host.memory(), host.shared_memory(), init.result())
     findings = [*host.found_programs(starts.environment), *shown.result(), *found.result(), *own, *beyond.result()]
-    return {**_summary(findings), "seconds": round(loop.time() - began, 1), **_known(settings, starts)}
+    return {**_summary(findings), "seconds": round(loop.time() - began, 1), **_report_data(settings, starts)}
 
 
 def _summary(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _summary(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _known(settings: Settings, starts: Launcher) -> dict[str, Any]:
+def _report_data(settings: Settings, starts: Launcher) -> dict[str, Any]:
     """The data reported beside the findings."""
     missing, optional = (programs.missing(starts.environment, required=required) for required in (True, False))
     return {
@@ -63,7 +63,7 @@ def _known(settings: Settings, starts: Launcher) -> dict[str, Any]:
                 "purpose": program.purpose,
                 "package": program.package,
                 "required": program.required,
-                "path": str(programs.found(program.name, starts.environment) or "") or None,
+                "path": str(programs.find(program.name, starts.environment) or "") or None,
             }
             for program in programs.PROGRAMS
         ],

@@ -29,12 +29,12 @@ class Finding:
     hint: str = ""
 
 
-def failed(check: str, error: RetakeFlowError, status: Status = "missing") -> Finding:
+def failure(check: str, error: RetakeFlowError, status: Status = "missing") -> Finding:
     """An error as a finding."""
     return Finding(check, status, error.message, error.hint)
 
 
-async def tried(check: str, trial: Callable[[], Awaitable[Finding]], status: Status = "missing") -> Finding:
+async def attempt(check: str, trial: Callable[[], Awaitable[Finding]], status: Status = "missing") -> Finding:
     """The finding of a trial, or its error as a finding.
 
     Args:
@@ -45,6 +45,6 @@ async def tried(check: str, trial: Callable[[], Awaitable[Finding]], status: Sta
     try:
         return await trial()
     except RetakeFlowError as error:
-        return failed(check, error, status)
+        return failure(check, error, status)
     except Exception as error:  # one trial must not hide the others
         return Finding(check, status, f"it could not be tried: {type(error).__name__}: {error}")

@@ -38,7 +38,7 @@ _ENDING: Final = (
 def found_programs(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Whether each program of a stream is installed."""
     for program in programs.PROGRAMS:
-        place = programs.found(program.name, environment)
+        place = programs.find(program.name, environment)
         if place is not None:
             yield Finding(program.name, "ok", f"{program.purpose}: {place}")
         else:
@@ -49,7 +49,7 @@ def found_programs(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 def orphan_killer(environment: Mapping[str, str]) -> Finding:
     """Whether programs end with this process when it is killed."""
-    place = programs.found("setpriv", environment)
+    place = programs.find("setpriv", environment)
     if place is not None and place.resolve().name != "busybox":
         return Finding("setpriv", "ok", f"programs end with a run that is killed: {place}")
     said = "programs end with a run that is killed; without setpriv each takes a moment longer to start"
@@ -104,7 +104,7 @@ async def init(starts: Launcher) -> Finding:
     """Whether orphaned processes are reaped here, tested by leaving one behind."""
     done = await starts.run(ProcessSpec(("sh", "-c", "sleep 0.01 & echo $!")), timeout=5.0)
     orphan = int(done.stdout or b"0")
-    if os.getpid() == 1 or await _left(orphan):  # as the first process, a run reaps them itself
+    if os.getpid() == 1 or await _is_reaped(orphan):  # as the first process, a run reaps them itself
         return Finding("init", "ok", "processes that have ended are taken leave of")
     name = "process 1"
     with suppress(psutil.Error):
@@ -115,7 +115,7 @@ async def init(starts: Launcher) -> Finding:
     )  # fmt: skip
 
 
-async def _left(pid: int) -> bool:
+async def _is_reaped(pid: int) -> bool:
     deadline = asyncio.get_running_loop().time() + _REAPED_WITHIN
     while psutil.pid_exists(pid):
         if asyncio.get_running_loop().time() > deadline:
@@ -129,14 +129,14 @@ def _processes_left() -> int | None:
     lefts = []
     most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
     if most != resource.RLIM_INFINITY and os.geteuid() != 0:  # root is never limited by it
-        lefts.append(most - sum(1 for each in psutil.process_iter(["uids"]) if _ours(each)))
+        lefts.append(most - sum(1 for each in psutil.process_iter(["uids"]) if _is_own(each)))
     allowed, there = _cgroup("pids.max"), _cgroup("pids.current")
     if allowed is not None and there is not None:
         lefts.append(allowed - there)
     return min(lefts, default=None)
 
 
-def _ours(process: psutil.Process) -> bool:
+def _is_own(process: psutil.Process) -> bool:
     uids = process.info["uids"]
     return uids is not None and uids.real == os.getuid()
 

@@ -8,13 +8,13 @@ from retake_flow.api.connectivity import Reached, reach
 from retake_flow.errors import RetakeFlowError, SettingsError
 from retake_flow.notices.apprise import notifiers
 from retake_flow.settings import Settings
-from retake_flow.wiring.diagnosis.finding import Finding, failed
+from retake_flow.wiring.diagnosis.finding import Finding, failure
 
 #: The largest accepted difference of this machine's clock, in seconds.
 DIFFERENCE = 2.0
 
 
-async def examined(settings: Settings, *, offline: bool) -> Sequence[Finding]:
+async def examine(settings: Settings, *, offline: bool) -> Sequence[Finding]:
     """Whether retake.tv answers, without a token, and the time that it gives."""
     if offline:
         said = "not tried, since --offline is given"
@@ -23,7 +23,7 @@ async def examined(settings: Settings, *, offline: bool) -> Sequence[Finding]:
         reached = await reach(settings.origin)
     except RetakeFlowError as error:
         # A network comes and goes; a wrong setting stays wrong.
-        first = failed("platform", error, "missing" if error.fault == "operator" else "warning")
+        first = failure("platform", error, "missing" if error.fault == "operator" else "warning")
         return [first, Finding("clock", "skipped", "not tried, since nobody told the time"), _notices(settings)]
     by = f" by the proxy {reached.proxy}; the video goes to the ingest directly" if reached.proxy else ""
     version = f"; its guide is version {reached.version}" if reached.version else ""
@@ -53,5 +53,5 @@ def _notices(settings: Settings) -> Finding:
     try:
         channels = notifiers(settings.notify)
     except SettingsError as error:
-        return failed("notices", error)
+        return failure("notices", error)
     return Finding("notices", "ok", f"told are: {', '.join(each.channel for each in channels)}")

@@ -24,7 +24,7 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SILENCE, SINK, Sound
 from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import work_folder
-from retake_flow.wiring.diagnosis.finding import Finding, failed, tried
+from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
 
 #: The checks of this module, in the order of the report.
 CHECKS: Final = ("display", "letters", "scripts", "encoder", "sending", "sound", "thumbnail")
@@ -52,7 +52,7 @@ _SCRIPTS: Final = (
 )
 
 
-async def examined(starts: Launcher, voice: Sequence[str], scheme: str) -> Sequence[Finding]:
+async def examine(starts: Launcher, voice: Sequence[str], scheme: str) -> Sequence[Finding]:
     """All checks of picture and sound, in the order of `CHECKS`.
 
     Args:
@@ -62,14 +62,14 @@ async def examined(starts: Launcher, voice: Sequence[str], scheme: str) -> Seque
     """
     # Groups, since they wait for all their tasks when they are cancelled: no program outlives its context.
     async with asyncio.TaskGroup() as group:
-        shown = group.create_task(_shown(starts, voice))
-        scripts = group.create_task(tried("scripts", partial(_scripts, starts), "warning"))
-        sending = group.create_task(tried("sending", partial(_sending, starts, scheme)))
+        shown = group.create_task(_examine_picture(starts, voice))
+        scripts = group.create_task(attempt("scripts", partial(_scripts, starts), "warning"))
+        sending = group.create_task(attempt("sending", partial(_sending, starts, scheme)))
     found = {each.check: each for each in (*shown.result(), scripts.result(), sending.result())}
     return [found.get(check, Finding(check, "skipped", "not tried, since there is no display")) for check in CHECKS]
 
 
-async def _shown(starts: Launcher, voice: Sequence[str]) -> Sequence[Finding]:
+async def _examine_picture(starts: Launcher, voice: Sequence[str]) -> Sequence[Finding]:
     try:
         with work_folder() as folder:
             stage = Stage(starts, folder, voice)
@@ -77,17 +77,17 @@ async def _shown(starts: Launcher, voice: Sequence[str]) -> Sequence[Finding]:
                 about = Finding("display", "ok", f"{display.size} on {display.name}")
                 return [about, *await _on_display(starts, stage)]
     except RetakeFlowError as error:
-        return [failed("display", error)]
+        return [failure("display", error)]
 
 
 async def _on_display(starts: Launcher, stage: Stage) -> Sequence[Finding]:
     async with AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
-            letters = group.create_task(tried("letters", partial(_letters, stage, stack)))
+            letters = group.create_task(attempt("letters", partial(_letters, stage, stack)))
             sound = group.create_task(stack.enter_async_context(stage.sound()))
         async with asyncio.TaskGroup() as group:
-            thumbnail = group.create_task(tried("thumbnail", partial(_thumbnail, stage)))
-            second = group.create_task(_encoded(starts, stage, sound.result()))
+            thumbnail = group.create_task(attempt("thumbnail", partial(_thumbnail, stage)))
+            second = group.create_task(_try_encoding(starts, stage, sound.result()))
         return [letters.result(), thumbnail.result(), *second.result()]
 
 
@@ -106,7 +106,7 @@ async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
 async def _scripts(starts: Launcher) -> Finding:
     """Check which scripts have fonts; text in the others shows as boxes."""
     await capability.require_fonts(starts)
-    if programs.found("fc-list", starts.environment) is None:
+    if programs.find("fc-list", starts.environment) is None:
         return Finding("scripts", "skipped", "not tried, since fc-list is not installed",
                        f"run: {programs.install_command(())} fontconfig")  # fmt: skip
     listed = await starts.run(ProcessSpec(("fc-list", "--format", "%{lang}|")), timeout=10.0)
@@ -130,25 +130,25 @@ async def _thumbnail(stage: Stage) -> Finding:
     return Finding("thumbnail", "ok", f"a picture of {shot.path.stat().st_size // 1024} KiB")
 
 
-async def _encoded(starts: Launcher, stage: Stage, sound: Sound) -> tuple[Finding, Finding]:
+async def _try_encoding(starts: Launcher, stage: Stage, sound: Sound) -> tuple[Finding, Finding]:
     """Encode a second of the display with a tone in it, and check the file."""
-    file = stage.folder.made() / "second.flv"
-    encoded = await tried("encoder", partial(_encoder, starts, stage, sound, file))
+    file = stage.folder.ensure() / "second.flv"
+    encoded = await attempt("encoder", partial(_encoder, starts, stage, sound, file))
     if encoded.status == "missing":
         return encoded, Finding("sound", "skipped", "not tried, since nothing can be encoded")
-    return encoded, await tried("sound", partial(_sound, starts, sound, file), "warning")
+    return encoded, await attempt("sound", partial(_sound, starts, sound, file), "warning")
 
 
 async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> Finding:
     display = stage.current_display
     audio = sound.input if sound.audible else SILENCE
     framerate, bitrate = _default("studio.encoder", "framerate"), _default("studio.encoder", "bitrate")
-    picture = encoder.grabbed(display.name, display.size, framerate)
+    picture = encoder.grab_input(display.name, display.size, framerate)
     argv = (*encoder.command(picture, framerate, bitrate, audio), "-t", f"{SECONDS:g}", "-f", "flv", "-y", file.name)
     around = {**display.environment, **audio.environment}
     spec = ProcessSpec(argv, environment=around, folder=file.parent, shares_memory=False)
     async with AsyncExitStack() as stack:
-        if sound.audible and programs.found("paplay", starts.environment):
+        if sound.audible and programs.find("paplay", starts.environment):
             player = ProcessSpec(("paplay", f"--device={SINK}"), environment=sound.environment, fed=True, grace=1.0)
             (await stack.enter_async_context(starts.process(player))).finish(_tone())
         began = asyncio.get_running_loop().time()
@@ -172,7 +172,7 @@ async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> 
 async def _sound(starts: Launcher, sound: Sound, file: Path) -> Finding:
     if not sound.audible:
         return Finding("sound", "warning", f"streams are silent: {sound.reason}", _sound_hint(starts))
-    if programs.found("paplay", starts.environment) is None:
+    if programs.find("paplay", starts.environment) is None:
         return Finding("sound", "warning", "nobody can play a tone, so nobody can speak", _sound_hint(starts))
     argv = ("ffmpeg", "-hide_banner", "-nostats", "-nostdin", "-i", file.name, "-vn", "-af", "volumedetect")
     done = await starts.run(ProcessSpec((*argv, "-f", "null", "-"), folder=file.parent), timeout=_WITHIN)

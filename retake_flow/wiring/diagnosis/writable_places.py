@@ -17,32 +17,32 @@ from retake_flow.errors import HostError, RetakeFlowError
 from retake_flow.settings import Settings
 from retake_flow.store.opening import reached
 from retake_flow.wiring import preflight
-from retake_flow.wiring.diagnosis.finding import Finding, Status, failed
+from retake_flow.wiring.diagnosis.finding import Finding, Status, failure
 
 _MIB: Final = 1 << 20
 ROOM: Final = 1024 * _MIB
 
 
-def examined(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[Finding]:
     """Every place where a run writes."""
-    yield _tried("state", lambda: _state(settings))
-    yield _tried("store", lambda: _store(settings))
-    yield _tried("recordings", lambda: _folder("recordings", settings.state_folder / "rehearsals", "rehearsals"))
-    yield _tried("credentials", lambda: _account(settings))
-    yield _tried("working_folder", _working_folder)
-    yield _tried("cache", lambda: _folder("cache", settings.cache_folder, "what is known already"), "warning")
+    yield _attempt("state", lambda: _state(settings))
+    yield _attempt("store", lambda: _store(settings))
+    yield _attempt("recordings", lambda: _folder("recordings", settings.state_folder / "rehearsals", "rehearsals"))
+    yield _attempt("credentials", lambda: _account(settings))
+    yield _attempt("working_folder", _working_folder)
+    yield _attempt("cache", lambda: _folder("cache", settings.cache_folder, "what is known already"), "warning")
 
 
-def _tried(check: str, trial: Callable[[], Finding], status: Status = "missing") -> Finding:
+def _attempt(check: str, trial: Callable[[], Finding], status: Status = "missing") -> Finding:
     try:
         return trial()
     except RetakeFlowError as error:
-        return failed(check, error, status)
+        return failure(check, error, status)
 
 
 def _state(settings: Settings) -> Finding:
     settings.require_home()
-    with made(settings.state_folder) as folder, tempfile.TemporaryDirectory(dir=folder) as trial:
+    with temporarily_created(settings.state_folder) as folder, tempfile.TemporaryDirectory(dir=folder) as trial:
         # Where files cannot be locked, as on some network shares, only SQLite itself notices.
         try:
             with closing(sqlite3.connect(Path(trial) / "trial.sqlite")) as database:
@@ -63,7 +63,7 @@ def _store(settings: Settings) -> Finding:
         return Finding("store", "ok", f"runs are kept in {reached(place)}, which answers")
     file = Path(place)
     if not file.exists():
-        with made(file.parent):
+        with temporarily_created(file.parent):
             return Finding("store", "ok", f"runs will be kept in {file}")
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=5.0)) as database:
@@ -78,7 +78,7 @@ def _store(settings: Settings) -> Finding:
 
 
 def _folder(check: str, folder: Path, what: str) -> Finding:
-    with made(folder):
+    with temporarily_created(folder):
         return _room(check, folder, f"{what} are kept there" if what.endswith("s") else f"{what} is kept there")
 
 
@@ -90,7 +90,7 @@ def _working_folder() -> Finding:
 def _account(settings: Settings) -> Finding:
     found = credentials.load(settings.credentials, settings.access_token)
     if found is None:
-        with made(settings.credentials.parent):
+        with temporarily_created(settings.credentials.parent):
             message = f"none yet in {settings.credentials}; the first run registers the agent"
             return Finding("credentials", "ok", message)
     name = found.agent_name or "an agent without a known name"
@@ -99,7 +99,7 @@ def _account(settings: Settings) -> Finding:
     if found.unusable:
         return Finding("credentials", "warning", f"{said}; the file is left alone: {found.unusable}")
     try:
-        with _written(settings.credentials):
+        with _writable(settings.credentials):
             return Finding("credentials", "ok", said)
     except HostError as error:
         lost = "what retake.tv tells later is remembered for one run only"
@@ -107,12 +107,12 @@ def _account(settings: Settings) -> Finding:
 
 
 @contextmanager
-def _written(file: Path) -> Iterator[None]:
+def _writable(file: Path) -> Iterator[None]:
     """Check that a file can be written, in place or by replacing it."""
     try:
         os.close(os.open(file, os.O_WRONLY | os.O_APPEND))
     except OSError:
-        with made(file.parent):
+        with temporarily_created(file.parent):
             pass
     yield
 
@@ -134,7 +134,7 @@ def _room(check: str, folder: Path, what: str) -> Finding:
 
 
 @contextmanager
-def made(folder: Path) -> Iterator[Path]:
+def temporarily_created(folder: Path) -> Iterator[Path]:
     """A folder that was tested for writing. Whatever had to be created for the test is removed again.
 
     Raises:

@@ -38,8 +38,8 @@ from retake_flow.run.records import Record, record
 from retake_flow.settings import API_PATH, RETAKE
 from retake_flow.testing.fakes.moltbook import Moltbook
 from retake_flow.testing.fakes.network import Network
-from retake_flow.testing.fakes.realtime import Wire
-from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.realtime import FakeRealtime
+from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.fakes.studio import FakeStage
 from retake_flow.whatif.virtual_time import VirtualClock, run
 
@@ -110,7 +110,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
         token: str = "",
         saved: Credentials | None = None,
         guide: str = "2.1.2",
-        brain: Brain | None = None,
+        brain: FakeResponder | None = None,
         moltbook: Moltbook | None = None,
         hears: bool = False,
         **options: Any,
@@ -136,8 +136,8 @@ def play(tmp_path: Path) -> Callable[..., Any]:
                 tmp_path / "refuge",
             )
             stage = FakeStage(platform, tmp_path)
-            responders = {"command": brain.opened} if brain else None
-            wire = Wire(platform).opened if hears else None
+            responders = {"command": brain.serve} if brain else None
+            wire = FakeRealtime(platform).open if hears else None
             journal: list[Record] = []
 
             def process() -> Performer:
@@ -145,7 +145,7 @@ def play(tmp_path: Path) -> Callable[..., Any]:
                     OperatorActions(),
                     RetakeActions(access, clock.now),
                     GuideActions(access, guide, Guides(tmp_path / "guides"), clock.now),
-                    SharingActions(moltbook.opened if moltbook else None),
+                    SharingActions(moltbook.client if moltbook else None),
                     StudioActions(stage, access),
                     WindowActions(stage.screen),
                     VoiceActions(stage),

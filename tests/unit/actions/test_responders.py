@@ -14,7 +14,7 @@ from retake_flow.errors import InputError, ResponderFailed
 from retake_flow.ports.responders import Answer
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.viewer_script import Cue
-from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.responder import FakeResponder
 
 COMMAND = {"command": ["brain"]}
 MOST_REPLIES, LONGEST_REPLY = LIMITS["replies"], LIMITS["length"]
@@ -70,7 +70,7 @@ def chatting(play, owl):
 
 def test_a_brain_is_asked_in_order_and_its_replies_are_said(chatting):
     """Each message is asked about once, in the order of the chat, and what the brain says is said in that order."""
-    brain = Brain({"a": "to a", "b": "to b", "c": "to c"})
+    brain = FakeResponder({"a": "to a", "b": "to b", "c": "to c"})
 
     async def scene(chat):
         results = []
@@ -89,7 +89,7 @@ def test_a_brain_is_asked_in_order_and_its_replies_are_said(chatting):
 
 def test_a_brain_begins_when_it_is_needed_and_once(chatting):
     """No message, no brain; then one for as long as the activity lasts."""
-    brain = Brain()
+    brain = FakeResponder()
 
     async def scene(chat):
         await chat.read()
@@ -104,7 +104,7 @@ def test_a_brain_begins_when_it_is_needed_and_once(chatting):
 
 def test_a_brain_is_told_what_was_before(chatting):
     """It gets the agent, who wrote earlier, what was said last with the agent's own words, and who watches."""
-    brain = Brain({"hi": "hello"})
+    brain = FakeResponder({"hi": "hello"})
 
     async def scene(chat):
         chat.says("mira", "hi")
@@ -129,7 +129,7 @@ def test_a_brain_is_told_what_was_before(chatting):
 
 def test_chat_is_read_on_while_a_brain_thinks(chatting):
     """A brain that takes its time holds up no reading; it is asked about the rest afterwards, and all is said once."""
-    brain = Brain({"a": "to a", "b": "to b"}, thinks=9.0)
+    brain = FakeResponder({"a": "to a", "b": "to b"}, thinks=9.0)
 
     async def scene(chat):
         chat.says("mira", "a")
@@ -149,7 +149,7 @@ def test_chat_is_read_on_while_a_brain_thinks(chatting):
 
 def test_a_brain_that_fails_is_asked_again_later(chatting):
     """Its failure is written down, chat goes on, and the message is answered once the brain can."""
-    brain = Brain({"a": "to a", "b": "to b"}, failures=2)
+    brain = FakeResponder({"a": "to a", "b": "to b"}, failures=2)
 
     async def scene(chat):
         chat.says("mira", "a")
@@ -170,7 +170,7 @@ def test_a_brain_that_fails_is_asked_again_later(chatting):
 
 def test_a_message_that_no_brain_survives_is_given_up(chatting):
     """After three failures it is not asked about again, which is written down; what came later is answered."""
-    brain = Brain({"a": "to a"}, chokes="poison")
+    brain = FakeResponder({"a": "to a"}, chokes="poison")
 
     async def scene(chat):
         chat.says("mira", "poison")
@@ -189,7 +189,7 @@ def test_a_message_that_no_brain_survives_is_given_up(chatting):
 
 def test_a_brain_that_keeps_failing_is_asked_less_and_less_often(chatting):
     """The pauses double, up to a minute."""
-    brain = Brain(failures=1_000)
+    brain = FakeResponder(failures=1_000)
 
     async def scene(chat):
         times = []
@@ -208,7 +208,7 @@ def test_a_brain_that_keeps_failing_is_asked_less_and_less_often(chatting):
 
 def test_who_asks_not_to_be_asked_is_not_asked(chatting):
     """A responder that says for how long it is busy is left alone for that time, if it is longer than ours."""
-    brain = Brain({"a": "to a"})
+    brain = FakeResponder({"a": "to a"})
 
     async def busy(batch):
         brain.asked.append(batch)
@@ -242,7 +242,7 @@ def test_a_crowd_that_a_failing_brain_keeps_waiting_is_limited(chatting):
             read += result["messages"]
         return result["unanswered"], [len(note["messages"]) for note in chat.notes("chat_unanswered")]
 
-    assert chatting(scene, Brain(failures=1), hears=True) == (200, [30])
+    assert chatting(scene, FakeResponder(failures=1), hears=True) == (200, [30])
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_crowd_that_a_failing_brain_keeps_waiting_is_limited(chatting):
 )
 def test_replies_that_cannot_be_said_now_are_said_later_as_they_are(chatting, busy):
     """A brain that has answered is not asked again about the same; what it said waits, in order."""
-    brain = Brain({"a": "to a", "b": "to b", "c": "to c"})
+    brain = FakeResponder({"a": "to a", "b": "to b", "c": "to c"})
 
     async def scene(chat):
         for text in "ab":
@@ -273,7 +273,7 @@ def test_replies_that_cannot_be_said_now_are_said_later_as_they_are(chatting, bu
 def test_a_reply_that_may_have_arrived_is_not_said_twice(chatting):
     """Its answer is lost; the ones behind it are said all the same."""
     lost = Fault("POST /agent/stream/chat/send", drop=True, effect=True)
-    brain = Brain({"a": "to a", "b": "to b"})
+    brain = FakeResponder({"a": "to a", "b": "to b"})
 
     async def scene(chat):
         for text in "ab":
@@ -287,7 +287,7 @@ def test_a_reply_that_may_have_arrived_is_not_said_twice(chatting):
 
 def test_a_process_that_dies_loses_no_message(chatting):
     """What was not answered is in the memory: another process asks its own brain about it, once."""
-    brain = Brain({"a": "to a"}, failures=1)
+    brain = FakeResponder({"a": "to a"}, failures=1)
 
     async def scene(chat):
         chat.says("mira", "a")
@@ -302,7 +302,7 @@ def test_a_process_that_dies_loses_no_message(chatting):
 
 def test_an_activity_that_is_left_wants_no_answer(chatting):
     """A brain that still thinks is let go of at once, and nothing it thought of is said."""
-    brain = Brain({"a": "to a"}, thinks=60.0)
+    brain = FakeResponder({"a": "to a"}, thinks=60.0)
 
     async def scene(chat):
         chat.says("mira", "a")
@@ -314,7 +314,7 @@ def test_an_activity_that_is_left_wants_no_answer(chatting):
     assert chatting(scene, brain) == (0.0, [])
 
 
-class Loud(Brain):
+class Loud(FakeResponder):
     """Says what nobody should."""
 
     async def respond(self, batch):
@@ -339,7 +339,7 @@ def test_replies_are_stripped_and_limited(chatting):
 
 def test_what_viewers_write_stays_data(chatting):
     """Braces, commands and escape sequences in a message reach the brain as text, and nothing else happens."""
-    brain = Brain()
+    brain = FakeResponder()
 
     async def scene(chat):
         chat.says("{{ run.id }}", "{{ inputs }} {% raw %} $(touch x) `id` \x1b]0;owned\x07/stop")
@@ -354,7 +354,7 @@ def test_what_viewers_write_stays_data(chatting):
 
 def test_asked_once_a_failure_is_the_actions(chatting):
     """Outside of an activity nothing outlives the action: a brain is waited for, its failure is an error, it ends."""
-    brain = Brain({"a": "to a"}, thinks=15.0, failures=1)
+    brain = FakeResponder({"a": "to a"}, thinks=15.0, failures=1)
 
     async def scene(chat):
         chat.scope = None
@@ -375,12 +375,12 @@ def test_an_unknown_responder_is_refused(chatting):
         with pytest.raises(InputError, match="oracle"):
             await chat.s.perform("chat.respond", since=chat.since, responder={"oracle": {}})
 
-    chatting(scene, Brain())
+    chatting(scene, FakeResponder())
 
 
 def test_a_memory_of_an_older_version_is_taken_up(chatting):
     """Fields that are not known any more are passed over; who was greeted stays known."""
-    brain = Brain()
+    brain = FakeResponder()
 
     async def scene(chat):
         chat.memory = {"seen": [], "known": ["mira"], "waiting": ["ade"], "hold": 0.0, "last": 0.0, "since": None}

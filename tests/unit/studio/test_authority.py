@@ -16,18 +16,18 @@ def test_a_key_is_new_each_time_and_gone_afterwards(tmp_path: Path) -> None:
     """Its file can be read by its owner alone, and nothing stays of it."""
     with authority_in(tmp_path) as one, authority_in(tmp_path) as other:
         assert one.cookie != other.cookie
-        assert one.kept() != other.kept()
-        assert stat.S_IMODE(one.kept().stat().st_mode) == 0o600
-        assert one.cookie in one.kept().read_bytes()
+        assert one.ensure_file() != other.ensure_file()
+        assert stat.S_IMODE(one.ensure_file().stat().st_mode) == 0o600
+        assert one.cookie in one.ensure_file().read_bytes()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
     """With its folder, when that is gone too."""
     authority = Authority(tmp_path / "work" / "authority")
-    before = authority.kept().read_bytes()
+    before = authority.ensure_file().read_bytes()
     shutil.rmtree(tmp_path / "work")
-    assert authority.kept().read_bytes() == before
+    assert authority.ensure_file().read_bytes() == before
 
 
 def test_the_cookie_is_not_in_a_printed_key(tmp_path: Path) -> None:
@@ -47,6 +47,6 @@ def test_the_greeting_is_padded_to_words(tmp_path: Path) -> None:
 def test_xauth_reads_the_file(tmp_path: Path) -> None:
     """It is the format that X programs know."""
     authority = Authority(tmp_path / "authority")
-    command = ("xauth", "-f", str(authority.kept()), "list")
+    command = ("xauth", "-f", str(authority.ensure_file()), "list")
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.split()[-2:] == ["MIT-MAGIC-COOKIE-1", authority.cookie.hex()]

@@ -44,20 +44,20 @@ def test_the_guides_display_comes_first() -> None:
 
 def test_a_number_without_a_trace_is_free(x_folder: Path) -> None:
     """A display nobody holds or listens on is free."""
-    assert not display.taken(99)
+    assert not display.is_taken(99)
 
 
 def test_a_lock_of_a_living_server_is_respected(x_folder: Path) -> None:
     """A display whose lock names a living process is taken."""
     (x_folder / ".X99-lock").write_text(f"{os.getpid():>10}\n")
-    assert display.taken(99)
+    assert display.is_taken(99)
 
 
 @pytest.mark.parametrize("lock", [f"{NOBODY:>10}\n", "", "rubbish"])
 def test_a_stale_lock_takes_nothing(x_folder: Path, lock: str) -> None:
     """A lock that names no living process does not hold a display; the server itself clears it."""
     (x_folder / ".X99-lock").write_text(lock)
-    assert not display.taken(99)
+    assert not display.is_taken(99)
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -67,8 +67,8 @@ def test_a_display_somebody_listens_on_is_taken(x_folder: Path, abstract: bool) 
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"\0{address}" if abstract else address)
         server.listen()
-        assert display.taken(99)
-    assert not display.taken(99)
+        assert display.is_taken(99)
+    assert not display.is_taken(99)
 
 
 @pytest.mark.parametrize("size", ["1280x720", "16x16", "3840x2160"])
@@ -97,7 +97,7 @@ def test_what_is_no_lock_takes_a_number_and_holds_nobody_up(x_folder: Path, file
             place.symlink_to("/dev/zero")
         case _:
             place.mkdir()
-    assert display.taken(99)
+    assert display.is_taken(99)
     display._remove_leftovers(99)
     assert os.path.lexists(place)
 
@@ -106,7 +106,7 @@ def test_what_is_no_lock_takes_a_number_and_holds_nobody_up(x_folder: Path, file
 def test_a_lock_with_an_odd_number_names_nobody(x_folder: Path, text: str) -> None:
     """What is no process id is none, however long it is."""
     (x_folder / ".X99-lock").write_text(text)
-    assert not display.taken(99)
+    assert not display.is_taken(99)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -114,9 +114,9 @@ def test_a_lock_with_an_odd_number_names_nobody(x_folder: Path, text: str) -> No
 def test_what_another_user_has_left_takes_a_number(x_folder: Path, file: str) -> None:
     """A server could not remove it."""
     (x_folder / file).touch()
-    assert not display.taken(99)
+    assert not display.is_taken(99)
     os.chown(x_folder / file, 65534, 65534)
-    assert display.taken(99)
+    assert display.is_taken(99)
 
 
 def test_beyond_the_first_numbers_there_are_more_than_anybody_can_take() -> None:

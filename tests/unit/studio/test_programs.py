@@ -23,8 +23,8 @@ def test_each_missing_program_is_named_once(tmp_path: Path) -> None:
     """What is not on the PATH is missing; what is there is not."""
     environment = installed(tmp_path, "Xvfb", "ffmpeg", "ffprobe")
     assert [program.name for program in programs.missing(environment)] == ["openbox", "xterm", "scrot"]
-    assert programs.found("Xvfb", environment) == tmp_path / "Xvfb"
-    assert programs.found("scrot", environment) is None
+    assert programs.find("Xvfb", environment) == tmp_path / "Xvfb"
+    assert programs.find("scrot", environment) is None
 
 
 def test_what_a_stream_can_do_without_is_not_missing(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_what_a_stream_can_do_without_is_not_missing(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_run_is_no_program(tmp_path: Path) -> None:
     """A file without the right to run it does not count."""
     (tmp_path / "scrot").write_text("")
-    assert programs.found("scrot", {"PATH": str(tmp_path)}) is None
+    assert programs.find("scrot", {"PATH": str(tmp_path)}) is None
 
 
 @pytest.mark.parametrize(("user", "start"), [(0, "apt install "), (1000, "sudo apt install ")])

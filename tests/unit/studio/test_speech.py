@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.studio.speech import EMBEDDED, LONGEST_TEXT, Voice, spoken
+from retake_flow.studio.speech import EMBEDDED, LONGEST_TEXT, Voice, speakable
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from retake_flow.studio.speech import EMBEDDED, LONGEST_TEXT, Voice, spoken
 )
 def test_a_text_is_spoken_as_it_is(text: str, words: str) -> None:
     """On one line and not for ever, without controls; markup is read out, not obeyed."""
-    assert spoken(text) == words
+    assert speakable(text) == words
 
 
 def test_the_embedded_voice_reads_standard_input_without_markup() -> None:
@@ -41,4 +41,4 @@ def test_a_voice_of_ones_own_is_found_from_its_folder(tmp_path: Path, command: l
     for file in (tmp_path / "mine", places / "paplay"):
         file.write_text("#!/bin/sh\n")
         file.chmod(0o755)
-    assert Voice(Launcher("run", {"PATH": str(places)}), tmp_path, command).found is found
+    assert Voice(Launcher("run", {"PATH": str(places)}), tmp_path, command).is_installed is found

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.studio.stream_log import COLUMNS, MOST_LINES, StreamLog, displayed
+from retake_flow.studio.stream_log import COLUMNS, MOST_LINES, StreamLog, display_lines
 
 
 def test_the_log_is_private_and_fresh(tmp_path: Path) -> None:
@@ -50,13 +50,13 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 )
 def test_nothing_in_a_text_commands_the_terminal(text: str, shown: str) -> None:
     """Escape sequences and control characters are taken out; ordinary letters of any script stay."""
-    assert displayed(text) == [shown]
+    assert display_lines(text) == [shown]
 
 
 @given(st.text())
 def test_any_text_becomes_plain_lines_that_fit(text: str) -> None:
     """Whatever is said, no line is too long, none holds a control character, and there are not too many."""
-    lines = displayed(text)
+    lines = display_lines(text)
     assert len(lines) <= MOST_LINES
     for line in lines:
         assert len(line) <= COLUMNS
@@ -66,6 +66,6 @@ def test_any_text_becomes_plain_lines_that_fit(text: str) -> None:
 def test_long_lines_are_wrapped_between_words() -> None:
     """A long line goes on in the next one; no word is lost."""
     text = " ".join(f"word{number}" for number in range(60))
-    lines = displayed(text)
+    lines = display_lines(text)
     assert len(lines) > 1
     assert " ".join(lines) == text

@@ -100,11 +100,11 @@ def test_what_vanishes_is_made_again_and_held_again(temporary: Path) -> None:
     """Whoever removed it, the next look at it finds it there, private and not abandoned."""
     with work_folder() as folder:
         shutil.rmtree(folder.path)
-        assert folder.made("sound") == folder.path / "sound"
+        assert folder.ensure("sound") == folder.path / "sound"
         assert (folder.path / "sound").stat().st_mode & 0o777 == 0o700
         assert is_held(folder.path)
         shutil.rmtree(temporary)  # the whole of /tmp
-        folder.made()
+        folder.ensure()
         with work_folder():
             assert folder.path.is_dir()
     assert not folder.path.exists()
@@ -119,4 +119,4 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     folder = WorkFolder(tmp_path / "work")
     (folder.path / "sound").touch()
     with pytest.raises(StudioError, match="sound cannot be made"):
-        folder.made("sound")
+        folder.ensure("sound")

@@ -229,14 +229,14 @@ def test_scenarios_can_be_chosen(tmp_path: Path) -> None:
 def test_what_the_scenarios_reach_is_counted() -> None:
     """Each transition by itself: of two for one event the one that was taken."""
     suite = Suite(UnderTest(load_flow(_FLOW, "hello.yaml")))
-    described = suite.coverage.described()
+    described = suite.coverage.as_json()
     assert (described["states"]["reached"], described["transitions"]["of"]) == (0, 3)
 
 
 def test_coverage_tells_the_transitions_of_one_event_apart(tmp_path: Path) -> None:
     """The scenario with an answer `false` takes the second of two, and not the first."""
     _written(tmp_path, a_feature=_FEATURE.replace("      | true     | completed |\n", ""))
-    described = _played(tmp_path).coverage.described()
+    described = _played(tmp_path).coverage.as_json()
     assert [missed["when"] for missed in described["transitions"]["missed"]] == ["result.verified", ""]
     assert [missed["state"] for missed in described["states"]["missed"]] == ["good"]
 

@@ -27,7 +27,7 @@ from retake_flow.wiring import accounts, running
 def test_only_what_streams_needs_the_account_for_itself(name: str, streams: bool) -> None:
     """A raid, a heartbeat or a look around goes on beside a live run."""
     flow = load_flow(locate.find(name).read_text(encoding="utf-8"), name)
-    assert accounts.streams(flow) is streams
+    assert accounts.goes_live(flow) is streams
 
 
 def test_a_flow_that_only_fetches_a_key_streams_too() -> None:
@@ -42,7 +42,7 @@ states:
 """,
         "f.yaml",
     )
-    assert accounts.streams(flow)
+    assert accounts.goes_live(flow)
 
 
 def test_notices_name_the_agent_the_file_and_the_rehearsal() -> None:

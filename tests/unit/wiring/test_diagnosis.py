@@ -14,7 +14,7 @@ from retake_flow.api.connectivity import Reached
 from retake_flow.errors import HostError
 from retake_flow.settings import Settings
 from retake_flow.wiring.diagnosis import host, reach, writable_places
-from retake_flow.wiring.diagnosis.finding import Finding, tried
+from retake_flow.wiring.diagnosis.finding import Finding, attempt
 
 
 class Memory(NamedTuple):
@@ -46,12 +46,12 @@ def test_a_trial_that_fails_is_a_finding() -> None:
     async def failing(error: BaseException) -> Finding:
         raise error
 
-    found = asyncio.run(tried("x", lambda: failing(HostError("no room", hint="df -h"))))
+    found = asyncio.run(attempt("x", lambda: failing(HostError("no room", hint="df -h"))))
     assert (found.status, found.message, found.hint) == ("missing", "no room", "df -h")
-    found = asyncio.run(tried("x", lambda: failing(ValueError("odd")), "warning"))
+    found = asyncio.run(attempt("x", lambda: failing(ValueError("odd")), "warning"))
     assert (found.status, found.message) == ("warning", "it could not be tried: ValueError: odd")
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(tried("x", lambda: failing(asyncio.CancelledError())))
+        asyncio.run(attempt("x", lambda: failing(asyncio.CancelledError())))
 
 
 def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,11 +94,11 @@ def test_shared_memory_that_cannot_be_used_is_a_warning(tmp_path: Path) -> None:
 def test_a_folder_that_is_made_for_a_trial_is_gone_after_it(tmp_path: Path) -> None:
     """With all that had to be made above it; what was there stays."""
     (tmp_path / "here").mkdir()
-    with writable_places.made(tmp_path / "here" / "a" / "b") as folder:
+    with writable_places.temporarily_created(tmp_path / "here" / "a" / "b") as folder:
         assert folder.is_dir()
     assert list(tmp_path.iterdir()) == [tmp_path / "here"]
     assert list((tmp_path / "here").iterdir()) == []
-    with writable_places.made(tmp_path / "here"):
+    with writable_places.temporarily_created(tmp_path / "here"):
         pass
     assert (tmp_path / "here").is_dir()
 
@@ -108,11 +108,11 @@ def test_a_store_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     settings = Settings.from_environment({"HOME": str(tmp_path), "RETAKE_FLOW_STATE": str(tmp_path)})
     (tmp_path / "runs.sqlite").write_bytes(b"no database at all" * 100)
     before = (tmp_path / "runs.sqlite").read_bytes()
-    [store] = [found for found in writable_places.examined(settings) if found.check == "store"]
+    [store] = [found for found in writable_places.examine(settings) if found.check == "store"]
     assert (store.status, "not a database" in store.message) == ("missing", True)
     assert (tmp_path / "runs.sqlite").read_bytes() == before
     (tmp_path / "runs.sqlite").write_bytes(b"")
-    [store] = [found for found in writable_places.examined(settings) if found.check == "store"]
+    [store] = [found for found in writable_places.examine(settings) if found.check == "store"]
     assert (store.status, store.message) == ("ok", f"runs are kept in {tmp_path / 'runs.sqlite'}")
     assert (tmp_path / "runs.sqlite").read_bytes() == b""
     assert [file.name for file in tmp_path.iterdir()] == ["runs.sqlite"]

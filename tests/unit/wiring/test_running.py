@@ -136,9 +136,9 @@ def test_where_nothing_may_be_shared_nothing_is(environment: dict[str, str], reh
 
 def test_guides_of_a_rehearsal_are_kept_apart() -> None:
     """What stands for retake.tv publishes no guide that an operator should ever compare with."""
-    real = guide.kept(settings()).path("1")
-    local = guide.kept(settings(RETAKE_API_URL="http://127.0.0.1:8080")).path("1")
-    rehearsal = guide.kept(settings(), "/r").path("1")
+    real = guide.stored_guides(settings()).path("1")
+    local = guide.stored_guides(settings(RETAKE_API_URL="http://127.0.0.1:8080")).path("1")
+    rehearsal = guide.stored_guides(settings(), "/r").path("1")
     assert [str(path.parent) for path in (real, local, rehearsal)] == [
         "/s/retake-flow/guides",
         "/s/retake-flow/guides-local",

@@ -13,13 +13,13 @@ from retake_flow.errors import Unauthorized, Unavailable
 from retake_flow.ports.responders import Answer
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.viewer_script import Cue
-from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.responder import FakeResponder
 
 SENDS = "POST /agent/stream/chat/send"
 READS = "GET /agent/stream/comments"
 
 
-class Talker(Brain):
+class Talker(FakeResponder):
     """Says so much to each batch."""
 
     def __init__(self, *replies):
@@ -304,7 +304,7 @@ def test_silence_is_broken_once_for_each_sentence(chatting):
             await asyncio.sleep(3.0)
         return chat.written, times
 
-    brain = Brain(silence="Owls are silent.")
+    brain = FakeResponder(silence="Owls are silent.")
     written, times = chatting(scene, brain, inputs=SILENCE)
     assert written == ["Anybody?", "Still here.", "Owls are silent.", "Owls are silent.", "Owls are silent."]
     assert times == [30, 63, 96, 129, 162]

@@ -12,7 +12,7 @@ from retake_flow.actions.chat.history import History
 from retake_flow.api.chat import read_message
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.rehearsal.state.chat_log import Comment
-from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.responder import FakeResponder
 
 OPENING = "I'm live. What should we explore today?"
 CLOCKS = pytest.mark.parametrize("clock", [0.0, 75.0, -75.0, 86400.0, -3600.0], ids="{:+g} s".format)
@@ -24,7 +24,7 @@ def streaming(play, owl):
     """Plays a stream whose chat holds history; gives what the brain was asked about."""
 
     def streaming(*, opening=True, before=(2.0, 30.0, 3600.0), hears=False, silent=0.0, **options):
-        brain = Brain()
+        brain = FakeResponder()
 
         async def scene(s):
             for seconds in before:

@@ -15,13 +15,13 @@ import pytest
 from retake_flow.ports.responders import Answer
 from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.rehearsal.state.chat_log import Comment
-from retake_flow.testing.fakes.responder import Brain
+from retake_flow.testing.fakes.responder import FakeResponder
 
 OPENING = "I'm live. What should we explore today?"
 SHAPES = ("documented", "observed", "mixed")
 
 
-class Parrot(Brain):
+class Parrot(FakeResponder):
     """Answers whatever it is asked about, each time with other words."""
 
     async def respond(self, batch):

@@ -15,7 +15,7 @@ from retake_flow.api.chat import read_comments
 from retake_flow.errors import Unavailable
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.rehearsal.setup.viewer_script import Cue
-from retake_flow.testing.fakes.realtime import Wire
+from retake_flow.testing.fakes.realtime import FakeRealtime
 
 READS = "GET /agent/stream/comments"
 
@@ -77,7 +77,7 @@ def reading(play, owl):
                 reader = Activity(s)
                 scope.push_async_callback(reader.reading.close)
                 if hears:
-                    await reader.reading.open(Wire(s.platform).opened, scope)
+                    await reader.reading.open(FakeRealtime(s.platform).open, scope)
                 return await scene(reader)
 
         return play(main, saved=owl, **options)

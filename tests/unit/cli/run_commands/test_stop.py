@@ -26,7 +26,7 @@ from retake_flow.run.run import PendingUndo, Phase, Run
 from retake_flow.settings import Settings
 from retake_flow.store.holders import this_process
 from retake_flow.studio.processes.launcher import RUN_VARIABLE
-from retake_flow.wiring.storing import opened
+from retake_flow.wiring.storing import open_store
 
 RUN = Run("owl-1", "go-live", "d" * 64, {}, phase=Phase.RUNNING, state="on/air")
 ASKING = """\
@@ -176,7 +176,7 @@ def test_a_run_without_a_process_is_stopped_by_going_on(
 
     def stop_parked(runs: Runs, run: str, settings: Settings, *, silent: bool) -> None:
         asked.append((run, settings.store, silent))
-        with closing(opened(settings)) as other:
+        with closing(open_store(settings)) as other:
             other.claim(run, this_process(), force=True).write(
                 replace(other.load(run).run, outcome="stopped", phase=Phase.CANCELLED), []
             )

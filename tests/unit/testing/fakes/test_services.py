@@ -13,7 +13,7 @@ from retake_flow.responders.env_secrets import signing_key, variable
 from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
 from retake_flow.studio.processes.launcher import Launcher
-from retake_flow.testing.fakes.responder import Brain, standing_in
+from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.fakes.services import Keys, Service
 
 BATCH = Batch((Message("1", "mira", None, "hi", None, "message"), Message("2", "ade", None, "who?", None, "message")))
@@ -35,7 +35,7 @@ def test_it_answers_as_a_service_and_as_a_model() -> None:
         return answers
 
     assert asyncio.run(main()) == [Answer(("hello",))] * 2
-    assert service.asked == [("mira", "hi"), ("ade", "who?")] * 2
+    assert service.questions == [("mira", "hi"), ("ade", "who?")] * 2
 
 
 def test_it_refuses_before_it_answers() -> None:
@@ -58,7 +58,7 @@ def test_every_key_is_there() -> None:
 
 def test_a_brain_stands_in_for_all_that_is_not_ours() -> None:
     """The greeter alone is the real one."""
-    brain = Brain({"hi": "hello"})
+    brain = FakeResponder({"hi": "hello"})
     found = standing_in(brain)
 
     async def main(kind: str) -> Answer:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from retake_flow.errors import UsageError
-from retake_flow.testing.gherkin.cells import cell, pairs, rows, typed
+from retake_flow.testing.gherkin.cells import cell, pairs, parse, rows
 
 
 @pytest.mark.parametrize(
@@ -26,20 +26,20 @@ from retake_flow.testing.gherkin.cells import cell, pairs, rows, typed
 )
 def test_a_cell_is_what_it_looks_like(written: str, value: Any) -> None:
     """A number, a truth value, null, a quoted text or JSON; everything else is a text."""
-    assert typed(written) == value
+    assert parse(written) == value
 
 
 @pytest.mark.parametrize("written", ['"open', "{", "[1,"])
 def test_what_begins_like_json_must_be_json(written: str) -> None:
     """Else a forgotten quote would silently be a text."""
     with pytest.raises(UsageError, match="is not JSON"):
-        typed(written)
+        parse(written)
 
 
 @pytest.mark.parametrize("value", ["some text", "7", "true", "", " edged ", "two\nlines", "a|b", 3, None, True, ['"']])
 def test_what_is_written_is_read_again(value: Any) -> None:
     """A value that the program writes into a scenario is the same when it is played."""
-    assert typed(cell(value)) == value
+    assert parse(cell(value)) == value
 
 
 def test_tables_have_two_forms() -> None:

@@ -29,14 +29,14 @@ def test_what_stands_in_places_is_carried_over() -> None:
     phrases = Phrases(
         [Phrase("{who} sleeps {time}", ("{time} pass",), _AT), Phrase("owls rest for {t}", ("owls sleeps {t}",), _AT)]
     )
-    assert phrases.expanded("when", "owls rest for <time>") == [("when", "<time> pass")]
-    assert phrases.expanded("when", "3s pass") == [("when", "3s pass")]
+    assert phrases.expand("when", "owls rest for <time>") == [("when", "<time> pass")]
+    assert phrases.expand("when", "3s pass") == [("when", "3s pass")]
 
 
 def test_a_phrase_may_be_several_steps() -> None:
     """A step without a keyword is of the kind of the one before it."""
     phrases = _phrases(the_owl_wakes="the flow is run\nThen it is in some\nAnd nothing is asked")
-    assert phrases.expanded("when", "the owl wakes") == [
+    assert phrases.expand("when", "the owl wakes") == [
         ("when", "the flow is run"),
         ("then", "it is in some"),
         ("then", "nothing is asked"),

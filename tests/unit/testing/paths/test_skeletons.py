@@ -12,7 +12,7 @@ from retake_flow.testing.gherkin.pytest_session import play
 from retake_flow.testing.gherkin.suite import Suite, UnderTest
 from retake_flow.testing.paths.paths import Paths
 from retake_flow.testing.paths.skeletons import feature, skeletons
-from retake_flow.testing.runs.rehearsed import opened
+from retake_flow.testing.runs.rehearsed import open_flow
 
 #: The transitions of go-live.yaml that only a person can write a scenario for: they ask how often something happened,
 #: what variables are by then, for what comes only after hundreds of tries, or for something that comes before the run
@@ -22,7 +22,7 @@ _FOR_PEOPLE = 31
 
 def test_every_scenario_of_go_live_takes_its_transition(tmp_path: Path) -> None:
     """Written for all transitions, played as people would: each that is complete passes, the others fail."""
-    flow = opened("go-live.yaml")
+    flow = open_flow("go-live.yaml")
     written = list(skeletons(flow, {}, Coverage(flow).routes))
     file = tmp_path / "written.feature"
     file.write_text("\n".join(feature(flow, written)) + "\n", encoding="utf-8")

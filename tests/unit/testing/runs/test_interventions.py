@@ -10,7 +10,7 @@ import pytest
 
 from retake_flow.run.run import Phase
 from retake_flow.testing.runs.interventions import Intervention, Prompter, Scene, asking, entering
-from retake_flow.testing.runs.rehearsed import Rehearsal, opened
+from retake_flow.testing.runs.rehearsed import Rehearsal, open_flow
 from retake_flow.whatif import virtual_time
 
 ASKING = """\
@@ -30,7 +30,7 @@ def rehearsal(folder: Path, text: str = ASKING) -> Rehearsal:
     """A run of a flow of one's own."""
     file = folder / "own.yaml"
     file.write_text(text, encoding="utf-8")
-    return Rehearsal(opened(str(file)), folder)
+    return Rehearsal(open_flow(str(file)), folder)
 
 
 @pytest.mark.parametrize(

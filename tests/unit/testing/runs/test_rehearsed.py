@@ -16,9 +16,9 @@ from retake_flow.rehearsal.setup.viewer_script import DEFAULT_SCRIPT
 from retake_flow.testing.fakes.studio import Trouble
 from retake_flow.testing.gherkin.fault_names import fault
 from retake_flow.testing.runs.interventions import Scene
-from retake_flow.testing.runs.rehearsed import Endless, Rehearsal, Rehearsed, opened
+from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed, TookTooLong, open_flow
 
-GO_LIVE = opened("go-live.yaml")
+GO_LIVE = open_flow("go-live.yaml")
 
 
 def rehearsal(folder: Path, **settings: object) -> Rehearsal:
@@ -33,7 +33,7 @@ def of_text(tmp_path: Path, states: str) -> Rehearsal:
     """A run of a flow of one's own."""
     file = tmp_path / "own.yaml"
     file.write_text(f"flow: own\nversion: 1\ninitial: first\nstates: {states}\n")
-    return Rehearsal(opened(str(file)), tmp_path)
+    return Rehearsal(open_flow(str(file)), tmp_path)
 
 
 def eventful(folder: Path) -> Rehearsed:
@@ -65,7 +65,7 @@ def test_a_run_without_end_is_ended(tmp_path):
     routes = "{done: [{when: visits.first > 1000000, to: end}, {to: first}]}"
     prepared = of_text(tmp_path, f"{{first: {{wait: 1s, transitions: {routes}}}, end: {{final: ok}}}}")
     prepared.within = 60.0
-    with pytest.raises(Endless, match="after 60 s the run is still in 'first'"):
+    with pytest.raises(TookTooLong, match="after 60 s the run is still in 'first'"):
         prepared.play()
 
 

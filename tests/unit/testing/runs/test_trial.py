@@ -9,7 +9,7 @@ import pytest
 
 from retake_flow.errors import InputError, UsageError
 from retake_flow.flow.load.load import load_flow
-from retake_flow.testing.runs.observed import Unmet, entered, performances
+from retake_flow.testing.runs.observed import Unmet, entered_states, performances
 from retake_flow.testing.runs.trial import Premise, Trial
 
 _FLOW = """
@@ -54,23 +54,23 @@ def test_answers_come_in_the_order_that_they_are_said_for(trial: Trial) -> None:
     trial.answers.gives("look", [{"is_live": False}, {"is_live": True}])
     trial.begin()
     trial.to_the_end()
-    assert entered(trial) == ["look", "rest", "look", "rest", "look", "live", "over"]
+    assert entered_states(trial) == ["look", "rest", "look", "rest", "look", "live", "over"]
 
 
 def test_a_time_that_passes_is_no_more_than_was_said(trial: Trial) -> None:
     """A wait of ten seconds is not over after nine."""
     trial.answers.gives("look", [{"is_live": False}, {"is_live": True}])
     trial.begin()
-    trial.happen({"advance": 9})
+    trial.apply({"advance": 9})
     assert trial.run.state == "rest"
-    trial.happen({"advance": 1})
+    trial.apply({"advance": 1})
     assert trial.run.state == "live"
 
 
 def test_each_round_of_what_repeats_is_a_performance(trial: Trial) -> None:
     """Chat is read at once and every five seconds, until thirty are over."""
     trial.begin()
-    trial.happen({"advance": 29})
+    trial.apply({"advance": 29})
     assert len(performances(trial, "chat.respond")) == len(performances(trial, "chat")) == 6
     assert len(performances(trial, "display")) == 1
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_mocked_is_told(trial: Trial, say: Any, words: str) -> No
 def test_nothing_happens_before_the_flow_is_run(trial: Trial) -> None:
     """A step that is too early says what to begin with; one that begins anew is refused."""
     with pytest.raises(UsageError, match="nothing was run yet"):
-        trial.happen({"advance": 1})
+        trial.apply({"advance": 1})
     trial.begin()
     with pytest.raises(UsageError, match="runs already"):
         trial.begin()
@@ -134,7 +134,7 @@ def test_what_cannot_happen_now_is_told(trial: Trial, happening: Any, message: s
     trial.answers.gives("look", [{"is_live": False}])
     trial.begin()
     with pytest.raises(UsageError) as refused:
-        trial.happen(happening)
+        trial.apply(happening)
     assert refused.value.message == message
     assert refused.value.hint
 

@@ -54,7 +54,7 @@ def test_every_action_has_a_result_that_fits_what_it_declares(name: str) -> None
 
 def test_a_plan_needs_no_secrets() -> None:
     """Inputs that come from the environment or a file have a sample; what has to be given by hand does not."""
-    flow = samples.supplied(flow_of("a: {final: completed}", head="""\
+    flow = samples.with_samples(flow_of("a: {final: completed}", head="""\
 inputs:
   key:   {type: string, secret: true, env: KEY}
   room:  {type: string, env: ROOM, secret: false}

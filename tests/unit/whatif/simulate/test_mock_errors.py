@@ -8,7 +8,7 @@ from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import NotFound, ProcessFailed, RateLimited, Unavailable, Unreachable
 from retake_flow.flow.action_spec import ActionSpec
 from retake_flow.whatif.simulate.mock_errors import Fault, fault, kinds
-from retake_flow.whatif.simulate.script_fields import Unfit
+from retake_flow.whatif.simulate.script_fields import InvalidField
 
 
 def spec(name):
@@ -68,7 +68,7 @@ def test_an_error_by_its_kind():
 )
 def test_what_is_wrong_with_an_error(written, path, message):
     """Each mistake is told with the key it is at."""
-    with pytest.raises(Unfit) as raised:
+    with pytest.raises(InvalidField) as raised:
         fault(written, ())
     assert (raised.value.path, raised.value.message) == (path, message)
 

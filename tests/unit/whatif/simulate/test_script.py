@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retake_flow.whatif.simulate.mock_errors import Fault
-from retake_flow.whatif.simulate.script import Advance, Answered, Event, Failure, Result, parse
-from retake_flow.whatif.simulate.script_fields import Unfit
+from retake_flow.whatif.simulate.script import Advance, Event, Failure, GateAnswer, Result, parse
+from retake_flow.whatif.simulate.script_fields import InvalidField
 
 
 def test_each_kind_of_line():
@@ -21,7 +21,7 @@ def test_each_kind_of_line():
     assert [parse(line).seconds for line in (b'{"advance": "1h30m"}', b'{"advance": 2.5}')] == [5400.0, 2.5]
     failure = parse(b'{"error": {"state": "a", "type": "http", "status": 429, "retry_after": "3s"}}')
     assert failure == Failure("a", Fault("http", 429, retry_after=3.0))
-    assert parse(b'{"answer": {"decision": "allow"}}') == Answered("", "allow", {}, "somebody")
+    assert parse(b'{"answer": {"decision": "allow"}}') == GateAnswer("", "allow", {}, "somebody")
     result = parse(b'{"result": {"state": "a", "value": {"n": 1}}}')
     assert isinstance(result, Result)
     assert (result.place, result.part.mapping("value")) == ("a", {"n": 1})
@@ -62,14 +62,14 @@ def test_a_line_may_end_as_it_likes():
 )
 def test_what_is_wrong_with_a_line(line, path, message):
     """Each mistake is told with the key it is at."""
-    with pytest.raises(Unfit) as raised:
+    with pytest.raises(InvalidField) as raised:
         parse(line.encode())
     assert (raised.value.path, raised.value.message) == (path, message)
 
 
 def test_a_line_is_utf_8():
     """Other bytes are refused."""
-    with pytest.raises(Unfit, match="not UTF-8 text"):
+    with pytest.raises(InvalidField, match="not UTF-8 text"):
         parse(b'{"event": "\xff"}')
 
 
@@ -84,7 +84,7 @@ _KEYS = st.sampled_from(["event", "data", "advance", "result", "error", "answer"
 @given(st.binary(max_size=30) | st.dictionaries(_KEYS, st.dictionaries(_KEYS, _JSON) | _JSON).map(json.dumps))
 def test_no_line_is_a_surprise(line):
     """Whatever a line holds, it is understood or refused."""
-    with suppress(Unfit):
+    with suppress(InvalidField):
         parse(line if isinstance(line, bytes) else line.encode())
 
 
