@@ -10,12 +10,12 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from retake_flow.actions.spec_schemas import NUMBER, TEXT
-from retake_flow.ports.actions import Noted
 from retake_flow.ports.responders import Message
 from retake_flow.sanitize import strip_controls
 
 if TYPE_CHECKING:
     from retake_flow.api.chat import ChatMessage
+    from retake_flow.ports.actions import Noted
 
 #: The fields of the events that `events` yields, for the action's declaration.
 EVENTS: Final = {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from retake_flow.errors import RetakeFlowError
 from retake_flow.flow import duration
-from retake_flow.ports.actions import Call, Noted
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import strip_controls
+
+if TYPE_CHECKING:  # the declarations of the actions need only the limits
+    from retake_flow.errors import RetakeFlowError
+    from retake_flow.ports.actions import Call, Noted
 
 #: The limits where a flow sets none.
 LIMITS = {"per_minute": 20, "length": 500, "replies": 5}
