@@ -207,7 +207,7 @@ async def on_air(server: Server, folder: Path, failures: list[str]) -> AsyncIter
     )
 
     def hook(said: Any, note: Callable[..., None]) -> Any:
-        return webhook.opened({}, clock.now, None, said)
+        return webhook.open_responder({}, clock.now, None, said)
 
     hears = partial(connection.open_realtime, server.url)
     chat = ChatActions(access, lambda line: None, clock.now, {"http": hook}, hears)
@@ -252,8 +252,8 @@ async def clients(url: str) -> AsyncIterator[list[Callable[[], Awaitable[object]
     async with (
         RetakeClient(url, token, issued_by=url) as one,
         MoltbookClient(token, url) as moltbook,
-        webhook.opened({}, time.time, None, said) as hook,
-        language_model.opened(Path(), {}, Ledger(), None, said, lambda event, **fields: None) as model,
+        webhook.open_responder({}, time.time, None, said) as hook,
+        language_model.open_responder(Path(), {}, Ledger(), None, said, lambda event, **fields: None) as model,
     ):
         public = one.public
         yield [

@@ -46,7 +46,9 @@ Note = Callable[..., None]
 
 
 @asynccontextmanager
-async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], note: Note) -> AsyncIterator[Brain]:
+async def open_responder(
+    launcher: Launcher, folder: Path, settings: Mapping[str, Any], note: Note
+) -> AsyncIterator[CommandResponder]:
     """The program that a flow names, started at the first request and restarted after it ends; it ends with this
     context.
 
@@ -64,11 +66,11 @@ async def opened(launcher: Launcher, folder: Path, settings: Mapping[str, Any], 
         fed=True,
         hint=_HINT,
     )
-    brain = Brain(launcher, spec, duration.seconds(settings.get("timeout", THINKS)), note)
+    responder = CommandResponder(launcher, spec, duration.seconds(settings.get("timeout", THINKS)), note)
     try:
-        yield brain
+        yield responder
     finally:
-        await brain.end()
+        await responder.end()
 
 
 def program(name: str, folder: Path, environment: Mapping[str, str]) -> str:
@@ -103,7 +105,7 @@ def script(arguments: Sequence[object], folder: Path) -> None:
             raise MissingProgram(f"{one_line(str(place))}, which is to answer chat, is not there", hint=_RUNS)
 
 
-class Brain:
+class CommandResponder:
     """Asks the program; a `retake_flow.ports.responders.Responder`."""
 
     def __init__(self, launcher: Launcher, spec: ProcessSpec, within: float, note: Note) -> None:
@@ -126,7 +128,7 @@ class Brain:
         """
         try:
             async with asyncio.timeout(self._within):
-                process = await self._started()
+                process = await self._start()
                 process.write(json.dumps(asdict(batch), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
                 return replies.read(await self._answers.next(process), process.name, _HINT)
         except TimeoutError:
@@ -145,20 +147,20 @@ class Brain:
         self._process = None
         await self._running.aclose()
 
-    async def _started(self) -> Process:
+    async def _start(self) -> Process:
         """The running program, without leftover output."""
         if self._process is not None and not self._process.alive:
             self._hear(f"{await self._process.wait()}; it is started again")
             await self.end()
         if self._process is None:
             self._answers = _Lines()
-            opening = self._launcher.process(self._found(), stdout=self._answers.hear, line=self._hear)
+            opening = self._launcher.process(self._find_program(), stdout=self._answers.hear, line=self._hear)
             self._process = await self._running.enter_async_context(opening)
-        for line in self._answers.dropped():
-            self._hear(f"not asked: {replies.shown(line)}")
+        for line in self._answers.take_all():
+            self._hear(f"not asked: {replies.excerpt(line)}")
         return self._process
 
-    def _found(self) -> ProcessSpec:
+    def _find_program(self) -> ProcessSpec:
         """The command to start, once it is known to exist."""
         name, *arguments = map(str, self._spec.argv)
         folder = self._spec.folder or Path()
@@ -202,7 +204,7 @@ class _Lines:
         if whole:
             self._news.set()
 
-    def dropped(self) -> list[bytes]:
+    def take_all(self) -> list[bytes]:
         """Remove and return the lines that answer no request."""
         lines = [line for line in self._whole if line.strip()]
         self._whole.clear()

@@ -26,7 +26,7 @@ _HINT = f"it takes a batch as a dict and gives a list of texts, {replies.FORM} a
 
 
 @asynccontextmanager
-async def opened(folder: Path, settings: Mapping[str, Any]) -> AsyncIterator[Function]:
+async def open_responder(folder: Path, settings: Mapping[str, Any]) -> AsyncIterator[Function]:
     """The function that a flow names.
 
     Raises:
@@ -56,7 +56,7 @@ def function(name: str, folder: Path) -> Callable[[dict[str, Any]], Any]:
             raise
         said = f"the module {module}, which is to answer chat, cannot be imported: {blame(error, folder)}"
         raise ResponderMissing(said, hint=f"it is sought among what is installed and in {one_line(place)}") from None
-    _ours(module, folder)
+    _require_unhidden(module, folder)
     found = getattr(imported, attribute, None)
     if not callable(found):
         raise ResponderMissing(f"the module {module} has no function {attribute!r} to answer chat", hint=_HINT)
@@ -102,33 +102,33 @@ class Function:
         plain = not inspect.iscoroutinefunction(self._function)
         try:
             async with asyncio.timeout(self._within):
-                given = await (self._threaded(asked) if plain else self._awaited(asked))
+                given = await (self._run_in_thread(asked) if plain else self._await(asked))
         except TimeoutError:
             raise ResponderFailed(f"{self._name} gave no answer within {duration.exact(self._within)}") from None
         return self._answer(given)
 
-    async def _awaited(self, asked: dict[str, Any]) -> Any:
+    async def _await(self, asked: dict[str, Any]) -> Any:
         try:
             return await self._function(asked)
         except BaseException as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
-            raise self._failed(error) from None
+            raise self._failure(error) from None
 
-    async def _threaded(self, asked: dict[str, Any]) -> Any:
+    async def _run_in_thread(self, asked: dict[str, Any]) -> Any:
         def work() -> Any:
             try:
                 return self._function(asked)
             except BaseException as raised:
-                raise self._failed(raised) from None
+                raise self._failure(raised) from None
             finally:
                 self._busy = False
 
         self._busy = True
         return await run_in_thread(work, "responder")
 
-    def _failed(self, error: BaseException) -> ResponderFailed:
+    def _failure(self, error: BaseException) -> ResponderFailed:
         if isinstance(error, ResponderFailed):
             return error
         return ResponderFailed(f"{self._name} failed: {blame(error, self._folder)}")
@@ -137,14 +137,14 @@ class Function:
         value = {"replies": given} if isinstance(given, list | tuple) else given
         if isinstance(value, dict) and isinstance(value.get("replies"), tuple):
             value = {"replies": list(value["replies"])}
-        answer = Answer() if value is None else replies.of(value)
+        answer = Answer() if value is None else replies.find_answer(value)
         if answer is None:
-            shown = replies.shown(repr(given).encode(errors="replace"))
+            shown = replies.excerpt(repr(given).encode(errors="replace"))
             raise ResponderFailed(f"{self._name} gave {shown}, which are no replies", hint=_HINT)
         return answer
 
 
-def _ours(module: str, folder: Path) -> None:
+def _require_unhidden(module: str, folder: Path) -> None:
     """Refuse a module that hides the one in the folder."""
     top = module.partition(".")[0]
     beside = [file for file in (folder / f"{top}.py", folder / top / "__init__.py") if file.is_file()]

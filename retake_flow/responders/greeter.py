@@ -24,7 +24,7 @@ _PEOPLE = 1_000  # viewers whose sentences are remembered, and as many tips
 
 
 @asynccontextmanager
-async def opened(settings: Mapping[str, Any], note: Callable[..., None]) -> AsyncIterator[Greeter]:
+async def open_responder(settings: Mapping[str, Any], note: Callable[..., None]) -> AsyncIterator[Greeter]:
     """A greeter with a flow's own sentences (`greetings`, `thanks`)."""
     said = settings["greeter"]
     yield Greeter(said.get("greetings", GREETINGS), said.get("thanks", THANKS))
@@ -57,7 +57,7 @@ class Greeter:
         return Answer(tuple(replies), names, renewed=True) if replies else Answer()
 
     def _greeting(self, names: Sequence[str], own: set[str]) -> str:
-        filled = _filling({"names": _joined(names), "name": _joined(names)})
+        filled = _filling({"names": _join(names), "name": _join(names)})
         return filled(self._greetings.next(lambda sentence: filled(sentence) not in own) or self._greetings.next())
 
     def _thank(self, tip: Message, own: set[str]) -> str:
@@ -100,7 +100,7 @@ def _filling(values: Mapping[str, str]) -> Callable[[str], str]:
     return lambda sentence: re.sub(r"\{(names?|amount)\}", lambda found: values.get(found[1], found[0]), sentence)
 
 
-def _joined(names: Sequence[str]) -> str:
+def _join(names: Sequence[str]) -> str:
     more = len(names) - _NAMED_AT_ONCE
     shown = [*names[:_NAMED_AT_ONCE], f"{more} more"] if more > 0 else list(names)
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)

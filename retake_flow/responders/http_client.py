@@ -19,7 +19,7 @@ from retake_flow.errors import ResponderFailed, SettingsError
 from retake_flow.flow import duration
 from retake_flow.outgoing import require_no_secret
 from retake_flow.redact import scrub
-from retake_flow.responders.replies import LONGEST, shown
+from retake_flow.responders.replies import LONGEST, excerpt
 from retake_flow.settings import is_loopback
 
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -101,14 +101,14 @@ class Connection:
         late, tries = asyncio.get_running_loop().time() + self._within, 1
         try:
             async with asyncio.timeout_at(late):
-                while not isinstance(found := await self._sent(body, headers, tries, late), Reply):
+                while not isinstance(found := await self._try(body, headers, tries, late), Reply):
                     await asyncio.sleep(found)
                     tries += 1
                 return found
         except TimeoutError:
             raise ResponderFailed(f"{self.host} gave no answer within {duration.exact(self._within)}") from None
 
-    async def _sent(self, body: bytes, headers: Mapping[str, str], tries: int, late: float) -> Reply | float:
+    async def _try(self, body: bytes, headers: Mapping[str, str], tries: int, late: float) -> Reply | float:
         """The response, or how long to wait before the next try."""
         try:
             reply, after = await self._once(body, headers)
@@ -163,13 +163,13 @@ def _host(url: str) -> str:
 
 def _path(url: str) -> str:
     """The path of an address, for messages: without its query, and "" if it contains a secret."""
-    return shown(urlsplit(url).path.encode(), _LONGEST_PATH) if scrub(url) == url else ""
+    return excerpt(urlsplit(url).path.encode(), _LONGEST_PATH) if scrub(url) == url else ""
 
 
 def _refusal(reply: Reply) -> str:
     if 300 <= reply.status < 400:
         return f"points elsewhere ({reply.status}), which is not followed; give the address that it leads to"
-    said = f": {shown(reply.body, 200)}" if reply.body and reply.kind != "text/html" else ""
+    said = f": {excerpt(reply.body, 200)}" if reply.body and reply.kind != "text/html" else ""
     return f"refused with status {reply.status}{said}"
 
 

@@ -125,25 +125,25 @@ def plain(value: Any) -> Any:
 def _greeter(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
     from retake_flow.responders import greeter
 
-    return greeter.opened(settings, note)
+    return greeter.open_responder(settings, note)
 
 
 def _command(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
     from retake_flow.responders import command
 
-    return command.opened(around.launcher, around.folder, settings, note)
+    return command.open_responder(around.launcher, around.folder, settings, note)
 
 
 def _http(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
     from retake_flow.responders import webhook
 
-    return webhook.opened(around.environment, around.now, around.transport, settings)
+    return webhook.open_responder(around.environment, around.now, around.transport, settings)
 
 
 def _openai(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
     from retake_flow.responders.language_model import model
 
-    return model.opened(
+    return model.open_responder(
         around.folder, around.environment, around.ledger, around.transport, settings, note, around.allowed
     )
 
@@ -151,7 +151,7 @@ def _openai(around: Surroundings, settings: Mapping[str, Any], note: Callable[..
 def _module(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
     from retake_flow.responders import function
 
-    return function.opened(around.folder, settings)
+    return function.open_responder(around.folder, settings)
 
 
 _OPEN: Final[Mapping[str, Callable[[Surroundings, Mapping[str, Any], Callable[..., None]], _Opened]]] = {

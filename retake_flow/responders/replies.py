@@ -15,7 +15,7 @@ LONGEST: Final = 64 * 1024
 FORM: Final = '{"replies": ["…"]}'
 
 
-def of(value: object) -> Answer | None:
+def find_answer(value: object) -> Answer | None:
     """The answer in a value, without any secret; None if it is not an answer."""
     replies = value.get("replies") if isinstance(value, dict) else None
     if isinstance(replies, list) and all(isinstance(reply, str) for reply in replies):
@@ -23,7 +23,7 @@ def of(value: object) -> Answer | None:
     return None
 
 
-def parsed(text: bytes) -> object:
+def parse(text: bytes) -> object:
     """JSON as a value; None if it is not JSON."""
     try:
         return parse_json(text)
@@ -42,13 +42,13 @@ def read(text: bytes, who: str, hint: str) -> Answer:
     Raises:
         ResponderFailed: It is not an answer.
     """
-    answer = of(parsed(text))
+    answer = find_answer(parse(text))
     if answer is None:
-        raise ResponderFailed(f"{who} answered {shown(text)}, which is no {FORM}", hint=hint)
+        raise ResponderFailed(f"{who} answered {excerpt(text)}, which is no {FORM}", hint=hint)
     return answer
 
 
-def shown(text: bytes, most: int = 100) -> str:
+def excerpt(text: bytes, most: int = 100) -> str:
     """The beginning of an answer, on one line, without secrets."""
     words = scrub(" ".join(strip_controls(text[: 4 * most].decode(errors="replace")).split()))
     return words if len(words) <= most else f"{words[:most]}…"

@@ -26,7 +26,7 @@ _HINT = f"it answers with {replies.FORM}, or with status 204 when there is nothi
 
 
 @asynccontextmanager
-async def opened(
+async def open_responder(
     environment: Mapping[str, str],
     now: Callable[[], float],
     transport: httpx.AsyncBaseTransport | None,
@@ -67,12 +67,12 @@ class Webhook:
         """
         body = json.dumps(asdict(batch), ensure_ascii=False).encode("utf-8", "replace")
         headers = {name: value.reveal() for name, value in self._headers.items()}
-        reply = await self._connection.post(body, {**headers, **self._signed(body)})
+        reply = await self._connection.post(body, {**headers, **self._signature(body)})
         if not reply.body.strip():
             return Answer()
         return replies.read(reply.body, self._connection.host, _HINT)
 
-    def _signed(self, body: bytes) -> dict[str, str]:
+    def _signature(self, body: bytes) -> dict[str, str]:
         """Headers with the request's id, its time and, if there is a key, a signature."""
         made = {"webhook-id": f"msg_{secrets.token_hex(12)}", "webhook-timestamp": str(int(self._now()))}
         if self._key:

@@ -20,7 +20,7 @@ from retake_flow.errors import MissingProgram, ResponderFailed
 from retake_flow.ports.responders import Answer, Batch, Message
 from retake_flow.redact import MASK, Secret
 from retake_flow.responders import command as brain
-from retake_flow.responders.command import Brain
+from retake_flow.responders.command import CommandResponder
 from retake_flow.studio.processes.launcher import Launcher
 
 BATCH = Batch((Message("1", "mira", None, "hi €", "2026-01-01T00:00:00.000Z", "message", newcomer=True),), "owl")
@@ -33,7 +33,7 @@ for line in sys.stdin:
     print(json.dumps({"replies": [m["author"] + ": " + m["text"] for m in batch["messages"]]}), flush=True)
 """
 
-Asking = Callable[[Brain], Awaitable[Any]]
+Asking = Callable[[CommandResponder], Awaitable[Any]]
 
 
 class Notes(list[str]):
@@ -68,7 +68,7 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path, notes: Notes) -> Callabl
 
         async def main() -> Any:
             launcher = Launcher(marker, {**os.environ, **(environment or {})})
-            async with brain.opened(launcher, tmp_path, settings, notes) as running:
+            async with brain.open_responder(launcher, tmp_path, settings, notes) as running:
                 return await asking(running)
 
         answer = asyncio.run(main())
@@ -78,12 +78,12 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path, notes: Notes) -> Callabl
     return ask
 
 
-async def once(running: Brain) -> Answer:
+async def once(running: CommandResponder) -> Answer:
     """Ask it once."""
     return await running.respond(BATCH)
 
 
-async def fails(running: Brain) -> str:
+async def fails(running: CommandResponder) -> str:
     """Ask it once, in vain; gives what is said of it."""
     with pytest.raises(ResponderFailed) as raised:
         await running.respond(BATCH)
@@ -98,7 +98,7 @@ def test_a_brain_is_one_process_that_is_asked_line_by_line(ask: Any) -> None:
             print(json.dumps({"replies": [str(os.getpid()), os.getcwd(), json.dumps(json.loads(line))]}), flush=True)
     """
 
-    async def twice(running: Brain) -> tuple[Answer, Answer]:
+    async def twice(running: CommandResponder) -> tuple[Answer, Answer]:
         return await running.respond(BATCH), await running.respond(BATCH)
 
     first, second = ask(program, twice)
@@ -121,7 +121,7 @@ def test_a_brain_is_asked_in_silence_too(ask: Any) -> None:
             print(json.dumps({"replies": [json.dumps(said)]}), flush=True)
     """
 
-    async def silent(running: Brain) -> Answer:
+    async def silent(running: CommandResponder) -> Answer:
         return await running.respond(Batch((), "owl", occasion="silence", direction="moths"))
 
     assert json.loads(ask(program, silent).replies[0]) == ["silence", "moths", 0]
@@ -161,7 +161,7 @@ def test_a_brain_that_asks_for_what_it_was_not_given_is_told_of_it(ask: Any) -> 
 def test_a_brain_that_dies_is_started_again(ask: Any, notes: Notes) -> None:
     """Killed between two batches it answers the next one as another process, and the journal says why."""
 
-    async def killed(running: Brain) -> tuple[Answer, Answer]:
+    async def killed(running: CommandResponder) -> tuple[Answer, Answer]:
         first = await running.respond(BATCH)
         (victim,) = [c for c in psutil.Process().children() if "brain.py" in c.cmdline()]
         victim.kill()
@@ -180,7 +180,7 @@ def test_a_brain_may_end_after_each_answer(ask: Any) -> None:
     """A script that reads one line and ends is started for each batch."""
     program = 'import json, sys; input(); print(json.dumps({"replies": ["once"]}))'
 
-    async def twice(running: Brain) -> list[Answer]:
+    async def twice(running: CommandResponder) -> list[Answer]:
         answers = [await running.respond(BATCH)]
         assert running._process is not None
         await running._process.wait()
@@ -200,7 +200,7 @@ def test_a_brain_that_dies_over_a_batch_has_failed(ask: Any, notes: Notes) -> No
             print('{"replies": ["yes"]}', flush=True)
     """
 
-    async def again(running: Brain) -> tuple[str, Answer]:
+    async def again(running: CommandResponder) -> tuple[str, Answer]:
         return await fails(running), await running.respond(BATCH)
 
     message, answer = ask(program, again)
@@ -262,7 +262,7 @@ def test_what_nobody_asked_for_is_no_answer(ask: Any, notes: Notes) -> None:
             print(json.dumps({"replies": ["too many"]}), flush=True)
     """
 
-    async def twice(running: Brain) -> list[Answer]:
+    async def twice(running: CommandResponder) -> list[Answer]:
         answers = [await running.respond(BATCH)]
         lines = running._answers
         lines._news.clear()
@@ -296,7 +296,7 @@ def test_a_brain_that_is_not_there_is_missing(tmp_path: Path, notes: Notes) -> N
     """A program that cannot be found, or whose folder is gone, is an error that says so."""
 
     async def main(command: str, folder: Path) -> None:
-        async with brain.opened(Launcher("test", os.environ), folder, {"command": [command]}, notes) as running:
+        async with brain.open_responder(Launcher("test", os.environ), folder, {"command": [command]}, notes) as running:
             await running.respond(BATCH)
 
     with pytest.raises(MissingProgram, match=r"brain\.sh, which is to answer chat, is not there"):
@@ -316,7 +316,7 @@ def test_a_brain_ends_with_its_activity(ask: Any) -> None:
         time.sleep(300)
     """
 
-    async def left_alone(running: Brain) -> None:
+    async def left_alone(running: CommandResponder) -> None:
         await running.respond(BATCH)
         thinking = asyncio.create_task(running.respond(BATCH))
         await asyncio.sleep(0)
@@ -338,7 +338,7 @@ def test_a_flood_between_two_batches_is_not_kept(ask: Any, notes: Notes) -> None
                 print("over", file=sys.stderr, flush=True)
     """
 
-    async def flooded(running: Brain) -> None:
+    async def flooded(running: CommandResponder) -> None:
         over, hear = asyncio.Event(), running._hear
 
         def heard(line: str) -> None:

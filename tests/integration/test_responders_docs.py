@@ -72,7 +72,7 @@ def test_the_function_answers_the_batch(tmp_path: Path, monkeypatch: pytest.Monk
     messages = tuple(Message(**message) for message in batch["messages"])
 
     async def main() -> list[tuple[str, ...]]:
-        async with function.opened(tmp_path, said) as found:
+        async with function.open_responder(tmp_path, said) as found:
             return [(await found.respond(Batch(messages, batch["agent"]))).replies for _ in range(2)]
 
     assert asyncio.run(main()) == [("Hello ade, the soldering iron is hot.",), ()]

@@ -90,17 +90,17 @@ class ChatActions(Family):
     async def _conversation(self, call: Call, alone: AsyncExitStack) -> Conversation:
         """The conversation of an activity, which lasts from one performance to the next; otherwise a new one."""
         if call.scope is None:
-            return self._restored(call, alone)
+            return self._restore(call, alone)
         if call.key not in self._conversations:
             await self._access.user_id()
-            chat = self._restored(call, call.scope)
+            chat = self._restore(call, call.scope)
             if self._realtime is not None:
                 await chat.reader.open(self._realtime, call.scope)
             call.scope.callback(self._conversations.pop, call.key, None)
             self._conversations[call.key] = chat
         return self._conversations[call.key]
 
-    def _restored(self, call: Call, scope: AsyncExitStack) -> Conversation:
+    def _restore(self, call: Call, scope: AsyncExitStack) -> Conversation:
         """The conversation as the last performance has left it."""
         kept = snapshot.current(call.memory)
         inbox = Inbox(kept.get("inbox", {}), call.inputs.get("since"))

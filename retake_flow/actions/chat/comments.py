@@ -42,7 +42,7 @@ class CommentActions(Family):
         own = [is_own(message, own_id, known.agent_name, known.wallet_address) for message in found]
         answered = len(own) - own[::-1].index(True) if True in own else 0
         others = [message for message, mine in zip(found, own, strict=True) if not mine]
-        last_own = max((_at(message) for message, mine in zip(found, own, strict=True) if mine), default=0.0)
+        last_own = max((_time_of(message) for message, mine in zip(found, own, strict=True) if mine), default=0.0)
         words = [str(word).casefold() for word in call.inputs.get("words") or ()]
         asking = [message for message in others if any(word in message.text.casefold() for word in words)]
         shown = others[-int(call.inputs.get("limit", 50)) :]
@@ -64,7 +64,7 @@ class CommentActions(Family):
         for _ in range(_MOST_PAGES):
             page = await self._page(of, before)
             start = None if since is None else since + self._ahead
-            fresh = [message for message in cursor.newer(page) if start is None or _at(message, start) >= start]
+            fresh = [message for message in cursor.newer(page) if start is None or _time_of(message, start) >= start]
             found = [*fresh, *found]
             known = bool(cursor.text) or since is not None
             if not (page and known) or len(fresh) < len(page):
@@ -108,7 +108,7 @@ class Cursor:
     @classmethod
     def at(cls, message: ChatMessage) -> Cursor:
         """The cursor at this message."""
-        return cls(message.id, _at(message))
+        return cls(message.id, _time_of(message))
 
     @property
     def text(self) -> str:
@@ -121,7 +121,7 @@ class Cursor:
         if self.id in ids:
             return list(page[ids.index(self.id) + 1 :])
         # Several may have been sent at the same moment: reading one twice is better than losing one.
-        return [message for message in page if not self.id or _at(message, inf) >= self.sent_at]
+        return [message for message in page if not self.id or _time_of(message, inf) >= self.sent_at]
 
 
 def excerpt(message: ChatMessage) -> str:
@@ -135,5 +135,5 @@ def summarize(messages: Sequence[ChatMessage]) -> str:
     return "\n".join(map(excerpt, messages[-_SPOKEN:]))
 
 
-def _at(message: ChatMessage, otherwise: float = 0.0) -> float:
+def _time_of(message: ChatMessage, otherwise: float = 0.0) -> float:
     return message.sent_at.timestamp() if message.sent_at else otherwise

@@ -178,7 +178,7 @@ class Conversation:
             turn.note("chat_unsaid", texts=list(answer.replies))  # somebody wrote first
             return True
         before = outbox.waiting
-        replies, unsaid = turn.limits.allowed(answer.replies)
+        replies, unsaid = turn.limits.apply(answer.replies)
         unsaid = [*outbox.queue(replies), *unsaid]
         if unsaid:
             turn.note("chat_unsaid", texts=unsaid)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from retake_flow.actions.chat.digests import Digests, short
+from retake_flow.actions.chat.digests import Digests, digest_of
 from retake_flow.api.chat import DEEDS, ChatMessage
 
 #: How a message came: it was asked for, or told.
@@ -39,8 +39,8 @@ class Dedup:
     def snapshot(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {
-            "seen": self._seen.packed(),
-            "polled": self._polled.packed(),
+            "seen": self._seen.pack(),
+            "polled": self._polled.pack(),
             "single": [list(each) for each in self._single],
             "shared": list(self._shared),
         }
@@ -115,9 +115,9 @@ class Dedup:
 
 def _traits(message: ChatMessage) -> list[Any]:
     """What stays the same however a message arrives: its kind, author, text and time."""
-    who = [short(key) for key in (message.author_user_id, message.wallet, message.author_name.casefold()) if key]
+    who = [digest_of(key) for key in (message.author_user_id, message.wallet, message.author_name.casefold()) if key]
     what = f"{message.amount}" if message.kind == "tip" or message.kind in DEEDS else message.text
-    return [message.kind, who, short(what), _seconds(message.sent_at)]
+    return [message.kind, who, digest_of(what), _seconds(message.sent_at)]
 
 
 def _seconds(at: datetime | None) -> float | None:

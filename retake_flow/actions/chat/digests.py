@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 
-def short(text: str) -> str:
+def digest_of(text: str) -> str:
     """A few letters that stand for a text."""
     return b64encode(_digest(text, 6)).decode()
 
@@ -19,7 +19,7 @@ class Digests:
     Args:
         width: Bytes per text: with n texts, another text counts as known by chance in n of 256^width cases.
         most: How many texts are remembered.
-        kept: What `packed` returned, or the texts themselves.
+        kept: What `pack` returned, or the texts themselves.
     """
 
     def __init__(self, width: int, most: int, kept: object = "") -> None:
@@ -46,7 +46,7 @@ class Digests:
         while len(self._digests) > self._most:
             del self._digests[next(iter(self._digests))]
 
-    def packed(self) -> str:
+    def pack(self) -> str:
         """All of them packed into one text, from which they can be restored."""
         return b64encode(b"".join(self._digests)).decode()
 

@@ -45,22 +45,22 @@ class History:
         self.before = before = self.cutoff(ahead)
         if before is None:
             return []
-        sides = [None if message.sent_at is None else older(message, before) for message in messages]
+        sides = [None if message.sent_at is None else is_older(message, before) for message in messages]
         if first_own is not None:
             undated = all(side is None for side in sides)
             sides = [(True if undated else side) for side in sides[:first_own]] + [False] * len(sides[first_own:])
         return [message for message, old in zip(messages, _are_old(sides), strict=True) if old]
 
-    def later(self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool]) -> list[ChatMessage]:
+    def without_old(self, messages: Sequence[ChatMessage], known: Callable[[ChatMessage], bool]) -> list[ChatMessage]:
         """Of messages after the first reading, oldest first, those that are not history.
 
         What follows a known message is new, whatever its date.
         """
         first_known = next((at for at, message in enumerate(messages) if known(message)), len(messages))
-        return [m for at, m in enumerate(messages) if at >= first_known or not older(m, self.before)]
+        return [m for at, m in enumerate(messages) if at >= first_known or not is_older(m, self.before)]
 
 
-def older(message: ChatMessage, before: float | None) -> bool:
+def is_older(message: ChatMessage, before: float | None) -> bool:
     """Whether a message is dated before a time, by the platform's clock."""
     return before is not None and message.sent_at is not None and message.sent_at.timestamp() < before
 

@@ -62,7 +62,7 @@ class Inbox:
             "recent": codec.as_data(_MESSAGES, self.recent),
             "unanswered": codec.as_data(_MESSAGES, self.unanswered),
             "last": self.last,
-            "authors": self._authors.packed(),
+            "authors": self._authors.pack(),
             "due": [[name, dict(data)] for name, data in self._due],
             "tries": dict(self._tries),
         }

@@ -80,7 +80,7 @@ class Outbox:
             "doubt": self.doubt,
             "doubted": self._doubted,
             "times": list(self._times),
-            "silences": self._silences.packed(),
+            "silences": self._silences.pack(),
             "hold": self.hold,
             "spoken": self.spoken,
             "own": self.own.snapshot(),
@@ -103,7 +103,7 @@ class Outbox:
         if text is None:
             return False
         self._silences.add([text])
-        self.queue(limits.allowed([text])[0])
+        self.queue(limits.apply([text])[0])
         return True
 
     async def flush(self, turn: Turn) -> None:

@@ -14,7 +14,7 @@ from itertools import count
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.dedup import Dedup, Way
-from retake_flow.actions.chat.history import History, older
+from retake_flow.actions.chat.history import History, is_older
 from retake_flow.actions.chat.own_messages import OwnMessages
 from retake_flow.api.chat import ChatMessage, Page
 from retake_flow.api.realtime.events import EVENTS, read_event, rooms
@@ -159,7 +159,7 @@ class Reader:
         if history.since is None or not polled:
             return polled
         if history.before is not None:
-            return history.later(polled, self._dedup.has_polled)
+            return history.without_old(polled, self._dedup.has_polled)
         newest = polled[-_TELLING:]
         ahead = self.ahead(newest)
         first = self._own.sent.index_of_first(newest, history.cutoff(ahead))
@@ -221,7 +221,7 @@ class Reader:
         if not self._is_whole:
             return []
         before = self._history.cutoff(self.ahead())
-        return [message for message in _first(self._received) if not older(message, before)]
+        return [message for message in _first(self._received) if not is_older(message, before)]
 
     @property
     def _is_whole(self) -> bool:
@@ -283,7 +283,7 @@ class Reader:
         """
         undecided = self._history.before is None and self._history.since is not None
         cutoff = self._history.cutoff(self.ahead(found[-_TELLING:]) if undecided else None)
-        known = [older(each, cutoff) or self._dedup.has_polled(each) for each in page]
+        known = [is_older(each, cutoff) or self._dedup.has_polled(each) for each in page]
         return known[0] or sum(known) > 1
 
     def _report_unreadable(self, messages: int) -> None:

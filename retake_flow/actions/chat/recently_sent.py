@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from retake_flow.actions.chat.dedup import Way
-from retake_flow.actions.chat.digests import short
-from retake_flow.actions.chat.history import older
+from retake_flow.actions.chat.digests import digest_of
+from retake_flow.actions.chat.history import is_older
 from retake_flow.api.chat import ChatMessage
 from retake_flow.api.spelling import Words, name_key
 from retake_flow.quick_dataclasses import dataclass, field
@@ -115,7 +115,7 @@ class SentMessages:
     def restore_seen(self, seen: Sequence[Sequence[Any]]) -> None:
         """Note what an earlier process has seen in the chat, as `seen_lately` returns it."""
         for digest, at in seen:
-            known = (sent for sent in self._sent if short(sent.text) == digest and abs(sent.began - at) < _LATE)
+            known = (sent for sent in self._sent if digest_of(sent.text) == digest and abs(sent.began - at) < _LATE)
             for sent in [each for each in known if not each.ways][:1]:
                 sent.ways |= {"poll", "socket"}
 
@@ -123,7 +123,7 @@ class SentMessages:
     def seen_lately(self) -> list[list[Any]]:
         """The messages seen in the chat lately, as plain data."""
         lately = (each for each in self._sent if each.ways and self._now() - each.began < _LATEST)
-        return [[short(sent.text), sent.began] for sent in lately]
+        return [[digest_of(sent.text), sent.began] for sent in lately]
 
     # --- known again ----------------------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ class SentMessages:
             return None
         by_id = [at for at, m in enumerate(messages) if sent.id in m.ids]
         words = (at for at, m in enumerate(messages) if sent.words.are_seen_in(Words(m.text)))
-        return next(iter([*by_id, *(at for at in words if not older(messages[at], before))]), None)
+        return next(iter([*by_id, *(at for at in words if not is_older(messages[at], before))]), None)
 
 
 @lru_cache(maxsize=2 * _REMEMBERED)

@@ -36,7 +36,7 @@ class Limits:
         """The limits that a flow sets."""
         return cls(**{**LIMITS, **(inputs.get("limits") or {})})
 
-    def allowed(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    def apply(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
         """Texts as they may be said, each on one line and without terminal controls; and the texts beyond the limit."""
         lines = (" ".join(strip_controls(text).split()) for text in texts)
         said = [line[: self.length] for line in lines if line]

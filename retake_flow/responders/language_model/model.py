@@ -62,7 +62,7 @@ class Model:
 
 
 @asynccontextmanager
-async def opened(
+async def open_responder(
     folder: Path,
     environment: Mapping[str, str],
     ledger: Ledger,
@@ -127,7 +127,7 @@ class LanguageModel:
         most = Use(_estimate(*(part["content"] for part in asked)), self._model.max_tokens)
         if self._model.limits.any and self._over(most):
             return await self._instead.respond(batch) if self._instead else Answer()
-        value = await self._counted(asked, most)
+        value = await self._ask(asked, most)
         text = _text(value)
         silent = _why_silent(value, text)
         if silent:
@@ -136,14 +136,14 @@ class LanguageModel:
 
     def _over(self, most: Use) -> bool:
         """Whether a limit is reached; the operator is notified once."""
-        limit, said = self._ledger.reached(self._model.limits, most)
-        if limit and self._ledger.tells(limit):
+        limit, said = self._ledger.exceeded(self._model.limits, most)
+        if limit and self._ledger.should_report(limit):
             instead = "newcomers are greeted" if self._instead else "nobody answers"
             message = f"{self._model.name} answers chat no more, {instead} instead; {said}"
             self._note("notice", kind="tokens", message=message)
         return bool(limit)
 
-    async def _counted(self, asked: list[dict[str, str]], most: Use) -> Mapping[str, Any]:
+    async def _ask(self, asked: list[dict[str, str]], most: Use) -> Mapping[str, Any]:
         """The model's response, with its tokens counted."""
         limits = self._model.limits
         # Counted before the answer: a process that dies meanwhile has used the tokens all the same.
@@ -162,23 +162,23 @@ class LanguageModel:
 
     async def _completion(self, asked: list[dict[str, str]]) -> Mapping[str, Any]:
         try:
-            return await self._posted(asked)
+            return await self._post(asked)
         except Refused as error:
             # Newer models use one name, most other servers the other.
             if self._longest == "max_completion_tokens" or "max_completion_tokens" not in error.message:
                 raise
         self._longest = "max_completion_tokens"
-        return await self._posted(asked)
+        return await self._post(asked)
 
-    async def _posted(self, asked: list[dict[str, str]]) -> Mapping[str, Any]:
+    async def _post(self, asked: list[dict[str, str]]) -> Mapping[str, Any]:
         body: dict[str, Any] = {"model": self._model.name, "messages": asked, self._longest: self._model.max_tokens}
         if self._model.temperature is not None:
             body["temperature"] = self._model.temperature
         headers = {} if self._key is None else {"Authorization": f"Bearer {self._key.reveal()}"}
         reply = await self._connection.post(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), headers)
-        value = replies.parsed(reply.body)
+        value = replies.parse(reply.body)
         if not isinstance(value, dict):
-            said = f"{self._connection.host} answered {replies.shown(reply.body)}, which is no completion"
+            said = f"{self._connection.host} answered {replies.excerpt(reply.body)}, which is no completion"
             raise ResponderFailed(said, hint="`url` is what comes before /chat/completions, often ending in /v1")
         if value.get("error") and not _choice(value):
             # Some gateways answer like this, with status 200, when the server behind them has not answered.
@@ -187,14 +187,14 @@ class LanguageModel:
 
     def _answer(self, text: str, value: Mapping[str, Any]) -> Answer:
         """Replies in the requested form, or a text that is one reply; never half of a JSON object."""
-        bare = _spoken(text)
-        for candidate in (bare, *_fenced(bare), bare[bare.find("{") : bare.rfind("}") + 1]):
-            answer = replies.of(replies.parsed(candidate.encode("utf-8", "replace")))
+        bare = _without_reasoning(text)
+        for candidate in (bare, *_fenced_blocks(bare), bare[bare.find("{") : bare.rfind("}") + 1]):
+            answer = replies.find_answer(replies.parse(candidate.encode("utf-8", "replace")))
             if answer is not None:
                 return answer
         if bare.startswith(("{", "[", "```", "<think")) or '"replies"' in bare:
             cut = " (it was cut off at `max_tokens`)" if _choice(value).get("finish_reason") == "length" else ""
-            said = replies.shown(bare.encode("utf-8", "replace"))
+            said = replies.excerpt(bare.encode("utf-8", "replace"))
             raise ResponderFailed(f"{self._model.name} said {said}, which is no {replies.FORM}{cut}", hint=_HINT)
         return Answer((scrub(bare),))
 
@@ -226,7 +226,7 @@ def _part(part: Mapping[str, Any]) -> str:
     return text if isinstance(text, str) and part.get("type", "text") in ("text", "output_text") else ""
 
 
-def _spoken(text: str) -> str:
+def _without_reasoning(text: str) -> str:
     """A text without the model's reasoning."""
     said, at, begun = [], 0, None
     for mark in _THOUGHTS.finditer(text):
@@ -238,7 +238,7 @@ def _spoken(text: str) -> str:
     return "".join([*said, text[at:]]).strip()
 
 
-def _fenced(text: str) -> list[str]:
+def _fenced_blocks(text: str) -> list[str]:
     """The content of a fenced block, JSON or not."""
     return [block.removeprefix("json").strip() for block in text.split(_FENCE)[1:-1:2][:_MOST_BLOCKS]]
 
@@ -249,10 +249,10 @@ def _why_silent(value: Mapping[str, Any], text: str) -> str:
     reason = choice.get("finish_reason")
     if reason == "content_filter":
         return "its provider's filter has withheld the answer (finish_reason: content_filter)"
-    if _spoken(text):
+    if _without_reasoning(text):
         return ""
     if not message:
-        return f"the answer has no message ({replies.shown(json.dumps(value).encode())})"
+        return f"the answer has no message ({replies.excerpt(json.dumps(value).encode())})"
     if message.get("refusal"):
         return f"it refuses to answer: {_words(message['refusal'])}"
     if reason == "length":
@@ -268,7 +268,7 @@ def _words(said: object) -> str:
     """An error or a reason, shortened."""
     if isinstance(said, dict):
         said = next((said[name] for name in ("message", "code", "type") if said.get(name)), said)
-    return replies.shown((said if isinstance(said, str) else json.dumps(said)).encode("utf-8", "replace"))
+    return replies.excerpt((said if isinstance(said, str) else json.dumps(said)).encode("utf-8", "replace"))
 
 
 def _use(value: Mapping[str, Any]) -> Use | None:

@@ -45,11 +45,11 @@ def _chat(batch: Batch) -> Mapping[str, Any]:
     return {
         "occasion": batch.occasion,
         "stream": dict(batch.stream),
-        "recent": [_told(each) | ({"own": True} if each.author == batch.agent else {}) for each in batch.recent],
-        "new": [_told(each) | {"newcomer": each.newcomer} for each in batch.messages],
+        "recent": [_fields(each) | ({"own": True} if each.author == batch.agent else {}) for each in batch.recent],
+        "new": [_fields(each) | {"newcomer": each.newcomer} for each in batch.messages],
     }
 
 
-def _told(message: Message) -> dict[str, Any]:
+def _fields(message: Message) -> dict[str, Any]:
     amount = {} if message.amount is None else {"amount": message.amount}
     return {"type": message.type, "author": message.author, "text": message.text, **amount}

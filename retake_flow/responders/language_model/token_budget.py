@@ -107,7 +107,7 @@ class Ledger:
         self._now = now
         self._account: _Account | None = None
 
-    def reached(self, limits: Limits, use: Use) -> tuple[str, str]:
+    def exceeded(self, limits: Limits, use: Use) -> tuple[str, str]:
         """The limit that a use of at most this size would exceed: its name and the amount used; "" and "" if none.
 
         Raises:
@@ -148,7 +148,7 @@ class Ledger:
         booking.tokens, booking.cost = use.tokens, limits.price(use)
         self._write()
 
-    def tells(self, limit: str) -> bool:
+    def should_report(self, limit: str) -> bool:
         """Whether to notify now that a limit is reached: once per run, or per hour for an hourly limit.
 
         Raises:
@@ -163,7 +163,7 @@ class Ledger:
 
     def _read(self) -> _Account:
         if self._account is None:
-            self._account = _Account() if self._path is None else _loaded(self._path)
+            self._account = _Account() if self._path is None else _load(self._path)
         return self._account
 
     def _write(self) -> None:
@@ -175,7 +175,7 @@ class Ledger:
             raise ResponderFailed(f"{self._path}, the account of tokens, cannot be written: {error.strerror}") from None
 
 
-def _loaded(path: Path) -> _Account:
+def _load(path: Path) -> _Account:
     try:
         content = private_file.read(path)
         if content is None:

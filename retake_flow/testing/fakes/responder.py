@@ -63,4 +63,4 @@ class FakeResponder:
 
 def standing_in(brain: FakeResponder) -> dict[str, OpenResponder]:
     """The brain in place of every responder except the greeter, which is the real one."""
-    return {"greeter": greeter.opened, **dict.fromkeys(OUTSIDE, brain.serve)}
+    return {"greeter": greeter.open_responder, **dict.fromkeys(OUTSIDE, brain.serve)}

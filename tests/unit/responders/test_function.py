@@ -38,7 +38,7 @@ def asked(folder: Path, name: str, times: int = 1, **settings: Any) -> list[Answ
     """What the function under a name answers."""
 
     async def main() -> list[Answer]:
-        async with function.opened(folder, {"module": name, **settings}) as found:
+        async with function.open_responder(folder, {"module": name, **settings}) as found:
             return [await found.respond(BATCH) for _ in range(times)]
 
     return asyncio.run(main())
@@ -107,7 +107,7 @@ def test_a_plain_function_holds_nothing_up(tmp_path: Path, module: Any) -> None:
     name = module("import threading\ngo = threading.Event()\ndef reply(batch): return ['went'] if go.wait(20) else []")
 
     async def main() -> Answer:
-        async with function.opened(tmp_path, {"module": f"{name}:reply"}) as found:
+        async with function.open_responder(tmp_path, {"module": f"{name}:reply"}) as found:
             asking = asyncio.create_task(found.respond(BATCH))
             await asyncio.sleep(0)
             sys.modules[name].go.set()
@@ -144,7 +144,7 @@ def test_a_function_that_thinks_for_too_long_has_failed_and_keeps_nothing_alive(
 
     async def main() -> list[str]:
         said = []
-        async with function.opened(tmp_path, {"module": f"{name}:reply", "timeout": "1s"}) as found:
+        async with function.open_responder(tmp_path, {"module": f"{name}:reply", "timeout": "1s"}) as found:
             for _ in range(2):
                 with pytest.raises(ResponderFailed) as raised:
                     await found.respond(BATCH)
@@ -184,7 +184,7 @@ def test_an_activity_that_is_left_cancels_it(tmp_path: Path, module: Any) -> Non
     name = module("import asyncio\nasync def reply(batch): await asyncio.sleep(1000)")
 
     async def main() -> None:
-        async with function.opened(tmp_path, {"module": f"{name}:reply"}) as found:
+        async with function.open_responder(tmp_path, {"module": f"{name}:reply"}) as found:
             asking = asyncio.create_task(found.respond(BATCH))
             await asyncio.sleep(0)
             asking.cancel()

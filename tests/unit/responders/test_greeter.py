@@ -97,7 +97,7 @@ def test_a_flow_gives_it_its_sentences_or_leaves_ours() -> None:
     """`greeter: {}` is the greeter as it comes; what is left out is ours."""
 
     async def main(settings: dict[str, Any]) -> tuple[str, ...]:
-        async with greeter.opened({"greeter": settings}, print) as host:
+        async with greeter.open_responder({"greeter": settings}, print) as host:
             return (await host.respond(Batch((wrote("mira"), tip("kenji", 2.0)), "owl"))).replies
 
     ours = (GREETINGS[0].replace("{names}", "mira"), THANKS[0].replace("{amount}", "2").replace("{name}", "kenji"))

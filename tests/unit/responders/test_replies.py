@@ -32,7 +32,7 @@ def test_what_is_none_is_shown(text: bytes) -> None:
 def test_no_reply_holds_a_secret_of_ours() -> None:
     """Whoever answers may have come to know one; nobody in chat does."""
     Secret("a-key-that-is-ours")
-    assert replies.of({"replies": ["it is a-key-that-is-ours"]}) == Answer((f"it is {MASK}",))
+    assert replies.find_answer({"replies": ["it is a-key-that-is-ours"]}) == Answer((f"it is {MASK}",))
 
 
 def test_half_characters_are_none() -> None:

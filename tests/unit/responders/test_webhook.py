@@ -29,7 +29,7 @@ def asked(service: Service, environment: dict[str, str] | None = None, **said: A
     async def main() -> Answer:
         settings = {"http": {"url": URL, **said}}
         given = ENVIRONMENT if environment is None else environment
-        async with webhook.opened(given, lambda: 1_767_225_600.9, service, settings) as hook:
+        async with webhook.open_responder(given, lambda: 1_767_225_600.9, service, settings) as hook:
             return await hook.respond(BATCH)
 
     return asyncio.run(main())

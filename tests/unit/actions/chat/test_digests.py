@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retake_flow.actions.chat.digests import Digests, short
+from retake_flow.actions.chat.digests import Digests, digest_of
 
 TEXTS = st.lists(st.text(), max_size=50)
 
@@ -27,9 +27,9 @@ def test_they_survive_as_one_text(added):
     """What is packed is plain data, and gives the same again in the same order."""
     digests = Digests(6, 100)
     digests.add(added)
-    packed = json.loads(json.dumps(digests.packed()))
+    packed = json.loads(json.dumps(digests.pack()))
     again = Digests(6, 100, packed)
-    assert again.packed() == packed
+    assert again.pack() == packed
     assert all(text in again for text in added)
 
 
@@ -47,7 +47,7 @@ def test_ten_thousand_take_little_room():
     """Less than six letters each."""
     digests = Digests(4, 10_000)
     digests.add(f"viewer {number}" for number in range(20_000))
-    assert len(digests.packed()) < 60_000
+    assert len(digests.pack()) < 60_000
 
 
 def test_texts_of_an_older_version_are_taken_up():
@@ -65,4 +65,4 @@ def test_what_cannot_be_read_is_nothing():
 
 def test_a_lone_surrogate_has_a_digest():
     """No text of a stranger is too odd."""
-    assert short("\ud800") != short("\ud801")
+    assert digest_of("\ud800") != digest_of("\ud801")

@@ -67,7 +67,7 @@ def test_limits_are_those_of_the_flow():
 def test_texts_are_stripped_cut_and_counted():
     """On one line each; those too many are given back, cut as well."""
     texts = ["\x1b[31mred\x1b[0m\r\n line", " \x00 ", "x" * 30, "more", "\u202eeven more"]
-    said, too_many = Limits(**LIMITS).allowed(texts)
+    said, too_many = Limits(**LIMITS).apply(texts)
     assert said == ["red line", "x" * 20]
     assert too_many == ["more", "even more"]
 

@@ -43,7 +43,7 @@ class Asked:
 
     async def _main(self, batch: Batch, times: int) -> list[Answer]:
         environment = {"OWL_KEY": "key-of-the-owl"}
-        opening = language_model.opened(
+        opening = language_model.open_responder(
             self._folder, environment, self._ledger, self.service, self._settings, self._note
         )
         async with opening as model:
@@ -79,7 +79,9 @@ def test_a_model_may_need_no_key() -> None:
 
     async def main() -> None:
         settings = {"openai": {"url": "http://127.0.0.1:8080/v1", "model": "owl-7b"}}
-        async with language_model.opened(Path(), {}, Ledger(), service, settings, lambda *_, **__: None) as model:
+        async with language_model.open_responder(
+            Path(), {}, Ledger(), service, settings, lambda *_, **__: None
+        ) as model:
             await model.respond(BATCH)
 
     asyncio.run(main())
@@ -208,7 +210,7 @@ def test_an_error_with_status_200_is_an_error(error: Any, told: str) -> None:
     with pytest.raises(ResponderFailed) as raised:
         model()
     assert raised.value.message == f"models.example answered with an error: {told}"
-    assert ledger.reached(Limits(tokens=0), Use(1, 0))[1].startswith("0 of")
+    assert ledger.exceeded(Limits(tokens=0), Use(1, 0))[1].startswith("0 of")
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_what_was_surely_not_answered_is_not_counted() -> None:
         ledger = Ledger()
         with pytest.raises(ResponderFailed):
             Asked(Service(answer), ledger, limits=limits)()
-        told = ledger.reached(Limits(tokens=0), Use(1, 0))[1]
+        told = ledger.exceeded(Limits(tokens=0), Use(1, 0))[1]
         assert (not told.startswith("0 of")) == bool(used)
 
 
