@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 
 import psutil
-from measure import show
+from measure import add_quick, show
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.chat.actions import ChatActions
@@ -185,7 +185,10 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--comments", type=int, default=30)
     parser.add_argument("--burst", type=int, default=500)
     parser.add_argument("--crowd", type=int, default=5_000)
+    add_quick(parser)
     given = parser.parse_args(arguments)
+    if given.quick:
+        given.comments, given.burst, given.crowd = 1, 5, 5
 
     def at(name: str) -> Path:
         return Path(folder) / name

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from measure import alternating, show
+from measure import alternating, quick, show
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
 from retake_flow.engine.core.machine import Machine
@@ -112,6 +112,7 @@ def bare(flow: Flow) -> tuple[_BareMachine, Any]:
 
 def main() -> None:
     """Measure and print."""
+    laps, rounds = (1, 1) if quick(__doc__ or "") else (_LAPS, _ROUNDS)
     path = locate.find("go-live.yaml")
     flow = load_flow(path.read_text(encoding="utf-8"), str(path))
     machine = Machine(flow)
@@ -128,7 +129,7 @@ def main() -> None:
             model.state = state
             bare_machine.trigger_event(model, trigger)
 
-    mine, other = alternating([_timed(ours, len(steps)), _timed(theirs, len(steps))], _ROUNDS)
+    mine, other = alternating([_timed(ours, len(steps), laps), _timed(theirs, len(steps), laps)], rounds)
     rows = [
         ("bare transitions", f"{other * 1e6:.0f} µs", "1.00 x"),
         ("engine step", f"{mine * 1e6:.0f} µs", f"{mine / other:.2f} x"),
@@ -142,12 +143,12 @@ def _trigger(event: events.Event) -> str:
     return "encoder.exited" if isinstance(event, events.ActivityExited) else "done"
 
 
-def _timed(work: Callable[[], None], steps: int) -> Callable[[], float]:
+def _timed(work: Callable[[], None], steps: int, laps: int) -> Callable[[], float]:
     def measure() -> float:
         begun = time.perf_counter()
-        for _ in range(_LAPS):
+        for _ in range(laps):
             work()
-        return (time.perf_counter() - begun) / (_LAPS * steps)
+        return (time.perf_counter() - begun) / (laps * steps)
 
     return measure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -10,6 +11,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+
+
+def quick(description: str) -> bool:
+    """Whether the benchmark is only to show, within a few seconds, that it still works (`--quick`)."""
+    parser = argparse.ArgumentParser(description=description)
+    add_quick(parser)
+    return bool(parser.parse_args().quick)
+
+
+def add_quick(parser: argparse.ArgumentParser) -> None:
+    """Declare `--quick`."""
+    parser.add_argument(
+        "--quick", action="store_true", help="a few seconds, to see that it works; the figures are poor"
+    )
 
 
 def alternating(works: Sequence[Callable[[], float]], rounds: int) -> list[float]:

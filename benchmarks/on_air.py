@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 
 import psutil
-from measure import show
+from measure import add_quick, show
 
 
 def measure(seconds: float) -> tuple[float, float]:
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0)
-    core, memory = measure(parser.parse_args(arguments).seconds)
+    add_quick(parser)
+    args = parser.parse_args(arguments)
+    core, memory = measure(1.0 if args.quick else args.seconds)
     rows = [("share of a core", f"{core:.2%}", ""), ("resident memory", f"{memory:.0f} MiB", "")]
     show("runner on air", rows, {"core": core, "mebibytes": memory})
 

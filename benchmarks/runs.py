@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import alternating, installed, seconds_of, show
+from measure import alternating, installed, quick, seconds_of, show
 
 from retake_flow.run.run import Phase, Run
 from retake_flow.store.holders import this_process
@@ -18,10 +18,10 @@ _RUNS = 10_000
 _PHASES = (Phase.COMPLETED, Phase.FAULTED, Phase.CANCELLED, Phase.SUSPENDED)
 
 
-def fill(place: Path) -> None:
-    """Make ten thousand runs."""
+def fill(place: Path, count: int) -> None:
+    """Make so many runs."""
     runs, holder = open_runs(place), this_process()
-    for number in range(_RUNS):
+    for number in range(count):
         phase = _PHASES[number % len(_PHASES)]
         state = "broadcast/pushing/on_air" if phase is Phase.SUSPENDED else "signed_off"
         outcome = None if phase is Phase.SUSPENDED else str(phase)
@@ -32,10 +32,11 @@ def fill(place: Path) -> None:
 
 def main() -> None:
     """Measure and print; on the disk of the current folder, since /tmp may be none."""
+    count, rounds = (20, 1) if quick(__doc__ or "") else (_RUNS, _ROUNDS)
     program = shutil.which("retake-flow", path=str(Path(sys.executable).parent)) or "retake-flow"
     with tempfile.TemporaryDirectory(dir=".") as name, installed() as environment:
         place = Path(name).absolute() / "runs.sqlite"
-        fill(place)
+        fill(place, count)
         environment["RETAKE_FLOW_STORE"] = str(place)
         commands = {
             "python -c pass": [sys.executable, "-c", "pass"],
@@ -44,13 +45,13 @@ def main() -> None:
             "runs --state on_air": [program, "runs", "--state", "on_air"],
             "runs --limit 0": [program, "runs", "--limit", "0"],
         }
-        bare, *ours = alternating([seconds_of(command, environment) for command in commands.values()], _ROUNDS)
+        bare, *ours = alternating([seconds_of(command, environment) for command in commands.values()], rounds)
     rows = [
         (title, f"{value:.3f} s", f"{value / bare:.1f} x") for title, value in zip(commands, (bare, *ours), strict=True)
     ]
     twenty, phase, state, everything = ours
     show(
-        f"the list of {_RUNS} runs",
+        f"the list of {count} runs",
         rows,
         {"runs_s": twenty, "phase_s": phase, "state_s": state, "all_s": everything, "against_python": twenty / bare},
     )

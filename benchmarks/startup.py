@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import alternating, installed, seconds_of, show
+from measure import alternating, installed, quick, seconds_of, show
 
 _ROUNDS = 15
 _STATES = 1_000
@@ -41,10 +41,11 @@ def made(states: int) -> str:
 
 def main() -> None:
     """Measure and print."""
+    states, rounds = (20, 1) if quick(__doc__ or "") else (_STATES, _ROUNDS)
     program = shutil.which("retake-flow", path=str(Path(sys.executable).parent)) or "retake-flow"
     with tempfile.TemporaryDirectory() as folder, installed() as environment:
         file, cache = Path(folder, "made.yaml"), Path(folder, "cache")
-        file.write_text(made(_STATES), encoding="utf-8")
+        file.write_text(made(states), encoding="utf-8")
         environment["RETAKE_FLOW_CACHE"] = str(cache)
         check = seconds_of([program, "check", "go-live.yaml"], environment)
 
@@ -60,14 +61,14 @@ def main() -> None:
                 lambda: anew("go-live.yaml"),
                 check,
             ],
-            _ROUNDS,
+            rounds,
         )
     names = {
         "python -c pass": bare,
         "retake-flow --help": usage,
         "check go-live.yaml, again": again,
         "check go-live.yaml, first time": first,
-        f"check of {_STATES} states, first time": large,
+        f"check of {states} states, first time": large,
     }
     rows = [(name, f"{value * 1000:.1f} ms", f"{value / bare:.2f} x") for name, value in names.items()]
     figures = {"help": usage, "check": again, "check_first": first, "check_1000": large}

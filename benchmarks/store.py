@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from measure import alternating, seconds_of, show
+from measure import alternating, quick, seconds_of, show
 
 from retake_flow.ports.runs import Runs
 from retake_flow.run import codec
@@ -56,7 +56,7 @@ def records(step: int) -> list[Record]:
     return [record("activity_result", 1.0 * step, activity=f"{_ON_AIR}:chat", visit=3, outcome="done", result=result)]
 
 
-def journalling(runs: Runs, folder: Path) -> None:
+def journalling(runs: Runs, folder: Path, rounds: int) -> None:
     """Measure one macrostep with full sync."""
     run = on_air()
     claim = runs.create(run, agent="owl", flow_file="go-live.yaml", flow_text="flow", holder=this_process())
@@ -72,7 +72,7 @@ def journalling(runs: Runs, folder: Path) -> None:
             os.write(handle, content)
             os.fsync(handle)
 
-    mine, other = alternating([_each(ours, _STEPS), _each(bare, _STEPS)], _ROUNDS)
+    mine, other = alternating([_each(ours, _STEPS), _each(bare, _STEPS)], rounds)
     os.close(handle)
     claim.release()
     rows = [
@@ -82,26 +82,26 @@ def journalling(runs: Runs, folder: Path) -> None:
     show("journalling", rows, {"bytes": len(content), "macrostep_ms": mine * 1e3, "against_fsync": mine / other})
 
 
-def listing(runs: Runs) -> None:
-    """Measure the list of ten thousand runs."""
+def listing(runs: Runs, count: int, rounds: int) -> None:
+    """Measure the list of so many runs."""
     run, holder = replace(on_air(), outcome="completed", phase=Phase.COMPLETED), this_process()
-    for number in range(_RUNS):
+    for number in range(count):
         name = f"go-live-{number:05}"
         claim = runs.create(replace(run, id=name), agent="owl", flow_file="f", flow_text="flow", holder=holder)
         claim.release()
 
     def whole() -> None:
-        assert len(runs.summaries()) >= _RUNS
+        assert len(runs.summaries()) >= count
 
-    everything, twenty = alternating([_each(whole, 1), _each(lambda: runs.summaries(limit=20), 1)], _ROUNDS)
+    everything, twenty = alternating([_each(whole, 1), _each(lambda: runs.summaries(limit=20), 1)], rounds)
     rows = [
-        (f"all of {_RUNS} runs", f"{everything * 1e3:.0f} ms", ""),
+        (f"all of {count} runs", f"{everything * 1e3:.0f} ms", ""),
         ("the last twenty", f"{twenty * 1e3:.1f} ms", ""),
     ]
     show("listing", rows, {"all_ms": everything * 1e3, "twenty_ms": twenty * 1e3})
 
 
-def opening(path: Path) -> None:
+def opening(path: Path, rounds: int) -> None:
     """Measure opening a store that exists, and what a process pays for it in all."""
 
     def open_it() -> None:
@@ -109,9 +109,9 @@ def opening(path: Path) -> None:
 
     program = f"from retake_flow.store.opening import open_runs; open_runs({str(path)!r}).summaries(limit=1)"
     empty, whole = alternating(
-        [seconds_of([sys.executable, "-c", "pass"]), seconds_of([sys.executable, "-c", program])], _ROUNDS
+        [seconds_of([sys.executable, "-c", "pass"]), seconds_of([sys.executable, "-c", program])], rounds
     )
-    (once,) = alternating([_each(open_it, 1)], _ROUNDS)
+    (once,) = alternating([_each(open_it, 1)], rounds)
     rows = [
         ("opening, SQLAlchemy imported", f"{once * 1e3:.1f} ms", ""),
         ("python -c pass", f"{empty * 1e3:.0f} ms", "1.00 x"),
@@ -131,13 +131,14 @@ def _each(work: Callable[[], object], times: int) -> Callable[[], float]:
 
 def main() -> None:
     """Measure and print; on the disk of the current folder, since /tmp may be none."""
+    count, rounds = (20, 1) if quick(__doc__ or "") else (_RUNS, _ROUNDS)
     with tempfile.TemporaryDirectory(dir=".") as name:
         path = Path(name) / "runs.db"
         runs = open_runs(path)
-        journalling(runs, Path(name))
-        listing(runs)
+        journalling(runs, Path(name), rounds)
+        listing(runs, count, rounds)
         runs.close()
-        opening(path)
+        opening(path, rounds)
 
 
 if __name__ == "__main__":
