@@ -10,15 +10,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from retake_flow.backoff import Backoff
 from retake_flow.errors import InputError, NotReady, StudioError
 from retake_flow.outgoing import require_no_secret
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.browser.browser import Browser, Source
 from retake_flow.studio.browser.folder_site import ORIGIN, FolderSite
 
-#: A page that has not answered for so long is given a new renderer; the next time it gets twice as long, up to a limit.
-SILENCE_SECONDS: Final = 2.0
-_LONGEST_SILENCE: Final = 30.0
+#: How long a page may not answer before it is given a new renderer.
+_PATIENCE: Final = Backoff(2.0, cap=30.0)
 _ASKED_EVERY: Final = 0.5
 _STEADY: Final = 60.0  # seconds after which earlier silence is forgotten
 _UPDATES_WITHIN: Final = 5.0
@@ -195,12 +195,11 @@ class Page:
     async def _go_on_watching(self) -> None:
         """Give the page a new renderer when its own has ended or does not answer."""
         loop = asyncio.get_running_loop()
-        patience, failed_at = SILENCE_SECONDS, -_STEADY
+        failures, failed_at = 0, -_STEADY
         while True:
-            reason = await self._failure(self._running, patience)
+            reason = await self._failure(self._running, _PATIENCE.wait(failures + 1))
             now = loop.time()
-            steady = now - failed_at >= _STEADY
-            patience = SILENCE_SECONDS * 2 if steady else min(patience * 2, _LONGEST_SILENCE)
+            failures = 1 if now - failed_at >= _STEADY else failures + 1
             failed_at = now
             self._note("page_replaced", reason=reason)
             async with self._changing:
