@@ -43,7 +43,7 @@ class Part:
             required: The required keys.
 
         Raises:
-            Unfit: The data is not a mapping, or has an unknown key, or lacks a required one.
+            InvalidField: The data is not a mapping, or has an unknown key, or lacks a required one.
         """
         if not isinstance(data, Mapping):
             raise InvalidField(path, f"a mapping of {', '.join(known)} is expected, not {shorten(data)}")

@@ -124,11 +124,11 @@ def test_a_code_is_explained(command: Command) -> None:
     """The section of a code is printed, with examples; small letters do; for programs as one object."""
     said = command("check", "--explain", "rf048")
     assert said.code == 0
-    assert said.out.startswith("RF048: an undo outside of a scope\n\nAn undo is performed when")
+    assert said.out.startswith("RF048: undo outside of a scope\n\nAn undo is performed when")
     assert "```yaml" in said.out
     assert "## " not in said.out
     [record] = command("check", "--explain", "RF048", "--json").records
-    assert (record["code"], record["title"]) == ("RF048", "an undo outside of a scope")
+    assert (record["code"], record["title"]) == ("RF048", "undo outside of a scope")
     for code in CODES:
         assert command("check", "--explain", code).out.count("\n") > 3
 
