@@ -49,17 +49,29 @@ if [ "$purpose" = tests ] && ! command -v faketime >/dev/null 2>&1; then
     fi
 fi
 
-# A stream goes on without these, with a silent track.
+# A stream goes on without these: silent, without pages and films, and with boxes in place of some letters.
 optional=
 want() { command -v "$1" >/dev/null 2>&1 || optional="$optional $2"; }
 want pulseaudio pulseaudio
 want paplay pulseaudio-utils
 want espeak-ng espeak-ng
+want mpv mpv
+want chromium chromium
+# A letter (in hexadecimal), and the fonts that have it: Arabic, Hebrew, Devanagari; Chinese; an emoji.
+want_letter() {
+    command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list ":charset=$1" family)" ] && return
+    case "$optional" in *"$2"*) ;; *) optional="$optional $2" ;; esac
+}
+want_letter 634 fonts-noto-core
+want_letter 5e9 fonts-noto-core
+want_letter 915 fonts-noto-core
+want_letter 8bed fonts-noto-cjk
+want_letter 1fae0 fonts-noto-color-emoji
 if [ -n "$optional" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         packages="$packages$optional"
     else
-        echo "A stream will not speak until this is installed: sudo apt install$optional" >&2
+        echo "A stream speaks, shows pages and films, and has letters of all scripts with: sudo apt install$optional" >&2
     fi
 fi
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,20 @@ def test_without_fonts_nothing_can_be_read(tmp_path: Path) -> None:
         assert "apt install fonts-dejavu-core" in finding(done, check)["hint"]
     assert finding(done, "letters")["status"] == "missing"
     assert finding(done, "encoder")["status"] == "ok"
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
+def test_letters_that_are_boxes_are_found(tmp_path: Path) -> None:
+    """They are drawn: Latin is there, Chinese and emoji are not, and the packages that help are named."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the browser has a user of its own
+        fonts = Path(folder, "fonts.conf")
+        fonts.write_text("<fontconfig><dir>/usr/share/fonts/truetype/dejavu</dir></fontconfig>", encoding="utf-8")
+        with at_home(tmp_path, FONTCONFIG_FILE=str(fonts)) as home:
+            found = finding(examined(home), "page")
+    assert found["status"] == "warning"
+    assert found["message"].endswith("Devanagari, Thai, Chinese, Japanese, Korean, emoji")
+    assert "fonts-noto-cjk fonts-noto-color-emoji" in found["hint"]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ _SWITCHES: Final = (
     "--disable-dev-shm-usage",
     # The same picture at the same cost on every machine; WebGL is drawn by the processor either way.
     "--disable-gpu",
-    "--log-level=3",
+    "--log-level=2",
 )
 
 

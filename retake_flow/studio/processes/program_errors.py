@@ -73,6 +73,20 @@ _XTERM: Final = (
     ),
 )
 
+_CHROMIUM: Final = (
+    _Sign(
+        r"(No usable sandbox|Failed to move to new namespace|Running as root without)",
+        "this machine does not let Chromium confine its pages",
+        "run: {apt} chromium-sandbox; or allow user namespaces (docker run --security-opt seccomp=unconfined); "
+        "only where all pages are your own: export RETAKE_FLOW_SANDBOX=off",
+    ),
+    _Sign(
+        r"setpriv: (.*failed.*)",
+        "Chromium cannot be started as another user: {0}",
+        "start retake-flow as a user that is not root",
+    ),
+)
+
 _ANY: Final = (
     _Sign(
         r"error while loading shared libraries: ([^\s:]+)",
@@ -99,7 +113,7 @@ _ANY: Final = (
     ),
 )
 
-_OWN: Final = {"ffmpeg": _FFMPEG, "Xvfb": _XVFB, "xterm": _XTERM}
+_OWN: Final = {"ffmpeg": _FFMPEG, "Xvfb": _XVFB, "xterm": _XTERM, "chromium": _CHROMIUM}
 
 _SIGNALS: Final = {
     signal.SIGILL: ("{name} uses instructions that this processor does not have", "run: {apt} --reinstall {package}"),

@@ -33,7 +33,7 @@ async def examine(settings: Settings, *, offline: bool) -> dict[str, Any]:
     starts = Launcher(f"doctor-{os.getpid()}", variables())
     scheme = "rtmp" if is_loopback(urlsplit(settings.origin).hostname) else "rtmps"
     async with asyncio.timeout(_WITHIN), asyncio.TaskGroup() as group:
-        shown = group.create_task(stream.examine(starts, settings.voice, scheme))
+        shown = group.create_task(stream.examine(starts, settings.voice, scheme, sandbox=settings.sandbox))
         found = group.create_task(asyncio.to_thread(lambda: [*writable_places.examine(settings)]))
         beyond = group.create_task(reach.examine(settings, offline=offline))
         init = group.create_task(attempt("init", lambda: host.init(starts), "warning"))

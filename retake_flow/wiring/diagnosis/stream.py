@@ -24,10 +24,11 @@ from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.sound import SILENCE, SINK, Sound
 from retake_flow.studio.studio import Stage
 from retake_flow.studio.work_folder import work_folder
+from retake_flow.wiring.diagnosis import letters
 from retake_flow.wiring.diagnosis.finding import Finding, attempt, failure
 
 #: The checks of this module, in the order of the report.
-CHECKS: Final = ("display", "letters", "scripts", "encoder", "sending", "sound", "thumbnail")
+CHECKS: Final = ("display", "letters", "scripts", "page", "encoder", "sending", "sound", "thumbnail")
 
 SECONDS: Final = 1.0
 _WITHIN: Final = 20.0  # seconds
@@ -49,30 +50,32 @@ _SCRIPTS: Final = (
     ("Chinese", "zh-cn", "fonts-noto-cjk"),
     ("Japanese", "ja", "fonts-noto-cjk"),
     ("Korean", "ko", "fonts-noto-cjk"),
+    ("emoji", "und-zsye", "fonts-noto-color-emoji"),
 )
 
 
-async def examine(starts: Launcher, voice: Sequence[str], scheme: str) -> Sequence[Finding]:
+async def examine(starts: Launcher, voice: Sequence[str], scheme: str, *, sandbox: bool = True) -> Sequence[Finding]:
     """All checks of picture and sound, in the order of `CHECKS`.
 
     Args:
         starts: Starts the programs.
         voice: The program that speaks.
         scheme: The scheme of the platform's ingest.
+        sandbox: Whether the kernel confines the renderers of pages.
     """
     # Groups, since they wait for all their tasks when they are cancelled: no program outlives its context.
     async with asyncio.TaskGroup() as group:
-        shown = group.create_task(_examine_picture(starts, voice))
+        shown = group.create_task(_examine_picture(starts, voice, sandbox))
         scripts = group.create_task(attempt("scripts", partial(_scripts, starts), "warning"))
         sending = group.create_task(attempt("sending", partial(_sending, starts, scheme)))
     found = {each.check: each for each in (*shown.result(), scripts.result(), sending.result())}
     return [found.get(check, Finding(check, "skipped", "not tried, since there is no display")) for check in CHECKS]
 
 
-async def _examine_picture(starts: Launcher, voice: Sequence[str]) -> Sequence[Finding]:
+async def _examine_picture(starts: Launcher, voice: Sequence[str], sandbox: bool) -> Sequence[Finding]:
     try:
         with work_folder() as folder:
-            stage = Stage(starts, folder, voice)
+            stage = Stage(starts, folder, voice, sandbox=sandbox)
             async with stage.display(_default("studio.display", "size")) as display:
                 about = Finding("display", "ok", f"{display.size} on {display.name}")
                 return [about, *await _on_display(starts, stage)]
@@ -83,12 +86,13 @@ async def _examine_picture(starts: Launcher, voice: Sequence[str]) -> Sequence[F
 async def _on_display(starts: Launcher, stage: Stage) -> Sequence[Finding]:
     async with AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
-            letters = group.create_task(attempt("letters", partial(_letters, stage, stack)))
+            written = group.create_task(attempt("letters", partial(_letters, stage, stack)))
+            page = group.create_task(attempt("page", partial(_page, starts, stage, written), "warning"))
             sound = group.create_task(stack.enter_async_context(stage.sound()))
         async with asyncio.TaskGroup() as group:
             thumbnail = group.create_task(attempt("thumbnail", partial(_thumbnail, stage)))
             second = group.create_task(_try_encoding(starts, stage, sound.result()))
-        return [letters.result(), thumbnail.result(), *second.result()]
+        return [written.result(), page.result(), thumbnail.result(), *second.result()]
 
 
 async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
@@ -101,6 +105,12 @@ async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
         if asyncio.get_running_loop().time() > late:
             raise HostError("what is written on the display cannot be seen", hint=program_errors.no_font().hint)
     return Finding("letters", "ok", f"what is written can be seen (brightness {seen:.2f})")
+
+
+async def _page(starts: Launcher, stage: Stage, managed: asyncio.Task[Finding]) -> Finding:
+    """Show a page, once there is a window manager."""
+    await asyncio.wait({managed})
+    return await letters.examine(starts, stage)
 
 
 async def _scripts(starts: Launcher) -> Finding:
