@@ -33,6 +33,8 @@ class ActionSpec:
         idempotency: Whether it may be repeated after a crash.
         retry: How it is retried after an error, unless the flow says so.
         service: Whether it runs until it is stopped or dies.
+        beside: Whether a state goes on without this service: its end and its failure need no route, and lead nowhere
+            without one.
         optional: The inputs that may be left out although they have no default.
         secrets: The secret fields of the result.
         programs: The programs that must be installed for it.
@@ -54,6 +56,7 @@ class ActionSpec:
     idempotency: Idempotency = Idempotency.SAFE
     retry: Retry | None = None
     service: bool = False
+    beside: bool = False
     optional: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     programs: tuple[str, ...] = ()

@@ -16,6 +16,9 @@ GO_LIVE = Path(__file__).parents[2] / "flows" / "go-live.yaml"
 
 _SPECS = (
     ActionSpec("a.work", "Works.", errors=("unavailable", "unauthorized")),
+    ActionSpec(
+        "s.window", "Shows something.", outcomes=("ready", "exited"), service=True, beside=True, errors=("host",)
+    ),
     ActionSpec("a.choose", "Ends in one of two ways.", outcomes=("left", "right")),
     ActionSpec(
         "a.say",

@@ -251,6 +251,18 @@ def _seconds(record: Record) -> float:
     return datetime.fromisoformat(record["t"]).timestamp()
 
 
+def _shows(*activities: str) -> Callable[[Kitchen], None]:
+    """The test of a recipe that starts some activities beside the others."""
+
+    def test(kitchen: Kitchen) -> None:
+        played = kitchen.rehearsal().play()
+        assert played.run.outcome == "completed"
+        for name in activities:
+            assert len(played.records("activity_ready", activity=f"broadcast:{name}")) == 1
+
+    return test
+
+
 RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask when the platform's guide has changed": _ask_when_the_guide_has_changed,
     "Never register": _never_register,
@@ -266,6 +278,11 @@ RECIPE_TESTS: dict[str, Callable[[Kitchen], None]] = {
     "Ask before going live": _ask_before_going_live,
     "Announce the direction in chat": _say_in_chat_where_it_goes,
     "Say goodbye": _say_goodbye,
+    "A page of your own": _shows("page"),
+    "The agent's terminal": _shows("work"),
+    "A film with music": _shows("film", "music"),
+    "Slides": _shows("slides"),
+    "A logo in a corner": _shows("logo"),
     "A raid at the end of the stream": _a_raid_at_the_end_of_the_stream,
     "A heartbeat that goes live": _a_heart_that_goes_live,
 }

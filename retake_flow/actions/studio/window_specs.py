@@ -62,6 +62,7 @@ def _spec(
         errors=(*STARTED, "input", "secret"),
         retry=BACK,
         service=True,
+        beside=True,
         **{"result": {"display": TEXT}, **others},
     )
 

@@ -342,8 +342,10 @@ class Machine:
                 macrostep.signal(_error(event), own)
             return
         self._over(macrostep, event.activity)
-        # An unexpected error of an activity is an error of its state.
-        macrostep.signal(_error(event), own, (f"error.{event.kind}", activity.scope))
+        # An unexpected error of an activity is an error of its state, unless the state goes on without it.
+        spec = self._catalogue.get(activity.do)
+        whole = () if spec is not None and spec.beside else ((f"error.{event.kind}", activity.scope),)
+        macrostep.signal(_error(event), own, *whole)
 
     def _named(self, key: str, what: str) -> str:
         return f"{self._activities[key].name}.{what}"

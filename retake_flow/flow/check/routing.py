@@ -84,8 +84,9 @@ def _ends(moves: Moves, state: State, catalogue: Catalogue) -> dict[str, Occurre
     found = {each.name: each for each in moves.own(state) if not matches("error", each.name)}
     found |= {each.name: each for each in moves.of_sub_flow(state)}
     for activity in state.activities.values():
-        service = activity.do in catalogue and catalogue[activity.do].service
-        needed = {event for event, _ in activity.raises} | ({f"{activity.name}.exited"} if service else set())
+        spec = catalogue.get(activity.do)
+        missed = spec is not None and spec.service and not spec.beside
+        needed = {event for event, _ in activity.raises} | ({f"{activity.name}.exited"} if missed else set())
         found |= {each.name: each for each in moves.of_activity(activity) if each.name in needed}
     return found
 

@@ -244,7 +244,8 @@ class Moves:
         for kind in dict.fromkeys((*(spec.errors if spec else ()), *ERRORS)) if activity.do else ():
             own = (f"{name}.error.{kind}", "")
             # A repeated activity continues after an error, so the error needs no route.
-            yield Occurrence((own,) if activity.every is not None else (own, (f"error.{kind}", activity.scope)), place)
+            alone = activity.every is not None or (spec is not None and spec.beside)
+            yield Occurrence((own,) if alone else (own, (f"error.{kind}", activity.scope)), place)
 
     def taken(self, active: str, occurrence: Occurrence) -> Iterator[tuple[Route, tuple[Expression, ...]]]:
         """The routes that can take an occurrence, each with the guards that failed before it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from retake_flow.engine.core.machine import Machine, Step
+from retake_flow.flow.action_spec import ActionSpec, Catalogue
 from retake_flow.flow.load.load import load_flow
 from retake_flow.run import commands, events
 from retake_flow.run.run import Phase, Run
@@ -50,8 +51,8 @@ states:
 class Conversation:
     """A run that is told what happens, one event after the other."""
 
-    def __init__(self, text: str = BROADCAST) -> None:
-        self.machine = Machine(load_flow(text, "sample.yaml"))
+    def __init__(self, text: str = BROADCAST, catalogue: Catalogue | None = None) -> None:
+        self.machine = Machine(load_flow(text, "sample.yaml"), catalogue)
         self.run = Run("r", "sample", "", {})
         self.now = 100.0
         self.told: tuple[commands.Command, ...] = ()
@@ -236,6 +237,16 @@ def test_a_failing_activity_is_an_error_of_its_scope() -> None:
     talk.finish(good=True)
     talk.hear(events.ActivityFailed("broadcast:display", 1, "missing_program", "Xvfb is not installed"))
     assert (talk.run.state, talk.run.reason) == ("bad", "Xvfb is not installed")
+
+
+def test_a_state_goes_on_without_what_is_only_beside() -> None:
+    """The failure of a window is not that of its state, and is routed only by its own name."""
+    windows = {"s.display": ActionSpec("s.display", "Shows.", outcomes=("ready", "exited"), service=True, beside=True)}
+    for routes, ends in (("", ""), (", display.error: bad", "failed")):
+        talk = Conversation(BROADCAST.replace("error: bad", f"error: bad{routes}"), windows)
+        talk.finish(good=True)
+        talk.hear(events.ActivityFailed("broadcast:display", 1, "input", "there is no file"))
+        assert (talk.run.outcome or "") == ends
 
 
 def test_a_condition_on_a_result_raises_an_event() -> None:

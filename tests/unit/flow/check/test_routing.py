@@ -58,6 +58,16 @@ def test_a_state_around_may_route_what_happens_inside() -> None:
     assert codes(f"a: {{initial: b, transitions: {{done: z, p: z}}, states: {{{inside}}}}}" + END) == []
 
 
+def test_what_is_only_beside_needs_no_route() -> None:
+    """A state goes on without a window that has ended or failed, and its `error` is not that of the window."""
+    window = "b: {do: a.work, activities: {w: {do: s.window}}, transitions: {done: z, error: z%s}}"
+    inside = "a: {initial: b, states: {%s}}" + END
+    assert codes(inside % (window % "")) == []
+    assert codes(inside % (window % ", w.exited: z, w.error: z")) == []
+    only = "a: {activities: {w: {do: s.window}}, transitions: {stop: z, error.host: z}}" + END
+    assert codes(only) == ["RF051"]
+
+
 def test_an_outcome_has_a_route_for_when_no_guard_holds() -> None:
     """Guards alone may all be false, and then a state would have nothing more to do."""
     [problem] = problems("a: {do: a.work, transitions: {done: [{when: visits.a > 1, to: z}]}}" + END)
