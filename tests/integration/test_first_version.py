@@ -12,6 +12,7 @@ from flow_processes import Home, at_home, gone
 from retake_flow.cli import flow_file
 from retake_flow.flow.diagnostics import errors
 from retake_flow.settings import Settings
+from retake_flow.testing.runs.rehearsed import Rehearsal, open_flow
 
 ON_AIR = "broadcast/pushing/on_air"
 
@@ -68,3 +69,15 @@ FILES = sorted(path for path in DATA.glob("[fc]*/*.yaml") if not path.name.endsw
 def test_its_flows_and_overlays_have_no_errors(file: Path) -> None:
     """Its own flows, and the overlays of its cookbook on today's flows."""
     assert errors(flow_file.problems(str(file), Settings.from_environment())) == ()
+
+
+@pytest.mark.parametrize("file", ["flows/go-live.yaml", "cookbook/goodbye.yaml"])
+def test_its_flows_and_overlays_still_stream(file: Path, tmp_path: Path) -> None:
+    """A minute on air, against the rehearsed platform in virtual time."""
+    rehearsal = Rehearsal(open_flow(str(DATA / file)), tmp_path)
+    rehearsal.inputs["max_duration"] = "1m"
+    rehearsal.give_credentials()
+    played = rehearsal.play()
+    assert played.run.outcome == "completed"
+    assert played.records("activity_started", activity=f"{ON_AIR}:chat")
+    assert not played.records("error")
