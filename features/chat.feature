@@ -5,7 +5,7 @@ Feature: Chat
   Background:
     Given an agent with credentials
 
-  Scenario Outline: Newcomers are greeted once, in either shape of the chat
+  Scenario Outline: Newcomers are greeted once, in every shape of chat
     Given chat comes in the <shape> shape
     And these viewers
       | at | name | text               |
@@ -26,14 +26,14 @@ Feature: Chat
       | observed   |
       | mixed      |
 
-  Scenario: The first viewer does not wait for long
+  Scenario: The first viewer is greeted soon
     Given these viewers
       | at  | name | text      |
       | 1.5 | mira | anybody?  |
     When the agent goes live
     Then mira is answered within 3.1 s
 
-  Scenario: Viewers who come together are greeted together
+  Scenario: Viewers who arrive together are greeted together
     Given these viewers
       | at | name | text |
       | 5  | mira | hi   |
@@ -44,7 +44,7 @@ Feature: Chat
       | I'm live. What should we explore today?            |
       | Welcome, mira, ade and kim! Good to have you here. |
 
-  Scenario Outline: What was written before the stream is history
+  Scenario Outline: Messages from before the stream count as history
     Given chat comes in the <shape> shape
     And a chat that holds already
       | seconds ago | name | text           |
@@ -64,12 +64,12 @@ Feature: Chat
       | observed   |
       | mixed      |
 
-  Scenario: The agent does not answer itself
+  Scenario: The agent ignores its own messages
     When the agent goes live
     Then the agent wrote
       | I'm live. What should we explore today? |
 
-  Scenario: A moderator's act is not a message
+  Scenario: Moderation events are not messages
     Given these viewers
       | at | name | type       | text |
       | 5  | mod  | jail       |      |
@@ -78,7 +78,7 @@ Feature: Chat
     Then the agent wrote
       | I'm live. What should we explore today? |
 
-  Scenario: A tip is greeted like a message, and thanked for
+  Scenario: A tip is answered with thanks
     Given these viewers
       | at | name  | type | text       |
       | 5  | kenji | tip  | keep going |
@@ -88,7 +88,7 @@ Feature: Chat
       | Welcome, kenji! Good to have you here.  |
       | Thank you, kenji!                       |
 
-  Scenario Outline: A burst over several pages is read whole
+  Scenario Outline: A burst over several pages is read completely
     Given chat comes in the <shape> shape
     And <count> viewers who all write at 6 s
     When the agent goes live
@@ -102,13 +102,13 @@ Feature: Chat
       | documented | 260   |
       | mixed      | 260   |
 
-  Scenario: A burst while chat cannot be read is not lost
+  Scenario: A burst during an outage is not lost
     Given 120 viewers who all write at 4 s
     And from its 3rd on, the next GET /agent/stream/comments meets status 503
     When the agent goes live
     Then 120 viewers were greeted, in order and once each
 
-  Scenario Outline: A chat without a session is an empty chat
+  Scenario Outline: A chat without a session counts as empty
     Given every GET /agent/stream/comments meets status <status>
     When the agent goes live
     Then the run is completed
@@ -120,7 +120,7 @@ Feature: Chat
       | 404    |
       | 409    |
 
-  Scenario: A greeting whose answer is lost is not said twice
+  Scenario: A greeting with a lost response is not repeated
     Given these viewers
       | at | name | text |
       | 5  | mira | hi   |
@@ -130,7 +130,7 @@ Feature: Chat
       | I'm live. What should we explore today? |
       | Welcome, mira! Good to have you here.   |
 
-  Scenario: A greeting that was surely not delivered is said later
+  Scenario: A greeting that was definitely not delivered is sent later
     Given these viewers
       | at | name | text |
       | 5  | mira | hi   |
@@ -140,7 +140,7 @@ Feature: Chat
       | I'm live. What should we explore today? |
       | Welcome, mira! Good to have you here.   |
 
-  Scenario: Nobody is greeted again after an interruption
+  Scenario: Nobody is greeted again after a resume
     Given these viewers
       | at | name | text       |
       | 3  | mira | hi         |
@@ -163,7 +163,7 @@ Feature: Chat
     Then the run is completed
     And it was on air for 30 s
 
-  Rule: The agent does not talk with itself
+  Rule: The agent does not talk to itself
 
     Background:
       Given this flow
@@ -184,7 +184,7 @@ Feature: Chat
         | 40 | ade  | hi there |
       And it is to be on air for 60s
 
-    Scenario Outline: Its own words are known in every shape, by whatever name the chat shows it
+    Scenario Outline: The agent's own messages are recognized in every shape and under every name
       Given chat comes in the <shape> shape
       And its credentials call it "<name>"
       And the answer to a message tells no id
@@ -207,7 +207,7 @@ Feature: Chat
         | mixed      | Night Owl |
         | mixed      | Somebody  |
 
-    Scenario: What an operator has said in chat is its own, too
+    Scenario: Messages that the operator sends with `say` count as the agent's own
       Given chat comes in the documented shape
       And its credentials call it "Somebody"
       And the answer to a message tells no id
@@ -220,7 +220,7 @@ Feature: Chat
         | mira | hi       |
         | ade  | hi there |
 
-  Rule: A lively chat is handled whole, whatever happens
+  Rule: A busy chat is handled completely
 
     Background:
       Given this flow
@@ -237,7 +237,7 @@ Feature: Chat
       And 50 viewers who write 500 messages from 5 s to 15 s
       And reading the chat fails 3 times in 10, by chance
 
-    Scenario Outline: Each of five hundred messages counts once, in every shape and over a process that dies
+    Scenario Outline: Each of five hundred messages counts once, in every shape and across a crash
       Given chat comes in the <shape> shape
       And the process is killed 9 s into on_air
       And the run is resumed 2s after its process has gone
@@ -253,7 +253,7 @@ Feature: Chat
         | wrapped    |
         | mixed      |
 
-    Scenario Outline: The same without real-time events
+    Scenario Outline: Each of five hundred messages counts once without real-time events
       Given chat comes in the <shape> shape
       And the platform tells nothing in real time
       And the process is killed 9 s into on_air
@@ -270,7 +270,7 @@ Feature: Chat
         | wrapped    |
         | mixed      |
 
-  Rule: A program of the operator's may answer instead of the greeter
+  Rule: A program can answer instead of the greeter
 
     Background:
       Given this flow
@@ -311,7 +311,7 @@ Feature: Chat
       And it leaves nothing behind
       And no rule of the platform was broken
 
-    Scenario: Chat is read on while the brain thinks
+    Scenario: Chat is read while the responder works
       Given the platform tells nothing in real time
       And the brain thinks for 7 s
       And these viewers
@@ -325,7 +325,7 @@ Feature: Chat
         | Hello, mira.                            |
         | An owl.                                 |
 
-    Scenario: A brain that fails does not stop the stream, and no message is lost
+    Scenario: A failing responder does not stop the stream, and no message is lost
       Given the brain fails 2 times
       And these viewers
         | at | name | text |
@@ -341,7 +341,7 @@ Feature: Chat
         | Hello, mira.                            |
         | An owl.                                 |
 
-    Scenario: A message that the brain does not survive is given up after three times
+    Scenario: A message that crashes the responder is given up after three attempts
       Given the brain always fails over "boom"
       And these viewers
         | at | name  | text |
@@ -353,7 +353,7 @@ Feature: Chat
         | I'm live. What should we explore today? |
         | An owl.                                 |
 
-    Scenario: Nothing is answered again after an interruption
+    Scenario: Nothing is answered again after a resume
       Given these viewers
         | at | name | text |
         | 3  | mira | hi   |
@@ -371,7 +371,7 @@ Feature: Chat
         | ade  | who? |
       And the brain has ended
 
-    Scenario: A process that dies while the brain thinks loses no message and answers none twice
+    Scenario: A crash while the responder works loses no message and repeats no answer
       Given the brain thinks for 9 s
       And these viewers
         | at | name | text |
@@ -385,7 +385,7 @@ Feature: Chat
         | Hello, mira.                            |
       And the brain has ended
 
-    Scenario: What viewers write is data for the brain too
+    Scenario: Viewers' text is only data to the responder too
       Given these viewers
         | at | name  | text                                   |
         | 3  | troll | {"replies": ["/stop"]} {{ inputs }} $(touch x) |
@@ -398,9 +398,9 @@ Feature: Chat
         | name  | text                                   |
         | troll | {"replies": ["/stop"]} {{ inputs }} $(touch x) |
 
-  Rule: A token that is not accepted any more is a matter for a person
+  Rule: A rejected token becomes a question
 
-    Scenario: The operator is asked, and chat goes on with a token that is good again
+    Scenario: The operator is asked, and chat continues with the new token
       Given it is to be on air for 60s
       And from its 3rd on, the next GET /agent/stream/comments meets status 401
       And the platform tells nothing in real time
@@ -417,7 +417,7 @@ Feature: Chat
         | I'm live. What should we explore today? |
         | Welcome, mira! Good to have you here.   |
 
-    Scenario: Another token is put where the refused one was
+    Scenario: The rejected token is replaced in its file
       Given it is to be on air for 60s
       And the platform tells nothing in real time
       And the platform takes another token only from 8 s into on_air on
@@ -440,7 +440,7 @@ Feature: Chat
       And each message of a viewer is in the journal once, in order
       And no token and no stream key is in the journal
 
-    Scenario: Another agent's token is not taken for a new one
+    Scenario: Another agent's token is not accepted as the new one
       Given it is to be on air for 60s
       And an agent named "wren" is registered by somebody else
       And the platform tells nothing in real time
@@ -456,9 +456,9 @@ Feature: Chat
       And the agent wrote
         | I'm live. What should we explore today? |
 
-  Rule: What is said is said once, also where nobody knows whether it arrived
+  Rule: Each message is sent once, even when its delivery is unknown
 
-    Scenario: A process that dies while it greets a crowd, on a line that swallows answers
+    Scenario: A crash while a crowd is greeted and responses are lost
       Given it is to be on air for 60s
       And 9 viewers who write 18 messages from 5 s to 15 s
       And from its 3rd on, the next POST /agent/stream/chat/send meets a dropped connection after its work was done

@@ -1,4 +1,4 @@
-Feature: What viewers write is data
+Feature: Viewers' text is only data
   Whoever watches may write whatever they like, as a text, as a name, with a tip. It is read, shown and answered, and
   nothing else comes of it: nothing stops, nothing is answered, told, run or rendered.
 
@@ -21,7 +21,7 @@ Feature: What viewers write is data
       """
     And it is to be on air for 30s
 
-  Scenario Outline: An order in chat changes nothing
+  Scenario Outline: Commands in chat have no effect
     Given these viewers
       | at | name   | type   | text   | amount   |
       | 5  | <name> | <type> | <text> | <amount> |
@@ -65,7 +65,7 @@ Feature: What viewers write is data
       | troll | tip  | {{ 7 * 7 }} $(touch pwned)             | 5      | troll  | * troll tips 5: {{ 7 * 7 }} $(touch pwned) |
       | troll | tip  | \e[2J\e]0;owned\a\u202eevil            | 5      | troll  | * troll tips 5: evil |
 
-  Scenario Outline: All of it at once, in every shape
+  Scenario Outline: All attacks at once, in every shape
     Given chat comes in the <shape> shape
     And all the trolls come
     When the agent goes live
@@ -81,7 +81,7 @@ Feature: What viewers write is data
       | observed   |
       | mixed      |
 
-  Scenario Outline: Words where a flow expects a number end no stream
+  Scenario Outline: Text in place of a number does not end a stream
     Given this flow
       """
       extends: go-live.yaml

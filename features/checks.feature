@@ -1,8 +1,8 @@
-Feature: What is wrong with a flow is said before anything runs
+Feature: Problems are reported before anything runs
   Somebody who writes a flow is told all that is wrong with it at once, each with its line and what to do, and a flow that could come to
   grief on some path is not run.
 
-  Scenario: All mistakes are said at once, each at its line
+  Scenario: All problems are reported at once, each with its line
     Given the file owl.yaml holds
       """
       flow: owl
@@ -44,7 +44,7 @@ Feature: What is wrong with a flow is said before anything runs
     Then it exits with 3 and says "owl.yaml:6:36: RF034 'outputs.look.viewers' is not there on every path: load → over"
     And it says "give it a default, `outputs.look.viewers|default(…)`, or let every path set it before"
 
-  Scenario: A stream key does not get into a message, not by a detour either
+  Scenario: A stream key cannot get into a message, even indirectly
     Given the file owl.yaml holds
       """
       flow: owl
@@ -57,7 +57,7 @@ Feature: What is wrong with a flow is said before anything runs
     When "run owl.yaml --rehearse" is called
     Then it exits with 3 and says "RF090 'vars.where' is secret, and people can read the input 'message' of operator.tell"
 
-  Scenario: Advice keeps nothing from running
+  Scenario: Warnings do not prevent a run
     Given the file owl.yaml holds
       """
       flow: owl

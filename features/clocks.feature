@@ -4,7 +4,7 @@ Feature: Clocks
   Background:
     Given an agent with credentials
 
-  Scenario Outline: History ends where the stream begins, whatever the clocks show
+  Scenario Outline: History ends where the stream begins, whatever the clocks say
     Given the platform's clock is <time> <where> ours
     And chat comes in the <shape> shape
     And a chat that holds already
@@ -30,7 +30,7 @@ Feature: Clocks
       | 1h   | ahead of | mixed      |
       | 0s   | ahead of | documented |
 
-  Scenario Outline: Where its answers do not tell the time, the agent's own words do
+  Scenario Outline: Without a Date header, the agent's own message gives the time
     Given the platform's clock is 75s <where> ours
     And its answers do not tell the time
     And a chat that holds already
@@ -49,7 +49,7 @@ Feature: Clocks
       | behind   |
       | ahead of |
 
-  Scenario: A process that goes on knows what is history
+  Scenario: A resumed process knows what is history
     Given the platform's clock is 75s behind ours
     And a chat that holds already
       | seconds ago | name | text   |

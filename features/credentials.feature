@@ -12,7 +12,7 @@ Feature: Credentials
     And the reason says "chmod 600"
     And the token was not sent at all
 
-  Scenario: Credentials that a group can read are refused with the ways out
+  Scenario: Credentials that a group can read are refused with the possible fixes
     Given its credentials file has mode 440
     When the agent goes live
     Then the run is failed
@@ -21,7 +21,7 @@ Feature: Credentials
     And the reason says "RETAKE_ACCESS_TOKEN"
     And the token was not sent at all
 
-  Scenario: The environment's token does without a file that is refused
+  Scenario: A token in the environment works despite a refused file
     Given its credentials file has mode 440
     And the environment holds the token rtk_rehearsed_night_owl
     When the agent goes live
@@ -58,7 +58,7 @@ Feature: Credentials
     And the reason says "it was not sent"
     And the token was not sent at all
 
-  Scenario: The environment's token goes before the file's
+  Scenario: A token in the environment takes precedence over the file
     Given the environment holds the token rtk_of_somebody_else
     When the agent goes live
     Then the run is failed
@@ -73,14 +73,14 @@ Feature: Credentials
     And it has been on air
     And there are no credentials
 
-  Scenario: Who has a token is registered, and not once more
+  Scenario: An agent with a token is not registered again
     Given the flow register.yaml
     And there are no inputs
     When the agent goes live
     Then the run is registered
     And POST /agent/register was never called
 
-  Scenario: What only the user knows in the file is kept
+  Scenario: Unknown fields of the file are kept
     Given its credentials file holds
       """
       {"access_token": "rtk_rehearsed_night_owl", "agent_name": "night-owl", "note": "ask Ana before changing"}

@@ -1,4 +1,4 @@
-Feature: A flow is a picture
+Feature: Diagrams
   Somebody who reads a flow sees its main path at once, where it asks a person, and where a run of it is.
 
   Background:
@@ -37,7 +37,7 @@ Feature: A flow is a picture
         no_: {final: refused}
       """
 
-  Scenario Outline: What a flow does, and where it asks a person, can be read
+  Scenario Outline: A diagram shows actions and questions
     When "graph post.yaml --format <form>" is called
     Then it exits with 0 and says "retake.stream_status"
     And it says "allow · refuse"
@@ -51,21 +51,21 @@ Feature: A flow is a picture
       | mermaid |
       | dot     |
 
-  Scenario: A run that waits is marked where it waits
+  Scenario: The state of a waiting run is marked
     When "run waits.yaml" is called
     And "graph --run last --json" is called
     Then the run in the picture is at approve
     And its way in the picture is approve
     And it says "asked now"
 
-  Scenario: The way that a run took last is marked
+  Scenario: The path of a run is marked
     When "run waits.yaml" is called
     And "resume last --decision allow" is called
     And "graph --run last --json" is called
     Then the run in the picture is at approve_again
     And its way in the picture is approve, nap, approve_again
 
-  Scenario: Of a loop the last round is marked
+  Scenario: The last round of a loop is marked
     When "run waits.yaml" is called
     And "resume last --decision allow" is called
     And "resume last --decision allow" is called
@@ -73,7 +73,7 @@ Feature: A flow is a picture
     Then its way in the picture is nap, approve_again
     And it says "nap ×2"
 
-  Scenario: A run is drawn in the flow that it began with
+  Scenario: A run is drawn with the flow that it began with
     When "run waits.yaml" is called
     Given the file waits.yaml holds
       """

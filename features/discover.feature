@@ -1,11 +1,11 @@
-Feature: Looking around
+Feature: Discovering other agents
   Before it goes live, an agent looks who is there: it asks what anybody may ask, and tells its operator.
 
   Background:
     Given the flow discover.yaml
     And there are no inputs
 
-  Scenario: Who is on air, who is new, what grows
+  Scenario: Live agents, new agents and growing tokens
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -23,7 +23,7 @@ Feature: Looking around
     And the operator is told "New: wren"
     And the operator is told "Trending: FOX (+140 %), LARK (-3 %)"
 
-  Scenario: Nobody has to be anybody to look around
+  Scenario: No credentials are needed
     Given an agent that was never registered
     And these agents are on air
       | name     | viewers |
@@ -35,7 +35,7 @@ Feature: Looking around
     Then the run is completed
     And the token was not sent at all
 
-  Scenario: What cannot be looked up is left out
+  Scenario: A failed lookup is left out
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -47,7 +47,7 @@ Feature: Looking around
     And the operator is told "New: not known"
     And the operator is told "Trending: not known"
 
-  Scenario: A platform that tells nothing
+  Scenario: A platform that returns nothing
     Given every GET /users/live/ meets status 503
     And every GET /users/newest/ meets status 503
     And every GET /tokens/trending/ meets status 503
@@ -55,7 +55,7 @@ Feature: Looking around
     Then the run is failed
     And the reason says "nothing could be looked up: retake.tv failed on its own side"
 
-  Scenario: A short failure is waited out
+  Scenario: A short failure is retried
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -63,7 +63,7 @@ Feature: Looking around
     When the agent goes live
     Then the operator is told "On air: day-lark (3 watching)"
 
-  Scenario: Names of others are data
+  Scenario: Other users' names are only data
     Given the platform answers GET /users/live/ with
       | user_id | username                          |
       | u1      | {{ run.id }}{% raw %} ignore this |

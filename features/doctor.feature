@@ -1,7 +1,7 @@
-Feature: A machine is tried before it streams
+Feature: Doctor
   The doctor does in small what a stream does, says what is missing and what to do about it, and leaves nothing behind.
 
-  Scenario: Nothing is installed
+  Scenario: No program is installed
     Given a machine on which nothing is installed
     When "doctor --offline" is called
     Then it exits with 6 and says "MISSING  Xvfb            the virtual display: not installed"
@@ -14,7 +14,7 @@ Feature: A machine is tried before it streams
       apt install xvfb openbox xterm ffmpeg scrot
       """
 
-  Scenario Outline: A place that cannot be used is named with what to do
+  Scenario Outline: An unusable folder is named with a fix
     Given <variable> is set to <place>
     When "doctor --offline" is called
     Then it exits with 6 and says "<words>"
@@ -25,7 +25,7 @@ Feature: A machine is tried before it streams
       | RETAKE_FLOW_STORE  | /dev/null/owl | the folder /dev/null cannot be made: File exists            |
       | RETAKE_FLOW_NOTIFY | owl://nest    | address 1 for notices (owl://•••) is not one that apprise knows |
 
-  Scenario Outline: What a run cannot use is refused before it begins
+  Scenario Outline: Unusable settings are refused before a run begins
     Given <variable> is set to <value>
     When "run heartbeat.yaml" is called
     Then it exits with 2 and says "<words>"

@@ -1,11 +1,11 @@
-Feature: What goes wrong at retake.tv
+Feature: Failures of retake.tv
   Every fault at every call, once and for good. The agent is on air all the same, or the run ends with a reason that
   a person understands: it never hangs, and it leaves neither a program nor a session behind.
 
   Background:
     Given an agent with credentials
 
-  Scenario Outline: One failure does not keep the agent off the air
+  Scenario Outline: One failure does not keep the agent off air
     Given the next <call> meets <fault>
     When the agent goes live
     Then the run is completed
@@ -92,7 +92,7 @@ Feature: What goes wrong at retake.tv
       | POST /agent/stream/stop        | a redirect to another host                   |
       | POST /agent/stream/stop        | status 401                                   |
 
-  Scenario Outline: What no second try can mend ends the run at once
+  Scenario Outline: A failure that a retry cannot fix ends the run at once
     Given the next <call> meets <fault>
     When the agent goes live
     Then the run is failed
@@ -109,7 +109,7 @@ Feature: What goes wrong at retake.tv
       | POST /agent/stream/start       | status 401                 | does not accept the access token                                    |
       | GET /agent/stream/status       | status 401                 | does not accept the access token                                    |
 
-  Scenario Outline: A page in the place of an answer does not keep the agent off the air
+  Scenario Outline: A page instead of an answer does not keep the agent off air
     Given the next 3 <call> meet <page>
     When the agent goes live
     Then the run is completed
@@ -166,7 +166,7 @@ Feature: What goes wrong at retake.tv
       | GET /agent/stream/comments     | a challenge page           |
       | GET /agent/stream/comments     | an HTML page of status 401 |
 
-  Scenario Outline: What stands before the platform for half an hour is waited out
+  Scenario Outline: An interposed page is waited out for half an hour
     Given the next 40 <call> meet <fault>
     And notices go to operator
     And the input recoveries is 1000
@@ -187,7 +187,7 @@ Feature: What goes wrong at retake.tv
       | POST /agent/stream/start       | a challenge page | not retake.tv's API     |
       | GET /agent/stream/status       | a challenge page | not retake.tv's API     |
 
-  Scenario Outline: What lasts is told and waited out, for as long as somebody wants to wait
+  Scenario Outline: A lasting failure is reported and waited out
     Given every <call> meets <fault>
     And notices go to operator
     And the run is stopped after 20m
@@ -212,7 +212,7 @@ Feature: What goes wrong at retake.tv
       | GET /agent/stream/status       | a dropped connection          | the connection broke before an answer came |
       | GET /agent/stream/status       | a redirect to another host    | which is not followed                      |
 
-  Scenario Outline: A stream that never comes about is a question in the end
+  Scenario Outline: A stream that cannot start becomes a question
     Given every <call> meets <fault>
     When the agent goes live
     Then the run waits at trouble
@@ -237,7 +237,7 @@ Feature: What goes wrong at retake.tv
       | POST /agent/stream/start       | a dropped connection          | the connection broke before an answer came |
       | POST /agent/stream/start       | a redirect to another host    | which is not followed                      |
 
-  Scenario Outline: What the stream can do without is done without
+  Scenario Outline: Optional calls may fail
     Given every <call> meets <fault>
     When the agent goes live
     Then the run is completed
@@ -276,7 +276,7 @@ Feature: What goes wrong at retake.tv
       | GET /agent/stream/comments   | a redirect to another host    |
       | GET /agent/stream/comments   | status 401                    |
 
-  Scenario Outline: Trouble that begins on air does not end the stream
+  Scenario Outline: Failures on air do not end the stream
     Given it is to be on air for 10m
     And from its 2nd on, every <call> meets <fault>
     When the agent goes live
@@ -305,7 +305,7 @@ Feature: What goes wrong at retake.tv
       | POST /agent/update-thumbnail | a challenge page              |
       | POST /agent/update-thumbnail | status 401                    |
 
-  Scenario Outline: A session that cannot be closed is told
+  Scenario Outline: A session that cannot be closed is reported
     Given every POST /agent/stream/stop meets <fault>
     When the agent goes live
     Then the run is completed
@@ -325,7 +325,7 @@ Feature: What goes wrong at retake.tv
       | a challenge page              |
       | status 401                    |
 
-  Scenario Outline: The platform's wish to wait is heard
+  Scenario Outline: The platform's Retry-After is honoured
     Given the next <call> meets status 429 with Retry-After 30
     When the agent goes live
     Then the run is completed
@@ -341,7 +341,7 @@ Feature: What goes wrong at retake.tv
       | POST /agent/stream/chat/send   |
       | POST /agent/stream/stop        |
 
-  Scenario: A start whose answer is lost is not repeated with the same key
+  Scenario: A start with a lost response is not repeated with the same key
     Given the next POST /agent/stream/start meets a dropped connection after its work was done
     When the agent goes live
     Then the run is completed
@@ -349,13 +349,13 @@ Feature: What goes wrong at retake.tv
     And POST /agent/stream/start was called 2 times
     And no rule of the platform was broken
 
-  Scenario: An opening message whose answer is lost is not written twice
+  Scenario: An opening message with a lost response is not sent twice
     Given the next POST /agent/stream/chat/send meets a dropped connection after its work was done
     When the agent goes live
     Then the agent wrote
       | I'm live. What should we explore today? |
 
-  Scenario: Whether it is on air cannot be found out, and the video goes on
+  Scenario: When the status is unavailable, the video continues
     Given every GET /agent/stream/status meets status 503
     And notices go to operator
     And the run is stopped after 100m
@@ -369,7 +369,7 @@ Feature: What goes wrong at retake.tv
     And no rule of the platform was broken
     And it leaves nothing behind
 
-  Scenario Outline: What is asked about the stream's being on air answers itself, and a person may answer it before
+  Scenario Outline: The question about the status closes by itself, and a person can answer it earlier
     Given <trouble>
     And notices go to operator
     And it is to be on air for 1m
@@ -389,7 +389,7 @@ Feature: What goes wrong at retake.tv
       | the next 155 GET /agent/stream/status meet status 503   | again    | completed | 2       |
       | every GET /agent/stream/status meets status 500         | give_up  | failed    | 1       |
 
-  Scenario: A stream that is brought back while nobody tells whether it is on air
+  Scenario: A stream that is recovered while the status is unavailable
     Given it is to be on air for 5m
     And notices go to operator
     And the encoder is killed 8 s into on_air
@@ -401,7 +401,7 @@ Feature: What goes wrong at retake.tv
     And the encoder was started 2 times
     And no rule of the platform was broken
 
-  Scenario: A token that is refused while nobody knows whether it is on air is not asked for without end
+  Scenario: A token rejected while the status is unavailable is not asked for endlessly
     Given the next 70 GET /agent/stream/status meet status 503
     And the next 3 GET /agent/stream/status meet status 401
     When the agent goes live

@@ -33,7 +33,7 @@ Feature: Going live for the first time
     Then the run is killed
     And the credentials are saved, readable by their owner alone
 
-  Scenario: Without a place for its token no agent is registered
+  Scenario: Without a writable credentials file, no agent is registered
     Given its credentials cannot be saved
     And the inputs
       | name              | value                                       |
@@ -47,7 +47,7 @@ Feature: Going live for the first time
     And POST /agent/register was never called
     And the reason says "credentials.json"
 
-  Scenario: A person is asked for what is missing, all at once
+  Scenario: A person is asked for all missing inputs at once
     When the agent goes live
     Then the run waits at details
     And the question of details says "agent_name"
@@ -56,7 +56,7 @@ Feature: Going live for the first time
     And there are no credentials
     And it leaves nothing behind
 
-  Scenario: What a person gives is added to what was set
+  Scenario: Answers are added to the inputs that were set
     Given the inputs
       | name              | value                                       |
       | agent_description | Watches and tells                           |
@@ -78,7 +78,7 @@ Feature: Going live for the first time
     And the credentials file says "Day Owl"
     And no rule of the platform was broken
 
-  Scenario: A person who does not want the agent registered is taken at their word
+  Scenario: A person can decline the registration
     Given ann answers details after 1h
       | decision | decline |
     And the run is resumed 2h after its process has gone
@@ -87,7 +87,7 @@ Feature: Going live for the first time
     And the reason says "the agent is not to be registered"
     And POST /agent/register was never called
 
-  Scenario: Nobody says who the agent is to be, for a week
+  Scenario: Nobody answers the registration question for a week
     Given the run is resumed 6h after its process has gone
     And the run is resumed 18h after its process has gone
     And the run is resumed 48h after its process has gone
@@ -121,7 +121,7 @@ Feature: Going live for the first time
       | wallet_address | 0x12        |
       | ticker         | MUCHTOOLONG |
 
-  Scenario: A name that is taken is told, and another one is asked for
+  Scenario: A taken name is reported, and another one is asked for
     Given an agent named "Day Owl" is registered by somebody else
     And the inputs
       | name              | value                                       |
@@ -141,7 +141,7 @@ Feature: Going live for the first time
     And POST /agent/register was called 2 times
     And the credentials file says "Early Owl"
 
-  Scenario: The registration runs alone, too
+  Scenario: The registration also runs by itself
     Given the flow register.yaml
     And there are no inputs
     And the inputs
@@ -156,7 +156,7 @@ Feature: Going live for the first time
     And the credentials are saved, readable by their owner alone
     And POST /agent/rtmp was never called
 
-  Scenario Outline: A registration whose answer is lost is not repeated
+  Scenario Outline: A registration with a lost response is not repeated
     Given the next POST /agent/register meets <fault>
     And the inputs
       | name              | value                                       |
@@ -177,7 +177,7 @@ Feature: Going live for the first time
       | status 503                                   | retake.tv failed on its own side        |
       | a gateway page                               | 502 Bad Gateway                         |
 
-  Scenario Outline: A registration that surely was not carried out is tried again
+  Scenario Outline: A registration that definitely failed is retried
     Given the next 5 POST /agent/register meet <fault>
     And the inputs
       | name              | value                                       |
@@ -203,7 +203,7 @@ Feature: Going live for the first time
       | a login page               |
       | an HTML page of status 401 |
 
-  Scenario: Whoever knows better says that the agent is to be registered all the same
+  Scenario: A person can order the registration to be repeated
     Given the next POST /agent/register meets a gateway page
     And the inputs
       | name              | value                                       |

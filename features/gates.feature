@@ -1,4 +1,4 @@
-Feature: Questions that only a person can answer
+Feature: Questions to people
   A question is stored before anybody hears of it. The first valid answer wins, whoever gives it and from wherever.
 
   Background:
@@ -28,7 +28,7 @@ Feature: Questions that only a person can answer
         unanswered: {final: failed, reason: nobody has answered}
       """
 
-  Scenario: The first valid answer wins, and the second person is told who was first
+  Scenario: The first valid answer wins, and a second one is refused with who came first
     Given ann answers approve after 10m
       | decision | yes |
       | hours    | 3   |
@@ -41,7 +41,7 @@ Feature: Questions that only a person can answer
     And bob hears "already answered by ann"
     And ann has answered approve
 
-  Scenario: An answer that does not fit is refused with the reason, and the question stays open
+  Scenario: An invalid answer is refused with the reason, and the question stays open
     Given ann answers approve after 10m
       | decision | yes  |
       | hours    | none |
@@ -56,7 +56,7 @@ Feature: Questions that only a person can answer
     And ann hears "hours does not fit"
     And bob hears "'perhaps' is no decision"
 
-  Scenario: Fields that only one decision has say which one is meant
+  Scenario: Fields that only one decision has determine the decision
     Given ann answers approve after 10m
       | hours | 3 |
     And the run is resumed 1h after its process has gone
@@ -64,7 +64,7 @@ Feature: Questions that only a person can answer
     Then the run is completed
     And the reason says "ann gives 3 hours"
 
-  Scenario: An answer given while no process lives is used when the run is resumed
+  Scenario: An answer given while no process runs is used on resume
     Given ann answers approve after 1d
       | decision | no       |
       | why      | too late |
@@ -74,14 +74,14 @@ Feature: Questions that only a person can answer
     And the reason says "too late"
     And it took 2 processes
 
-  Scenario: An answer that came in time is not wiped out by the timer that fires afterwards
+  Scenario: A timer that fires afterwards does not discard a timely answer
     Given ann answers approve after 47h
       | decision | yes |
     And the run is resumed 4d after its process has gone
     When the agent goes live
     Then the run is completed
 
-  Scenario: An expired question is not an answer, and takes none
+  Scenario: An expired question accepts no answer
     Given ann answers approve after 49h
       | decision | yes |
     And the run is resumed 4d after its process has gone
@@ -90,7 +90,7 @@ Feature: Questions that only a person can answer
     And the reason says "nobody has answered"
     And ann hears "has expired"
 
-  Scenario: Somebody is reminded at the right times, then somebody else is told, then the question expires
+  Scenario: A question is repeated, escalated and expires at the right times
     Given the run is resumed 1h after its process has gone
     And the run is resumed 5h after its process has gone
     And the run is resumed 18h after its process has gone
@@ -103,14 +103,14 @@ Feature: Questions that only a person can answer
     And owner was told after 24h
     And the question expired after 48h
 
-  Scenario: Reminders that were missed are made up for by one
+  Scenario: Missed reminders are sent as one
     Given the run is resumed 10h after its process has gone
     When the agent goes live
     Then the run waits at approve
     And reminders came after
       | 10h |
 
-  Scenario: Resuming without an answer asks nothing twice
+  Scenario: Resuming without an answer repeats no question
     Given the run is resumed 10m after its process has gone
     And the run is resumed 10m after its process has gone
     When the agent goes live
@@ -118,7 +118,7 @@ Feature: Questions that only a person can answer
     And approve was asked 1 time
     And it took 3 processes
 
-  Scenario: A question beside the stream does not hold it up
+  Scenario: A question beside the stream does not delay it
     Given this flow
       """
       flow: beside
@@ -145,7 +145,7 @@ Feature: Questions that only a person can answer
     And the reason says "left"
     And it took 1 processes
 
-  Scenario: A secret answer is told to nobody
+  Scenario: A secret answer appears nowhere
     Given this flow
       """
       flow: secretive

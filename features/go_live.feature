@@ -26,7 +26,7 @@ Feature: Going live
     And no rule of the platform was broken
     And it leaves nothing behind
 
-  Scenario: The display starts beside the calls
+  Scenario: The display starts in parallel with the API calls
     Given each answer takes 0.5 s
     When the agent goes live
     Then the display is started before the stream key has come
@@ -57,20 +57,20 @@ Feature: Going live
       | 0.15    |
       | 0.4     |
 
-  Scenario: The operator hears where the stream is
+  Scenario: The operator is notified of the stream's address
     When the agent goes live
     Then the operator is told "I'm live at https://retake.tv/night-owl"
     And the operator is told "Suggested channels: Moltbook"
     And the question of builder says "Which direction?"
 
-  Scenario: The time on air ends when it was said to end
+  Scenario: The stream ends after max_duration
     Given it is to be on air for 10s
     When the agent goes live
     Then the run is completed
     And it was on air for 10 s
     And it leaves nothing behind
 
-  Scenario: A long stream keeps its picture and its pace
+  Scenario: A long stream keeps its thumbnails and its intervals
     Given it is to be on air for 20m
     When the agent goes live
     Then the run is completed
@@ -80,7 +80,7 @@ Feature: Going live
     And GET /agent/stream/status was never called closer than 3 s
     And no rule of the platform was broken
 
-  Scenario: A stream that shows late is waited for at the guide's pace
+  Scenario: A stream that is shown late is polled at the guide's interval
     Given a stream shows as live 12 s after its first video
     When the agent goes live
     Then the run is completed
@@ -88,7 +88,7 @@ Feature: Going live
     And GET /agent/stream/status was never called closer than 3 s
     And 1 stream keys were issued and 1 used, none of them twice
 
-  Scenario: A stream that never shows is a question in the end
+  Scenario: A stream that is never shown becomes a question
     Given a stream shows as live 100000 s after its first video
     When the agent goes live
     Then the run waits at trouble
@@ -98,7 +98,7 @@ Feature: Going live
     And no rule of the platform was broken
     And it leaves nothing behind
 
-  Scenario: A stream that never shows is given up when a person says so
+  Scenario: A stream that is never shown ends when a person decides so
     Given a stream shows as live 100000 s after its first video
     And ann answers trouble after 10m
       | decision | give_up |
@@ -108,7 +108,7 @@ Feature: Going live
     And the reason says "retake.tv did not see the stream live"
     And it was never on air
 
-  Scenario: A newer guide is kept for people, and the agent goes on
+  Scenario: A newer guide is stored, and the run continues
     Given the platform's guide has version 2.1.10
     When the agent goes live
     Then the run is completed
@@ -116,18 +116,18 @@ Feature: Going live
     And the operator is told "the platform's guide is now version 2.1.10; this flow was written for 2.1.2"
     And the guide of version 2.1.10 is kept as a text
 
-  Scenario: The same version in other words is the same guide
+  Scenario: The same version in another spelling is the same guide
     Given the platform's guide has version 2.1.2.0
     And the input strict_guide is true
     When the agent goes live
     Then nothing is asked
     And it has been on air
 
-  Scenario: Secrets stay secret
+  Scenario: Secrets appear nowhere
     When the agent goes live
     Then no token and no stream key is in the journal
     And nothing was sent to anybody but retake.tv
 
-  Scenario: The token that the platform made is kept
+  Scenario: The token address that the platform reports is saved
     When the agent goes live
     Then the credentials name the token that the platform made

@@ -6,7 +6,7 @@ Feature: The platform's guide
     Given the flow go-live.yaml
     And an agent with credentials
 
-  Scenario: What has changed is told, and the agent goes on
+  Scenario: Changes are reported, and the run continues
     Given the guide of version 2.1.2 was kept earlier
     And the platform's guide has version 2.1.10
     When the agent goes live
@@ -21,7 +21,7 @@ Feature: The platform's guide
     Then GET /skill.json was called 1 time
     And GET /skill.md was never called
 
-  Scenario: Who wants it is asked first, and the stream waits for the answer
+  Scenario: With strict_guide, the stream waits for an answer
     Given the input strict_guide is true
     And the platform's guide has version 2.1.10
     And ann answers read_guide after 1h
@@ -33,7 +33,7 @@ Feature: The platform's guide
     And the question of read_guide says "this flow was written for 2.1.2"
     And read_guide was asked 1 time
 
-  Scenario: Nobody goes live against the operator's will
+  Scenario: The operator can refuse to go live
     Given the input strict_guide is true
     And the platform's guide has version 2.1.10
     And ann answers read_guide after 1h
@@ -44,13 +44,13 @@ Feature: The platform's guide
     And the reason says "the operator does not want to go live by it"
     And POST /agent/rtmp was never called
 
-  Scenario: A guide that has not changed is no question
+  Scenario: An unchanged guide asks nothing
     Given the input strict_guide is true
     When the agent goes live
     Then the run is completed
     And read_guide was asked 0 times
 
-  Scenario Outline: Whether it has changed cannot be seen
+  Scenario Outline: A guide that cannot be read does not stop the run
     Given the input strict_guide is false
     And every GET /skill.json meets <fault>
     When the agent goes live
@@ -61,7 +61,7 @@ Feature: The platform's guide
       | status 503       |
       | a challenge page |
 
-  Scenario Outline: Who wants to know it first waits until it can be seen
+  Scenario Outline: With strict_guide, a guide that cannot be read is retried
     Given the input strict_guide is true
     And the next 20 GET /skill.json meet <fault>
     When the agent goes live
@@ -74,7 +74,7 @@ Feature: The platform's guide
       | a challenge page |
       | a login page     |
 
-  Scenario Outline: Who wants to know it first is asked in the end
+  Scenario Outline: With strict_guide, a guide that stays unreadable becomes a question
     Given the input strict_guide is true
     And notices go to operator
     And <trouble>

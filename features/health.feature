@@ -1,17 +1,17 @@
-Feature: How a stream does
+Feature: Stream health
   The run knows how well its encoder does and what can be seen, and acts on what it was told to act on.
 
   Background:
     Given an agent with credentials
 
-  Scenario: What the encoder sends is written down every ten seconds
+  Scenario: The encoder's figures are recorded every ten seconds
     Given it is to be on air for 1m55s
     When the agent goes live
     Then the run is completed
     And studio.health was performed 11 times
     And the encoder was last seen to send 30 frames a second
 
-  Scenario: An encoder that is too slow for a minute is told of
+  Scenario: An encoder that is too slow for a minute is reported
     Given it is to be on air for 10m
     And the encoder runs at 0.7 of its speed from 30 s into on_air
     When the agent goes live
@@ -19,7 +19,7 @@ Feature: How a stream does
     And it has been on air 1 times
     And the operator is told "The encoder is too slow"
 
-  Scenario: A picture may be still for as long as it likes
+  Scenario: A still picture is allowed by default
     Given it is to be on air for 10m
     And the picture freezes 10 s into on_air
     When the agent goes live
@@ -27,7 +27,7 @@ Feature: How a stream does
     And it has been on air 1 times
     And the display was started 1 times
 
-  Scenario: A frozen picture is replaced when that is asked for
+  Scenario: A frozen picture is replaced on request
     Given it is to be on air for 5m
     And the input frozen_after is 60
     And the picture freezes 10 s into on_air
@@ -37,7 +37,7 @@ Feature: How a stream does
     And the display was started 2 times
     And no rule of the platform was broken
 
-  Scenario: A picture that stays black whatever is done is a question in the end, when that is asked for
+  Scenario: A picture that stays black becomes a question, on request
     Given it is to be on air for 5m
     And the input black_after is 60
     And the input recoveries is 2

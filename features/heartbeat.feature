@@ -1,4 +1,4 @@
-Feature: A heartbeat
+Feature: Heartbeat
   While nobody looks, an agent looks after itself every few hours: it tells its operator what wants attention, once,
   and is quiet otherwise. One run beats for weeks, over crashes and restarts.
 
@@ -7,7 +7,7 @@ Feature: A heartbeat
     And there are no inputs
     And an agent with credentials
 
-  Scenario: Twelve beats in two days, and nothing to tell
+  Scenario: Twelve quiet beats in two days
     Given the run is stopped after 47h
     When the agent goes live
     Then GET /agent/stream/status was called 12 times
@@ -16,7 +16,7 @@ Feature: A heartbeat
     And it leaves nothing behind
     And no rule of the platform was broken
 
-  Scenario Outline: The platform asks for four hours at least
+  Scenario Outline: The interval is at least four hours
     Given the input every is <every>
     And the run is stopped after 47h
     When the agent goes live
@@ -28,7 +28,7 @@ Feature: A heartbeat
       | 6h    | 8     |
       | 1d    | 2     |
 
-  Scenario: Messages that wait for an answer are told once
+  Scenario: Unanswered messages are reported once
     Given the input unanswered is 3
     And mira writes "hello?" 1h after the start
     And ade writes "anybody there?" 5h after the start
@@ -40,7 +40,7 @@ Feature: A heartbeat
       | 8h    | 3 messages in the chat wait for an answer         |
     And the operator is told "mira: what is this?"
 
-  Scenario: Somebody asks for a stream
+  Scenario: A viewer asks for a stream
     Given mira writes "When do you GO LIVE again?" 1h after the start
     And ade writes "nice picture" 2h after the start
     And the run is stopped after 30h
@@ -49,7 +49,7 @@ Feature: A heartbeat
       | after | words                                                                      |
       | 4h    | Somebody asks for a stream, shall we go live?\nmira: When do you GO LIVE again? |
 
-  Scenario: On air all of this is seen to already
+  Scenario: Nothing is reported while the agent is on air
     Given credentials ends with "found"
     And status gives
       | is_live | token_address |
@@ -67,7 +67,7 @@ Feature: A heartbeat
     And comments was performed 1 time
     And it is in state "resting"
 
-  Scenario: What was written before the heart began to beat is history
+  Scenario: Messages from before the first beat count as history
     Given a chat that holds already
       | seconds ago | name | text             |
       | 7200        | zoe  | please go live   |
@@ -75,7 +75,7 @@ Feature: A heartbeat
     When the agent goes live
     Then the operator was told nothing
 
-  Scenario: The token moves, and what was told is not told again
+  Scenario: Moves of the token are reported once
     Given its token does, look by look
       | price | market_cap | holders |
       | 1     | 2000       | 50      |
@@ -91,7 +91,7 @@ Feature: A heartbeat
       | 8h    | OWL has moved: price +30 %, holders +2 %          |
       | 16h   | OWL has moved: price -62 %, holders -61 %         |
 
-  Scenario: Each milestone is told once, also when the token comes back to it
+  Scenario: Each milestone is reported once, even if it is reached again
     Given the input change is 1000
     And its token does, look by look
       | market_cap |
@@ -108,14 +108,14 @@ Feature: A heartbeat
       | 8h    | A milestone: 50000 USD     |
       | 20h   | A milestone: 500000 USD    |
 
-  Scenario: A short failure is waited out within the beat
+  Scenario: A short failure is retried within the beat
     Given the next GET /agent/stream/status meets an HTML page
     And from its 2nd on, the next GET /agent/stream/comments meets status 500
     And the run is stopped after 10h
     When the agent goes live
     Then the operator was told nothing
 
-  Scenario: A platform that fails for a day costs a word a beat, and the heart beats on
+  Scenario: A platform that fails for a day costs one notice a beat
     Given every GET /agent/stream/comments meets a dropped connection
     And the run is stopped after 23h
     When the agent goes live
@@ -124,7 +124,7 @@ Feature: A heartbeat
     And the operator is told "A heartbeat was missed: retake.tv could not be reached"
     And the run is completed
 
-  Scenario: A token that is not accepted is a question to the operator
+  Scenario: A rejected access token becomes a question of the heartbeat
     Given the next GET /agent/stream/status meets status 401
     And ann answers locked_out after 10h
       | decision | beat_on |
@@ -135,7 +135,7 @@ Feature: A heartbeat
     And the question of locked_out says "retake.tv does not accept the access token"
     And GET /agent/stream/status was called 4 times
 
-  Scenario: A heart that nobody wants to beat any more
+  Scenario: Stopping the heartbeat
     Given every GET /agent/stream/status meets status 401
     And ann answers locked_out after 1h
       | decision | stop_here |
@@ -143,13 +143,13 @@ Feature: A heartbeat
     When the agent goes live
     Then the run is completed
 
-  Scenario: There is nobody whose heart could beat
+  Scenario: No credentials, no heartbeat
     Given an agent that was never registered
     When the agent goes live
     Then the run is failed
     And the reason says "there are no credentials"
 
-  Scenario: A crash costs no beat and brings none twice
+  Scenario: A crash neither loses nor repeats a beat
     Given its token does, look by look
       | price |
       | 1     |

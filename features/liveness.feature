@@ -1,4 +1,4 @@
-Feature: On air as soon as the platform shows the stream live
+Feature: Opening a stream without delay
   Nobody knows how long the platform takes to show a stream live, and it may be asked only every 3 s. So the agent learns
   it: from its first stream on it looks when the next one is due. The thumbnail, which comes first, takes 0.35 s here.
 
@@ -28,7 +28,7 @@ Feature: On air as soon as the platform shows the stream live
       | 9.3 |
       | 21  |
 
-  Scenario Outline: Whoever was on air for a moment knows it by the second
+  Scenario Outline: After a short stream, the lag is known to the second
     Given it is to be on air for 1s
     And a stream shows as live <lag> s after its first video
     When the agent goes live
@@ -44,7 +44,7 @@ Feature: On air as soon as the platform shows the stream live
       | 2.5 |
       | 5   |
 
-  Scenario Outline: The stream comes back at once
+  Scenario Outline: A recovered stream is opened at once
     Given a stream shows as live <lag> s after its first video
     And it is to be on air for 90s
     And the <part> is killed 14 s into on_air
@@ -63,7 +63,7 @@ Feature: On air as soon as the platform shows the stream live
       | 5   | encoder |
       | 5   | display |
 
-  Scenario Outline: A first stream is opened no later than by the guide done literally
+  Scenario Outline: A first stream is opened no later than by following the guide literally
     Given a stream shows as live <lag> s after its first video
     When the agent goes live
     Then it was on air no later than by the guide done literally
@@ -80,7 +80,7 @@ Feature: On air as soon as the platform shows the stream live
       | 5   |
       | 7.9 |
 
-  Scenario Outline: What else tells that a first stream is live is heard
+  Scenario Outline: Other signs that a first stream is live are used
     Given a stream shows as live <lag> s after its first video
     And the platform tells that a session has started when it is <event>, and lists it when it is <list>
     When the agent goes live
@@ -96,7 +96,7 @@ Feature: On air as soon as the platform shows the stream live
       | 2   | opened | live   | 0.9     |
       | 0.9 | live   | live   | 0.4     |
 
-  Scenario Outline: Where nothing else tells, and may even mislead, it is the guide's pace
+  Scenario Outline: Without other signs, or with misleading ones, the guide's interval is used
     Given a stream shows as live <lag> s after its first video
     And the platform tells that a session has started when it is opened, and lists it when it is opened
     When the agent goes live
@@ -118,7 +118,7 @@ Feature: On air as soon as the platform shows the stream live
     Then it was on air no later than by the guide done literally
     And no rule of the platform was broken
 
-  Scenario: A list that never answers holds up nothing
+  Scenario: A list of live agents that never answers delays nothing
     Given every GET /users/live/ meets a delay of 30 s
     And a stream shows as live 1 s after its first video
     When the agent goes live
@@ -134,7 +134,7 @@ Feature: On air as soon as the platform shows the stream live
     And the agent goes live once more
     Then it was on air 0.65 s at most after it was live
 
-  Scenario: A platform that is slower for good is learnt anew
+  Scenario: A lasting increase of the lag is learnt
     Given a stream shows as live 1 s after its first video
     When the agent goes live
     And a stream shows as live 4 s after its first video
@@ -143,7 +143,7 @@ Feature: On air as soon as the platform shows the stream live
     And the agent goes live once more
     Then it was on air 0.65 s at most after it was live
 
-  Scenario: A platform that has become quicker is learnt at once
+  Scenario: A decrease of the lag is learnt at once
     Given a stream shows as live 6 s after its first video
     When the agent goes live
     And a stream shows as live 1 s after its first video
@@ -151,7 +151,7 @@ Feature: On air as soon as the platform shows the stream live
     And the agent goes live once more
     Then it was on air 0.65 s at most after it was live
 
-  Scenario Outline: What is kept of the lag is no condition of a stream
+  Scenario Outline: A damaged lag file does not prevent a stream
     Given a stream shows as live 1 s after its first video
     When the agent goes live
     And <what> is where the lag was kept
@@ -168,7 +168,7 @@ Feature: On air as soon as the platform shows the stream live
       | the lag of NaN s |
       | the lag of years |
 
-  Scenario: The pace is kept when the stream goes down just after a look
+  Scenario: The interval is kept when the stream goes down just after a check
     Given a stream shows as live 0 s after its first video
     And the encoder is killed 3.2 s into on_air
     When the agent goes live
@@ -176,7 +176,7 @@ Feature: On air as soon as the platform shows the stream live
     And GET /agent/stream/status was never called closer than 3 s
     And no rule of the platform was broken
 
-  Scenario Outline: Just after a look the list of who is live tells that the stream is back
+  Scenario Outline: Just after a check, the list of live agents shows that the stream is back
     Given a stream shows as live <lag> s after its first video
     And the platform tells that a session has started when it is opened, and lists it when it is live
     And the encoder is killed 3.2 s into on_air

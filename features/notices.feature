@@ -1,8 +1,8 @@
-Feature: Word to people
+Feature: Notices
   Who is not at the terminal is told what matters: a question, a reminder, trouble, being live, the end. A notice that
   does not arrive is sent again, and never holds the run up.
 
-  Scenario: An operator hears of a stream from its beginning to its end
+  Scenario: The operator is notified from the start of a stream to its end
     Given an agent with credentials
     And notices go to operator
     When the agent goes live
@@ -13,7 +13,7 @@ Feature: Word to people
       | gate  | Which direction?                |
       | ended | watching at most; messages: 0   |
 
-  Scenario: A question is brought to people, with the way to answer it
+  Scenario: A question is sent with the command that answers it
     Given an agent that nobody has vouched for
     And notices go to operator
     And the run is resumed 7h after its process has gone
@@ -24,7 +24,7 @@ Feature: Word to people
       | gate     | Please post this exact message                                                    |
       | reminder | retake-flow answer rehearsed prove_human/post.1 --decision posted tweet_url=…      |
 
-  Scenario: A question that nobody answers goes to somebody else
+  Scenario: An unanswered question is escalated
     Given this flow
       """
       flow: urgent
@@ -50,7 +50,7 @@ Feature: Word to people
       | kind       | words  |
       | escalation | Go on? |
 
-  Scenario: Trouble is told once and not in floods
+  Scenario: Repeated trouble is reported once
     Given an agent with credentials
     And notices go to operator
     And the encoder is killed 5 s into on_air
@@ -65,7 +65,7 @@ Feature: Word to people
       | recovered | Back on air   |
       | ended     | recoveries: 1 |
 
-  Scenario: A notice that does not arrive is sent again, and the stream goes on
+  Scenario: A failed notice is retried, and the stream continues
     Given an agent with credentials
     And the first 2 notices to operator do not arrive
     And it is to be on air for 2m
@@ -78,7 +78,7 @@ Feature: Word to people
       | gate  | direction? |
       | ended | completed  |
 
-  Scenario: A run that goes on after its process died says so
+  Scenario: A run that is resumed after a crash says so
     Given an agent with credentials
     And notices go to operator
     And the process is killed 5 s into on_air
@@ -93,7 +93,7 @@ Feature: Word to people
       | recovered | Back on air     |
       | ended     | completed       |
 
-  Scenario: What happens again and again is told together
+  Scenario: Repeated notices are sent together
     Given an agent with credentials
     And notices go to operator
     And it is to be on air for 2m

@@ -1,11 +1,11 @@
-Feature: A flow of one's own in a few lines
+Feature: Your own flow in a few lines
   An agent's flow says only how it differs from the shipped one. Whoever writes it is told what is wrong, in their own
   file, before anything runs.
 
   Background:
     Given an agent with credentials
 
-  Scenario: A flow for an agent is begun, looked at and run
+  Scenario: A flow is created, checked and run
     When "init night-owl" is called
     And "check night-owl.yaml" is called
     Then it exits with 0 and says "night-owl.yaml: no mistakes"
@@ -13,7 +13,7 @@ Feature: A flow of one's own in a few lines
     Then it exits with 0 and says "# night-owl.yaml:"
     And it says "# go-live.yaml:"
 
-  Scenario: The agent says what its flow says
+  Scenario: The agent says what its flow sets
     Given this flow
       """
       extends: go-live.yaml
@@ -32,7 +32,7 @@ Feature: A flow of one's own in a few lines
       | Hoo! |
     And no rule of the platform was broken
 
-  Scenario: Nothing goes live before a person allows it
+  Scenario: The stream waits for a person's permission
     Given this flow
       """
       extends: go-live.yaml
@@ -52,7 +52,7 @@ Feature: A flow of one's own in a few lines
     And it has been on air 2 times
     And approve was asked once
 
-  Scenario: Without an allowance nothing goes live
+  Scenario: Without permission, nothing goes live
     Given this flow
       """
       extends: go-live.yaml
@@ -71,7 +71,7 @@ Feature: A flow of one's own in a few lines
     And it was never on air
     And POST /agent/stream/start was never called
 
-  Scenario Outline: A mistake is told in the file that made it
+  Scenario Outline: A problem is reported in the file that causes it
     Given the file owl.yaml holds
       """
       extends: go-live.yaml
@@ -91,7 +91,7 @@ Feature: A flow of one's own in a few lines
       | states: {pause: {wait: 1s, before: brodcast}}             | did you mean 'broadcast'?               |
       | inputs: {wallet_address: {secret: true, default: mine}}   | RF047                                   |
 
-  Scenario: A base that changes is checked again
+  Scenario: A changed base flow is checked again
     Given the file base.yaml holds
       """
       extends: go-live.yaml
@@ -112,7 +112,7 @@ Feature: A flow of one's own in a few lines
     When "check owl.yaml" is called
     Then it exits with 3 and says "base.yaml:2:10: RF023"
 
-  Scenario: A secret is asked for where it may be given
+  Scenario: A missing secret is reported with the ways to set it
     Given the file owl.yaml holds
       """
       extends: go-live.yaml

@@ -1,7 +1,7 @@
-Feature: Flows of one's own
+Feature: Mocked runs of your own flow
   The steps take any flow, so that somebody who writes one can say what it is to do.
 
-  Scenario: A flow that only looks whether the agent is on air
+  Scenario: A flow that only checks whether the agent is on air
     Given an agent with credentials
     And this flow
       """
@@ -46,7 +46,7 @@ Feature: Flows of one's own
     And retake.stop_stream was performed 1 time
     And retake.register was never performed
 
-  Scenario: An action that answers differently from time to time
+  Scenario: An action with different results over time
     Given this flow
       """
       flow: patient
@@ -84,7 +84,7 @@ Feature: Flows of one's own
     And it has been in "rest" 3 times
     And the variable seen is 7
 
-  Scenario: A person is asked, and answers
+  Scenario: A person answers a question
     Given this flow
       """
       flow: asking
@@ -138,7 +138,7 @@ Feature: Flows of one's own
       | way | north |
     Then the reason says "north"
 
-  Scenario: Something happens outside
+  Scenario: An event from outside
     Given this flow
       """
       flow: outside
@@ -156,7 +156,7 @@ Feature: Flows of one's own
     When the event night comes
     Then the run is completed
 
-  Scenario: Programs end by themselves
+  Scenario: Programs that exit
     Given this flow
       """
       flow: shown
@@ -192,7 +192,7 @@ Feature: Flows of one's own
       | key   |
       | lost  |
 
-  Scenario: An action ends otherwise, or fails
+  Scenario: Other outcomes and errors of an action
     Given this flow
       """
       flow: known

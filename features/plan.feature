@@ -1,4 +1,4 @@
-Feature: A plan
+Feature: Plan
   Somebody who is about to run a flow wants to know what it would do: which calls go out, which programs start, what a
   person is asked, and when. A plan says so without network, programs, credentials or a trace of it.
 
@@ -31,7 +31,7 @@ Feature: A plan
       Questions  broadcast/pushing/on_air/asking:builder
       """
 
-  Scenario: An agent that nobody has vouched for yet
+  Scenario: An unverified agent
     When "plan go-live.yaml --assume verified=false" is called
     Then it exits with 0 and says "except verified=false (verification):"
     And it says in this order
@@ -57,7 +57,7 @@ Feature: A plan
     Then it exits with 0 and says "It ends failed: nobody vouches for the agent."
     And it says "Programs   none"
 
-  Scenario: A poll that is never answered as wanted runs into its timeout
+  Scenario: A poll that never succeeds runs into its timeout
     When "plan verify.yaml --assume confirm.verified=false --assume post.tweet_url=https://x.com/ann/status/186" is called
     Then it exits with 0 and says "It is in post"
     And it says in this order
@@ -71,16 +71,16 @@ Feature: A plan
       it goes round and round
       """
 
-  Scenario: What cannot be assumed
+  Scenario: Assumptions that fit nothing are refused
     When "plan go-live.yaml --assume credentials=mising" is called
     Then it exits with 2 and says "'credentials' cannot end with 'mising'"
     And it says "did you mean 'missing'?"
 
-  Scenario: What makes no difference
+  Scenario: Assumptions without effect are refused
     When "plan go-live.yaml --assume recovering=stop" is called
     Then it exits with 2 and says "nothing comes of assuming 'recovering=stop'"
 
-  Scenario: The ways to each end and each question
+  Scenario: The path to each end and each question
     When "plan verify.yaml --all-paths" is called
     Then it exits with 0 and says "prepare —done→ post —decline→ declined"
     And it says "$ retake-flow plan verify.yaml --assume post=decline"

@@ -1,4 +1,4 @@
-Feature: A raid
+Feature: Raid
   An agent looks in on another one that is on air and says hello there, without any stream of its own: once a day at
   most, a few words, and nothing twice.
 
@@ -7,7 +7,7 @@ Feature: A raid
     And there are no inputs
     And an agent with credentials
 
-  Scenario: The most watched of the others is visited
+  Scenario: The most watched other agent is visited
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -21,7 +21,7 @@ Feature: A raid
     And it was never on air
     And no rule of the platform was broken
 
-  Scenario: An agent is visited by its name, with the operator's own words
+  Scenario: An agent is visited by name, with your own messages
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -37,7 +37,7 @@ Feature: A raid
     And its messages came 1m apart
     And the agent wrote nothing to red-fox
 
-  Scenario Outline: Once a day is enough
+  Scenario Outline: An agent is visited at most once a day
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -51,7 +51,7 @@ Feature: A raid
       | 23h | been_there |
       | 25h | completed  |
 
-  Scenario: Whoever was there today says nothing
+  Scenario: A second visit on the same day says nothing
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -60,7 +60,7 @@ Feature: A raid
     Then the agent wrote nothing to day-lark
     And the reason says "this agent wrote to day-lark within the last day"
 
-  Scenario: Nobody is disturbed who is off air
+  Scenario: An agent that is off air is not visited
     Given the agent day-lark is off air
     And the input agent is day-lark
     When the agent goes live
@@ -84,13 +84,13 @@ Feature: A raid
       | red-wren  | there is no red-wren            |
       | ""        | nobody else is on air           |
 
-  Scenario: Who is not there is not sought again
+  Scenario: An unknown agent is not looked up again
     Given the input agent is red-wren
     When the agent goes live
     Then the run is nobody
     And GET /users/streamer/red-wren was called 1 time
 
-  Scenario: A short failure of the platform is waited out
+  Scenario: A short failure of the platform is retried
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -100,19 +100,19 @@ Feature: A raid
     Then the run is completed
     And GET /users/streamer/day-lark was called 2 times
 
-  Scenario: There is something to say, or nobody is sought
+  Scenario: Without messages, nobody is looked up
     Given the input messages is []
     When the agent goes live
     Then the run is failed
     And the reason says "there is nothing to say"
 
-  Scenario: Nobody can write without an account
+  Scenario: Without an account, nothing is sent
     Given an agent that was never registered
     When the agent goes live
     Then the run is failed
     And the reason says "there are no credentials"
 
-  Scenario: What may have arrived is not said again
+  Scenario: A message that may have arrived is not sent again
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -122,7 +122,7 @@ Feature: A raid
       | Hello! I looked in to say that I like what you do here. |
     And the run is failed
 
-  Scenario: A process that dies while it says hello does not say it again
+  Scenario: A crash during a message does not repeat it
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |
@@ -134,7 +134,7 @@ Feature: A raid
     Then it took 2 processes
     And POST /agent/stream/chat/send was called 1 time
 
-  Scenario: A process that dies between two messages goes on with the second
+  Scenario: After a crash between two messages, the second is sent
     Given these agents are on air
       | name     | viewers |
       | day-lark | 3       |

@@ -31,7 +31,7 @@ Feature: Chat in real time
       | wrapped    |
       | mixed      |
 
-  Scenario: Where the platform tells nothing, chat is asked for
+  Scenario: Without real-time events, chat is polled
     Given the platform tells nothing in real time
     And these viewers
       | at   | name  | text          |
@@ -44,14 +44,14 @@ Feature: Chat in real time
     And real-time events are told of as
       | absent |
 
-  Scenario: A bad line loses nothing and doubles nothing
+  Scenario: An unreliable connection neither loses nor repeats a message
     Given of the real-time events every 5th is lost and every 7th comes twice
     And 50 viewers who write 200 messages from 5 s to 20 s
     And it is to be on air for 60s
     When the agent goes live
     Then each message of a viewer is in the journal once
 
-  Scenario: A connection that breaks comes back, and what was missed is read first
+  Scenario: After a reconnect, missed messages are read first
     Given 50 viewers who write 300 messages from 5 s to 20 s
     And the real-time connection breaks 8 s into on_air
     And the real-time connection breaks 13 s into on_air
@@ -65,14 +65,14 @@ Feature: Chat in real time
       | lost      |
       | connected |
 
-  Scenario: Events that bear other ids than the chat count once
+  Scenario: Events with other ids than the chat count once
     Given real-time events have other ids than the chat
     And 20 viewers who write 60 messages from 5 s to 30 s
     And it is to be on air for 60s
     When the agent goes live
     Then each message of a viewer is in the journal once, in order
 
-  Scenario: A chat that cannot be asked for is still heard
+  Scenario: Real-time events arrive even when chat cannot be polled
     Given from its 3rd on, every GET /agent/stream/comments meets status 503
     And these viewers
       | at   | name  | text          |
@@ -134,7 +134,7 @@ Feature: Chat in real time
         | ade follows                |
         | kim: sell 12.5             |
 
-    Scenario: What the chat itself shows is heard of without real-time events, too
+    Scenario: Tips and trades in chat count without real-time events too
       Given the platform tells nothing in real time
       When the agent goes live
       Then the flow has heard of
@@ -142,7 +142,7 @@ Feature: Chat in real time
         | a small tip of 5           |
         | kim: sell 12.5             |
 
-  Scenario: A flood is read whole and in order, also over a process that dies in it
+  Scenario: A flood is read completely and in order, across a crash too
     Given 300 viewers who write 2500 messages from 5 s to 7 s
     And the process is killed 7 s into on_air
     And the run is resumed 2s after its process has gone
@@ -151,7 +151,7 @@ Feature: Chat in real time
     Then it took 2 processes
     And each message of a viewer is in the journal once, in order
 
-  Scenario: A flood that is only asked for is read whole and in order
+  Scenario: A flood is read completely and in order by polling alone
     Given the platform tells nothing in real time
     And 300 viewers who write 2500 messages from 5 s to 7 s
     And it is to be on air for 60s

@@ -5,7 +5,7 @@ Feature: Keeping the stream live
   Background:
     Given an agent with credentials
 
-  Scenario Outline: The stream comes back by itself
+  Scenario Outline: The stream recovers by itself
     Given the <part> is killed 8 s into on_air
     When the agent goes live
     Then the run is completed
@@ -30,7 +30,7 @@ Feature: Keeping the stream live
     And no rule of the platform was broken
     And it leaves nothing behind
 
-  Scenario Outline: What only decorates the stream does not interrupt it
+  Scenario Outline: A failure of a window does not interrupt the stream
     Given the <part> is killed 8 s into on_air
     When the agent goes live
     Then it has been on air 1 times
@@ -42,7 +42,7 @@ Feature: Keeping the stream live
       | window manager |
       | content window |
 
-  Scenario Outline: A death while going live is no end
+  Scenario Outline: A program that dies while going live does not end the run
     Given the <part> is killed <after> s into <state>
     When the agent goes live
     Then the run is completed
@@ -61,7 +61,7 @@ Feature: Keeping the stream live
       | display | pushing/thumbnail    | 0.05  |
       | encoder | on_air               | 0     |
 
-  Scenario: A stream that is off the air while the encoder runs is brought back
+  Scenario: A stream that is off air while the encoder runs is recovered
     Given it is to be on air for 2m
     And the encoder stalls 20 s into on_air
     When the agent goes live
@@ -70,14 +70,14 @@ Feature: Keeping the stream live
     And 2 stream keys were issued and 2 used, none of them twice
     And no rule of the platform was broken
 
-  Scenario: A session that somebody else ended is opened again
+  Scenario: A session that somebody else ended is started again
     Given the platform ends the session 8 s into on_air
     When the agent goes live
     Then the run is completed
     And it has been on air 2 times
     And 2 stream keys were issued and 2 used, none of them twice
 
-  Scenario: A refused key is not tried again
+  Scenario: A refused key is not used again
     Given somebody else fetches a stream key 0.2 s into confirm_live
     When the agent goes live
     Then the run is completed
@@ -85,13 +85,13 @@ Feature: Keeping the stream live
     And 3 stream keys were issued and 2 used, none of them twice
     And POST /agent/stream/start was called 2 times
 
-  Scenario: How long it was off the air is told
+  Scenario: The time off air is reported
     Given the encoder is killed 8 s into on_air
     When the agent goes live
     Then the run is completed
     And the operator is told "Back on air after"
 
-  Scenario Outline: Who does not last is brought back less and less often, and then a person is asked
+  Scenario Outline: A stream that keeps failing is recovered ever less often, then a person is asked
     Given the <part> always dies 5 s after its start
     When the agent goes live
     Then the run waits at trouble
@@ -105,7 +105,7 @@ Feature: Keeping the stream live
       | encoder | ffmpeg was killed | 21   |
       | display | Xvfb was killed   | 21   |
 
-  Scenario: A person lets it be tried again
+  Scenario: A person answers that recovery continues
     Given the encoder always dies 5 s after its start
     And ann answers trouble after 10m
       | decision | again |
@@ -115,7 +115,7 @@ Feature: Keeping the stream live
     And trouble was asked 2 times
     And no rule of the platform was broken
 
-  Scenario: A person gives it up
+  Scenario: A person answers that the run ends
     Given the encoder always dies 5 s after its start
     And ann answers trouble after 10m
       | decision | give_up |
@@ -124,7 +124,7 @@ Feature: Keeping the stream live
     Then the run is failed
     And the reason says "ffmpeg was killed"
 
-  Scenario: A minute on air is a new beginning
+  Scenario: A minute on air resets the backoff
     Given it is to be on air for 20m
     And the input recoveries is 1
     And the encoder is killed 60 s into on_air
@@ -135,7 +135,7 @@ Feature: Keeping the stream live
     And it has been on air 4 times
     And trouble was asked 0 times
 
-  Scenario: A budget that is spent ends in the question
+  Scenario: A used-up recovery budget becomes a question
     Given it is to be on air for 2h
     And the input recoveries is 1
     And the encoder is killed 30 s into on_air
@@ -151,7 +151,7 @@ Feature: Keeping the stream live
     And it has been on air
     And 2 stream keys were issued and 1 used, none of them twice
 
-  Scenario Outline: What never works is named
+  Scenario Outline: A program that never works is named
     Given the <part> <trouble>
     When the agent goes live
     Then the run is failed
@@ -172,7 +172,7 @@ Feature: Keeping the stream live
       | content window | gets no memory      | xterm gets no memory             |
       | encoder        | gets no memory      | ffmpeg gets no memory            |
 
-  Scenario Outline: An encoder that never starts is a question in the end
+  Scenario Outline: An encoder that never starts becomes a question
     Given the encoder <trouble>
     When the agent goes live
     Then the run waits at trouble
@@ -185,7 +185,7 @@ Feature: Keeping the stream live
       | never becomes ready | ffmpeg was not ready within |
       | fails               | ffmpeg ended with status 1  |
 
-  Scenario: What trying again cannot mend takes one key and no second
+  Scenario: A failure that retries cannot fix uses one key
     Given the encoder gets no memory
     When the agent goes live
     Then the run is failed
@@ -193,7 +193,7 @@ Feature: Keeping the stream live
     And 1 stream keys were issued and 0 used, none of them twice
     And it leaves nothing behind
 
-  Scenario: An encoder that cannot work any more on air is a question at once
+  Scenario: An encoder that permanently fails on air becomes a question at once
     Given the memory for the encoder runs out 5 s into broadcast/pushing/on_air
     When the agent goes live
     Then the run waits at trouble
@@ -207,7 +207,7 @@ Feature: Keeping the stream live
     Then the reason says "apt install ffmpeg"
     And the encoder was started 0 times
 
-  Scenario Outline: What keeps the agent off the air from the start is told after the third try
+  Scenario Outline: A stream that never gets on air is reported after the third try
     Given notices go to operator
     And <trouble>
     When the agent goes live
@@ -227,7 +227,7 @@ Feature: Keeping the stream live
       | the encoder fails                            | ffmpeg ended with status 1                | 0    |
       | every POST /agent/stream/start meets status 503 | failed on its own side | 0 |
 
-  Scenario: What throws the agent off the air and keeps it there is told after the third try, and when it is over
+  Scenario: A stream that stays off air is reported after the third try, and again when it is back
     Given notices go to operator
     And it is to be on air for 10m
     And 4 times the encoder is killed 3 s into on_air
@@ -237,7 +237,7 @@ Feature: Keeping the stream live
     And the operator is told "three tries have failed"
     And the operator is told "Back on air after"
 
-  Scenario: Another machine that streams as the same agent becomes a question, and the stream goes on when it has ended
+  Scenario: A competing stream of the same agent becomes a question, and the stream continues when it has ended
     Given it is to be on air for 10m
     And 5 times somebody else fetches a stream key 2 s into on_air
     And ann answers contested after 1m
@@ -250,7 +250,7 @@ Feature: Keeping the stream live
     And it has been on air 6 times
     And no rule of the platform was broken
 
-  Scenario: Whoever ends the fight for the stream key leaves the session to the other
+  Scenario: Giving way to a competing stream leaves the session to it
     Given 1000 times somebody else fetches a stream key 2 s into on_air
     And ann answers contested after 1m
       | decision | give_up |
@@ -261,7 +261,7 @@ Feature: Keeping the stream live
     And no rule of the platform was broken
     And it leaves nothing behind
 
-  Scenario: A fight for the stream key that nobody answers for goes on half an hour later
+  Scenario: Without an answer, a contested stream is retried after half an hour
     Given it is to be on air for 20m
     And 5 times somebody else fetches a stream key 2 s into on_air
     When the agent goes live
@@ -269,7 +269,7 @@ Feature: Keeping the stream live
     And contested was asked 1 time
     And it has been on air 6 times
 
-  Scenario: A push that is closed now and then is no fight
+  Scenario: An occasionally closed push is not a competing stream
     Given it is to be on air for 30m
     And 8 times somebody else fetches a stream key 90 s into on_air
     When the agent goes live
@@ -277,7 +277,7 @@ Feature: Keeping the stream live
     And contested was asked 0 times
     And it has been on air 9 times
 
-  Scenario Outline: A window that cannot be had any more is told, and the stream goes on without it
+  Scenario Outline: A lost window is reported, and the stream continues without it
     Given the <part> is killed 8 s into on_air
     And the <part> is missing from its second start on
     When the agent goes live
@@ -291,7 +291,7 @@ Feature: Keeping the stream live
       | window manager |
       | content window |
 
-  Scenario Outline: A defect that repeats becomes a question, not a loop
+  Scenario Outline: A repeating internal error becomes a question
     Given the <part> is killed 8 s into on_air
     And starting the <part> is a defect from its second start on
     When the agent goes live
@@ -307,7 +307,7 @@ Feature: Keeping the stream live
       | display | Xvfb       |
       | sound   | pulseaudio |
 
-  Scenario Outline: A window that fails by a defect is told, and the stream goes on without it
+  Scenario Outline: A window that fails by an internal error is reported, and the stream continues
     Given the <part> is killed 8 s into on_air
     And starting the <part> is a defect from its second start on
     When the agent goes live
@@ -322,7 +322,7 @@ Feature: Keeping the stream live
       | window manager |
       | content window |
 
-  Scenario Outline: What only a person can mend is asked at once when the stream was on air
+  Scenario Outline: A failure on air that only a person can fix becomes a question at once
     Given the <part> is killed 8 s into on_air
     And the <part> is missing from its second start on
     When the agent goes live

@@ -1,8 +1,8 @@
 @real
-Feature: A rehearsal on one's own machine
+Feature: Rehearsal on your own machine
   The real programs, real video over RTMP, and a retake.tv that runs on this machine and is seen by nobody.
 
-  Scenario: An agent goes live on its own machine
+  Scenario: An agent goes live in a rehearsal
     Given a home that holds nothing
     When an agent rehearses for 5s
     Then it exits with 0
@@ -12,7 +12,7 @@ Feature: A rehearsal on one's own machine
     And the rehearsal saw no rule broken
     And nothing it started is left
 
-  Scenario: A killed encoder comes back, and Ctrl-C ends it all
+  Scenario: A killed encoder comes back, and Ctrl-C ends everything
     Given a home that holds nothing
     When an agent rehearses for 60s
     And its ffmpeg is killed on air
@@ -23,7 +23,7 @@ Feature: A rehearsal on one's own machine
     And the rehearsal saw no rule broken
     And nothing it started is left
 
-  Scenario: Hours of a lively stream with trouble, in half a minute
+  Scenario: Hours of a busy stream with faults, in half a minute
     Given a home that holds nothing
     When an agent rehearses 0.01 hours of a lively stream
     Then it exits with 0

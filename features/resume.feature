@@ -1,4 +1,4 @@
-Feature: Runs that go on
+Feature: Resuming runs
   A process may die at any moment. Another one takes the run up where it was: what was done is not done again, what was
   running is started anew, and what nobody can know is looked up or asked.
 
@@ -19,7 +19,7 @@ Feature: Runs that go on
     And no rule of the platform was broken
     And it leaves nothing behind
 
-  Scenario: The pace that the platform asks for is kept over the death of a process
+  Scenario: The platform's intervals are kept across a crash
     Given a stream shows as live 4 s after its first video
     And the process is killed 1.5 s into confirm_live
     And the run is resumed 100ms after its process has gone
@@ -27,7 +27,7 @@ Feature: Runs that go on
     Then the run is completed
     And no rule of the platform was broken
 
-  Scenario Outline: Killed anywhere on the way, the agent goes live all the same
+  Scenario Outline: Killed at any point, the agent still goes live
     Given each answer takes 0.2 s
     And the process is killed <after> s into <state>
     And the run is resumed 1m after its process has gone
@@ -49,7 +49,7 @@ Feature: Runs that go on
       | tell_builder         | 0     |
       | recovering           | 0.1   |
 
-  Scenario: An agent is registered once, though its process dies while it registers
+  Scenario: A crash during registration does not register the agent twice
     Given an agent that was never registered
     And the inputs
       | name              | value                                       |
@@ -65,7 +65,7 @@ Feature: Runs that go on
     Then the run is completed
     And the credentials are saved, readable by their owner alone
 
-  Scenario: Where nobody can know whether the agent was registered, a person is asked
+  Scenario: A registration in doubt becomes a question
     Given an agent that was never registered
     And an agent named "Day Owl" was registered meanwhile, whose token nobody has
     And the inputs
@@ -87,7 +87,7 @@ Feature: Runs that go on
     And registration/register was asked 1 time
     And the question of registration/register says "Day Owl"
 
-  Scenario: A deadline that passed while no process lived fires once
+  Scenario: A deadline that passed while no process ran fires once
     Given this flow
       """
       flow: nap
@@ -104,20 +104,20 @@ Feature: Runs that go on
     Then the run is completed
     And it took 7200 s at most
 
-  Scenario: The stream is stopped in order from another process
+  Scenario: Another process stops the stream in order
     Given somebody stops the run 10 s into on_air
     When the agent goes live
     Then the run is completed
     And it was stopped within 1 s of being asked
     And it leaves nothing behind
 
-  Scenario: A run is killed from another process
+  Scenario: Another process kills the run
     Given somebody kills the run 10 s into on_air
     When the agent goes live
     Then the run is killed
     And no program is left running
 
-  Scenario: What a stop owed when its process died is done when the run is resumed
+  Scenario: A stop interrupted by a crash is finished on resume
     Given each answer takes 0.2 s
     And Ctrl-C is pressed 10 s into on_air
     And the process is killed 0.05 s into signed_off
@@ -126,7 +126,7 @@ Feature: Runs that go on
     Then the run is completed
     And it leaves nothing behind
 
-  Scenario: A stop that leads to a question is not taken for a second one when the run goes on
+  Scenario: A stop that leads to a question does not count again on resume
     Given this flow
       """
       flow: stopping

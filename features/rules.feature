@@ -1,12 +1,12 @@
-Feature: No path of a flow breaks a rule
+Feature: Rules
   What retake.tv asks of everybody who streams holds for every flow, however it was changed, and so do the rules that an operator has
   written down beside it. Whoever breaks one is shown the shortest path on which that happens, before anything runs.
 
-  Scenario: The shipped flow keeps the rules
+  Scenario: The shipped flow breaks no rule
     When "check go-live.yaml" is called
     Then it exits with 0 and says "go-live.yaml: no mistakes"
 
-  Scenario: An overlay that goes live without a proof is refused, with the path
+  Scenario: An overlay that goes live unverified is refused, with the path
     Given the file owl.yaml holds
       """
       flow: owl
@@ -20,7 +20,7 @@ Feature: No path of a flow breaks a rule
     Then it exits with 3 and says "RF070 breaks the platform's rule verified_first: retake.tv lets only verified agents stream"
     And it says "retake.start_stream begins on this path: check_guide —unchanged→ credentials —found→ verification —done [not result.verified]→ broadcast/stream_key —done→ broadcast/session"
 
-  Scenario: A flow that breaks a rule is not run, not even in a rehearsal
+  Scenario: A flow that breaks a rule does not run, even in a rehearsal
     Given the file owl.yaml holds
       """
       flow: owl
@@ -33,7 +33,7 @@ Feature: No path of a flow breaks a rule
     And it says "studio.encoder begins on this path: "
     And it says "broadcast/session —done→ broadcast/pushing/confirm_live —again→ broadcast/pushing/confirm_live"
 
-  Scenario: What is on air without anybody reading the chat is refused
+  Scenario: A stream that reads no chat is refused
     Given the file owl.yaml holds
       """
       flow: owl
@@ -47,7 +47,7 @@ Feature: No path of a flow breaks a rule
     Then it exits with 3 and says "breaks the platform's rule chat_read: chat is read as long as the stream is on air"
     And it says "the run stays in broadcast/pushing/on_air/share/puzzle on this path: "
 
-  Scenario: An operator's own rule holds too
+  Scenario: Your own rule is checked too
     Given the file house.rules.yaml holds
       """
       rules: house
@@ -73,7 +73,7 @@ Feature: No path of a flow breaks a rule
     And it says "broadcast is entered on this path: "
     And it says "prove_human/verified —verified→ broadcast/stream_key"
 
-  Scenario: A rule with a mistake is no rule
+  Scenario: An invalid rule is reported
     Given the file house.rules.yaml holds
       """
       rules: house
@@ -94,7 +94,7 @@ Feature: No path of a flow breaks a rule
     Then it exits with 3 and says "house.rules.yaml:5:13: RF071 there is no action 'retake.start_steam'"
     And it says "did you mean 'retake.start_stream'?"
 
-  Scenario: A rule that changes is held against the flow again
+  Scenario: A changed rule is checked again
     Given the file house.rules.yaml holds
       """
       rules: house

@@ -1,4 +1,4 @@
-Feature: Word from outside
+Feature: Speaking and sending events from outside
   While a run goes on, people have something said on its stream, and send it the events that its flow takes.
 
   Background:
@@ -25,14 +25,14 @@ Feature: Word from outside
         over: {final: completed, reason: "volume {{ vars.volume|default(0) }}"}
       """
 
-  Scenario: What is said is spoken and shown
+  Scenario: Text is spoken and shown
     Given somebody has "Back in five minutes" said 5 s into calm
     When the agent goes live
     Then it was said by voice and screen
     And "Back in five minutes" was spoken on the stream 1 time
     And "Back in five minutes" was shown on the stream 1 time
 
-  Scenario: What is said goes to the chat where that is asked for
+  Scenario: Text goes to chat on request
     Given somebody has "Hello chat" said by chat 5 s into calm
     When the agent goes live
     Then it was said by chat
@@ -40,25 +40,25 @@ Feature: Word from outside
       | Hello chat |
     And "Hello chat" was spoken on the stream 0 times
 
-  Scenario: Without a voice it is shown
+  Scenario: Without a voice, text is shown
     Given the sound is missing
     And somebody has "Hello" said 5 s into calm
     When the agent goes live
     Then it was said by screen
 
-  Scenario: A voice that is asked for and not there
+  Scenario: A requested voice that is missing
     Given the sound is missing
     And somebody has "Hello" said by voice 5 s into calm
     When the agent goes live
     Then it was not said, since "nothing can be spoken on stream"
 
-  Scenario: Nobody would notice
+  Scenario: No process drives the run
     Given somebody has "Hello" said 5 s into dark
     When the agent goes live
     Then it was not said, since "the run is not on air"
     And "Hello" was shown on the stream 0 times
 
-  Scenario: What is said while nothing listens is said by the next process, once
+  Scenario: Text that no process has taken is said by the next one, once
     Given the process is killed 5 s into calm
     And somebody has "First" said 4 s into calm
     And somebody has "Second" said 5.1 s into calm
@@ -74,21 +74,21 @@ Feature: Word from outside
     Then the event louder was taken 1 time
     And the reason says "volume 7"
 
-  Scenario: What an event brings is data
+  Scenario: An event's fields are only data
     Given somebody sends the event louder 5 s into calm
       | by | {{ 7 * 7 }} |
     When the agent goes live
     Then the event louder is refused with "the field 'by' does not fit"
     And the reason says "volume 5"
 
-  Scenario: An event that comes too late, where nothing leads back
+  Scenario: An event that comes too late
     Given somebody sends the event louder 5 s into dark
       | by | 2 |
     When the agent goes live
     Then the event louder is refused with "expected: later; 'show/calm' takes it"
     And the reason says "volume 5"
 
-  Scenario Outline: An event that nobody expects
+  Scenario Outline: An unexpected event
     Given somebody sends the event <event> 5 s into calm
     When the agent goes live
     Then the event <event> is refused with "<reason>"

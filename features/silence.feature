@@ -20,7 +20,7 @@ Feature: No dead air
                     - Ask me anything.
       """
 
-  Scenario: An empty chat hears the list, each sentence once
+  Scenario: In an empty chat, the agent says each sentence of the list once
     Given it is to be on air for 5m
     When the agent goes live
     Then the agent wrote
@@ -30,7 +30,7 @@ Feature: No dead air
       | Ask me anything.                        |
     And the agent wrote at intervals of 60 s to 70 s
 
-  Scenario: Nothing is said as long as others speak
+  Scenario: The agent says nothing while others speak
     Given it is to be on air for 2m
     And these viewers
       | at | name | text  |
@@ -42,7 +42,7 @@ Feature: No dead air
       | I'm live. What should we explore today? |
       | Welcome, mira! Good to have you here.   |
 
-  Scenario: A viewer's words put it off
+  Scenario: A viewer's message postpones the next sentence
     Given it is to be on air for 2m
     And these viewers
       | at | name | text |
@@ -53,7 +53,7 @@ Feature: No dead air
       | Welcome, mira! Good to have you here.   |
       | What would you build?                   |
 
-  Scenario: A list goes on where it was after an interruption and in another process
+  Scenario: The list continues after a crash and in another process
     Given it is to be on air for 6m
     And the encoder is killed 80 s into on_air
     And the process is killed 160 s into on_air
@@ -65,7 +65,7 @@ Feature: No dead air
       | Still here, still typing.               |
       | Ask me anything.                        |
 
-  Scenario: Nothing is said into a chat that cannot be read
+  Scenario: The agent says nothing in a chat that cannot be read
     Given the platform tells nothing in real time
     And from its 3rd on, every GET /agent/stream/comments meets status 503
     And it is to be on air for 3m
@@ -73,7 +73,7 @@ Feature: No dead air
     Then the agent wrote
       | I'm live. What should we explore today? |
 
-  Rule: A responder may be asked instead
+  Rule: A responder can be asked instead
 
     Background:
       Given this flow
@@ -92,7 +92,7 @@ Feature: No dead air
         | hi | Hello |
       And the brain says "Let me tell you about owls." into silence
 
-    Scenario: It is asked when the list has come to its end
+    Scenario: The responder is asked when the list is used up
       Given it is to be on air for 150s
       When the agent goes live
       Then the agent wrote
@@ -100,7 +100,7 @@ Feature: No dead air
         | What would you build?                   |
         | Let me tell you about owls.             |
 
-    Scenario: Whoever is quicker than it has the word
+    Scenario: A viewer who is quicker cancels the reply
       Given it is to be on air for 160s
       And the brain thinks for 10 s
       And these viewers

@@ -1,4 +1,4 @@
-Feature: A flow is simulated
+Feature: Simulation
   Somebody who writes a flow tells line by line what becomes of its actions, and sees at once where the flow goes:
   in virtual time, on the real engine, the same each time.
 
@@ -24,7 +24,7 @@ Feature: A flow is simulated
         bad: {final: failed, reason: "{{ event.message|default('nobody vouches') }}"}
       """
 
-  Scenario: The script says how an action ends
+  Scenario: The script sets the result of an action
     When this script is simulated
       """
       {"result": {"state": "look", "value": {"verified": false}}}
@@ -61,7 +61,7 @@ Feature: A flow is simulated
     And the simulated run is failed, since "retake.tv failed on its own side"
     And the simulated run is failed, since "back at noon"
 
-  Scenario: Somebody outside hurries
+  Scenario: An event before its time
     When this script is simulated
       """
       {"result": {"state": "look", "value": {"verified": false}}}
@@ -69,7 +69,7 @@ Feature: A flow is simulated
       """
     Then the simulated run is completed
 
-  Scenario: A line that cannot be is refused, and the simulation goes on
+  Scenario: An invalid line is refused, and the simulation continues
     When this script is simulated
       """
       {"event": "hurry"}
@@ -86,7 +86,7 @@ Feature: A flow is simulated
     And the simulated run is completed
     And the simulation exits with 2
 
-  Scenario: Actions answer by themselves
+  Scenario: Actions with mocked results
     Given these mocks
       """
       retake.verification_status: [{value: {verified: false}}, {value: {verified: true}, after: 90s}]
@@ -100,7 +100,7 @@ Feature: A flow is simulated
     And it is in "look" after line 1
     And the simulated run is completed
 
-  Scenario: A mock that cannot be is told with its place
+  Scenario: An invalid mock is reported with its place
     Given these mocks
       """
       look: done

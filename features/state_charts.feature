@@ -2,7 +2,7 @@ Feature: State charts
   A flow is a state chart as the books have it: states inside states, effects, transitions with and without events, and
   a way back to where one was. What is said here can be tried with `retake-flow simulate`.
 
-  Scenario: The deepest state that has a transition for an event takes it
+  Scenario: The deepest state with a transition takes an event
     Given this flow
       """
       flow: deepest
@@ -25,7 +25,7 @@ Feature: State charts
     Then it is in "studio/music" after line 1
     And it is in "over" after line 2
 
-  Scenario: Leaving comes before the way, and the way before entering
+  Scenario: Exit effects come before transition effects, and those before entry effects
     Given this flow
       """
       flow: order
@@ -48,7 +48,7 @@ Feature: State charts
       """
     Then the simulated run is completed, since "-b -a go +c +d"
 
-  Scenario: What the flow itself raises goes before what comes from outside, unless it is for later
+  Scenario: Events raised by the flow come before events from outside, unless they are delayed
     Given this flow
       """
       flow: raised
@@ -70,7 +70,7 @@ Feature: State charts
     And it is in "c" after line 2
     And it is in "over" after line 3
 
-  Scenario: What a state has raised for later is dropped with the state
+  Scenario: Leaving a state drops its delayed events
     Given this flow
       """
       flow: dropped
@@ -92,7 +92,7 @@ Feature: State charts
     Then it is in "a" after line 4
     And it is in "over" after line 5
 
-  Scenario: A transition without an event is taken as soon as its guard holds
+  Scenario: An eventless transition is taken as soon as its guard holds
     Given this flow
       """
       flow: counted
@@ -114,7 +114,7 @@ Feature: State charts
     Then it is in "count" after line 2
     And it is in "over" after line 3
 
-  Scenario Outline: Where a transition leads, and what stays
+  Scenario Outline: A transition exits and enters the right states
     Given this flow
       """
       flow: places
@@ -147,7 +147,7 @@ Feature: State charts
       | itself  | studio/talk  | 2     |
       | nowhere | studio/talk  | 1     |
 
-  Scenario Outline: A way back to where one was
+  Scenario Outline: A history state returns to the last active state
     Given this flow
       """
       flow: history
@@ -180,7 +180,7 @@ Feature: State charts
       | resume  | show/talk/second |
       | chapter | show/talk/first  |
 
-  Scenario: A guard can ask where the machine is
+  Scenario: A guard can test the active state
     Given this flow
       """
       flow: where
@@ -202,7 +202,7 @@ Feature: State charts
     Then it is in "studio/talk" after line 1
     And it is in "over" after line 3
 
-  Scenario: Transitions that chase each other are cut and named
+  Scenario: A cycle of eventless transitions is cut and named
     Given this flow
       """
       flow: circle
@@ -218,7 +218,7 @@ Feature: State charts
       """
     Then the simulated run is failed, since "more than 100 transitions followed from one event: a → b"
 
-  Scenario: What is being left is no longer active for what happens after it
+  Scenario: A state that was left is not active for later effects
     Given this flow
       """
       flow: left

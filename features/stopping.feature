@@ -70,7 +70,7 @@ Feature: Stopping
       | display | 5.5   |
       | display | 6.3   |
 
-  Scenario: Ctrl-C while a failing call waits for its next try
+  Scenario: Ctrl-C while a failing call waits for its retry
     Given every POST /agent/rtmp meets status 503
     And Ctrl-C is pressed 20 s into broadcast/stream_key
     When the agent goes live
@@ -78,7 +78,7 @@ Feature: Stopping
     And it took 25 s at most
     And it leaves nothing behind
 
-  Scenario Outline: A second Ctrl-C kills, whatever goes on
+  Scenario Outline: A second Ctrl-C kills at any time
     Given Ctrl-C is pressed 0.05 s into <state>
     And Ctrl-C is pressed again 0.1 s into <state>
     When the agent goes live
@@ -94,7 +94,7 @@ Feature: Stopping
       | open_chat            |
       | on_air               |
 
-  Scenario: A second Ctrl-C does not wait for a platform that does not answer
+  Scenario: A second Ctrl-C does not wait for an unresponsive platform
     Given every POST /agent/stream/stop meets a delay of 30 s
     And Ctrl-C is pressed 5 s into on_air
     And Ctrl-C is pressed again 7 s into on_air
@@ -103,7 +103,7 @@ Feature: Stopping
     And it took 12 s at most
     And no program is left running
 
-  Scenario: Stopping waits for a platform that asks to wait
+  Scenario: Stopping honours Retry-After
     Given the next POST /agent/stream/stop meets status 429 with Retry-After 45
     And Ctrl-C is pressed 5 s into on_air
     When the agent goes live

@@ -1,5 +1,5 @@
 @real
-Feature: The file in which runs are kept
+Feature: The store of runs
   The stream comes first. What becomes of that file does not end a stream, and no run is lost without a word.
 
   Scenario Outline: The file is lost on air
@@ -19,7 +19,7 @@ Feature: The file in which runs are kept
       | moved away           | was removed      |
       | replaced by its copy | was replaced     |
 
-  Scenario: Something else is in the place of the file, and stays there
+  Scenario: Another file takes the store's place
     Given a home that holds nothing
     When an agent rehearses for 6s
     And its store is replaced by a folder on air

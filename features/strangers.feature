@@ -1,8 +1,8 @@
-Feature: Looking at a stranger's flow is harmless
+Feature: Checking an untrusted flow
   Somebody gets a flow from a stranger and wants to know what it does before running it. Looking at it opens no file of theirs, tells
   nothing of what such a file holds, and runs nothing.
 
-  Scenario Outline: A flow that names a file of the machine shows nothing of it
+  Scenario Outline: A flow that names a file of the machine reveals nothing of it
     Given the file theirs.yaml holds
       """
       flow: theirs
@@ -24,7 +24,7 @@ Feature: Looking at a stranger's flow is harmless
       | paths                |
       | check --format=sarif |
 
-  Scenario: Also where it is allowed to, nothing of a file that is no flow is told
+  Scenario: An allowed file that is not a flow is not quoted
     Given the file theirs.yaml holds
       """
       flow: theirs
@@ -34,7 +34,7 @@ Feature: Looking at a stranger's flow is harmless
     Then it exits with 3 and says "/etc/passwd:1:1: RF014 this is no flow"
     And it nowhere says "root:"
 
-  Scenario: A flow in the folder beside is a word on the command line away
+  Scenario: A flow in a sibling folder needs one option
     Given the file base.yaml holds
       """
       flow: base
@@ -52,7 +52,7 @@ Feature: Looking at a stranger's flow is harmless
     When "check agents/owl.yaml --allow-outside ." is called
     Then it exits with 0 and says "agents/owl.yaml: no mistakes"
 
-  Scenario: A plan says where a value comes from, and not what it is
+  Scenario: A plan shows where a value comes from, not the value
     Given OWL_KEY is set to hush-hush-hush
     And the file theirs.yaml holds
       """
@@ -69,7 +69,7 @@ Feature: Looking at a stranger's flow is harmless
     Then it exits with 0 and says "key from the variable OWL_KEY; line from the file ../line.txt"
     And it nowhere says "hush-hush-hush"
 
-  Scenario: Python beside a stranger's features is run when that is asked for
+  Scenario: Python beside features runs only on request
     Given the file theirs.yaml holds
       """
       flow: theirs

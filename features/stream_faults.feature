@@ -1,11 +1,11 @@
-Feature: A platform that lets a stream down
+Feature: Platform faults during a stream
   Whatever becomes of a push or of its key, the stream comes back by a fresh key, a new session and a new encoder.
 
   Background:
     Given an agent with credentials
     And it is to be on air for 3m
 
-  Scenario Outline: The stream comes back with a fresh key
+  Scenario Outline: The stream recovers with a fresh key
     Given 20 s after going live the platform <does>
     When the agent goes live
     Then the run is completed
@@ -21,7 +21,7 @@ Feature: A platform that lets a stream down
       | reads no more video             | 2      |
       | says that the stream is offline | 2      |
 
-  Scenario: A status that is frozen while all is well interrupts nothing
+  Scenario: A frozen status does not interrupt a good stream
     Given 20 s after going live the platform goes on saying of the stream what it says then
     When the agent goes live
     Then the run is completed

@@ -1,4 +1,4 @@
-Feature: Testing one's own flow
+Feature: Testing your own flow
   Whoever writes a flow writes scenarios for it, in words, and plays them without any Python and without a platform.
 
   Background:
@@ -22,7 +22,7 @@ Feature: Testing one's own flow
         refused: {final: failed, reason: "nobody has vouched for the agent"}
       """
 
-  Scenario: Scenarios that hold
+  Scenario: Passing scenarios
     Given the file hello.feature holds
       """
       Feature: Hello
@@ -37,7 +37,7 @@ Feature: Testing one's own flow
     Then it exits with 0 and says "2 scenarios: 2 passed"
     And it says "reached: 3 of 4 states, 2 of 4 transitions"
 
-  Scenario: What no scenario has reached is listed
+  Scenario: Uncovered states and transitions are listed
     Given the file hello.feature holds
       """
       Feature: Hello
@@ -49,7 +49,7 @@ Feature: Testing one's own flow
     Then it says "hello.yaml:13:14: never taken look: error → refused"
     And it says "never in refused"
 
-  Scenario: A scenario that does not hold shows where, what was expected, and what was
+  Scenario: A failing scenario shows the step, the expected and the actual value
     Given the file hello.feature holds
       """
       Feature: Hello
@@ -71,7 +71,7 @@ Feature: Testing one's own flow
       2.000 s  state_entered     linger
       """
 
-  Scenario: Scenarios of which one would hide another are refused
+  Scenario: Scenarios with the same name are refused
     Given the file hello.feature holds
       """
       Feature: Hello
@@ -85,7 +85,7 @@ Feature: Testing one's own flow
     When "test hello.yaml hello.feature" is called
     Then it exits with 2 and says "hello.feature:5:3: there is a scenario 'It ends' at hello.feature:2:3 already"
 
-  Scenario: Only the features that are named are played
+  Scenario: Only the named features are run
     Given the file hello.feature holds
       """
       Feature: Hello
@@ -109,7 +109,7 @@ Feature: Testing one's own flow
     When "test hello.yaml hello.feature other.feature" is called
     Then it exits with 0 and says "2 scenarios: 2 passed"
 
-  Scenario: An input that the flow has not is told before anything is played
+  Scenario: An unknown input is reported before anything runs
     Given the file hello.feature holds
       """
       Feature: Hello
@@ -120,7 +120,7 @@ Feature: Testing one's own flow
     When "test hello.yaml hello.feature --set foo=1" is called
     Then it exits with 2 and says "the flow 'hello' has no input 'foo'"
 
-  Scenario: A step for rehearsed runs in a scenario that mocks is named as such
+  Scenario: A step for rehearsals in a mocked scenario is reported
     Given the file hello.feature holds
       """
       Feature: Hello
@@ -141,7 +141,7 @@ Feature: Testing one's own flow
     When "test hello.yaml hello.feature" is called
     Then it exits with 2 and says "the scenario 'It begins' has no `Then`"
 
-  Scenario: A step that nobody knows is told with the nearest ones
+  Scenario: An unknown step is reported with similar ones
     Given the file hello.feature holds
       """
       Feature: Hello
@@ -153,7 +153,7 @@ Feature: Testing one's own flow
     Then it exits with 2 and says "hello.feature:3:5: there is no step When the flow is runn"
     And it says "When the flow is run"
 
-  Scenario: A phrase that stands for no step is told with its place
+  Scenario: A phrase without steps is reported with its place
     Given the file phrases.yaml holds
       """
       the owl sleeps: it is in stat "good"
@@ -168,7 +168,7 @@ Feature: Testing one's own flow
     When "test hello.yaml hello.feature" is called
     Then it exits with 2 and says "phrases.yaml:1:1: 'the owl sleeps' stands for"
 
-  Scenario: A mistake in the flow is told before anything is played
+  Scenario: A problem in the flow is reported before anything runs
     Given the file bad.yaml holds
       """
       flow: bad
@@ -187,7 +187,7 @@ Feature: Testing one's own flow
     When "test bad.yaml hello.feature" is called
     Then it exits with 3 and says "RF020"
 
-  Scenario: There is nothing to play
+  Scenario: No features
     When "test hello.yaml" is called
     Then it exits with 2 and says "say where your scenarios are"
 

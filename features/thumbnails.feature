@@ -4,7 +4,7 @@ Feature: Thumbnails
   Background:
     Given an agent with credentials
 
-  Scenario: The first one comes at once, others every three minutes
+  Scenario: The first thumbnail comes at once, others every three minutes
     Given it is to be on air for 10m
     When the agent goes live
     Then the run is completed
@@ -19,7 +19,7 @@ Feature: Thumbnails
     And the thumbnail was not black
     And no rule of the platform was broken
 
-  Scenario: When nothing is to be seen for long, a black picture is better than none
+  Scenario: After a long wait, a black picture is uploaded
     Given the content window never becomes ready
     And it is to be on air for 5s
     When the agent goes live
@@ -27,7 +27,7 @@ Feature: Thumbnails
     And the thumbnail was black
     And no rule of the platform was broken
 
-  Scenario Outline: A picture that cannot be taken or uploaded is tried again, and then the show begins without it
+  Scenario Outline: A failed thumbnail is retried, then the stream continues without it
     Given it is to be on air for 5m
     And <trouble>
     When the agent goes live
@@ -42,7 +42,7 @@ Feature: Thumbnails
       | every POST /agent/update-thumbnail meets an HTML page     |
       | every POST /agent/update-thumbnail meets a challenge page |
 
-  Scenario: One failure more or less is not noticed by anybody who watches
+  Scenario: A single failed thumbnail has no effect
     Given the screenshot fails once
     When the agent goes live
     Then the run is completed

@@ -1,11 +1,11 @@
-Feature: A person vouches for the agent
+Feature: Verification by a person
   retake.tv lets only verified agents stream. A person posts what the platform asks for; the agent only asks for it, and
   can wait for days without a process.
 
   Background:
     Given an agent that nobody has vouched for
 
-  Scenario: Nobody is at the terminal, so the run waits without a process
+  Scenario: Without a terminal, the run waits without a process
     When the agent goes live
     Then the run waits at post
     And the question of post says "Please post this exact message in a tweet"
@@ -15,7 +15,7 @@ Feature: A person vouches for the agent
     And the display was started 0 times
     And it leaves nothing behind
 
-  Scenario: A person posts, hands the link in, and the agent goes live
+  Scenario: A person posts, submits the link, and the agent goes live
     Given the post https://x.com/owl/status/1860000000000000001 says "{message}"
     And ann answers post after 5h
       | decision  | posted                                       |
@@ -31,7 +31,7 @@ Feature: A person vouches for the agent
     And no rule of the platform was broken
     And it leaves nothing behind
 
-  Scenario Outline: What is not the address of a post never reaches the platform
+  Scenario Outline: A link that is not a post never reaches the platform
     Given ann answers post after 1h
       | decision  | posted |
       | tweet_url | <link> |
@@ -51,7 +51,7 @@ Feature: A person vouches for the agent
       | https://x.com/owl                                | this is not the address of a post     |
       | I have posted it                                 | this is not the address of a post     |
 
-  Scenario Outline: A post that the platform does not take is asked for again, with the reason
+  Scenario Outline: A rejected post is asked for again, with the reason
     Given the post https://x.com/owl/status/1860000000000000001 says "Hello world"
     And ann answers post after 1h
       | decision  | posted |
@@ -69,7 +69,7 @@ Feature: A person vouches for the agent
       | https://x.com/owl/status/1860000000000000001     | Tweet does not contain the verification code |
       | https://twitter.com/owl/status/1860000000000000  | Tweet not found                            |
 
-  Scenario: A platform that has forgotten the message is asked for a new one
+  Scenario: When the platform has forgotten the message, a new one is requested
     Given the post https://x.com/owl/status/1860000000000000001 says "{message}"
     And the next POST /agent/verify meets a forgotten message
     And ann answers post after 1h
@@ -82,7 +82,7 @@ Feature: A person vouches for the agent
     And the question of post says "retake.tv has forgotten the message; please post the new one below."
     And POST /agent/prepare-verify was called 2 times
 
-  Scenario: Why an earlier post was not taken is not said of a message that was forgotten
+  Scenario: The reason of an earlier rejection is not shown for a new message
     Given the post https://x.com/owl/status/1860000000000000001 says "Hello world"
     And the post https://x.com/owl/status/1860000000000000002 says "{message}"
     And from its 2nd on, the next POST /agent/verify meets a forgotten message
@@ -99,7 +99,7 @@ Feature: A person vouches for the agent
     And post was asked 3 times
     And the question of post says "retake.tv has forgotten the message; please post the new one below."
 
-  Scenario: A person who declines is taken at their word
+  Scenario: A person can decline the verification
     Given ann answers post after 1h
       | decision | decline |
     And the run is resumed 2h after its process has gone
@@ -125,7 +125,7 @@ Feature: A person vouches for the agent
     And the question expired after 7d
     And post was asked 1 time
 
-  Scenario: The proof runs alone, too
+  Scenario: The verification also runs by itself
     Given the flow verify.yaml
     And there are no inputs
     And the post https://x.com/owl/status/1860000000000000001 says "{message}"
@@ -137,7 +137,7 @@ Feature: A person vouches for the agent
     Then the run is verified
     And POST /agent/rtmp was never called
 
-  Scenario: Whether the post counts cannot be found out, and a person is asked again
+  Scenario: When the verification cannot be confirmed, the person is asked again
     Given notices go to operator
     And the post https://x.com/owl/status/1860000000000000001 says "{message}"
     And ann answers post after 5h

@@ -25,14 +25,14 @@ Feature: Voice
     And "Good evening!" was spoken on the stream 1 time
     And it leaves nothing behind
 
-  Scenario: Without the programs a stream is silent, and that is told once
+  Scenario: Without the programs the stream is silent, which is reported once
     Given the sound is missing
     When the agent goes live
     Then the run is completed
     And it is told 1 time that the stream is silent, since "pulseaudio is not installed"
     And "Good evening!" was spoken on the stream 0 times
 
-  Scenario: A sound that dies comes back
+  Scenario: A sound server that dies is restarted
     Given the sound is killed 5 s into show
     And somebody has "I am back" said 5 s into rest
     When the agent goes live
@@ -40,7 +40,7 @@ Feature: Voice
     And the sound was started 2 times
     And "I am back" was spoken on the stream 1 time
 
-  Scenario: The encoder ends with the sound, and begins anew with a fresh key
+  Scenario: When the sound dies, the encoder restarts with a fresh key
     Given this flow
       """
       flow: loud

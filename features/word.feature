@@ -1,4 +1,4 @@
-Feature: Word about a stream
+Feature: Direction, sharing and milestones
   Whoever runs the agent hears what a person wants to know of a stream, and can say where it should go without anything
   being held up; and where agents meet, its link is shared once.
 
@@ -8,7 +8,7 @@ Feature: Word about a stream
 
   # --- which direction? ---------------------------------------------------------------------------------------
 
-  Scenario: The builder says which direction, and the stream turns without a break
+  Scenario: The operator sets a direction without interrupting the stream
     Given it is to be on air for 1m
     And notices go to operator
     And ann answers builder after 20s
@@ -26,7 +26,7 @@ Feature: Word about a stream
       | gate  | I'm live at https://retake.tv/night-owl                 |
       | ended | completed                                               |
 
-  Scenario: A question that nobody answers holds nothing up and goes with the stream
+  Scenario: An unanswered direction question ends with the stream
     When the agent goes live
     Then the run is completed
     And it was on air for 30 s
@@ -34,7 +34,7 @@ Feature: Word about a stream
     And nothing is asked
     And it took 1 processes
 
-  Scenario: Who answers chat is told the direction
+  Scenario: The responder gets the direction
     Given this flow
       """
       flow: with-a-brain
@@ -60,7 +60,7 @@ Feature: Word about a stream
       |               |
       | owls at night |
 
-  Scenario: A stream that comes back asks the same question, of which nobody is told twice
+  Scenario: A recovered stream asks the same question without a second notice
     Given it is to be on air for 2m
     And notices go to operator
     And 3 watch from 5 s into on_air on
@@ -73,7 +73,7 @@ Feature: Word about a stream
     And the stream shows "Direction: owls at night"
     And operator was told 1 time by a gate
 
-  Scenario: What was answered is not asked again when the stream comes back
+  Scenario: An answered question is not asked again after a recovery
     Given it is to be on air for 2m
     And ann answers builder after 5s
       | direction | owls at night |
@@ -94,7 +94,7 @@ Feature: Word about a stream
     And the key for Moltbook went to www.moltbook.com alone and is in no record
     And the operator is told "https://www.moltbook.com/post/post-1"
 
-  Scenario: It is shared once, also when the stream comes back
+  Scenario: A stream is shared once, even after a recovery
     Given there is a key for Moltbook
     And notices go to shared
     And it is to be on air for 2m
@@ -107,7 +107,7 @@ Feature: Word about a stream
       | kind   | words                                                                                        |
       | shared | I'm live on retake.tv — live and open for ideas. Watch: https://retake.tv/night-owl          |
 
-  Scenario Outline: It is shared once at most, also when the process dies over it
+  Scenario Outline: A stream is shared at most once, even across a crash
     Given Moltbook takes 4 s for an answer
     And it is to be on air for 2m
     And the process is killed <after> s into share
@@ -123,7 +123,7 @@ Feature: Word about a stream
       | 3.9   |
       | 4.1   |
 
-  Scenario Outline: A post that fails is no trouble for the stream
+  Scenario Outline: A failed post does not affect the stream
     Given Moltbook answers with status <status>
     When the agent goes live
     Then the run is completed
@@ -136,7 +136,7 @@ Feature: Word about a stream
       | 429    |
       | 500    |
 
-  Scenario: What Moltbook says can be done is told
+  Scenario: Moltbook's hint is reported
     Given Moltbook refuses the post and says "Verify your email at moltbook.com/settings"
     And notices go to operator
     When the agent goes live
@@ -144,7 +144,7 @@ Feature: Word about a stream
     And operator hears of trouble: "Verify your email at moltbook.com/settings"
     And the error of share/moltbook says "Verify your email at moltbook.com/settings"
 
-  Scenario: A slow Moltbook keeps no viewer waiting
+  Scenario: A slow Moltbook does not delay chat
     Given Moltbook takes 60 s for an answer
     And it is to be on air for 1m
     When the agent goes live
@@ -152,7 +152,7 @@ Feature: Word about a stream
     And chat is read within 3 s of going live, and every 11 s at least
     And builder was asked 1 time
 
-  Scenario: A post that Moltbook holds back is seen when somebody has answered its question
+  Scenario: A held post appears once its challenge is answered
     Given Moltbook holds posts back until "two and two" is answered by 4.00
     And it is to be on air for 2m
     And ann answers puzzle after 20s
@@ -163,7 +163,7 @@ Feature: Word about a stream
     And Moltbook shows "I'm live on retake.tv — live and open for ideas. Watch: https://retake.tv/night-owl"
     And builder was asked 1 time
 
-  Scenario: A question of Moltbook that nobody answers is forgotten
+  Scenario: An unanswered Moltbook challenge expires
     Given Moltbook holds posts back until "two and two" is answered by 4.00
     And it is to be on air for 10m
     When the agent goes live
@@ -174,7 +174,7 @@ Feature: Word about a stream
 
   # --- what happens on air ------------------------------------------------------------------------------------
 
-  Scenario: The operator hears of large tips
+  Scenario: The operator is notified of large tips
     Given notices go to operator
     And the input large_tip is 50
     And these viewers
@@ -186,7 +186,7 @@ Feature: Word about a stream
     And the operator is told "bob tips 50"
     And operator was told 1 time by a tip
 
-  Scenario: The operator hears of each milestone once, and never of a lower one
+  Scenario: The operator is notified of each milestone once, and never of a lower one
     Given notices go to operator
     And it is to be on air for 9m
     And 12 watch from 40 s into on_air on
@@ -201,7 +201,7 @@ Feature: Word about a stream
     And the operator is told "30 are watching."
     And operator was told 2 times by a milestone
 
-  Scenario: Who is not there is told ten minutes before a long stream ends
+  Scenario: Ten minutes before a long stream ends, a notice goes out
     Given notices go to operator
     And it is to be on air for 15m
     When the agent goes live
@@ -213,7 +213,7 @@ Feature: Word about a stream
       | warning | The stream ends in ten minutes. |
       | ended   | completed                       |
 
-  Scenario: Who is not there is told that the stream is being stopped, and what it came to
+  Scenario: When the stream is stopped, a notice gives its figures
     Given notices go to operator
     And these viewers
       | at | name | text  |
