@@ -156,3 +156,50 @@ class Run:
     def succeeded(self) -> bool:
         """Whether it has reached a final state that does not count as a failure."""
         return self.phase is Phase.COMPLETED
+
+
+class MutableRun:
+    """The writable form of a run while an event changes it, with the same fields; the run itself stays unchanged.
+
+    Mappings are replaced, never modified: they are shared with the run.
+    """
+
+    __slots__ = tuple(Run.__dataclass_fields__)
+
+    id: str
+    flow: str
+    digest: str
+    inputs: Mapping[str, Any]
+    phase: Phase
+    state: str
+    visits: Mapping[str, int]
+    vars: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    activities: Mapping[str, ActivityState]
+    memory: Mapping[str, Mapping[str, Any]]
+    undos: tuple[PendingUndo, ...]
+    undoing: tuple[PendingUndo, ...]
+    timers: Mapping[tuple[str, str], float]
+    gates: Mapping[str, Gate]
+    attempt: Attempt | None
+    outcome: str | None
+    reason: str
+    locals: Mapping[str, Local]
+    rehearsal: str
+    history: Mapping[str, str]
+    delayed: Mapping[tuple[str, str], Delayed]
+    ahead: float
+    identity: Identity
+
+    def __init__(self, run: Run) -> None:
+        for name in self.__slots__:
+            setattr(self, name, getattr(run, name))
+
+    def frozen(self) -> Run:
+        """The resulting run."""
+        return Run(*[getattr(self, name) for name in self.__slots__])
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can happen."""
+        return self.outcome is not None

@@ -1,57 +1,118 @@
-"""The writable form of a run during a macrostep, with the same fields."""
+"""Draft: a run while an event changes it, with what expressions see, its timers and the resulting commands."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retake_flow.run.gates import Gate
-from retake_flow.run.identity import Identity
-from retake_flow.run.run import ActivityState, Attempt, Delayed, Local, PendingUndo, Phase, Run
+from retake_flow.engine.core.chart import Chart
+from retake_flow.engine.core.expression_scope import names
+from retake_flow.errors import ExpressionError
+from retake_flow.flow import duration
+from retake_flow.flow.expressions.expression import render
+from retake_flow.flow.model import Flow
+from retake_flow.run.commands import Command, SetTimer
+from retake_flow.run.run import ActivityState, Local, MutableRun, Phase, Run
+
+#: The data of an occurrence, and its names, each with the state whose own event it is.
+Signal = tuple[Mapping[str, Any], tuple[tuple[str, str], ...]]
 
 
 class Draft:
-    """A writable copy of a run; the original stays unchanged.
+    """The run being changed, and the resulting commands.
 
-    Mappings are replaced, never modified: they are shared with the original run.
+    Nothing is performed here: `commands` lists what the driver has to do.
+
+    Attributes:
+        before: The run before the change.
+        run: The run during the change.
+        now: Seconds since the epoch.
     """
 
-    __slots__ = tuple(Run.__dataclass_fields__)
+    def __init__(self, flow: Flow, chart: Chart, run: Run, now: float) -> None:
+        self.flow = flow
+        self.chart = chart
+        self.before = run
+        self.run = MutableRun(run)
+        self.now = now
+        self.commands: list[Command] = []
+        self._signals: list[Signal] = []
+        self._guests: list[Signal] = []
+        self._event: Mapping[str, Any] = {}
+        self._active: str | None = None
 
-    id: str
-    flow: str
-    digest: str
-    inputs: Mapping[str, Any]
-    phase: Phase
-    state: str
-    visits: Mapping[str, int]
-    vars: Mapping[str, Any]
-    outputs: Mapping[str, Any]
-    activities: Mapping[str, ActivityState]
-    memory: Mapping[str, Mapping[str, Any]]
-    undos: tuple[PendingUndo, ...]
-    undoing: tuple[PendingUndo, ...]
-    timers: Mapping[tuple[str, str], float]
-    gates: Mapping[str, Gate]
-    attempt: Attempt | None
-    outcome: str | None
-    reason: str
-    locals: Mapping[str, Local]
-    rehearsal: str
-    history: Mapping[str, str]
-    delayed: Mapping[tuple[str, str], Delayed]
-    ahead: float
-    identity: Identity
+    def signal(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
+        """Take an occurrence through the flow before anything else happens to the run.
 
-    def __init__(self, run: Run) -> None:
-        for name in self.__slots__:
-            setattr(self, name, getattr(run, name))
+        Args:
+            event: Its data; expressions see it as `event` (and its `result` as `result`).
+            candidates: Its names; the first that a route takes counts. Each has the path of the state whose own
+                event it is, "" when every active state may take it.
+        """
+        self._signals.append((event, candidates))
 
-    def run(self) -> Run:
-        """The resulting run."""
-        return Run(*[getattr(self, name) for name in self.__slots__])
+    def guest(self, event: Mapping[str, Any], *candidates: tuple[str, str]) -> None:
+        """Take an occurrence from outside through the flow after all others; arguments as for `signal`.
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more can happen."""
-        return self.outcome is not None
+        If an expression that it leads to cannot be evaluated, the run stays unchanged and a record says so.
+        """
+        self._guests.append((event, candidates))
+
+    def names(self, root: str) -> Mapping[str, Any]:
+        """The names that expressions of the flow itself ("") or of a sub-flow can currently use."""
+        return names(self.flow, self.chart.paths, self.run, self._event, root, self.now, self._active)
+
+    def fill(self, value: Any, root: str) -> Any:
+        """A value of a flow with its expressions filled in."""
+        if not value or isinstance(value, str | int | float):
+            return value
+        return render(value, self.names(root))
+
+    def assign(self, values: Mapping[str, Any], root: str) -> None:
+        """Set variables of the flow itself or of a sub-flow that is active."""
+        run = self.run
+        if values and not root:
+            run.vars = {**run.vars, **values}
+        elif values and root in run.locals:
+            local = run.locals[root]
+            run.locals = {**run.locals, root: Local(local.inputs, {**local.vars, **values})}
+
+    def activity(self, key: str, doing: ActivityState) -> None:
+        """Record the status of an activity."""
+        self.run.activities = {**self.run.activities, key: doing}
+
+    # --- time ---------------------------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """Mark the run as waiting for a person."""
+        self.run.phase = Phase.WAITING
+
+    def wake(self) -> None:
+        """Mark the run as driven by a process; it still waits for a person only if its state does."""
+        asks = any(gate.place == self.run.state for gate in self.run.gates.values())
+        self.run.phase = Phase.WAITING if asks else Phase.RUNNING
+
+    def timer(self, place: str, purpose: str, after: float) -> None:
+        """Set a timer for a state or an activity, some seconds from now."""
+        self.set_timer(place, purpose, self.now + after)
+
+    def set_timer(self, place: str, purpose: str, due: float) -> None:
+        """Set a timer for a state or an activity; `due` is in seconds since the epoch."""
+        self.run.timers = {**self.run.timers, (place, purpose): due}
+        self.commands.append(SetTimer(place, self.visit(place), purpose, due))
+
+    def forget_timers(self, place: str, purposes: Iterable[str]) -> None:
+        """Drop these timers of a place; one that is already on its way counts as late."""
+        gone = {(place, purpose) for purpose in purposes}
+        self.run.timers = {at: due for at, due in self.run.timers.items() if at not in gone}
+
+    def visit(self, place: str) -> int:
+        """The current visit of a state, or of an activity's state; 0 for the flow itself ("")."""
+        return self.run.visits.get(place.partition(":")[0], 0)
+
+    def seconds(self, value: Any, root: str) -> float:
+        """The current value of a duration of the flow, in seconds."""
+        try:
+            return duration.seconds(self.fill(value, root))
+        except ValueError as error:
+            raise ExpressionError(str(error)) from None

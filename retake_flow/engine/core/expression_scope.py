@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
-from retake_flow.engine.core.draft import Draft
 from retake_flow.flow.expressions.reserved_names import ACTIVE
 from retake_flow.flow.model import SEPARATOR, Flow
-from retake_flow.run.run import Local, Work
+from retake_flow.run.run import Local, MutableRun, Work
 
 _NOTHING = Local()
 
@@ -38,7 +37,7 @@ class _ByName(Mapping[str, Any]):
 def names(
     flow: Flow,
     paths: Mapping[str, Mapping[str, str]],
-    run: Draft,
+    run: MutableRun,
     event: Mapping[str, Any],
     root: str,
     now: float,
@@ -82,7 +81,7 @@ def _active(state: str, root: str, asked: str) -> bool:
 class _Activities(Mapping[str, Any]):
     """The values that activities gave when they became ready, read only when an expression asks."""
 
-    def __init__(self, flow: Flow, run: Draft, root: str) -> None:
+    def __init__(self, flow: Flow, run: MutableRun, root: str) -> None:
         self._flow = flow
         self._doing = run.activities
         self._root = root

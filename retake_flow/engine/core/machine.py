@@ -8,10 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from retake_flow.engine.core import effects, gates, recovery
+from retake_flow.engine.core import gates, recovery
 from retake_flow.engine.core.chart import Chart
-from retake_flow.engine.core.draft import Draft
-from retake_flow.engine.core.macrostep import Macrostep, group, in_words
+from retake_flow.engine.core.step import Macrostep, as_expression_error, group
 from retake_flow.errors import ExpressionError, fault_of
 from retake_flow.flow.action_spec import Catalogue, with_retries
 from retake_flow.flow.event_names import matches
@@ -21,7 +20,7 @@ from retake_flow.quick_dataclasses import dataclass
 from retake_flow.run import events
 from retake_flow.run.commands import Command, Note
 from retake_flow.run.gates import Answer, Gate
-from retake_flow.run.run import ActivityState, Phase, Run, Work
+from retake_flow.run.run import ActivityState, MutableRun, Phase, Run, Work
 
 #: Events that a state waits for: it would be stuck if one were skipped.
 _AWAITED = (
@@ -78,8 +77,8 @@ class Machine:
             self._react(macrostep, event)
             macrostep.settle()
         except Exception as raised:  # even after a defect of ours, what the run has begun must end in order
-            return self._anew(run, event, now, in_words(raised))
-        return Step(macrostep.run.run(), tuple(macrostep.commands))
+            return self._anew(run, event, now, as_expression_error(raised))
+        return Step(macrostep.run.frozen(), tuple(macrostep.commands))
 
     def _anew(self, run: Run, event: events.Event, now: float, error: ExpressionError) -> Step:
         """Redo a failed step as a fault, so that half a step is never visible."""
@@ -89,7 +88,7 @@ class Machine:
                 self._react(macrostep, event)
                 macrostep.fail(error)
                 macrostep.settle()
-                return Step(macrostep.run.run(), tuple(macrostep.commands))
+                return Step(macrostep.run.frozen(), tuple(macrostep.commands))
         stops = isinstance(event, events.StopRequested)
         return self.end(run, error.message, now, outcome="stopped" if stops else "failed")
 
@@ -97,7 +96,7 @@ class Machine:
         """End a run that cannot continue: all states are left in order, and no more expressions are evaluated."""
         macrostep = Macrostep(self.flow, self._chart, run, now)
         macrostep.end(outcome, why, Phase.CANCELLED if outcome == "stopped" else Phase.FAULTED)
-        return Step(macrostep.run.run(), tuple(macrostep.commands))
+        return Step(macrostep.run.frozen(), tuple(macrostep.commands))
 
     def refilled(self, run: Run, key: str, inputs: Mapping[str, Any], now: float) -> Mapping[str, Any]:
         """The current inputs of a repeated activity; those that can no longer be filled in keep their last value.
@@ -109,11 +108,11 @@ class Machine:
             now: The time, in seconds since the epoch.
         """
         activity = self._activities[key]
-        moment = Macrostep(self.flow, self._chart, run, now)
+        draft = Macrostep(self.flow, self._chart, run, now)
         filled = dict(inputs)
         for name, value in activity.inputs.items():
             with suppress(ExpressionError):
-                filled[name] = moment.filled(value, activity.root)
+                filled[name] = draft.fill(value, activity.root)
         return filled
 
     def parked(self, run: Run) -> bool:
@@ -149,7 +148,7 @@ class Machine:
         match event:
             case events.Started():
                 macrostep.run.phase = Phase.RUNNING
-                macrostep.begin()
+                macrostep.enter_initial()
             case events.GateAnswered():
                 self._answered(macrostep, macrostep.run.gates[event.gate], event.answer)
             case events.Resumed():
@@ -191,7 +190,7 @@ class Machine:
             case events.ActivityFailed():
                 self._activity_failed(macrostep, event)
 
-    def _late(self, run: Draft, event: events.Event) -> bool:
+    def _late(self, run: MutableRun, event: events.Event) -> bool:
         """Whether an event replies to a command of a visit that is over."""
         match event:
             case events.ActionFinished() | events.ActionFailed() | events.ActionNotDone() | events.ActionInDoubt():
@@ -247,7 +246,7 @@ class Machine:
     def _wait(self, macrostep: Macrostep, state: ActionState, event: events.ActionFailed) -> float | None:
         """Seconds until the next try, or None when there is none."""
         retry, attempt = state.retry, macrostep.run.attempt
-        if retry is None or attempt is None or attempt.failures >= retry.max or not macrostep.fillable(state):
+        if retry is None or attempt is None or attempt.failures >= retry.max or not macrostep.can_repeat(state):
             return None
         # The spread is derived from the run, so that a step stays a function of its arguments.
         spread = random.Random(f"{macrostep.run.id}/{state.path}/{event.visit}/{event.attempt}").random()
@@ -257,7 +256,7 @@ class Machine:
 
     def _timer(self, macrostep: Macrostep, event: events.TimerFired) -> None:
         macrostep.forget_timers(event.state, (event.purpose,))
-        if effects.come_due(macrostep, event.state, event.purpose):
+        if macrostep.raise_delayed(event.state, event.purpose):
             return
         place, root, question = self._question(event.state)
         match event.purpose:
@@ -326,7 +325,7 @@ class Machine:
                 if condition.holds(names):
                     macrostep.guest({"result": event.value}, (raised, ""))
             except ExpressionError as error:
-                macrostep.pass_over(raised, error)
+                macrostep.skip_event(raised, error)
         for name, data in event.raised:
             own = self._named(event.activity, name)
             if self._chart.expects(own) or self._chart.expects(name):

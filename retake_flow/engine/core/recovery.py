@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retake_flow.engine.core import gates
-from retake_flow.engine.core.macrostep import Macrostep
+from retake_flow.engine.core.step import Macrostep
 from retake_flow.errors import fault_of
 from retake_flow.flow.action_spec import ActionSpec, Catalogue, Idempotency
 from retake_flow.flow.model import ActionState, Activity

@@ -10,7 +10,7 @@ from typing import Any
 
 from retake_flow.engine.core import external_events
 from retake_flow.engine.core.machine import Machine
-from retake_flow.engine.core.macrostep import group, in_words
+from retake_flow.engine.core.step import as_expression_error, group
 from retake_flow.engine.driver import compensation, execute, say_request
 from retake_flow.engine.driver.defects import Watched
 from retake_flow.engine.driver.inbox import InboxWatch
@@ -242,7 +242,7 @@ class Runner:
         if self.run.ended:
             return await self._give_up()
         now = self._clock.now()
-        step = self._machine.end(self.run, in_words(raised).message, now)
+        step = self._machine.end(self.run, as_expression_error(raised).message, now)
         try:
             wished = (records.of_command(command, now) for command in step.commands)
             self._write([record for record in wished if record is not None], step.run)

@@ -179,7 +179,7 @@ def _shadowed(flow: Flow, moves: Moves, dead: dict[int, Route]) -> Iterator[Prob
     leaves = [state for state in flow.states.values() if state.innermost]
     taken = {id(move.route) for state in leaves for move in moves.distinct(state.path)}
     for state in flow.states.values():
-        passing = any(route.when is None for around in flow.around(state.path) for route in around.always)
+        passing = moves.passes(state.path)
         for routes in (state.always, *state.routes.values()):
             untaken = [route for route in routes if id(route) not in taken and id(route) not in dead]
             dead.update((id(route), route) for route in untaken)

@@ -1,15 +1,50 @@
-"""Exit and entry sets: the states that a transition leaves and enters, for the engine and all path analyses."""
+"""Exit and entry sets: which states a transition leaves and enters, and in which order.
+
+The engine goes by them, and so does every analysis of paths.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from retake_flow.flow.model import SEPARATOR, CompositeState, Flow, HistoryState
 from retake_flow.flow.transitions import Route
 
 
-def kept(route: Route) -> str:
-    """The path of the innermost state that a route with a target neither leaves nor enters; "" if there is none."""
+class Change(NamedTuple):
+    """What a route does to the active states.
+
+    First the exit effects of the states left are performed, then the effects of the route; then the states are left,
+    and those of the other side are entered, each with its entry effects.
+
+    Attributes:
+        domain: The path of the innermost state that is neither left nor entered; "" is the flow itself.
+        left: The paths of the states left, innermost first.
+        entered: The paths of the states entered, outermost first.
+    """
+
+    domain: str
+    left: tuple[str, ...]
+    entered: tuple[str, ...]
+
+    @classmethod
+    def of(cls, flow: Flow, route: Route, active: str, history: Mapping[str, str]) -> Change:
+        """The change by a route.
+
+        Args:
+            flow: The flow.
+            route: The route.
+            active: The path of the innermost active state.
+            history: The last active inner state of each state that was left, by path.
+        """
+        if not route.to:
+            return cls(route.source, (), ())
+        domain = _domain(route)
+        return cls(domain, _exit_set(flow, active, domain), entry_set(flow, route.to, domain, history))
+
+
+def _domain(route: Route) -> str:
     source, target = route.source, route.to
     if target.startswith(source + SEPARATOR) and not route.reenter:
         return source
@@ -19,22 +54,21 @@ def kept(route: Route) -> str:
     return around
 
 
-def left(flow: Flow, active: str, scope: str) -> tuple[str, ...]:
-    """The paths of the states left, innermost first: those around `active` inside `scope`."""
-    return tuple(state.path for state in flow.around(active) if not is_within(scope, state.path))
+def _exit_set(flow: Flow, active: str, domain: str) -> tuple[str, ...]:
+    return tuple(state.path for state in flow.around(active) if not is_within(domain, state.path))
 
 
-def entered(flow: Flow, target: str, scope: str, history: Mapping[str, str]) -> tuple[str, ...]:
-    """The paths of the states entered, outermost first, on the way from `scope` to a target and to what is inside it.
+def entry_set(flow: Flow, target: str, domain: str, history: Mapping[str, str]) -> tuple[str, ...]:
+    """The paths of the states entered, outermost first, on the way from `domain` to a target and to what is inside it.
 
     Args:
         flow: The flow.
         target: The path of the target; for a history state, the state that it stands for is entered.
-        scope: The path of the innermost state that stays active.
+        domain: The path of the innermost state that stays active.
         history: The last active inner state of each state that was left, by path.
     """
     innermost = _innermost(flow, target, history)
-    return tuple(reversed([state.path for state in flow.around(innermost) if not is_within(scope, state.path)]))
+    return tuple(reversed([state.path for state in flow.around(innermost) if not is_within(domain, state.path)]))
 
 
 def _innermost(flow: Flow, path: str, history: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from retake_flow.flow.diagnostics import Problem
-from retake_flow.flow.graph.exit_entry_sets import entered, first
+from retake_flow.flow.graph.exit_entry_sets import entry_set, first
 from retake_flow.flow.graph.transition_graph import Moves
 from retake_flow.flow.model import FinalState, Flow, HistoryState
 from retake_flow.flow.transitions import Route
@@ -56,7 +56,7 @@ def _leads(flow: Flow, moves: Moves, dead: Iterable[Route]) -> dict[str, set[str
             continue
         found[path] = {move.target for move in moves.distinct(path) if move.target}
         for around in flow.around(path) if astray else ():
-            found[path].update(entered(flow, route.to, "", {})[-1] for route in astray.get(around.path, ()))
+            found[path].update(entry_set(flow, route.to, "", {})[-1] for route in astray.get(around.path, ()))
         pending.extend(sorted(found[path] - found.keys()))
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from itertools import chain
 from typing import assert_never
 
@@ -16,7 +16,7 @@ from retake_flow.errors import fault_of
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.event_names import ERRORS, OUTSIDE, matches
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.graph.exit_entry_sets import entered, kept, left
+from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
     SEPARATOR,
     ActionState,
@@ -95,8 +95,7 @@ class Moves:
         # States of the same composite share most queries.
         self._pattern = cache(self._longest)
         self._offered = cache(self._offering)
-        self._left = cache(partial(left, flow))
-        self._entered = cache(partial(entered, flow, history={}))
+        self._changes: dict[tuple[str, str, str, bool], list[Change]] = {}
         self._from = cache(self._around)
         self._own = cache(lambda path: self._compared(self._ends(flow.states[path])))
         self._beside = cache(
@@ -111,9 +110,13 @@ class Moves:
             _last[:] = [cls(flow, catalogue)]
         return _last[0]
 
+    def passes(self, active: str) -> bool:
+        """Whether an innermost state is left as soon as it is entered."""
+        return any(route.when is None for around in self.flow.around(active) for route in around.always)
+
     def start(self) -> Move:
         """How a run begins."""
-        return Move("", Occurrence((("", ""),)), None, (), (), entered(self.flow, self.flow.initial, "", {}))
+        return Move("", Occurrence((("", ""),)), None, (), (), entry_set(self.flow, self.flow.initial, "", {}))
 
     def of(self, active: str) -> tuple[Move, ...]:
         """Every move while a state is the innermost active one; none once the run has ended."""
@@ -322,18 +325,16 @@ class Moves:
         self, active: str, occurrence: Occurrence, route: Route, refused: tuple[Expression, ...]
     ) -> Iterator[Move]:
         """A route as moves; more than one if it leads to a history state."""
-        if not route.to:
-            yield Move(active, occurrence, route, refused, (), ())
-            return
-        scope = kept(route)
-        gone = self._left(active, scope)
-        yield Move(active, occurrence, route, refused, gone, self._entered(route.to, scope))
-        for history in self._histories(route.to):
-            yield Move(active, occurrence, route, refused, gone, entered(self.flow, route.to, scope, history))
+        key = (active, route.source, route.to, route.reenter)
+        if key not in self._changes:
+            histories = ({}, *self._histories(route.to))
+            self._changes[key] = [Change.of(self.flow, route, active, history) for history in histories]
+        for change in self._changes[key]:
+            yield Move(active, occurrence, route, refused, change.left, change.entered)
 
     def _histories(self, target: str) -> Iterator[Mapping[str, str]]:
         """The possible histories, as far as a target depends on them."""
-        state = self.flow.states[target]
+        state = self.flow.states.get(target)
         if isinstance(state, HistoryState):
             for path, inside in self.flow.states.items():
                 if inside.innermost and path.startswith(state.parent + SEPARATOR):

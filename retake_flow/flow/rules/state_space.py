@@ -104,7 +104,7 @@ class Ways:
         if node.kept is None:
             for event, who, facts in self._facts.repeats(node.leaf):
                 yield Way(_stay(node.leaf, event, who), facts, node)
-        elif not any(route.when is None for state in self._flow.around(node.leaf) for route in state.always):
+        elif not self._moves.passes(node.leaf):
             yield self._settled(None, (), node)
 
     def _told_of(self, leaf: str, *, begun: bool) -> list[tuple[Move, tuple[Fact, ...]]]:

@@ -6,8 +6,8 @@ import pytest
 from conversation import Actions, Journal, drive
 from talk import Talk, written
 
-from retake_flow.engine.core import effects
 from retake_flow.engine.core.chart import Chart
+from retake_flow.engine.core.step import Macrostep
 from retake_flow.engine.driver import execute
 from retake_flow.run import commands, events
 from retake_flow.run.run import Phase
@@ -69,7 +69,7 @@ def test_a_defect_met_by_an_event_from_outside_ends_nothing(monkeypatch: pytest.
         raise NameError("nan")
 
     with monkeypatch.context() as patch:
-        patch.setattr(effects, "announce", broken)
+        patch.setattr(Macrostep, "_perform", broken)
         talk.tell(events.Raised("tip", {"amount": 5, "text": "x"}))
     assert talk.run.state == "a/rest"
     assert "NameError: nan" in talk.notes("error")[0]["message"]

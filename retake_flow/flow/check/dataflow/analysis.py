@@ -196,11 +196,11 @@ class Walk:
             see(route.when, route.root, facts, now)
             facts |= self._known_by(route.when, True, route.root)
         for path in move.left:
-            facts = self._effects(self._flow.states[path].exit, self._flow.states[path], facts, see)
+            state = self._flow.states[path]
+            if state.exit:
+                facts = self._effects(state.exit, state.root, facts, see, None)
         if route is not None:
-            see(route.set, route.root, facts, now)
-            facts |= self._set(route.set, route.root)
-            _announced(route, route.root, facts, see, now)
+            facts = self._effects((route,), route.root, facts, see, now)
         for path in move.left:
             facts = self._leave(self._flow.states[path], facts)
         for path in move.entered:
@@ -211,7 +211,7 @@ class Walk:
         """The facts after an occurrence, before any guard is evaluated."""
         if not move.occurrence.name:
             # An eventless route that is always taken is taken on entering, when the event that led there is known.
-            return facts if not move.source or self._passing(move.source) else facts & ~self.facts.of_event
+            return facts if not move.source or self._moves.passes(move.source) else facts & ~self.facts.of_event
         gone, come = self._news.of(move.occurrence)
         facts = facts & ~self.facts.of_event
         source = self._flow.states[move.source]
@@ -223,10 +223,6 @@ class Walk:
         if move.occurrence.place == move.source and isinstance(source, ActionState):
             come |= self.facts.these([("activities", source.root, needed) for needed in source.needs])
         return (facts & ~gone) | come
-
-    def _passing(self, source: str) -> bool:
-        """Whether an innermost state is left as soon as it is entered."""
-        return any(route.when is None for around in self._flow.around(source) for route in around.always)
 
     def _known_by(self, guard: Expression, holds: bool, root: str) -> int:
         key = (guard, holds, root)
@@ -245,25 +241,28 @@ class Walk:
         return facts
 
     def _enter(self, state: State, facts: int, see: See) -> int:
-        see(state.set, state.root, facts, None)
-        facts |= self._set(state.set, state.root)
+        if state.set:
+            facts = self._effects((Effect(state.set),), state.root, facts, see, None)
         if isinstance(state, SubFlowState):
             see(state.inputs, state.root, facts, None)
             for name in self._declarations.named(state.path):
                 facts &= ~self.facts.under(("outputs", state.path + SEPARATOR + name))
             facts &= ~self.facts.under(("vars", state.path))
         see(state.timeout, state.root, facts, None)
-        return self._effects(state.entry, state, facts, see)
+        return self._effects(state.entry, state.root, facts, see, None) if state.entry else facts
 
-    def _effects(self, effects: Iterable[Effect], state: State, facts: int, see: See) -> int:
+    def _effects(
+        self, effects: Iterable[Effect | Route], root: str, facts: int, see: See, now: Occurrence | None
+    ) -> int:
         for effect in effects:
-            see(effect.set, state.root, facts, None)
-            facts |= self._set(effect.set, state.root)
-            _announced(effect, state.root, facts, see, None)
+            if effect.set:
+                see(effect.set, root, facts, now)
+                facts |= self.facts.these([("vars", root, name) for name in effect.set])
+            for each in effect.raises:
+                see((each.data, each.after), root, facts, now)
+            if effect.tell is not None:
+                see(effect.tell.message, root, facts, now)
         return facts
-
-    def _set(self, values: Mapping[str, Any], root: str) -> int:
-        return self.facts.these([("vars", root, name) for name in values]) if values else 0
 
     # --- what begins in a state ---------------------------------------------------------------------------
 
@@ -308,10 +307,3 @@ def _way(before: Mapping[str, str], end: str) -> tuple[str, ...]:
         way.append(end)
         end = before[end]
     return tuple(reversed(way))
-
-
-def _announced(effect: Effect | Route, root: str, facts: int, see: See, now: Occurrence | None) -> None:
-    for each in effect.raises:
-        see((each.data, each.after), root, facts, now)
-    if effect.tell is not None:
-        see(effect.tell.message, root, facts, now)

@@ -8,7 +8,7 @@ import pytest
 
 from retake_flow.engine.core.chart import Chart
 from retake_flow.errors import ExpressionError
-from retake_flow.flow.graph import exit_entry_sets
+from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.load.load import load_flow
 
 NESTED = """
@@ -52,9 +52,8 @@ def taken(state: str, event: str, origin: str = "", **names: Any) -> tuple[list[
     route = Chart(flow).take(state, event, origin, lambda root: names)
     if route is None:
         return None
-    scope = exit_entry_sets.kept(route)
-    entered = exit_entry_sets.entered(flow, route.to, scope, {})
-    return list(exit_entry_sets.left(flow, state, scope)), list(entered), entered[-1]
+    change = Change.of(flow, route, state, {})
+    return list(change.left), list(change.entered), change.entered[-1]
 
 
 DEEP = "out/mid/deep"
@@ -63,7 +62,7 @@ DEEP = "out/mid/deep"
 def test_the_beginning_is_the_initial_state_and_those_inside() -> None:
     """A flow begins in its initial state, in the one inside that, and so on."""
     flow = load_flow(NESTED, "f")
-    assert exit_entry_sets.entered(flow, flow.initial, "", {}) == ("out", "out/mid", "out/mid/deep")
+    assert entry_set(flow, flow.initial, "", {}) == ("out", "out/mid", "out/mid/deep")
 
 
 @pytest.mark.parametrize(

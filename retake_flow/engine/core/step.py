@@ -1,19 +1,23 @@
-"""One macrostep in progress: the run as it changes, and the resulting commands."""
+"""Macrostep: takes one event through the flow until the run comes to rest.
+
+Read it from top to bottom: signals (what has happened, and which route takes it), transitions (the states left and
+entered, with their effects), ends, and the work that a state begins: its action and its activities.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from math import inf
 from typing import Any, assert_never
 
-from retake_flow.engine.core import effects, gates
+from retake_flow.engine.core import gates
 from retake_flow.engine.core.draft import Draft
-from retake_flow.engine.core.moment import Moment
 from retake_flow.errors import ExpressionError
 from retake_flow.flow.fields import read
-from retake_flow.flow.graph import exit_entry_sets
+from retake_flow.flow.graph.exit_entry_sets import Change, entry_set
 from retake_flow.flow.model import (
     SEPARATOR,
     ActionState,
@@ -27,14 +31,15 @@ from retake_flow.flow.model import (
     SubFlowState,
     WaitState,
 )
-from retake_flow.flow.transitions import Route
+from retake_flow.flow.transitions import Effect, Raise, Route
 from retake_flow.run.commands import EndRun, Enter, Leave, Note, StartAction, StartActivity
-from retake_flow.run.run import ActivityState, Attempt, Local, PendingUndo, Phase, Work
+from retake_flow.run.run import ActivityState, Attempt, Delayed, Local, MutableRun, PendingUndo, Phase, Work
 
 #: The most transitions that may follow one event: without a change of a variable, and in total.
 _LONGEST_CYCLE = 100
 _LONGEST_CHAIN = 1_000
 _SHOWN_OF_CHAIN = 10
+_RAISE = "raise."  # and a number: the purposes of the timers of delayed events
 
 
 def group(action: str) -> str:
@@ -42,14 +47,14 @@ def group(action: str) -> str:
     return action.partition(".")[0]
 
 
-def in_words(raised: Exception) -> ExpressionError:
+def as_expression_error(raised: Exception) -> ExpressionError:
     """An exception in a step as an error for the flow; a defect of ours is named as such."""
     if isinstance(raised, ExpressionError):
         return raised
     return ExpressionError(f"a defect of retake-flow: {type(raised).__name__}: {raised}")
 
 
-class Macrostep(Moment):
+class Macrostep(Draft):
     """Takes signals through the flow one by one until none is left."""
 
     #: Whether the innermost state was entered but has not begun its own work.
@@ -62,22 +67,22 @@ class Macrostep(Moment):
         self._rest()
         while self._guests and not self.run.ended:
             event, candidates = self._guests.pop(0)
-            with self._whole_or_not_at_all(candidates[-1][0]):
+            with self._whole_or_undone(candidates[-1][0]):
                 self._dispatch(event, candidates)
                 self._rest()
 
     @contextmanager
-    def _whole_or_not_at_all(self, event: str) -> Iterator[None]:
-        before, arrived, count = self.run.run(), self._arrived, len(self.commands)
+    def _whole_or_undone(self, event: str) -> Iterator[None]:
+        before, arrived, count = self.run.frozen(), self._arrived, len(self.commands)
         try:
             yield
         except Exception as raised:  # nothing that a viewer writes may end the stream
-            self.run, self._arrived, self._active = Draft(before), arrived, None
+            self.run, self._arrived, self._active = MutableRun(before), arrived, None
             self._signals.clear()
             del self.commands[count:]
-            self.pass_over(event, in_words(raised))
+            self.skip_event(event, as_expression_error(raised))
 
-    def pass_over(self, event: str, error: ExpressionError) -> None:
+    def skip_event(self, event: str, error: ExpressionError) -> None:
         """Record that an event from outside changes nothing, since an expression on its way cannot be evaluated."""
         message = f"the event {event!r} is passed over: {error.message}"
         about = {"place": self.run.state, "kind": error.kind, "message": message, "hint": "mend that expression"}
@@ -98,7 +103,7 @@ class Macrostep(Moment):
     def _rest(self) -> None:
         """Continue until no signal is left and the innermost state does its work."""
         chain: list[str] = []
-        known, fruitless = self._known(), 0
+        known, fruitless = self._visible_data(), 0
         while not self.run.ended:
             if self._advance():
                 chain.append(self.run.state)
@@ -107,14 +112,14 @@ class Macrostep(Moment):
                 self._begin_state()
             else:
                 return
-            before, known = known, self._known()
+            before, known = known, self._visible_data()
             fruitless = fruitless + 1 if known == before else 0
-            for count, most in ((fruitless, _LONGEST_CYCLE), (len(chain), _LONGEST_CHAIN)):
-                if count > most:
+            for length, most in ((fruitless, _LONGEST_CYCLE), (len(chain), _LONGEST_CHAIN)):
+                if length > most:
                     cycle = " → ".join(dict.fromkeys(chain[-_SHOWN_OF_CHAIN:]))
                     raise ExpressionError(f"more than {most} transitions followed from one event: {cycle}")
 
-    def _known(self) -> tuple[Any, Any]:
+    def _visible_data(self) -> tuple[Any, Any]:
         """The data that guards can see change while only transitions happen."""
         return self.run.vars, self.run.locals
 
@@ -136,48 +141,48 @@ class Macrostep(Moment):
             if route is not None:
                 self._follow(route)
                 return
-        self._unexpected(candidates[-1][0], event)
+        self._react_unrouted(candidates[-1][0], event)
 
-    def _unexpected(self, name: str, event: Mapping[str, Any]) -> None:
+    def _react_unrouted(self, name: str, event: Mapping[str, Any]) -> None:
         if name == "stop":
-            self._finish("stopped", str(event.get("reason", "")), Phase.CANCELLED)
+            self._finish_run("stopped", str(event.get("reason", "")), Phase.CANCELLED)
         elif name == "error" or name.startswith("error."):
-            self._finish("failed", str(event.get("message", name)), Phase.FAULTED)
+            self._finish_run("failed", str(event.get("message", name)), Phase.FAULTED)
         elif not name.endswith(".ready"):
             self.commands.append(Note("ignored", {"name": name, "state": self.run.state}))
 
-    # --- from state to state ------------------------------------------------------------------------------
+    # --- transitions --------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def enter_initial(self) -> None:
         """Enter the initial states."""
-        self.enter(exit_entry_sets.entered(self.flow, self.flow.initial, "", {}))
+        for path in entry_set(self.flow, self.flow.initial, "", {}):
+            self._enter(path)
 
     def _follow(self, route: Route) -> None:
-        scope = exit_entry_sets.kept(route) if route.to else route.source
-        left = exit_entry_sets.left(self.flow, self.run.state, scope) if route.to else ()
-        self._take_leave(left, scope)
-        # Filled in before any state is left: the value of a service or a question goes with its state.
-        changed = self.filled(route.set, route.root)
-        self.assign(changed, route.root)
-        effects.announce(self, route.raises, route.root, scope)
-        effects.tell(self, route.tell, route.root)
+        """Take a route.
+
+        All effects come before any state is left: the values of services and questions go with their states.
+        """
+        domain, left, entered = Change.of(self.flow, route, self.run.state, self.run.history)
+        if left:
+            self._perform_exits(left, domain)
+        self._perform((route,), route.root, domain)
         self._active = None
         for path in left:
-            self.leave(path)
-        if route.to:
-            self.run.state = scope
-            self.enter(exit_entry_sets.entered(self.flow, route.to, scope, self.run.history))
+            self._leave(path)
+        for path in entered:
+            self._enter(path)
 
-    def _take_leave(self, paths: tuple[str, ...], scope: str) -> None:
+    def _perform_exits(self, paths: Iterable[str], domain: str) -> None:
         """Perform the exit effects of states, innermost first; `in()` no longer sees those already left."""
         for path in paths:
             state = self.flow.states[path]
             self._active = path
-            effects.perform(self, state.exit, state.root, scope)
-        if paths:
-            self._active = scope
+            if state.exit:
+                self._perform(state.exit, state.root, domain)
+        self._active = domain
 
-    def leave(self, path: str) -> None:
+    def _leave(self, path: str) -> None:
         """Leave one state: end what it started, and perform its undos."""
         run = self.run
         owed = tuple(reversed([undo for undo in run.undos if undo.scope == path]))
@@ -198,20 +203,104 @@ class Macrostep(Moment):
             run.undos = tuple(undo for undo in run.undos if undo.scope != path)
             run.undoing = (*run.undoing, *owed)
 
-    def enter(self, paths: tuple[str, ...]) -> None:
-        """Enter states, outermost first; the innermost begins its work unless a route leads away at once."""
-        for path in paths:
-            state = self.flow.states[path]
-            visits = {**self.run.visits, path: self.run.visits.get(path, 0) + 1}
-            self.run.state, self.run.visits, self.run.attempt = path, visits, None
-            self.commands.append(Enter(path, visits[path]))
-            self.assign(self.filled(state.set, state.root), state.root)
-            if isinstance(state, SubFlowState):
-                self._begin_flow(state)
-            if state.timeout is not None:
-                self.timer(path, "timeout", self.seconds(state.timeout, state.root))
-            effects.perform(self, state.entry, state.root, path)
+    def _enter(self, path: str) -> None:
+        """Enter one state; the innermost begins its work once no route leads away."""
+        state = self.flow.states[path]
+        visits = {**self.run.visits, path: self.run.visits.get(path, 0) + 1}
+        self.run.state, self.run.visits, self.run.attempt = path, visits, None
+        self.commands.append(Enter(path, visits[path]))
+        if state.set:
+            self.assign(self.fill(state.set, state.root), state.root)
+        if isinstance(state, SubFlowState):
+            self._begin_flow(state)
+        if state.timeout is not None:
+            self.timer(path, "timeout", self.seconds(state.timeout, state.root))
+        if state.entry:
+            self._perform(state.entry, state.root, path)
         self._arrived = True
+
+    def _begin_flow(self, state: SubFlowState) -> None:
+        """Give a sub-flow its inputs; it sees nothing of earlier visits."""
+        schemas = {name: given.schema for name, given in state.sub.inputs.items()}
+        found = read(schemas, self.fill(state.inputs, state.root))
+        problems = [*(f"{name} {said}" for name, said in found.unfit.items()), *found.missing]
+        if problems:
+            message = f"the flow {state.sub.name!r} does not get the inputs it needs: {'; '.join(problems)}"
+            raise ExpressionError(message)
+        inside = state.path + SEPARATOR
+        self.run.history = {path: last for path, last in self.run.history.items() if not path.startswith(inside)}
+        self.run.outputs = {path: value for path, value in self.run.outputs.items() if not path.startswith(inside)}
+        self.run.locals = {**self.run.locals, state.path: Local(found.values)}
+
+    def _perform(self, effects: Iterable[Effect | Route], root: str, place: str) -> None:
+        """Perform effects, in the order written: set variables, raise events, notify the operator.
+
+        Args:
+            effects: Those of entering or leaving a state, or of a route.
+            root: The path of the sub-flow whose names they use; "" for the flow itself.
+            place: The path of the state whose exit drops a delayed event; "" is the flow itself.
+        """
+        for effect in effects:
+            if effect.set:
+                self.assign(self.fill(effect.set, root), root)
+            for each in effect.raises:
+                self._raise(each, root, place)
+            if effect.tell is not None:
+                message = str(self.fill(effect.tell.message, root))
+                self.commands.append(Note("notice", {"kind": effect.tell.kind, "message": message}))
+
+    def _raise(self, each: Raise, root: str, place: str) -> None:
+        data = self.fill(each.data, root)
+        if each.after is None:
+            self.signal(data, (each.event, ""))
+            return
+        purpose = next(name for n in count(1) if (place, name := f"{_RAISE}{n}") not in self.run.timers)
+        self.run.delayed = {**self.run.delayed, (place, purpose): Delayed(each.event, data)}
+        self.timer(place, purpose, self.seconds(each.after, root))
+
+    def raise_delayed(self, place: str, purpose: str) -> bool:
+        """Raise a delayed event whose timer has fired; returns whether the timer was for one."""
+        delayed = self.run.delayed.get((place, purpose))
+        if delayed is None:
+            return False
+        self.run.delayed = {at: other for at, other in self.run.delayed.items() if at != (place, purpose)}
+        self.signal(delayed.data, (delayed.event, ""))
+        return True
+
+    # --- ends ---------------------------------------------------------------------------------------------
+
+    def _reach_final(self, state: FinalState) -> None:
+        """A final state ends the run; in a sub-flow, it is an event of the state that the sub-flow runs in."""
+        # When a stop leads to an end without a reason, the reason is the stop's.
+        asked = str(self._event.get("reason", "")) if self._event.get("name") == "stop" else ""
+        reason = asked if state.reason is None else str(self.fill(state.reason, state.root))
+        if not state.root:
+            self._finish_run(state.final, reason, Phase.FAULTED if state.fails else Phase.COMPLETED)
+            return
+        within = self.chart.paths[state.root].items()
+        result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}
+        self.run.outputs = {**self.run.outputs, state.root: result}
+        self.signal({"result": result, "reason": reason, "message": reason}, (state.final, state.root))
+
+    def _finish_run(self, outcome: str, reason: str, phase: Phase) -> None:
+        self._perform_exits([around.path for around in self.flow.around(self.run.state)], "")
+        self._active = None
+        self.end(outcome, reason, phase)
+
+    def end(self, outcome: str, reason: str, phase: Phase) -> None:
+        """Leave all states and end the run."""
+        state = self.run.state
+        for around in self.flow.around(state):
+            if not isinstance(around, FinalState):
+                self._leave(around.path)
+        owed = tuple(reversed(self.run.undos))
+        if owed:
+            self.commands.append(Leave("", 0, owed))
+        self.run.outcome, self.run.reason, self.run.phase, self.run.undos = outcome, reason, phase, ()
+        self.run.undoing = (*self.run.undoing, *owed)
+        self.commands.append(EndRun(outcome, state, reason))
+
+    # --- the work of a state ------------------------------------------------------------------------------
 
     def _begin_state(self) -> None:
         self.begin_activities()
@@ -230,56 +319,11 @@ class Macrostep(Moment):
             case WaitState():
                 self.timer(state.path, "wait", self.seconds(state.wait, state.root))
             case FinalState():
-                self._arrive(state)
+                self._reach_final(state)
             case CompositeState() | HistoryState() | RestingState():
                 pass
             case _:
                 assert_never(state)
-
-    def _begin_flow(self, state: SubFlowState) -> None:
-        """Give a sub-flow its inputs; it sees nothing of earlier visits."""
-        sub = state.sub
-        found = read({name: given.schema for name, given in sub.inputs.items()}, self.filled(state.inputs, state.root))
-        problems = [*(f"{name} {said}" for name, said in found.unfit.items()), *found.missing]
-        if problems:
-            raise ExpressionError(f"the flow {sub.name!r} does not get the inputs it needs: {'; '.join(problems)}")
-        inside = state.path + SEPARATOR
-        self.run.history = {path: last for path, last in self.run.history.items() if not path.startswith(inside)}
-        self.run.outputs = {path: value for path, value in self.run.outputs.items() if not path.startswith(inside)}
-        self.run.locals = {**self.run.locals, state.path: Local(found.values)}
-
-    def _arrive(self, state: FinalState) -> None:
-        """A final state ends the run; in a sub-flow, it is an event of the state that the sub-flow runs in."""
-        # When a stop leads to an end without a reason, the reason is the stop's.
-        asked = str(self._event.get("reason", "")) if self._event.get("name") == "stop" else ""
-        reason = asked if state.reason is None else str(self.filled(state.reason, state.root))
-        if not state.root:
-            self._finish(state.final, reason, Phase.FAULTED if state.fails else Phase.COMPLETED)
-            return
-        within = self.chart.paths[state.root].items()
-        result = {name: self.run.outputs[path] for name, path in within if path in self.run.outputs}
-        self.run.outputs = {**self.run.outputs, state.root: result}
-        self.signal({"result": result, "reason": reason, "message": reason}, (state.final, state.root))
-
-    def _finish(self, outcome: str, reason: str, phase: Phase) -> None:
-        self._take_leave(tuple(around.path for around in self.flow.around(self.run.state)), "")
-        self._active = None
-        self.end(outcome, reason, phase)
-
-    def end(self, outcome: str, reason: str, phase: Phase) -> None:
-        """Leave all states and end the run."""
-        state = self.run.state
-        for around in self.flow.around(state):
-            if not isinstance(around, FinalState):
-                self.leave(around.path)
-        owed = tuple(reversed(self.run.undos))
-        if owed:
-            self.commands.append(Leave("", 0, owed))
-        self.run.outcome, self.run.reason, self.run.phase, self.run.undos = outcome, reason, phase, ()
-        self.run.undoing = (*self.run.undoing, *owed)
-        self.commands.append(EndRun(outcome, state, reason))
-
-    # --- what a state does --------------------------------------------------------------------------------
 
     def begin_action(self) -> None:
         """Start the action of the current state, unless it waits for an activity or was already begun."""
@@ -304,7 +348,7 @@ class Macrostep(Moment):
         attempt = run.attempt or Attempt(0, 0, self.now)
         visit = run.visits[state.path]
         try:
-            inputs = self.filled(state.inputs, state.root)
+            inputs = self.fill(state.inputs, state.root)
             run.undos = self._undo(state)
         except ExpressionError as error:
             self.fail(error)
@@ -313,10 +357,10 @@ class Macrostep(Moment):
         run.attempt = Attempt(attempt.number + 1, attempt.failures, since, open=True)
         self.commands.append(self._started(state, visit, attempt.number + 1, inputs))
 
-    def fillable(self, state: ActionState) -> bool:
+    def can_repeat(self, state: ActionState) -> bool:
         """Whether the action of a state can be begun again; it cannot if it needs the event that led there."""
         try:
-            self.filled(state.inputs, state.root)
+            self.fill(state.inputs, state.root)
             self._undo(state)
         except ExpressionError:
             return False
@@ -325,7 +369,7 @@ class Macrostep(Moment):
     def look_up(self, state: ActionState) -> None:
         """Find out whether the action that was in progress when the process died was done."""
         if self.run.attempt is not None:
-            inputs = self.filled(state.inputs, state.root)
+            inputs = self.fill(state.inputs, state.root)
             wish = self._started(state, self.run.visits[state.path], self.run.attempt.number, inputs)
             self.commands.append(replace(wish, look_up=True, retry=state.retry))
 
@@ -334,11 +378,11 @@ class Macrostep(Moment):
         return StartAction(state.path, visit, number, state.do, inputs, memory, f"{self.run.id}/{state.path}/{visit}")
 
     def _undo(self, state: ActionState) -> tuple[PendingUndo, ...]:
-        # The undo is owed from the moment the action begins: an interrupted action may have done any part of its work.
+        # The undo is owed from the draft the action begins: an interrupted action may have done any part of its work.
         if state.undo is None:
             return self.run.undos
         others = tuple(undo for undo in self.run.undos if undo.state != state.path)
-        inputs = self.filled(state.undo.inputs, state.root)
+        inputs = self.fill(state.undo.inputs, state.root)
         return (*others, PendingUndo(state.parent, state.path, state.undo.do, inputs))
 
     # --- activities ---------------------------------------------------------------------------------------
@@ -367,7 +411,7 @@ class Macrostep(Moment):
         ready = self._available(activity.needs, self.flow.states[activity.scope])
         if ready:
             every, quiet = (None if v is None else self.seconds(v, root) for v in (activity.every, activity.quiet))
-            inputs = self.filled(activity.inputs, root)
+            inputs = self.fill(activity.inputs, root)
             memory = self.run.memory.get(group(activity.do), {})
             delay = self.seconds(activity.delay, root)
             self.commands.append(
