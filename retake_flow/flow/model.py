@@ -7,6 +7,7 @@ unless an expression gives them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, ClassVar
 
 from retake_flow.backoff import Backoff
@@ -138,28 +139,24 @@ class BaseState:
         """Whether it can be the innermost active state, in which a run comes to rest."""
         return True
 
-    def every_route(self) -> Iterator[Route]:
+    def every_route(self) -> list[Route]:
         """All its routes, those without an event first."""
-        yield from self.always
-        for routes in self.routes.values():
-            yield from routes
+        return [*self.always, *chain.from_iterable(self.routes.values())]
 
-    def sets(self) -> Iterator[Mapping[str, Value]]:
+    def sets(self) -> list[Mapping[str, Value]]:
         """The variables that it sets: on entering, on leaving, or on a transition."""
-        yield self.set
-        yield from (effect.set for effect in self._effects())
+        return [self.set, *(effect.set for effect in self._effects())]
 
-    def raises(self) -> Iterator[Raise]:
+    def raises(self) -> list[Raise]:
         """Every event that it raises: on entering, on leaving, or on a transition."""
-        return (each for effect in self._effects() for each in effect.raises)
+        return [each for effect in self._effects() for each in effect.raises]
 
-    def tells(self) -> Iterator[Tell]:
+    def tells(self) -> list[Tell]:
         """Every notice that it sends to the operator: on entering, on leaving, or on a transition."""
-        return (effect.tell for effect in self._effects() if effect.tell is not None)
+        return [effect.tell for effect in self._effects() if effect.tell is not None]
 
-    def _effects(self) -> Iterator[Effect | Route]:
-        yield from (*self.entry, *self.exit)
-        yield from self.every_route()
+    def _effects(self) -> list[Effect | Route]:
+        return [*self.entry, *self.exit, *self.every_route()]
 
     @property
     def work(self) -> Value:

@@ -38,8 +38,9 @@ def written(states: Iterable[State]) -> Iterator[Expression]:
         yield from templates([effect.set for effect in (*state.entry, *state.exit)])
         yield from templates([(each.data, each.after) for each in state.raises()])
         yield from templates([each.message for each in state.tells()])
-        yield from templates([route.set for route in state.every_route()])
-        yield from (route.when for route in state.every_route() if route.when is not None)
+        routes = state.every_route()
+        yield from templates([route.set for route in routes])
+        yield from (route.when for route in routes if route.when is not None)
         for activity in state.activities.values():
             yield from templates((activity.inputs, activity.every, activity.quiet, activity.delay))
             yield from templates(activity.ask and activity.ask.work)
