@@ -20,7 +20,7 @@ _NEW_TOKEN = Secret("rtk_another_token_1")
 
 @given("an agent with credentials")
 def agent(rehearsal: Rehearsal) -> None:
-    """What a scenario begins with unless it says otherwise."""
+    """The default of a scenario."""
     assert rehearsal.credentials.exists()
 
 
@@ -32,7 +32,7 @@ def unverified(rehearsal: Rehearsal) -> None:
 
 @given("an agent that was never registered")
 def unregistered(rehearsal: Rehearsal) -> None:
-    """Neither the platform nor the machine knows of it."""
+    """Neither the platform nor this machine knows the agent."""
     rehearsal.credentials.unlink()
     rehearsal.options = replace(rehearsal.options, agents=())
 
@@ -46,19 +46,19 @@ def other_agent(rehearsal: Rehearsal, name: str) -> None:
 
 @given("there is no credentials file")
 def no_credentials(rehearsal: Rehearsal) -> None:
-    """Nothing was ever saved here."""
+    """No credentials were ever saved here."""
     rehearsal.credentials.unlink()
 
 
 @given(parsers.parse("its credentials were issued by {origin}"))
 def issued_by(rehearsal: Rehearsal, origin: str) -> None:
-    """The token is bound to another origin."""
+    """The token belongs to another origin."""
     rehearsal.give_credentials(issued_by=origin)
 
 
 @given(parsers.parse('its credentials call it "{name}"'))
 def called(rehearsal: Rehearsal, name: str) -> None:
-    """Whatever the platform calls it."""
+    """The name in the file, whatever the platform's name is."""
     known = credentials.load(rehearsal.credentials)
     assert known is not None
     credentials.save(rehearsal.credentials, replace(known, agent_name=name))
@@ -66,32 +66,32 @@ def called(rehearsal: Rehearsal, name: str) -> None:
 
 @given(parsers.parse("its credentials file has mode {mode}"))
 def open_credentials(rehearsal: Rehearsal, mode: str) -> None:
-    """Somebody changed who may read the file."""
+    """The permissions of the file."""
     rehearsal.credentials.chmod(int(mode, 8))
 
 
 @given("its credentials file holds")
 def credentials_text(rehearsal: Rehearsal, docstring: str) -> None:
-    """Somebody wrote the file by hand."""
+    """The content of the file, as if written by hand."""
     rehearsal.credentials.write_text(docstring, encoding="utf-8")
 
 
 @given("its credentials cannot be saved")
 def unsaveable(rehearsal: Rehearsal) -> None:
-    """Where the folder should be is a file; permissions would not keep root from writing."""
+    """A file is in the place of the folder; permissions would not stop root."""
     rehearsal.credentials.parent.rmdir()
     rehearsal.credentials.parent.touch()
 
 
 @given(parsers.parse("the environment holds the token {token}"))
 def token(rehearsal: Rehearsal, token: str) -> None:
-    """As by RETAKE_ACCESS_TOKEN."""
+    """Like `RETAKE_ACCESS_TOKEN`."""
     rehearsal.token = Secret(token)
 
 
 @given(parsers.parse("the platform takes another token only from {after:g} s into {state} on"))
 def another_token(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """Whatever comes with the old one is refused."""
+    """Calls with the old token are refused."""
 
     def replace_token(scene: Scene) -> None:
         next(iter(scene.platform.agents)).token = _NEW_TOKEN
@@ -107,7 +107,7 @@ def put_token(rehearsal: Rehearsal, after: float, state: str) -> None:
 
 @given(parsers.parse("the operator has put {other}'s credentials where the old ones were {after:g} s into {state}"))
 def put_others(rehearsal: Rehearsal, other: str, after: float, state: str) -> None:
-    """By mistake: they are those of an agent that somebody else has registered."""
+    """By mistake: the credentials of somebody else's agent."""
     token = next(agent.token for agent in rehearsal.options.agents if agent.name == other)
     wrong = Credentials(token, agent_name=other)
     rehearsal.intervene(state, after, lambda _: credentials.save(rehearsal.credentials, wrong))
@@ -115,7 +115,7 @@ def put_others(rehearsal: Rehearsal, other: str, after: float, state: str) -> No
 
 @then("the credentials are saved, readable by their owner alone")
 def saved(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
-    """What registration gave, with the origin that it came from."""
+    """What the registration returned, with the origin that issued it."""
     file = rehearsal.credentials
     content = json.loads(file.read_text(encoding="utf-8"))
     agent = next(iter(rehearsed.platform.agents))
@@ -128,7 +128,7 @@ def saved(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
 
 @then("the credentials name the token that the platform made")
 def token_learnt(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
-    """The first stream tells its address."""
+    """The first stream reports the token's address."""
     content = json.loads(rehearsal.credentials.read_text(encoding="utf-8"))
     agent = next(iter(rehearsed.platform.agents))
     assert content["token_address"] == agent.token_address != ""
@@ -136,26 +136,26 @@ def token_learnt(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
 
 @then("there are no credentials")
 def nothing_saved(rehearsal: Rehearsal) -> None:
-    """Nothing was saved."""
+    """No credentials were saved."""
     assert not rehearsal.credentials.exists()
 
 
 @then(parsers.re(r'the credentials file (?:still )?says "(?P<words>.+)"'))
 def credentials_say(rehearsal: Rehearsal, words: str) -> None:
-    """A text in the file."""
+    """The file contains this text."""
     assert words in rehearsal.credentials.read_text(encoding="utf-8")
 
 
 @then("the token was not sent at all")
 def token_kept(rehearsed: Rehearsed) -> None:
-    """No call came with it, and none went elsewhere."""
+    """No call carried the token, and none went elsewhere."""
     assert rehearsed.network.strays == []
     assert rehearsed.network.authorized == 0
 
 
 @then("no token and no stream key is in the journal")
 def no_secret(rehearsed: Rehearsed) -> None:
-    """Nor in the report."""
+    """Nor are they in the report."""
     text = json.dumps([*rehearsed.journal, rehearsed.report])
     for agent in rehearsed.platform.agents:
         for secret in (agent.token, *(key.value for key in agent.keys)):

@@ -1,4 +1,4 @@
-"""Rehearsed runs, the audience: crowds, what they do beside writing, and what becomes of each message."""
+"""Rehearsed runs, the audience: crowds, their messages and other actions."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _CALLS = 400  # more than a scenario makes
 
 @given(parsers.parse("{viewers:d} viewers who write {messages:d} messages from {start:g} s to {last:g} s"))
 def crowd(rehearsal: Rehearsal, viewers: int, messages: int, start: float, last: float) -> None:
-    """Each text another one, `#001 …`, at times that are left to chance."""
+    """Different texts (`#001 …`) at random times."""
     written = Crowd(viewers, messages, start, last - start)
     rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, written))
 
 
 @given(parsers.parse("reading the chat fails {times:d} times in 10, by chance"))
 def unreliable(rehearsal: Rehearsal, times: int) -> None:
-    """Now the platform is down, now the network."""
+    """Random failures of the platform or the network."""
     dice = Random(7)
     for number in range(_CALLS):
         if dice.random() < times / 10:
@@ -48,7 +48,7 @@ def unreliable(rehearsal: Rehearsal, times: int) -> None:
 
 @given(parsers.parse("of the real-time events every {nth:d}th is lost and every {other:d}th comes twice"))
 def lossy(rehearsal: Rehearsal, nth: int, other: int) -> None:
-    """As on a bad line."""
+    """Lost and repeated real-time events."""
     for number in range(0, _CALLS, nth):
         rehearsal.options = _with(rehearsal, SocketFault("lose", after=number))
     for number in range(1, _CALLS, other):
@@ -57,13 +57,13 @@ def lossy(rehearsal: Rehearsal, nth: int, other: int) -> None:
 
 @given(parsers.parse("the real-time connection breaks {after:g} s into {state}"))
 def breaks(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """It comes back by itself."""
+    """The connection breaks and reconnects."""
     rehearsal.intervene(state, after, lambda scene: scene.platform.rooms.drop())
 
 
 @given(parsers.parse("real-time events have other ids than the chat"))
 def other_ids(rehearsal: Rehearsal) -> None:
-    """Nobody knows whether the platform does that."""
+    """Real-time events and the chat use different ids."""
 
     def rename(scene: Scene) -> None:
         say = scene.platform.rooms.say
@@ -78,38 +78,38 @@ def other_ids(rehearsal: Rehearsal) -> None:
 
 @given("all the trolls come")
 def trolls(rehearsal: Rehearsal) -> None:
-    """One after the other, from the third second on."""
+    """All hostile messages, one after the other, from the third second on."""
     rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, Trolls(3.0, 1.0)))
 
 
 @given(parsers.parse('the brain says "{text}" into silence'))
 def into_silence(brain: FakeResponder, text: str) -> None:
-    """When it is asked because nobody has said anything."""
+    """Its reply when chat has been silent."""
     brain.silence = text
 
 
 @then("each message of a viewer is in the journal once, in order")
 def each_once(rehearsed: Rehearsed) -> None:
-    """None is lost, none comes twice, and the agent's own are not among them."""
+    """No message is lost or repeated, and the agent's own are not included."""
     assert _read(rehearsed) == _written(rehearsed)
 
 
 @then("each message of a viewer is in the journal once")
 def each_at_some_time(rehearsed: Rehearsed) -> None:
-    """What was not heard of comes when the chat is asked for, behind what was."""
+    """No message is lost or repeated; the order may differ from that of writing."""
     assert sorted(_read(rehearsed)) == sorted(_written(rehearsed))
 
 
 @then("the brain was asked about each message of a viewer, in order")
 def each_asked(rehearsed: Rehearsed, brain: FakeResponder) -> None:
-    """Again only where a process has died before the answer was taken."""
+    """In order; repeated only after a crash."""
     asked = list(dict.fromkeys(m.text for batch in brain.asked for m in batch.messages))
     assert asked == [c["text"] for c in rehearsed.agent["chat"] if not c["agent"]]
 
 
 @then("each viewer who wrote has been named by the agent once")
 def named_once(rehearsed: Rehearsed) -> None:
-    """What may have arrived is looked for before it is said again, and what has not is said."""
+    """Each viewer is named exactly once, even when deliveries are unknown."""
     chat = rehearsed.agent["chat"]
     said = " ".join(c["text"] for c in chat if c["agent"])
     names = {c["name"] for c in chat if not c["agent"]}
@@ -119,7 +119,7 @@ def named_once(rehearsed: Rehearsed) -> None:
 
 @then(parsers.parse("a message is in the journal {seconds:g} s after it was written, in the median"))
 def reaction(rehearsed: Rehearsed, seconds: float) -> None:
-    """And no later."""
+    """The median delay is at most this."""
     began = datetime.fromisoformat(rehearsed.report["began"]).timestamp()
     written = {c["text"]: began + c["t"] for c in rehearsed.agent["chat"]}
     read = [(r["text"], datetime.fromisoformat(r["t"]).timestamp()) for r in rehearsed.records("chat_message")]
@@ -128,26 +128,26 @@ def reaction(rehearsed: Rehearsed, seconds: float) -> None:
 
 @then("the flow has heard of")
 def heard_of(rehearsed: Rehearsed, datatable: Table) -> None:
-    """Each event as its route has told it, in order."""
+    """The events that the flow reported, in order."""
     told = [record["message"] for record in rehearsed.records("notice", kind="told")]
     assert told == [row[0] for row in datatable]
 
 
 @then("real-time events are told of as")
 def connection(rehearsed: Rehearsed, datatable: Table) -> None:
-    """What has become of the connection, in order."""
+    """The states of the real-time connection, in order."""
     assert [r["state"] for r in rehearsed.records("chat_realtime")] == [row[0] for row in datatable]
 
 
 @then("the chat begins on stream with")
 def shown(rehearsed: Rehearsed, datatable: Table) -> None:
-    """Line by line, the agent's own words included."""
+    """The first lines of chat on stream, the agent's included."""
     assert rehearsed.stage.said[: len(datatable)] == [row[0] for row in datatable]
 
 
 @then("nothing that a terminal would obey has come out of chat")
 def harmless(rehearsed: Rehearsed) -> None:
-    """Not to the screen, not into the journal, not to speech."""
+    """No terminal sequence reached the screen, the journal or the voice."""
     texts = [*rehearsed.stage.said, *rehearsed.stage.spoken]
     texts += [str(value) for record in rehearsed.journal for value in record.values()]
     assert len(rehearsed.records("chat_message")) >= len(STOCK) - 1
@@ -156,14 +156,14 @@ def harmless(rehearsed: Rehearsed) -> None:
 
 @then(parsers.parse("{place} is still asked"))
 def still_asked(rehearsed: Rehearsed, place: str) -> None:
-    """Nobody has answered it, and nobody has closed it before the end."""
+    """The question stayed open to the end."""
     assert f"{ON_AIR}:{place}" in {record["gate"].rpartition(".")[0] for record in rehearsed.records("gate_opened")}
     assert rehearsed.records("gate_answered") == []
 
 
 @then("nothing of it was run, rendered or told")
 def only_data(rehearsed: Rehearsed, rehearsal: Rehearsal) -> None:
-    """Neither a program nor an expression nor a secret has come of it, and nobody else was called."""
+    """No message started a program, was evaluated or revealed a secret."""
     known = {record["text"] for record in rehearsed.records("chat_message")}
     out = [*rehearsed.stage.said, *rehearsed.stage.spoken, *(c["text"] for c in rehearsed.agent["chat"] if c["agent"])]
     assert not list(rehearsal.folder.glob("**/pwned"))
@@ -176,7 +176,7 @@ def only_data(rehearsed: Rehearsed, rehearsal: Rehearsal) -> None:
 
 @then(parsers.parse("the agent wrote at intervals of {least:g} s to {most:g} s"))
 def spaced(rehearsed: Rehearsed, least: float, most: float) -> None:
-    """From one message to the next."""
+    """The time between two messages."""
     times = [c["t"] for c in rehearsed.agent["chat"] if c["agent"]]
     assert len(times) > 1
     assert all(least <= later - sooner <= most for sooner, later in pairwise(times))

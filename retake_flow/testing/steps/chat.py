@@ -1,4 +1,4 @@
-"""Rehearsed runs, the chat: who writes, what the agent answers, and how soon."""
+"""Rehearsed runs, chat: messages of viewers and answers of the agent."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from retake_flow.testing.steps.reading import ON_AIR, calls, rows
 
 @given(parsers.parse("chat comes in the {shape} shape"))
 def shape(rehearsal: Rehearsal, shape: str) -> None:
-    """One of the two shapes, or both mixed."""
+    """The shape of chat entries: one of the two, or both mixed."""
     rehearsal.options = replace(rehearsal.options, chat_shape=cast(ChatShape, shape))
 
 
 @given("the answer to a message tells no id")
 def no_message_ids(rehearsal: Rehearsal) -> None:
-    """No document says that it does."""
+    """The response to a sent message has no id."""
     rehearsal.options = replace(rehearsal.options, message_ids=False)
 
 
 @given("the platform tells nothing in real time")
 def no_realtime(rehearsal: Rehearsal) -> None:
-    """It has no such connection, so that chat has to be asked for."""
+    """There is no real-time connection, so chat is polled."""
     rehearsal.options = replace(rehearsal.options, realtime=False)
 
 
 @given("these viewers")
 def viewers(rehearsal: Rehearsal, datatable: Table) -> None:
-    """What is done by whom, `at` so many seconds after going live."""
+    """What viewers do, `at` seconds after going live."""
     cues = (
         Cue(
             float(row["at"]),
@@ -62,14 +62,14 @@ def _written(cell: str) -> str:
 
 @given(parsers.parse("{count:d} viewers who all write at {at:g} s"))
 def burst(rehearsal: Rehearsal, count: int, at: float) -> None:
-    """More than fits on one page."""
+    """A burst that can exceed one page."""
     cues = (Cue(at, f"viewer-{number}", text=f"hello {number}") for number in range(1, count + 1))
     rehearsal.options = replace(rehearsal.options, viewers=(*rehearsal.options.viewers, *cues))
 
 
 @given("a chat that holds already")
 def history(rehearsal: Rehearsal, datatable: Table) -> None:
-    """What was written before the stream."""
+    """Messages from before the stream."""
     cues = tuple(Cue(float(row["seconds ago"]), row["name"], text=row["text"]) for row in rows(datatable))
     rehearsal.options = replace(rehearsal.options, history=cues)
 
@@ -84,58 +84,58 @@ def brain(rehearsal: Rehearsal) -> FakeResponder:
 
 @given("a brain that says")
 def brain_says(brain: FakeResponder, datatable: Table) -> None:
-    """What it says to which text; nothing to all others."""
+    """Its replies by text; no reply to other texts."""
     brain.answers = {row["to"]: row["reply"] for row in rows(datatable)}
 
 
 @given(parsers.parse("the brain thinks for {seconds:g} s"))
 def brain_thinks(brain: FakeResponder, seconds: float) -> None:
-    """About each batch of messages."""
+    """The time that each batch takes."""
     brain.thinks = seconds
 
 
 @given(Wording("the brain fails {count} time(s)"))
 def brain_fails(brain: FakeResponder, count: int) -> None:
-    """Before it has an answer for the first time."""
+    """It fails this many times before its first reply."""
     brain.failures = count
 
 
 @given(parsers.parse('the brain always fails over "{text}"'))
 def brain_chokes(brain: FakeResponder, text: str) -> None:
-    """A message that it never survives."""
+    """It fails whenever a batch has this message."""
     brain.chokes = text
 
 
 @then("the brain was asked about")
 def brain_asked(brain: FakeResponder, datatable: Table) -> None:
-    """Each message as often as it was asked about it, in order."""
+    """All messages that it was asked about, in order, with repetitions."""
     asked = [[message.author, message.text] for batch in brain.asked for message in batch.messages]
     assert asked == [[row["name"], row["text"]] for row in rows(datatable)]
 
 
 @then("the brain has ended")
 def brain_ended(brain: FakeResponder) -> None:
-    """Nothing of it goes on."""
+    """No task of it is left."""
     assert brain.asked
     assert brain.open == 0
 
 
 @then(Wording("the journal tells of {count} failure(s) of the brain"))
 def brain_failed(rehearsed: Rehearsed, count: int) -> None:
-    """One after the other with the same reason is one error, and after that only written down."""
+    """Repeated failures with the same reason count once."""
     told = rehearsed.records("error", place=f"{ON_AIR}:chat", kind="responder")
     assert len(told + rehearsed.records("responder_failed", kind="responder")) == count
 
 
 @then(Wording("the operator is told of {count} failure(s) of the brain"))
 def brain_failures_told(rehearsed: Rehearsed, count: int) -> None:
-    """Each with its reason, and no reason twice in a row."""
+    """One notice per reason, never twice in a row."""
     assert len(rehearsed.records("error", place=f"{ON_AIR}:chat", kind="responder")) == count
 
 
 @then(parsers.parse("chat is read within {first:g} s of going live, and every {every:g} s at least"))
 def chat_read(rehearsed: Rehearsed, first: float, every: float) -> None:
-    """No viewer waits for long; measured from the moment that the platform shows the stream."""
+    """How soon and how often chat is read, from the moment the platform shows the stream."""
     live = rehearsed.agent["sessions"][0]["live"]
     ended = rehearsed.agent["sessions"][-1]["ended"]
     times = [call["t"] for call in calls(rehearsed, "GET /agent/stream/comments")]
@@ -145,13 +145,13 @@ def chat_read(rehearsed: Rehearsed, first: float, every: float) -> None:
 
 @then("the agent wrote")
 def wrote(rehearsed: Rehearsed, datatable: Table) -> None:
-    """All that it wrote, in order."""
+    """All messages of the agent, in order."""
     assert [c["text"] for c in rehearsed.agent["chat"] if c["agent"]] == [row[0] for row in datatable]
 
 
 @then(parsers.parse("{count:d} viewers were greeted, in order and once each"))
 def greeted(rehearsed: Rehearsed, count: int) -> None:
-    """Nobody is lost between two pages, and nobody comes twice."""
+    """Every viewer is greeted exactly once."""
     results = rehearsed.records("activity_result", activity=f"{ON_AIR}:chat")
     names = [name for result in results for name in result["result"]["greeted"]]
     assert names == [f"viewer-{number}" for number in range(1, count + 1)]
@@ -159,13 +159,13 @@ def greeted(rehearsed: Rehearsed, count: int) -> None:
 
 @then("the chat's reading has not failed once")
 def chat_kept(rehearsed: Rehearsed) -> None:
-    """Nobody is troubled with what is no trouble."""
+    """No reading of chat has failed."""
     assert rehearsed.records("activity_failed", activity=f"{ON_AIR}:chat") == []
 
 
 @then(parsers.parse("{name} is answered within {seconds:g} s"))
 def answered(rehearsed: Rehearsed, name: str, seconds: float) -> None:
-    """From the first comment to the greeting that names them."""
+    """The time from a viewer's first comment to the greeting."""
     chat = rehearsed.agent["chat"]
     asked = next(comment["t"] for comment in chat if comment["name"] == name)
     answers = [c["t"] for c in chat if c["agent"] and c["t"] >= asked and name in c["text"]]

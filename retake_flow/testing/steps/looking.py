@@ -1,4 +1,4 @@
-"""Looking at a run, mocked or rehearsed: where it is and was, how it ended, what it did, asked and told."""
+"""Checking a run, mocked or rehearsed: its states, its end, its actions, questions and messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def been(observed: Observed, state: str) -> None:
 
 @then(Wording('it has been in "{state}" {count} time(s)'))
 def been_times(observed: Observed, state: str, count: int) -> None:
-    """A state was entered so often."""
+    """A state was entered this many times."""
     visits = _visits(observed, state)
     if visits != count:
         raise Unmet(f"{state!r} was entered {_times(count)}", f"{_times(visits)}; {_way(observed)}")
@@ -50,7 +50,7 @@ def never_been(observed: Observed, state: str) -> None:
 
 @then("the states were")
 def states(observed: Observed, datatable: Table) -> None:
-    """All states entered, in order, one a line, by the ends of their paths; those that hold others are left out."""
+    """All innermost states entered, in order, one per row, by the ends of their paths."""
     wanted = [line[0] for line in datatable]
     for state in wanted:
         _known(observed, state)
@@ -61,7 +61,7 @@ def states(observed: Observed, datatable: Table) -> None:
 
 @then(Wording("the run is {end}"))
 def ended(observed: Observed, end: str) -> None:
-    """How it ended: `completed`, `failed`, `stopped`, or what a final state says."""
+    """The outcome: `completed`, `failed`, `stopped`, or that of a final state."""
     if observed.run.outcome != end:
         raise Unmet(end, _where(observed))
     ends = seen.records(observed, "run_ended")
@@ -72,21 +72,21 @@ def ended(observed: Observed, end: str) -> None:
 
 @then("the run goes on")
 def goes_on(observed: Observed) -> None:
-    """It has not ended."""
+    """The run has not ended."""
     if observed.run.ended:
         raise Unmet("it goes on", _where(observed))
 
 
 @then(Wording('the reason says "{words}"'))
 def reason(observed: Observed, words: str) -> None:
-    """Why it ended, in words for a person: these are among them."""
+    """The reason for its end contains these words."""
     if words not in observed.run.reason:
         raise Unmet(f"a reason with {words!r}", repr(observed.run.reason) if observed.run.ended else _where(observed))
 
 
 @then(Wording("{place} was performed {count} time(s)"))
 def performed(observed: Observed, place: str, count: int) -> None:
-    """How often an action was begun, undos and each round of what repeats included; or that of a state or activity."""
+    """How often an action, state or activity was performed, including undos and each repetition."""
     found = len(_performances(observed, place))
     if found != count:
         raise Unmet(f"{place} was performed {_times(count)}", _times(found))
@@ -94,13 +94,13 @@ def performed(observed: Observed, place: str, count: int) -> None:
 
 @then(Wording("{place} was never performed"))
 def never_performed(observed: Observed, place: str) -> None:
-    """An action was not begun at all."""
+    """An action was never started."""
     performed(observed, place, 0)
 
 
 @then(Wording("{place} got"))
 def got(observed: Observed, place: str, datatable: Table) -> None:
-    """What an action was given the last time: a name and a value a line, other inputs are not looked at."""
+    """The inputs of the last performance: a name and a value per row; other inputs are ignored."""
     found = _performances(observed, place)
     if not found:
         raise Unmet(f"{place} was performed", "it was not")
@@ -112,7 +112,7 @@ def got(observed: Observed, place: str, datatable: Table) -> None:
 
 @then(Wording('it asks "{words}"'))
 def asks(observed: Observed, words: str) -> None:
-    """A question is open, with these words among others."""
+    """A question is open and contains these words."""
     asked = [gate.message for gate in observed.run.gates.values()]
     if not any(words in message for message in asked):
         raise Unmet(f"a question with {words!r}", "; ".join(map(repr, asked)) or "nothing is asked")
@@ -127,7 +127,7 @@ def silent(observed: Observed) -> None:
 
 @then(Wording("the variable {variable} is {value}"))
 def variable(observed: Observed, variable: str, value: Any) -> None:
-    """What a variable holds."""
+    """The value of a variable."""
     known = observed.run.vars
     if variable not in known or known[variable] != value:
         said = repr(known[variable]) if variable in known else f"there is no {variable!r}, only {list(known)}"
@@ -136,7 +136,7 @@ def variable(observed: Observed, variable: str, value: Any) -> None:
 
 @then(Wording('the operator is told "{words}"'))
 def told(observed: Observed, words: str) -> None:
-    """The operator hears something with these words."""
+    """A message to the operator contains these words."""
     said = seen.messages(observed)
     if not any(words in message for message in said):
         raise Unmet(f"a message with {words!r}", "; ".join(map(repr, said)) or "the operator is told nothing")

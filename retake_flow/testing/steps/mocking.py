@@ -15,47 +15,47 @@ from retake_flow.testing.runs.trial import Trial
 
 @given(Wording("{place} gives"))
 def gives(trial: Trial, place: str, datatable: Table) -> None:
-    """What an action gives: a table with a line of names and a line for each answer; the last repeats."""
+    """Sets an action's results: a row of names, then a row for each performance; the last row repeats."""
     trial.answers.gives(place, rows(datatable))
 
 
 @given(Wording('{place} ends with "{outcome}"'))
 def ends(trial: Trial, place: str, outcome: str, datatable: Table | None = None) -> None:
-    """How an action ends, each time; a table may say what it gives, a name and a value a line."""
+    """Sets the outcome of every performance; a table can set the result, a name and a value per row."""
     trial.answers.gives(place, [pairs(datatable or [])], outcome=outcome)
 
 
 @given(Wording('{place} ends with "{outcome}" {count} time(s)'))
 def ends_first(trial: Trial, place: str, outcome: str, count: int, datatable: Table | None = None) -> None:
-    """The same so many times, before what is said otherwise."""
+    """The same for the first performances only."""
     trial.answers.gives(place, [pairs(datatable or [])], outcome=outcome, times=count)
 
 
 @given(Wording('{place} fails with "{error}"'))
 def fails(trial: Trial, place: str, error: str) -> None:
-    """An action fails each time: `unavailable` is routed as `error.unavailable`."""
+    """Every performance fails: `unavailable` is routed as `error.unavailable`."""
     trial.answers.fails(place, error)
 
 
 @given(Wording('{place} fails with "{error}" {count} time(s)'))
 def fails_first(trial: Trial, place: str, error: str, count: int) -> None:
-    """An action fails so many times, before what is said otherwise."""
+    """The first performances fail."""
     trial.answers.fails(place, error, times=count)
 
 
 @given(Wording("{place} takes {time}"))
 def takes(trial: Trial, place: str, time: float) -> None:
-    """How long an action takes; else it takes no time."""
+    """Sets how long an action takes; the default is no time."""
     trial.answers.takes(place, time)
 
 
 @given(Wording("{place} never answers"))
 def never(trial: Trial, place: str) -> None:
-    """An action that does not end until its state is left."""
+    """The action does not end until its state is left."""
     trial.answers.never(place)
 
 
 @given(Wording("{service} exits after {time}"))
 def exits(trial: Trial, service: str, time: float) -> None:
-    """A service that ends by itself, so long after it was ready, each time."""
+    """The service ends by itself, this long after each start."""
     trial.answers.exits(service, time)

@@ -1,4 +1,4 @@
-"""Rehearsed runs, the neighbourhood: other agents, what tokens do, and runs that go on for days."""
+"""Rehearsed runs: other agents, tokens, and runs that last for days."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _TOKEN = "So1anaTokenOfTheNightOwl"
 
 @given("these agents are on air")
 def on_air(rehearsal: Rehearsal, datatable: Table) -> None:
-    """By `name`, each watched by so many `viewers`."""
+    """A table of `name` and `viewers`."""
     _settle(rehearsal, *(Neighbour(row["name"], viewers=int(row["viewers"])) for row in rows(datatable)))
 
 
 @given(parsers.parse("the agent {name} is off air"))
 def off_air(rehearsal: Rehearsal, name: str) -> None:
-    """Known to the platform, and not streaming."""
+    """A registered agent that does not stream."""
     _settle(rehearsal, Neighbour(name, live=False))
 
 
 @given(parsers.parse("the agent has written to {name} {time} before"))
 def has_written(rehearsal: Rehearsal, name: str, time: str) -> None:
-    """In some earlier run."""
+    """A message of an earlier run."""
 
     def write(scene: Scene) -> None:
         own = scene.platform.agents.by_id(AGENT.user_id)
@@ -53,7 +53,7 @@ def has_written(rehearsal: Rehearsal, name: str, time: str) -> None:
 
 @given(parsers.parse('{name} writes "{text}" {time} after the start'))
 def writes(rehearsal: Rehearsal, name: str, text: str, time: str) -> None:
-    """In the agent's chat, whether it is on air or not."""
+    """A message in the agent's chat, on air or not."""
 
     def write(scene: Scene) -> None:
         scene.platform.perform(scene.platform.agents.by_id(AGENT.user_id), Cue(0.0, name, text=text))
@@ -63,7 +63,7 @@ def writes(rehearsal: Rehearsal, name: str, text: str, time: str) -> None:
 
 @given("its token does, look by look")
 def token(rehearsal: Rehearsal, datatable: Table) -> None:
-    """A table of what the platform tells of the agent's token each time; the last line repeats."""
+    """A table of the token's figures, one row per call; the last row repeats."""
     first, *others = rehearsal.options.agents
     rehearsal.options = replace(rehearsal.options, agents=(replace(first, token_address=_TOKEN), *others))
     looks = [{name: float(value) for name, value in row.items()} for row in rows(datatable)]
@@ -75,20 +75,20 @@ def token(rehearsal: Rehearsal, datatable: Table) -> None:
 
 @given(parsers.re(r"the platform answers (?P<call>[A-Z]+ /\S+) with"))
 def lists(rehearsal: Rehearsal, call: str, datatable: Table) -> None:
-    """A list, each time: a table of its entries."""
+    """Every response is a list: a table of its entries."""
     _answers(rehearsal, call, rows(datatable))
 
 
 @given(parsers.parse("the run is stopped after {time}"))
 def stopped(rehearsal: Rehearsal, time: str) -> None:
-    """By somebody who has seen enough; so long it may go on."""
+    """The run is stopped after this time."""
     rehearsal.within += duration.seconds(time)
     rehearsal.intervene("", duration.seconds(time), lambda scene: scene.runner.stop("seen enough"))
 
 
 @then("the operator was told, so long after the start")
 def told(rehearsed: Rehearsed, datatable: Table) -> None:
-    """All that was told, in order: `after` which time, to the minute, with which `words`."""
+    """All messages to the operator, in order: `after` (to the minute) and `words`."""
     notices = [(60 * round(_at(record) / 60), str(record["message"])) for record in rehearsed.records("notice")]
     assert [at for at, _ in notices] == [duration.seconds(row["after"]) for row in rows(datatable)], notices
     for (_, message), row in zip(notices, rows(datatable), strict=True):
@@ -97,25 +97,25 @@ def told(rehearsed: Rehearsed, datatable: Table) -> None:
 
 @then("the operator was told nothing")
 def told_nothing(rehearsed: Rehearsed) -> None:
-    """There was nothing to be told."""
+    """There was no message to the operator."""
     assert rehearsed.records("notice") == []
 
 
 @then(parsers.parse("the agent wrote to {name}"))
 def wrote_to(rehearsed: Rehearsed, name: str, datatable: Table) -> None:
-    """All that it wrote in the chat of another agent, in order."""
+    """All its messages in another agent's chat, in order."""
     assert [comment.text for comment in _written(rehearsed, name)] == [row[0] for row in datatable]
 
 
 @then(parsers.parse("the agent wrote nothing to {name}"))
 def wrote_nothing_to(rehearsed: Rehearsed, name: str) -> None:
-    """At least not in this run."""
+    """No message in this run."""
     assert [each for each in _written(rehearsed, name) if each.at >= rehearsed.platform.began] == []
 
 
 @then(parsers.parse("its messages came {time} apart"))
 def apart(rehearsed: Rehearsed, time: str) -> None:
-    """Each so long after the one before it, or later."""
+    """The shortest time between two messages."""
     sent = [_at(record) for record in rehearsed.records("chat_sent")]
     pauses = [later - earlier for earlier, later in pairwise(sent)]
     assert pauses

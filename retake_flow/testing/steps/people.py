@@ -1,4 +1,4 @@
-"""Rehearsed runs: people who are asked, processes that die, runs that go on."""
+"""Rehearsed runs: questions, crashes and resuming."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from retake_flow.testing.steps.reading import ON_AIR, rows, since_start
 
 @given(parsers.parse("{by} answers {place} after {time}"))
 def answered(rehearsal: Rehearsal, by: str, place: str, time: str, datatable: Table) -> None:
-    """By another process, so long after the question; a row `decision` names the decision."""
+    """Answers from another process, this long after the question; a row `decision` names the decision."""
     given_fields = dict(datatable)
     decision = given_fields.pop("decision", "")
 
@@ -32,38 +32,38 @@ def answered(rehearsal: Rehearsal, by: str, place: str, time: str, datatable: Ta
 
 @given(parsers.parse("the run is resumed {time} after its process has gone"))
 def resumed(rehearsal: Rehearsal, time: str) -> None:
-    """By another process; as often as a scenario says so, one after the other."""
+    """Another process resumes the run; each such step resumes it once more."""
     rehearsal.comebacks.append(duration.seconds(time))
     rehearsal.within += duration.seconds(time)
 
 
 @given(parsers.parse("the process is killed {after:g} s into {state}"))
 def killed(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """As by kill -9: nothing is written and nobody is told any more."""
+    """Like `kill -9`: nothing more is written or sent."""
     rehearsal.intervene(state, after, lambda scene: scene.crash())
 
 
 @given(parsers.parse("somebody stops the run {after:g} s into {state}"))
 def stopped(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """By `stop`, from another process."""
+    """With `stop`, from another process."""
     rehearsal.intervene(state, after, lambda scene: scene.ask("stop"))
 
 
 @given(parsers.parse("somebody kills the run {after:g} s into {state}"))
 def kill_requested(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """By `kill`, from another process."""
+    """With `kill`, from another process."""
     rehearsal.intervene(state, after, lambda scene: scene.ask("kill"))
 
 
 @given(parsers.parse('the post {url} says "{text}"'))
 def posted(rehearsal: Rehearsal, url: str, text: str) -> None:
-    """A person has posted; `{message}` stands for what was to be posted."""
+    """A post by a person; `{message}` stands for the text to post."""
     rehearsal.options = replace(rehearsal.options, tweets={**rehearsal.options.tweets, url: text})
 
 
 @given(parsers.parse('an agent named "{name}" was registered meanwhile, whose token nobody has'))
 def registered_meanwhile(rehearsal: Rehearsal, name: str) -> None:
-    """The platform knows the name; whether by this run nobody can tell."""
+    """The name is registered, possibly by this run."""
     from retake_flow.redact import Secret
 
     other = PreparedAgent(name, Secret("rtk_lost_for_ever_0123456789"))
@@ -72,19 +72,19 @@ def registered_meanwhile(rehearsal: Rehearsal, name: str) -> None:
 
 @given(parsers.parse("notices go to {audience}"))
 def told(rehearsal: Rehearsal, audience: str) -> None:
-    """By some service that reaches them."""
+    """A notification service for this audience."""
     rehearsal.channels.append(RecordingNotifier(audience))
 
 
 @given(parsers.parse("the first {count:d} notices to {audience} do not arrive"))
 def unreached(rehearsal: Rehearsal, count: int, audience: str) -> None:
-    """The service fails."""
+    """The service fails this many times."""
     rehearsal.channels.append(RecordingNotifier(audience, fails=count))
 
 
 @then(parsers.parse("{audience} got these notices"))
 def notices(rehearsal: Rehearsal, audience: str, datatable: Table) -> None:
-    """All of them, in order: of which kind, with which words in the title or the text."""
+    """All notices, in order: their kinds, and words in the title or text."""
     heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     assert [notice.kind for notice in heard] == [row["kind"] for row in rows(datatable)], heard
     for notice, row in zip(heard, rows(datatable), strict=True):
@@ -93,7 +93,7 @@ def notices(rehearsal: Rehearsal, audience: str, datatable: Table) -> None:
 
 @then(parsers.parse('{audience} was told "{words}" once, within {seconds:g} s'))
 def told_in_time(rehearsal: Rehearsal, rehearsed: Rehearsed, audience: str, words: str, seconds: float) -> None:
-    """Soon after the start, and not again and again."""
+    """Exactly one such notice, soon after the start."""
     heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     assert len([notice for notice in heard if words in notice.text]) == 1, heard
     said = next(record["message"] for record in rehearsed.records("notice") if words in record["message"])
@@ -102,20 +102,20 @@ def told_in_time(rehearsal: Rehearsal, rehearsed: Rehearsed, audience: str, word
 
 @then(parsers.parse('{audience} hears of {kind}: "{words}"'))
 def hears(rehearsal: Rehearsal, audience: str, kind: str, words: str) -> None:
-    """One of the notices is of this kind, with these words in its title or its text."""
+    """A notice of this kind has these words in its title or text."""
     heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     assert any(notice.kind == kind and words in f"{notice.title}\n{notice.text}" for notice in heard), heard
 
 
 @then(parsers.parse("{count:d} notices are journalled as failed"))
 def failed(rehearsed: Rehearsed, count: int) -> None:
-    """With when they are sent again."""
+    """The journal records each failure and its next try."""
     assert len(rehearsed.records("notice_failed")) == count
 
 
 @then(parsers.parse("the run waits at {place}"))
 def waits(rehearsed: Rehearsed, place: str) -> None:
-    """It has no process, and its question is open."""
+    """The run is suspended and its question is open."""
     assert rehearsed.run.phase == "suspended", rehearsed.run
     assert [gate.place.rpartition("/")[2] for gate in rehearsed.run.gates.values()] == [place]
     assert rehearsed.last["event"] == "run_suspended"
@@ -123,13 +123,13 @@ def waits(rehearsed: Rehearsed, place: str) -> None:
 
 @then(Wording("{place} was asked {times} time(s)"))
 def asked(rehearsed: Rehearsed, place: str, times: int) -> None:
-    """Not more and not less often, over all processes."""
+    """Exactly this many times, over all processes."""
     assert len([record for record in rehearsed.records("gate_opened") if asking(place)(record)]) == times
 
 
 @then(parsers.parse('the error of {place} says "{words}"'))
 def error_says(rehearsed: Rehearsed, place: str, words: str) -> None:
-    """In its message or in what a person can do about it."""
+    """The error's message or hint contains these words."""
     said = [
         f"{record['message']} {record['hint']}"
         for record in rehearsed.records("error")
@@ -140,14 +140,14 @@ def error_says(rehearsed: Rehearsed, place: str, words: str) -> None:
 
 @then(parsers.parse('the question of {place} says "{words}"'))
 def question(rehearsed: Rehearsed, place: str, words: str) -> None:
-    """What the person reads, the last time."""
+    """The last question contains these words."""
     said = [record["message"] for record in rehearsed.records("gate_opened") if asking(place)(record)]
     assert words in said[-1]
 
 
 @then("reminders came after")
 def reminded(rehearsed: Rehearsed, datatable: Table) -> None:
-    """So long after the question, no more and no fewer."""
+    """Exactly these reminders, by the time after the question."""
     opened = _at(rehearsed.records("gate_opened")[0])
     came = [round(_at(record) - opened) for record in rehearsed.records("gate_reminder")]
     assert came == [round(duration.seconds(row[0])) for row in datatable]
@@ -155,7 +155,7 @@ def reminded(rehearsed: Rehearsed, datatable: Table) -> None:
 
 @then(parsers.parse("{audience} was told after {time}"))
 def escalated(rehearsed: Rehearsed, audience: str, time: str) -> None:
-    """The question went further."""
+    """The question was escalated to this audience."""
     opened = _at(rehearsed.records("gate_opened")[0])
     (record,) = rehearsed.records("gate_escalated", audience=audience)
     assert round(_at(record) - opened) == round(duration.seconds(time))
@@ -163,7 +163,7 @@ def escalated(rehearsed: Rehearsed, audience: str, time: str) -> None:
 
 @then(parsers.parse("the question expired after {time}"))
 def expired(rehearsed: Rehearsed, time: str) -> None:
-    """Nobody had answered."""
+    """The question expired without an answer."""
     opened = _at(rehearsed.records("gate_opened")[0])
     (record,) = rehearsed.records("gate_expired")
     assert round(_at(record) - opened) == round(duration.seconds(time))
@@ -171,20 +171,20 @@ def expired(rehearsed: Rehearsed, time: str) -> None:
 
 @then(parsers.parse('{by} hears "{words}"'))
 def refused(rehearsed: Rehearsed, by: str, words: str) -> None:
-    """Why an answer was not taken."""
+    """The answer was refused with these words."""
     assert any(said.startswith(f"{by}: ") and words in said for said in rehearsed.refused), rehearsed.refused
 
 
 @then(parsers.parse("{by} has answered {place}"))
 def has_answered(rehearsed: Rehearsed, by: str, place: str) -> None:
-    """Who, by which channel, is in the journal, once."""
+    """The journal has this answer exactly once."""
     records = [r for r in rehearsed.records("gate_answered") if f"/{place}." in f"/{r['gate']}".replace(":", "/")]
     assert [(record["by"], record["channel"]) for record in records] == [(by, "command")]
 
 
 @then(parsers.parse("it was stopped within {seconds:g} s of being asked"))
 def stopped_soon(rehearsed: Rehearsed, seconds: float) -> None:
-    """From ten seconds into being on air, when it was asked, to leaving that state."""
+    """The time from the request, ten seconds into being on air, to leaving that state."""
     (entered,) = rehearsed.records("state_entered", state=ON_AIR)
     (left,) = rehearsed.records("state_left", state=ON_AIR)
     assert _at(left) - _at(entered) <= 10 + seconds
@@ -192,13 +192,13 @@ def stopped_soon(rehearsed: Rehearsed, seconds: float) -> None:
 
 @then(parsers.parse("it took {count:d} processes"))
 def processes(rehearsed: Rehearsed, count: int) -> None:
-    """One after the other."""
+    """The number of processes that drove the run."""
     assert len(rehearsed.writes) == count
 
 
 @then(parsers.parse('the journal nowhere says "{words}"'))
 def unsaid(rehearsed: Rehearsed, words: str) -> None:
-    """Not in any record."""
+    """No record contains these words."""
     assert words not in repr(rehearsed.journal)
 
 

@@ -1,4 +1,4 @@
-"""Rehearsed runs, the platform: how it behaves, what goes wrong there, and what it was asked."""
+"""Rehearsed runs, the platform: its behaviour, its faults, and the calls it received."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def one_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
 
 @given(parsers.re(r"the next (?P<times>\d+) (?P<call>[A-Z]+ /\S+) meet (?P<words>.+)"))
 def several_faults(rehearsal: Rehearsal, times: str, call: str, words: str) -> None:
-    """So many calls fail, one after the other."""
+    """The next calls fail."""
     rehearsal.fault(fault(call, words, times=int(times)))
 
 
@@ -46,43 +46,43 @@ def lasting_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
 
 @given(parsers.re(r"from its (?P<nth>\d+)\w\w on, (?P<which>every|the next) (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
 def later_fault(rehearsal: Rehearsal, nth: str, which: str, call: str, words: str) -> None:
-    """The first few calls go well."""
+    """The calls before succeed."""
     rehearsal.fault(fault(call, words, times=None if which == "every" else 1, after=int(nth) - 1))
 
 
 @given(parsers.re(rf"(?P<after>\d+) s after going live the platform (?P<does>{'|'.join(_LETS_DOWN)})"))
 def stream_fault(rehearsal: Rehearsal, after: str, does: str) -> None:
-    """The platform lets a stream down that is on air."""
+    """A fault of the platform while the stream is on air."""
     rehearsal.fault(StreamFault(_LETS_DOWN[does], at=float(after)))
 
 
 @given(parsers.parse("each answer takes {seconds:g} s"))
 def latency(rehearsal: Rehearsal, seconds: float) -> None:
-    """The platform is far away."""
+    """The latency of the platform."""
     rehearsal.options = replace(rehearsal.options, latency=seconds)
 
 
 @given(parsers.parse("the platform's clock is {time} ahead of ours"))
 def clock_ahead(rehearsal: Rehearsal, time: str) -> None:
-    """What it dates lies in our future."""
+    """The platform's dates are in our future."""
     rehearsal.options = replace(rehearsal.options, clock=duration.seconds(time))
 
 
 @given(parsers.parse("the platform's clock is {time} behind ours"))
 def clock_behind(rehearsal: Rehearsal, time: str) -> None:
-    """What it dates lies in our past."""
+    """The platform's dates are in our past."""
     rehearsal.options = replace(rehearsal.options, clock=-duration.seconds(time))
 
 
 @given("its answers do not tell the time")
 def undated(rehearsal: Rehearsal) -> None:
-    """They have no `Date`."""
+    """Responses have no `Date` header."""
     rehearsal.options = replace(rehearsal.options, date=False)
 
 
 @given(parsers.parse("a stream shows as live {seconds:g} s after its first video"))
 def lag(rehearsal: Rehearsal, seconds: float) -> None:
-    """`is_live` lags behind the push."""
+    """The lag of `is_live` behind the push."""
     rehearsal.options = replace(rehearsal.options, lag=seconds)
 
 
@@ -94,7 +94,7 @@ def guide(rehearsal: Rehearsal, version: str) -> None:
 
 @given(parsers.parse("the platform ends the session {after:g} s into {state}"))
 def ended_session(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """Somebody else stops the stream."""
+    """Somebody else ends the session."""
 
     def end(scene: Scene) -> None:
         scene.platform.stop(next(iter(scene.platform.agents)))
@@ -104,7 +104,7 @@ def ended_session(rehearsal: Rehearsal, after: float, state: str) -> None:
 
 @given(parsers.parse("somebody else fetches a stream key {after:g} s into {state}"))
 def foreign_key(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """The run's key is not the newest any more, so the ingest refuses it."""
+    """The run's key is no longer the newest, so the ingest refuses it."""
     rehearsal.intervene(state, after, _issue_key)
 
 
@@ -120,64 +120,64 @@ def _issue_key(scene: Scene) -> None:
 
 @given("the platform's ingest refuses every push")
 def refusing_ingest(rehearsal: Rehearsal) -> None:
-    """No video is taken, whatever the key."""
+    """The ingest accepts no video with any key."""
     rehearsal.options = replace(rehearsal.options, ingest=REFUSES)
 
 
 @given("the platform's ingest cannot be found")
 def lost_ingest(rehearsal: Rehearsal) -> None:
-    """Its name cannot be resolved."""
+    """The ingest's host name cannot be resolved."""
     rehearsal.options = replace(rehearsal.options, ingest="rtmp://nowhere.invalid/app")
 
 
 @then("no rule of the platform was broken")
 def no_breach(rehearsed: Rehearsed) -> None:
-    """The platform saw none broken: neither keys nor thumbnails nor the pace of polls."""
+    """No breach of the rules on keys, thumbnails, polling and chat."""
     assert rehearsed.report["broken_rules"] == []
 
 
 @then(parsers.parse("{issued:d} stream keys were issued and {used:d} used, none of them twice"))
 def keys(rehearsed: Rehearsed, issued: int, used: int) -> None:
-    """A fresh key before every push."""
+    """Each push had a fresh key."""
     seen = rehearsed.report["keys"]
     assert (seen["issued"], seen["used"], seen["reused"]) == (issued, used, 0)
 
 
 @then("the first calls are")
 def first_calls(rehearsed: Rehearsed, datatable: Table) -> None:
-    """In this order, with nothing in between."""
+    """The first calls, in this order, with nothing in between."""
     wanted = [row[0] for row in datatable]
     assert [call["call"] for call in calls(rehearsed)][: len(wanted)] == wanted
 
 
 @then(parsers.parse("the last call is {call}"))
 def last_call(rehearsed: Rehearsed, call: str) -> None:
-    """Nothing is called after it."""
+    """No call came after it."""
     assert calls(rehearsed)[-1]["call"] == call
 
 
 @then(parsers.re(r"(?P<call>[A-Z]+ /\S+) was called (?P<times>\d+) times?"), converters={"times": int})
 def called(rehearsed: Rehearsed, call: str, times: int) -> None:
-    """Not more and not less often."""
+    """Exactly this many times."""
     assert len(calls(rehearsed, call)) == times
 
 
 @then(parsers.re(r"(?P<call>[A-Z]+ /\S+) was never called"))
 def never_called(rehearsed: Rehearsed, call: str) -> None:
-    """It was not come to."""
+    """No such call was made."""
     assert calls(rehearsed, call) == []
 
 
 @then(parsers.parse("the second {call} came {seconds:g} s or more after the first"))
 def spaced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
-    """The platform's wish to wait was heard."""
+    """`Retry-After` was honoured."""
     first, second, *_ = calls(rehearsed, call)
     assert round(second["t"] - first["t"], 6) >= seconds
 
 
 @then(parsers.parse("{call} was never called closer than {seconds:g} s"))
 def paced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
-    """The guide's pace is kept, whoever wants to know."""
+    """The shortest interval between two calls."""
     times = [made["t"] for made in calls(rehearsed, call)]
     assert len(times) > 1
     assert min(round(later - sooner, 6) for sooner, later in pairwise(times)) >= seconds
@@ -185,13 +185,13 @@ def paced(rehearsed: Rehearsed, call: str, seconds: float) -> None:
 
 @then("nothing was sent to anybody but retake.tv")
 def no_strays(rehearsed: Rehearsed) -> None:
-    """Not a request, and so not the token."""
+    """No request went elsewhere, so neither did the token."""
     assert rehearsed.network.strays == []
 
 
 @then("the thumbnail comes before anything is written")
 def thumbnail_first(rehearsed: Rehearsed) -> None:
-    """Rule 4."""
+    """The thumbnail is uploaded before the first chat message."""
     thumbnail, *_ = calls(rehearsed, "POST /agent/update-thumbnail")
     written = calls(rehearsed, "POST /agent/stream/chat/send")
     order = [call["call"] for call in calls(rehearsed)]
@@ -202,7 +202,7 @@ def thumbnail_first(rehearsed: Rehearsed) -> None:
 
 @then(parsers.parse("thumbnails follow each other after {seconds:g} s at most"))
 def thumbnails(rehearsed: Rehearsed, seconds: float) -> None:
-    """The picture of a long stream does not grow old."""
+    """The longest interval between two thumbnails."""
     times = [thumbnail["t"] for thumbnail in rehearsed.agent["thumbnails"]]
     assert len(times) > 1
     assert max(later - sooner for sooner, later in pairwise(times)) <= seconds
@@ -210,5 +210,5 @@ def thumbnails(rehearsed: Rehearsed, seconds: float) -> None:
 
 @then(parsers.parse("the guide of version {version} is kept as a text"))
 def guide_kept(rehearsal: Rehearsal, version: str) -> None:
-    """For people to read."""
+    """The guide's text is stored for people."""
     assert (rehearsal.folder / "guides" / f"guide-{version}.md").read_text(encoding="utf-8").strip()

@@ -56,7 +56,7 @@ def trial(premise: Premise) -> Iterator[Trial]:
 
 @given(parsers.parse("the flow {file}"))
 def flow(premise: Premise, request: pytest.FixtureRequest, file: str) -> None:
-    """Another flow than the one under test, by its path or shipped name; it stands in the folder of that one."""
+    """Another flow, by its path relative to the flow under test, or by its shipped name."""
     begun = request.config.stash.get(PREMISE, None)
     tested = begun().flow if begun else None
     premise.flow = _read(file, Folders.beside(tested.file, tested.sources.allowed) if tested else None)
@@ -64,7 +64,7 @@ def flow(premise: Premise, request: pytest.FixtureRequest, file: str) -> None:
 
 @given("this flow")
 def written_flow(premise: Premise, tmp_path: Path, docstring: str) -> None:
-    """A flow as it stands in the scenario, between triple quotes; it has no inputs yet."""
+    """A flow written in the scenario between triple quotes; its inputs are reset."""
     file = tmp_path / "flow.yaml"
     file.write_text(docstring, encoding="utf-8")
     premise.flow = open_flow(str(file))
@@ -73,17 +73,17 @@ def written_flow(premise: Premise, tmp_path: Path, docstring: str) -> None:
 
 @given(Wording("the input {input} is {value}"))
 def one_input(premise: Premise, input: str, value: Any) -> None:
-    """As by --set."""
+    """Like `--set`."""
     premise.inputs[input] = value
 
 
 @given("the inputs")
 def inputs(premise: Premise, datatable: Table) -> None:
-    """As by --set: a table with the columns `name` and `value`."""
+    """Like `--set`: a table with the columns `name` and `value`."""
     premise.inputs |= {row["name"]: row["value"] for row in rows(datatable)}
 
 
 @given("there are no inputs")
 def no_inputs(premise: Premise) -> None:
-    """For a flow that takes none."""
+    """For a flow without inputs."""
     premise.inputs.clear()

@@ -1,4 +1,4 @@
-"""Rehearsed runs, who answers chat beside the greeter: a web service, a language model, a function of one's own."""
+"""Rehearsed runs, responders: a web service, a language model, a function."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def _answered_from(rehearsal: Rehearsal, service: Service, folder: Path) -> None
 @given("a web service that says")
 @given("a language model that says")
 def service_says(service: Service, datatable: Table) -> None:
-    """What it says to which text; nothing to all others."""
+    """Its replies by text; no reply to other texts."""
     service.answers = {row["to"]: row["reply"] for row in rows(datatable)}
 
 
 @given("the function of the flow answers")
 def function_answers(service: Service) -> None:
-    """The one that its `module` names is called; it has to be an `async def`, since no thread knows virtual time."""
+    """Uses the real function named by `module`; it must be an `async def`, because threads have no virtual time."""
 
 
 @given(parsers.parse("the module {name} beside the flow"))
 def module(rehearsal: Rehearsal, service: Service, name: str, docstring: str) -> None:
-    """Its text, between triple quotes; no file is written beside the flow itself."""
+    """A Python module, between triple quotes; the flow's own folder is not touched."""
     folder = rehearsal.folder / "beside"
     folder.mkdir()
     (folder / f"{name}.py").write_text(f"{docstring}\n", encoding="utf-8")
@@ -61,50 +61,50 @@ def module(rehearsal: Rehearsal, service: Service, name: str, docstring: str) ->
 
 @given(parsers.parse("the service thinks for {seconds:g} s"))
 def service_thinks(service: Service, seconds: float) -> None:
-    """About each batch of messages."""
+    """The time that each batch takes."""
     service.thinks = seconds
 
 
 @given(parsers.parse("the service refuses {count:d} times with status {status:d}"))
 def service_refuses(service: Service, count: int, status: int) -> None:
-    """Before it answers for the first time."""
+    """The number of refusals before its first reply."""
     service.refusals = [httpx.Response(status, html="<html>sorry</html>") for _ in range(count)]
 
 
 @given(parsers.parse('the language model says nothing {count:d} times, with finish_reason "{reason}"'))
 def model_is_silent(service: Service, count: int, reason: str) -> None:
-    """Before it answers for the first time."""
+    """The number of refusals before its first reply."""
     choice = {"message": {"role": "assistant", "content": None}, "finish_reason": reason}
     service.refusals = [httpx.Response(200, json={"choices": [choice]}) for _ in range(count)]
 
 
 @given(parsers.parse("the service asks to wait {seconds:d} s"))
 def service_waits(service: Service, seconds: int) -> None:
-    """Once, by status 429 with Retry-After."""
+    """One response with status 429 and `Retry-After`."""
     service.refusals = [httpx.Response(429, headers={"Retry-After": str(seconds)})]
 
 
 @given("the service points to another host")
 def service_redirects(service: Service) -> None:
-    """Each time, by status 307."""
+    """Every response is a redirect (307)."""
     service.refusals = [httpx.Response(307, headers={"Location": "https://elsewhere.example/"}) for _ in range(99)]
 
 
 @then("the service was asked about")
 def service_asked(service: Service, datatable: Table) -> None:
-    """Each message as often as it was asked about it, in order."""
+    """All messages that it was asked about, in order, with repetitions."""
     assert service.questions == [(row["name"], row["text"]) for row in rows(datatable)]
 
 
 @then(Wording("the service was asked {count} time(s)"))
 def service_asked_times(service: Service, count: int) -> None:
-    """Each try counts."""
+    """The number of requests, retries included."""
     assert len(service.requests) == count
 
 
 @then("the service got no access token")
 def service_got_no_token(service: Service, rehearsed: Rehearsed) -> None:
-    """Neither in a header nor in a body nor in the address, and nobody else was asked."""
+    """No request carries an access token, and no other host was called."""
     assert service.requests
     assert {request.url.host for request in service.requests} == {service.requests[0].url.host}
     assert not any(
@@ -115,13 +115,13 @@ def service_got_no_token(service: Service, rehearsed: Rehearsed) -> None:
 
 @then(Wording("the operator was told {count} time(s) that tokens are used up"))
 def told_of_tokens(rehearsed: Rehearsed, count: int) -> None:
-    """In the journal, from which notices go out."""
+    """The number of such notices in the journal."""
     assert len(rehearsed.records("notice", kind="tokens")) == count
 
 
 @then(parsers.parse('each of them says "{words}"'))
 def failures_say(rehearsed: Rehearsed, words: str) -> None:
-    """The failures of who answers chat, in the journal."""
+    """Each failure of the responder in the journal contains these words."""
     errors = [*rehearsed.records("error", kind="responder"), *rehearsed.records("responder_failed")]
     assert errors
     assert all(words in error["message"] for error in errors)

@@ -1,4 +1,4 @@
-"""Rehearsed runs as a whole: how they are set up, played, interrupted, and how they ended."""
+"""Rehearsed runs: setup, interruptions and end."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def rehearsal(tmp_path: Path, premise: Premise) -> Rehearsal:
 
 @given(parsers.parse("it is to be on air for {time}"))
 def duration(premise: Premise, time: str) -> None:
-    """As by --for."""
+    """Like `--for`."""
     premise.inputs["max_duration"] = time
 
 
 @given(parsers.parse("Ctrl-C is pressed {after:g} s into {state}"))
 def interrupted(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """The first interruption stops the run in order."""
+    """The first Ctrl-C stops the run in order."""
     rehearsal.intervene(state, after, lambda scene: scene.runner.stop("interrupted"))
 
 
 @given(parsers.parse("Ctrl-C is pressed again {after:g} s into {state}"))
 def interrupted_again(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """The second interruption kills the run."""
+    """The second Ctrl-C kills the run."""
     rehearsal.intervene(state, after, lambda scene: scene.runner.kill())
 
 
 @when("the agent goes live", target_fixture="rehearsed")
 def played(premise: Premise, rehearsal: Rehearsal, subject: Subject) -> Rehearsed:
-    """The run is driven against a rehearsed platform, to its end."""
+    """Drives the run against a rehearsed platform to its end."""
     rehearsal.flow, rehearsal.inputs = premise.flow, premise.inputs
     rehearsed = rehearsal.play()
     subject.of = rehearsed
@@ -59,7 +59,7 @@ def took(rehearsed: Rehearsed, seconds: float) -> None:
 
 @then("it leaves nothing behind")
 def nothing_left(rehearsed: Rehearsed) -> None:
-    """No program, no task, no session, no push."""
+    """No program, task, session or push is left."""
     assert [program.name for program in rehearsed.stage.alive] == []
     assert rehearsed.left == ()
     assert open_sessions(rehearsed) == []
@@ -68,14 +68,14 @@ def nothing_left(rehearsed: Rehearsed) -> None:
 
 @then("no program is left running")
 def no_program_left(rehearsed: Rehearsed) -> None:
-    """Nothing runs on this machine."""
+    """No program of the run is left on this machine."""
     assert [program.name for program in rehearsed.stage.alive] == []
     assert rehearsed.left == ()
 
 
 @then("its session is still open")
 def session_open(rehearsed: Rehearsed) -> None:
-    """The platform was not told, or did not listen."""
+    """The platform still has the session open."""
     assert len(open_sessions(rehearsed)) == 1
 
 
@@ -93,19 +93,19 @@ def on_air(rehearsed: Rehearsed) -> None:
 
 @then(parsers.parse("it has been on air {times:d} times"))
 def on_air_times(rehearsed: Rehearsed, times: int) -> None:
-    """It came back as often as it was lost."""
+    """The number of times the stream went on air."""
     assert len(rehearsed.records("state_entered", state=ON_AIR)) == times
     assert sum(session["live"] is not None for session in rehearsed.agent["sessions"]) == times
 
 
 @then("it was never on air")
 def off_air(rehearsed: Rehearsed) -> None:
-    """Nobody saw anything."""
+    """The stream was never live."""
     assert rehearsed.records("state_entered", state=ON_AIR) == []
 
 
 @then(parsers.parse("it was on air for {seconds:g} s"))
 def on_air_for(rehearsed: Rehearsed, seconds: float) -> None:
-    """From the last step of going live to leaving it."""
+    """The time from going on air to leaving the state."""
     entered = since_start(rehearsed, "state_entered", state=ON_AIR)
     assert since_start(rehearsed, "state_left", state=ON_AIR) - entered == seconds

@@ -14,80 +14,80 @@ from retake_flow.testing.steps.reading import since_start
     parsers.re(r"the (?P<part>[a-z ]+?) (?P<way>is missing|gets no memory|never becomes ready|fails)(?P<once> once)?")
 )
 def trouble(rehearsal: Rehearsal, part: str, way: Way, once: str | None) -> None:
-    """A program does not start: always, or the first time only."""
+    """A program fails to start, always or only the first time."""
     rehearsal.troubles.append(Trouble(part, way, times=1 if once else None))
 
 
 @given(parsers.parse("the {part} always dies {after:g} s after its start"))
 def mortal(rehearsal: Rehearsal, part: str, after: float) -> None:
-    """A program never lasts."""
+    """A program dies after every start."""
     rehearsal.troubles.append(Trouble(part, "dies", after, times=None))
 
 
 @given(Wording("the {part} is killed {after} s into {state}"))
 def killed(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
-    """Somebody kills a program."""
+    """A program is killed."""
     rehearsal.intervene(state, after, lambda scene: scene.stage.kill(part))
 
 
 @given(parsers.parse("the memory for the {part} runs out {after:g} s into {state}"))
 def exhausted(rehearsal: Rehearsal, part: str, after: float, state: str) -> None:
-    """The system kills a program and gives it no memory to start again."""
+    """The system kills a program and has no memory to start it again."""
     rehearsal.intervene(state, after, lambda scene: scene.stage.exhaust(part))
 
 
 @given(parsers.parse("{times:d} times the {part} is killed {after:g} s into {state}"))
 def killed_often(rehearsal: Rehearsal, times: int, part: str, after: float, state: str) -> None:
-    """Somebody kills a program, and what replaces it."""
+    """A program and its replacements are killed."""
     rehearsal.intervene(state, after, lambda scene: scene.stage.kill(part), times)
 
 
 @given(parsers.parse("the {part} is missing from its second start on"))
 def uninstalled(rehearsal: Rehearsal, part: str) -> None:
-    """Somebody uninstalls a program while it runs."""
+    """A program is uninstalled while it runs."""
     rehearsal.troubles.append(Trouble(part, "is missing", times=None, skips=1))
 
 
 @given(parsers.parse("starting the {part} is a defect from its second start on"))
 def defective(rehearsal: Rehearsal, part: str) -> None:
-    """Our own program fails as nobody has foreseen."""
+    """Starting the program raises an unexpected exception."""
     rehearsal.troubles.append(Trouble(part, "has a defect", times=None, skips=1))
 
 
 @given(parsers.parse("the encoder stalls {after:g} s into {state}"))
 def stalled(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """The encoder goes on without sending."""
+    """The encoder runs but sends nothing."""
     rehearsal.intervene(state, after, lambda scene: scene.stage.stall())
 
 
 @given(parsers.parse("the picture freezes {after:g} s into {state}"))
 def frozen(rehearsal: Rehearsal, after: float, state: str) -> None:
-    """Nothing moves on the display any more, though everything runs."""
+    """The picture stands still while all programs run."""
     rehearsal.intervene(state, after, lambda scene: scene.stage.freeze())
 
 
 @given(parsers.parse("the encoder runs at {speed:g} of its speed from {after:g} s into {state}"))
 def slow(rehearsal: Rehearsal, speed: float, after: float, state: str) -> None:
-    """The machine is too slow for what it has to encode."""
+    """The machine is too slow to encode in real time."""
     rehearsal.intervene(state, after, lambda scene: scene.stage.slow_down(speed))
 
 
 @then(parsers.parse("the {part} was started {times:d} times"))
 def started(rehearsed: Rehearsed, part: str, times: int) -> None:
-    """Not more and not less often."""
+    """Exactly this many times."""
     assert rehearsed.stage.started[part] == times
 
 
 @then("the display is started before the stream key has come")
 def beside(rehearsed: Rehearsed) -> None:
-    """It takes its time while the calls take theirs."""
+    """The display starts in parallel with the calls."""
     display = since_start(rehearsed, "activity_started", activity="broadcast:display")
     assert display < since_start(rehearsed, "action_finished", state="broadcast/stream_key")
 
 
 @then(parsers.re(r"the thumbnail was (?P<shown>black|not black)"))
 def thumbnail(rehearsed: Rehearsed, shown: str) -> None:
-    """What could be seen on the last picture that was uploaded."""
+    """The content of the last uploaded picture."""
     results = [each["result"] for each in rehearsed.journal if "thumbnail_url" in each.get("result", {})]
     assert results, "no thumbnail was uploaded"
     assert results[-1]["black"] is (shown == "black")
@@ -95,6 +95,6 @@ def thumbnail(rehearsed: Rehearsed, shown: str) -> None:
 
 @then(parsers.parse("the encoder was last seen to send {fps:d} frames a second"))
 def health(rehearsed: Rehearsed, fps: int) -> None:
-    """What the run has measured of its encoder."""
+    """The frame rate that the run measured."""
     seen = [each["result"] for each in rehearsed.journal if "bitrate" in (each.get("result") or {})]
     assert [round(each["fps"]) for each in seen[-1:]] == [fps]

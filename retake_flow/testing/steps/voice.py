@@ -1,4 +1,4 @@
-"""Rehearsed runs, word from outside: what people have said on the stream and which events they send."""
+"""Rehearsed runs: speaking on the stream and sending events from outside."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 
 @given(Wording('somebody has "{words}" said {after} s into {state}'))
 def says(rehearsal: Rehearsal, words: str, after: float, state: str) -> None:
-    """By `say`, from another process, in the ways that are there."""
+    """With `say`, from another process, in every available way."""
     rehearsal.intervene(state, after, lambda scene: scene.ask("say", text=words, by="ann"))
 
 
 @given(parsers.parse('somebody has "{text}" said by {ways} {after:g} s into {state}'))
 def says_by(rehearsal: Rehearsal, text: str, ways: str, after: float, state: str) -> None:
-    """By `say`, in these ways: voice, screen, chat."""
+    """With `say`, in these ways: voice, screen, chat."""
     rehearsal.intervene(state, after, lambda scene: scene.ask("say", text=text, ways=_listed(ways), by="ann"))
 
 
 @given(Wording("somebody sends the event {event} {after} s into {state}"))
 def sends(rehearsal: Rehearsal, event: str, after: float, state: str, datatable: Table | None = None) -> None:
-    """By `send`, from another process; a table may say its fields, a name and a value a line."""
+    """With `send`, from another process; a table sets its fields, a name and a value per row."""
     fields = dict(datatable or [])
     rehearsal.intervene(state, after, lambda scene: scene.ask("event", name=event, data=fields, by="ann"))
 
 
 @then(Wording('"{words}" was spoken on the stream {times} time(s)'))
 def spoken(rehearsed: Rehearsed, words: str, times: int) -> None:
-    """By the voice, to the end."""
+    """The voice spoke it to the end."""
     assert rehearsed.stage.spoken.count(words) == times
 
 
 @then(Wording('"{words}" was shown on the stream {times} time(s)'))
 def shown(rehearsed: Rehearsed, words: str, times: int) -> None:
-    """In the content window."""
+    """The content window showed it."""
     assert rehearsed.stage.said.count(words) == times
 
 
 @then(Wording('it is told {times} time(s) that the stream is silent, since "{words}"'))
 def silent(rehearsed: Rehearsed, times: int, words: str) -> None:
-    """Where there are no programs that could speak; a part of the reason is enough."""
+    """The number of such notices; a part of the reason is enough."""
     assert len([record for record in rehearsed.records("sound_silent") if words in record["reason"]]) == times
 
 
 @then(parsers.parse("it was said by {ways}"))
 def said(rehearsed: Rehearsed, ways: str) -> None:
-    """What somebody has had said last, in all these ways and no other."""
+    """The last text was said in exactly these ways."""
     assert rehearsed.records("said")[-1]["how"] == _listed(ways)
 
 
 @then(Wording('it was not said, since "{words}"'))
 def not_said(rehearsed: Rehearsed, words: str) -> None:
-    """What somebody has had said last, in at least one way; a part of the reason is enough."""
+    """The last text was not said in at least one way; a part of the reason is enough."""
     last = rehearsed.records("said")[-1]
     assert any(words in why for why in (last["reason"], *last["failed"].values()))
 
 
 @then(Wording('the event {event} is refused with "{words}"'))
 def refused(rehearsed: Rehearsed, event: str, words: str) -> None:
-    """To whoever sent it; a part of the message or the hint is enough."""
+    """The sender gets this refusal; a part of the message or hint is enough."""
     (record,) = rehearsed.records("event_refused", name=event)
     assert words in f"{record['message']}; {record['hint']}"
 
 
 @then(Wording("the event {event} was taken {times} time(s)"))
 def taken(rehearsed: Rehearsed, event: str, times: int) -> None:
-    """From somebody outside."""
+    """The number of times the event was accepted."""
     assert len([record for record in rehearsed.records("event_raised", name=event) if "request" in record]) == times
 
 

@@ -1,4 +1,4 @@
-"""Rehearsed runs, word to people: where a stream is shared, and how many watch it."""
+"""Rehearsed runs: sharing, viewers and notices."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 
 @given("there is a key for Moltbook")
 def key(rehearsal: Rehearsal) -> None:
-    """As by MOLTBOOK_API_KEY."""
+    """Like `MOLTBOOK_API_KEY`."""
     rehearsal.moltbook = Moltbook()
 
 
 @given(parsers.parse('Moltbook holds posts back until "{challenge}" is answered by {solution}'))
 def holding(rehearsal: Rehearsal, challenge: str, solution: str) -> None:
-    """Nobody sees them before."""
+    """Posts stay hidden until then."""
     rehearsal.moltbook = Moltbook(challenge=challenge, solution=solution)
 
 
 @given(parsers.parse("Moltbook takes {seconds:g} s for an answer"))
 def slow(rehearsal: Rehearsal, seconds: float) -> None:
-    """There is a key for it, and it is slow."""
+    """A key is set, and Moltbook is slow."""
     rehearsal.moltbook = Moltbook(takes=seconds)
 
 
 @given(parsers.parse("Moltbook answers with status {status:d}"))
 def failing(rehearsal: Rehearsal, status: int) -> None:
-    """There is a key for it, and it takes nothing."""
+    """A key is set, and Moltbook refuses everything."""
     rehearsal.moltbook = Moltbook(answers=[httpx.Response(status, json={"success": False, "error": "no"})])
 
 
 @given(parsers.parse("{count:d} watch from {after:g} s into {state} on"))
 def watching(rehearsal: Rehearsal, count: int, after: float, state: str) -> None:
-    """No more and no fewer."""
+    """Exactly this many viewers."""
 
     def watch(scene: Scene) -> None:
         agent = next(iter(scene.platform.agents))
@@ -52,7 +52,7 @@ def watching(rehearsal: Rehearsal, count: int, after: float, state: str) -> None
 
 @given(parsers.parse("the guide of version {version} was kept earlier"))
 def kept(rehearsal: Rehearsal, version: str) -> None:
-    """By another run of the agent."""
+    """Stored by an earlier run."""
     guides = rehearsal.folder / "guides"
     guides.mkdir()
     (guides / f"guide-{version}.md").write_text("# What it was\n", encoding="utf-8")
@@ -60,7 +60,7 @@ def kept(rehearsal: Rehearsal, version: str) -> None:
 
 @then(parsers.parse('the stream shows "{text}"'))
 def on_screen(rehearsed: Rehearsed, text: str) -> None:
-    """Viewers can read it, once."""
+    """The text shows on stream once."""
     said = rehearsed.stage.said
     if said.count(text) != 1:
         raise Unmet(f"{text!r} once", said)
@@ -68,7 +68,7 @@ def on_screen(rehearsed: Rehearsed, text: str) -> None:
 
 @then("the brain was told these directions")
 def directed(brain: FakeResponder, datatable: Table) -> None:
-    """One for each time that it was asked."""
+    """The direction of each request, in order."""
     told = [batch.direction for batch in brain.asked]
     if told != [row[0] for row in datatable]:
         raise Unmet([row[0] for row in datatable], told)
@@ -76,7 +76,7 @@ def directed(brain: FakeResponder, datatable: Table) -> None:
 
 @then(parsers.re(r"(?P<audience>\w+) was told (?P<times>\d+) times? by a (?P<kind>\w+)"))
 def told(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
-    """By so many notices of this kind, whatever others there were."""
+    """The number of notices of this kind."""
     heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]
     found = [notice.text for notice in heard if notice.kind == kind]
     if len(found) != int(times):
@@ -85,7 +85,7 @@ def told(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
 
 @then(Wording("Moltbook was called {times} time(s)"))
 def called(rehearsal: Rehearsal, times: int) -> None:
-    """Over all processes."""
+    """The number of calls, over all processes."""
     requests = rehearsal.moltbook.requests if rehearsal.moltbook else []
     if len(requests) != times:
         raise Unmet(f"{times} calls", [str(request.url) for request in requests])
@@ -93,7 +93,7 @@ def called(rehearsal: Rehearsal, times: int) -> None:
 
 @then(parsers.parse('Moltbook shows "{text}"'))
 def shown(rehearsal: Rehearsal, text: str) -> None:
-    """One post, with exactly these words."""
+    """There is one post with exactly these words."""
     posts = rehearsal.moltbook.seen if rehearsal.moltbook else []
     if [post["content"] for post in posts] != [text]:
         raise Unmet([text], [post["content"] for post in posts])
@@ -101,7 +101,7 @@ def shown(rehearsal: Rehearsal, text: str) -> None:
 
 @then("the key for Moltbook went to www.moltbook.com alone and is in no record")
 def key_kept(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
-    """Nobody else could read it."""
+    """The key went to no other host."""
     requests = rehearsal.moltbook.requests if rehearsal.moltbook else []
     hosts = {request.url.host for request in requests}
     if hosts != {"www.moltbook.com"} or KEY in repr(rehearsed.journal) or rehearsed.network.strays:
