@@ -73,6 +73,8 @@ class Settings:
         voice_variables: The variables that it needs (`RETAKE_FLOW_VOICE_VARIABLES`, names separated by white space).
         lease: For how long a process has a run without renewing its claim, in seconds (`RETAKE_FLOW_LEASE`).
         sandbox: Whether the kernel confines what renders pages; `RETAKE_FLOW_SANDBOX=off` for machines that cannot.
+        page: The address at which people reach the operator's page (`RETAKE_FLOW_PAGE`), for links in notices; "" when
+            only this machine reaches it.
         die_at: The boundary of the journal at which the process kills itself, for tests (`RETAKE_FLOW_DIE_AT`).
         cache_folder: A folder that may be deleted at any time.
         homeless: Whether there is neither a home folder nor a setting for the place of runs.
@@ -91,6 +93,7 @@ class Settings:
     voice_variables: tuple[str, ...] = ()
     lease: float = USUAL_LEASE
     sandbox: bool = True
+    page: str = ""
     die_at: str = ""
     homeless: bool = False
 
@@ -134,6 +137,7 @@ class Settings:
             voice_variables=_names("RETAKE_FLOW_VOICE_VARIABLES", env.get("RETAKE_FLOW_VOICE_VARIABLES", "")),
             lease=_lease(env.get("RETAKE_FLOW_LEASE", "").strip()),
             sandbox=_switched_on("RETAKE_FLOW_SANDBOX", env),
+            page=_page(env.get("RETAKE_FLOW_PAGE", "").strip()),
             die_at=_boundary(env.get("RETAKE_FLOW_DIE_AT", "").strip()),
         )
 
@@ -188,6 +192,19 @@ def _moltbook(url: str) -> str:
             hint="the key goes to www.moltbook.com only; unset the variable to use that",
         )
     return found
+
+
+def _page(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        fine = parts.port != 0 and re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", parts.netloc)
+    except ValueError:
+        fine = None
+    if url and not (fine and parts.scheme in ("http", "https") and not parts.path.strip("/") and "?" not in url):
+        raise SettingsError(
+            f"RETAKE_FLOW_PAGE is {url!r}; it takes an address without a path, such as https://page.example.org"
+        )
+    return url.rstrip("/").lower()
 
 
 def _allowed_origin(url: str, ours: str) -> str:
@@ -305,6 +322,11 @@ def debugging() -> bool:
 def mcp_token() -> str:
     """The token of the MCP server over HTTP (`RETAKE_FLOW_MCP_TOKEN`); "" for one of its own."""
     return os.environ.get("RETAKE_FLOW_MCP_TOKEN", "").strip()
+
+
+def page_token() -> str:
+    """The token of the operator's page (`RETAKE_FLOW_PAGE_TOKEN`); "" for one of its own."""
+    return os.environ.get("RETAKE_FLOW_PAGE_TOKEN", "").strip()
 
 
 def writes_to_journal(handle: int) -> bool:

@@ -5,14 +5,13 @@ Each call is a process of its own, so that streams do not depend on the server, 
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
-import sys
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
+
+from retake_flow.monitor.subcommand import run_command
 
 #: No call takes longer than this, in seconds: clients give up after a minute.
 LONGEST = 50.0
@@ -67,23 +66,11 @@ def name(value: str, what: str) -> str:
 
 
 async def _run(arguments: tuple[str, ...], given: str) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "retake_flow", *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},
-    )
     try:
-        async with asyncio.timeout(LONGEST):
-            out, err = await process.communicate(given.encode())
+        return await run_command(*arguments, within=LONGEST, given=given)
     except TimeoutError:
-        process.kill()
-        await process.wait()
         slow = {
             "kind": "timeout",
             "message": f"`{arguments[0]}` took longer than {LONGEST:g} s; it may still take effect",
         }
         raise ToolError(json.dumps(slow)) from None
-    assert process.returncode is not None
-    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")

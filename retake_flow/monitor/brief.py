@@ -31,8 +31,8 @@ def brief(followed: Following) -> dict[str, Any]:
             "state": run.state,
             "on_air": on_air,
             "since": timestamp(round(now - health["uptime_seconds"])) if on_air else None,
-            "remaining": _remaining(run, now),
-            "page": _page(run),
+            "remaining": remaining(run, now),
+            "page": stream_page(run),
             "viewers": health.get("viewers") if on_air else None,
             "healthy": on_air and not health.get("slow_for"),
             "trouble": _short(followed.trouble),
@@ -96,13 +96,13 @@ def _gate(asked: OpenGate) -> dict[str, Any]:
     return {"gate": asked.gate.id, "message": _short(asked.damage or asked.gate.message)}
 
 
-def _page(run: Run) -> str | None:
+def stream_page(run: Run) -> str | None:
     """The address of the stream, as the platform gave it."""
     pages = [value["page"] for value in run.outputs.values() if isinstance(value, dict) and value.get("page")]
     return str(pages[-1]) if pages else None
 
 
-def _remaining(run: Run, now: float) -> int | None:
+def remaining(run: Run, now: float) -> int | None:
     """The seconds until the run's last time limit ends what it does; None without a limit."""
     limits = [due for (_, purpose), due in run.timers.items() if purpose == "timeout"]
     return None if run.ended or not limits else max(0, round(max(limits) - now))

@@ -211,7 +211,8 @@ async def runner(
                 partial(journal, _REMEMBERED),
             ),
         )
-        notices = Notices(told, clock=clock, note=note, title=title(run, flow.file))
+        page = f"{settings.page}/runs/{run.id}" if settings.page else ""
+        notices = Notices(told, clock=clock, note=note, title=title(run, flow.file), page=page)
         stack.push_async_callback(notices.close)
         made = Runner(
             Machine(flow, CATALOGUE),

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count
 from typing import Final
+from urllib.parse import quote
 
 from retake_flow.backoff import Backoff
 from retake_flow.engine.driver.execute import known
@@ -59,6 +60,7 @@ class Notices:
         clock: Clock,
         note: Callable[..., None],
         title: str = "retake-flow",
+        page: str = "",
     ) -> None:
         """Prepare to send notices.
 
@@ -67,7 +69,9 @@ class Notices:
             clock: Gives the time.
             note: Writes a record of each try: `notice_sent` or `notice_failed`.
             title: What people know the run by; every notice begins with it.
+            page: The address at which people see the run and answer; "" when there is none.
         """
+        self._page = page
         self._channels = [_Channel(notifier, clock, note) for notifier in notifiers]
         self._clock = clock
         self.title = title
@@ -187,7 +191,10 @@ class Notices:
         kind, title = _GATES[record["event"]]
         match record:
             case {"gate": gate, "message": message, "audience": audience, "answer_with": command}:
-                return Notice(kind, f"{self.title}: {title}", f"{message}\n\nTo answer:\n{command}", audience, gate)
+                link = f"\n\nOr open {self._page}#gate-{quote(gate, safe='/:')}" if self._page else ""
+                return Notice(
+                    kind, f"{self.title}: {title}", f"{message}\n\nTo answer:\n{command}{link}", audience, gate
+                )
         return None
 
     def _trouble(self, place: str, text: str) -> Notice | None:

@@ -1,0 +1,156 @@
+"""Live run: one run as the page shows it, read from the store once for everybody who watches."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from retake_flow.monitor.brief import remaining, stream_page
+from retake_flow.monitor.chat_inbox import ChatInbox
+from retake_flow.monitor.following import Following
+from retake_flow.monitor.journal_text import lines
+from retake_flow.monitor.vitals_history import VitalsHistory
+from retake_flow.ports.runs import OpenGate, Runs
+from retake_flow.run.records import Record
+
+#: How many records and messages the page shows.
+MOST_RECORDS: Final = 400
+MOST_MESSAGES: Final = 100
+#: Seconds after which a run is read though its journal has nothing new: its process may have died.
+_ANYWAY: Final = 2.0
+#: Most of a journal; none of these has a line for people.
+_SILENT: Final = frozenset(
+    {"activity_result", "action_started", "action_finished", "activity_started", "activity_ready", "state_left"}
+)
+_TROUBLES: Final = frozenset(
+    {"error", "activity_ended", "sound_silent", "page_refused", "notice_failed", "gate_expired"}
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record as the page shows it.
+
+    Attributes:
+        number: Its number in the journal.
+        record: The record.
+        message: What it adds to chat; None for most.
+    """
+
+    number: int
+    record: Record
+    message: dict[str, Any] | None
+
+
+class LiveRun:
+    """A run as last read. Its methods read the store, or are quick.
+
+    Attributes:
+        followed: Its snapshot, vitals and figures.
+        history: Its measurements over time.
+        entries: Its last records with a line for people, the oldest first.
+        messages: The last of its chat, the oldest first.
+        gates: Its open questions, the oldest first.
+        driven: Whether a process drives it.
+        trouble: The last trouble, and when it was; None when there was none.
+    """
+
+    def __init__(self, store: Runs, run: str) -> None:
+        self._store = store
+        self._inbox = ChatInbox("")
+        self._next = 0.0
+        self.history = VitalsHistory()
+        self.entries: deque[Entry] = deque(maxlen=MOST_RECORDS)
+        self.messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
+        self.trouble: tuple[float, str] | None = None
+        self.gates: list[OpenGate] = []
+        self.driven = False
+        self.followed = Following(store, run)
+        self._take()
+
+    def look(self, *, now: bool = False) -> None:
+        """Read what is new.
+
+        Args:
+            now: Whether to read the run though its journal has nothing new.
+        """
+        if not now and time.monotonic() < self._next and not self._store.journal(self.followed.run, self.number):
+            return
+        self.followed.look()
+        self._take()
+
+    @property
+    def version(self) -> object:
+        """Something that differs from what it was before if anything but the time may have changed."""
+        return self.number, self.driven, tuple(one.gate.id for one in self.gates), self.followed.stored.run.phase
+
+    def since(self, number: int) -> list[Entry]:
+        """What the page shows of the records after a number."""
+        if not self.entries or number >= self.followed.number:
+            return []
+        return [entry for entry in self.entries if entry.number > number]
+
+    @property
+    def number(self) -> int:
+        """The number of the last record."""
+        return self.followed.number
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How the run stands. Times are the wall clock's."""
+        followed, ahead = self.followed, self.followed.stored.run.ahead
+        stored, run, now = followed.stored, followed.stored.run, followed.now
+        vitals = followed.vitals.data(now)
+        on_air = self.driven and bool(vitals.get("on_air"))
+        left = remaining(run, now)
+        return {
+            "id": run.id,
+            "agent": stored.agent or run.flow,
+            "flow": run.flow,
+            "rehearsal": bool(run.rehearsal),
+            "phase": run.phase.value,
+            "state": run.state,
+            "created": stored.created,
+            "updated": stored.updated,
+            "ended": run.ended,
+            "succeeded": run.succeeded,
+            "outcome": run.outcome,
+            "reason": run.reason,
+            "driven": self.driven,
+            "on_air": on_air,
+            "live_since": now - ahead - vitals["uptime_seconds"] if on_air else None,
+            "until": None if left is None or not on_air else time.time() + left,
+            "address": stream_page(run),
+            "viewers": vitals.get("viewers"),
+            "recoveries": vitals.get("recoveries", 0),
+            "encoder": followed.vitals.encoder(now) if on_air else "",
+            "problem": "" if run.ended else followed.trouble,
+            "trouble": self.trouble,
+            "figures": followed.summary.figures(now),
+            "now": time.time(),
+        }
+
+    def _take(self) -> None:
+        for number, record in self.followed.records.items():
+            self.history.note(record)
+            message = self._message(record)
+            if message:
+                self.messages.append({"number": number, **message})
+            if record["event"] not in _SILENT:
+                self.entries.append(Entry(number, record, message))
+            if record["event"] in _TROUBLES and (said := lines(record)):
+                self.trouble = datetime.fromisoformat(record["t"]).timestamp(), said[0].removeprefix("!").strip()
+        self._next = time.monotonic() + _ANYWAY
+        self.gates = self.followed.gates
+        self.driven = self.followed.driven
+
+    def _message(self, record: Record) -> dict[str, Any] | None:
+        if record["event"] == "chat_sent":
+            author = self.followed.stored.agent or "agent"
+            return {"at": record["t"], "kind": "message", "author": author, "text": record["text"], "own": True}
+        self._inbox.take(record)
+        found = self._inbox.messages
+        return {**found.pop(), "own": False} if found else None

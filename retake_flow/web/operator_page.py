@@ -1,0 +1,250 @@
+"""The page: its addresses, and what they show."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from retake_flow.errors import RetakeFlowError
+from retake_flow.monitor.brief import brief
+from retake_flow.redact import Secret
+from retake_flow.run.errors import AlreadyAnswered, GateUnknown, RunUnknown
+from retake_flow.settings import Settings, variables
+from retake_flow.studio.processes.launcher import Launcher
+from retake_flow.web import run_view, writes
+from retake_flow.web.desk import Desk
+from retake_flow.web.guard import ENTER, Guard
+from retake_flow.web.refusal import refusal, wants_json
+from retake_flow.web.run_list import KINDS, run_list
+from retake_flow.web.state_chart import StateCharts
+from retake_flow.web.templates import page
+from retake_flow.wiring.display_picture import take_picture
+
+_STATIC: Final = Path(__file__).parent / "static"
+_FILES: Final = ("page.css", "page.js", "icon.svg")
+#: Seconds for which a picture is good enough for the next who asks.
+_PICTURE_LASTS: Final = 3.0
+_BEAT: Final = 15.0
+#: Where a browser may be sent once it was let in.
+_OWN: Final = re.compile(r"/runs/[\w.-]+", re.ASCII)
+_MOST_STREAMS: Final = 64
+
+
+class Page:
+    """The operator's page.
+
+    Attributes:
+        app: The page as an ASGI application.
+        ended: Ends the event streams once it is set: a server waits for them.
+    """
+
+    def __init__(self, settings: Settings, token: Secret, port: int, *, read_only: bool) -> None:
+        self.ended = asyncio.Event()
+        self._read_only = read_only
+        self._desk = Desk(settings)
+        self._charts = StateCharts()
+        self._launcher = Launcher("page", variables())
+        self._pictures: dict[str, tuple[float, bytes | None]] = {}
+        self._taking = asyncio.Lock()
+        self._streams = 0
+        routes = [
+            Route("/", self._list),
+            Route(ENTER, self._enter, methods=["GET", "POST"]),
+            Route("/static/{name}", _static),
+            Route("/runs/{run}", self._run),
+            Route("/runs/{run}/events", self._events),
+            Route("/runs/{run}/picture.jpg", self._picture),
+            Route("/runs/{run}/gates/{gate:path}", self._answer, methods=["POST"]),
+            Route("/runs/{run}/say", self._say, methods=["POST"]),
+            Route("/runs/{run}/send/{event}", self._send, methods=["POST"]),
+            Route("/runs/{run}/{wish}", self._end, methods=["POST"]),
+        ]
+        pages = Starlette(
+            routes=routes,
+            exception_handlers={RetakeFlowError: _failed, HTTPException: _not_found},
+            lifespan=self._lifespan,
+        )
+        self._guard = Guard(pages, token, port, settings.page, read_only=read_only)
+        self.app: ASGIApp = self._guard
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        yield
+        await self._desk.close()
+
+    # --- what is shown --------------------------------------------------------------------------------------
+
+    async def _enter(self, request: Request) -> Response:
+        """Exchange the token for a cookie, so that it leaves the address bar at once."""
+        form = await request.form()
+        given = request.query_params.get("token") or str(form.get("token", ""))
+        goal = str(form.get("goal", ""))
+        goal = goal if _OWN.fullmatch(goal) else "/"
+        if not given:
+            return page("enter.html", title="Enter", wrong=False, goal=goal)
+        if not self._guard.may_guess():
+            return refusal(request, 429, "Too many tokens were tried; wait a minute.")
+        if not self._guard.is_token(given):
+            return page("enter.html", status=403, title="Enter", wrong=True, goal=goal)
+        response = RedirectResponse(goal, 303)
+        self._guard.set_cookie(request, response.headers)
+        return response
+
+    async def _list(self, request: Request) -> Response:
+        """All runs."""
+        asked = request.query_params
+        kind = asked.get("kind", "all") if asked.get("kind") in KINDS else "all"
+        number = asked.get("page", "")
+        at = int(number) if number.isascii() and number.isdecimal() and 0 < len(number) < 6 else 1
+        words = asked.get("words", "")[:100]
+        found = await self._desk.do(lambda desk: run_list(desk, words=words, kind=kind, page=max(1, at)))
+        if wants_json(request):
+            return JSONResponse(found)
+        return page("list.html", title="Runs", now=time.time(), **found)
+
+    async def _run(self, request: Request) -> Response:
+        """One run."""
+        run = await self._find(request)
+        if wants_json(request):
+            return JSONResponse(await self._desk.do(lambda desk: _brief(desk, run)))
+        stored = await self._desk.do(lambda desk: desk.store.load(run))
+        chart = await self._charts.chart(stored.run.digest, stored.flow_text)
+        return await self._desk.do(lambda desk: self._page(desk, run, chart=chart))
+
+    def _page(self, desk: Desk, run: str, **more: Any) -> Response:
+        live = desk.run(run)
+        live.look(now=True)
+        stored = live.followed.stored
+        try:
+            events = run_view.event_forms(self._charts.flow(stored.run.digest, stored.flow_text))
+        except RetakeFlowError:
+            events = []
+        view = run_view.whole(live, read_only=self._read_only)
+        return page("run.html", title=stored.agent or run, events=events, **view, **more)
+
+    async def _events(self, request: Request) -> Response:
+        """The stream of what happens to a run. The id of an event is the number of a record."""
+        run = await self._find(request)
+        after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        if self._streams >= _MOST_STREAMS:
+            return refusal(request, 503, "Too many pages are open.")
+        stream = self._stream(run, int(after) if after.isascii() and after.isdecimal() and len(after) < 12 else 0)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    async def _stream(self, run: str, after: int) -> AsyncIterator[str]:
+        changed, parts = asyncio.Event(), run_view.Parts(after, read_only=self._read_only)
+        changed.set()
+        self._streams += 1
+        await self._desk.watch(run, changed)
+        stopping = asyncio.create_task(self.ended.wait())
+        try:
+            yield "retry: 1000\n\n"
+            while not self.ended.is_set():
+                if changed.is_set():
+                    changed.clear()
+                    news, over = await self._desk.do(lambda desk: parts.news(desk.run(run)))
+                    for event in news:
+                        yield event
+                    if over:
+                        return
+                waiting = asyncio.create_task(changed.wait())
+                await asyncio.wait({waiting, stopping}, timeout=_BEAT, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                if not changed.is_set():
+                    yield ": still here\n\n"
+        finally:
+            stopping.cancel()
+            self._streams -= 1
+            self._desk.unwatch(run, changed)
+
+    async def _picture(self, request: Request) -> Response:
+        """What the display of a run shows now."""
+        run = await self._find(request)
+        async with self._taking:
+            at, picture = self._pictures.get(run, (0.0, None))
+            if time.monotonic() - at > _PICTURE_LASTS:
+                picture = await take_picture(self._launcher, run)
+                self._pictures = {**dict(list(self._pictures.items())[-8:]), run: (time.monotonic(), picture)}
+        if picture is None:
+            return Response(status_code=404)
+        return Response(picture, media_type="image/jpeg")
+
+    # --- what is done ---------------------------------------------------------------------------------------
+
+    async def _answer(self, request: Request) -> Response:
+        gate = request.path_params["gate"]
+        return await self._do(request, lambda desk, run, form: writes.answer(desk, run, gate, dict(form)))
+
+    async def _say(self, request: Request) -> Response:
+        return await self._do(
+            request, lambda desk, run, form: writes.say(desk, run, form, [str(way) for way in form.getlist("way")])
+        )
+
+    async def _send(self, request: Request) -> Response:
+        event = request.path_params["event"]
+        return await self._do(request, lambda desk, run, form: writes.send(desk, self._charts, run, event, dict(form)))
+
+    async def _end(self, request: Request) -> Response:
+        run, wish = await self._find(request), request.path_params["wish"]
+        match wish:
+            case "stop" | "kill":
+                said = await writes.end(self._desk, run, wish)
+            case "resume":
+                said = await writes.go_on(run)
+            case _:
+                raise HTTPException(404)
+        return await self._done(request, run, said)
+
+    async def _do(self, request: Request, work: Callable[[Desk, str, FormData], str]) -> Response:
+        run = await self._find(request)
+        form = await request.form()
+        return await self._done(request, run, await self._desk.do(lambda desk: work(desk, run, form)))
+
+    async def _done(self, request: Request, run: str, said: str) -> Response:
+        await self._desk.look_now(run)
+        return (
+            JSONResponse({"ok": True, "message": said})
+            if wants_json(request)
+            else RedirectResponse(f"/runs/{run}", 303)
+        )
+
+    async def _find(self, request: Request) -> str:
+        name = request.path_params["run"]
+        return await self._desk.do(lambda desk: desk.store.find(name))
+
+
+def _brief(desk: Desk, run: str) -> dict[str, Any]:
+    live = desk.run(run)
+    live.look(now=True)
+    return brief(live.followed)
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _FILES:
+        return Response(status_code=404)
+    return FileResponse(_STATIC / name, headers={"cache-control": "no-cache"})
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RetakeFlowError)
+    status = 404 if isinstance(error, RunUnknown) else 409 if isinstance(error, AlreadyAnswered | GateUnknown) else 422
+    return refusal(request, status, error.message, error.hint)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refusal(request, error.status_code, "There is no such page.")

@@ -1,0 +1,110 @@
+"""Run list: all runs, those that go on first, with their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from retake_flow.ports.runs import Runs, Summary
+from retake_flow.web.desk import Desk
+from retake_flow.wiring.storing import is_driven
+
+#: How many ended runs a page of the list has.
+PER_PAGE: Final = 25
+#: What the list can be narrowed down to.
+KINDS: Final = ("all", "live", "waiting", "ended")
+#: The stop of a stream is among the last so many records of a run.
+_LAST: Final = 60
+
+
+def run_list(desk: Desk, *, words: str, kind: str, page: int) -> dict[str, Any]:
+    """The runs that match, and how many more there are.
+
+    Args:
+        desk: Reads them.
+        words: Words that all are in a run's id, agent, flow, phase or state.
+        kind: One of `KINDS`.
+        page: The page of ended runs, from 1.
+    """
+    found = [summary for summary in desk.store.summaries() if _matches(summary, words.lower().split(), kind)]
+    going = [summary for summary in found if summary.outcome is None]
+    ended = [summary for summary in found if summary.outcome is not None]
+    shown = ended[(page - 1) * PER_PAGE : page * PER_PAGE]
+    rows = [_going(desk, summary) for summary in going] if page == 1 else []
+    rows.sort(key=lambda row: (not row["on_air"], not row["gates"], not row["driven"]))
+    return {
+        "going": rows,
+        "ended": [_ended(desk.store, summary) for summary in shown],
+        "more": len(ended) > page * PER_PAGE,
+        "page": page,
+        "words": words,
+        "kind": kind,
+        "kinds": KINDS,
+        "questions": sum(row["gates"] for row in rows),
+    }
+
+
+def _matches(summary: Summary, words: Iterable[str], kind: str) -> bool:
+    text = " ".join(
+        (
+            summary.id,
+            summary.agent,
+            summary.flow,
+            summary.phase.value,
+            summary.state,
+            "rehearsal" * bool(summary.rehearsal),
+        )
+    ).lower()
+    fits = {
+        "all": True,
+        "live": summary.outcome is None and not summary.damage and is_driven(summary.holder),
+        "waiting": summary.outcome is None and summary.gates > 0,
+        "ended": summary.outcome is not None,
+    }
+    return fits[kind] and all(word in text for word in words)
+
+
+def _row(summary: Summary) -> dict[str, Any]:
+    return {
+        "id": summary.id,
+        "agent": summary.agent or summary.flow,
+        "flow": Path(summary.flow_file).stem or summary.flow,
+        "rehearsal": bool(summary.rehearsal),
+        "phase": "damaged" if summary.damage else summary.phase.value,
+        "state": summary.state,
+        "outcome": summary.outcome,
+        "reason": summary.damage or summary.reason,
+        "gates": summary.gates,
+        "created": summary.created,
+        "updated": summary.updated,
+        "driven": not summary.damage and is_driven(summary.holder),
+        "on_air": False,
+        "live_since": None,
+        "viewers": None,
+        "problem": summary.damage,
+        "figures": {},
+    }
+
+
+def _going(desk: Desk, summary: Summary) -> dict[str, Any]:
+    row = _row(summary)
+    if not row["driven"]:
+        return row
+    run = desk.run(summary.id)
+    run.look()
+    facts = run.facts
+    return row | {name: facts[name] for name in ("on_air", "live_since", "viewers", "problem")}
+
+
+def _ended(store: Runs, summary: Summary) -> dict[str, Any]:
+    return _row(summary) | {"figures": {} if summary.damage else _figures(store, summary.id)}
+
+
+def _figures(store: Runs, run: str) -> dict[str, Any]:
+    """What the platform said when the stream of an ended run was stopped."""
+    for _, record in reversed(store.journal(run, last=_LAST)):
+        match record:
+            case {"event": "undo_finished", "action": "retake.stop_stream", "result": dict(result)}:
+                return result
+    return {}

@@ -1,0 +1,136 @@
+"""Run view: one run as the parts of its page, and what changes in them as events of a stream."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from retake_flow import printable
+from retake_flow.flow.model import SEPARATOR, Flow
+from retake_flow.monitor.journal_text import lines
+from retake_flow.run.records import Record
+from retake_flow.web.live_run import Entry, LiveRun
+from retake_flow.web.question_form import Field, choices, form_fields
+from retake_flow.web.templates import render
+from retake_flow.web.vitals_chart import HEIGHT, WIDTH, charts
+
+#: The parts of the page that are sent again when they change.
+PARTS: Final = ("head", "questions", "stats", "trouble", "vitals")
+#: Records that answer what somebody has done, here or elsewhere.
+_ANSWERS: Final = frozenset({"gate_answered", "gate_expired", "said", "event_refused", "run_ended", "run_resumed"})
+_KINDS: Final = {"state": "state", "run": "state", "gate": "question", "chat": "chat", "error": "trouble"}
+
+
+def whole(live: LiveRun, *, read_only: bool) -> dict[str, Any]:
+    """All of the page that belongs to a run."""
+    entries = [Markup(_record_html(entry)) for entry in live.entries if lines(entry.record)]
+    return {
+        "run": live.facts,
+        "number": live.number,
+        "read_only": read_only,
+        "place": json.dumps(place(live)),
+        "parts": {name: Markup(_part(name, live, read_only)) for name in PARTS},
+        "messages": [Markup(_message_html(message)) for message in live.messages],
+        "entries": entries,
+    }
+
+
+def event_forms(flow: Flow) -> list[tuple[str, tuple[Field, ...]]]:
+    """The events that a flow takes from outside, and the fields of each."""
+    return [(name, form_fields(declared, f"event-{name}")) for name, declared in flow.events.items()]
+
+
+def place(live: LiveRun) -> dict[str, Any]:
+    """Where a run is in the chart of its flow, and where it was."""
+    run = live.followed.stored.run
+    names = run.state.split(SEPARATOR) if run.state else []
+    active = [SEPARATOR.join(names[: number + 1]) for number in range(len(names))]
+    return {"active": active, "visited": sorted(run.visits)}
+
+
+class Parts:
+    """What one browser shows of a run, so that it is sent only what is new.
+
+    Args:
+        after: The number of the last record that it shows.
+        read_only: Whether it may only look.
+    """
+
+    def __init__(self, after: int, *, read_only: bool) -> None:
+        self._after = after
+        self._read_only = read_only
+        self._sent: dict[str, str] = {}
+
+    def news(self, live: LiveRun) -> tuple[list[str], bool]:
+        """The events that bring it up to date, and whether nothing more will come."""
+        found = [event("record", _record_data(entry), entry.number) for entry in live.since(self._after)]
+        self._after = live.number
+        for name in PARTS:
+            html = _part(name, live, self._read_only)
+            if self._is_new(name, html):
+                found.append(event("part", {"id": name, "html": html}))
+        where = place(live)
+        if self._is_new("place", json.dumps(where)):
+            found.append(event("place", where))
+        ended = live.followed.stored.run.ended
+        return [*found, event("over", {})] if ended else found, ended
+
+    def _is_new(self, name: str, content: str) -> bool:
+        if self._sent.get(name) == content:
+            return False
+        self._sent[name] = content
+        return True
+
+
+def event(name: str, data: Any, number: int | None = None) -> str:
+    """An event of a stream."""
+    identity = "" if number is None else f"id: {number}\n"
+    return f"{identity}event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def _part(name: str, live: LiveRun, read_only: bool) -> str:
+    data: dict[str, Any] = {"run": live.facts, "read_only": read_only}
+    match name:
+        case "questions":
+            data["gates"] = [(one, [] if one.damage else choices(one.gate)) for one in live.gates]
+        case "vitals":
+            data |= {"charts": charts(live.history), "width": WIDTH, "height": HEIGHT}
+    return render(f"part_{name}.html", **data)
+
+
+def _record_data(entry: Entry) -> dict[str, Any]:
+    said = lines(entry.record)
+    tells = entry.record["event"] in _ANSWERS or (entry.record["event"] == "event_raised" and "request" in entry.record)
+    words = said or ([f"The run has taken {entry.record['name']}."] if tells and "name" in entry.record else [])
+    return {
+        "number": entry.number,
+        "journal": _record_html(entry) if said else "",
+        "chat": _message_html({"number": entry.number, **entry.message}) if entry.message else "",
+        "tell": printable.text(words[0]) if tells and words else "",
+    }
+
+
+def _record_html(entry: Entry) -> str:
+    said = lines(entry.record)
+    return render("record.html", number=entry.number, at=_at(entry.record), said=said, kind=_kind(entry.record, said))
+
+
+def _message_html(message: dict[str, Any]) -> str:
+    return render("message.html", message=message, at=_seconds(message["at"]))
+
+
+def _kind(record: Record, said: list[str]) -> str:
+    if said and said[0].startswith("!"):
+        return "trouble"
+    return _KINDS.get(record["event"].partition("_")[0], "other")
+
+
+def _at(record: Record) -> float:
+    return _seconds(record["t"])
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

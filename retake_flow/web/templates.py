@@ -1,0 +1,89 @@
+"""Templates: HTML from data. Every text is escaped, and freed of secrets and control characters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse
+
+from retake_flow import printable
+from retake_flow.monitor.run_text import since
+from retake_flow.run.records import timestamp
+
+_FOLDER: Final = Path(__file__).parent / "pages"
+_LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+
+
+def render(template: str, **data: Any) -> str:
+    """HTML from a template."""
+    return _environment.get_template(template).render(data)
+
+
+def page(template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **data: Any) -> HTMLResponse:
+    """A response with HTML from a template."""
+    return HTMLResponse(render(template, status=status, **data), status, headers)
+
+
+def _plain(value: Any) -> Any:
+    """A value as it may appear: markup is ours, every other text may be anybody's."""
+    return printable.text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _linked(text: str) -> Markup:
+    """A text of the flow, with its addresses as links."""
+    clean = printable.text(text)
+    parts, end = [], 0
+    for found in _LINK.finditer(clean):
+        address = escape(found[0])
+        link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>'
+        parts += [escape(clean[end : found.start()]), Markup(link)]
+        end = found.end()
+    return Markup("").join([*parts, escape(clean[end:])])
+
+
+def _ago(at: float, now: float) -> Markup:
+    """How long ago something was, with the exact time for those who point at it."""
+    words = "just now" if now - at < 5 else f"{since(now - at)} ago"
+    return Markup('<time datetime="{}" title="{}" data-ago="{:.0f}">{}</time>').format(
+        timestamp(at), _exact(at), at, words
+    )
+
+
+def _clock(at: float) -> Markup:
+    """A time of the day, with the date for those who point at it."""
+    short = datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(timestamp(at), _exact(at), short)
+
+
+def _span(seconds: float) -> str:
+    """A time span as on a clock: `1:02:03`."""
+    whole = max(0, round(seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _exact(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _words(name: str) -> str:
+    """A name of the flow, to read: `give_up` as `Give up`."""
+    text = name.replace("_", " ").replace("-", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+_environment = Environment(
+    loader=FileSystemLoader(_FOLDER),
+    autoescape=True,
+    finalize=_plain,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters.update(linked=_linked, ago=_ago, clock=_clock, span=_span, words=_words, since=since)

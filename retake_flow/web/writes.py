@@ -1,0 +1,120 @@
+"""Writes: what people do on the page. Each does what the command of its name does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retake_flow.engine.core.external_events import fitting
+from retake_flow.errors import RetakeFlowError, UsageError
+from retake_flow.monitor.answering import GivenAnswer, store_answer
+from retake_flow.monitor.requests import require_driver, text_to_say
+from retake_flow.monitor.subcommand import run_command
+from retake_flow.ports.runs import Wish
+from retake_flow.web.desk import Desk
+from retake_flow.web.question_form import filled_in
+from retake_flow.web.state_chart import StateCharts
+from retake_flow.wiring.storing import is_driven, this_user
+
+#: How to say something where nobody chooses: aloud and on the screen, as far as the run can.
+_USUAL: Final = {"voice", "screen"}
+_WAYS: Final = ("voice", "screen", "chat")
+#: Seconds for a command about a run that no process drives.
+_WITHIN: Final = 50.0
+
+Form = Mapping[str, Any]
+
+
+def answer(desk: Desk, run: str, gate: str, form: Form) -> str:
+    """Answer a question.
+
+    Raises:
+        RetakeFlowError: The answer does not fit, or somebody else was first.
+    """
+    open_gates = {one.gate.id: one.gate for one in desk.store.open_gates(run)}
+    decision = str(form.get(":decision", ""))
+    declared = open_gates[gate].fields_of(decision) if gate in open_gates else {}
+    given = {name: value for name, value in form.items() if not name.startswith(":")}
+    said = GivenAnswer(gate, filled_in(declared, given), channel="web")
+    store_answer(desk.store, run, said, decision, this_user())
+    driven = is_driven(desk.store.load(run).holder)
+    return "Answered." if driven else "Answered. No process drives this run: let it go on."
+
+
+def say(desk: Desk, run: str, form: Mapping[str, Any], ways: list[str]) -> str:
+    """Say something on stream.
+
+    Raises:
+        RetakeFlowError: There is nothing to say, or no process drives the run.
+    """
+    text = text_to_say(str(form.get("text", "")))
+    require_driver(desk.store, run)
+    chosen = [way for way in _WAYS if way in ways]
+    wanted = [] if set(chosen) == _USUAL else chosen
+    desk.store.request(run, "say", {"text": text, "ways": wanted, "by": this_user()})
+    return "Sent. The journal shows when it was said."
+
+
+def send(desk: Desk, charts: StateCharts, run: str, event: str, form: Form) -> str:
+    """Send an event that the flow declares.
+
+    Raises:
+        RetakeFlowError: The event or its data does not fit, or no process drives the run.
+    """
+    stored = desk.store.load(run)
+    flow = charts.flow(stored.run.digest, stored.flow_text)
+    data = fitting(flow, event, filled_in(flow.events.get(event, {}), form))
+    require_driver(desk.store, run)
+    desk.store.request(run, "event", {"name": event, "data": data, "by": this_user()})
+    return f"Sent {event}. The journal shows whether the run takes it."
+
+
+async def end(desk: Desk, run: str, wish: Wish) -> str:
+    """Stop or kill a run, whether or not a process drives it.
+
+    Raises:
+        RetakeFlowError: It has ended, or cannot be ended.
+    """
+
+    def ask(desk: Desk) -> bool:
+        stored = desk.store.load(run)
+        if stored.run.ended:
+            raise UsageError(f"{run} has already ended")
+        if driven := is_driven(stored.holder):
+            desk.store.request(run, wish)
+        return driven
+
+    if not await desk.do(ask):
+        await _command(wish, run, "--json")
+        return "Ended."
+    return "Asked to stop; it takes down what it has set up." if wish == "stop" else "Asked to end at once."
+
+
+async def go_on(run: str) -> str:
+    """Let a run go on in a process of its own.
+
+    Raises:
+        RetakeFlowError: It cannot.
+    """
+    await _command("resume", run, "--detach", "--json", "--within", "2s")
+    return "It goes on."
+
+
+async def _command(*arguments: str) -> None:
+    try:
+        code, out, err = await run_command(*arguments, within=_WITHIN)
+    except TimeoutError:
+        raise RetakeFlowError(f"`{arguments[0]}` took longer than {_WITHIN:g} s; it may still take effect") from None
+    if code not in (0, 4):
+        raise RetakeFlowError(_message(out) or err.strip()[-300:] or f"`{arguments[0]}` failed")
+
+
+def _message(out: str) -> str:
+    """The message of the error object that a command printed last."""
+    import json
+
+    try:
+        last = json.loads(out.splitlines()[-1])
+        return str(last.get("message") or last.get("reason") or "")
+    except (ValueError, IndexError, AttributeError):
+        return ""

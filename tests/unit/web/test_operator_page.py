@@ -1,0 +1,125 @@
+"""What the page shows of stored runs, and what people do on it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+from stored_runs import CHOICE, DEAD, a_gate, ended, stored
+
+from retake_flow.ports.runs import Runs
+from retake_flow.redact import Secret
+from retake_flow.run.records import record
+from retake_flow.run.run import Phase
+from retake_flow.store.holders import this_process
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m"
+URL = "https://x.com/owl/status/1"
+JSON = {"accept": "application/json"}
+
+
+def test_texts_of_others_are_only_text(operator: TestClient, store: Runs) -> None:
+    """In names, questions, chat, reasons, decisions, options and errors, on every page."""
+    fields: Any = {"a<b>": {"type": "string", "title": EVIL, "description": EVIL, "enum": [EVIL], "default": EVIL}}
+    gate = a_gate(message=EVIL, fields={}, decisions={EVIL: fields})
+    at = time.time()
+    chat = record("chat_message", at, id="1", author=EVIL, kind="tip", amount=5, currency=EVIL, text=EVIL)
+    broken = record("error", at, place=EVIL, kind="x", message=EVIL, hint=EVIL)
+    stored(store, "owl-1", gate, records=[chat, broken], agent=EVIL, holder=this_process())
+    ended(store, "owl-2")
+    for path in ("/", "/runs/owl-1", "/runs/owl-2", f"/?words={quote(EVIL)}", f"/runs/{quote(EVIL)}"):
+        shown = operator.get(path).text
+        for tag in ("<script>alert", "<img src=x", "onerror=alert(1)>\x1b", "\x1b"):
+            assert tag not in shown, path
+    assert "&lt;script&gt;alert(1)" in operator.get("/runs/owl-1").text
+
+
+def test_a_secret_that_the_program_knows_is_nowhere(operator: TestClient, store: Runs) -> None:
+    """Not even if a record of another process bears it."""
+    stored(store, "owl-1", records=[record("chat_message", 1, id="1", author="a", kind="message", text="key hunter2!")])
+    Secret("hunter2!")
+    assert "hunter2!" not in operator.get("/runs/owl-1").text
+
+
+def test_a_question_is_answered_by_a_form(operator: TestClient, store: Runs) -> None:
+    """The buttons are named by the decisions; the answer is checked as everywhere; the second learns who was first."""
+    claim = stored(store, "owl-1", CHOICE, holder=this_process())
+    shown = operator.get("/runs/owl-1").text
+    assert "Give up</button>" in shown
+    assert 'type="number"' in shown
+    wrong = operator.post("/runs/owl-1/gates/trouble.1", data={":decision": "retry", "wait": "soon"}, headers=JSON)
+    assert wrong.status_code == 422
+    assert "wait" in wrong.json()["message"]
+    plain = operator.post("/runs/owl-1/gates/trouble.1", data={":decision": "retry", "wait": "5", "why": ""})
+    assert (plain.status_code, plain.headers["location"]) == (303, "/runs/owl-1")
+    [answer] = claim.answers().values()
+    assert (answer.decision, answer.fields, answer.channel) == ("retry", {"wait": 5, "why": None}, "web")
+    late = operator.post("/runs/owl-1/gates/trouble.1", data={":decision": "give_up"}, headers=JSON)
+    assert late.status_code == 409
+    assert answer.by in late.json()["message"]
+
+
+def test_a_secret_answer_is_not_repeated(operator: TestClient, store: Runs) -> None:
+    """What does not fit is named without its value."""
+    fields = {"key": {"type": "string", "secret": True, "minLength": 30}}
+    stored(store, "owl-1", a_gate(fields=fields), holder=this_process())
+    assert 'type="password"' in operator.get("/runs/owl-1").text
+    refused = operator.post("/runs/owl-1/gates/prove.1", data={"key": "sesame-open"}, headers=JSON)
+    assert refused.status_code == 422
+    assert "sesame-open" not in refused.text
+
+
+def test_a_run_without_a_process_takes_answers_only(operator: TestClient, store: Runs) -> None:
+    """It says so, and offers to let the run go on."""
+    stored(store, "owl-1", a_gate(), holder=DEAD)
+    shown = operator.get("/runs/owl-1").text
+    assert "Let it go on" in shown
+    said = operator.post("/runs/owl-1/say", data={"text": "hi"}, headers=JSON)
+    assert (said.status_code, said.json()["ok"]) == (422, False)
+    answered = operator.post("/runs/owl-1/gates/prove.1", data={"tweet_url": URL}, headers=JSON)
+    assert "No process" in answered.json()["message"]
+
+
+def test_a_run_that_has_ended_is_only_shown(operator: TestClient, store: Runs) -> None:
+    """No forms, and nothing is asked of it."""
+    ended(store, "owl-1")
+    assert "<form" not in operator.get("/runs/owl-1").text
+    assert operator.post("/runs/owl-1/stop", headers=JSON).json()["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("query", "seen"),
+    [
+        ("", {"owl-1", "owl-2", "kit-3"}),
+        ("?words=KIT", {"kit-3"}),
+        ("?kind=ended", {"owl-2"}),
+        ("?kind=waiting", {"owl-1"}),
+        ("?kind=live", {"kit-3"}),
+        ("?words=nobody", set()),
+        ("?kind=odd&page=x", {"owl-1", "owl-2", "kit-3"}),
+    ],
+)
+def test_runs_are_searched_and_filtered(operator: TestClient, store: Runs, query: str, seen: set[str]) -> None:
+    """By words in any of their names, and by how they stand."""
+    stored(store, "owl-1", a_gate(), holder=DEAD)
+    ended(store, "owl-2")
+    stored(store, "kit-3", agent="kit", holder=this_process())
+    shown = operator.get(f"/{query}").text
+    assert {run for run in ("owl-1", "owl-2", "kit-3") if f"/runs/{run}" in shown} == seen
+
+
+def test_the_stream_goes_on_after_a_record(operator: TestClient, store: Runs) -> None:
+    """Each record once, by its number, and what has changed; it closes when the run has ended."""
+    claim = stored(store, "owl-1", holder=this_process())
+    said = [record("chat_sent", time.time(), text=f"line {number}", id=f"{number}") for number in range(3)]
+    run = replace(store.load("owl-1").run, outcome="done", phase=Phase.COMPLETED)
+    claim.write(run, said)
+    text = operator.get("/runs/owl-1/events", headers={"last-event-id": "1"}).text
+    numbers = [line for line in text.splitlines() if line.startswith("id: ")]
+    assert numbers == sorted(set(numbers))
+    assert "line 2" in text
+    assert text.rstrip().endswith("event: over\ndata: {}")
