@@ -292,6 +292,7 @@ def start(folder: Path, network: Network, clock: Path, token: str) -> subprocess
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RETAKE_")}
     environment |= {"RETAKE_API_URL": origin, "RETAKE_CREDENTIALS": str(credentials)}
     environment |= {"RETAKE_FLOW_STATE": str(folder / "state"), "TMPDIR": str(folder / "tmp")}
+    environment |= {"RETAKE_FLOW_STAGE": "off"}
     if _LIBFAKETIME:
         set_clock(clock, 0)
         environment |= {"LD_PRELOAD": str(_LIBFAKETIME[-1]), "FAKETIME_TIMESTAMP_FILE": str(clock)}

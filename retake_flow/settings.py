@@ -72,6 +72,7 @@ class Settings:
             embedded one when empty.
         voice_variables: The variables that it needs (`RETAKE_FLOW_VOICE_VARIABLES`, names separated by white space).
         lease: For how long a process has a run without renewing its claim, in seconds (`RETAKE_FLOW_LEASE`).
+        stage: Whether streams show the stage where Chromium is installed; `RETAKE_FLOW_STAGE=off` for the log.
         sandbox: Whether the kernel confines what renders pages; `RETAKE_FLOW_SANDBOX=off` for machines that cannot.
         page: The address at which people reach the operator's page (`RETAKE_FLOW_PAGE`), for links in notices; "" when
             only this machine reaches it.
@@ -94,6 +95,7 @@ class Settings:
     lease: float = USUAL_LEASE
     sandbox: bool = True
     page: str = ""
+    stage: bool = True
     die_at: str = ""
     homeless: bool = False
 
@@ -138,6 +140,7 @@ class Settings:
             lease=_lease(env.get("RETAKE_FLOW_LEASE", "").strip()),
             sandbox=_switched_on("RETAKE_FLOW_SANDBOX", env),
             page=_page(env.get("RETAKE_FLOW_PAGE", "").strip()),
+            stage=_switched_on("RETAKE_FLOW_STAGE", env),
             die_at=_boundary(env.get("RETAKE_FLOW_DIE_AT", "").strip()),
         )
 

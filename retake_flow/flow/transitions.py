@@ -41,11 +41,14 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Effects of entering or leaving a state, in this order: set variables, raise events, notify the operator."""
+    """Effects of entering or leaving a state, in this order: set variables, raise events, notify the operator, change
+    the scene of the stage ("" leaves it).
+    """
 
     set: Mapping[str, Value] = field(default_factory=dict)
     raises: tuple[Raise, ...] = ()
     tell: Tell | None = None
+    scene: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +73,4 @@ class Route:
     raises: tuple[Raise, ...] = ()
     reenter: bool = False
     tell: Tell | None = None
+    scene: str = ""

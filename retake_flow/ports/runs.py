@@ -11,8 +11,8 @@ from retake_flow.run.gates import Answer, Gate
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 
-#: The requests to a run that another process drives: end, say something, take an event.
-Wish = Literal["stop", "kill", "say", "event"]
+#: The requests to a run that another process drives: end, say something, take an event, change the stage.
+Wish = Literal["stop", "kill", "say", "event", "screen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Request:
 
     Attributes:
         what: The kind of request.
-        data: Its data: for `say` the `text` and the `ways`, for an `event` its `name` and `data`, for both who asks
-            (`by`).
+        data: Its data: for `say` the `text` and the `ways`, for an `event` its `name` and `data`, for `screen` the
+            fields of the record `scene_set`, for all of them who asks (`by`).
         number: Its number in the store.
     """
 

@@ -20,7 +20,7 @@ _NAMES = frozenset({"state", "activity", "gate", "place", "action", "outcome", "
 _TYPED = frozenset(
     {
         *("say_requested", "said", "chat_unspoken", "event_raised", "event_refused", "gate_answered", "stop_requested"),
-        *("action_started", "action_in_question", "activity_started", "responder_said"),
+        *("action_started", "action_in_question", "activity_started", "responder_said", "scene_set"),
     }
 )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import count
-from pathlib import Path
 from typing import Any, Final
 
 from retake_flow.redact import MASK, bears_secret, scrub
@@ -17,19 +16,16 @@ from retake_flow.run.dates import record_to_run_time
 from retake_flow.run.records import Record, plain
 from retake_flow.sanitize import one_line, strip_controls
 from retake_flow.stage.captions import Captions
+from retake_flow.stage.pictures import Pictures
 from retake_flow.stage.scenes import Scenes
-
-#: The folder of the page.
-PAGE: Final = Path(__file__).parent / "page"
+from retake_flow.stage.stage_settings import Settings
 
 MOST_LINES: Final = 40
 MOST_MESSAGES: Final = 60
 #: How long an alert shows, in seconds, and how many wait.
 ALERT_SECONDS: Final = 8.0
 MOST_ALERTS: Final = 5
-LONGEST_TEXT: Final = 1000
-#: What a flow and `retake-flow screen` may set.
-SETTABLE: Final = ("title", "note", "ticker", "picture", "words")
+LONGEST_TEXT: Final = 500
 
 _ALERTING: Final = ("tip", "follow")
 
@@ -39,19 +35,19 @@ class Feed:
 
     Args:
         agent: The agent's name, as far as it is known.
-        theme: The page's colours and fonts.
+        pictures: The pictures that may be shown.
+
+    Attributes:
         changed: Called whenever something is different.
+        scenes: Which scene is on.
     """
 
-    def __init__(
-        self, agent: str = "", theme: Mapping[str, str] | None = None, changed: Callable[[], None] = lambda: None
-    ) -> None:
-        self.changed = changed
+    def __init__(self, agent: str, pictures: Pictures) -> None:
+        self.changed: Callable[[], None] = lambda: None
         self.scenes = Scenes()
-        self.captions = Captions()
-        self._agent: dict[str, Any] = {"name": _line(agent)}
-        self._theme = dict(theme or {})
-        self._data: dict[str, Any] = {}
+        self._captions = Captions()
+        self._settings = Settings(pictures)
+        self._agent = _line(agent)
         self._viewers: int | None = None
         self._summary = {"viewers": 0, "messages": 0, "supporters": 0}
         self._ids = count(1)
@@ -62,7 +58,7 @@ class Feed:
 
     # --- what comes in ------------------------------------------------------------------------------------
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Take a record of the run; one that is damaged or unknown changes nothing."""
         try:
             self._take(record, record_to_run_time(record))
@@ -70,35 +66,14 @@ class Feed:
             return
         self.changed()
 
-    def line(self, text: str, at: float) -> None:
-        """Add a line to the log."""
-        self._log.append({"id": next(self._ids), "at": round(at), "text": _text(text)})
-        self.changed()
-
-    def set(self, data: Mapping[str, Any], at: float, scene: str | None = None) -> None:
-        """Set parts of the state, such as the title; None and "" take one back.
-
-        Args:
-            data: The parts, by name; see `SETTABLE`. `agent` and `theme` are merged with what is there.
-            at: Seconds since the epoch.
-            scene: The scene to change to; "" gives the choice back to the run.
-        """
-        for name, value in plain(data, _masked).items():
-            if name == "agent":
-                self._agent |= value
-            elif name == "theme":
-                self._theme |= value
-            elif value in (None, "", [], {}):
-                self._data.pop(name, None)
-            elif name in SETTABLE:
-                self._data[name] = value
-        if scene is not None:
-            self.scenes.choose(scene, at)
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """Set what holds until the flow or an operator sets something else."""
+        self._settings.begin(plain(settings, _masked))
         self.changed()
 
     def speaks(self, text: str, at: float) -> None:
         """Show the caption of a text that is being spoken; "" when it has ended."""
-        self.captions.speaks(_text(text), at)
+        self._captions.speaks(_text(text), at)
         self.changed()
 
     # --- what goes out ------------------------------------------------------------------------------------
@@ -106,29 +81,29 @@ class Feed:
     def state(self, now: float) -> dict[str, Any]:
         """The state of the page at a time, in seconds since the epoch."""
         self._next_alert(now)
-        since = self.scenes.on_air_since
-        ended = self.scenes.at(now) == "ended"
-        time = {"time": round(now - since)} if since is not None and ended else {}
+        settings, chosen = self._settings.at(now)
+        scene, since = self.scenes.at(now, chosen), self.scenes.on_air_since
+        time = {} if since is None else {"time": round(now - since)}
         return {
-            "agent": self._agent,
             "title": "",
-            **self._data,
-            "ticker": self._ticker(),
-            "scene": self.scenes.at(now),
+            **settings,
+            "agent": {"name": self._agent, **settings.get("agent", {})},
+            "theme": settings.get("theme", {}),
+            "ticker": self._ticker(settings.get("ticker", [])),
+            "scene": scene,
             "now": round(now, 3),
             "on_air_since": since,
             "viewers": self._viewers,
             "log": list(self._log),
             "chat": list(self._chat),
-            "caption": self.captions.at(now),
+            "caption": self._captions.at(now),
             "alert": self._alerts[0] if self._alerts else None,
-            "summary": {**time, **self._summary} if ended else {},
-            "theme": self._theme,
+            "summary": {**time, **self._summary} if scene == "ended" else {},
         }
 
     def due(self, now: float) -> float | None:
         """When the state changes by itself next, in seconds since the epoch; None when it does not."""
-        times = (self._alert_until, self.captions.due(now), self.scenes.due(now))
+        times = (self._alert_until, self._captions.due(now), self.scenes.due(now), self._settings.due(now))
         return min((time for time in times if time is not None), default=None)
 
     # --- records ------------------------------------------------------------------------------------------
@@ -137,11 +112,17 @@ class Feed:
         self.scenes.heard(record, at)
         match record:
             case {"event": "account", "agent": str(name)} if name:
-                self._agent["name"] = _line(name)
+                self._agent = _line(name)
+            case {"event": "scene_set"}:
+                self._settings.heard(plain(record, _masked), at)
+            case {"event": "action_started" | "activity_started", "action": "studio.show", "inputs": {"text": text}}:
+                self._line(text, at)
+            case {"event": "said", "how": how, "text": text} if "screen" in how:
+                self._line(text, at)
             case {"event": "chat_message" | "chat_deed", "author": author, "kind": kind}:
                 self._enter(record, _line(author), str(kind), at)
             case {"event": "chat_sent", "text": text} if "to" not in record:
-                self._add({"kind": "agent", "author": self._agent["name"], "text": _text(text)})
+                self._add({"kind": "agent", "author": self._agent, "text": _text(text)})
             case {"event": "event_raised", "name": "first_message", "data": {"author": author}}:
                 self._greet(_line(author))
             case {"event": "activity_result" | "action_finished", "result": {"viewers": int(viewers)}}:
@@ -159,6 +140,9 @@ class Feed:
             if not self._alerts:
                 self._alert_until = at + ALERT_SECONDS
             self._alerts.append(added)
+
+    def _line(self, text: Any, at: float) -> None:
+        self._log.append({"id": next(self._ids), "at": round(at), "text": _text(text)})
 
     def _add(self, entry: dict[str, Any]) -> dict[str, Any]:
         entry = {"id": next(self._ids), **entry}
@@ -179,9 +163,8 @@ class Feed:
         if not self._alerts:
             self._alert_until = None
 
-    def _ticker(self) -> list[str]:
-        """The flow's lines, then who has tipped and followed last."""
-        given = self._data.get("ticker", [])
+    def _ticker(self, given: str | list[str]) -> list[str]:
+        """The lines that were set, then who has tipped and followed last."""
         lines = [given] if isinstance(given, str) else list(given)
         for kind, word in (("tip", "Latest tip"), ("follow", "Latest follower")):
             latest = next((entry for entry in reversed(self._chat) if entry["kind"] == kind), None)

@@ -6,10 +6,9 @@ from typing import Final
 
 from retake_flow.run.records import Record
 
-#: The scenes of the stage.
-NAMES: Final = ("starting", "live", "brb", "ended")
-#: How long "be right back" shows at least and at most, in seconds. A flow may well go on without what has failed.
-SHORTEST: Final = 1.5
+#: How long "be right back" shows after all is well again, and at most, in seconds. A flow may well go on without what
+#: has failed.
+LINGERS: Final = 1.5
 LONGEST: Final = 20.0
 #: After so many seconds of a running encoder the stream counts as live, also where nobody asks the platform.
 UNASKED: Final = 10.0
@@ -18,7 +17,7 @@ _ENCODER: Final = "studio.encoder"
 
 
 class Scenes:
-    """The scene that is on: what somebody has chosen, or else what the run's records say.
+    """The scene that is on, by the records of a run.
 
     Attributes:
         on_air_since: When the stream was live first, in seconds since the epoch.
@@ -26,7 +25,6 @@ class Scenes:
 
     def __init__(self) -> None:
         self.on_air_since: float | None = None
-        self._chosen = ""
         self._programs: dict[str, str] = {}  # activity to action, of the studio
         self._ready: set[str] = set()
         self._down: set[str] = set()
@@ -37,20 +35,19 @@ class Scenes:
         self._stopping = False
         self._over = False
 
-    def choose(self, scene: str, at: float) -> None:
-        """Show a scene until another is chosen; "" and `live` leave it to the records again."""
-        self._chosen = "" if scene == "live" else scene
-        if scene == "live" and self.on_air_since is None:
-            self.on_air_since = at
+    def at(self, now: float, chosen: str = "") -> str:
+        """The scene at a time, in seconds since the epoch.
 
-    def at(self, now: float) -> str:
-        """The scene at a time, in seconds since the epoch."""
+        Args:
+            now: The time.
+            chosen: The scene that somebody has chosen; healing and the end come before it.
+        """
         self._settle(now)
         if self._over:
             return "ended"
         if self._healing_since is not None:
             return "brb"
-        return self._chosen or ("starting" if self.on_air_since is None else "live")
+        return chosen or ("starting" if self.on_air_since is None else "live")
 
     def due(self, now: float) -> float | None:
         """When the scene may change by itself next; None when it does not."""
@@ -94,7 +91,7 @@ class Scenes:
         if self._programs[key] == _ENCODER:
             self._encoding_since = at
         if not self._down and not self._unconfirmed and self._healing_since is not None:
-            self._healed_at = at
+            self._healed_at = at + LINGERS
 
     def _went(self, key: str, at: float) -> None:
         """A program has failed or ended."""
@@ -114,7 +111,7 @@ class Scenes:
             self.on_air_since = at
         if self._healing_since is not None and not self._down:
             self._unconfirmed = False
-            self._healed_at = at
+            self._healed_at = max(at, self._healing_since + LINGERS)
 
     def _heal(self, at: float, *, unconfirmed: bool) -> None:
         if self.on_air_since is None:
@@ -128,7 +125,7 @@ class Scenes:
         since = self._healing_since or 0.0
         latest = since + LONGEST
         if self._healed_at is not None:
-            return min(latest, max(self._healed_at, since + SHORTEST))
+            return min(latest, self._healed_at)
         if self._unconfirmed and not self._down and self._encoding_since is not None:
             return min(latest, max(self._encoding_since, since) + UNASKED)
         return latest

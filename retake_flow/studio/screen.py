@@ -10,7 +10,8 @@ from typing import Any, Final
 from retake_flow.errors import Finished, InputError
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import NETWORK, PYTHON
-from retake_flow.studio import layout, sound, unprivileged
+from retake_flow.studio import layout, programs, sound, unprivileged
+from retake_flow.studio.browser import chromium
 from retake_flow.studio.browser.allowed_hosts import AllowedHosts
 from retake_flow.studio.browser.browser import Browser, open_browser
 from retake_flow.studio.browser.page import Note, Page, open_page
@@ -74,6 +75,11 @@ class Screen:
         self._sandbox = sandbox
         self._arrangement = Arrangement(display)
         self._log = log
+
+    @property
+    def browses(self) -> bool:
+        """Whether the program that shows pages is installed."""
+        return programs.find(chromium.PROGRAM, self._launcher.environment) is not None
 
     def guests(self) -> Path:
         """The folder of the socket through which pages are heard; their user may reach it."""

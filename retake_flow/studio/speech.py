@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -52,12 +52,13 @@ class Voice:
         """Whether the program is installed, and one that plays its sound."""
         return all(programs.find(name, self._launcher.environment) for name in (self._argv[0], "paplay"))
 
-    async def speak(self, text: str, sound: Sound) -> None:
+    async def speak(self, text: str, sound: Sound, captions: Callable[[str], None] = lambda text: None) -> None:
         """Speak a text, and return once it was heard.
 
         Args:
             text: An untrusted text: it is read literally, without control characters, and cut when it is very long.
             sound: The sound that it is played to.
+            captions: Called with the text as it begins to be heard, and with "" when it has ended.
 
         Raises:
             SecretRefused: The text contains a secret.
@@ -75,11 +76,19 @@ class Voice:
         self._waiting += 1
         try:
             async with self._turn:
-                wave = await self._synthesize(words, sound)
-                if wave:
-                    await self._play(wave, sound)
+                await self._say(words, sound, captions)
         finally:
             self._waiting -= 1
+
+    async def _say(self, words: str, sound: Sound, captions: Callable[[str], None]) -> None:
+        try:
+            captions(words)  # it may play its sound itself
+            wave = await self._synthesize(words, sound)
+            if wave:
+                captions(words)
+                await self._play(wave, sound)
+        finally:
+            captions("")
 
     async def _synthesize(self, words: str, sound: Sound) -> bytes:
         spec = ProcessSpec(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -59,6 +59,7 @@ class Stage:
 
         Attributes:
             screen: The windows on the display.
+            captions: Called with each text as it begins to be spoken, and with "" when it has ended.
         """
         self.folder = folder
         self.log = StreamLog(folder.ensure() / "stream.log")
@@ -74,6 +75,7 @@ class Stage:
         self._default_variables = tuple(voice_variables)
         self._voice = Voice(launcher, self._home, self._default, self._default_variables)
         self._sound: Sound | None = None
+        self.captions: Callable[[str], None] = lambda text: None
         self._restored = asyncio.Event()  # unset while a dead sound is expected back
         self._restored.set()
 
@@ -196,7 +198,7 @@ class Stage:
         if self._sound is None or not self._sound.audible:
             reason = self._sound.reason if self._sound else "there is no sound"
             raise NoVoice(f"nothing can be spoken on stream: {reason or 'the sound has died'}")
-        await self._voice.speak(text, self._sound)
+        await self._voice.speak(text, self._sound, self.captions)
 
     async def _audio(self) -> AudioInput:
         """The encoder's sound; waits a moment for a dead sound that may come back."""

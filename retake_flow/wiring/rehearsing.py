@@ -7,7 +7,7 @@ import json
 import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from retake_flow.errors import CredentialsError, RetakeFlowError, StudioError, U
 from retake_flow.redact import Secret
 from retake_flow.rehearsal.setup.options import Options
 from retake_flow.settings import PYTHON, Settings, is_loopback
-from retake_flow.studio import probe
+from retake_flow.studio import contact_sheet, probe
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
@@ -30,6 +30,7 @@ AGENT = "rehearsal-agent"
 
 _KEPT = ".rehearsal.json"  # the platform's options, which it keeps up to date
 _OWN = "credentials.json"
+_LONG_ENOUGH = 2 * contact_sheet.EVERY
 
 
 @asynccontextmanager
@@ -113,10 +114,20 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
     for recorded in answer["recordings"]:
         if recorded["path"] and recorded["frames"]:
             try:
-                recorded["video"] = asdict(await probe.probe(launcher, Path(recorded["path"])))
+                recorded |= await _seen(launcher, Path(recorded["path"]))
             except RetakeFlowError as error:
                 recorded["problem"] = error.message
     return answer
+
+
+async def _seen(launcher: Launcher, path: Path) -> dict[str, Any]:
+    """The contents of a recording, and its contact sheet if it is long enough for one."""
+    video = await probe.probe(launcher, path)
+    seen: dict[str, Any] = {"video": asdict(video)}
+    if video.duration_seconds >= _LONG_ENOUGH:
+        with suppress(RetakeFlowError):
+            seen["contact_sheet"] = str(await contact_sheet.draw(launcher, path, video.duration_seconds))
+    return seen
 
 
 def _prepare(folder: Path, options: Mapping[str, Any]) -> Mapping[str, str] | None:

@@ -22,6 +22,8 @@ from retake_flow.actions.retake.actions import RetakeActions
 from retake_flow.actions.retake.guide import GuideActions
 from retake_flow.actions.sharing.actions import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.studio.content import ContentActions
+from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice.actions import VoiceActions
 from retake_flow.api.realtime import connection
@@ -45,6 +47,8 @@ from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.sanitize import one_line
 from retake_flow.settings import Settings, is_loopback, variables
+from retake_flow.stage.feed import Feed
+from retake_flow.stage.pictures import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.holders import this_process
 from retake_flow.studio.processes.launcher import Launcher
@@ -177,6 +181,11 @@ async def runner(
             settings.voice_variables,
             sandbox=settings.sandbox,
         )
+        feed = Feed(run.identity.name or str(run.inputs.get("agent_name") or ""), Pictures(Path(flow.file).parent))
+        for record in journal(_REMEMBERED) if run.phase is not Phase.PENDING else ():
+            feed.on_record(record)
+        paint = FirstPaint()
+        stage.captions = lambda text: feed.speaks(text, clock.now())
 
         def learnt(identity: Identity) -> None:
             accounts.hold(lock, flow, identity)
@@ -196,7 +205,10 @@ async def runner(
             _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
             RetakeActions(access, clock.now),
             GuideActions(access, flow.guide, guide.stored_guides(settings, run.rehearsal), clock.now),
-            StudioActions(stage, access),
+            StudioActions(stage, access, paint),
+            ContentActions(
+                stage, stage.screen, feed, paint, clock.now, lambda: settings.stage and stage.screen.browses
+            ),
             WindowActions(stage.screen),
             VoiceActions(stage),
             CommentActions(access, clock.now),
@@ -221,7 +233,7 @@ async def runner(
             actions=actions,
             store=Boundaries(claim, settings.die_at) if settings.die_at else claim,
             clock=clock,
-            listeners=[*listeners, notices],
+            listeners=[*listeners, notices, feed],
             inbox=claim,
             wait=wait,
         )

@@ -151,7 +151,8 @@ class Home:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("RETAKE_", "XDG_"))}
-        self.environment = {**kept, "HOME": str(folder), "RETAKE_FLOW_STATE": str(folder / "state"), **variables}
+        own = {"HOME": str(folder), "RETAKE_FLOW_STATE": str(folder / "state"), "RETAKE_FLOW_STAGE": "off"}
+        self.environment = {**kept, **own, **variables}
         self.started: list[Running] = []
 
     @property

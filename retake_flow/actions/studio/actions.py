@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
+from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.errors import InputError, RetakeFlowError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.services import Service
@@ -39,10 +40,6 @@ class Stage(Protocol):
         """Start a window manager on the display."""
         ...
 
-    def content(self) -> AbstractAsyncContextManager[Service]:
-        """Start a window on the display that shows the stream log."""
-        ...
-
     def encoder(self, push_url: Secret, *, framerate: int, bitrate: str) -> AbstractAsyncContextManager[Service]:
         """Start an encoder that sends the display to `push_url`."""
         ...
@@ -61,28 +58,23 @@ class Stage(Protocol):
         """The encoder's health, or None without an encoder."""
         ...
 
-    def say(self, text: str) -> None:
-        """Show a text on stream."""
-        ...
-
 
 class StudioActions(Family):
     """The actions of one run's studio."""
 
-    def __init__(self, stage: Stage, access: Access) -> None:
+    def __init__(self, stage: Stage, access: Access, paint: FirstPaint) -> None:
         self._stage = stage
         self._access = access
+        self._paint = paint
         self._struggling = False
         self._seen = _Seen()
         self._visible_at = -inf
         self.tasks = {
             "studio.health": self.health,
             "studio.picture": self.picture,
-            "studio.show": self.show,
             "studio.thumbnail": self.thumbnail,
         }
         self.services = {
-            "studio.content": self.content,
             "studio.display": self.display,
             "studio.encoder": self.encoder,
             "studio.window_manager": self.window_manager,
@@ -96,10 +88,6 @@ class StudioActions(Family):
     def window_manager(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start a window manager."""
         return self._stage.window_manager()
-
-    def content(self, call: Call) -> AbstractAsyncContextManager[Service]:
-        """Start the window that shows the stream log."""
-        return self._stage.content()
 
     def encoder(self, call: Call) -> AbstractAsyncContextManager[Service]:
         """Start an encoder that pushes to the address of a fresh stream key.
@@ -135,7 +123,7 @@ class StudioActions(Family):
         """Look at the display before the stream is live, so that the first thumbnail does not wait for it."""
         latest = _now() + PATIENCE
         with suppress(RetakeFlowError):
-            while (await self._stage.picture()).black:
+            while self._paint.pending or (await self._stage.picture()).black:
                 if _now() >= latest:
                     return
                 await asyncio.sleep(_BLACK_AGAIN)
@@ -145,6 +133,7 @@ class StudioActions(Family):
         """Take a picture and upload it; while the display is black, wait for a while, then upload what there is."""
         limit, patience = int(call.inputs["limit"]), float(call.inputs["patience"])
         latest = _now() + patience
+        await self._paint.wait(patience)
         shot = await self._stage.screenshot(limit, _now() - self._visible_at > _SEEN_FOR)
         while shot.black and _now() < latest:
             await asyncio.sleep(_BLACK_AGAIN)
@@ -171,11 +160,6 @@ class StudioActions(Family):
             return Completion(value=value)
         fields = {name: value[name] for name in ("speed", "fps", "slow_for")}
         return Completion(value=value, raised=[("struggling", fields)])
-
-    async def show(self, call: Call) -> Completion:
-        """Write a line on the stream."""
-        self._stage.say(str(call.inputs["text"]))
-        return Completion()
 
 
 class _Seen:

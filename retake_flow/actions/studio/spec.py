@@ -6,7 +6,26 @@ from typing import Any, Final
 
 from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, NUMBER, SERVICE, STARTED, TEXT
 from retake_flow.flow.action_spec import ActionSpec
+from retake_flow.flow.schema.common import SCENES
 
+_DATA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "title": TEXT,
+        "note": {**TEXT, "description": "A line below the headline."},
+        "ticker": {
+            "type": ["string", "array"],
+            "items": TEXT,
+            "description": "Lines at the bottom, shown one after the other.",
+        },
+        "picture": {**TEXT, "description": "The file of a picture, beside the flow's file, shown in place of the log."},
+        "agent": {"type": "object", "description": "The agent's `name` and `picture`."},
+        "theme": {"type": "object", "description": "Colours and fonts."},
+        "words": {"type": "object", "description": "The stage's own words in another language."},
+    },
+    "additionalProperties": False,
+    "description": "What the stage shows.",
+}
 _SIZE: Final[dict[str, Any]] = {"type": "string", "format": "size", "default": "1280x720"}
 
 SPECS: Final = (
@@ -30,9 +49,30 @@ SPECS: Final = (
     ),
     ActionSpec(
         "studio.content",
-        "Show the stream log on the display (xterm).",
+        "Show the stage on the display (Chromium), or the stream log (xterm) where Chromium is missing.",
+        inputs={
+            "as": {
+                "enum": ["auto", "stage", "log"],
+                "default": "auto",
+                "description": "auto: the stage where Chromium is installed, otherwise the log.",
+            },
+            "title": {**TEXT, "description": "What the stream is about."},
+            "theme": {
+                "type": "object",
+                "description": "Colours and fonts of the stage: accent, background, text, font, …",
+            },
+            "data": _DATA,
+            "folder": {
+                **TEXT,
+                "minLength": 1,
+                "description": "A folder with an index.html in place of the stage's own.",
+            },
+        },
+        optional=frozenset({"title", "theme", "data", "folder"}),
         outcomes=SERVICE,
-        errors=STARTED,
+        result={"display": TEXT, "shows": {"enum": ["stage", "log"]}},
+        errors=(*STARTED, "input"),
+        samples={"shows": "log"},
         service=True,
         programs=("xterm",),
     ),
@@ -103,9 +143,20 @@ SPECS: Final = (
         samples={"frames": 900, "fps": 30.0, "bitrate": 1500.0, "speed": 1.0, "seconds": 30.0},
     ),
     ActionSpec(
+        "studio.scene",
+        "Change the scene of the stage, and what it shows. It stays until it is changed again.",
+        inputs={
+            "to": {"enum": list(SCENES), "description": "The scene; otherwise it stays as it is."},
+            "data": _DATA,
+        },
+        optional=frozenset({"to", "data"}),
+        errors=("no_display", "secret"),
+    ),
+    ActionSpec(
         "studio.show",
         "Write a line on the stream.",
-        inputs={"text": TEXT},
+        inputs={"text": TEXT, "title": {**TEXT, "description": "What the stream is about from now on."}},
+        optional=frozenset({"title"}),
         errors=("no_display", "secret"),
         says="text",
     ),

@@ -202,6 +202,7 @@ _SAID: Mapping[Kind, Callable[[Step, str], list[str]]] = {
     Kind.ENDED: _activity_end,
     Kind.ACTION: _action,
     Kind.TELL: _tell,
+    Kind.SCENE: lambda step, before: [f"shows the scene {step.facts['scene']}"],
     Kind.QUESTION: _question,
     Kind.TIMER: _timer,
     Kind.RETRY: lambda step, before: [f"tries again after {exact(step.facts['after'])}"],

@@ -72,3 +72,5 @@ def _recording_lines(recorded: dict[str, Any]) -> Iterator[str]:
         yield f"  recording     is not whole: {recorded['unrecorded']}"
     if recorded["path"]:
         yield f"                {recorded['path']}"
+    if recorded.get("contact_sheet"):
+        yield f"  at a glance   {recorded['contact_sheet']}"

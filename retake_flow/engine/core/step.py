@@ -233,7 +233,8 @@ class Macrostep(Draft):
         self.run.locals = {**self.run.locals, state.path: Local(found.values)}
 
     def _perform(self, effects: Iterable[Effect | Route], root: str, place: str) -> None:
-        """Perform effects, in the order written: set variables, raise events, notify the operator.
+        """Perform effects, in the order written: set variables, raise events, notify the operator,
+        change the scene of the stage.
 
         Args:
             effects: Those of entering or leaving a state, or of a route.
@@ -248,6 +249,8 @@ class Macrostep(Draft):
             if effect.tell is not None:
                 message = str(self.fill(effect.tell.message, root))
                 self.commands.append(Note("notice", {"kind": effect.tell.kind, "message": message}))
+            if effect.scene:
+                self.commands.append(Note("scene_set", {"to": effect.scene}))
 
     def _raise(self, each: Raise, root: str, place: str) -> None:
         data = self.fill(each.data, root)

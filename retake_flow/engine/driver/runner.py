@@ -11,7 +11,7 @@ from typing import Any
 from retake_flow.engine.core import external_events
 from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.core.step import as_expression_error, group
-from retake_flow.engine.driver import compensation, execute, say_request
+from retake_flow.engine.driver import compensation, execute, say_request, screen_request
 from retake_flow.engine.driver.defects import Watched
 from retake_flow.engine.driver.inbox import InboxWatch
 from retake_flow.engine.driver.mailbox import Mailbox
@@ -186,6 +186,10 @@ class Runner:
             call = Call(self.run.id, "say", 1, "", {}, {}, f"{self.run.id}/say/{request.number}", self.note)
             ways = say_request.there(self._machine.flow, self.run)
             self._scope(_OWN).start(say_request.say(request, ways, call, self._actions), "say")
+            return
+        if request.what == "screen":
+            event, fields = screen_request.settled(request, self._machine.flow, self.run)
+            self.note(event, **fields)
             return
         name, by = str(request.data.get("name", "")), str(request.data.get("by", ""))
         try:

@@ -68,7 +68,8 @@ def labelled_routes(state: State) -> Iterator[tuple[Route, str]]:
             guard = f"[{_short(route.when.text)}]" if route.when else "[else]" if number else ""
             raised = f"/ raise {', '.join(_raised_events(route.raises))}" if route.raises else ""
             told = "/ tell" if route.tell else ""
-            yield route, " ".join(filter(None, (route.event or "always", guard, raised, told)))
+            scene = f"/ scene {route.scene}" if route.scene else ""
+            yield route, " ".join(filter(None, (route.event or "always", guard, raised, told, scene)))
 
 
 def target_text(route: Route) -> str:
@@ -131,6 +132,8 @@ def _effects(effects: Iterable[Effect]) -> Iterator[str]:
             yield f"raise {raised}"
         if effect.tell is not None:
             yield "tell"
+        if effect.scene:
+            yield f"scene {effect.scene}"
 
 
 def _raised_events(raises: Iterable[Raise]) -> Iterator[str]:

@@ -153,7 +153,10 @@ class Builder:
         """The effects of entering or leaving a state, in the order written."""
         return tuple(
             Effect(
-                self._value(item.get("set", {}), (*at, "set")), self._raises(item, (*at, "raise")), self._tell(item, at)
+                self._value(item.get("set", {}), (*at, "set")),
+                self._raises(item, (*at, "raise")),
+                self._tell(item, at),
+                item.get("scene", ""),
             )
             for item, at in _each(data, where)
         )
@@ -226,6 +229,7 @@ class Builder:
             raises=self._raises(full, (*where, "raise")),
             reenter=full.get("reenter", False),
             tell=self._tell(full, where),
+            scene=full.get("scene", ""),
         )
 
     def _target(self, path: str, written: str) -> str | None:

@@ -15,6 +15,8 @@ from retake_flow.flow.schema.builders import (
 
 #: The kinds of notices that a flow itself can send; only an action sends `live`, since a rule governs it.
 TOLD = ("told", "trouble", "recovered", "tip", "milestone", "warning", "shared")
+#: The scenes of the stage.
+SCENES = ("starting", "live", "brb", "ended")
 DO: Schema = {
     "description": "The action to perform; `retake-flow actions` lists them.",
     "type": "string",
@@ -68,6 +70,11 @@ TELL: Schema = {
     "additionalProperties": False,
     "examples": ["Back on air.", {"kind": "tip", "message": "{{ event.author }} tips {{ event.amount }}"}],
 }
+SCENE: Schema = {
+    "description": "The scene that the stage changes to; it stays until another is set.",
+    "type": "string",
+    "enum": list(SCENES),
+}
 EFFECTS: Schema = {
     "type": ["object", "array"],
     "minItems": 1,
@@ -78,7 +85,7 @@ EFFECTS: Schema = {
 }
 ONE_EFFECT: Schema = {
     "type": "object",
-    "properties": {"set": SET, "raise": RAISE, "tell": TELL},
+    "properties": {"set": SET, "raise": RAISE, "tell": TELL, "scene": SCENE},
     "minProperties": 1,
     "additionalProperties": False,
 }

@@ -26,6 +26,7 @@ from retake_flow.flow.schema.common import (
     POLL,
     RAISE,
     RETRY,
+    SCENE,
     SET,
     TELL,
     WITH,
@@ -53,6 +54,7 @@ _ONE_ROUTE: Schema = {
         "set": SET,
         "raise": RAISE,
         "tell": TELL,
+        "scene": SCENE,
         "reenter": {
             "description": "Leave the state that bears the transition and enter it anew, though its target is inside.",
             "type": "boolean",

@@ -13,7 +13,7 @@ const TICKER_SECONDS = 8;
 const FEW = 3; // entries of the log beside which the face stays large
 
 const byId = (id) => document.getElementById(id);
-let state = {}, words = WORDS, received = 0, turn = 0;
+let state = {}, words = WORDS, received = 0, turn = 0, began = Infinity;
 
 /** Text to show: without control characters and marks that turn the direction of writing, and with few combining marks. */
 function clean(value, most = MOST.text) {
@@ -34,17 +34,15 @@ function element(tag, name, text) {
 function setText(node, text) {
   if (node.textContent !== text) {
     node.textContent = text;
-    restart(node);
+    come(node);
   }
   node.hidden = !text;
 }
 
-/** Plays the entrance of an element again. */
-function restart(node) {
-  for (const each of node.getAnimations()) {
-    each.cancel();
-    each.play();
-  }
+/** Lets something new come in, briefly; nothing moves for ever. The first picture is whole at once. */
+function come(node) {
+  if (performance.now() - began < 500) return;
+  node.animate([{ opacity: 0, transform: "translateY(0.5rem)" }, {}], { duration: 240, easing: "ease-out" });
 }
 
 /** Makes the children of a list those of `items`, newest first, and keeps the elements of items that are there already. */
@@ -59,7 +57,9 @@ function reconcile(list, items, key, make) {
   });
   for (const child of there.values()) child.remove();
   wanted.reverse().forEach((child, index) => {
-    if (list.children[index] !== child) list.insertBefore(child, list.children[index] ?? null);
+    if (list.children[index] === child) return;
+    list.insertBefore(child, list.children[index] ?? null);
+    come(child);
   });
 }
 
@@ -150,7 +150,7 @@ function face(name) {
   return shape("svg", { viewBox: "0 0 200 200", "aria-hidden": "true" },
     shape("circle", { cx: 100, cy: 100, r: 100, fill: deep }),
     shape("circle", { cx: 100, cy: 100, r: 90, fill: "none", stroke: bright, "stroke-width": 3, "stroke-opacity": 0.55,
-      "stroke-dasharray": `${60 + pick(19, 4) * 30} ${22 + pick(21, 3) * 14}`, transform: `rotate(${pick(23, 36) * 10} 100 100)` }),
+      class: "reel", "stroke-dasharray": `${60 + pick(19, 4) * 30} ${22 + pick(21, 3) * 14}` }),
     shape("rect", { x: 44, y: 52, width: 112, height: 106, rx: radius, fill: skin }),
     ...extras,
     shape("g", { class: "open", fill: ink }, ...eyes((x) => shape("ellipse", { cx: x, cy: 100, rx: eye[0], ry: eye[1] })),
@@ -179,6 +179,15 @@ function blink() {
   box.classList.add("blink");
   setTimeout(() => box.classList.remove("blink"), 140);
   setTimeout(blink, 3000 + Math.random() * 5000);
+}
+
+let angle = 0;
+
+/** Turns the reel around the face a little, as long as the tape runs. */
+function turnReel() {
+  if (document.body.dataset.scene !== "live") return;
+  angle = (angle + 0.8) % 360;
+  document.querySelector("#avatar .reel")?.setAttribute("transform", `rotate(${angle.toFixed(1)} 100 100)`);
 }
 
 let talking = 0;
@@ -247,7 +256,7 @@ function drawAlert() {
   const parts = [element("span", "amount", amountOf(alert) || words.followed), line];
   if (alert.text) parts.push(element("p", "", clean(alert.text, 300)));
   box.replaceChildren(...parts);
-  restart(box);
+  come(box);
 }
 
 function drawTicker() {
@@ -295,7 +304,9 @@ window.update = (next) => {
   const scene = Object.hasOwn({ starting: 1, live: 1, brb: 1, ended: 1 }, next.scene) ? next.scene : "live";
   state = next;
   received = performance.now();
+  began = Math.min(began, received);
   words = { ...WORDS, ...next.words };
+  document.documentElement.dataset.ready = "";
   document.body.dataset.scene = scene;
   drawTheme();
   drawHeader();
@@ -307,7 +318,8 @@ window.update = (next) => {
   tick();
 };
 
-window.update({ scene: "starting" });
+setTimeout(() => state.scene ?? window.update({ scene: "starting" }), 1000);
 setInterval(tick, 1000);
 setInterval(() => { turn += 1; drawTicker(); }, TICKER_SECONDS * 1000);
+setInterval(turnReel, 80);
 setTimeout(blink, 2000);

@@ -114,6 +114,9 @@ class Program:
             self.error = PushClosed(f"the platform's ingest has closed the push: {reason}")
         self.die("ended with status 1")
 
+    async def update(self, state: Mapping[str, Any]) -> None:
+        """Take a state, as a page does."""
+
     async def wait(self) -> str:
         """Wait until it ends, and return the reason."""
         await self._dead.wait()

@@ -25,6 +25,8 @@ from retake_flow.actions.retake.actions import RetakeActions
 from retake_flow.actions.retake.guide import GuideActions
 from retake_flow.actions.sharing.actions import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.studio.content import ContentActions
+from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice.actions import VoiceActions
 from retake_flow.api import credentials
@@ -55,6 +57,8 @@ from retake_flow.rehearsal.viewers import play_viewers
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import RETAKE
+from retake_flow.stage.feed import Feed
+from retake_flow.stage.pictures import Pictures
 from retake_flow.store.crash_points import Boundaries
 from retake_flow.store.memory import MemoryRuns
 from retake_flow.testing.fakes.moltbook import Moltbook
@@ -294,6 +298,7 @@ class _Play:
         rehearsal, clock = self._rehearsal, self._clock
         realtime = FakeRealtime(self._platform).open
         access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields), realtime)
+        feed, paint = Feed(AGENT.name, Pictures(rehearsal.folder)), FirstPaint()
         if run.phase is Phase.RUNNING:
             access.keep_pace()
         die_at = rehearsal.die_at if len(self.writes) + 1 == rehearsal.dies else ""
@@ -308,7 +313,8 @@ class _Play:
                 RetakeActions(access, clock.now),
                 GuideActions(access, flow.guide, Guides(rehearsal.folder / "guides"), clock.now),
                 SharingActions(rehearsal.moltbook.client if rehearsal.moltbook else None),
-                StudioActions(self._stage, access),
+                StudioActions(self._stage, access, paint),
+                ContentActions(self._stage, self._stage.screen, feed, paint, clock.now),
                 WindowActions(self._stage.screen),
                 VoiceActions(self._stage),
                 CommentActions(access, clock.now),
@@ -325,7 +331,7 @@ class _Play:
             ),
             store=store,
             clock=clock,
-            listeners=[self._prompter, notices],
+            listeners=[self._prompter, notices, feed],
             inbox=claim,
             wait=False,
         )

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     ENDED = "process_ended"  # programs are ended, or end by themselves
     ACTION = "action"  # neither calls nor starts a program
     TELL = "tell"  # a person is told something
+    SCENE = "scene"  # the stage changes its scene
     QUESTION = "question"  # a person is asked
     TIMER = "timer"  # begins (`wait`) or has come due
     RETRY = "retry"  # an error, then a retry

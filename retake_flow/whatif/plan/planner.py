@@ -185,6 +185,8 @@ class Planner:
                 self._upkeep.start(command)
             case SetTimer():
                 self._timer(command)
+            case Note(event="scene_set", fields=fields):
+                self._diary.scene(fields["to"])
             case Note(event="retry_scheduled", fields=fields):
                 self._diary.retry(fields["state"], fields["failures"], fields["after"])
             case Note(event="gate_opened", fields=fields) if fields["gate"] in self._run.gates:

@@ -116,6 +116,10 @@ class StepLog:
         """Record an event that the flow reacts to."""
         self._add(Kind.EVENT, self.run.state, {"event": name, **facts})
 
+    def scene(self, name: str) -> None:
+        """Record that the stage changes its scene."""
+        self._add(Kind.SCENE, self.run.state, {"scene": name})
+
     def leave(self, command: Leave) -> None:
         """Record that a state is left: its programs end, its undos are performed."""
         prefix = command.state + ":"

@@ -24,6 +24,8 @@ from retake_flow.actions.retake.actions import RetakeActions
 from retake_flow.actions.retake.guide import GuideActions
 from retake_flow.actions.sharing.actions import SharingActions
 from retake_flow.actions.studio.actions import StudioActions
+from retake_flow.actions.studio.content import ContentActions
+from retake_flow.actions.studio.first_paint import FirstPaint
 from retake_flow.actions.studio.windows import WindowActions
 from retake_flow.actions.voice.actions import VoiceActions
 from retake_flow.api import credentials
@@ -36,6 +38,8 @@ from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.run.records import Record, record
 from retake_flow.settings import API_PATH, RETAKE
+from retake_flow.stage.feed import Feed
+from retake_flow.stage.pictures import Pictures
 from retake_flow.testing.fakes.moltbook import Moltbook
 from retake_flow.testing.fakes.network import Network
 from retake_flow.testing.fakes.realtime import FakeRealtime
@@ -141,12 +145,14 @@ def play(tmp_path: Path) -> Callable[..., Any]:
             journal: list[Record] = []
 
             def process() -> Performer:
+                paint = FirstPaint()
                 return Performer(
                     OperatorActions(),
                     RetakeActions(access, clock.now),
                     GuideActions(access, guide, Guides(tmp_path / "guides"), clock.now),
                     SharingActions(moltbook.client if moltbook else None),
-                    StudioActions(stage, access),
+                    StudioActions(stage, access, paint),
+                    ContentActions(stage, stage.screen, Feed("", Pictures(tmp_path)), paint, clock.now),
                     WindowActions(stage.screen),
                     VoiceActions(stage),
                     CommentActions(access, clock.now),

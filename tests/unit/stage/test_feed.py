@@ -9,6 +9,7 @@ import pytest
 from retake_flow.redact import Secret
 from retake_flow.run.records import record
 from retake_flow.stage.feed import MOST_MESSAGES, Feed
+from retake_flow.stage.pictures import Pictures
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "stage.schema.json").read_text())
 T = 1_796_000_000.0
@@ -19,11 +20,16 @@ def message(author: str, text: str, at: float = T, **more: object):
     return record("chat_message", at, **{"id": "1", "author": author, "kind": "message", "text": text, **more})
 
 
+def shown(text: str):
+    """The record of a line that a flow shows."""
+    return record("action_started", T, state="s", visit=1, attempt=1, action="studio.show", inputs={"text": text})
+
+
 def fed(*records, agent: str = "Night Owl") -> Feed:
     """A feed that has heard records."""
-    feed = Feed(agent)
+    feed = Feed(agent, Pictures(Path(__file__).parent))
     for each in records:
-        feed.heard(each)
+        feed.on_record(each)
     return feed
 
 
@@ -69,20 +75,20 @@ def test_alerts_show_one_after_the_other_and_end():
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "seen"),
     [
         ("<b>x</b>", "<b>x</b>"),
         ("\x1b[31mred\x1b[0m\x07", "red"),
         ("\u202egnp.exe", "gnp.exe"),
         ("\ud800", ""),
-        ("x" * 5000, "x" * 1000),
+        ("x" * 5000, "x" * 500),
         ("👩‍🚀 مرحبا", "👩‍🚀 مرحبا"),
     ],
 )
-def test_texts_of_viewers_are_text(text: str, shown: str):
+def test_texts_of_viewers_are_text(text: str, seen: str):
     """Texts of viewers are text."""
     found = state(fed(message(text, text)))
-    assert found["chat"][0]["text"].strip("?") == shown
+    assert found["chat"][0]["text"].strip("?") == seen
     assert "\u202e" not in found["chat"][0]["author"]
 
 
@@ -90,38 +96,83 @@ def test_no_secret_reaches_the_page():
     """No secret reaches the page."""
     Secret("rtk_0123456789abcdef")
     feed = fed(message("rtk_0123456789abcdef", "it is rtk_0123456789abcdef"))
-    feed.line("key rtk_0123456789abcdef", T)
+    feed.on_record(shown("key rtk_0123456789abcdef"))
     feed.speaks("r t k _ 0 1 2 3 4 5 6 7 8 9 a b c d e f", T)
-    feed.set({"title": "rtk_0123456789abcdef", "ticker": ["cnRrXzAxMjM0NTY3ODlhYmNkZWY="]}, T)
-    shown = json.dumps(state(feed))
-    assert "0123456789" not in shown
-    assert "cnRr" not in shown
-    assert "0 1 2 3" not in shown
+    feed.begin({"title": "rtk_0123456789abcdef", "ticker": ["cnRrXzAxMjM0NTY3ODlhYmNkZWY="]})
+    text = json.dumps(state(feed))
+    assert "0123456789" not in text
+    assert "cnRr" not in text
+    assert "0 1 2 3" not in text
 
 
 def test_only_the_latest_is_kept():
     """Only the latest is kept."""
     feed = fed(*(message("a", f"{number}") for number in range(500)))
     for number in range(500):
-        feed.line(f"line {number}", T)
+        feed.on_record(shown(f"line {number}"))
     found = state(feed)
     assert len(found["chat"]) == MOST_MESSAGES
     assert found["chat"][-1]["text"] == "499"
     assert found["log"][-1]["text"] == "line 499"
 
 
-def test_what_is_set_is_merged_and_taken_back():
-    """What is set is merged and taken back."""
+def test_what_a_flow_sets_is_merged_and_taken_back():
+    """What a flow sets is merged and taken back."""
     feed = fed()
-    feed.set({"title": "A radio", "note": "n", "theme": {"accent": "red"}, "unknown": 1}, T)
-    feed.set({"note": "", "ticker": "next", "theme": {"text": "white"}}, T)
+    feed.begin({"title": "Hello", "ticker": ["first"], "theme": {"accent": "red"}})
+    feed.on_record(record("scene_set", T, to="brb", data={"title": "A radio", "note": "n", "unknown": 1}))
+    assert state(feed)["scene"] == "brb"
+    feed.on_record(record("scene_set", T, to="", data={"note": "", "ticker": "next", "theme": {"text": "white"}}))
     found = state(feed)
-    assert (found["title"], found["ticker"], found["theme"]) == (
-        "A radio",
-        ["next"],
-        {"accent": "red", "text": "white"},
-    )
-    assert "note" not in found
+    assert (found["title"], found["ticker"]) == ("A radio", ["next"])
+    assert found["theme"] == {"accent": "red", "text": "white"}
+    assert (found["scene"], "note" in found) == ("starting", False)
+
+
+def test_what_an_operator_sets_covers_it_for_a_while():
+    """What an operator sets covers it for a while."""
+    feed = fed(record("scene_set", T, data={"title": "A radio"}))
+    feed.on_record(record("scene_set", T, request=1, by="ann", data={"title": "Break"}, to="brb", **{"for": 60}))
+    feed.on_record(record("scene_set", T, data={"title": "A valve"}))
+    assert (state(feed)["title"], state(feed)["scene"]) == ("Break", "brb")
+    assert feed.due(T) == T + 60
+    assert (state(feed, T + 60)["title"], state(feed)["scene"]) == ("A valve", "starting")
+    feed.on_record(record("scene_set", T, request=2, by="ann", data={"title": "Again"}))
+    assert state(feed, T + 3600)["title"] == "Again"
+    feed.on_record(record("scene_set", T, request=3, by="ann", clear=True))
+    assert state(feed)["title"] == "A valve"
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "seen"),
+    [
+        ("a.png", {}, True),
+        ("../b.png", {}, False),
+        ("../b.png", {"request": 1}, True),
+        ("data:image/png;base64,AAAA", {}, True),
+        ("c.txt", {}, False),
+        ("none.png", {"request": 1}, False),
+        ("huge.png", {}, False),
+    ],
+)
+def test_a_flow_shows_pictures_of_its_folder_and_an_operator_any(name: str, by: dict, seen: bool, tmp_path: Path):
+    """A flow shows pictures of its folder and an operator any."""
+    (tmp_path / "flow").mkdir()
+    for file, data in {
+        "flow/a.png": PNG,
+        "b.png": PNG,
+        "flow/c.txt": b"text",
+        "flow/huge.png": PNG + bytes(10**6),
+    }.items():
+        (tmp_path / file).write_bytes(data)
+    feed = Feed("owl", Pictures(tmp_path / "flow"))
+    feed.on_record(record("scene_set", T, data={"title": "A radio", "picture": name}, **by))
+    found = state(feed)
+    assert found.get("picture", "").startswith("data:image/png;base64,") is seen
+    assert found["title"] == "A radio"
 
 
 @pytest.mark.parametrize(
@@ -154,9 +205,9 @@ def test_captions_follow_the_voice_and_end_with_it():
 def test_every_change_is_announced():
     """Every change is announced."""
     changes = []
-    feed = Feed(changed=lambda: changes.append(1))
-    feed.heard(message("a", "x"))
-    feed.line("x", T)
+    feed = fed()
+    feed.changed = lambda: changes.append(1)
+    feed.on_record(message("a", "x"))
     feed.speaks("x", T)
-    feed.set({}, T, "brb")
-    assert len(changes) == 4
+    feed.begin({})
+    assert len(changes) == 3

@@ -1,7 +1,7 @@
 """The scene that is on, by the records of a run."""
 
 from retake_flow.run.records import record
-from retake_flow.stage.scenes import LONGEST, SHORTEST, UNASKED, Scenes
+from retake_flow.stage.scenes import LINGERS, LONGEST, UNASKED, Scenes
 
 T = 1_796_000_000.0
 LIVE = {"is_live": True, "viewers": 3}
@@ -87,7 +87,7 @@ def test_a_crashed_page_is_brb_long_enough_to_be_read():
     told = on_air()
     told.fails("studio.stage")
     assert told.ready("studio.stage", after=0.2) == "brb"
-    assert told.wait(SHORTEST - 0.2) == "live"
+    assert told.wait(LINGERS) == "live"
 
 
 def test_brb_ends_even_when_nothing_comes_back():
@@ -128,17 +128,17 @@ def test_before_the_air_nothing_is_brb():
     assert told.fails("studio.stage") == "starting"
 
 
-def test_a_chosen_scene_stays_until_another_is_chosen():
-    """A chosen scene stays until another is chosen."""
+def test_healing_and_the_end_come_before_a_chosen_scene():
+    """Healing and the end come before a chosen scene."""
     told = on_air()
-    told.scenes.choose("brb", told.now)
-    assert told.wait(3600) == "brb"
-    told.scenes.choose("", told.now)
-    assert told.wait(0) == "live"
-    told.scenes.choose("starting", told.now)
-    assert told.fails("studio.encoder", "activity_ended") == "brb"  # healing goes before
+    assert told.scenes.at(told.now, "starting") == "starting"
+    assert told.fails("studio.encoder", "activity_ended") == "brb"
+    assert told.scenes.at(told.now, "starting") == "brb"
     told.ready("studio.encoder")
-    assert told.status(after=3) == "starting"
+    told.status(after=3)
+    assert told.scenes.at(told.now, "starting") == "starting"
+    told.hear("stop_requested", reason="")
+    assert told.scenes.at(told.now, "starting") == "ended"
 
 
 def test_a_stream_that_starts_again_is_not_over():

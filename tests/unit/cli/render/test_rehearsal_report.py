@@ -34,7 +34,9 @@ def told(**parts: Any) -> list[str]:
 
 def test_a_rehearsal_is_told_in_few_lines() -> None:
     """How long it took, the keys, when it was on air, the thumbnails, the chat and the recording are told."""
-    assert told(agents=[AGENT], recordings=[{"path": "/r/1.flv", "frames": 300, "video": VIDEO}]) == [
+    assert told(
+        agents=[AGENT], recordings=[{"path": "/r/1.flv", "frames": 300, "video": VIDEO, "contact_sheet": "/r/1.png"}]
+    ) == [
         "The rehearsal took 1m15s and 42 calls.",
         "stream keys   2 issued, 2 used, 0 used twice",
         "on air        after 2.5 s, 3 viewers",
@@ -45,6 +47,7 @@ def test_a_rehearsal_is_told_in_few_lines() -> None:
         "ann: hi there",
         "recording     h264 1280x720 yuv420p + aac, 300 frames, 30.0/s, 10.0 s",
         "/r/1.flv",
+        "at a glance   /r/1.png",
     ]
 
 

@@ -48,6 +48,23 @@ def test_entering_and_leaving_tell_in_the_order_of_effects() -> None:
     assert told(talk.tell(events.Raised("go", {}))) == [("told", "out")]
 
 
+def test_the_stage_changes_its_scene_on_the_way() -> None:
+    """Leaving, the way, entering: each is a record that the stage follows, and no state has to be left for it."""
+    talk = Talk(
+        "a: {exit: {scene: starting}, transitions: {go: {to: b, scene: live}, hush: {scene: ended}}}\n"
+        "b: {entry: [{set: {n: 1}}, {scene: brb}]}"
+    )
+
+    def scenes() -> list[str]:
+        notes = [wish for wish in talk.wishes if isinstance(wish, commands.Note)]
+        return [note.fields["to"] for note in notes if note.event == "scene_set"]
+
+    talk.tell(events.Raised("hush", {}))
+    assert (scenes(), talk.run.state) == (["ended"], "a")
+    talk.tell(events.Raised("go", {}))
+    assert scenes() == ["starting", "live", "brb"]
+
+
 def test_what_cannot_be_filled_in_tells_nothing_by_half() -> None:
     """An expression that fails in what is told is as one that fails in a guard: the event is passed over."""
     talk = Talk('a: {transitions: {go: {set: {x: 1}, tell: "{{ event.missing }}"}}}').tell(events.Raised("go", {}))

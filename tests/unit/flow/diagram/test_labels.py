@@ -74,9 +74,9 @@ def test_entry_and_exit_are_noted_by_names() -> None:
     """Which variables are set, which events raised, and when, and that something is told; not to what."""
     state = (
         "a: {entry: [{set: {n: hidden, m: 1}}, {raise: ready}],"
-        " exit: {raise: {event: tick, after: 2s, data: {k: hidden}}, tell: hidden}}"
+        " exit: {raise: {event: tick, after: 2s, data: {k: hidden}}, tell: hidden, scene: brb}}"
     )
-    assert told(state + END) == ["entry set n, m, raise ready", "exit raise tick after 2s, tell"]
+    assert told(state + END) == ["entry set n, m, raise ready", "exit raise tick after 2s, tell, scene brb"]
 
 
 def test_a_sub_flow_is_noted_by_its_name() -> None:
@@ -97,10 +97,11 @@ def test_what_is_handed_to_an_action_is_not_noted() -> None:
 
 def test_routes_are_labelled_with_event_guard_and_what_they_raise() -> None:
     """A route without a guard behind one that has is the `else`; one without an event is taken always."""
-    routes = "stop: [{when: vars.n > 1, to: z}, {to: b, raise: [x, {event: y, after: 2s}]}], t: {to: z, tell: hidden}"
+    stop = "stop: [{when: vars.n > 1, to: z}, {to: b, raise: [x, {event: y, after: 2s}]}]"
+    routes = f"{stop}, t: {{to: z, tell: hidden, scene: live}}"
     states = f"a: {{always: [{{when: vars.n == 9, to: z}}], transitions: {{{routes}}}}}\nb: {{}}{END}"
     raised = "stop [else] / raise x, y after 2s"
-    assert labels(states) == ["always [vars.n == 9]", "stop [vars.n > 1]", raised, "t / tell"]
+    assert labels(states) == ["always [vars.n == 9]", "stop [vars.n > 1]", raised, "t / tell / scene live"]
 
 
 @pytest.mark.parametrize("length", [40, 41, 500])

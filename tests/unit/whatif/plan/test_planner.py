@@ -163,6 +163,14 @@ def test_programs_start_when_what_they_need_is_ready_and_end_with_their_state() 
     assert (ended.t, ended.state, ended.facts["programs"]) == (3600.0, "a", ["xterm", "Xvfb"])
 
 
+def test_a_scene_is_a_step_of_its_state() -> None:
+    """So that one sees what viewers see when."""
+    plan = planned(
+        "a: {entry: {scene: brb}, wait: 5s, transitions: {done: {to: b, scene: live}}}\nb: {final: completed}\n"
+    )
+    assert [(step.t, step.facts["scene"]) for step in steps(plan, Kind.SCENE)] == [(0.0, "brb"), (5.0, "live")]
+
+
 def test_a_program_exits_a_minute_after_it_was_ready() -> None:
     """So that it fails while it is in use."""
     plan = planned(SERVED, "content=exited")

@@ -1,0 +1,155 @@
+"""Content actions: what viewers see by default, and the texts and scenes on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from retake_flow.actions.base import Family
+from retake_flow.actions.studio.first_paint import FirstPaint
+from retake_flow.errors import RetakeFlowError
+from retake_flow.ports.actions import Call, Completion
+from retake_flow.ports.services import Service
+from retake_flow.quick_dataclasses import dataclass
+from retake_flow.stage import PAGE
+from retake_flow.stage.feed import Feed
+from retake_flow.stage.presenter import presenting
+
+_TITLED: Final = ("title", "note")
+
+
+class Log(Protocol):
+    """The stream log; `retake_flow.studio.studio.Stage` has a real one."""
+
+    def content(self) -> AbstractAsyncContextManager[Service]:
+        """Start a window on the display that shows the stream log."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Write a text into the stream log."""
+        ...
+
+
+class Page(Service, Protocol):
+    """A web page on the display."""
+
+    async def update(self, state: Mapping[str, Any]) -> None:
+        """Give the page a state."""
+        ...
+
+
+class Pages(Protocol):
+    """Opens pages; `retake_flow.studio.screen.Screen` opens real ones."""
+
+    def page(
+        self, place: Path | str, allow: Sequence[str] = ..., *, note: Callable[..., object]
+    ) -> AbstractAsyncContextManager[Page]:
+        """Show a web page from a folder."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What viewers see: the stage, or the stream log.
+
+    Attributes:
+        value: The value of the window, and what it `shows`.
+    """
+
+    service: Service
+    value: Mapping[str, Any]
+
+    async def wait(self) -> str:
+        """Wait until it ends, and return why."""
+        return await self.service.wait()
+
+
+class ContentActions(Family):
+    """The default content of one run's stream.
+
+    Args:
+        log: The stream log.
+        pages: Opens the page of the stage.
+        feed: The state of the stage.
+        paint: Is told of a stage that is being opened.
+        now: Seconds since the epoch.
+        browses: Whether a page can be shown, and may be.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        pages: Pages,
+        feed: Feed,
+        paint: FirstPaint,
+        now: Callable[[], float],
+        browses: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._log = log
+        self._pages = pages
+        self._feed = feed
+        self._paint = paint
+        self._now = now
+        self._browses = browses
+        self._unshown = ""
+        self.tasks = {"studio.scene": self.scene, "studio.show": self.show}
+        self.services = {"studio.content": self.content}
+
+    @asynccontextmanager
+    async def content(self, call: Call) -> AsyncIterator[Service]:
+        """Show the stage; or the stream log, where it was asked for or no page can be shown."""
+        async with AsyncExitStack() as stack:
+            yield await self._stage(call, stack) or await self._window(stack)
+
+    async def _stage(self, call: Call, stack: AsyncExitStack) -> Service | None:
+        """The stage; None when the stream log is to be shown instead."""
+        wanted = call.inputs.get("as", "auto")
+        if wanted == "log" or (wanted == "auto" and not self._browses()):
+            return None
+        self._feed.begin({**(call.inputs.get("data") or {}), **_given(call, "title", "theme")})
+        folder = call.inputs.get("folder")
+        try:
+            with self._paint.expected():
+                opening = self._pages.page(Path(str(folder)) if folder else PAGE, note=call.note)
+                page = await stack.enter_async_context(opening)
+        except RetakeFlowError as error:
+            if wanted == "stage":
+                raise
+            self._tell(call, error)
+            return None
+        await stack.enter_async_context(presenting(self._feed, page.update, self._now, self._paint.changes))
+        return Content(page, {**page.value, "shows": "stage"})
+
+    async def _window(self, stack: AsyncExitStack) -> Service:
+        window = await stack.enter_async_context(self._log.content())
+        return Content(window, {**window.value, "shows": "log"})
+
+    def _tell(self, call: Call, error: RetakeFlowError) -> None:
+        """Report once that the stage cannot be shown."""
+        if error.message != self._unshown:
+            self._unshown = error.message
+            hint = f" ({error.hint})" if error.hint else ""
+            message = f"The stream shows its log, since the stage cannot be shown: {error.message}{hint}"
+            call.note("notice", kind="screen", message=message)
+
+    async def show(self, call: Call) -> Completion:
+        """Write a line on the stream, and change its title; the stage reads both from the journal."""
+        self._log.say(str(call.inputs["text"]))
+        if call.inputs.get("title"):
+            call.note("scene_set", data=_given(call, "title"))
+        return Completion()
+
+    async def scene(self, call: Call) -> Completion:
+        """Change the scene, and what is set on it; the stage reads it from the journal."""
+        data = dict(call.inputs.get("data") or {})
+        call.note("scene_set", **_given(call, "to"), data=data)
+        for name in _TITLED:
+            if data.get(name):
+                self._log.say(str(data[name]))
+        return Completion()
+
+
+def _given(call: Call, *names: str) -> dict[str, Any]:
+    return {name: call.inputs[name] for name in names if call.inputs.get(name)}

@@ -1,0 +1,144 @@
+"""`retake-flow screen`: changes what a run's stage shows."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.cli.durations import span
+
+if TYPE_CHECKING:
+    from retake_flow.ports.runs import Runs
+
+LONGEST = 300  # characters
+_EPILOG = """\
+It covers what the flow shows, until --for is over or `screen RUN clear`.
+
+examples:
+  retake-flow screen last title "Rebuilding a radio"
+  retake-flow screen last picture schematic.png --for 2m
+  retake-flow screen last clear
+"""
+_WHATS = {
+    "title": "what the stream is about",
+    "note": "a line below the headline",
+    "ticker": "a line at the bottom",
+    "picture": "a picture's file, in place of the log",
+    "scene": "starting, live, brb or ended",
+    "clear": "show again what the flow shows",
+}
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("screen", help="change what a run's stage shows", epilog=_EPILOG)
+    add_run(parser)
+    told = "; ".join(f"{name}: {text}" for name, text in _WHATS.items())
+    parser.add_argument("what", choices=_WHATS, metavar="WHAT", help=told)
+    parser.add_argument("value", nargs="?", default="", metavar="VALUE", help="what it shows; empty: nothing of ours")
+    add_options(parser)
+    parser.set_defaults(command=screen)
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Declare the run."""
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what all changes of the stage take."""
+    parser.add_argument(
+        "--for", dest="lasts", type=span, metavar="TIME", help="for how long; until the next by default"
+    )
+    parser.add_argument("--by", default="", metavar="NAME", help="who asks for it; you by default")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def screen(args: argparse.Namespace) -> int:
+    """Change the stage: 0 when it shows, 1 when not."""
+    return change(args, asked(args.what, args.value))
+
+
+def asked(what: str, value: str) -> dict[str, Any]:
+    """The request for a change.
+
+    Raises:
+        UsageError: The value cannot be shown.
+    """
+    from retake_flow.errors import UsageError
+    from retake_flow.flow.schema.common import SCENES
+
+    if what == "clear":
+        if value:
+            raise UsageError("`clear` takes no value", hint="retake-flow screen last clear")
+        return {"clear": True}
+    if what == "scene":
+        if value not in SCENES:
+            raise UsageError(f"there is no scene {value!r}", hint=f"write one of {', '.join(SCENES)}")
+        return {"to": value}
+    return {"data": {what: _picture(value) if what == "picture" and value else _text(value)}}
+
+
+def change(args: argparse.Namespace, request: dict[str, Any]) -> int:
+    """Send a change to a run, and report whether its stage shows it."""
+    from contextlib import closing
+
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import open_store, this_user
+
+    data = {**request, "by": args.by or this_user(), **({"for": args.lasts} if args.lasts else {})}
+    with closing(open_store(Settings.from_environment())) as store:
+        run = store.find(args.run)
+        reason = _reason(store, run, data)
+    _tell(run, data, reason, args.json)
+    return 1 if reason else 0
+
+
+def _text(value: str) -> str:
+    from retake_flow.errors import UsageError
+    from retake_flow.sanitize import one_line
+
+    text = one_line(value).strip()
+    if len(text) > LONGEST:
+        raise UsageError(f"that is longer than {LONGEST} characters", hint="say it in fewer words")
+    return text
+
+
+def _picture(name: str) -> str:
+    """The full path of a picture that the stage can show."""
+    from pathlib import Path
+
+    from retake_flow.errors import UsageError
+    from retake_flow.stage.pictures import data_uri
+
+    path = Path(name).resolve()
+    try:
+        data_uri(path)
+    except ValueError as error:
+        raise UsageError(f"{name} cannot be shown: {error}", hint="take a PNG, JPEG, GIF or WebP file") from None
+    return str(path)
+
+
+def _reason(store: Runs, run: str, data: dict[str, Any]) -> str:
+    """Ask the run for a change; why it was not made, or ""."""
+    from retake_flow.monitor.requests import HEARD_WITHIN, SentRequest, why_undriven
+
+    if reason := why_undriven(store, run):
+        return reason
+    asked = SentRequest.send(store, run, "screen", data)
+    record = asked.wait_for_record(("scene_set", "scene_refused"), HEARD_WITHIN)
+    if record is None:
+        return why_undriven(store, run) or f"{run} has not taken it within {HEARD_WITHIN:g} s; it may still do"
+    return str(record.get("reason", ""))
+
+
+def _tell(run: str, data: dict[str, Any], reason: str, as_json: bool) -> None:
+    from retake_flow import printable
+    from retake_flow.cli import terminal
+
+    if as_json:
+        terminal.emit({"run": run, "asked": data, "shows": not reason, "reason": reason})
+    elif reason:
+        terminal.advise(printable.line(f"not shown: {reason}"))
+    else:
+        terminal.say(printable.line(f"{run} shows it"))

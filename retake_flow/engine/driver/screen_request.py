@@ -1,0 +1,31 @@
+"""Handles requests from outside the flow to change the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retake_flow.flow.model import Flow
+from retake_flow.ports.runs import Request
+from retake_flow.run.run import Run, Work
+
+CONTENT: Final = "studio.content"
+_FIELDS: Final = ("to", "data", "for", "clear", "by")
+
+
+def settled(request: Request, flow: Flow, run: Run) -> tuple[str, Mapping[str, Any]]:
+    """The record that settles a request: `scene_set`, which the stage follows, or `scene_refused` with the reason."""
+    asked = {name: request.data[name] for name in _FIELDS if name in request.data}
+    if reason := unstaged(flow, run):
+        return "scene_refused", {"request": request.number, **asked, "reason": reason}
+    return "scene_set", {"request": request.number, **asked}
+
+
+def unstaged(flow: Flow, run: Run) -> str:
+    """Why nothing can be changed on the stage now; "" when it can."""
+    for activity in flow.activities():
+        doing = run.activities.get(activity.key)
+        if activity.do == CONTENT and doing is not None and doing.work is Work.READY:
+            shows = doing.value.get("shows")
+            return "" if shows == "stage" else "the stream shows its log, not the stage; `retake-flow doctor` says why"
+    return "no stage is on"

@@ -1,0 +1,84 @@
+"""Settings of the stage: what the flow and the operator have set on it, such as the title."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retake_flow.stage.pictures import Pictures
+
+#: The settings, by name.
+NAMES: Final = ("title", "note", "ticker", "picture", "words", "agent", "theme")
+_MERGED: Final = ("agent", "theme", "words")
+
+
+class Settings:
+    """Three layers: what the content began with, what the flow has set since, and what an operator has set.
+
+    Args:
+        pictures: The pictures that may be shown.
+    """
+
+    def __init__(self, pictures: Pictures) -> None:
+        self._pictures = pictures
+        self._first: dict[str, Any] = {}
+        self._flow: dict[str, Any] = {}
+        self._operator: dict[str, Any] = {}
+        self._scene = ""
+        self._operators_scene = ""
+        self._until: float | None = None
+
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """Take what the content begins with."""
+        self._first = merged({}, self._loaded(settings))
+
+    def heard(self, record: Mapping[str, Any], at: float) -> None:
+        """Take a record `scene_set`."""
+        asked = "request" in record
+        settings, scene = self._loaded(record.get("data") or {}, anywhere=asked), record.get("to")
+        if record.get("clear"):
+            self._uncover()
+        elif asked:
+            self._operator = merged(self._operator, settings)
+            self._operators_scene = self._operators_scene if scene is None else str(scene)
+            self._until = at + record["for"] if record.get("for") else None
+        else:
+            self._flow = merged(self._flow, settings)
+            self._scene = self._scene if scene is None else str(scene)
+
+    def at(self, now: float) -> tuple[dict[str, Any], str]:
+        """The settings and the chosen scene at a time; "" for no scene."""
+        if self._until is not None and now >= self._until:
+            self._uncover()
+        scene = self._operators_scene or self._scene
+        return merged(merged(self._first, self._flow), self._operator), scene
+
+    def due(self, now: float) -> float | None:
+        """When the operator's settings end; None when they do not."""
+        return self._until if self._until is not None and self._until > now else None
+
+    def _uncover(self) -> None:
+        """Forget what the operator has set."""
+        self._operator, self._operators_scene, self._until = {}, "", None
+
+    def _loaded(self, settings: Mapping[str, Any], *, anywhere: bool = False) -> dict[str, Any]:
+        found = {name: value for name, value in settings.items() if name in NAMES}
+        if found.get("picture"):
+            found["picture"] = self._pictures.load(str(found["picture"]), anywhere=anywhere)
+        agent = found.get("agent")
+        if isinstance(agent, Mapping) and agent.get("picture"):
+            found["agent"] = {**agent, "picture": self._pictures.load(str(agent["picture"]), anywhere=anywhere)}
+        return found
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others over them; an empty value takes one back."""
+    found = dict(under)
+    for name, value in over.items():
+        if name in _MERGED and isinstance(value, Mapping):
+            found[name] = {**found.get(name, {}), **value}
+        elif value in (None, "", []):
+            found.pop(name, None)
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,49 @@
+"""What somebody outside changes on the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from retake_flow.engine.driver.screen_request import settled
+from retake_flow.flow.load.load import load_flow
+from retake_flow.ports.runs import Request
+from retake_flow.run.run import ActivityState, Run, Work
+
+FLOW = load_flow(
+    """\
+flow: talk
+initial: show
+states:
+  show: {activities: {content: {do: studio.content}}, transitions: {content.exited: over, stop: over}}
+  over: {final: completed}
+""",
+    "f",
+)
+ASKED = {"data": {"title": "Hi"}, "for": 60.0, "by": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("work", "value", "reason"),
+    [
+        (Work.READY, {"shows": "stage"}, ""),
+        (Work.READY, {"shows": "log"}, "the stream shows its log"),
+        (Work.READY, {}, "the stream shows its log"),
+        (Work.STARTING, {}, "no stage is on"),
+        (Work.ENDED, {"shows": "stage"}, "no stage is on"),
+        (None, {}, "no stage is on"),
+    ],
+)
+def test_a_stage_takes_it_and_a_log_does_not(work: Work | None, value: Mapping[str, Any], reason: str) -> None:
+    """The record has what was asked, and the reason where it is refused."""
+    run = Run("r", "talk", FLOW.digest, {})
+    if work is not None:
+        run = replace(run, activities={"show:content": ActivityState(1, work, value)})
+    event, fields = settled(Request("screen", {**ASKED, "secret": 1}, 7), FLOW, run)
+    assert event == ("scene_refused" if reason else "scene_set")
+    assert fields["reason"].startswith(reason) if reason else "reason" not in fields
+    assert {name: fields[name] for name in ASKED} == ASKED
+    assert (fields["request"], "secret" in fields) == (7, False)
