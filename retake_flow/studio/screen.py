@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from retake_flow.errors import Finished, InputError
+from retake_flow.errors import Finished
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.settings import NETWORK, PYTHON
 from retake_flow.studio import layout, programs, sound, unprivileged
@@ -17,16 +17,15 @@ from retake_flow.studio.browser.browser import Browser, open_browser
 from retake_flow.studio.browser.page import Note, Page, open_page
 from retake_flow.studio.display import Display
 from retake_flow.studio.layout import WHOLE, Area, Placed
+from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process_spec import ProcessSpec
 from retake_flow.studio.window import Window
 from retake_flow.studio.windows import player
 from retake_flow.studio.windows.arrangement import Arrangement
-from retake_flow.studio.windows.terminal import FONT, FONT_SIZE, xterm
+from retake_flow.studio.windows.xterm import FONT, FONT_SIZE, xterm
 from retake_flow.studio.work_folder import WorkFolder
 
-_WILDCARDS: Final = "*?["
-_MOST_FILES: Final = 1000
 _WINDOW_WITHIN: Final = 20.0  # seconds until a program has opened a window
 
 
@@ -52,7 +51,7 @@ class Screen:
     Args:
         launcher: Starts the programs.
         folder: The run's temporary folder.
-        home: The folder of the flow's file, from which paths are read.
+        media: The files that the flow may show.
         display: Returns the open display, or raises NoDisplay.
         log: Returns the file of the stream log, which exists.
         sandbox: Whether the kernel confines the renderers of pages.
@@ -62,7 +61,7 @@ class Screen:
         self,
         launcher: Launcher,
         folder: WorkFolder,
-        home: Path,
+        media: Media,
         display: Callable[[], Display],
         log: Callable[[], Path],
         *,
@@ -70,7 +69,7 @@ class Screen:
     ) -> None:
         self._launcher = launcher
         self._folder = folder
-        self._home = home
+        self.media = media
         self._display = display
         self._sandbox = sandbox
         self._arrangement = Arrangement(display)
@@ -104,7 +103,7 @@ class Screen:
         """A web page. Its value is `{display, url}`.
 
         Args:
-            place: A folder with an `index.html`, beside the flow's file, or an address.
+            place: A folder with an `index.html`, or an address.
             allow: The hosts that it may reach.
             state: A state for its function `update`.
             placed: The place of the window.
@@ -129,8 +128,7 @@ class Screen:
                     await arrange(browser.process)
                     yield browser
 
-        where = self._home / place if isinstance(place, Path) else place
-        async with open_page(opening, {"display": display.name}, where, allow, state, note) as page:
+        async with open_page(opening, {"display": display.name}, place, allow, state, note) as page:
             yield page
 
     def terminal(
@@ -154,7 +152,7 @@ class Screen:
         display, area = self._place(placed)
         around = {**display.environment, **self._heard()}
         argv = self._command(command)
-        spec = xterm(around, area, argv, self._home, font=font, size=font_size, variables=variables)
+        spec = xterm(around, area, argv, self.media.home, font=font, size=font_size, variables=variables)
         return self._window(spec, area, placed)
 
     def log(
@@ -174,7 +172,7 @@ class Screen:
             argv=self._command(command),
             environment={**display.environment, **self._heard()},
             variables=(*NETWORK, *PYTHON, *variables),
-            folder=self._home,
+            folder=self.media.home,
             detached=True,
             ready_within=_WINDOW_WITHIN,
             hint="studio.window takes a program that opens a window",
@@ -200,7 +198,7 @@ class Screen:
             placed: The place of the window.
         """
         display, area = self._place(placed)
-        found = self._files(places)
+        found = self.media.files(places)
         spec = player.film(display.environment, self._heard(), area, found, loop=loop, volume=volume, duck=duck)
         return self._window(spec, area, placed, Played)
 
@@ -209,7 +207,7 @@ class Screen:
     ) -> AbstractAsyncContextManager[Window]:
         """Pictures, each for `every` seconds; other arguments as for `film`. Its value is `{display}`."""
         display, area = self._place(placed)
-        spec = player.slides(display.environment, area, self._files(places), loop=loop, every=every)
+        spec = player.slides(display.environment, area, self.media.files(places), loop=loop, every=every)
         return self._window(spec, area, placed, Played)
 
     @asynccontextmanager
@@ -217,7 +215,7 @@ class Screen:
         self, places: Sequence[str], *, loop: bool = True, volume: int = 100, duck: bool = True
     ) -> AsyncIterator[Window]:
         """Music, without a window; arguments as for `film`. Its value is `{files}`."""
-        found = self._files(places)
+        found = self.media.files(places)
         spec = player.music(self._heard(), found, loop=loop, volume=volume, duck=duck)
         async with self._launcher.process(spec) as process:
             yield Played(process, {"files": len(found)})
@@ -242,25 +240,4 @@ class Screen:
 
     def _command(self, command: Sequence[str]) -> tuple[str, ...]:
         name, *rest = command
-        return (str((self._home / name).absolute()) if "/" in name else name, *rest)
-
-    def _files(self, places: Sequence[str]) -> list[str]:
-        """The files and addresses, in the order in which they are named; those of a wildcard by name.
-
-        Raises:
-            InputError: There is no such file.
-        """
-        found: list[str] = []
-        for place in places:
-            if "://" in place:
-                found.append(place)
-                continue
-            path = (self._home / place).absolute()
-            wild = any(sign in place for sign in _WILDCARDS) and not path.exists()
-            files = sorted(path.parent.glob(path.name)) if wild else [path]
-            if not files or not all(file.is_file() for file in files):
-                raise InputError(f"there is no file {place}", hint=f"paths begin at the flow's file, in {self._home}")
-            found.extend(map(str, files))
-        if len(found) > _MOST_FILES:
-            raise InputError(f"{len(found)} files are more than {_MOST_FILES}")
-        return found
+        return (str((self.media.home / name).absolute()) if "/" in name else name, *rest)

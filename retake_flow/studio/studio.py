@@ -16,6 +16,7 @@ from retake_flow.studio.display import Display, open_display
 from retake_flow.studio.encoding import encoder
 from retake_flow.studio.encoding.encoder import Encoder
 from retake_flow.studio.encoding.progress import Health, Progress
+from retake_flow.studio.media import Media
 from retake_flow.studio.picture import Picture
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.screen import Screen
@@ -45,6 +46,7 @@ class Stage:
         home: Path | None = None,
         voice_variables: Sequence[str] = (),
         *,
+        allowed: Sequence[str] = (),
         sandbox: bool = True,
     ) -> None:
         """Set up a studio.
@@ -55,6 +57,7 @@ class Stage:
             voice: The program that speaks; the embedded one by default.
             home: Where the operator's own programs run; `folder` by default.
             voice_variables: Names of variables that the program that speaks needs.
+            allowed: Other folders and files than those of `home` that may be shown.
             sandbox: Whether the kernel confines the renderers of pages.
 
         Attributes:
@@ -69,7 +72,12 @@ class Stage:
         self._starting = asyncio.Lock()
         self._home = home or folder.path
         self.screen = Screen(
-            launcher, folder, self._home, lambda: self.current_display, self._touched_log, sandbox=sandbox
+            launcher,
+            folder,
+            Media(self._home, tuple(allowed)),
+            lambda: self.current_display,
+            self._touched_log,
+            sandbox=sandbox,
         )
         self._default = tuple(voice) or EMBEDDED
         self._default_variables = tuple(voice_variables)

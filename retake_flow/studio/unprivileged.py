@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 from typing import Final
 
-#: The user and group `nobody`, which exists even in a container with a user namespace.
-NOBODY: Final = 65534
+#: A user and group without a name, from the range that distributions reserve, so that no other program has it.
+#: Unlike larger numbers it exists even in a container with a user namespace.
+RESERVED: Final = 65533
 
 
 def user() -> int | None:
     """The id of the user and of its group; None when it is our own."""
-    return NOBODY if os.geteuid() == 0 else None
+    return RESERVED if os.geteuid() == 0 else None
 
 
 def wrapper() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from retake_flow.studio.display import Display
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.processes.process import Process
 from retake_flow.studio.processes.process_spec import ProcessSpec
-from retake_flow.studio.windows.terminal import DEAF
+from retake_flow.studio.windows.xterm import DEAF
 
 _READY = "managing"
 

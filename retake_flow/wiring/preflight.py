@@ -21,6 +21,7 @@ from retake_flow.responders import preflight as requirements
 from retake_flow.settings import Settings, is_loopback, program_environment, variables
 from retake_flow.studio import display, programs
 from retake_flow.studio.encoding import capability
+from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 
 _MOST_KEPT: Final = 16
@@ -63,6 +64,7 @@ def require_programs(flow: Flow) -> None:
 
     Raises:
         MissingProgram: Programs are not installed; the error names all of them, and the command that installs them.
+        InputError: A file that the flow shows does not exist.
         ResponderMissing: A part of a responder is missing: a program, a function, a variable.
     """
     needed = {program for name in _actions(flow) for program in CATALOGUE[name].programs}
@@ -74,6 +76,7 @@ def require_programs(flow: Flow) -> None:
     if missing:
         names = ", ".join(program.name for program in missing)
         raise MissingProgram(f"not installed: {names}", hint=programs.install_command(missing))
+    require_media(flow)
     around = Path(flow.file).parent, variables(), flow.sources.allowed
     lacking = [each for said in _responders(flow) for each in requirements.missing(said, *around)]
     if len(lacking) == 1:
@@ -81,6 +84,23 @@ def require_programs(flow: Flow) -> None:
     if lacking:
         messages = dict.fromkeys(f"{each.message} ({each.hint})" if each.hint else each.message for each in lacking)
         raise ResponderMissing("\n".join(messages))
+
+
+def require_media(flow: Flow) -> None:
+    """Make sure that the files exist that the flow shows, as far as it names them before it runs.
+
+    Raises:
+        InputError: One does not exist, or the flow may not name it.
+    """
+    media = Media(Path(flow.file).parent, tuple(flow.sources.allowed))
+    for doing in flow.performers():
+        if not doing.do.startswith("studio."):
+            continue
+        match doing.inputs:
+            case {"folder": str(folder)} if "{{" not in folder:
+                media.folder(folder)
+            case {"files": [*files]} if all(isinstance(file, str) and "{{" not in file for file in files):
+                media.files(files)
 
 
 def _responders(flow: Flow) -> Iterator[Mapping[str, Any]]:

@@ -179,6 +179,7 @@ async def runner(
             settings.voice,
             folder,
             settings.voice_variables,
+            allowed=flow.sources.allowed,
             sandbox=settings.sandbox,
         )
         feed = Feed(run.identity.name or str(run.inputs.get("agent_name") or ""), Pictures(Path(flow.file).parent))

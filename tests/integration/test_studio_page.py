@@ -167,7 +167,7 @@ def test_a_page_is_shown_heard_changed_and_comes_back_whatever_happens_to_it(tmp
     async def scene() -> list[psutil.Process]:
         async with studio(tmp_path) as (stage, sound):
             note = lambda event, **_: notes.append(event)  # noqa: E731
-            opening = stage.screen.page(Path("green"), (), {"text": "first"}, note=note)
+            opening = stage.screen.page(tmp_path / "green", (), {"text": "first"}, note=note)
             async with opening as page:
                 ended = asyncio.ensure_future(page.wait())
                 await until(lambda: says(page, "first"))
@@ -231,7 +231,7 @@ def test_a_page_reaches_its_folder_and_the_hosts_that_it_may(tmp_path: Path) -> 
             mine,
             other,
             studio(tmp_path) as (stage, _),
-            stage.screen.page(Path("page"), [allowed], note=note) as page,
+            stage.screen.page(tmp_path / "page", [allowed], note=note) as page,
         ):
             tries = {
                 _FETCH.format(f"http://{allowed}/"): "sent",
@@ -266,7 +266,7 @@ import asyncio, os, sys
 from pathlib import Path
 from test_studio_page import studio
 async def main():
-    async with studio(Path(sys.argv[1])) as (stage, _), stage.screen.page(Path("page")) as page:
+    async with studio(Path(sys.argv[1])) as (stage, _), stage.screen.page(Path(sys.argv[1]) / "page") as page:
         print(page.pid, flush=True)
         await page.wait()
 asyncio.run(main())

@@ -17,8 +17,21 @@ from retake_flow.studio.layout import Placed
 Opening = AbstractAsyncContextManager[Service]
 
 
+class Files(Protocol):
+    """The files that a flow may show; `retake_flow.studio.media.Media` has real ones."""
+
+    def folder(self, name: str) -> Path:
+        """A folder with a page."""
+        ...
+
+
 class Screen(Protocol):
     """The windows of one run's studio; `retake_flow.studio.screen.Screen` opens real ones."""
+
+    @property
+    def media(self) -> Files:
+        """The files that the flow may show."""
+        ...
 
     def page(
         self,
@@ -83,7 +96,11 @@ class WindowActions(Family):
         folder, url = _one_of(call, "folder", "url")
         allow, data = _texts(call, "allow"), call.inputs.get("data")
         return self._screen.page(
-            Path(str(folder)) if folder else str(url), allow, data, placed=_placed(call), note=call.note
+            self._screen.media.folder(str(folder)) if folder else str(url),
+            allow,
+            data,
+            placed=_placed(call),
+            note=call.note,
         )
 
     def terminal(self, call: Call) -> Opening:

@@ -90,6 +90,7 @@ def _mpv(options: Sequence[str], environment: Mapping[str, str], places: Sequenc
     return ProcessSpec(
         argv=("mpv", *_CONFINED, *options, *(("--loop-playlist=inf",) if loop else ()), "--", *places),
         environment=environment,
+        shares_memory=False,  # it would share its pictures with every user of the machine (mode 0777)
         detached=True,
         grace=1.0,
         hint="see whether mpv plays it: mpv FILE",

@@ -356,11 +356,20 @@ class FakeStage:
             push.close()
 
 
+class FakeMedia:
+    """Any files, with the interface of `retake_flow.studio.media.Media`."""
+
+    def folder(self, name: str) -> Path:
+        """A folder with a page."""
+        return Path(name)
+
+
 class FakeScreen:
     """The windows of a `FakeStage`, with the interface of `retake_flow.studio.screen.Screen`."""
 
     def __init__(self, stage: FakeStage) -> None:
         self._stage = stage
+        self.media = FakeMedia()
 
     def page(
         self, place: Path | str, allow: Sequence[str] = (), state: Mapping[str, Any] | None = None, **placed: Any

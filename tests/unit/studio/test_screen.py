@@ -11,9 +11,10 @@ import pytest
 from retake_flow.errors import InputError, NoDisplay
 from retake_flow.studio import window
 from retake_flow.studio.layout import Area
+from retake_flow.studio.media import Media
 from retake_flow.studio.processes.launcher import Launcher
 from retake_flow.studio.studio import Stage
-from retake_flow.studio.windows import player, terminal
+from retake_flow.studio.windows import player, xterm
 from retake_flow.studio.work_folder import WorkFolder
 
 AREA = Area(10, 20, 640, 360)
@@ -31,19 +32,37 @@ def stage(tmp_path: Path) -> Stage:
 def test_files_are_found_from_the_flow_on(stage: Stage, tmp_path: Path) -> None:
     """Those of a wildcard by name; a file whose name looks like one is itself; addresses stay."""
     home = tmp_path / "home"
-    found = stage.screen._files(["sub/d.png", "?.png", "c[1].png", "https://example.org/*.png"])
+    found = stage.screen.media.files(["sub/d.png", "?.png", "c[1].png", "https://example.org/*.png"])
     paths = [str(home / name) for name in ("sub/d.png", "a.png", "b.png", "c[1].png")]
     assert found == [*paths, "https://example.org/*.png"]
-    for missing in ("x.png", "x*.png", "sub", "../home"):
+    for missing in ("x.png", "x*.png", "sub"):
         with pytest.raises(InputError, match="there is no file"):
-            stage.screen._files([missing])
+            stage.screen.media.files([missing])
 
 
-def test_windows_need_a_display(stage: Stage) -> None:
+def test_a_flow_shows_files_of_its_own_folder_only(stage: Stage, tmp_path: Path) -> None:
+    """Those of a link and of a wildcard too; a folder has a page in it; what is allowed may be elsewhere."""
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "index.html").touch()
+    (home / "out.html").symlink_to(elsewhere / "index.html")
+    (home / "out").symlink_to(elsewhere)
+    for name in (str(elsewhere / "index.html"), "../elsewhere/*.html", "out.html", "ou?.html", "/etc/hostname"):
+        with pytest.raises(InputError, match="outside of the flow's folder"):
+            stage.screen.media.files([name])
+    for name, said in (("out", "outside"), ("../elsewhere", "outside"), ("none", "no folder"), ("sub", "no index")):
+        with pytest.raises(InputError, match=said):
+            stage.screen.media.folder(name)
+    allowing = Media(home, (str(elsewhere),))
+    assert allowing.folder("../elsewhere").samefile(elsewhere)
+    assert allowing.files(["out.html"]) == [str(home / "out.html")]
+
+
+def test_windows_need_a_display(stage: Stage, tmp_path: Path) -> None:
     """Whatever is to be shown."""
 
     async def scene() -> None:
-        for opening in (stage.screen.page("https://example.org/"), stage.screen.page(Path("home"))):
+        for opening in (stage.screen.page("https://example.org/"), stage.screen.page(tmp_path)):
             with pytest.raises(NoDisplay):
                 await opening.__aenter__()
         with pytest.raises(NoDisplay):
@@ -74,7 +93,7 @@ def test_a_single_slide_stays() -> None:
 
 def test_terminals_obey_nothing_in_the_text_that_they_show() -> None:
     """That of the stream log, and any other."""
-    for spec in (window.xterm({}, Path("log")), terminal.xterm({}, AREA, ["top"])):
+    for spec in (window.xterm({}, Path("log")), xterm.xterm({}, AREA, ["top"])):
         command = " ".join(spec.command())
         for resource in ("allowWindowOps: false", "allowTitleOps: false", "translations: <KeyPress>: ignore()"):
             assert resource in command

@@ -6,11 +6,12 @@ import asyncio
 import errno
 import os
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from retake_flow.errors import HostError
+from retake_flow.errors import HostError, InputError
 from retake_flow.flow.load.load import load_flow
 from retake_flow.settings import Settings
 from retake_flow.studio import display
@@ -29,6 +30,30 @@ states:
 """,
     "f",
 )
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ("{do: studio.page, with: {folder: none}}", "there is no folder none"),
+        ("{do: studio.film, with: {files: [a.mp4, b.mp4]}}", "there is no file b.mp4"),
+        ("{do: studio.music, with: {files: [../a.mp4]}}", "outside of the flow's folder"),
+        ("{do: studio.slides, with: {files: ['{{ run.id }}.png', none.png]}}", ""),
+    ],
+)
+def test_files_that_are_shown_exist_before_anything_begins(tmp_path: Path, window: str, said: str) -> None:
+    """A name that is filled in during the run is not looked up."""
+    (tmp_path / "a.mp4").touch()
+    text = f"""
+flow: f
+initial: a
+states:
+  a: {{activities: {{w: {window}}}, timeout: 1m, transitions: {{timeout: b}}}}
+  b: {{final: ok}}
+"""
+    flow = load_flow(text, str(tmp_path / "f.yaml"))
+    with pytest.raises(InputError, match=said) if said else nullcontext():
+        preflight.require_media(flow)
 
 
 def test_a_folder_that_can_be_written_stays_as_it_is(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ _LOOK: Final = (
     "scrollBar: false",
     "internalBorder: 8",
     "borderWidth: 0",
+    "resizeByPixel: true",  # it fills its place, also where no whole character fits
     "saveLines: 0",
 )
 
