@@ -41,6 +41,45 @@ Feature: Responders
         | mira again! Thank you.                  |
         | Ahoy kim!                               |
 
+  Rule: The agent answers chat itself
+
+    Background:
+      Given the flow agent.yaml
+      And it is to be on air for 2m
+      And these viewers
+        | at | name | text          |
+        | 3  | mira | hi            |
+        | 6  | ade  | what is this? |
+
+    Scenario: Its replies go out at once, and nobody else answers those messages
+      Given the agent replies "Hello mira, a quiz" to mira 10 s into on_air
+      And the agent replies "A quiz, ade" to ade 15 s into on_air
+      When the agent goes live
+      Then the agent wrote
+        | I'm live. What should we explore today? |
+        | Hello mira, a quiz                      |
+        | A quiz, ade                             |
+
+    Scenario: What it leaves unanswered is answered by the fallback, once
+      Given the agent replies "A quiz, ade" to ade 15 s into on_air
+      When the agent goes live
+      Then the agent wrote
+        | I'm live. What should we explore today?      |
+        | A quiz, ade                                  |
+        | Welcome, mira! Good to have you here.        |
+      And mira is answered within 50 s
+
+    Scenario: A process that dies between a reply and the next look answers nothing twice
+      Given the agent replies "Hello mira, a quiz" to mira 10 s into on_air
+      And the agent replies "A quiz, ade" to ade 15 s into on_air
+      And the process is killed 16 s into on_air
+      And the run is resumed 2s after its process has gone
+      When the agent goes live
+      Then the agent wrote
+        | I'm live. What should we explore today? |
+        | Hello mira, a quiz                      |
+        | A quiz, ade                             |
+
   Rule: A web service answers chat
 
     Background:

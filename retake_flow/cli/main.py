@@ -25,7 +25,7 @@ exit codes:
 #: In the order of the help. Each command is a module of the same name in one of these packages.
 _PACKAGES = {
     "run_commands": ("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
-    "agent_commands": ("status", "wait", "events", "chat", "screen", "scene", "mcp", "skill"),
+    "agent_commands": ("status", "wait", "events", "chat", "reply", "screen", "scene", "mcp", "skill"),
     "flow_commands": ("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions"),
     "host_commands": ("serve", "guide", "doctor", "rehearsal"),
 }

@@ -15,7 +15,7 @@ from retake_flow.mcp_server import program, questions
 
 _INSTRUCTIONS = (
     "Takes an AI agent live on retake.tv. Rehearse first (start_stream with rehearse), then start_stream, then a loop "
-    "of read_chat and say; stop_stream at the end. A question (`gates`) is for a person: ask_person; never invent an "
+    "of read_chat and reply; stop_stream at the end. A question (`gates`) is for a person: ask_person; never invent an "
     "answer. Never ask for or show the access token."
 )
 
@@ -55,7 +55,7 @@ async def plan_flow(flow: Flow = "go-live.yaml") -> str:
 
 @server.tool(annotations=_ACTS)
 async def start_stream(
-    flow: Flow = "go-live.yaml",
+    flow: Flow = "agent.yaml",
     name: Annotated[str, Field(description="a name to find the run by")] = "",
     inputs: Annotated[dict[str, str] | None, Field(description="inputs of the flow")] = None,
     rehearse: Annotated[bool, Field(description="against a retake.tv on this machine, seen by nobody")] = False,
@@ -96,12 +96,23 @@ async def read_chat(
 
 
 @server.tool(annotations=_ACTS)
-async def say(
+async def reply(
     text: Annotated[str, Field(max_length=500)],
-    how: list[Literal["chat", "voice", "screen"]],
+    to: Annotated[list[str] | None, Field(description="ids of the messages it answers; else all read so far")] = None,
     run: Run = "last",
 ) -> dict[str, Any]:
-    """Say something on the stream: write it in chat, speak it, show it."""
+    """Answer viewers in chat."""
+    words = ["reply", program.name(run, "run"), "-", f"--within={program.WAITING:g}s", "--by=agent"]
+    return await program.call(*words, *(f"--to={message}" for message in to or ()), given=text)
+
+
+@server.tool(annotations=_ACTS)
+async def say(
+    text: Annotated[str, Field(max_length=500)],
+    how: list[Literal["voice", "screen"]],
+    run: Run = "last",
+) -> dict[str, Any]:
+    """Say something on the stream: speak it, show it."""
     words = ["say", program.name(run, "run"), "-", f"--within={program.WAITING:g}s", "--by=agent"]
     return await program.call(*words, *(f"--{way}" for way in how), given=text)
 

@@ -66,11 +66,14 @@ class Answer:
         greeted: The newcomers whom it greets.
         renewed: Whether to ask the responder again, including about later arrivals, if nothing of it could be sent
             yet; otherwise it is sent later unchanged.
+        answered: The ids of the messages that need no other answer; None for the whole batch. The others are asked
+            about again.
     """
 
     replies: tuple[str, ...] = ()
     greeted: tuple[str, ...] = ()
     renewed: bool = False
+    answered: tuple[str, ...] | None = None
 
 
 class Responder(Protocol):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from retake_flow.errors import ResponderFailed, RetakeFlowError
 from retake_flow.flow.fields import mismatch
 from retake_flow.ports.responders import Answer, Batch, Message, OpenResponder, Responder
-from retake_flow.quick_dataclasses import dataclass
+from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.redact import MASK, Secret, bears_secret
+from retake_flow.responders.agent import Replies
 from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.schema import KINDS, RESPONDER
 from retake_flow.studio.processes.launcher import Launcher
@@ -36,6 +37,7 @@ class Surroundings:
         now: Seconds since the epoch.
         transport: The network; None for the real one.
         allowed: Other folders and files where playbooks may be.
+        replies: The messages that the agent answers itself.
     """
 
     launcher: Launcher
@@ -45,6 +47,7 @@ class Surroundings:
     now: Callable[[], float]
     transport: httpx.AsyncBaseTransport | None = None
     allowed: tuple[str, ...] = ()
+    replies: Replies = field(default_factory=Replies)
 
 
 def responders(around: Surroundings) -> dict[str, OpenResponder]:
@@ -154,10 +157,17 @@ def _module(around: Surroundings, settings: Mapping[str, Any], note: Callable[..
     return function.open_responder(around.folder, settings)
 
 
+def _agent(around: Surroundings, settings: Mapping[str, Any], note: Callable[..., None]) -> _Opened:
+    from retake_flow.responders import agent
+
+    return agent.opened(around.replies, responders(around), settings, note)
+
+
 _OPEN: Final[Mapping[str, Callable[[Surroundings, Mapping[str, Any], Callable[..., None]], _Opened]]] = {
     "greeter": _greeter,
     "command": _command,
     "http": _http,
     "openai": _openai,
     "module": _module,
+    "agent": _agent,
 }

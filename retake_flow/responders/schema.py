@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Final
 
@@ -9,10 +10,12 @@ from retake_flow.flow.duration import PATTERN
 from retake_flow.flow.schema.builders import VARIABLE, Schema, mapping_of
 
 #: Who may answer, by the key that names them.
-KINDS: Final = ("greeter", "command", "http", "openai", "module")
+KINDS: Final = ("greeter", "command", "http", "openai", "module", "agent")
 #: Those that are not ours: what they do is not known beforehand.
-OUTSIDE: Final = KINDS[1:]
+OUTSIDE: Final = ("command", "http", "openai", "module")
 THINKS: Final = 20.0  # seconds
+#: How long a message waits for the agent by default.
+AGENT_AFTER: Final = "45s"
 #: How the greeter welcomes newcomers by default.
 GREETINGS: Final = (
     "Welcome, {names}! Good to have you here.",
@@ -118,18 +121,35 @@ _MODULE: Final[Schema] = {
 }
 
 
-def _one_of_them() -> list[Schema]:
+_TIMEOUT: Final[Schema] = {
+    "type": ["string", "number"],
+    "pattern": PATTERN,
+    "default": "20s",
+    "description": "How long an answer may take.",
+}
+_OTHERS: Final[Mapping[str, Schema]] = {
+    "greeter": _GREETER,
+    "command": _COMMAND,
+    "variables": VARIABLES,
+    "http": _HTTP,
+    "openai": _OPENAI,
+    "module": _MODULE,
+    "timeout": _TIMEOUT,
+}
+
+
+def _one_of(kinds: tuple[str, ...]) -> list[Schema]:
     nobody: Schema = {
         "type": "object",
-        "not": {"allOf": [{"not": {"required": [kind]}} for kind in KINDS]},
-        "errorMessage": f"it names nobody who answers; it takes one of {', '.join(KINDS)}",
+        "not": {"allOf": [{"not": {"required": [kind]}} for kind in kinds]},
+        "errorMessage": f"it names nobody who answers; it takes one of {', '.join(kinds)}",
     }
     alone: Schema = {
         "type": "object",
         "not": {"allOf": [{"required": ["variables"]}, {"not": {"required": ["command"]}}]},
         "errorMessage": "`variables` are those of a program, and it names none; they go with `command`",
     }
-    return [nobody, alone, *(_not_both(*pair) for pair in combinations(KINDS, 2))]
+    return [nobody, alone, *(_not_both(*pair) for pair in combinations(kinds, 2))]
 
 
 def _not_both(one: str, other: str) -> Schema:
@@ -141,24 +161,35 @@ def _not_both(one: str, other: str) -> Schema:
     }
 
 
+_AGENT: Final = mapping_of(
+    "The agent itself, by the commands `chat` and `reply`, or by MCP.",
+    {
+        "after": {
+            "type": ["string", "number"],
+            "pattern": PATTERN,
+            "default": AGENT_AFTER,
+            "description": "How long a message waits for the agent.",
+        },
+        "fallback": {
+            "description": "Who answers what has waited too long: `greeter`, `silence`, or another responder.",
+            "anyOf": [
+                {"type": "string", "enum": ["greeter", "silence"]},
+                {
+                    "type": "object",
+                    "properties": dict(_OTHERS),
+                    "additionalProperties": False,
+                    "allOf": _one_of(KINDS[:-1]),
+                },
+            ],
+            "default": "greeter",
+        },
+    },
+)
 #: The schema of the input `responder`.
 RESPONDER: Final[Schema] = {
     "type": "object",
     "description": "Who answers instead of the greeting.",
-    "properties": {
-        "greeter": _GREETER,
-        "command": _COMMAND,
-        "variables": VARIABLES,
-        "http": _HTTP,
-        "openai": _OPENAI,
-        "module": _MODULE,
-        "timeout": {
-            "type": ["string", "number"],
-            "pattern": PATTERN,
-            "default": "20s",
-            "description": "How long an answer may take.",
-        },
-    },
+    "properties": {**_OTHERS, "agent": _AGENT},
     "additionalProperties": False,
-    "allOf": _one_of_them(),
+    "allOf": _one_of(KINDS),
 }

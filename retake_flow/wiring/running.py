@@ -39,6 +39,7 @@ from retake_flow.ports.notices import Notifier
 from retake_flow.ports.responders import OpenResponder
 from retake_flow.ports.runs import Claim, Runs, Stored
 from retake_flow.responders import registry
+from retake_flow.responders.agent import Replies
 from retake_flow.responders.language_model.token_budget import Ledger
 from retake_flow.responders.registry import Surroundings
 from retake_flow.run import ids
@@ -201,6 +202,7 @@ async def runner(
         stack.push_async_callback(access.close)
         if run.phase is Phase.RUNNING:
             access.keep_pace()
+        replies = Replies()
         actions = Performer(
             OperatorActions(),
             _sharing(settings, bool(run.rehearsal) or is_loopback(urlsplit(settings.origin).hostname)),
@@ -218,10 +220,11 @@ async def runner(
                 access,
                 _also_say(stage.say, note),
                 clock.now,
-                _answering(starts, folder, flow, settings, run, clock),
+                _answering(starts, folder, flow, settings, run, clock, replies),
                 hears,
                 stage.speak,
                 partial(journal, _REMEMBERED),
+                replies,
             ),
         )
         page = f"{settings.page}/runs/{run.id}" if settings.page else ""
@@ -273,9 +276,9 @@ def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
 
 
 def _answering(
-    starts: Launcher, folder: Path, flow: Flow, settings: Settings, run: Run, clock: SystemClock
+    starts: Launcher, folder: Path, flow: Flow, settings: Settings, run: Run, clock: SystemClock, replies: Replies
 ) -> Mapping[str, OpenResponder]:
     """The available responders."""
     ledger = Ledger(settings.state_folder / "tokens" / f"{run.id}.json", clock.now)
     allowed = flow.sources.allowed
-    return registry.responders(Surroundings(starts, folder, variables(), ledger, clock.now, allowed=allowed))
+    return registry.responders(Surroundings(starts, folder, variables(), ledger, clock.now, None, allowed, replies))

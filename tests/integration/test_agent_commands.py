@@ -75,6 +75,10 @@ def test_an_agent_goes_live_by_commands_that_end(tmp_path: Path) -> None:
         more = home.call("chat", "show", "--after", first["last"], "--wait", "50s", "--json").records[0]
         assert not {one["id"] for one in first["messages"]} & {one["id"] for one in more["messages"]}
         assert home.call("chat", "show", "--after", "nothing", "--json").code == 2
+        assert home.call("reply", "show", "Hello", "--to", "nothing", "--json").code == 2
+        assert home.call("reply", "show", "Hello, mira", "--to", first["last"], "--json").code == 0
+        [sent] = home.call("events", "show", "--kind", "chat_sent", "--json").records[-1:]
+        assert (sent["text"], sent["answers"]) == ("Hello, mira", [first["last"]])
 
         half = home.call("events", "show", "--limit", "40", "--json").records
         rest = home.call("events", "show", "--after", str(half[-1]["number"]), "--json").records

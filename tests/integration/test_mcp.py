@@ -79,7 +79,7 @@ def test_a_client_takes_a_stream_through(tmp_path: Path, mode: str) -> None:
             async with client(home, mode) as mcp:
                 chat = await call(mcp, "read_chat", run="show", wait=40)
                 assert chat["messages"][0]["author"] == "mira"
-                said = await call(mcp, "say", run="show", text="-- hello, all", how=["chat"])
+                said = await call(mcp, "reply", run="show", text="-- hello, all")
                 assert said["how"] == ["chat"]
                 assert (await call(mcp, "stream_status", run="show"))["on_air"]
                 directed = await call(mcp, "send_event", run="show", event="direction", data={"to": "a quiz"})
@@ -127,7 +127,7 @@ def test_http_wants_its_token(tmp_path: Path) -> None:
                 assert server.stderr is not None
                 address, token = (server.stderr.readline().strip() for _ in range(2))
                 bearer = token.removeprefix("Authorization: ")
-                assert asyncio.run(list_tools(address, Authorization=bearer)) == 12
+                assert asyncio.run(list_tools(address, Authorization=bearer)) == 13
                 for headers in ({}, {"Authorization": "Bearer guessed"}):
                     assert httpx2.post(address, json={}, headers=headers, trust_env=False).status_code == 401
                 foreign = {"Authorization": bearer, "Host": "evil.example"}

@@ -61,10 +61,10 @@ def test_the_skill_is_enough_to_take_a_stream_through(tmp_path: Path) -> None:
         agent = Agent(home)
         options = home.folder / "options.json"
         options.write_text(json.dumps({"verified": False, "tweets": {POST: "{message}"}, "viewers": VIEWERS}))
-        rehearsed = f"go-live.yaml --rehearse --rehearsal-options {options}"
+        rehearsed = f"agent.yaml --rehearse --rehearsal-options {options}"
         assert agent.do("retake-flow doctor --json")["ready"]
         begun = agent.do(
-            "retake-flow run go-live.yaml --name show --detach --json", fine=(4,), **{"go-live.yaml": rehearsed}
+            "retake-flow run agent.yaml --name show --detach --json", fine=(4,), **{"agent.yaml": rehearsed}
         )
         run = str(begun["run"])
         assert "Code: " in agent.do("retake-flow gates show --json")["message"]
@@ -80,7 +80,7 @@ def test_the_skill_is_enough_to_take_a_stream_through(tmp_path: Path) -> None:
         seen = agent.do("retake-flow chat show --wait 50s --json")
         while True:
             read += [message["text"] for message in seen["messages"]]
-            greeting = agent.do('retake-flow say show --chat "Hi mira, good to see you" --json')
+            greeting = agent.do('retake-flow reply show "Hi mira, good to see you" --json')
             assert greeting["said"], greeting
             if len(read) == len(VIEWERS):
                 break
@@ -105,7 +105,7 @@ def test_the_skill_is_enough_to_take_a_stream_through(tmp_path: Path) -> None:
         assert (over["outcome"], over["stats"]["messages"]) == ("completed", len(VIEWERS)), over
         gone(run)
         assert {*COMMANDS, *INLINE} - agent.used == {
-            "retake-flow run go-live.yaml --rehearse --name rehearsal --detach --json",
+            "retake-flow run agent.yaml --rehearse --name rehearsal --detach --json",
             "retake-flow status rehearsal --json",
             "retake-flow stop rehearsal --json",
         }

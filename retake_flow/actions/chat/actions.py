@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from functools import partial
+from typing import Any
 
 from retake_flow.actions.agent_session import Access
 from retake_flow.actions.base import Family
@@ -21,6 +22,7 @@ from retake_flow.errors import InputError
 from retake_flow.ports.actions import Call, Completion
 from retake_flow.ports.realtime import OpenRealtime
 from retake_flow.ports.responders import OpenResponder, Responder
+from retake_flow.responders.agent import Replies
 from retake_flow.responders.greeter import Greeter
 from retake_flow.run.records import Record
 
@@ -36,6 +38,7 @@ class ChatActions(Family):
         realtime: Receives real-time events; without it, chat is only polled.
         speak: Speaks a text on stream, and returns when it was heard; None without a voice.
         journal: The records of the run so far, which show what earlier processes have said.
+        replies: The messages that the agent answers itself.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class ChatActions(Family):
         realtime: OpenRealtime | None = None,
         speak: Speak | None = None,
         journal: Callable[[], Iterable[Record]] = tuple,
+        replies: Replies | None = None,
     ) -> None:
+        self._replies = Replies() if replies is None else replies
         self._access = access
         self._show = show
         self._now = now
@@ -66,9 +71,17 @@ class ChatActions(Family):
         to = str(call.inputs.get("to") or await self._access.user_id())
         key = await self._post(message, to)
         own = to == self._access.credentials.user_db_id
-        call.note("chat_sent", text=message, **({} if own else {"to": to}), **({"id": key} if key else {}))
+        about: dict[str, Any] = {**({} if own else {"to": to}), **({"id": key} if key else {})}
+        if "answers" in call.inputs:
+            about["answers"] = list(call.inputs["answers"] or self._unanswered())
+            self._replies.add(about["answers"])
+        call.note("chat_sent", text=message, **about)
         self._show(f"> {message}")
         return Completion(value={"id": key})
+
+    def _unanswered(self) -> list[str]:
+        """The ids of all messages that nobody has answered yet."""
+        return [message for chat in self._conversations.values() for message in chat.unanswered]
 
     async def respond(self, call: Call) -> Completion:
         """Read new messages in order and have them answered.
@@ -103,6 +116,9 @@ class ChatActions(Family):
     def _restore(self, call: Call, scope: AsyncExitStack) -> Conversation:
         """The conversation as the last performance has left it."""
         kept = snapshot.current(call.memory)
+        for record in self._journal():
+            if record["event"] == "chat_sent" and "answers" in record:
+                self._replies.add(record["answers"])
         inbox = Inbox(kept.get("inbox", {}), call.inputs.get("since"))
         reader = Reader(self._access, self._own, inbox.dedup, inbox.history, self._now, call.hurry, call.place)
         scope.push_async_callback(reader.close)

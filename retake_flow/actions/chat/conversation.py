@@ -69,6 +69,11 @@ class Conversation:
             "responder": self._responder.snapshot(),
         }
 
+    @property
+    def unanswered(self) -> list[str]:
+        """The ids of the messages that nobody has answered yet."""
+        return [message.id for message in self._inbox.unanswered]
+
     async def advance(self, turn: Turn) -> None:
         """Read once; then send what waits, have new messages answered, and break a silence."""
         # A message goes after all that was there; otherwise it would look like an answer to it.
@@ -182,7 +187,7 @@ class Conversation:
         unsaid = [*outbox.queue(replies), *unsaid]
         if unsaid:
             turn.note("chat_unsaid", texts=unsaid)
-        inbox.settle(batch)
+        inbox.settle(batch, answer.answered)
         self._responder.succeed()
         said = turn.said
         await outbox.flush(turn)
@@ -191,7 +196,7 @@ class Conversation:
             inbox.reopen(batch)
             return False
         turn.greeted += answer.greeted
-        return True
+        return answer.answered is None
 
     def _fail(self, turn: Turn, error: RetakeFlowError) -> None:
         """Handle a failure of the responder."""

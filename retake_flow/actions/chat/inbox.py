@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -132,9 +132,9 @@ class Inbox:
             direction=direction,
         )
 
-    def settle(self, batch: Batch) -> None:
-        """Mark the messages of a batch as answered."""
-        answered = {message.id for message in batch.messages}
+    def settle(self, batch: Batch, answered: Iterable[str] | None = None) -> None:
+        """Mark the messages of a batch as answered, or only those with the given ids."""
+        answered = {message.id for message in batch.messages} if answered is None else {*answered}
         self.unanswered = [message for message in self.unanswered if message.id not in answered]
         self._tries = {}
 

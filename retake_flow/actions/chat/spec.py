@@ -48,8 +48,14 @@ SPECS: Final = (
         inputs={
             "message": {**TEXT, "minLength": 1},
             "to": {**TEXT, "description": "A userDbId; by default the agent's own."},
+            "answers": {
+                "type": "array",
+                "items": TEXT,
+                "description": "The ids of the messages that it answers, so that no responder does; all that were read "
+                "when the list is empty.",
+            },
         },
-        optional=frozenset({"to"}),
+        optional=frozenset({"to", "answers"}),
         result={"id": {"type": ["string", "null"]}},
         errors=(*CALLED, "secret"),
         retry=AGAIN,

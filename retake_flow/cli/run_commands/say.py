@@ -40,16 +40,16 @@ def say(args: argparse.Namespace) -> int:
     from retake_flow.settings import Settings
     from retake_flow.wiring.storing import open_store, this_user
 
-    text = _text(args.text)
+    text = read_text(args.text)
     with closing(open_store(Settings.from_environment())) as store:
         run = store.find(args.run)
         data = {"text": text, "ways": list(dict.fromkeys(args.ways or ())), "by": args.by or this_user()}
         said = ask_to_say(store, run, data, args.within)
-    _tell(run, said, args.json)
+    report_said(run, said, args.json)
     return 0 if said["said"] else 1
 
 
-def _text(given: str) -> str:
+def read_text(given: str) -> str:
     """The text to say.
 
     Raises:
@@ -67,7 +67,8 @@ def _text(given: str) -> str:
         raise UsageError(error.message, hint=hint) from None
 
 
-def _tell(run: str, said: dict[str, Any], as_json: bool) -> None:
+def report_said(run: str, said: dict[str, Any], as_json: bool) -> None:
+    """Report in which ways something was said, and why not in others."""
     from retake_flow import printable
     from retake_flow.cli import terminal
 

@@ -25,17 +25,19 @@ class Way:
         takes: The input for the text.
         needs: The services, without any of which nobody would notice. A request that names no way uses those that
             have one that is ready.
+        also: The other inputs, which a request may give.
     """
 
     do: str
     takes: str
     needs: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 WAYS: Final[Mapping[str, Way]] = {
     "voice": Way("studio.speak", "text", ("studio.sound",)),
     "screen": Way("studio.show", "text", ("studio.content", "studio.log")),
-    "chat": Way("chat.send", "message"),
+    "chat": Way("chat.send", "message", also=("answers",)),
 }
 NOT_ON_AIR: Final = "the run is not on air"
 
@@ -58,7 +60,8 @@ async def say(request: Request, ways: list[str], call: Call, actions: ActionRunn
     """Say the text of a request, in all its ways at once, and record the outcome.
 
     Args:
-        request: Has the `text`, the `ways` (empty for all available ones), and who asks (`by`).
+        request: Has the `text`, the `ways` (empty for all available ones), who asks (`by`), and for chat perhaps which
+            messages it answers (`answers`).
         ways: The available ways.
         call: A call of the run; the action and its inputs are filled in here.
         actions: Perform it.
@@ -68,7 +71,7 @@ async def say(request: Request, ways: list[str], call: Call, actions: ActionRunn
     try:
         # Recorded before it begins: in a crash, losing a text is better than saying it twice.
         call.note("say_requested", request=request.number, by=by, text=text, ways=wanted)
-        failures = await asyncio.gather(*(_in(way, text, ways, call, actions) for way in wanted))
+        failures = await asyncio.gather(*(_in(way, request.data, ways, call, actions) for way in wanted))
         failed = {way: why for way, why in zip(wanted, failures, strict=True) if why}
         how = [way for way in wanted if way not in failed]
         reason = "" if wanted else NOT_ON_AIR
@@ -77,15 +80,16 @@ async def say(request: Request, ways: list[str], call: Call, actions: ActionRunn
         pass  # the run's next write reports it
 
 
-async def _in(name: str, text: str, ways: Container[str], call: Call, actions: ActionRunner) -> str:
+async def _in(name: str, asked: Mapping[str, Any], ways: Container[str], call: Call, actions: ActionRunner) -> str:
     """Say it in one way; returns why that failed, or nothing."""
     way = WAYS.get(name)
     if way is None:
         return f"there is no way {name!r} of saying something"
     if name == "screen" and name not in ways:
         return NOT_ON_AIR
+    inputs = {way.takes: str(asked.get("text", "")), **{key: asked[key] for key in way.also if key in asked}}
     try:
-        await actions.perform(replace(call, do=way.do, inputs={way.takes: text}))
+        await actions.perform(replace(call, do=way.do, inputs=inputs))
     except Exception as raised:
         error = known(raised, way.do)
         return f"{error.message}; {error.hint}" if error.hint else error.message

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -54,6 +55,7 @@ from retake_flow.rehearsal.setup.options import Options, PreparedAgent
 from retake_flow.rehearsal.state import report
 from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.rehearsal.viewers import play_viewers
+from retake_flow.responders import agent
 from retake_flow.run.records import Record
 from retake_flow.run.run import Phase, Run
 from retake_flow.settings import RETAKE
@@ -297,6 +299,7 @@ class _Play:
         """Drive the run in one process as far as it gets."""
         rehearsal, clock = self._rehearsal, self._clock
         realtime = FakeRealtime(self._platform).open
+        replies = agent.Replies()
         access = rehearsal.access(self._network, lambda *a, **fields: self.runner.note(*a, **fields), realtime)
         feed, paint = Feed(AGENT.name, Pictures(rehearsal.folder)), FirstPaint()
         if run.phase is Phase.RUNNING:
@@ -323,10 +326,11 @@ class _Play:
                     access,
                     self._stage.say,
                     clock.now,
-                    rehearsal.responders,
+                    {**rehearsal.responders, "agent": partial(agent.opened, replies, rehearsal.responders)},
                     realtime,
                     self._stage.speak,
                     lambda: (record for _, record in self._runs.journal(RUN)),
+                    replies,
                 ),
             ),
             store=store,

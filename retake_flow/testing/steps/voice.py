@@ -8,6 +8,7 @@ from pytest_bdd import given, parsers, then
 
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
+from retake_flow.testing.runs.interventions import RUN, Scene
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 
 
@@ -21,6 +22,18 @@ def says(rehearsal: Rehearsal, words: str, after: float, state: str) -> None:
 def says_by(rehearsal: Rehearsal, text: str, ways: str, after: float, state: str) -> None:
     """With `say`, in these ways: voice, screen, chat."""
     rehearsal.intervene(state, after, lambda scene: scene.ask("say", text=text, ways=_listed(ways), by="ann"))
+
+
+@given(parsers.parse('the agent replies "{text}" to {name} {after:g} s into {state}'))
+def replies_to(rehearsal: Rehearsal, text: str, name: str, after: float, state: str) -> None:
+    """By `reply`, from another process, to the last message of a viewer."""
+
+    def reply(scene: Scene) -> None:
+        messages = [record for _, record in scene.runs.journal(RUN) if record["event"] == "chat_message"]
+        last = [record["id"] for record in messages if record["author"] == name][-1]
+        scene.ask("say", text=text, ways=["chat"], by="agent", answers=[last])
+
+    rehearsal.intervene(state, after, reply)
 
 
 @given(Wording("somebody sends the event {event} {after} s into {state}"))

@@ -1,0 +1,71 @@
+"""`retake-flow reply`: answers messages in the chat of a run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from retake_flow.cli.durations import span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from retake_flow.ports.runs import Runs
+
+_EPILOG = """\
+The messages that it answers need no other answer: where the flow leaves chat to the agent (responder: {agent: {}}),
+nobody else answers them. Without --to it answers everything that was read so far.
+
+examples:
+  retake-flow reply last "Hi mira, good to see you" --to 66f1c0
+  retake-flow reply last "Thank you all" --json
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("reply", help="answer messages in the chat of a run", epilog=_EPILOG)
+    parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
+    parser.add_argument("text", metavar="TEXT", help="the answer; - reads it from standard input")
+    parser.add_argument("--to", action="append", default=[], metavar="ID", help="the id of a message that it answers")
+    parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
+    parser.add_argument(
+        "--within", type=span, default="50s", metavar="TIME", help="how long to wait until it was sent; default 50s"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=reply)
+
+
+def reply(args: argparse.Namespace) -> int:
+    """Send an answer. The exit code is 0 when it was sent, 1 when not, and 2 when a message is unknown."""
+    from contextlib import closing
+
+    from retake_flow.cli.run_commands.say import read_text, report_said
+    from retake_flow.monitor.requests import ask_to_say
+    from retake_flow.settings import Settings
+    from retake_flow.wiring.storing import open_store, this_user
+
+    text = read_text(args.text)
+    with closing(open_store(Settings.from_environment())) as store:
+        run = store.find(args.run)
+        _require_known(store, run, args.to)
+        data = {"text": text, "ways": ["chat"], "by": args.by or this_user(), "answers": args.to}
+        said = ask_to_say(store, run, data, args.within)
+    report_said(run, said, args.json)
+    return 0 if said["said"] else 1
+
+
+def _require_known(store: Runs, run: str, messages: Sequence[str]) -> None:
+    """Require that the run has read these messages.
+
+    Raises:
+        UsageError: It has not read one of them.
+    """
+    from retake_flow.errors import UsageError
+
+    known = {record.get("id") for _, record in store.journal(run) if record["event"] == "chat_message"}
+    for message in messages:
+        if message not in known:
+            raise UsageError(
+                f"{run} has read no message {message!r}", hint=f"`retake-flow chat {run}` lists the newest"
+            )
