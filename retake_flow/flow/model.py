@@ -387,6 +387,13 @@ class Flow:
         """The states of the flow itself, or of the sub-flow that runs in the state `root`."""
         return (state for state in self.states.values() if state.root == root)
 
+    def by_name(self) -> dict[str, dict[str, State]]:
+        """The states by name, for the flow itself ("") and for each sub-flow."""
+        found: dict[str, dict[str, State]] = {}
+        for state in self.states.values():
+            found.setdefault(state.root, {})[state.name] = state
+        return found
+
     def around(self, path: str) -> Iterator[State]:
         """The state at `path` and the states around it, innermost first."""
         while path:

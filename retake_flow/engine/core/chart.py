@@ -80,9 +80,9 @@ class Chart:
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
-        self.paths: dict[str, dict[str, str]] = {}
-        for path, state in flow.states.items():
-            self.paths.setdefault(state.root, {})[state.name] = path
+        self.paths = {
+            root: {name: state.path for name, state in named.items()} for root, named in flow.by_name().items()
+        }
         self.remembered = frozenset(state.parent for state in flow.states.values() if isinstance(state, HistoryState))
         self._patterns = {pattern for state in flow.states.values() for pattern in state.routes}
         self._machine = _Machine(

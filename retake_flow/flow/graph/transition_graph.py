@@ -7,7 +7,8 @@ take.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import chain
 from typing import assert_never
@@ -117,6 +118,23 @@ class Moves:
     def start(self) -> Move:
         """How a run begins."""
         return Move("", Occurrence((("", ""),)), None, (), (), entry_set(self.flow, self.flow.initial, "", {}))
+
+    def nearest(self, onward: Callable[[Move], Iterable[Move]] | None = None) -> dict[str, Move]:
+        """The last move of a shortest path to each innermost state that can be reached, nearest first.
+
+        Args:
+            onward: The moves to follow after a move; all by default.
+        """
+        start = self.start()
+        last = {start.target: start}
+        pending = deque([start])
+        while pending:
+            before = pending.popleft()
+            for move in self.of(before.target) if onward is None else onward(before):
+                if move.target and move.target not in last:
+                    last[move.target] = move
+                    pending.append(move)
+        return last
 
     def of(self, active: str) -> tuple[Move, ...]:
         """Every move while a state is the innermost active one; none once the run has ended."""
@@ -360,6 +378,14 @@ def outcomes(state: State, catalogue: Catalogue) -> tuple[str, ...]:
 
 #: The checks of rules, routes and names use the same moves one after the other.
 _last: list[Moves] = []
+
+
+def path_to(target: str, last: Mapping[str, Move]) -> tuple[Move, ...]:
+    """The moves that lead to an innermost state, given the last move to each."""
+    moves = [last[target]]
+    while moves[-1].source:
+        moves.append(last[moves[-1].source])
+    return tuple(reversed(moves))
 
 
 def guards(move: Move) -> tuple[Expression, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from retake_flow.flow.action_spec import Catalogue, retry_of
 from retake_flow.flow.diagnostics import Position
 from retake_flow.flow.graph.transition_graph import Move
-from retake_flow.flow.model import ActionState, Activity, Flow, performers
+from retake_flow.flow.model import ActionState, Activity, Flow, State, performers
 from retake_flow.flow.rules import guards
 from retake_flow.flow.rules.guards import Literal
 from retake_flow.flow.rules.model import RUN, Rule
@@ -76,17 +76,15 @@ class Facts:
         self.tells_errors = words.errors
         self._known: dict[tuple[object, ...], Fact] = {}
         self._owed: dict[tuple[str, str, str], str] = {}
-        self._paths: dict[str, dict[str, str]] = {}
-        for path, state in flow.states.items():
-            self._paths.setdefault(state.root, {})[state.name] = path
+        self._named = flow.by_name()
         # A path is examined several times, and its facts are the same each time.
         self.begun = cache(self._begun)
         self.left = cache(self._left)
         self._literals = cache(self._of_interest)
 
-    def path(self, root: str, name: str) -> str:
-        """The path of a state by its name in the flow itself or a sub-flow; "" if there is none."""
-        return self._paths.get(root, {}).get(name, "")
+    def named(self, root: str, name: str) -> State | None:
+        """A state by its name in the flow itself or a sub-flow."""
+        return self._named.get(root, {}).get(name)
 
     def owed(self, leaf: str) -> frozenset[str]:
         """The state whose undo is owed once a state has begun, if rules name it; the first of equal ones."""
@@ -180,7 +178,7 @@ class Facts:
         if not sure or move.route is None:
             return
         for name, shown in guards.of_outputs(sure).items():
-            state = self._flow.states.get(self.path(move.route.root, name))
+            state = self.named(move.route.root, name)
             if isinstance(state, ActionState) and state.do in self._words.actions:
                 yield self._fact("shows", state.do, move.source, known=shown, position=_position(move))
 

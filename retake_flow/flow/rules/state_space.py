@@ -167,7 +167,8 @@ class Ways:
         if move.route is None:
             return {}
         names = {name for guard in self._guards(move) for name in guards.visited(guard.text)}
-        return {name: path for name in names if (path := self._facts.path(move.route.root, name))}
+        found = {name: self._facts.named(move.route.root, name) for name in names}
+        return {name: state.path for name, state in found.items() if state is not None}
 
     def _guards(self, move: Move) -> tuple[Expression, ...]:
         """The guards of a move that use the names of its route."""

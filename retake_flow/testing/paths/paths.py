@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import fault_of
-from retake_flow.flow.graph.transition_graph import Move, Moves
+from retake_flow.flow.graph.transition_graph import Move, Moves, path_to
 from retake_flow.flow.model import Flow
 from retake_flow.flow.transitions import Route
 from retake_flow.testing.gherkin.coverage import Key, key
@@ -46,7 +45,7 @@ class Paths:
     def __init__(self, flow: Flow) -> None:
         """Find the paths."""
         self._moves = Moves(flow, CATALOGUE)
-        self._last = self._reach()
+        self._last = self._moves.nearest(self._ways_on)
         self._entering: dict[str, str] = {}
         self._along: dict[Key, list[Move]] = {}
         for reached, last in self._last.items():
@@ -60,18 +59,11 @@ class Paths:
 
     def to(self, state: str) -> Path | None:
         """The shortest path into a state; None if there is none."""
-        return self._way(self._entering[state]) if state in self._entering else None
+        return Path(path_to(self._entering[state], self._last)) if state in self._entering else None
 
     def along(self, route: Route) -> list[Path]:
         """The paths that end with a transition, the shortest first."""
-        return [Path((*self._way(move.source).moves, move)) for move in self._along.get(key(route), [])]
-
-    def _way(self, reached: str) -> Path:
-        """The shortest path to a state that can be the innermost active one."""
-        moves = [self._last[reached]]
-        while moves[-1].source:
-            moves.append(self._last[moves[-1].source])
-        return Path(tuple(reversed(moves)))
+        return [Path((*path_to(move.source, self._last), move)) for move in self._along.get(key(route), [])]
 
     def _ways_on(self, last: Move) -> Iterator[Move]:
         """The moves possible after a move, without those whose guard requires another kind of error."""
@@ -81,15 +73,3 @@ class Paths:
             event = {"name": move.occurrence.name, "kind": kind, "fault": fault_of(kind)}
             if not kind or before or solve(wanted, "event", {}, {"event": event}) is not None:
                 yield move
-
-    def _reach(self) -> dict[str, Move]:
-        """The last move of a shortest path to each state that can be the innermost active one, nearest first."""
-        start = self._moves.start()
-        reached = {start.target: start}
-        queue = deque([start.target])
-        while queue:
-            for move in self._ways_on(reached[queue.popleft()]):
-                if move.target and move.target not in reached:
-                    reached[move.target] = move
-                    queue.append(move.target)
-        return reached

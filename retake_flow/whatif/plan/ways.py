@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from retake_flow.errors import UsageError
 from retake_flow.flow.action_spec import Catalogue
 from retake_flow.flow.event_names import OUTSIDE
 from retake_flow.flow.expressions.expression import Expression
-from retake_flow.flow.graph.transition_graph import Move, Moves
+from retake_flow.flow.graph.transition_graph import Move, Moves, path_to
 from retake_flow.flow.model import ActionState, FinalState, Flow, QuestionState, State, askers
 from retake_flow.whatif.plan import planner
 from retake_flow.whatif.plan.plan import Kind
@@ -84,33 +83,19 @@ def ways(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any]) -> Ways:
         catalogue: The actions that it may use.
         inputs: Its inputs, for the plans that test the assumptions.
     """
-    reached = _shortest_paths(Moves(flow, catalogue))
+    reached = Moves(flow, catalogue).nearest()
     trials = _Trials(flow, catalogue, inputs)
     found, unreached = [], []
     for goal, states in _goals(flow, reached).items():
         if not states:
             unreached.append(goal)
             continue
-        moves = reached[states[0]]
+        moves = path_to(states[0], reached)
         legs = tuple(_leg(move) for move in moves[1:])
         assumed = trials.find_assumptions(goal, moves[1:])
         question = ":" in goal or isinstance(flow.states[goal], QuestionState)
         found.append(Way(goal, question, moves[0].target, legs, assumed, trials.has_budget))
     return Ways(flow.name, tuple(found), tuple(unreached))
-
-
-def _shortest_paths(moves: Moves) -> dict[str, tuple[Move, ...]]:
-    """The shortest path to each state that can be the innermost active one, nearest first."""
-    start = moves.start()
-    reached: dict[str, tuple[Move, ...]] = {start.target: (start,)}
-    queue = deque([start.target])
-    while queue:
-        state = queue.popleft()
-        for move in moves.of(state):
-            if move.target and move.target not in reached:
-                reached[move.target] = (*reached[state], move)
-                queue.append(move.target)
-    return reached
 
 
 def _goals(flow: Flow, reached: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -136,10 +136,7 @@ class Declarations:
 
     @cached_property
     def _names(self) -> Mapping[str, Mapping[str, State]]:
-        found: dict[str, dict[str, State]] = {}
-        for state in self._flow.states.values():
-            found.setdefault(state.root, {})[state.name] = state
-        return found
+        return self._flow.by_name()
 
     @cached_property
     def _activities(self) -> Mapping[str, Mapping[str, list[Activity]]]:
