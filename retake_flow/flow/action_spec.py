@@ -74,9 +74,18 @@ class ActionSpec:
         return tuple(n for n, s in self.inputs.items() if "default" not in s and n not in self.optional)
 
     def with_defaults(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Inputs as an action gets them: one that is omitted, or given as None, has its default."""
-        missing = {n: s["default"] for n, s in self.inputs.items() if "default" in s and given.get(n) is None}
-        return {**given, **missing} if missing else given
+        """Inputs as an action gets them.
+
+        One that is omitted, or given as None, has its default; a mapping has those of the fields that it omits.
+        """
+        complete = dict(given)
+        for name, schema in self.inputs.items():
+            default, value = schema.get("default"), given.get(name)
+            if value is None and default is not None:
+                complete[name] = default
+            elif isinstance(default, Mapping) and isinstance(value, Mapping):
+                complete[name] = {**default, **value}
+        return complete
 
 
 Catalogue = Mapping[str, ActionSpec]

@@ -43,9 +43,9 @@ class CommentActions(Family):
         answered = len(own) - own[::-1].index(True) if True in own else 0
         others = [message for message, mine in zip(found, own, strict=True) if not mine]
         last_own = max((_time_of(message) for message, mine in zip(found, own, strict=True) if mine), default=0.0)
-        words = [str(word).casefold() for word in call.inputs.get("words") or ()]
+        words = [str(word).casefold() for word in call.inputs["words"]]
         asking = [message for message in others if any(word in message.text.casefold() for word in words)]
-        shown = others[-int(call.inputs.get("limit", 50)) :]
+        shown = others[-int(call.inputs["limit"]) :]
         value = {
             "messages": [as_data(message) for message in shown],
             "count": len(others),

@@ -6,7 +6,6 @@ from math import inf
 from typing import Final
 
 from retake_flow.actions.chat.entries import EVENTS
-from retake_flow.actions.chat.turn import LIMITS
 from retake_flow.actions.spec_schemas import AGAIN, CALLED, COUNT, FLAG, TEXT, WHO_AM_I
 from retake_flow.flow.action_spec import ActionSpec, Idempotency
 from retake_flow.flow.duration import PATTERN
@@ -28,17 +27,22 @@ _SILENCE: Final = mapping_of(
 )
 
 
-def _limit(description: str, default: int, most: int) -> Schema:
+_DEFAULT_LIMITS: Final = {"per_minute": 20, "length": 500, "replies": 5}
+
+
+def _limit(name: str, most: int, description: str) -> Schema:
+    default = _DEFAULT_LIMITS[name]
     return {"type": "integer", "minimum": 1, "maximum": most, "default": default, "description": description}
 
 
 _LIMITS: Final = mapping_of(
     "How much is said; what is too fast waits for its turn, what is too much is written into the journal.",
     {
-        "per_minute": _limit("Messages a minute.", LIMITS["per_minute"], 600),
-        "length": _limit("Characters of a message; the rest is cut off.", LIMITS["length"], 5_000),
-        "replies": _limit("Messages to one batch.", LIMITS["replies"], 50),
+        "per_minute": _limit("per_minute", 600, "Messages a minute."),
+        "length": _limit("length", 5_000, "Characters of a message; the rest is cut off."),
+        "replies": _limit("replies", 50, "Messages to one batch."),
     },
+    default=_DEFAULT_LIMITS,
 )
 
 SPECS: Final = (
@@ -84,7 +88,7 @@ SPECS: Final = (
             "speak": {**FLAG, "default": False, "description": "Whether answers are spoken, where there is a voice."},
             "direction": {**TEXT, "description": "What the stream is to be about; the responder is told."},
         },
-        optional=frozenset({"responder", "silence", "limits", "direction"}),
+        optional=frozenset({"responder", "silence", "direction"}),
         public=frozenset({"greeting", "silence", "direction"}),
         outcomes=("done", "idle"),
         pace=(2.0, inf),

@@ -9,12 +9,9 @@ from retake_flow.flow import duration
 from retake_flow.quick_dataclasses import dataclass
 from retake_flow.sanitize import strip_controls
 
-if TYPE_CHECKING:  # the declarations of the actions need only the limits
+if TYPE_CHECKING:
     from retake_flow.errors import RetakeFlowError
     from retake_flow.ports.actions import Call, Noted
-
-#: The limits where a flow sets none.
-LIMITS = {"per_minute": 20, "length": 500, "replies": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +27,6 @@ class Limits:
     per_minute: int
     length: int
     replies: int
-
-    @classmethod
-    def of(cls, inputs: Mapping[str, Any]) -> Limits:
-        """The limits that a flow sets."""
-        return cls(**{**LIMITS, **(inputs.get("limits") or {})})
 
     def apply(self, texts: Sequence[str]) -> tuple[list[str], list[str]]:
         """Texts as they may be said, each on one line and without terminal controls; and the texts beyond the limit."""
@@ -81,7 +73,7 @@ class Turn:
 
     def __init__(self, call: Call, snapshot: Callable[[], Mapping[str, Any]]) -> None:
         self.call = call
-        self.limits = Limits.of(call.inputs)
+        self.limits = Limits(**call.inputs["limits"])
         self.silence = Silence.of(call.inputs)
         self.fresh = 0
         self.greeted: list[str] = []

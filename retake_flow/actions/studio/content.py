@@ -105,7 +105,7 @@ class ContentActions(Family):
 
     async def _stage(self, call: Call, stack: AsyncExitStack) -> Service | None:
         """The stage; None when the stream log is to be shown instead."""
-        wanted = call.inputs.get("as", "auto")
+        wanted = call.inputs["as"]
         if wanted == "log" or (wanted == "auto" and not self._browses()):
             return None
         self._feed.begin({**(call.inputs.get("data") or {}), **_given(call, "title", "theme")})

@@ -70,6 +70,12 @@ def test_an_omitted_input_arrives_with_its_default(do: str, name: str, default: 
     assert arriving(do, **{name: "given"})[name] == "given"
 
 
+def test_a_mapping_has_the_defaults_of_the_fields_that_it_omits() -> None:
+    """So a flow may set one limit alone."""
+    limits = arriving("chat.respond")["limits"]
+    assert arriving("chat.respond", limits={"length": 80})["limits"] == {**limits, "length": 80}
+
+
 def test_an_input_without_a_default_stays_omitted() -> None:
     """It is for the action to say what that means."""
     assert "to" not in arriving("chat.send", message="hello")

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from retake_flow.actions.chat.turn import LIMITS
+from retake_flow.actions.registry import CATALOGUE
 from retake_flow.errors import InputError, ResponderFailed
 from retake_flow.ports.responders import Answer
 from retake_flow.rehearsal.setup.faults import Fault
@@ -17,6 +17,7 @@ from retake_flow.rehearsal.setup.viewer_script import Cue
 from retake_flow.testing.fakes.responder import FakeResponder
 
 COMMAND = {"command": ["brain"]}
+LIMITS = CATALOGUE["chat.respond"].with_defaults({})["limits"]
 MOST_REPLIES, LONGEST_REPLY = LIMITS["replies"], LIMITS["length"]
 
 

@@ -57,13 +57,6 @@ def chat():
     return Chat()
 
 
-def test_limits_are_those_of_the_flow():
-    """What it does not say is as usual."""
-    assert Limits.of({}) == Limits(20, 500, 5)
-    assert Limits.of({"limits": None}) == Limits(20, 500, 5)
-    assert Limits.of({"limits": {"length": 80}}) == Limits(20, 80, 5)
-
-
 def test_texts_are_stripped_cut_and_counted():
     """On one line each; those too many are given back, cut as well."""
     texts = ["\x1b[31mred\x1b[0m\r\n line", " \x00 ", "x" * 30, "more", "\u202eeven more"]
