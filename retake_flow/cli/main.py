@@ -27,7 +27,7 @@ _PACKAGES = {
     "run_commands": ("run", "resume", "answer", "gates", "runs", "show", "watch", "say", "send", "stop", "prune"),
     "agent_commands": ("status", "wait", "events", "chat", "reply", "screen", "scene", "mcp", "skill"),
     "flow_commands": ("flows", "init", "check", "show-flow", "plan", "simulate", "test", "paths", "graph", "actions"),
-    "host_commands": ("serve", "guide", "doctor", "rehearsal"),
+    "host_commands": ("serve", "notify", "guide", "doctor", "rehearsal"),
 }
 _MODULES = {
     name: f"retake_flow.cli.{package}.{name.replace('-', '_')}"

@@ -1,0 +1,67 @@
+"""`retake-flow notify`: sends a notice to try the addresses for notices."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from retake_flow.ports.notices import Notice, Notifier
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    from retake_flow.cli.option_values import allow_outside
+
+    parser = commands.add_parser("notify", help="send a notice to every address, to try them")
+    parser.add_argument("flow", metavar="FLOW", nargs="?", help="also to the addresses of this flow")
+    parser.add_argument("--test", action="store_true", required=True, help="say that it is only a test")
+    allow_outside(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(command=notify)
+
+
+def notify(args: argparse.Namespace) -> int:
+    """Send a test notice. The exit code is 0 when it arrived everywhere, 1 when not, and 2 when there is no address."""
+    import asyncio
+
+    from retake_flow import printable
+    from retake_flow.cli import flow_file, terminal
+    from retake_flow.errors import SettingsError
+    from retake_flow.notices.apprise import notifiers
+    from retake_flow.ports.notices import Notice
+    from retake_flow.settings import Settings
+
+    settings = Settings.from_environment()
+    own = flow_file.open_flow(args.flow, settings, args.allow_outside).notify if args.flow else ()
+    channels = notifiers([*settings.notify, *own])
+    if not channels:
+        raise SettingsError("there is no address for notices", hint="export RETAKE_FLOW_NOTIFY=… (docs/notices.md)")
+    said = Notice("told", "retake-flow: a test", "Notices of retake-flow arrive here.")
+    failed = asyncio.run(_send_all(channels, said))
+    if args.json:
+        tried = [{"channel": each.channel, "audience": each.audience} for each in channels]
+        terminal.emit({"tried": [{**each, "failed": why} for each, why in zip(tried, failed, strict=True)]})
+    else:
+        for each, why in zip(channels, failed, strict=True):
+            terminal.say(printable.line(f"{each.audience}: {each.channel}: {why or 'arrived'}"))
+    return 1 if any(failed) else 0
+
+
+async def _send_all(channels: Sequence[Notifier], notice: Notice) -> list[str]:
+    """Send a notice by all channels at once, and return why each failed; "" when it arrived."""
+    import asyncio
+
+    return await asyncio.gather(*(_send(channel, notice) for channel in channels))
+
+
+async def _send(channel: Notifier, notice: Notice) -> str:
+    from retake_flow.errors import NoticeFailed
+
+    try:
+        await channel.send(notice)
+    except NoticeFailed as error:
+        return error.message
+    return ""
