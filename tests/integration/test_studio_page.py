@@ -254,10 +254,15 @@ def test_a_page_reaches_its_folder_and_the_hosts_that_it_may(tmp_path: Path) -> 
             found = {expression: await page.evaluate(expression) for expression in tries}
             assert found == tries
             assert await page.evaluate("location.href") == "https://stage.invalid/"
+            before, waiting = page.pid, asyncio.ensure_future(page.wait())
+            await page.show(tmp_path / "page", [allowed, forbidden])  # the browser of now cannot
+            assert await page.evaluate(_FETCH.format(f"http://{forbidden}/")) == "sent"
+            assert (page.pid != before, psutil.pid_exists(before), waiting.done()) == (True, False, False)
+            waiting.cancel()
         return ports[0], ports[1]
 
     allowed, forbidden = asyncio.run(scene())
-    assert set(reached) == {allowed}
+    assert (set(reached[:-1]), reached[-1]) == ({allowed}, forbidden)
     assert {f"http://127.0.0.1:{forbidden}/", "https://stage.invalid/out.txt"} <= set(refused)
 
 

@@ -25,6 +25,7 @@ from retake_flow.studio.processes.process import Process
 LOADS_WITHIN: Final = 15.0
 PAINTS_WITHIN: Final = 5.0
 _CRASHES_WITHIN: Final = 1.0
+_MOST_READ: Final = 4  # files at once, each of which is in memory as a whole
 _SOON: Final = 0.02
 #: Requests without a host of their own, which stay inside the browser.
 _INSIDE: Final = ("data:", "blob:", "about:")
@@ -86,6 +87,7 @@ class Browser:
         self._seen: dict[str, set[str]] = {}  # the lifecycle events of the latest documents
         self._news = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
+        self._reading = asyncio.Semaphore(_MOST_READ)
 
     async def prepare(self, *, whole: bool) -> None:
         """Take hold of the window, before any page is shown in it.
@@ -169,13 +171,12 @@ class Browser:
 
     async def _window(self) -> str:
         """The id of the window's target, once it is open."""
-        async with asyncio.timeout(LOADS_WITHIN):
-            while True:
-                found = await self.devtools.call("Target.getTargets")
-                for target in found.get("targetInfos", ()):
-                    if target.get("type") == "page":
-                        return str(target["targetId"])
-                await asyncio.sleep(_SOON)
+        while True:  # for as long as the launcher waits until it is ready
+            found = await self.devtools.call("Target.getTargets")
+            for target in found.get("targetInfos", ()):
+                if target.get("type") == "page":
+                    return str(target["targetId"])
+            await asyncio.sleep(_SOON)
 
     async def _painted(self, document: str) -> None:
         """Wait until something of a document is painted; an empty one never is, so it is not waited for ever."""
@@ -223,7 +224,8 @@ class Browser:
 
     async def _answer(self, params: Mapping[str, Any], session: str) -> None:
         url, request = str(params.get("request", {}).get("url", "")), {"requestId": params.get("requestId")}
-        answer = await asyncio.to_thread(self._source.answer, url)
+        async with self._reading:
+            answer = await asyncio.to_thread(self._source.answer, url)
         if answer is None:
             self.devtools.send("Fetch.continueRequest", request, session=session)
             return

@@ -133,18 +133,26 @@ class Page:
 
     async def wait(self) -> str:
         """Wait until Chromium ends, and return why. A page that fails is loaded again meanwhile."""
-        giving = asyncio.ensure_future(self._go_on_giving())
-        watching = asyncio.ensure_future(self._go_on_watching())
+        ended = asyncio.ensure_future(self._end())
+        others = [asyncio.ensure_future(each) for each in (self._go_on_giving(), self._go_on_watching())]
         try:
-            while True:
-                browser = self._running
-                reason = await browser.process.wait()
-                if browser is self._browser:
-                    return reason
+            await asyncio.wait({ended, *others}, return_when=asyncio.FIRST_COMPLETED)
+            for other in others:
+                if other.done():
+                    other.result()  # a defect of ours
+            return await ended
         finally:
-            giving.cancel()
-            watching.cancel()
-            await asyncio.gather(giving, watching, return_exceptions=True)
+            for each in (ended, *others):
+                each.cancel()
+            await asyncio.gather(ended, *others, return_exceptions=True)
+
+    async def _end(self) -> str:
+        """Wait until the browser that the page has by then ends, and return why."""
+        while True:
+            browser = self._running
+            reason = await browser.process.wait()
+            if browser is self._browser:
+                return reason
 
     async def close(self) -> None:
         """End the browser."""
@@ -198,6 +206,8 @@ class Page:
         failures, failed_at = 0, -_STEADY
         while True:
             reason = await self._failure(self._running, _PATIENCE.wait(failures + 1))
+            if not reason:
+                continue
             now = loop.time()
             failures = 1 if now - failed_at >= _STEADY else failures + 1
             failed_at = now
@@ -211,29 +221,31 @@ class Page:
                     return
 
     async def _failure(self, browser: Browser, patience: float) -> str:
-        """Wait until the renderer has ended or has not answered for `patience` seconds, and return which."""
-        crashed = asyncio.ensure_future(browser.crashed.wait())
-        try:
-            missed = 0
-            while not crashed.done():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(crashed), _ASKED_EVERY)
-                    break
-                if browser is not self._browser or self._changing.locked():
-                    browser, missed = self._running, 0
-                    continue
-                try:
-                    await browser.evaluate("1", _ASKED_EVERY)
-                    missed = 0
-                except NotReady:
-                    missed += 1
-                    if missed * 2 * _ASKED_EVERY >= patience:
-                        return f"it has not answered for {patience:g} s"
-                except StudioError:
-                    await asyncio.sleep(_ASKED_EVERY)
-            return "its renderer has ended"
-        finally:
-            crashed.cancel()
+        """Wait until the renderer has ended or has not answered for `patience` seconds, and return which.
+
+        Returns:
+            "" when the page has another browser.
+        """
+        missed = 0
+        while browser is self._browser:
+            if self._changing.locked():
+                missed = 0
+                await asyncio.sleep(_ASKED_EVERY)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ASKED_EVERY):
+                    await browser.crashed.wait()
+                    return "its renderer has ended"
+            try:
+                await browser.evaluate("1", _ASKED_EVERY)
+                missed = 0
+            except NotReady:
+                missed += 1
+                if missed * 2 * _ASKED_EVERY >= patience:
+                    return f"it has not answered for {patience:g} s"
+            except StudioError:
+                await asyncio.sleep(_ASKED_EVERY)
+        return ""
 
 
 @asynccontextmanager

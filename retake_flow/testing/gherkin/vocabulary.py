@@ -42,7 +42,7 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "words": (r".+", str),
     "value": (r".+", parse),
     "time": (r"\d[\w.]*", _seconds),
-    "part": ("display|sound|window manager|content window|encoder|screenshot", str),
+    "part": ("display|sound|window manager|content window|page|terminal|player|encoder|screenshot", str),
     "after": (r"[\d.]+", float),
     "count": (r"\d+", int),
     "times": (r"\d+", int),
