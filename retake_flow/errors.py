@@ -125,6 +125,10 @@ class StoreError(RetakeFlowError):
     kind, fault, exit_code = "store", "operator", 6
 
 
+class StoreAway(StoreError):
+    """The store cannot be reached at present; later it can be used as it is."""
+
+
 class Damaged(StoreError):
     """Something that is kept cannot be read any more."""
 

@@ -33,6 +33,8 @@ class Call:
         note: Writes a record into the journal while the action runs.
         keep: For an activity: writes its memory while it runs, together with records; after a crash both are there
             or neither is.
+        recorded: For an activity: whether what it kept is stored; until then nothing may begin that must not be done
+            twice.
         scope: For an activity: contexts entered here last from one performance to the next, and end with the activity.
         hurry: For a repeated activity: performs it again at once instead of after its pause. May be called at any
             time while its scope is open.
@@ -47,6 +49,7 @@ class Call:
     key: str
     note: Callable[..., None] = field(default=lambda event, **fields: None)
     keep: Keep = field(default=lambda memory, notes=(): None)
+    recorded: Callable[[], bool] = field(default=lambda: True)
     scope: AsyncExitStack | None = None
     hurry: Callable[[], None] = field(default=lambda: None)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from retake_flow.errors import StoreError
 from retake_flow.ports.journal import RunStore
 from retake_flow.quick_dataclasses import dataclass, field
 from retake_flow.run.gates import Answer, Gate
@@ -123,8 +124,10 @@ class OpenGate:
 class Inbox(Protocol):
     """Requests and answers from other processes to one run."""
 
-    def requests(self) -> list[Request]:
+    def requests(self, *, fresh: bool = False) -> list[Request]:
         """The requests to the run, oldest first, each once per claim; cheap enough to call often.
+
+        Unless `fresh`, the store may go by what it has heard of changes, which can be two seconds late.
 
         A request that is not done when the run's process dies goes to the next process. A stop is done once a record
         `stop_requested` is written, any other once there is a record with its number as `request`.
@@ -135,14 +138,30 @@ class Inbox(Protocol):
         """
         ...
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self, *, fresh: bool = False) -> Mapping[str, Answer]:
         """Answers to the gates in the stored snapshot, by the gate's id; cheap enough to call often.
 
-        An answer in time must not lose to the gate's timer: call this when the timer is due, before acting on it. Later
-        answers are refused.
+        An answer in time must not lose to the gate's timer: ask for fresh ones when the timer is due, before acting on
+        it. Later answers are refused.
 
         Raises:
             StoreError: The store cannot be read.
+        """
+        ...
+
+    def unwritten(self, *, once: bool = False) -> StoreError | None:
+        """Why what was written last is only in memory, if what follows from it has to wait until it is stored.
+
+        Args:
+            once: Whether what follows must not happen twice. Then it waits even on air.
+        """
+        ...
+
+    def on_news(self, wake: Callable[[], None]) -> bool:
+        """Have a function called when there may be requests or answers; returns whether this store can do that.
+
+        Args:
+            wake: The function; it is called in any thread.
         """
         ...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from retake_flow.errors import RetakeFlowError
+from retake_flow.errors import RetakeFlowError, StoreAway
 
 
 class EventRefused(RetakeFlowError):
@@ -27,6 +27,18 @@ class Fenced(RetakeFlowError):
 
     kind, fault, exit_code = "fenced", "operator", 5
     hint = "watch it with `retake-flow watch`; nothing is lost"
+
+
+class LeaseExpired(StoreAway):
+    """The run's lease could not be renewed, so that others may take the run soon.
+
+    Attributes:
+        undo_within: For how many more seconds undos cannot touch what another process starts.
+    """
+
+    def __init__(self, message: str, *, hint: str, undo_within: float) -> None:
+        super().__init__(message, hint=hint)
+        self.undo_within = undo_within
 
 
 class RunHeld(RetakeFlowError):

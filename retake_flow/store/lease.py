@@ -11,6 +11,9 @@ import time
 #: The shares of it after which the holder itself counts the run as lost, and after which the lease is renewed.
 _SURE, _BEAT = 5 / 7, 5 / 7 / 12
 
+#: Seconds by which the undos of the holder end before others may take the run.
+_APART = 2.0
+
 
 class Lease:
     """The lease of a claim, as its holder knows it.
@@ -42,6 +45,11 @@ class Lease:
     def left(self) -> float:
         """For how many more seconds the holder is sure of the run; negative once it is not."""
         return self._renewed + self.length * _SURE - self.clock()
+
+    @property
+    def undo_within(self) -> float:
+        """For how many more seconds an undo cannot touch what the next holder starts; not positive once it can."""
+        return self._renewed + self.length - _APART - self.clock()
 
     def tried(self) -> float:
         """Note that a renewal begins, and return the time."""

@@ -195,20 +195,27 @@ class MemoryClaim:
         self.write(run, records)
         self._kept.stored = replace(self._kept.stored, flow_text=flow_text)
 
-    def requests(self) -> list[Request]:
+    def requests(self, *, fresh: bool = False) -> list[Request]:
         """The requests that others sent to the run, the oldest first, each once per claim."""
         self._fence()
         new = [asked for asked in self._kept.requests if asked.number > self._heard]
         self._heard = max(self._heard, self._kept.asked)
         return new
 
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self, *, fresh: bool = False) -> Mapping[str, Answer]:
         """The answers to gates that are still in the stored snapshot, by the gate's id."""
         answers = {
             key: asked.answer for key, asked in self._kept.gates.items() if asked.open and asked.answer is not None
         }
         self._given.update(answers)
         return answers
+
+    def unwritten(self, *, once: bool = False) -> None:
+        """None: memory can always be written."""
+
+    def on_news(self, wake: Callable[[], None]) -> bool:
+        """Whether `wake` is called when there is news: never."""
+        return False
 
     def troubles(self) -> list[str]:
         """Always empty: memory is only lost together with the process."""

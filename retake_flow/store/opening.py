@@ -57,7 +57,7 @@ def reached(place: str) -> str:
         StoreError: The server does not answer.
         SettingsError: The place is not the URL of a supported database.
     """
-    database = _server(_url(place).update_query_dict({"connect_timeout": "5"}))
+    database = _server(_url(place))
     with closing(database), database.reading():
         return database.place
 
@@ -76,12 +76,11 @@ def _database(place: str) -> Database:
 
 
 def _server(url: URL) -> Database:
-    from retake_flow.store.sql.database import Database
+    from retake_flow.store.sql.postgresql import PostgreSQL
 
     if find_spec("psycopg") is None:
         raise StoreError("a store on PostgreSQL needs psycopg", hint="pip install 'retake-flow[postgres]'")
-    # A server may have closed an idle connection.
-    return Database(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    return PostgreSQL(url.set(drivername="postgresql+psycopg"))
 
 
 def _url(place: str) -> URL:

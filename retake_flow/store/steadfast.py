@@ -1,15 +1,16 @@
-"""Steadfast claim: keeps a stream on air while its store cannot be written, and writes the store when it can again."""
+"""Steadfast claim: keeps a run going while its store cannot be written, and writes the store when it can again."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
-from retake_flow.errors import StoreError
+from retake_flow.errors import StoreAway, StoreError
 from retake_flow.ports.runs import Claim, Request
-from retake_flow.run.errors import AnswerWaiting
+from retake_flow.run.errors import AnswerWaiting, LeaseExpired
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record
 from retake_flow.run.run import Run
@@ -18,14 +19,17 @@ T = TypeVar("T")
 
 #: How many unwritten records are kept; beyond that, the oldest are lost.
 MOST = 20_000
-#: Seconds between attempts to write; a busy store holds everything up meanwhile.
+#: Seconds between attempts to write, if a store can hold everything up meanwhile.
 AGAIN_AFTER = 5.0
+#: Seconds after which people are told of a trouble that passes by itself, such as a restarted server.
+TOLD_AFTER = 10.0
 
 
 class Steadfast:
     """A claim that does not end a stream because of a failing store.
 
-    A run with no pending undo has nothing on air to lose, so an unwritable store raises its error at once.
+    A run with no pending undo has nothing on air to lose. So it waits for a store that is only away (`unwritten`), and
+    any other failure raises its error at once. A lease that has run out raises its error in every case.
 
     Args:
         claim: Writes the run.
@@ -42,6 +46,8 @@ class Steadfast:
         self._happened = 0  # records since the store became unwritable
         self._why: StoreError | None = None
         self._again_at = 0.0
+        self._tell_at = 0.0
+        self._told = False
         self._troubles: list[str] = []
 
     @property
@@ -50,13 +56,12 @@ class Steadfast:
         return self._claim.epoch
 
     def write(self, run: Run, records: Sequence[Record]) -> None:
-        """Store the present run and the records. On air, keep them in memory while the store cannot be written."""
+        """Store the present run and the records, or keep them in memory while the store cannot be written."""
         if self._why is None:
             try:
                 self._claim.write(run, records)
             except StoreError as error:
-                if not self._on_air:
-                    raise
+                self._bear(error)
                 self._keep(run, records)
                 self._fail(error)
             else:
@@ -69,27 +74,39 @@ class Steadfast:
         """Write, and store a new flow text for the run, in the same transaction."""
         self._claim.upgrade(run, records, flow_text)
 
-    def requests(self) -> list[Request]:
-        """The requests that others sent to the run; on air, none while the store cannot be read."""
+    def requests(self, *, fresh: bool = False) -> list[Request]:
+        """The requests that others sent to the run; none while the store cannot be read."""
         self._catch_up()
-        return self._asked(self._claim.requests, [])
+        return self._asked(partial(self._claim.requests, fresh=fresh), [])
 
-    def answers(self) -> Mapping[str, Answer]:
-        """The answers to gates; on air, none while the store cannot be read."""
-        return self._asked(self._claim.answers, {})
+    def answers(self, *, fresh: bool = False) -> Mapping[str, Answer]:
+        """The answers to gates; none while the store cannot be read."""
+        return self._asked(partial(self._claim.answers, fresh=fresh), {})
 
     def _asked(self, ask: Callable[[], T], nothing: T) -> T:
         if self._why is None:
             try:
                 return ask()
             except StoreError as error:
-                if not self._on_air:
-                    raise
+                self._bear(error)
                 self._fail(error)
         return nothing
 
+    def unwritten(self, *, once: bool = False) -> StoreError | None:
+        """Why what was written last is only in memory, if what follows from it has to wait until it is stored."""
+        return self._why if once or not self._on_air else None
+
+    def on_news(self, wake: Callable[[], None]) -> bool:
+        """Have a function called when there may be requests or answers; returns whether the store can do that."""
+        return self._claim.on_news(wake)
+
     def troubles(self) -> list[str]:
         """The store's problems since the last call."""
+        if self._why is not None and not self._told and self._now() >= self._tell_at:
+            self._told = True
+            hint = f" ({self._why.hint})" if self._why.hint else ""
+            said = f"{self._why.message}{hint}; the stream goes on, and is written down once that can be done"
+            self._troubles.append(said if self._on_air else f"{self._why.message}{hint}; the run waits for it")
         told, self._troubles = [*self._troubles, *self._claim.troubles()], []
         return told
 
@@ -103,7 +120,8 @@ class Steadfast:
             try:
                 self._write_kept()
             except StoreError as error:
-                raise StoreError(
+                kind = StoreAway if isinstance(error, StoreAway) else StoreError
+                raise kind(
                     f"{self._run.id} {_ending(self._run)}, and its store could not be written: {error.message}; "
                     f"the last {self._happened} records of its journal are lost",
                     hint=error.hint,
@@ -115,10 +133,18 @@ class Steadfast:
         self._kept.extend(records)
         self._happened += len(records)
 
+    def _bear(self, error: StoreError) -> None:
+        """Raise an error that this run cannot outlast."""
+        if isinstance(error, LeaseExpired) or not (self._on_air or isinstance(error, StoreAway)):
+            raise error
+
     def _fail(self, error: StoreError) -> None:
-        self._why, self._again_at = error, self._now() + AGAIN_AFTER
-        hint = f" ({error.hint})" if error.hint else ""
-        self._troubles.append(f"{error.message}{hint}; the stream goes on, and is written down once that can be done")
+        self._why, self._told = error, False
+        self._tell_at = self._now() + (TOLD_AFTER if isinstance(error, StoreAway) else 0.0)
+        self._wait_after(error)
+
+    def _wait_after(self, error: StoreError) -> None:
+        self._again_at = self._now() + (AGAIN_AFTER if error.retry_after is None else error.retry_after)
 
     def _catch_up(self) -> None:
         """Write the kept records, when it is time to retry."""
@@ -126,21 +152,23 @@ class Steadfast:
             return
         try:
             self._write_kept()
-        except StoreError:
-            self._again_at = self._now() + AGAIN_AFTER
+        except StoreError as error:
+            self._bear(error)
+            self._wait_after(error)
 
     def _write_kept(self) -> None:
         lost = self._happened - len(self._kept)
         try:
             self._claim.write(self._run, list(self._kept))
         except AnswerWaiting:  # to a question that is over; nobody could tell who answered
-            self._claim.answers()
+            self._claim.answers(fresh=True)
             self._claim.write(self._run, list(self._kept))
         self._why, self._on_air = None, bool(self._run.undos)
         self._kept.clear()
         self._happened = 0
         said = f"but for {lost} records, which are lost" if lost else "and nothing is lost"
-        self._troubles.append(f"the store can be written again, {said}")
+        if self._told or lost:
+            self._troubles.append(f"the store can be written again, {said}")
 
 
 def _ending(run: Run) -> str:

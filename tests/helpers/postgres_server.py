@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, from the programs that Debian's package brings, on a Unix socket."""
+"""A PostgreSQL server of our own, from the programs that Debian's package brings, on a Unix socket and a port."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -23,27 +24,75 @@ def binaries() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
+class Server:
+    """A server with an empty database, which can be stopped and started again.
+
+    Attributes:
+        url: Its URL, over its Unix socket.
+        port: Its port on 127.0.0.1.
+    """
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            self.port = int(reserved.getsockname()[1])
+        self.url = f"postgresql://retake@/postgres?host={folder}&port={self.port}"
+        self._programs = programs
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def over(self, port: int) -> str:
+        """Its URL over a port of 127.0.0.1, such as that of a network which can be cut."""
+        return f"postgresql://retake@127.0.0.1:{port}/postgres"
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-k", str(self._folder)]
+        settings = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", "fsync=off"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(_as_owner([*command, *settings]), stdout=log, stderr=log)
+        self._await_ready()
+
+    def stop(self) -> None:
+        """Stop it; it waits for no client."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(_PATIENCE)
+            self._process = None
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        ask = [str(self._programs / "pg_isready"), "-q", "-h", str(self._folder), "-p", str(self.port), "-t", "1"]
+        while subprocess.run(ask, check=False).returncode != 0:
+            assert self._process is not None
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < deadline, (self._folder / "log").read_text()
+
+
 @contextmanager
-def serving(programs: Path) -> Iterator[str]:
-    """A server with an empty database; gives its URL. Nothing is left of it afterwards."""
+def a_server(programs: Path) -> Iterator[Server]:
+    """A server that runs; nothing is left of it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="retake-pg-", dir="/tmp"))  # a socket's path may have 107 characters only
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-        data = folder / "data"
-        initialise = ["initdb", "-D", str(data), "-U", "retake", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        data = str(folder / "data")
+        initialise = ["initdb", "-D", data, "-U", "retake", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
         subprocess.run(_as_owner([str(programs / initialise[0]), *initialise[1:]]), check=True, capture_output=True)
-        command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(_as_owner([*command, "-c", "fsync=off"]), stdout=log, stderr=log)
+        server = Server(programs, folder)
         try:
-            _await_ready(programs, folder, server)
-            yield f"postgresql://retake@/postgres?host={folder}"
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # which waits for no client
-            server.wait(_PATIENCE)
+            server.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def serving(programs: Path) -> Iterator[str]:
+    """A server that runs; gives its URL."""
+    with a_server(programs) as server:
+        yield server.url
 
 
 def _as_owner(command: list[str]) -> list[str]:
@@ -53,11 +102,3 @@ def _as_owner(command: list[str]) -> list[str]:
         user = pwd.getpwnam("postgres")
         owner = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     return ["setpriv", *owner, "--pdeathsig", "INT", *command]
-
-
-def _await_ready(programs: Path, folder: Path, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    ask = [str(programs / "pg_isready"), "-q", "-h", str(folder), "-t", "1"]
-    while subprocess.run(ask, check=False).returncode != 0:
-        assert server.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < deadline, (folder / "log").read_text()

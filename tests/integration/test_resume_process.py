@@ -262,7 +262,7 @@ def _damaged(home: Home) -> None:
 
 def _newer(home: Home) -> None:
     with closing(sqlite3.connect(_store(home))) as connection:
-        connection.execute("UPDATE schema_version SET version = 99")
+        connection.execute("UPDATE schema_version SET version = 99, readable_by = 98")
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

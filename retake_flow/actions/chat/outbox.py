@@ -117,6 +117,9 @@ class Outbox:
             self._doubted = self._now()
             self._times = [*self._times, self._doubted]
             turn.keep()
+            if not turn.call.recorded():
+                self._requeue()  # silence is better than saying it twice
+                return
             try:
                 await self._post(self.doubt, "")
             except SecretRefused as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from retake_flow.cli import garbage, terminal
 from retake_flow.cli.session.interrupts import Interrupts
 from retake_flow.cli.session.terminal_prompt import Prompter
 from retake_flow.cli.session.views import View
-from retake_flow.errors import RetakeFlowError
+from retake_flow.errors import RetakeFlowError, StoreAway, StoreError
 from retake_flow.flow.model import Flow
 from retake_flow.ports.journal import Listener
 from retake_flow.ports.notices import Notifier
@@ -31,6 +32,9 @@ from retake_flow.wiring.children import sweep
 
 if TYPE_CHECKING:
     from retake_flow.wiring.soak import Soak
+
+#: Seconds that a store which is away at the end of a run has to come back.
+_PATIENCE = 10.0
 
 
 def is_attended(as_json: bool) -> bool:
@@ -218,13 +222,29 @@ class Session:
             garbage.settle()
             try:
                 ended = await runner.drive()
+            except StoreError:
+                with suppress(RetakeFlowError):  # so that nothing that was kept in memory is lost if that can be helped
+                    claim.release()
+                raise
             finally:
                 for task in attending:
                     task.cancel()
                 if attending:
                     await asyncio.wait(attending)
-        claim.release()
+        await _release(claim, _PATIENCE if not driving.interrupts.count else 0.0)
         return ended
+
+
+async def _release(claim: Claim, patience: float) -> None:
+    """Release a run that was driven; a store that is away has some seconds to come back."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return claim.release()
+        except StoreAway:
+            if time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(0.2)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from retake_flow.flow.model import Retry
 from retake_flow.ports.actions import ActionRunner, Call, Completion
 from retake_flow.ports.clock import Clock
 from retake_flow.run import events
-from retake_flow.run.commands import SetTimer, StartAction, StartActivity
+from retake_flow.run.commands import Command, Note, SetTimer, StartAction, StartActivity
 from retake_flow.run.events import Noted
 
 Post = Callable[[events.Event], None]
@@ -291,3 +291,9 @@ class _Pause:
                     await _pause(clock, 0.0 if self._broken_off else seconds)
         finally:
             self._limit = None
+
+
+def failures_of(commands: Sequence[Command]) -> int:
+    """How many times in a row an action that is retried soon has failed; 0 when there is none."""
+    notes = (command.fields for command in commands if isinstance(command, Note) and command.event == "retry_scheduled")
+    return next((int(note["failures"]) for note in notes if note["after"] <= SOON), 0)

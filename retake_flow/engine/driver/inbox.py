@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Container
+from contextlib import suppress
 
 from retake_flow.errors import StoreError
 from retake_flow.ports.clock import Clock
 from retake_flow.ports.runs import Inbox, Request
-from retake_flow.run.errors import Fenced
+from retake_flow.run.errors import Fenced, LeaseExpired
 from retake_flow.run.events import GateAnswered
 
 #: How often to look, in seconds.
@@ -26,7 +28,7 @@ class InboxWatch:
         tell: Takes messages about trouble with the store.
 
     Attributes:
-        failure: The error, once another process has taken the run over.
+        failure: The error, once another process has taken the run over, or may take it.
     """
 
     def __init__(
@@ -45,19 +47,20 @@ class InboxWatch:
         self._heed = heed
         self._tell = tell
         self._taken: set[str] = set()
-        self.failure: Fenced | None = None
+        self.failure: Fenced | LeaseExpired | None = None
 
-    def look(self, gates: Container[str]) -> bool:
+    def look(self, gates: Container[str], *, fresh: bool = True) -> bool:
         """Pass on what is new; returns whether there were answers.
 
         Args:
             gates: The ids of the questions that are open.
+            fresh: Whether news that the store has not heard of yet counts too.
 
         Raises:
             StoreError: It cannot be read.
             Fenced: Another process has taken the run over.
         """
-        for request in self._inbox.requests():
+        for request in self._inbox.requests(fresh=fresh):
             match request.what:
                 case "stop":
                     self._stop("stopped from another process")
@@ -67,13 +70,17 @@ class InboxWatch:
                     self._heed(request)
         for trouble in self._inbox.troubles():
             self._tell(trouble)
-        return self.answers(gates)
+        return self.answers(gates, fresh=fresh)
 
-    def answers(self, gates: Container[str]) -> bool:
-        """Pass on new answers; returns whether there were any."""
+    def answers(self, gates: Container[str], *, fresh: bool = True) -> bool:
+        """Pass on new answers; returns whether there were any. The arguments are those of `look`."""
         # A gate that was asked again after a crash has the same id as before; the old answer no longer counts.
         self._taken = {gate for gate in self._taken if gate in gates}
-        new = {key: answer for key, answer in self._inbox.answers().items() if key in gates and key not in self._taken}
+        new = {
+            key: answer
+            for key, answer in self._inbox.answers(fresh=fresh).items()
+            if key in gates and key not in self._taken
+        }
         for gate, answer in new.items():
             self._taken.add(gate)
             self._post(GateAnswered(gate, answer))
@@ -86,15 +93,35 @@ class InboxWatch:
         failed: Callable[[], None],
         also: Callable[[], None] = lambda: None,
     ) -> None:
-        """Poll until another process takes the run over, and call `also` each time."""
+        """Poll until another process takes the run over or may do so, and call `also` each time.
+
+        A store that listens wakes it between two polls; the polls then only ask what the store has heard.
+        """
+        news, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop may have ended first
+                loop.call_soon_threadsafe(news.set)
+
+        listens = self._inbox.on_news(wake)
         while True:
             try:
                 also()
-                self.look(gates())
-            except Fenced as error:
+                self.look(gates(), fresh=False)
+            except (Fenced, LeaseExpired) as error:
                 self.failure = error
                 failed()
                 return
             except StoreError:
                 pass  # it may be temporary; if not, the run's next write reports it
-            await clock.sleep_until(clock.now() + LOOK_EVERY)
+            if not listens:
+                await clock.sleep_until(clock.now() + LOOK_EVERY)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await news.wait()
+            news.clear()
+
+    def unwritten(self, *, once: bool = False) -> StoreError | None:
+        """Why what was written last is not stored, if what follows has to wait for that; see `Inbox.unwritten`."""
+        return self._inbox.unwritten(once=once)

@@ -48,6 +48,10 @@ class Mailbox:
         self._taken.set()
         return heapq.heappop(self._events)[2]
 
+    def holds(self, kind: type[events.Event]) -> bool:
+        """Whether an event of a kind waits."""
+        return any(isinstance(event, kind) for _, _, event in self._events)
+
     async def without(self, awaited: Callable[[events.Event], bool]) -> None:
         """Wait until the queue holds no such event."""
         while any(awaited(event) for _, _, event in self._events):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from retake_flow.engine.core.machine import Machine
 from retake_flow.engine.core.step import as_expression_error, group
 from retake_flow.engine.driver import compensation, execute, say_request, screen_request
 from retake_flow.engine.driver.defects import Watched
+from retake_flow.engine.driver.durability import Durability
 from retake_flow.engine.driver.inbox import InboxWatch
 from retake_flow.engine.driver.mailbox import Mailbox
 from retake_flow.engine.driver.scope import Scope
@@ -23,8 +25,8 @@ from retake_flow.ports.clock import Clock
 from retake_flow.ports.journal import Listener, RunStore
 from retake_flow.ports.runs import Inbox, Request
 from retake_flow.run import dates, events, records
-from retake_flow.run.commands import Command, EndRun, Leave, Note, SetTimer, StartAction, StartActivity
-from retake_flow.run.errors import AnswerWaiting, EventRefused, Fenced
+from retake_flow.run.commands import Command, EndRun, Leave, SetTimer, StartAction, StartActivity
+from retake_flow.run.errors import AnswerWaiting, EventRefused, Fenced, LeaseExpired
 from retake_flow.run.gate_prompt import as_record
 from retake_flow.run.gates import Answer
 from retake_flow.run.identity import Identity
@@ -86,6 +88,7 @@ class Runner:
         self._inbox: InboxWatch | None = None
         if inbox is not None:
             self._inbox = InboxWatch(inbox, self._post_urgently, self.stop, self.kill, self._heed, self._tell)
+        self._durability = Durability(self._inbox, self._mailbox, clock, catalogue)
 
     async def drive(self) -> Run:
         """Drive the run to its end, or until only a person can take it further.
@@ -102,17 +105,18 @@ class Runner:
         self._driving = asyncio.current_task()
         try:
             if self._inbox is not None:
-                watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._mailbox.wake, self._heed_clock)
+                watching = self._inbox.watch(lambda: self.run.gates, self._clock, self._interrupt, self._heed_clock)
                 self._scope(_OWN).start(watching, "inbox")
             await self._begin()
             await self._go_on()
         except asyncio.CancelledError:
             if not self._killed:
+                await self._lose()
                 raise
         except Fenced:
             raise
-        except StoreError:
-            await self._give_up()
+        except StoreError as error:
+            await self._give_up(error.undo_within if isinstance(error, LeaseExpired) else None)
             raise
         except Exception as raised:
             await self._break_off(raised)
@@ -255,11 +259,32 @@ class Runner:
         except Exception:
             await self._give_up()
 
-    async def _give_up(self) -> None:
-        """End everything in order, although it can no longer be recorded."""
-        await self._abandon()
-        for undo in (*self.run.undoing, *reversed(self.run.undos)):
-            await self._undone(undo, lambda event, **fields: None)
+    async def _give_up(self, within: float | None = None) -> None:
+        """End everything in order, although it can no longer be recorded.
+
+        Args:
+            within: Seconds after which no undo may go on; None for as long as they take.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._abandon()
+                for undo in (*self.run.undoing, *reversed(self.run.undos)):
+                    await self._undone(undo, lambda event, **fields: None)
+
+    def _interrupt(self) -> None:
+        """Break off whatever is done at the moment: the run is another's, or soon may be."""
+        if self._driving is not None and not self._killed:
+            self._driving.cancel()
+
+    async def _lose(self) -> None:
+        """End what is still running, if the run was lost, and raise how."""
+        lost = None if self._inbox is None else self._inbox.failure
+        if lost is None or self._driving is None:
+            return
+        self._driving.uncancel()
+        if isinstance(lost, LeaseExpired):
+            await self._give_up(lost.undo_within)
+        raise lost
 
     # --- events in, commands out --------------------------------------------------------------------------
 
@@ -271,18 +296,19 @@ class Runner:
 
     async def _macrostep(self, event: events.Event) -> None:
         expires = isinstance(event, events.TimerFired) and event.purpose == "timeout"
-        if expires and self._answers():
+        if expires and await self._durability.answered(self._answers):
             return self._post(event)  # an answer in time must not lose to the timer
         now = self._clock.now()
         step = self._machine.step(self.run, event, now)
         wished = (records.of_command(command, now) for command in step.commands)
-        happened = records.of_event(event, now, _failures(step.commands))
+        happened = records.of_event(event, now, execute.failures_of(step.commands))
         try:
             self._write([*happened, *(record for record in wished if record is not None)], step.run)
         except AnswerWaiting:
             if not self._answers():
                 raise
             return self._post_urgently(event)
+        await self._durability.reached()
         for command in step.commands:
             await self._perform(command)
         return None
@@ -300,14 +326,15 @@ class Runner:
                     work = execute.look_up(command, call, self._actions, self._clock, self._post)
                 else:
                     work = execute.action(command, call, self._actions, self._post)
-                self._scope(command.state).start(work, command.do)
+                self._scope(command.state).start(self._durability.guarded(command.do, work), command.do)
             case SetTimer():
                 scope = self._scope(command.state.partition(":")[0])
                 scope.start(execute.timer(command, self._clock, self._post), command.purpose)
             case StartActivity():
                 key = f"{self.run.id}/{command.activity}/{command.visit}"
                 call = self._call(command, command.activity, 1, key)
-                self._scope(command.activity.rpartition(":")[0]).start(self._beside(command, call), command.activity)
+                work = self._durability.guarded(command.do, self._beside(command, call))
+                self._scope(command.activity.rpartition(":")[0]).start(work, command.activity)
             case EndRun():
                 self._ended(command.outcome, command.state, command.reason)
 
@@ -327,7 +354,7 @@ class Runner:
         """The work of an activity."""
         if self._catalogue[command.do].service:
             return execute.service(command, call, self._actions, self._clock, self._post)
-        call = replace(call, keep=partial(self._keep, group(command.do)))
+        call = replace(call, keep=partial(self._keep, group(command.do)), recorded=self._durability.recorded)
         refill = partial(self._refilled, command.activity)
         return execute.task(command, call, self._actions, self._clock, self._post, refill)
 
@@ -420,9 +447,3 @@ class Runner:
         for record in written:
             for listener in self._listeners:
                 listener.on_record(record)
-
-
-def _failures(commands: Sequence[Command]) -> int:
-    """How many times in a row an action that is retried soon has failed; 0 when there is none."""
-    notes = (command.fields for command in commands if isinstance(command, Note) and command.event == "retry_scheduled")
-    return next((int(note["failures"]) for note in notes if note["after"] <= execute.SOON), 0)

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, case, delete, func, insert, select, update
 
-from retake_flow.errors import StoreError
+from retake_flow.errors import StoreAway, StoreError
 from retake_flow.ports.runs import Holder, Request
 from retake_flow.run.codec import encode
-from retake_flow.run.errors import Fenced
+from retake_flow.run.errors import Fenced, LeaseExpired
 from retake_flow.run.gates import Answer
 from retake_flow.run.records import Record, timestamp
 from retake_flow.run.run import Run
@@ -19,10 +19,13 @@ from retake_flow.store.lease import Lease
 from retake_flow.store.sql import moving, rows, texts
 from retake_flow.store.sql.database import Database
 from retake_flow.store.sql.gates import GateRows
+from retake_flow.store.sql.keeper import Held
 from retake_flow.store.sql.migrations import make_current
 from retake_flow.store.sql.presence import Fate, Loss
 from retake_flow.store.sql.tables import LAST_RECORD, RECORDS, REQUESTS, RUNS, SNAPSHOTS, StoreClock
 
+#: Seconds that a server has to renew a lease which its holder is no longer sure of, before the run is given up.
+_LAST_TRY = 0.3
 _NO_DATE = timestamp(0)  # of unreadable records
 
 # Built once: SQLAlchemy finds the compiled text of the same statement object at once.
@@ -75,17 +78,18 @@ class SqlClaim:
         self._lease = Lease(lease)
         self._ours: Mapping[str, Any] = {"our_run": run, "our_epoch": epoch}
         self._connection = database.connect()
+        self._held: Held | None = None
         self._released = False
+        self._doubt = False
         self._last: Run | None = None
         self._asked = 0
         self._changes_asked: int | None = None
         self._troubles: list[str] = []
         with database.reading() as connection:
-            numbered = (RECORDS.c.run == run) & (RECORDS.c.number <= LAST_RECORD)
-            last = select(func.coalesce(func.max(RECORDS.c.number), 0)).where(numbered)
-            self._number = int(connection.scalars(last).one())
+            self._number = self._last_number(connection)
             self._gates = GateRows(database, connection, run)
             self._kept = moving.read(connection, run, moving.ESSENTIAL)
+        self._held = database.attend(run, epoch, self._lease)
 
     @property
     def epoch(self) -> int:
@@ -102,21 +106,26 @@ class SqlClaim:
         self._write(run, records, flow_text)
 
     def _write(self, run: Run, records: Sequence[Record], flow_text: str | None) -> None:
-        self._settle()
+        self._require()
         now, began = self._now(), self._lease.clock()
-        with self._database.writing(self._connection) as connection:
-            self._keep(connection, run, now)
-            if records:
-                self._append(connection, records)
-                self._done(connection, records)
-            open_now = self._gates.write(connection, run, now)
-            if flow_text is not None:
-                digest = texts.keep(self._database, connection, flow_text)
-                connection.execute(update(RUNS).where(RUNS.c.id == run.id).values(flow_text=digest))
-                self._kept = moving.read(connection, run.id, moving.ESSENTIAL)
+        try:
+            with self._database.writing(self._connection) as connection:
+                self._keep(connection, run, now)
+                new = self._without_written(connection, records)
+                if new:
+                    self._append(connection, new, self._number + len(records) - len(new))
+                    self._done(connection, new)
+                open_now = self._gates.write(connection, run, now)
+                if flow_text is not None:
+                    digest = texts.keep(self._database, connection, flow_text)
+                    connection.execute(update(RUNS).where(RUNS.c.id == run.id).values(flow_text=digest))
+                    self._kept = moving.read(connection, run.id, moving.ESSENTIAL)
+        except StoreAway:
+            self._doubt = True
+            raise
         # Only now: a failed transaction has changed nothing.
         self._lease.renewed(began)
-        self._last = run
+        self._last, self._doubt = run, False
         self._number += len(records)
         if self._gates.written(open_now):
             self._database.erase(self._connection)
@@ -125,14 +134,30 @@ class SqlClaim:
         told = {**self._ours, **rows.progress(run, now), "agent": rows.words(run.identity.name)}
         told["lease"] = self._lease.length
         if connection.execute(_PROGRESS, told).rowcount == 0:
-            raise Fenced(f"another process has taken {run.id} over")
+            raise self._fenced()
         if run is not self._last:  # a record outside a macrostep leaves it as it was
             connection.execute(_SNAPSHOT, {"our_run": run.id, "data": rows.dumped(encode(run))})
             if run.ended:
                 connection.execute(delete(REQUESTS).where(REQUESTS.c.run == run.id))
 
-    def _append(self, connection: Connection, records: Sequence[Record]) -> None:
-        numbered = enumerate(records, self._number + 1)
+    def _without_written(self, connection: Connection, records: Sequence[Record]) -> Sequence[Record]:
+        """The records that are not stored yet: a write that failed may have been committed all the same.
+
+        The caller tries again with the same records first; their numbers tell whether they are there.
+        """
+        if not self._doubt:
+            return records
+        written = self._last_number(connection) - self._number
+        if written:
+            self._gates.ask_anew(self._gates.stored(connection))
+        return records[written:]
+
+    def _last_number(self, connection: Connection) -> int:
+        numbered = (RECORDS.c.run == self._ours["our_run"]) & (RECORDS.c.number <= LAST_RECORD)
+        return int(connection.scalars(select(func.coalesce(func.max(RECORDS.c.number), 0)).where(numbered)).one())
+
+    def _append(self, connection: Connection, records: Sequence[Record], after: int) -> None:
+        numbered = enumerate(records, after + 1)
         run = self._ours["our_run"]
         connection.execute(_RECORDS, [{"run": run, "number": n, "data": rows.dumped(record)} for n, record in numbered])
 
@@ -145,36 +170,76 @@ class SqlClaim:
             if "request" in record:
                 connection.execute(_DONE, {"our_run": run, "done": record["request"]})
 
-    def requests(self) -> list[Request]:
+    def requests(self, *, fresh: bool = False) -> list[Request]:
         """The requests that others sent to the run, the oldest first, each once per claim; renews the lease if due."""
-        self._settle()
-        if self._lease.due:
-            self._renew()
-        changes = self._database.changes(self._connection)
-        if changes is not None and changes == self._changes_asked:
+        self._require()
+        if self._held is None and self._lease.due:
+            with suppress(StoreError):  # it lasts for two more tries; what is written meanwhile tells what is wrong
+                self._renew()
+        changes = self._changes()
+        if not fresh and changes is not None and changes == self._changes_asked:
             return []
         with self._database.reading() as connection:
             found = connection.execute(_REQUESTS, {**self._ours, "after": self._asked}).all()
         if not found or found[0].epoch != self.epoch:
-            raise Fenced(f"another process has taken {self._ours['our_run']} over")
+            raise self._fenced()
         self._changes_asked = changes
         asked = [row for row in found if row.number is not None]
         self._asked = max((row.number for row in asked), default=self._asked)
         return [rows.request(row.number, row.what, row.data) for row in asked]
 
-    def _renew(self) -> None:
-        began = self._lease.tried()
-        with suppress(StoreError):  # it lasts for two more tries; what is written meanwhile tells what is wrong
-            with self._database.writing(self._connection) as connection:
-                kept = connection.execute(_RENEW, {**self._ours, "lease": self._lease.length}).rowcount
-            if kept == 0:
-                raise Fenced(f"another process has taken {self._ours['our_run']} over")
-            self._lease.renewed(began)
-
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self, *, fresh: bool = False) -> Mapping[str, Answer]:
         """The answers to gates that are still in the stored snapshot, by the gate's id."""
+        self._require()
+        if fresh:
+            self._gates.ask_anew()
+        return self._gates.answers(self._changes())
+
+    def unwritten(self, *, once: bool = False) -> None:
+        """None: whatever could not be written has failed."""
+
+    def on_news(self, wake: Callable[[], None]) -> bool:
+        """Have `wake` called when there is news, in any thread; returns whether this store can."""
+        if self._held is not None:
+            self._held.wake = wake
+        return self._held is not None
+
+    def _changes(self) -> int | None:
+        return self._database.changes(self._connection) if self._held is None else self._held.changes
+
+    # --- having the run ---------------------------------------------------------------------------------------
+
+    def _require(self) -> None:
+        """Make sure that this process has the run, and is connected to where it is.
+
+        Raises:
+            Fenced: Another process has taken the run over.
+            LeaseExpired: Another process may take it soon.
+            StoreError: The store cannot be used.
+        """
         self._settle()
-        return self._gates.answers(self._database.changes(self._connection))
+        if self._held is None:
+            return
+        if self._held.fenced:
+            raise self._fenced()
+        if self._lease.left > 0:
+            return
+        try:
+            self._renew(_LAST_TRY)  # nobody may have wanted it while this process was stopped
+        except StoreError as error:
+            said = f"the lease of {self._ours['our_run']} has run out, and could not be renewed: {error.message}"
+            raise LeaseExpired(said, hint=error.hint, undo_within=self._lease.undo_within) from None
+
+    def _renew(self, within: float = 0.0) -> None:
+        began = self._lease.tried()
+        with self._database.writing(self._connection, within=within) as connection:
+            kept = connection.execute(_RENEW, {**self._ours, "lease": self._lease.length}).rowcount
+        if kept == 0:
+            raise self._fenced()
+        self._lease.renewed(began)
+
+    def _fenced(self) -> Fenced:
+        return Fenced(f"another process has taken {self._ours['our_run']} over")
 
     def release(self) -> None:
         """Release the run, so that any process can claim it."""
@@ -185,7 +250,10 @@ class SqlClaim:
             connection.execute(_LET_GO, self._ours)
         self._released = True
         self._when_released()
-        self._connection.close()
+        if self._held is not None:
+            self._database.leave(self._held)
+        if self._connection is not None:
+            self._connection.close()
 
     def troubles(self) -> list[str]:
         """The store's problems since the last call."""
@@ -204,6 +272,7 @@ class SqlClaim:
         if not self._database.lost(self._connection):
             return
         run, lost = self._ours["our_run"], self._connection
+        assert lost is not None  # only a file can be lost
         loss = self._database.reopen(lost, lambda: make_current(self._database))
         found, complete = self._rows(lost, loss)
         with self._database.writing() as connection:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, cast
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from retake_flow import os_errors
 from retake_flow.errors import StoreError
+from retake_flow.store.lease import Lease
 from retake_flow.store.sql.db_errors import told
+from retake_flow.store.sql.keeper import Held
 from retake_flow.store.sql.presence import Fate, Loss, Presence, alone_in, planted, remove_stale
 
 #: How long to wait for another process that is writing, in seconds.
@@ -28,7 +30,7 @@ _BEGIN = "begin"  # the execution option that says how a transaction on SQLite b
 
 
 class Database:
-    """A database that other processes use at the same time. This base class is for PostgreSQL.
+    """A database that other processes use at the same time.
 
     Attributes:
         place: Its name in messages, without any password.
@@ -41,12 +43,9 @@ class Database:
         self._lent: WeakSet[Connection] = WeakSet()
         self._writer = _writer_of(self._engine)
 
-    def connect(self) -> Connection:
-        """A connection for writing, for as long as a process drives a run."""
-        with told(self.place):
-            connection = self._writer.connect()
-        self._lent.add(connection)
-        return connection
+    def connect(self) -> Connection | None:
+        """A connection for writing, for as long as a process drives a run; None when transactions share connections."""
+        raise NotImplementedError
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -55,8 +54,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self, connection: Connection | None = None) -> Iterator[Connection]:
-        """A transaction for writing, all or nothing."""
+    def writing(
+        self, connection: Connection | None = None, *, within: float = 0.0, long: bool = False
+    ) -> Iterator[Connection]:
+        """A transaction for writing, all or nothing.
+
+        Args:
+            connection: One from `connect`, or None.
+            within: Seconds within which a server has to answer; 0 for the usual ones.
+            long: Whether it changes whole tables, so that a server may take long.
+        """
         if connection is None:
             with told(self.place), self._writer.begin() as connection:
                 yield connection
@@ -73,19 +80,29 @@ class Database:
 
     def alone(self, connection: Connection) -> None:
         """Keep other processes from changing the tables until the transaction ends."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(5284001)"))
+        raise NotImplementedError
+
+    def notify(self, connection: Connection, run: str) -> None:
+        """Wake the process that drives a run, once the transaction is committed, if this database can."""
+
+    def attend(self, run: str, epoch: int, lease: Lease) -> Held | None:
+        """Renew the lease of a claim and listen for news of its run, until `leave`; None when the claim does it."""
+        return None
+
+    def leave(self, held: Held) -> None:
+        """Stop looking after a claim."""
 
     def make_ready(self) -> None:
         """Do whatever has to be done once, before there are tables."""
 
-    def changes(self, connection: Connection) -> int | None:
+    def changes(self, connection: Connection | None) -> int | None:
         """A number that changes when other connections write, as seen by `connection`; None when there is none."""
         return None
 
-    def erase(self, connection: Connection) -> None:
+    def erase(self, connection: Connection | None) -> None:
         """Make sure, as far as possible here, that deleted data cannot be read from the disk."""
 
-    def lost(self, connection: Connection) -> bool:
+    def lost(self, connection: Connection | None) -> bool:
         """Whether other processes find another database at this place than `connection` is connected to."""
         return False
 
@@ -135,16 +152,18 @@ class SQLiteFile(Database):
 
     def connect(self) -> Connection:
         """A connection for writing, for as long as a process drives a run."""
-        connection = super().connect()
+        with told(self.place):
+            connection = self._writer.connect()
+        self._lent.add(connection)
         with told(self.place), _refused(self._path):
             _driver(connection).execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens what is beside it too
             if self._presence is None:
                 self._presence = Presence(self._path)
         return connection
 
-    def lost(self, connection: Connection) -> bool:
+    def lost(self, connection: Connection | None) -> bool:
         """Whether the file at this path is another one than `connection` has open; checks files, and runs no query."""
-        known = self._presence if connection.engine is self._writer else None
+        known = self._presence if connection is not None and connection.engine is self._writer else None
         return known is None or known.fate() is not Fate.THERE
 
     def reopen(self, connection: Connection, prepare: Callable[[], None]) -> Loss:
@@ -214,13 +233,13 @@ class SQLiteFile(Database):
                     raise
                 return False
 
-    def changes(self, connection: Connection) -> int | None:
+    def changes(self, connection: Connection | None) -> int | None:
         """SQLite's own count of commits by other connections, which costs no query."""
         with told(self.place):
             number: int = _driver(connection).execute("PRAGMA data_version").fetchone()[0]
         return number
 
-    def erase(self, connection: Connection) -> None:
+    def erase(self, connection: Connection | None) -> None:
         """Empty the write-ahead log, unless it is being read. The file itself is overwritten with zeros."""
         driver = _driver(connection)
         # The write is safe already, so a failure here is not a failure of the write.
@@ -247,7 +266,8 @@ def _begun(connection: Connection) -> None:
     _driver(connection).execute(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
+def _driver(connection: Connection | None) -> sqlite3.Connection:
+    assert connection is not None  # only a server has none for each claim
     return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 

@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from retake_flow.errors import StoreError
+from retake_flow.errors import StoreAway, StoreError
 
 _ELSEWHERE = "or name another store with RETAKE_FLOW_STORE"
 _RECOVER = (
@@ -33,12 +33,19 @@ _SQLITE = (
 )
 
 
+_PASSING = "SQLITE_BUSY"  # another program writes
+_READ_ONLY = "25006"  # PostgreSQL's code for a server that has become a standby
+
+
 @contextmanager
 def told(place: str) -> Iterator[None]:
     """Turn errors of the database at `place` into a `StoreError`."""
     try:
         yield
     except DBAPIError as error:
+        if _is_away(error):
+            said = str(error.orig).strip().split("\n", 1)[0]
+            raise StoreAway(f"the store {place} cannot be reached: {said}") from error
         raise _translated(place, error.orig) from error
     except sqlite3.Error as error:  # from code that uses the driver directly
         raise _translated(place, error) from error
@@ -48,14 +55,20 @@ def told(place: str) -> Iterator[None]:
         raise StoreError(f"the store {place} cannot be used: {error}") from error
 
 
+def _is_away(error: DBAPIError) -> bool:
+    """Whether a database server cannot be reached, or refuses to work at present."""
+    of_server = hasattr(error.orig, "sqlstate")  # SQLite's have none
+    code = getattr(error.orig, "sqlstate", None)
+    return of_server and (isinstance(error, OperationalError | InterfaceError) or code == _READ_ONLY)
+
+
 def _translated(place: str, error: BaseException | None) -> StoreError:
     name = getattr(error, "sqlite_errorname", "")
     said = str(error).strip().split("\n", 1)[0]
     for beginning, complaint, hint in _SQLITE:
         if name.startswith(beginning):
-            return StoreError(
-                f"the store {place} {complaint} ({said})", hint=hint.replace("{place}", shlex.quote(place))
-            )
+            kind = StoreAway if name.startswith(_PASSING) else StoreError
+            return kind(f"the store {place} {complaint} ({said})", hint=hint.replace("{place}", shlex.quote(place)))
     return StoreError(f"the store {place} cannot be used: {said}", hint=f"see whether it is damaged, {_ELSEWHERE}")
 
 

@@ -30,10 +30,14 @@ class GateRows:
     def __init__(self, database: Database, connection: Connection, run: str) -> None:
         self._database = database
         self._run = run
-        found = connection.execute(select(GATES.c.id, GATES.c.data).where((GATES.c.run == run) & _OPEN))
-        self._open: dict[str, str] = {row.id: row.data for row in found if columns.shown(row.id) == row.id}
+        self._open = self.stored(connection)
         self._answers: dict[str, Answer] = {}
         self._changes: int | None = None
+
+    def stored(self, connection: Connection) -> dict[str, str]:
+        """The open rows as they are in the database."""
+        found = connection.execute(select(GATES.c.id, GATES.c.data).where((GATES.c.run == self._run) & _OPEN))
+        return {row.id: row.data for row in found if columns.shown(row.id) == row.id}
 
     def write(self, connection: Connection, run: Run, now: float) -> dict[str, str]:
         """Update the rows from the run, and return the open rows, for `written`.
@@ -72,9 +76,14 @@ class GateRows:
             self._changes = changes
         return dict(self._answers)
 
-    def ask_anew(self) -> None:
-        """Query the database at the next call of `answers`, whatever its count of changes is."""
+    def ask_anew(self, stored: dict[str, str] | None = None) -> None:
+        """Query the database at the next call of `answers`, whatever its count of changes is.
+
+        Args:
+            stored: The open rows, when a write in doubt turned out to have changed them.
+        """
         self._changes = None
+        self._open = self._open if stored is None else stored
 
     def _close(self, connection: Connection, key: str, now: float, *, even_if_answered: bool) -> None:
         row = _ROW if even_if_answered else _ROW & GATES.c.answered.is_(None)

@@ -107,7 +107,7 @@ def make_current(database: Database) -> None:
     if found >= len(STEPS):
         return
     database.make_ready()
-    with database.writing() as connection:
+    with database.writing(long=True) as connection:
         database.alone(connection)
         _migrate(connection, _checked(connection, database.place))  # again: another process may have been first
 

@@ -101,6 +101,7 @@ class SqlRuns:
                 raise RunHeld(run, host=held.host, pid=held.pid, certain=certain, free_in=free)
             ours = rows.held_by(holder, epoch + 1, self._lease)
             connection.execute(update(RUNS).where(row_of_run).values(epoch=epoch + 1, **ours))
+            self._database.notify(connection, run)
         if held is not None:
             holders.forget(self._locks, held)
         return self._claim(run, epoch + 1, holder)
@@ -204,6 +205,7 @@ class SqlRuns:
             number = connection.scalars(kept).one_or_none()
             if number is None:
                 raise unknown(run, self._database.place)
+            self._database.notify(connection, run)
         return int(number)
 
     def open_gates(self, run: str | None = None) -> list[OpenGate]:
@@ -215,12 +217,13 @@ class SqlRuns:
         """Store an answer that is valid for the gate; the first one wins, even across processes."""
         with self._database.writing() as connection:
             gates.answer(connection, run, gate, answer)
+            self._database.notify(connection, run)
 
     def prune(self, before: float) -> list[str]:
         """Delete the runs that ended and were last written before a time, with their journals, and return their ids."""
         ended = RUNS.c.outcome.is_not(None) & RUNS.c.phase.in_(_ENDED)  # both, or one of them is damaged
         old = ended & (RUNS.c.updated < before)
-        with self._database.writing() as connection:
+        with self._database.writing(long=True) as connection:
             pruned = connection.scalars(delete(RUNS).where(old).returning(RUNS.c.id)).all()
             texts.drop_unused(self._database, connection)
         return sorted(_texts(pruned))

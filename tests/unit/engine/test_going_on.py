@@ -397,10 +397,10 @@ def test_a_store_that_cannot_be_read_for_a_moment_ends_no_stream(fails: str) -> 
         def break_it(claim: Claim) -> Claim:
             read = getattr(claim, fails)
 
-            def broken() -> Any:
+            def broken(**how: Any) -> Any:
                 if 5 < now() < 50:
                     raise StoreError("the disk is away")
-                return read()
+                return read(**how)
 
             setattr(claim, fails, broken)
             return claim

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from flow_processes import waited
 from sqlalchemy import text
 from store_samples import THEM, US, a_run, created, said
 
@@ -45,9 +47,20 @@ def until(runs: Runs, change: float = 0.0) -> float:
     return holder.lease
 
 
-def test_every_write_renews_it_and_so_do_looks(place: str, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that does nothing but wait keeps its lease as long as its process looks for requests."""
-    runs = opened(place)
+def test_a_server_s_lease_is_renewed_by_itself(postgres_place: str) -> None:
+    """Every two seconds, by one statement for all claims of a process; a write renews it too."""
+    runs = open_runs(postgres_place, lease=5.0)
+    claim = created(runs)
+    claim.write(a_run(), [said("x")])
+    assert 4 < until(runs) <= 5
+    until(runs, -4)
+    waited(lambda: until(runs) > 4, "a beat")
+    runs.close()
+
+
+def test_every_write_renews_it_and_so_do_looks(tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a file, a run that does nothing but wait keeps its lease as long as its process looks for requests."""
+    runs = opened(str(tmp_path / "runs.db"))
     claim = created(runs)
     assert 34 < until(runs) <= 35
     assert until(runs, -20) < 16
@@ -77,9 +90,11 @@ def test_whoever_has_lost_its_run_hears_of_it_at_the_renewal(
 
 def test_a_host_that_lost_power_holds_its_run_for_one_lease(place: str) -> None:
     """Then anybody may go on with it, without force. The lease of a claim that is not the last counts for nothing."""
-    runs = open_runs(place, lease=35.0)
     elsewhere = replace(US, where="boot/1")
-    created(runs, holder=elsewhere)
+    lost = open_runs(place, lease=35.0)
+    created(lost, holder=elsewhere)
+    lost.close()  # which releases nothing
+    runs = open_runs(place, lease=35.0)
     assert runs.summaries()[0].holder == elsewhere
     with pytest.raises(Exception, match="is driven by process 100 on here"):
         runs.claim(RUN, THEM)

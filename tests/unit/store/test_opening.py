@@ -66,7 +66,7 @@ def test_other_places_are_refused(place: str, opened: Opener) -> None:
 
 def test_a_password_is_never_shown(opened: Opener) -> None:
     """A server that cannot be reached is named without the password, which is a secret from then on."""
-    with pytest.raises(StoreError, match=r"agent:\*\*\*@127\.0\.0\.1:1/runs cannot be used") as told:
+    with pytest.raises(StoreError, match=r"agent:\*\*\*@127\.0\.0\.1:1/runs cannot be reached") as told:
         opened("postgresql://agent:sesame-77@127.0.0.1:1/runs")
     assert "sesame-77" not in told.value.message
     assert scrub("sesame-77") == "•••"

@@ -27,12 +27,15 @@ class Box:
         self.answered: dict[str, Answer] = {}
         self.befallen: list[str] = []
 
-    def requests(self) -> list[Any]:
+    def requests(self, *, fresh: bool = False) -> list[Any]:
         asked, self.asked = self.asked, []
         return asked
 
-    def answers(self) -> dict[str, Answer]:
+    def answers(self, *, fresh: bool = False) -> dict[str, Answer]:
         return dict(self.answered)
+
+    def on_news(self, wake: Callable[[], None]) -> bool:
+        return False
 
     def troubles(self) -> list[str]:
         told, self.befallen = self.befallen, []
@@ -91,7 +94,7 @@ def test_who_was_overtaken_is_told_and_looks_no_more() -> None:
     """The watch ends and keeps why."""
 
     class Overtaken(Box):
-        def requests(self) -> list[Any]:
+        def requests(self, *, fresh: bool = False) -> list[Any]:
             raise Fenced
 
     watch, _ = watched(Overtaken())

@@ -1,0 +1,233 @@
+"""Keeper: renews the leases of a process's claims on a server, listens for news of its runs, and reconnects.
+
+It is a thread with a connection of its own, so the event loop never connects and never waits for a beat. One statement
+renews all leases and asks whether there is news, so notifications (`NOTIFY`) only have to be fast, not reliable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from select import select as ready_of
+from typing import Any, Protocol, cast
+
+from sqlalchemy import Connection, bindparam, func, select, text, tuple_, update
+
+from retake_flow.store.lease import Lease
+from retake_flow.store.sql.tables import GATES, REQUESTS, RUNS, StoreClock
+
+#: The channel on which a run's id is sent when there is news for it.
+CHANNEL = "retake_flow"
+_TRIES_AGAIN = 0.25  # seconds
+
+
+_ASKED = select(func.max(REQUESTS.c.number)).where(REQUESTS.c.run == RUNS.c.id)
+_ANSWERED = select(func.count() + func.coalesce(func.max(GATES.c.answered), 0)).where(
+    (GATES.c.run == RUNS.c.id) & GATES.c.closed.is_(None) & GATES.c.answered.is_not(None)
+)
+_BEAT = (
+    update(RUNS)
+    .where(tuple_(RUNS.c.id, RUNS.c.epoch).in_(bindparam("held", expanding=True)))
+    .values(lease_until=StoreClock() + bindparam("lease"))
+    .returning(RUNS.c.id, *(news.correlate(RUNS).scalar_subquery() for news in (_ASKED, _ANSWERED)))
+)
+
+
+class Held:
+    """A claim that the keeper looks after.
+
+    Attributes:
+        lease: Its lease.
+        fenced: Whether another process has taken the run over.
+        changes: A number that changes with each piece of news; None while nobody listens.
+        wake: Called in the keeper's thread when there is news.
+    """
+
+    def __init__(self, run: str, epoch: int, lease: Lease) -> None:
+        self.run = run
+        self.epoch = epoch
+        self.lease = lease
+        self.fenced = False
+        self.changes: int | None = None
+        self.wake: Callable[[], None] = lambda: None
+        self._seen: object = None
+
+    def news(self) -> None:
+        """Have the process look at the tables."""
+        self.changes = (self.changes or 0) + 1
+        self.wake()
+
+    def beaten(self, found: object) -> None:
+        """Note what a beat found: the last request and answer; None when the run is another's."""
+        if found is None:
+            self.fenced = True
+        if self.changes is None or found != self._seen:
+            self._seen = found
+            self.news()
+
+
+class _Server(Protocol):
+    def own_connection(self) -> Connection:
+        """A new connection in autocommit mode that belongs to the caller."""
+
+    def watched(self, connection: Connection) -> Any:
+        """A context in which calls over a connection are ended when they hang."""
+
+    def lose(self, error: Exception) -> None:
+        """Note that the server cannot be reached."""
+
+    def regain(self) -> None:
+        """Connect again, after the server was reached."""
+
+
+class Keeper:
+    """Looks after the claims of this process; its thread begins with the first claim.
+
+    Args:
+        server: Where the runs are.
+    """
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self._held: dict[str, Held] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turned = True
+        self._closed = False
+        self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
+
+    @property
+    def works(self) -> bool:
+        """Whether it looks after any claim, and so reconnects when the connection is lost."""
+        return self._thread is not None
+
+    def add(self, held: Held) -> None:
+        """Look after a claim."""
+        with suppress(RuntimeError):
+            self._loop = asyncio.get_running_loop()
+        with self._lock:
+            self._held[held.run] = held
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="store keeper", daemon=True)
+                self._thread.start()
+        self.wake()
+
+    def remove(self, held: Held) -> None:
+        """Let go of a claim."""
+        with self._lock:
+            if self._held.get(held.run) is held:
+                del self._held[held.run]
+
+    def wake(self) -> None:
+        """Beat now, or try now to reconnect."""
+        with suppress(OSError):
+            self._waker.send(b"x")
+
+    def tell_all(self) -> None:
+        """Have all claims look at the tables."""
+        for held in self._all():
+            held.news()
+
+    def close(self) -> None:
+        """End the thread. A connection that hangs at the moment is left to the end of the process."""
+        self._closed = True
+        self.wake()
+        if self._thread is not None:
+            self._thread.join(1.0)
+        if self._thread is None or not self._thread.is_alive():
+            self._waker.close()
+            self._woken.close()
+
+    # --- in the thread --------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while not self._closed:
+            try:
+                with self._connected() as connection:
+                    while not self._closed:
+                        self._beat(connection)
+                        self._server.regain()
+                        self._listen(connection)
+            except Exception as error:  # of whatever kind: without this thread, nobody reconnects
+                if not self._closed:
+                    self._server.lose(error)
+                    self._forget_wakes()
+                    ready_of([self._woken], [], [], _TRIES_AGAIN)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        connection = self._server.own_connection()
+        try:
+            with self._server.watched(connection):
+                connection.execute(text(f"LISTEN {CHANNEL}"))
+            for held in self._all():
+                held.changes = None  # what came meanwhile was not heard
+            yield connection
+        finally:
+            with suppress(Exception):  # it may be broken
+                connection.close()
+
+    def _beat(self, connection: Connection) -> None:
+        """Renew all leases, as long as the event loop turns, and pass on what is new."""
+        held = self._all()
+        if not held or not self._loop_turns():
+            return
+        began = Lease.clock()
+        told = {"held": [(each.run, each.epoch) for each in held], "lease": held[0].lease.length}
+        with self._server.watched(connection):
+            found = {run: (asked, answered) for run, asked, answered in connection.execute(_BEAT, told)}
+        for each in held:
+            if each.run in found:
+                each.lease.renewed(began)
+            each.beaten(found.get(each.run))
+
+    def _listen(self, connection: Connection) -> None:
+        """Pass on notifications until the next beat is due or somebody wakes us."""
+        driver = cast(Any, connection.connection.driver_connection)
+        lengths = [each.lease.beat for each in self._all()]
+        until = time.monotonic() + min(lengths, default=1.0)
+        while not self._closed and (left := until - time.monotonic()) > 0:
+            ready, _, _ = ready_of([driver.fileno(), self._woken], [], [], left)
+            if driver.fileno() in ready:
+                driver.pgconn.consume_input()
+                while (heard := driver.pgconn.notifies()) is not None:
+                    self._hear(heard.extra.decode(errors="replace"))
+            if self._woken in ready:
+                self._forget_wakes()
+                return
+
+    def _hear(self, run: str) -> None:
+        held = self._held.get(run)
+        if held is not None:
+            held.news()
+
+    def _loop_turns(self) -> bool:
+        """Whether the event loop has turned since the last beat."""
+        if self._loop is None:
+            return True
+        turned, self._turned = self._turned, False
+        try:
+            self._loop.call_soon_threadsafe(self._turn)
+        except RuntimeError:  # it was closed
+            self._loop = None
+            return True
+        return turned
+
+    def _turn(self) -> None:
+        self._turned = True
+
+    def _forget_wakes(self) -> None:
+        with suppress(OSError):
+            while self._woken.recv(1024):
+                pass
+
+    def _all(self) -> list[Held]:
+        with self._lock:
+            return list(self._held.values())

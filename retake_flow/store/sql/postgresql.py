@@ -1,0 +1,201 @@
+"""PostgreSQL: a server, which may be restarted, out of reach or silent while runs go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, cast
+
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
+
+from retake_flow.errors import StoreAway, StoreError
+from retake_flow.store.lease import Lease
+from retake_flow.store.sql.call_guard import Guard
+from retake_flow.store.sql.database import Database
+from retake_flow.store.sql.db_errors import told
+from retake_flow.store.sql.keeper import CHANNEL, Held, Keeper
+
+#: Seconds within which a connection has to be made, and a call has to be answered.
+CONNECTS_WITHIN: Final = 3
+ANSWERS_WITHIN: Final = 3.0
+_LONG: Final = 600.0  # for what changes whole tables
+_BOUNDS = (
+    "SET statement_timeout = '5s'",  # the server ends what we no longer wait for
+    "SET idle_in_transaction_session_timeout = '10s'",  # so a stopped process keeps no row locked
+)
+_SOCKET = {"tcp_user_timeout": 5000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_HINT = "see whether the database server runs and can be reached from here, then try again"
+
+
+class PostgreSQL(Database):
+    """A PostgreSQL server.
+
+    Transactions share a small pool of connections. While a process has claims, only its keeper connects: once a call
+    has failed, all others fail at once with `StoreAway` until the keeper has a new connection, and no connection from
+    before is used again.
+    """
+
+    def __init__(self, url: URL) -> None:
+        arguments = {"connect_timeout": CONNECTS_WITHIN, **_SOCKET}
+        wanted = {name: value for name, value in arguments.items() if name not in url.query}
+        super().__init__(url, pool_size=2, pool_use_lifo=True, connect_args=wanted)
+        self._keepers = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=wanted)
+        for engine in (self._engine, self._keepers):
+            event.listen(engine, "connect", _configured)
+        self._guard = Guard()
+        self._keeper = Keeper(self)
+        self._away: StoreAway | None = None
+        self._generation = 0
+
+    def connect(self) -> None:
+        """Do nothing: a claim has no connection of its own."""
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction for reading."""
+        with self._transaction(ANSWERS_WITHIN) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(
+        self, connection: Connection | None = None, *, within: float = 0.0, long: bool = False
+    ) -> Iterator[Connection]:
+        """A transaction for writing, all or nothing."""
+        with self._transaction(_LONG if long else within or ANSWERS_WITHIN) as connection:
+            if long:
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield connection
+
+    @contextmanager
+    def _transaction(self, within: float) -> Iterator[Connection]:
+        self._require_contact()
+        with self._failing(), self._pooled() as connection, self._watching(connection, within), connection.begin():
+            yield connection
+
+    @contextmanager
+    def _pooled(self) -> Iterator[Connection]:
+        generation = self._generation
+        with self._engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                if generation != self._generation:  # another thread has dropped all connections meanwhile
+                    connection.invalidate()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            with told(self.place):
+                yield
+        except StoreAway as error:
+            error.hint = error.hint or _HINT
+            error.retry_after = 0.0  # asking again costs nothing
+            self.lose(error)
+            raise
+
+    @contextmanager
+    def _watching(self, connection: Connection, within: float) -> Iterator[None]:
+        handle = cast(Any, connection.connection.driver_connection).fileno()
+        with self._guard.over(handle, within) as deadline:
+            try:
+                yield
+            except Exception as error:
+                if deadline.passed:
+                    said = f"the store {self.place} cannot be reached: it did not answer within {within:g} s"
+                    raise StoreAway(said, hint=_HINT) from error
+                raise
+
+    def _require_contact(self) -> None:
+        """Raise the error of an outage that is not over, on an event loop; others may connect themselves.
+
+        Raises:
+            StoreAway: The server is away, or only a new connection could tell, which the keeper makes.
+        """
+        if not (self._keeper.works and _on_loop()):
+            return
+        if self._away is None and not self._pool_is_warm():
+            self.lose(StoreAway(f"the store {self.place} is being connected to", hint=_HINT))
+        if self._away is not None:
+            error = StoreAway(self._away.message, hint=self._away.hint)
+            error.retry_after = 0.0
+            raise error
+
+    def _pool_is_warm(self) -> bool:
+        return bool(cast(Any, self._engine.pool).checkedin())
+
+    def alone(self, connection: Connection) -> None:
+        """Keep other processes from changing the tables until the transaction ends."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(5284001)"))
+
+    def notify(self, connection: Connection, run: str) -> None:
+        """Wake the process that drives a run, once the transaction is committed."""
+        connection.execute(text("SELECT pg_notify(:channel, :run)"), {"channel": CHANNEL, "run": run})
+
+    def attend(self, run: str, epoch: int, lease: Lease) -> Held:
+        """Renew the lease of a claim and listen for news of its run, until `leave`."""
+        held = Held(run, epoch, lease)
+        self._keeper.add(held)
+        return held
+
+    def leave(self, held: Held) -> None:
+        """Stop looking after a claim."""
+        self._keeper.remove(held)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._keeper.close()
+        self._guard.close()
+        super().close()
+
+    # --- for the keeper -------------------------------------------------------------------------------------
+
+    def own_connection(self) -> Connection:
+        """A new connection in autocommit mode that belongs to the caller."""
+        with told(self.place):
+            return self._keepers.connect()
+
+    @contextmanager
+    def watched(self, connection: Connection) -> Iterator[None]:
+        """A context in which calls over a connection are ended when they hang."""
+        with told(self.place), self._watching(connection, ANSWERS_WITHIN):
+            yield
+
+    def lose(self, error: Exception) -> None:
+        """Note that the server cannot be reached, and drop every connection from before."""
+        if self._keeper.works:
+            said = (
+                error.message if isinstance(error, StoreError) else f"the store {self.place} cannot be reached: {error}"
+            )
+            self._away = StoreAway(said, hint=_HINT)
+            self._keeper.wake()
+        self._generation += 1
+        with suppress(Exception):  # a connection that is gone may not even close
+            self._engine.dispose()
+
+    def regain(self) -> None:
+        """Connect again, after the server was reached."""
+        if self._away is None:
+            return
+        with told(self.place), self._pooled() as connection, self._watching(connection, ANSWERS_WITHIN):
+            connection.execute(text("SELECT 1"))
+        self._away = None
+        self._keeper.tell_all()
+
+
+def _configured(driver: Any, _record: object) -> None:
+    try:
+        before, driver.autocommit = driver.autocommit, True  # otherwise the settings would go with the transaction
+        for setting in _BOUNDS:
+            driver.execute(setting)
+        driver.autocommit = before
+    except BaseException:
+        driver.close()  # nobody else has it yet
+        raise
+
+
+def _on_loop() -> bool:
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return True
+    return False
