@@ -1,4 +1,4 @@
-"""Hostile flows, overlays, expressions, patterns and rules, looked at by the commands: nothing may hang, grow or leak.
+"""Hostile flows, overlays, expressions, patterns, rules and features: nothing may hang, grow or leak.
 
 Each is looked at as `retake-flow check` and another command look at it, in a process of its own kind that is ended when
 it takes too long. What breaks a promise is told with its seed and number, and its files are kept; `--only NUMBER` looks
@@ -28,13 +28,14 @@ from typing import Any, Final
 
 import psutil
 from measure import show
-from nasty import CANARY, KINDS, OUTSIDE, VARIABLE, Case, case
+from nasty import CANARY, KINDS, OUTSIDE, RAN, VARIABLE, Case, case
 
 #: What is promised: seconds of the processor, and MiB.
 LONGEST: Final = 2.0
+LONGEST_PLAYED: Final = 15.0  # where scenarios are played or tried
 MOST_MEMORY: Final = 300
 
-_ENDLESS = 60.0  # seconds by the clock, after which something waits for what never comes
+_ENDLESS = 120.0  # seconds by the clock, after which something waits for what never comes
 _EACH = 250  # cases, after which a process is replaced
 _SHOWN = 20  # broken promises that are told
 
@@ -63,6 +64,9 @@ def _looked_at(made: Case, folder: Path) -> dict[str, Any]:
         broken += _evaluated(text)
     for command in made.commands:
         broken += _commanded(command)
+    if (ran := folder / RAN).exists():
+        ran.unlink()
+        broken.append(f"foreign: Python beside the flow has run by {made.commands}")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     return {"seconds": time.process_time() - began, "memory": memory, "broken": broken}
 
@@ -123,8 +127,8 @@ class _Worker:
         self._looked = 0
         self._process = self._started()
 
-    def look(self, number: int) -> dict[str, Any]:
-        """What was found of a case, or that it hangs."""
+    def look(self, number: int, most: float) -> dict[str, Any]:
+        """What was found of a case, or that it hangs: that it takes more seconds of the processor than this."""
         if self._looked == _EACH:
             self._anew()
         self._looked += 1
@@ -137,7 +141,7 @@ class _Worker:
             process.stdin.flush()
         while not select.select([process.stdout], [], [], 0.5)[0]:
             used, waited = self._used() - before, time.monotonic() - began
-            if used > 2 * LONGEST or waited > _ENDLESS:
+            if used > 2 * most or waited > _ENDLESS:
                 self._anew()
                 return {
                     "seconds": used,
@@ -149,7 +153,7 @@ class _Worker:
             self._anew()
             return {"seconds": 0.0, "memory": 0, "broken": ["defect: the process died"]}
         found: dict[str, Any] = json.loads(line)
-        if found["seconds"] > LONGEST:
+        if found["seconds"] > most:
             found["broken"].append(f"hang: {found['seconds']:.1f} s of the processor")
         if found["memory"] > MOST_MEMORY:
             found["broken"].append(f"memory: {found['memory']} MiB")
@@ -190,9 +194,10 @@ def looked_at(seed: int, numbers: Sequence[int], kept: Path) -> Iterator[tuple[i
         worker = _Worker(seed, Path(folder))
         try:
             for number in numbers:
-                found = worker.look(number)
+                made = case(seed, number)
+                found = worker.look(number, LONGEST_PLAYED if made.played else LONGEST) | {"played": made.played}
                 if found["broken"]:
-                    _keep(case(seed, number), found["broken"], kept / f"{seed}-{number}")
+                    _keep(made, found["broken"], kept / f"{seed}-{number}")
                 yield number, found
         finally:
             worker.close()
@@ -210,10 +215,11 @@ def flows(seed: int, numbers: Sequence[int], kept: Path) -> dict[str, Any]:
     """Look at cases; gives the counts, and what broke a promise."""
     counts: Counter[str] = Counter()
     failures: list[str] = []
-    longest, memory = 0.0, 0
+    longest, memory = {False: 0.0, True: 0.0}, 0
     for number, found in looked_at(seed, numbers, kept):
         counts[KINDS[number % len(KINDS)]] += 1
-        longest, memory = max(longest, found["seconds"]), max(memory, found["memory"])
+        longest[found["played"]] = max(longest[found["played"]], found["seconds"])
+        memory = max(memory, found["memory"])
         for broken in found["broken"]:
             counts[broken.partition(":")[0]] += 1
             failures.append(f"{seed}/{number} {broken}")
@@ -224,7 +230,9 @@ def main(arguments: Sequence[str]) -> int:
     """Look at all, print the counts; 1 when a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=20_000, help="of flows, overlays, expressions, patterns and rules")
+    parser.add_argument(
+        "--count", type=int, default=20_000, help="of flows, overlays, expressions, patterns, rules and features"
+    )
     parser.add_argument("--from", type=int, default=0, dest="first", help="the number of the first one")
     parser.add_argument("--only", type=int, help="look at one again")
     parser.add_argument("--answers", type=int, default=5_000, help="of the platform")
@@ -239,7 +247,8 @@ def main(arguments: Sequence[str]) -> int:
     failures = list(found["failures"])
     counts = found["counts"]
     rows = [(name, str(counts.get(name, 0)), "") for name in (*KINDS, "hang", "defect", "foreign", "memory")]
-    rows.append(("longest", f"{found['longest']:.2f} s", f"of {LONGEST:g} s"))
+    rows.append(("longest", f"{found['longest'][False]:.2f} s", f"of {LONGEST:g} s"))
+    rows.append(("longest played", f"{found['longest'][True]:.2f} s", f"of {LONGEST_PLAYED:g} s"))
     rows.append(("most", f"{found['memory']} MiB", f"of {MOST_MEMORY} MiB"))
     show("fuzz", rows, {"seed": args.seed, "broken": len(failures), **counts})
     if args.only is None and args.answers and util.find_spec("fuzz_answers") is not None:

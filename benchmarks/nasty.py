@@ -1,26 +1,34 @@
-"""Makes hostile flows, overlays, expressions, patterns and rules, each from a seed and a number alone."""
+"""Makes hostile flows, overlays, expressions, patterns, rules and features, each from a seed and a number alone."""
 
 from __future__ import annotations
 
 import copy
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from startup import made
 
+from retake_flow.actions.registry import CATALOGUE
+from retake_flow.flow.check.check import check
+from retake_flow.flow.load.load import read_bytes
 from retake_flow.flow.text import yaml_source
+from retake_flow.testing import phrasebook
 
 #: What stands in the files beside the flow that nobody may be shown.
 CANARY: Final = "canary-7d1f93ab"
 #: The file beside the flow's folder that holds it, and the variable.
 OUTSIDE: Final = "../outside/private.yaml"
 VARIABLE: Final = "FUZZ_PRIVATE"
-KINDS: Final = ("flow", "overlay", "expression", "pattern", "rules")
+KINDS: Final = ("flow", "overlay", "expression", "pattern", "rules", "feature")
+#: What a feature's folder holds that nobody may run, and the sign that it ran.
+RAN: Final = "../ran"
+PYTHON: Final = f"open({RAN!r}, 'w')\n"
 
 _ROOT = Path(__file__).resolve().parents[1]
 _NUMBERS = ("1e400", "-1e400", ".nan", ".inf", "-.inf", "-0", "-0.0", "1e15", "1e300", "1e-400", "0x10", "0o17", "017",
@@ -32,6 +40,7 @@ _TEXTS = ("", " ", "~", "null", "true", "x", "é\u0301", "\u202e", "\x1b[31m", "
           "~/.ssh/id_rsa", "/proc/self/environ", "/dev/zero", "file:///etc/passwd", "http://127.0.0.1:9/x", "=1+1",
           "#", "$ref", "%s%n", "`id`", "$(id)", "'", '"', "\\", "\0"[:0], VARIABLE, "retake.verification_status",
           "studio.display", "chat.respond", "go-live.yaml", "verify.yaml", "flow.yaml", "base.yaml")  # fmt: skip
+_DIGITS = ("٣", "²", "1_0", "0", "-1", "nan", "inf", "1e9", "1e6", "99999", "10" * 40, "0.0001", "+5")
 _WORDS = ("do", "with", "needs", "retry", "poll", "undo", "states", "initial", "wait", "final", "reason", "transitions",
           "activities", "timeout", "set", "every", "quiet", "delay", "raises", "to", "when", "max", "interval", "rate",
           "cap", "within", "until", "type", "default", "pattern", "items", "format", "enum", "value", "env", "file",
@@ -68,6 +77,11 @@ class Case:
     commands: tuple[tuple[str, ...], ...]
     expressions: tuple[str, ...] = field(default=())
 
+    @property
+    def played(self) -> bool:
+        """Whether scenarios are played, which takes as long as the scenarios do, up to a limit of their own."""
+        return any({"test", "--gherkin", "--uncovered"}.intersection(command) for command in self.commands)
+
 
 def case(seed: int, number: int) -> Case:
     """The case of a number: always the same."""
@@ -86,11 +100,17 @@ def _commands(random: Random, files: Mapping[str, str]) -> tuple[tuple[str, ...]
     others = (
         ("plan", flow), ("plan", flow, "--json"), ("plan", flow, "--all-paths"), ("plan", flow, *given),
         ("graph", flow, "--format", "mermaid"), ("graph", flow, "--format", "dot", "--rules"),
-        ("graph", flow, "--folded"),
+        ("graph", flow, "--folded"), ("paths", flow, "--gherkin"),
         ("show-flow", flow), ("show-flow", flow, "--json"), ("paths", flow),
         ("simulate", flow, "script.jsonl", "--start"), ("simulate", flow, "script.jsonl", *given),
         ("init", "made", "--extends", flow, "--force"), ("plan", flow, "--assume", f"a={_scalar(random)}"),
     )  # fmt: skip
+    if "x.feature" in files:
+        others = (
+            ("test", flow, "x.feature", "--json"), ("test", flow, "."), ("test", flow, "x.feature", *given),
+            ("test", flow, "x.feature", "-k", str(_scalar(random)), "--coverage", "full"),
+            ("paths", flow, "--uncovered", "x.feature"), ("paths", flow, "--gherkin", "--json", *given),
+        )  # fmt: skip
     how = random.choice((("--json",), ("--format", "sarif"), ("--format", "github"), (), ()))
     return (("check", *how, flow), random.choice(others))
 
@@ -114,6 +134,14 @@ def _samples() -> tuple[list[str], list[str]]:
 
 _FLOWS, _RULES = _samples()
 _SMALL = [text for text in _FLOWS if len(text) < 2_500]
+_STEPS = phrasebook.steps()
+
+
+@cache
+def _good() -> list[str]:
+    """The small flows without a mistake."""
+    loaded = {text: read_bytes(text.encode(), "flow.yaml") for text in _SMALL}
+    return [text for text, each in loaded.items() if each.flow is not None and not check(each, CATALOGUE)]
 
 
 def _flow(random: Random) -> dict[str, str]:
@@ -196,12 +224,49 @@ def _of_rules(random: Random) -> dict[str, str]:
     }
 
 
+def _of_features(random: Random) -> dict[str, str]:
+    known = random.choice(_good())
+    data = _data(known)
+    names = [*(data.get("states") or ()), "a"]
+    flow = known if random.random() < 0.7 else _written(random, _mutated(random, data))
+    scenarios = [_scenario(random, number, names) for number in range(random.choice((1, 2, 4)))]
+    text = f"Feature: {random.choice(_TEXTS)[:1_000]}\n" + "".join(scenarios)
+    python = dict.fromkeys(("conftest.py", "test_x.py", "__init__.py", "x.py"), PYTHON)
+    configuration = {"pytest.ini": "[pytest]\naddopts = -p x\npython_files = *.py\n"}
+    feature = _garbled(random, text) if random.random() < 0.15 else text
+    base = {"base.yaml": random.choice(_SMALL), "script.jsonl": _script(random)}
+    return {**base, **python, **configuration, "flow.yaml": flow, "x.feature": feature}
+
+
+def _scenario(random: Random, number: int, names: Sequence[str]) -> str:
+    rehearsed = random.random() < 0.2
+    begin = "When the agent goes live" if rehearsed else "When the flow is run"
+    steps = random.choices([step for step in _STEPS if rehearsed or not step.topic.startswith("Rehearsed")], k=4)
+    steps = [begin, *(_changed(random, step.example, names) for step in steps), "Then the run goes on"]
+    if random.random() < 0.8:
+        steps.sort(key=lambda step: ("Given", "When", "Then").index(step.split()[0]))
+    else:
+        random.shuffle(steps)
+    return f"  Scenario: {number} {random.choice(_TEXTS)[:1_000]}\n" + "".join(f"    {step}\n" for step in steps)
+
+
+def _changed(random: Random, step: str, names: Sequence[str]) -> str:
+    """A step of the documents with other names, and now and then with other numbers and texts in it."""
+    step = re.sub("credentials|encoder|approve|tip|broadcast/pushing/on_air", lambda found: random.choice(names), step)
+    if random.random() < 0.4:
+        step = re.sub(r"\d[\d.]*", lambda found: random.choice((*_NUMBERS, *_DIGITS)), step, count=1)
+    if random.random() < 0.1:
+        step = re.sub(r'"[^"]*"', lambda found: f'"{_scalar(random)}"', step)
+    return step
+
+
 _MAKERS: Final[Mapping[str, Callable[[Random], dict[str, str]]]] = {
     "flow": _flow,
     "overlay": _overlay,
     "expression": _of_expressions,
     "pattern": _of_patterns,
     "rules": _of_rules,
+    "feature": _of_features,
 }
 _END: Final = {"z": {"final": "completed"}}
 

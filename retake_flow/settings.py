@@ -181,7 +181,7 @@ def _origin(url: str) -> str:
     found = _allowed_origin(url, RETAKE)
     if not found:
         raise SettingsError(
-            f"RETAKE_API_URL is {url!r}; it may be {RETAKE} or a loopback address such as http://127.0.0.1:8080",
+            f"RETAKE_API_URL is {_shown_url(url)!r}; it may be {RETAKE} or a loopback address such as http://127.0.0.1:8080",
             hint="the access token goes to retake.tv only; unset the variable to use retake.tv",
         )
     return found
@@ -191,7 +191,7 @@ def _moltbook(url: str) -> str:
     found = _allowed_origin(url, MOLTBOOK)
     if not found:
         raise SettingsError(
-            f"RETAKE_FLOW_MOLTBOOK_URL is {url!r}; it may be {MOLTBOOK} or a loopback address",
+            f"RETAKE_FLOW_MOLTBOOK_URL is {_shown_url(url)!r}; it may be {MOLTBOOK} or a loopback address",
             hint="the key goes to www.moltbook.com only; unset the variable to use that",
         )
     return found
@@ -226,6 +226,11 @@ def _allowed_origin(url: str, ours: str) -> str:
     return ours if own else f"{parts.scheme}://{parts.netloc}"
 
 
+def _shown_url(url: str) -> str:
+    """A URL without the password in it."""
+    return re.sub(r"(?<=//)[^/]*@", "•••@", url)
+
+
 def _command(variable: str, text: str) -> tuple[str, ...]:
     import shlex
 
@@ -258,7 +263,7 @@ def _switched_on(variable: str, env: Mapping[str, str]) -> bool:
 
 
 def _boundary(text: str) -> str:
-    if text and not (text[:-1].isdecimal() and text[-1] in "-+"):
+    if text and not (re.fullmatch(r"[0-9]{1,9}[-+]", text)):
         raise SettingsError(f"RETAKE_FLOW_DIE_AT is {text!r}; it takes `7-` or `7+`")
     return text
 
@@ -286,6 +291,10 @@ def _home(env: Mapping[str, str]) -> Path | None:
 def _path_in(variable: str, env: Mapping[str, str]) -> Path | None:
     """The path in a variable; None if it is unset or empty."""
     text = env.get(variable, "")
+    if "://" in text:
+        raise SettingsError(
+            f"{variable} takes a path, and holds a URL", hint="RETAKE_FLOW_STORE takes that of a database"
+        )
     try:
         return Path(text).expanduser() if text else None
     except RuntimeError:

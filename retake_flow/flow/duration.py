@@ -6,7 +6,7 @@ import math
 import re
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_PART = r"\d{1,9}(?:\.\d{1,9})?(?:ms|[smhdw])"
+_PART = r"[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|[smhdw])"
 PATTERN = rf"^(?:{_PART})+$"
 _LONGEST = 10 * 366 * 86400.0
 _LONGEST_SHOWN = 60  # characters of an invalid duration
@@ -28,7 +28,7 @@ def _parse(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if abs(value) <= _LONGEST else math.inf
     text = value.strip() if isinstance(value, str) else ""
-    if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text):
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
         return float(text)
     if not re.fullmatch(PATTERN, text):
         raise ValueError(f"{_shorten(value)} is no duration; write for example 30s, 3m, 1h30m or 500ms")

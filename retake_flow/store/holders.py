@@ -64,7 +64,7 @@ def free_in(holder: Holder, locks: Path | None = None) -> float | None:
 def locks_beside(store: str | Path) -> Path | None:
     """The folder of the holders' locks of a store; None for a server, whose clients share no folder."""
     if "://" not in str(store):
-        path = Path(store).expanduser()
+        path = Path(os.path.expanduser(store))
         return path.with_name(f"{path.name}-holders") if path.name else None
     scheme, _, rest = str(store).partition(":///")
     return locks_beside(rest) if rest and scheme.startswith("sqlite") else None

@@ -5,6 +5,7 @@ It only reads, and knows one version of the tables. Everything else is left to `
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -41,7 +42,7 @@ def listed(
     """
     if "://" in place:
         return None
-    path = Path(place).expanduser()
+    path = Path(os.path.expanduser(place))
     if not path.is_file():
         return None
     query, values = _query(phases, agent, flow, limit)

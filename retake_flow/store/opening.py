@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -68,10 +69,10 @@ def _database(place: str) -> Database:
     if place == ":memory:" or place.startswith("file:"):  # SQLite's special names; no other process would find the runs
         raise SettingsError(f"the store cannot be {place}", hint=_KNOWN)
     if "://" not in place:
-        return SQLiteFile(Path(place).expanduser())
+        return SQLiteFile(Path(os.path.expanduser(place)))
     url = _url(place)
     if url.get_backend_name() == "sqlite":
-        return SQLiteFile(Path(url.database or "").expanduser())
+        return SQLiteFile(Path(os.path.expanduser(url.database or "")))
     return _server(url)
 
 

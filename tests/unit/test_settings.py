@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +12,7 @@ import pytest
 
 from retake_flow.errors import SettingsError
 from retake_flow.settings import MOLTBOOK, RETAKE, Settings, equip_libraries, is_loopback, program_environment
+from retake_flow.store.opening import open_runs
 
 
 def settings(**environment: str) -> Settings:
@@ -313,3 +315,37 @@ def test_a_lease_that_cannot_be_is_refused(given: str) -> None:
     """One that is too short would be lost at every hiccup of the network, and one that is too long keeps others out."""
     with pytest.raises(SettingsError, match="it takes a time from 5s to 10m"):
         Settings.from_environment({"HOME": "/h", "RETAKE_FLOW_LEASE": given})
+
+
+@pytest.mark.parametrize("variable", ["RETAKE_FLOW_STATE", "RETAKE_FLOW_CACHE", "RETAKE_CREDENTIALS"])
+def test_a_path_is_no_url(variable: str) -> None:
+    """It would become folders by these names, and its password would be printed as part of a path."""
+    with pytest.raises(SettingsError, match=f"{variable} takes a path") as refused:
+        settings(**{variable: "postgresql://ann:hunter2-secret@db/runs"})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("given", ["٣-", "9" * 400 + "-", "7*", "-", "1e4+", "²+"])
+def test_no_boundary_is_refused(given: str) -> None:
+    """A number of few plain digits, and a side."""
+    with pytest.raises(SettingsError, match=r"it takes `7-` or `7[+]`"):
+        settings(RETAKE_FLOW_DIE_AT=given)
+
+
+@pytest.mark.parametrize("variable", ["RETAKE_API_URL", "RETAKE_FLOW_MOLTBOOK_URL"])
+def test_a_password_in_a_url_is_not_shown(variable: str) -> None:
+    """The URL is refused, and named without it."""
+    with pytest.raises(SettingsError, match="//•••@") as refused:
+        settings(**{variable: "https://ann:hunter2-secret@retake.tv"})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["HOME", "XDG_STATE_HOME"])
+def test_a_home_of_nobody_is_a_folder_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """No shell has expanded it, and neither do we."""
+    monkeypatch.chdir(tmp_path)
+    with closing(open_runs(settings(**{"XDG_STATE_HOME": "", variable: "~nobody9/x"}).store)) as runs:
+        assert list(runs.summaries()) == []
+    assert (tmp_path / "~nobody9" / "x").is_dir()

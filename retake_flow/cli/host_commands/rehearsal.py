@@ -32,7 +32,7 @@ def add_to(commands: Any) -> None:
 
 
 def _port(text: str) -> int:
-    if not (text.isdecimal() and int(text) < 65536):
+    if not (text.isdecimal() and len(text) < 6 and int(text) < 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is no port between 0 and 65535")
     return int(text)
 

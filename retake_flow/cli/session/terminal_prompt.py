@@ -131,7 +131,7 @@ class Prompter:
             said = (await self._line(runner, gate, "  which? ")).strip()
             if said in names:
                 return said
-            if said.isdecimal() and 1 <= int(said) <= len(names):
+            if said.isdecimal() and len(said) < 5 and 1 <= int(said) <= len(names):
                 return names[int(said) - 1]
             terminal.say(f"  ! one of {', '.join(names)}, or its number")
 

@@ -199,7 +199,7 @@ def limit_of(request: Request, default: int) -> int:
         Rejected: The request does not give a number above 0.
     """
     limit = request.query_params.get("limit", str(default))
-    if not limit.isdecimal() or int(limit) < 1:
+    if not (limit.isdecimal() and len(limit) < 10 and int(limit)):
         raise Rejected("limit must be a number from 1 to 100")
     return min(100, int(limit))
 

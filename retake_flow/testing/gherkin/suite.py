@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import re2
@@ -29,6 +29,7 @@ from retake_flow.testing.gherkin.lint import Flaw, Flawed, display_path, place
 from retake_flow.testing.gherkin.phrases import Phrase, Phrases
 from retake_flow.testing.gherkin.stash import PREMISE, SUBJECT
 from retake_flow.testing.gherkin.verdict import Outcome, PlayedStep, Standing, Verdict, failure, last_lines
+from retake_flow.testing.gherkin.vocabulary import require_playable
 from retake_flow.testing.runs.trial import Premise
 from retake_flow.whatif.simulate import mocks
 from retake_flow.whatif.simulate.mocks import Mocks
@@ -203,6 +204,10 @@ class Suite:
     def pytest_bdd_before_scenario(self, request: pytest.FixtureRequest, scenario: Scenario) -> None:
         """Note that a scenario begins."""
         request.node.stash[_PROGRESS] = _Progress(scenario)
+
+    def pytest_bdd_before_step_call(self, step_func_args: Mapping[str, Any]) -> None:
+        """Refuse numbers that nobody can wait for."""
+        require_playable(step_func_args)
 
     def pytest_bdd_after_step(self, request: pytest.FixtureRequest) -> None:
         """Note that one more of its steps is done."""

@@ -15,6 +15,8 @@ from retake_flow.flow import duration
 from retake_flow.testing.gherkin.cells import parse
 
 _NEAREST: Final = 3
+_HIGHEST_COUNT: Final = 10_000
+_LONGEST: Final = 10 * 366 * 86400.0  # seconds
 
 
 def _seconds(text: str) -> float:
@@ -41,11 +43,11 @@ _PLACES: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "who": (r"[\w-]+", str),
     "words": (r".+", str),
     "value": (r".+", parse),
-    "time": (r"\d[\w.]*", _seconds),
+    "time": (r"[0-9][\w.]*", _seconds),
     "part": ("display|sound|window manager|content window|page|terminal|player|encoder|screenshot", str),
-    "after": (r"[\d.]+", float),
-    "count": (r"\d+", int),
-    "times": (r"\d+", int),
+    "after": (r"[0-9]+(?:\.[0-9]+)?", float),
+    "count": (r"[0-9]+", int),
+    "times": (r"[0-9]+", int),
 }
 
 
@@ -79,6 +81,21 @@ class Wording(parsers.StepParser):
         if part.startswith("{"):
             return f"(?P<{part[1:-1]}>{_PLACES[part[1:-1]][0]})"
         return f"(?:{re.escape(part[1:-1])})?" if part.startswith("(") else re.escape(part)
+
+
+def require_playable(values: Mapping[str, Any]) -> None:
+    """Require that a scenario can count to the numbers of a step, and wait for so long.
+
+    Raises:
+        UsageError: One is larger, or not a number at all, such as `nan`.
+    """
+    for name, value in values.items():
+        if name == "value" or isinstance(value, bool):
+            continue  # it is compared with what the run has
+        if isinstance(value, int) and abs(value) > _HIGHEST_COUNT:
+            raise UsageError("no scenario counts so far", hint=f"write a number up to {_HIGHEST_COUNT}")
+        if isinstance(value, float) and not abs(value) <= _LONGEST:
+            raise UsageError("no scenario lasts so long", hint="write seconds, up to ten years")
 
 
 def readable(parser: parsers.StepParser) -> str:

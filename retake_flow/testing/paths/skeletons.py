@@ -167,12 +167,15 @@ class _Writer:
 
 def _take_needed(trial: Trial, lines: Sequence[Line]) -> Iterator[Line]:
     """Take steps, except waits for a state that was reached by itself."""
-    since = 0
+    seen = 0
+    reached: set[str] = set()  # since the last step that was no wait
     for line in lines:
-        if line.until and (trial.within(line.until) or line.until in entered_states(trial)[since:]):
+        reached.update(r["state"] for r in trial.journal[seen:] if r["event"] == "state_entered")
+        seen = len(trial.journal)
+        if line.until and (trial.within(line.until) or line.until in reached):
             continue
         if not line.until:
-            since = len(entered_states(trial))
+            reached.clear()
         line.do(trial)
         yield line
 

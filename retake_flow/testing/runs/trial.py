@@ -20,13 +20,12 @@ from retake_flow.run.run import Run
 from retake_flow.testing.runs.mocked import MockedAnswers
 from retake_flow.testing.runs.observed import Unmet, matches_name
 from retake_flow.whatif.plan import samples
+from retake_flow.whatif.simulate.changes import MOST_IN_A_LINE
 from retake_flow.whatif.simulate.mocks import Mocks
 from retake_flow.whatif.simulate.simulation import Simulation
 
 #: The place of a mistake in the line of a script, which a scenario does not show.
 _WHERE: Final = re.compile(r"^(answer|result|error|event|advance)(\.\w+)*: ")
-#: The most records while waiting; a stream of a day has fewer.
-MOST_RECORDS: Final = 100_000
 
 
 @dataclass(slots=True)
@@ -55,7 +54,7 @@ class Trial:
         journal: The records so far.
     """
 
-    def __init__(self, premise: Premise, most: int = MOST_RECORDS) -> None:
+    def __init__(self, premise: Premise, most: int = MOST_IN_A_LINE) -> None:
         """Prepare to run; the flow must be set.
 
         Args:
@@ -88,6 +87,7 @@ class Trial:
         machine = self.premise.machine(self.flow)
         self._simulation = Simulation(self.flow, inputs, self.answers, CATALOGUE, machine=machine, listeners=[self])
         self._seen = self._simulation.start()
+        self._require_an_end()
 
     def on_record(self, record: Record) -> None:
         """Keep a record."""
@@ -105,6 +105,7 @@ class Trial:
             asked = ", ".join(self.run.gates)
             hint = f"it asks: {asked}" if "answer" in happening and asked else error["hint"]
             raise UsageError(_WHERE.sub("", error["message"]), hint=hint)
+        self._require_an_end()
 
     def until(self, state: str) -> None:
         """Let time pass until a state is active, or was entered meanwhile.
@@ -144,7 +145,7 @@ class Trial:
         Raises:
             UsageError: There is no such state.
         """
-        if not any(matches_name(state, path) for path in self.flow.states):
+        if state not in self.flow.states and not any(matches_name(state, path) for path in self.flow.states):
             raise UsageError(f"the flow has no state {state!r}", hint=did_you_mean(state, self.flow.states))
 
     def close(self) -> None:
@@ -156,6 +157,10 @@ class Trial:
         if self._simulation is None:
             raise UsageError("nothing was run yet", hint="begin with `When the flow is run`")
         return self._simulation
+
+    def _require_an_end(self) -> None:
+        if self._require_simulation().endless:
+            raise UsageError(self._require_simulation().endless)
 
     def _pass(self, there: Callable[[], bool], expected: str) -> None:
         """Let time pass, from one due event to the next, until a condition holds."""

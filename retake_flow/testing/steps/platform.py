@@ -32,7 +32,7 @@ def one_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
     rehearsal.fault(fault(call, words))
 
 
-@given(parsers.re(r"the next (?P<times>\d+) (?P<call>[A-Z]+ /\S+) meet (?P<words>.+)"))
+@given(parsers.re(r"the next (?P<times>[0-9]{1,4}) (?P<call>[A-Z]+ /\S+) meet (?P<words>.+)"))
 def several_faults(rehearsal: Rehearsal, times: str, call: str, words: str) -> None:
     """The next calls fail."""
     rehearsal.fault(fault(call, words, times=int(times)))
@@ -44,16 +44,23 @@ def lasting_fault(rehearsal: Rehearsal, call: str, words: str) -> None:
     rehearsal.fault(fault(call, words, times=None))
 
 
-@given(parsers.re(r"from its (?P<nth>\d+)\w\w on, (?P<which>every|the next) (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"))
+@given(
+    parsers.re(
+        r"from its (?P<nth>[0-9]{1,4})\w\w on, (?P<which>every|the next) (?P<call>[A-Z]+ /\S+) meets (?P<words>.+)"
+    )
+)
 def later_fault(rehearsal: Rehearsal, nth: str, which: str, call: str, words: str) -> None:
     """The calls before succeed."""
     rehearsal.fault(fault(call, words, times=None if which == "every" else 1, after=int(nth) - 1))
 
 
-@given(parsers.re(rf"(?P<after>\d+) s after going live the platform (?P<does>{'|'.join(_LETS_DOWN)})"))
-def stream_fault(rehearsal: Rehearsal, after: str, does: str) -> None:
+@given(
+    parsers.re(rf"(?P<after>[0-9]+) s after going live the platform (?P<does>{'|'.join(_LETS_DOWN)})"),
+    converters={"after": float},
+)
+def stream_fault(rehearsal: Rehearsal, after: float, does: str) -> None:
     """A fault of the platform while the stream is on air."""
-    rehearsal.fault(StreamFault(_LETS_DOWN[does], at=float(after)))
+    rehearsal.fault(StreamFault(_LETS_DOWN[does], at=after))
 
 
 @given(parsers.parse("each answer takes {seconds:g} s"))
@@ -156,7 +163,7 @@ def last_call(rehearsed: Rehearsed, call: str) -> None:
     assert calls(rehearsed)[-1]["call"] == call
 
 
-@then(parsers.re(r"(?P<call>[A-Z]+ /\S+) was called (?P<times>\d+) times?"), converters={"times": int})
+@then(parsers.re(r"(?P<call>[A-Z]+ /\S+) was called (?P<times>[0-9]{1,4}) times?"), converters={"times": int})
 def called(rehearsed: Rehearsed, call: str, times: int) -> None:
     """Exactly this many times."""
     assert len(calls(rehearsed, call)) == times

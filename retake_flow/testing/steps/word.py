@@ -74,7 +74,7 @@ def directed(brain: FakeResponder, datatable: Table) -> None:
         raise Unmet([row[0] for row in datatable], told)
 
 
-@then(parsers.re(r"(?P<audience>\w+) was told (?P<times>\d+) times? by a (?P<kind>\w+)"))
+@then(parsers.re(r"(?P<audience>\w+) was told (?P<times>[0-9]{1,4}) times? by a (?P<kind>\w+)"))
 def told(rehearsal: Rehearsal, audience: str, times: str, kind: str) -> None:
     """The number of notices of this kind."""
     heard = [notice for channel in rehearsal.channels if channel.audience == audience for notice in channel.notices]

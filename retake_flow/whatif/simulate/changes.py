@@ -11,10 +11,10 @@ from retake_flow.run.records import Record
 #: The most records at one moment before the run counts as looping.
 MOST_AT_ONCE = 10_000
 CIRCLES = f"more than {MOST_AT_ONCE} things happened without any time passing: the run goes round in a circle"
-#: The most records within one line of the script.
-MOST_IN_A_LINE = 1_000_000
+#: The most records within one line of the script; a stream of a day has fewer.
+MOST_IN_A_LINE = 50_000
 ENDLESS = f"more than {MOST_IN_A_LINE} things happened within one line: advance by less"
-_MOST_WORK = 10_000_000  # by expressions at one moment: half a second
+_MOST_WORK = 10_000_000  # by expressions within one line: half a second
 LABORIOUS = "the expressions of the flow are more work than a simulation can be"
 
 
@@ -43,7 +43,7 @@ class Track:
             self._exited.append(record["state"])
         now = self._clock.now()
         if now != self._at:
-            self._count, self._work = -1, work_done()
+            self._count = -1
         self._count += 1
         self._at = now
         self._in_line += 1
@@ -60,7 +60,7 @@ class Track:
 
     def take(self) -> tuple[list[str], list[str]]:
         """The states entered and left since the last call."""
-        self._in_line = 0
+        self._in_line, self._work = 0, work_done()
         taken = self._entered, self._exited
         self._entered, self._exited = [], []
         return taken

@@ -89,6 +89,11 @@ class Simulation:
         """The current run."""
         return self._runner.run
 
+    @property
+    def endless(self) -> str:
+        """Why the run was ended: it would have gone on without end; "" otherwise."""
+        return self._track.reason
+
     def start(self) -> dict[str, Any]:
         """Begin; return the run as one JSON object."""
         self._driving = self._loop.create_task(self._runner.drive(), name="run")

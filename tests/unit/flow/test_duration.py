@@ -36,7 +36,7 @@ def test_durations_are_read(written: object, meant: float) -> None:
 @pytest.mark.parametrize(
     "written",
     ["", "s", "3 parsecs", "3 m", "-1s", "1h-1m", "1e3", "1:30", "m3", "11y", -1, True, None, [], "11000d", 1e12,
-     float("nan"), float("inf"), "9" * 400 + "s"],
+     float("nan"), float("inf"), "9" * 400 + "s", "٣s", "٣", "²s", "1e400s", "1_0s", "0x1s"],
 )  # fmt: skip
 def test_what_is_no_duration_is_refused(written: object) -> None:
     """What cannot be a duration, is negative or longer than ten years is an error that names it."""

@@ -148,6 +148,43 @@ def test_a_conftest_that_cannot_be_read_is_told(command: Command, hello: Path) -
     assert "No module named 'nowhere_at_all'" in said.err
 
 
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        *((f"look takes {number}s", "no duration") for number in ("1e400", "9" * 400, "1_0")),
+        *((f"look takes {number}s", "no step") for number in ("nan", "-1", "٣", "²")),
+        *((f'look fails with "http" {number} times', "counts so far") for number in (99_999_999, "9" * 400)),
+        *((f'look fails with "http" {number} times', "no step") for number in ("٣", "1e3", "nan")),
+        ("99999999 viewers who all write at 10 s", "counts so far"),
+        *((f"Ctrl-C is pressed {number} s into look", "lasts so long") for number in ("nan", "inf", "1e400")),
+        ("the display is killed 1.2.3 s into look", "no step"),
+        ("the next POST /agent/rtmp meets status ٣", "there is no fault"),
+    ],
+)
+def test_each_number_is_played_or_refused(command: Command, hello: Path, step: str, words: str) -> None:
+    """With one clear message, and before anything grows: no number ends in Python's words."""
+    text = f"Feature: x\n  Scenario: y\n    Given {step}\n    When the flow is run\n    Then the run goes on\n"
+    (hello / "features" / "hello.feature").write_text(text, encoding="utf-8")
+    said = command("test", "hello.yaml", "--coverage", "off")
+    assert said.code != 0
+    assert words in said.out + said.err
+    assert "Error" not in said.out + said.err
+
+
+def test_a_scenario_without_end_is_ended(command: Command, folder: Path) -> None:
+    """Ten years of a flow that changes its state each second are more than anybody waits for."""
+    flow = "flow: x\ninitial: a\nstates:\n  a: {wait: 1s, transitions: {done: b}}\n"
+    flow += (
+        '  b: {wait: 1s, transitions: {done: [{when: "visits.b > 900000", to: c}, {to: a}]}}\n  c: {final: completed}\n'
+    )
+    (folder / "x.yaml").write_text(flow, encoding="utf-8")
+    scenario = "Feature: x\n  Scenario: y\n    When the flow is run\n    And 3650d pass\n    Then the run goes on\n"
+    (folder / "x.feature").write_text(scenario, encoding="utf-8")
+    said = command("test", "x.yaml", "x.feature")
+    assert said.code == 1
+    assert "more than 50000 things happened within one line: advance by less" in said.out
+
+
 def test_steps_are_listed_for_programs(command: Command) -> None:
     """Without a flow; each with its wording, meaning and example."""
     listed = command("test", "--steps", "--json").records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from retake_flow.errors import UsageError
 from retake_flow.rehearsal.setup.faults import Fault
 from retake_flow.testing.gherkin.fault_names import ELSEWHERE, fault
 
@@ -33,5 +34,7 @@ def test_how_often_and_from_when():
 
 def test_an_unknown_wording_is_told():
     """A scenario with a slip of the pen fails with what could have been meant."""
-    with pytest.raises(ValueError, match="no fault called 'a full moon'"):
-        fault(CALL, "a full moon")
+    for words in ("a full moon", "status ٣", "status 1e400", "a delay of nan s"):
+        with pytest.raises(UsageError, match=f"no fault called '{words}'") as refused:
+            fault(CALL, words)
+        assert "status N with Retry-After N" in refused.value.hint
