@@ -78,7 +78,7 @@ Feature: Plan
 
   Scenario: Assumptions without effect are refused
     When "plan go-live.yaml --assume recovering=stop" is called
-    Then it exits with 2 and says "nothing comes of assuming 'recovering=stop'"
+    Then it exits with 2 and says "assuming 'recovering=stop' makes no difference"
 
   Scenario: The path to each end and each question
     When "plan verify.yaml --all-paths" is called

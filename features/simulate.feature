@@ -110,5 +110,5 @@ Feature: Simulation
       """
       {"advance": "1s"}
       """
-    Then the simulation says "mocks.yaml:2:1: no action, and no state or activity with one, is called 'lok'"
+    Then the simulation says "mocks.yaml:2:1: there is no action, and no state or activity with an action, named 'lok'"
     And the simulation exits with 2

@@ -208,13 +208,13 @@ class RetakeClient:
             )
         if self._origin != self._issued_by:
             raise CredentialsError(
-                f"the access token was issued by {self._issued_by} and would have gone to {self._origin} "
+                f"the access token was issued by {self._issued_by} but the request goes to {self._origin} "
                 f"({request.call}); it was not sent",
                 hint="unset RETAKE_API_URL, or use the credentials that belong to it (RETAKE_CREDENTIALS)",
             )
         # httpx would name a header that it cannot send, with its value, in its own error.
         if not is_plain(self._token.reveal()):
-            raise CredentialsError("the access token has blanks or signs in it that no token has")
+            raise CredentialsError("the access token contains white space or characters that no token has")
         return self._token
 
 

@@ -105,7 +105,7 @@ def load(path: Path, token_from_environment: Secret | None = None) -> Credential
         return _from_file(path)
     if not is_plain(token_from_environment.reveal()):
         raise CredentialsError(
-            f"{TOKEN_VARIABLE} has blanks or signs in it that no token has",
+            f"{TOKEN_VARIABLE} contains white space or characters that no token has",
             hint=f"export it as it was issued, or unset {TOKEN_VARIABLE} to use the one in {path}",
         )
     try:
@@ -262,7 +262,7 @@ def _parse(content: bytes, path: Path) -> Mapping[str, Any]:
 def _token(data: Mapping[str, Any], path: Path) -> Secret | None:
     token = Secret(_text(data, "access_token", path).strip())
     if token and not is_plain(token.reveal()):
-        raise CredentialsError(f"{path}: access_token has blanks or signs in it that no token has")
+        raise CredentialsError(f"{path}: access_token contains white space or characters that no token has")
     return token or None
 
 
@@ -273,5 +273,5 @@ def _text(data: Mapping[str, Any], name: str, path: Path) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        raise CredentialsError(f"{path}: {name} is not a text")
+        raise CredentialsError(f"{path}: {name} is not a string")
     return value

@@ -42,7 +42,7 @@ def as_object(value: object, of: str) -> JsonObject:
     """
     if isinstance(value, Mapping):
         return value
-    raise UnexpectedAnswer(f"retake.tv's answer about {of} is not a JSON object")
+    raise UnexpectedAnswer(f"retake.tv's response about {of} is not a JSON object")
 
 
 def member(data: JsonObject, name: str) -> JsonObject:
@@ -147,7 +147,7 @@ def required_text(data: JsonObject, name: str, of: str) -> str:
     """
     found = text(data, name)
     if not found:
-        raise UnexpectedAnswer(f"retake.tv's answer about {of} has no usable `{name}`")
+        raise UnexpectedAnswer(f"retake.tv's response about {of} has no usable `{name}`")
     return found
 
 
@@ -159,7 +159,7 @@ def required_flag(data: JsonObject, name: str, of: str) -> bool:
     """
     found = data.get(name)
     if not isinstance(found, bool):
-        raise UnexpectedAnswer(f"retake.tv's answer about {of} has no usable `{name}`")
+        raise UnexpectedAnswer(f"retake.tv's response about {of} has no usable `{name}`")
     return found
 
 

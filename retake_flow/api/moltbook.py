@@ -120,7 +120,9 @@ class MoltbookClient:
     async def _call(self, path: str, form: Mapping[str, str]) -> Mapping[str, Any]:
         request = Request("POST", API_PATH + path, json=form, repeatable=False, deadline=_WITHIN, meanings=_REFUSALS)
         if not is_plain(self._key.reveal()):
-            raise ShareFailed("MOLTBOOK_API_KEY has blanks or signs in it that no key has", hint="check that setting")
+            raise ShareFailed(
+                "MOLTBOOK_API_KEY contains white space or characters that no key has", hint="check that setting"
+            )
         headers = {
             "Accept": "application/json",
             "Content-Type": "application/json",

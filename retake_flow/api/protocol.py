@@ -220,6 +220,6 @@ def _agent(name: str, method: Literal["GET", "POST"] = "POST", **more: Any) -> R
 
 def _users(how: str, wanted: str) -> Request:
     if not wanted.strip():
-        raise InputError("looking for somebody needs a name")
+        raise InputError("a search needs a name")
     name = quote(well_formed(wanted.strip()), safe="")
     return Request("GET", f"{API_PATH}/users/{how}/{name}", authenticated=False)

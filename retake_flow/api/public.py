@@ -63,7 +63,7 @@ class Public:
         """
         found = User.read(read_one(await self._get(f"users/streamer/{_part(name)}"), "a streamer"))
         if not found.user_id:
-            raise UnexpectedAnswer(f"retake.tv's answer about {name!r} does not tell who that is")
+            raise UnexpectedAnswer(f"retake.tv's answer about {name!r} does not say who that is")
         return found
 
     async def active_sessions(self, streamer_id: str = "") -> list[Session]:
@@ -147,7 +147,7 @@ def _require_name(wanted: str) -> str:
         InputError: The value is empty.
     """
     if not wanted.strip():
-        raise InputError("looking something up needs a name, an id or an address")
+        raise InputError("a lookup needs a name, an id or an address")
     return well_formed(wanted.strip())
 
 
@@ -159,7 +159,7 @@ def _part(wanted: str) -> str:
     """
     part = quote(_require_name(wanted), safe="")
     if part in (".", ".."):
-        raise InputError(f"nothing on retake.tv is called {part!r}")
+        raise InputError(f"nothing on retake.tv is named {part!r}")
     return part
 
 

@@ -43,7 +43,7 @@ def read_list(answer: object, of: str) -> Sequence[JsonObject]:
     if answer is None:
         return []
     if not isinstance(answer, list):
-        raise UnexpectedAnswer(f"retake.tv's answer about {of} is not a list")
+        raise UnexpectedAnswer(f"retake.tv's response about {of} is not a list")
     return [entry for entry in answer[:_MOST] if isinstance(entry, Mapping)]
 
 

@@ -85,5 +85,5 @@ def read_options(file: str | None) -> dict[str, Any]:
     except RecursionError:
         raise UsageError(f"{one_line(file)} nests too deep") from None
     if not isinstance(answer, dict):
-        raise UsageError(f"{one_line(file)} holds no JSON object")
+        raise UsageError(f"{one_line(file)} is not a JSON object")
     return answer

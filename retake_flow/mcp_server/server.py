@@ -58,7 +58,7 @@ async def start_stream(
     flow: Flow = "agent.yaml",
     name: Annotated[str, Field(description="a name to find the run by")] = "",
     inputs: Annotated[dict[str, str] | None, Field(description="inputs of the flow")] = None,
-    rehearse: Annotated[bool, Field(description="against a retake.tv on this machine, seen by nobody")] = False,
+    rehearse: Annotated[bool, Field(description="use a rehearsed retake.tv on this machine")] = False,
     rehearsal_options: Annotated[str, Field(description="a JSON file: viewers, faults, …")] = "",
 ) -> dict[str, Any]:
     """Start a run that goes on by itself. Returns when it is on air, asks a person, has ended, or is still starting."""

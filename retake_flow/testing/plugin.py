@@ -13,7 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--flow", metavar="FILE", help="play .feature files on this flow, without a test module")
     group.addoption("--flow-set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     group.addoption("--flow-mock", metavar="FILE", help="YAML or JSON: what actions answer by themselves")
-    group.addoption("--flow-phrases", action="append", default=[], metavar="FILE", help="YAML: wordings of your own")
+    group.addoption("--flow-phrases", action="append", default=[], metavar="FILE", help="YAML: phrases of your own")
     parser.addini("retake_flow", "Play .feature files on this flow, as by --flow.", default="")
 
 

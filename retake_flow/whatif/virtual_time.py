@@ -59,7 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             Deadlock: Nothing will ever happen.
         """
         if seconds == inf:
-            raise Deadlock("everything waits, and nothing will ever happen")
+            raise Deadlock("everything waits, and nothing can happen any more")
         self.advance(seconds)
 
 

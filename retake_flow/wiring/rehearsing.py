@@ -110,7 +110,7 @@ async def report(launcher: Launcher, folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         raise StudioError(f"the rehearsal left no report in {folder}") from None
     if not answer["ended"]:
-        raise StudioError(f"the rehearsal did not end in order; {folder / 'report.json'} tells how far it came")
+        raise StudioError(f"the rehearsal did not end in order; {folder / 'report.json'} says how far it got")
     for recorded in answer["recordings"]:
         if recorded["path"] and recorded["frames"]:
             try:
@@ -158,7 +158,7 @@ def _prepare(folder: Path, options: Mapping[str, Any]) -> Mapping[str, str] | No
 def _require(folder: Path) -> None:
     if not (folder / _KEPT).exists():
         raise UsageError(
-            f"the rehearsal cannot go on: nothing of it is left in {folder}",
+            f"the rehearsal cannot continue: nothing of it is left in {folder}",
             hint="its folder was moved or deleted, or it has ended; start a new run",
         )
 

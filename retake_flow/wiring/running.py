@@ -266,7 +266,7 @@ def _also_say(say: Callable[[str], None], note: Callable[..., None]) -> Callable
 def _sharing(settings: Settings, rehearsed: bool) -> SharingActions:
     """The actions for sharing with communities. A rehearsal posts nothing beyond this machine."""
     if rehearsed and not is_loopback(urlsplit(settings.moltbook).hostname):
-        return SharingActions(None, "a rehearsal tells nobody beyond this machine")
+        return SharingActions(None, "a rehearsal notifies nobody beyond this machine")
     key = settings.moltbook_key
     if key is None:
         return SharingActions(None)

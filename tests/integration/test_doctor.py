@@ -217,7 +217,7 @@ def test_a_token_that_a_run_refuses_is_missing(tmp_path: Path, token: str) -> No
     assert done.code == 6
     assert "RETAKE_ACCESS_TOKEN" in finding(done, "credentials")["message"]
     assert token not in done.out + done.err + refused.out + refused.err
-    assert "blanks or signs" in refused.out + refused.err
+    assert "white space or characters" in refused.out + refused.err
 
 
 def test_the_platform_and_its_clock_are_asked_without_a_token(tmp_path: Path) -> None:

@@ -441,7 +441,7 @@ def test_the_signal_is_the_reason(
         process.send_signal(number)
         last = process.stdout.read().decode().splitlines()[-1]
         assert process.wait(WITHIN) == 130
-        assert process.stderr.read() == b"retake-flow: SIGUSR1 means nothing to a run; it goes on\n"
+        assert process.stderr.read() == b"retake-flow: SIGUSR1 has no effect on a run, which continues\n"
     (ended,) = said(home, "run_ended")
     assert (ended["outcome"], ended["reason"]) == (outcome, reason)
     assert (json.loads(last)["reason"] == reason) if options else last.endswith(f": {reason}")
@@ -456,7 +456,7 @@ def test_a_signal_that_means_nothing_ends_nothing(home: Home, number: signal.Sig
         goes_on(home)
         stopped(home)
         assert process.wait(WITHIN) == 1
-        assert process.stderr.read().decode() == f"retake-flow: {number.name} means nothing to a run; it goes on\n"
+        assert process.stderr.read().decode() == f"retake-flow: {number.name} has no effect on a run, which continues\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])

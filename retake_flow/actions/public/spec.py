@@ -74,7 +74,7 @@ SPECS: Final = (
     _list("newest_users", "Look who was registered last.", "/users/newest/", _USERS),
     ActionSpec(
         "public.user",
-        "Look up what somebody tells of themselves.",
+        "Look up a user's profile.",
         inputs={"user": _WHO},
         result=_PROFILE,
         errors=ASKED,
@@ -83,7 +83,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "public.streamer",
-        "Look up who streams under a name or an id; `user_id` is whom to write to.",
+        "Look up a streamer by name or id; messages go to its `user_id`.",
         inputs={"name": {**TEXT, "minLength": 1, "description": "A name, or a userDbId."}},
         result={**_PROFILE, "own": FLAG},
         errors=ASKED,
@@ -100,7 +100,7 @@ SPECS: Final = (
     _list("trending_tokens", "Look which tokens have grown most within a day.", "/tokens/trending/", _TOKENS),
     ActionSpec(
         "public.token_stats",
-        "Look how a token does, and how much that has changed.",
+        "Look up a token's figures and their changes.",
         inputs={
             "address": {**TEXT, "minLength": 1, "description": "Of the token."},
             "before": {"type": "object", "default": {}, "description": "An earlier result, to compare with."},

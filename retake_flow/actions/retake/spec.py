@@ -64,7 +64,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.verify",
-        "Hand in the post of a person who vouches for the agent.",
+        "Submit the post of the person who vouches for the agent.",
         inputs={"tweet_url": {**TEXT, "format": "post", "description": "The address of the post on X."}},
         result={"verified": FLAG},
         errors=(*CALLED, "input", "not_prepared", "post_refused"),
@@ -84,7 +84,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.start_stream",
-        "Open the stream session, and save the agent's token on the chain when it is told for the first time.",
+        "Open the stream session, and save the address of the agent's token when it is reported for the first time.",
         result={"started_at": NUMBER, "page": TEXT, "token_address": TEXT, "ticker": TEXT},
         errors=CALLED,
         retry=AGAIN,
@@ -112,7 +112,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "retake.measure_lag",
-        "Find out how long after its first frames the stream was shown live, so that the next is looked at in time.",
+        "Measure how long after its first frames the stream was shown live, so that the next one is checked in time.",
         result={
             "after": {**NUMBER, "description": "When it was not live yet, in seconds after the first frames."},
             "by": {**NUMBER, "description": "When it was live; both are 0 when nothing is known."},

@@ -128,7 +128,7 @@ SPECS: Final = (
     ),
     ActionSpec(
         "studio.health",
-        "Tell how well the encoder does; when it has been too slow for a minute, raise `struggling`.",
+        "Report the encoder's health; raise `struggling` when it has been too slow for a minute.",
         outcomes=("done", "idle"),
         result={
             "frames": COUNT,

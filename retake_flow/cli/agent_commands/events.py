@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--wait", type=span, default=0.0, metavar="TIME", help="how long to wait for a record if there is none"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, each with its number")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line, each with its number")
     parser.set_defaults(command=events)
 
 

@@ -13,7 +13,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("actions", help="list the actions that a flow can use")
     parser.add_argument("name", nargs="*", metavar="ACTION", help="only these (or groups, such as `studio`)")
-    parser.add_argument("--json", action="store_true", help="one JSON object an action")
+    parser.add_argument("--json", action="store_true", help="one JSON object per action")
     parser.set_defaults(command=actions)
 
 

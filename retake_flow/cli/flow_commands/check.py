@@ -25,17 +25,17 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     from retake_flow.cli.option_values import allow_outside
 
-    parser = commands.add_parser("check", help="say all that is wrong with flows, before anything runs", epilog=_EPILOG)
+    parser = commands.add_parser("check", help="report all problems of flows before anything runs", epilog=_EPILOG)
     parser.add_argument("flows", nargs="*", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument(
         "--format",
         choices=("text", "json", "sarif", "github"),
         default="text",
-        help="for people, one JSON object a flow, SARIF 2.1.0, or annotations of GitHub Actions",
+        help="text, one JSON object per flow, SARIF 2.1.0, or GitHub Actions annotations",
     )
     allow_outside(parser)
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
-    parser.add_argument("--explain", metavar="CODE", help="what a code such as RF050 means, and what to do")
+    parser.add_argument("--explain", metavar="CODE", help="explain a code such as RF050, and how to fix it")
     parser.set_defaults(command=check)
 
 
@@ -51,7 +51,7 @@ def check(args: argparse.Namespace) -> int:
     if args.explain is not None:
         return _explain(args.explain, args.json)
     if not args.flows:
-        raise UsageError("say which flows to check", hint="retake-flow check go-live.yaml")
+        raise UsageError("name the flows to check", hint="retake-flow check go-live.yaml")
     from retake_flow.cli import flow_file
     from retake_flow.settings import Settings
 

@@ -14,7 +14,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     from retake_flow.cli.option_values import allow_outside
 
-    parser = commands.add_parser("graph", help="draw a flow, or where a run is in it")
+    parser = commands.add_parser("graph", help="draw a flow, or the state of a run in it")
     parser.add_argument("flow", metavar="FLOW", nargs="?", help="a file, or the name of a shipped flow")
     parser.add_argument(
         "--format", choices=("mermaid", "dot", "svg", "png"), default="mermaid", help="default: mermaid"
@@ -22,11 +22,13 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--output", metavar="FILE", help="write there instead of to standard output")
     parser.add_argument("--folded", action="store_true", help="draw each sub-flow as one state")
     parser.add_argument(
-        "--run", metavar="RUN", help="mark where a run is (its id, a prefix of it, or last), in the flow as it began"
+        "--run",
+        metavar="RUN",
+        help="mark the state of a run (its id, a prefix of it, or last) in the flow that it began with",
     )
-    parser.add_argument("--rules", action="store_true", help="note in each state which rules hold over it")
+    parser.add_argument("--rules", action="store_true", help="note in each state the rules that hold there")
     allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object that holds the picture")
+    parser.add_argument("--json", action="store_true", help="one JSON object with the diagram")
     parser.set_defaults(command=graph)
 
 
@@ -38,7 +40,7 @@ def graph(args: argparse.Namespace) -> int:
     from retake_flow.flow.diagram.diagram import diagram
 
     if args.format == "png" and not args.output and (args.json or sys.stdout.isatty()):
-        raise UsageError("a PNG is not for the terminal or for JSON", hint="add --output FILE.png")
+        raise UsageError("a PNG cannot be printed to a terminal or as JSON", hint="add --output FILE.png")
     flow, trace = _open_flow(args)
     ruled = _check_rules(flow) if args.rules else None
     content = _render(diagram(flow, trace=trace, ruled=ruled, folded=args.folded), args.format)
@@ -65,7 +67,7 @@ def _open_flow(args: argparse.Namespace) -> tuple[Flow, Trace | None]:
     settings = Settings.from_environment()
     if args.run is None:
         if args.flow is None:
-            raise UsageError("there is nothing to draw", hint="name a flow, or a run with --run RUN")
+            raise UsageError("no flow was named", hint="name a flow, or a run with --run RUN")
         return flow_file.open_flow(args.flow, settings, args.allow_outside), None
     with closing(open_store(settings)) as store:
         run = store.find(args.run)

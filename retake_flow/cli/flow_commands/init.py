@@ -16,11 +16,11 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     from retake_flow.cli.option_values import allow_outside
 
-    parser = commands.add_parser("init", help="write a flow for an agent, to be changed by hand")
-    parser.add_argument("name", metavar="NAME", help="of the flow: small letters, digits and -")
-    parser.add_argument("--extends", metavar="FLOW", default="go-live.yaml", help="the flow that it changes")
+    parser = commands.add_parser("init", help="write a first flow for an agent, for you to edit")
+    parser.add_argument("name", metavar="NAME", help="the flow's name: lowercase letters, digits and -")
+    parser.add_argument("--extends", metavar="FLOW", default="go-live.yaml", help="the flow to extend")
     parser.add_argument("--output", metavar="FILE", help="where to write it; default: NAME.yaml")
-    parser.add_argument("--force", action="store_true", help="write over a file that is there")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
     allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=init)
@@ -41,7 +41,9 @@ def init(args: argparse.Namespace) -> int:
     from retake_flow.settings import Settings
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", args.name):
-        raise UsageError(f"{args.name!r} is no name for a flow", hint="use small letters, digits and -, at most 64")
+        raise UsageError(
+            f"{args.name!r} is not a valid flow name", hint="use lowercase letters, digits and -, at most 64 characters"
+        )
     file = Path(args.output or f"{args.name}.yaml")
     base = flow_file.open_flow(args.extends, Settings.from_environment(), args.allow_outside)
     if file.name in locate.shipped_flows() or file.resolve() == Path(base.file).resolve():

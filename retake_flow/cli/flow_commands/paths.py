@@ -22,16 +22,18 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     from retake_flow.cli.option_values import allow_outside
 
-    parser = commands.add_parser("paths", help="show the shortest way along each transition of a flow", epilog=_EPILOG)
+    parser = commands.add_parser(
+        "paths", help="show the shortest path through each transition of a flow", epilog=_EPILOG
+    )
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    parser.add_argument("--gherkin", action="store_true", help="write scenarios that go these ways")
+    parser.add_argument("--gherkin", action="store_true", help="write a scenario for each path")
     parser.add_argument(
-        "--uncovered", nargs="+", metavar="FEATURES", help="only transitions that no scenario in these features takes"
+        "--uncovered", nargs="+", metavar="FEATURES", help="only transitions that no scenario in FEATURES takes"
     )
     parser.add_argument("--python", action="store_true", help="run each conftest.py beside FEATURES, for its steps")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a transition")
+    parser.add_argument("--json", action="store_true", help="one JSON object per transition")
     parser.set_defaults(command=paths)
 
 

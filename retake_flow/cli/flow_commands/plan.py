@@ -24,15 +24,19 @@ def add_to(commands: Any) -> None:
     from retake_flow.cli.option_values import allow_outside
 
     parser = commands.add_parser(
-        "plan", help="say what a flow would do: calls, programs, questions, times", epilog=_EPILOG
+        "plan", help="show what a flow would do: calls, programs, questions, times", epilog=_EPILOG
     )
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     parser.add_argument(
-        "--assume", action="append", default=[], metavar="NAME=VALUE", help="what is otherwise than well; see below"
+        "--assume",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an outcome or value other than the usual one; see below",
     )
     parser.add_argument(
-        "--all-paths", action="store_true", help="the shortest way to each end and to each question instead"
+        "--all-paths", action="store_true", help="show the shortest path to each end and each question instead"
     )
     allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document")
@@ -49,7 +53,7 @@ def plan(args: argparse.Namespace) -> int:
     from retake_flow.whatif.plan.samples import with_samples
 
     if args.all_paths and args.assume:
-        raise UsageError("--all-paths looks at all ways, so that --assume has no place beside it")
+        raise UsageError("--all-paths shows all paths, so it cannot be combined with --assume")
     flow = with_samples(flow_file.open_flow(args.flow, Settings.from_environment(), args.allow_outside))
     document, lines = (_all_paths if args.all_paths else _plan)(args, flow, resolve(flow, pairs(args.set)))
     _say(document, lines, as_json=args.json)

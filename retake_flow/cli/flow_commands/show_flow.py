@@ -17,7 +17,9 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     from retake_flow.cli.option_values import allow_outside
 
-    parser = commands.add_parser("show-flow", help="print a flow with all that it extends, and where each line is from")
+    parser = commands.add_parser(
+        "show-flow", help="print a flow merged with what it extends, and the origin of each line"
+    )
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     allow_outside(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object: flow, origins")

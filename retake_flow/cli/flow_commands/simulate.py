@@ -34,18 +34,16 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     from retake_flow.cli.option_values import allow_outside
 
-    parser = commands.add_parser(
-        "simulate", help="run a flow in virtual time, its actions told by a script", epilog=_EPILOG
-    )
+    parser = commands.add_parser("simulate", help="run a flow in virtual time, driven by a script", epilog=_EPILOG)
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument(
         "script", nargs="?", default=STANDARD_INPUT, metavar="SCRIPT", help="JSON Lines; or - for standard input"
     )
-    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: what actions and states answer by themselves")
-    parser.add_argument("--start", action="store_true", help="write an object for the start too, before any line")
+    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: results of mocked actions and states")
+    parser.add_argument("--start", action="store_true", help="also print an object for the start, before any line")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line; it is so in any case")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line, which is the default anyway")
     parser.set_defaults(command=simulate)
 
 

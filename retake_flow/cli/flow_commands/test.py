@@ -24,23 +24,23 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     from retake_flow.cli.option_values import allow_outside
 
-    parser = commands.add_parser("test", help="play Gherkin scenarios on a flow, in virtual time", epilog=_EPILOG)
+    parser = commands.add_parser("test", help="run Gherkin scenarios on a flow, in virtual time", epilog=_EPILOG)
     parser.add_argument("flow", nargs="?", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
     parser.add_argument("features", nargs="*", metavar="FEATURES", help="feature files or folders")
-    parser.add_argument("-k", dest="select", default="", metavar="EXPR", help="only scenarios that fit, as pytest -k")
-    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: what actions and states answer by themselves")
-    parser.add_argument("--phrases", action="append", default=[], metavar="FILE", help="YAML: wordings of your own")
+    parser.add_argument("-k", dest="select", default="", metavar="EXPR", help="only matching scenarios, like pytest -k")
+    parser.add_argument("--mock", metavar="FILE", help="YAML or JSON: results of mocked actions and states")
+    parser.add_argument("--phrases", action="append", default=[], metavar="FILE", help="YAML: phrases of your own")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     parser.add_argument(
         "--coverage",
         choices=("short", "full", "off"),
         default="short",
-        help="how to say which states and transitions no scenario has reached; default: short",
+        help="how to report uncovered states and transitions; default: short",
     )
     parser.add_argument("--python", action="store_true", help="run each conftest.py beside the features, for its steps")
-    parser.add_argument("--steps", action="store_true", help="list all steps that scenarios can be made of")
+    parser.add_argument("--steps", action="store_true", help="list all steps for scenarios")
     allow_outside(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a scenario, and one for all")
+    parser.add_argument("--json", action="store_true", help="one JSON object per scenario, and one for all")
     parser.set_defaults(command=test)
 
 
@@ -104,7 +104,9 @@ def find_features(flow: str, given: Sequence[str]) -> list[Path]:
 
     features = [Path(name) for name in given] or [locate.find(flow).parent / "features"]
     if not given and not features[0].resolve().is_relative_to(features[0].parent.resolve()):
-        raise UsageError(f"{one_line(str(features[0]))} leads out of the flow's folder", hint="name it to play it")
+        raise UsageError(
+            f"{one_line(str(features[0]))} leads out of the flow's folder", hint="name it on the command line to run it"
+        )
     for path in features:
         if not path.exists():
             hint = "" if given else "say where your scenarios are: retake-flow test FLOW FEATURES"

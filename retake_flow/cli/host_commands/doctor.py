@@ -13,8 +13,10 @@ _MARKS = {"ok": "ok", "warning": "warning", "missing": "MISSING", "skipped": "sk
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("doctor", help="try on this machine what going live needs, and say what to do")
-    parser.add_argument("--offline", action="store_true", help="leave the network alone")
+    parser = commands.add_parser(
+        "doctor", help="test everything that a stream needs on this machine, and say how to fix it"
+    )
+    parser.add_argument("--offline", action="store_true", help="do not use the network")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=doctor)
 

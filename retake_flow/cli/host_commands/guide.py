@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("guide", help="read the platform's guide, or what has changed in it")
-    parser.add_argument("--diff", action="store_true", help="what has changed since the version before")
+    parser = commands.add_parser("guide", help="show the platform's guide, or its changes")
+    parser.add_argument("--diff", action="store_true", help="show the changes since the previous version")
     parser.add_argument("--since", metavar="VERSION", default="", help="compare with this version instead")
-    parser.add_argument("--refresh", action="store_true", help="ask retake.tv, also when it was asked within a day")
+    parser.add_argument("--refresh", action="store_true", help="ask retake.tv even if it was asked within a day")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=guide)
 

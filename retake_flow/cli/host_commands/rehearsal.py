@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("rehearsal", help="serve a retake.tv on this machine, until Ctrl-C")
+    parser = commands.add_parser("rehearsal", help="serve a rehearsed retake.tv on this machine, until Ctrl-C")
     parser.add_argument("--port", type=_port, default=0, help="the HTTP port; chosen by the system by default")
     parser.add_argument("--folder", metavar="DIR", help="where recordings, thumbnails and the report go")
     parser.add_argument(
@@ -25,15 +25,13 @@ def add_to(commands: Any) -> None:
         help="keep who is registered, what was posted and the faults to come in FILE, secrets and all: "
         "the options with which it goes on later",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="say nothing but the address, which is a JSON line in any case"
-    )
+    parser.add_argument("--json", action="store_true", help="print nothing but the address, always as a JSON line")
     parser.set_defaults(command=rehearsal, drives=True)
 
 
 def _port(text: str) -> int:
     if not (text.isdecimal() and len(text) < 6 and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port between 0 and 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port between 0 and 65535")
     return int(text)
 
 

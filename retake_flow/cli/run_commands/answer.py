@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
         "--decision",
         default="",
         metavar="NAME",
-        help="the decision, where the fields do not tell which of several is meant",
+        help="the decision, if the fields do not determine it",
     )
     parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
     parser.add_argument("--json", action="store_true", help="one JSON object")

@@ -55,9 +55,9 @@ def _document(read: Any) -> dict[str, Any]:
     except RecursionError:
         raise UsageError("standard input nests too deep") from None
     if not isinstance(document, dict):
-        raise UsageError("standard input holds no JSON object")
+        raise UsageError("standard input is not a JSON object")
     return document
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")

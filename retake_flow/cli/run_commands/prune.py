@@ -12,9 +12,13 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("prune", help="delete old runs that have ended, with their journals")
     parser.add_argument(
-        "--older-than", default="30d", type=span, metavar="TIME", help="that ended longer ago than this; default 30d"
+        "--older-than",
+        default="30d",
+        type=span,
+        metavar="TIME",
+        help="delete runs that ended longer ago than this; default 30d",
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say which")
+    parser.add_argument("--dry-run", action="store_true", help="only list them")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=prune)
 

@@ -17,9 +17,11 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     from retake_flow.cli.option_values import allow_outside, detaching
 
-    parser = commands.add_parser("resume", help="go on with a run after an answer, a crash or a reboot")
+    parser = commands.add_parser("resume", help="resume a run after an answer, a crash or a reboot")
     parser.add_argument("run", nargs="?", metavar="RUN", help="its id, a prefix of it, or last")
-    parser.add_argument("--all", action="store_true", help="every run whose process died, or that has something to do")
+    parser.add_argument(
+        "--all", action="store_true", help="all runs that can continue: their process died, or they were answered"
+    )
     parser.add_argument(
         "--answer",
         action="append",
@@ -27,14 +29,14 @@ def add_to(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="answer its question first; - reads JSON",
     )
-    parser.add_argument("--decision", default="", metavar="NAME", help="the decision of that answer")
+    parser.add_argument("--decision", default="", metavar="NAME", help="the decision of the answer")
     parser.add_argument("--by", default="", metavar="NAME", help="who answers; you by default")
-    parser.add_argument("--upgrade", action="store_true", help="go on with the flow's file as it is now")
-    parser.add_argument("--force", action="store_true", help="take it from a process that is, or may be, alive")
-    parser.add_argument("--wait", action="store_true", help="stay when the run does nothing but wait for a person")
+    parser.add_argument("--upgrade", action="store_true", help="continue with the flow's file as it is now")
+    parser.add_argument("--force", action="store_true", help="take the run from a process that is, or may be, alive")
+    parser.add_argument("--wait", action="store_true", help="keep running while the run only waits for a person")
     allow_outside(parser)
     detaching(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.set_defaults(command=resume, drives=True)
 
 

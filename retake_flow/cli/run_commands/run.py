@@ -19,28 +19,28 @@ def add_to(commands: Any) -> None:
 
     parser = commands.add_parser("run", help="run a flow, for example go-live.yaml")
     parser.add_argument("flow", metavar="FLOW", help="a file, or the name of a shipped flow (go-live.yaml)")
-    parser.add_argument("--rehearse", action="store_true", help="against a retake.tv on this machine, seen by nobody")
+    parser.add_argument("--rehearse", action="store_true", help="use a rehearsed retake.tv on this machine")
     parser.add_argument(
         "--rehearsal-options", metavar="FILE", help="JSON: latency, viewers, faults, … (docs/rehearsal.md)"
     )
-    parser.add_argument("--folder", metavar="DIR", help="where a rehearsal keeps its recordings and report")
+    parser.add_argument("--folder", metavar="DIR", help="the folder for a rehearsal's recordings and report")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set an input of the flow")
     parser.add_argument("--for", dest="duration", metavar="TIME", help="end the time on air after this long (10s, 2h)")
     parser.add_argument(
         "--hours",
         type=_hours,
         metavar="NUMBER",
-        help="rehearse that long, with a lively chat and trouble now and then, and measure (0.5, 8)",
+        help="rehearse this long with busy chat and faults, and measure (0.5, 8)",
     )
     parser.add_argument(
         "--wait",
         action="store_true",
-        help="stay when the run does nothing but wait for a person",
+        help="keep running while the run only waits for a person",
     )
     allow_outside(parser)
     parser.add_argument("--name", type=run_name, metavar="NAME", help="a name by which every command finds it")
     detaching(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.set_defaults(command=run, drives=True)
 
 
@@ -133,7 +133,7 @@ def _hours(text: str) -> float:
     except ValueError:
         hours = 0.0
     if not 0.01 <= hours <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of hours between 0.01 and 1000")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours between 0.01 and 1000")
     return hours
 
 
@@ -153,7 +153,7 @@ def _given_inputs(args: argparse.Namespace, flow: Flow) -> dict[str, str]:
     given = pairs(args.set)
     if args.duration is not None:
         if "max_duration" not in flow.inputs:
-            raise UsageError(f"the flow {flow.name!r} has no input max_duration, so --for means nothing to it")
+            raise UsageError(f"the flow {flow.name!r} has no input max_duration, so --for has no effect")
         given["max_duration"] = args.duration
     if args.hours is not None and "max_duration" in flow.inputs:
         given.setdefault("max_duration", f"{args.hours + 1:g}h")  # something outside the flow ends it

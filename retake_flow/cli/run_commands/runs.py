@@ -24,14 +24,16 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--state", metavar="STATE", help="only those in this state: its path, or the end of it")
     parser.add_argument("--agent", default="", metavar="NAME", help="only those of this agent")
     parser.add_argument("--flow", default="", metavar="NAME", help="only those of this flow")
-    parser.add_argument("--limit", type=_number, default=20, metavar="N", help="at most so many, 0 for all; default 20")
-    parser.add_argument("--json", action="store_true", help="one JSON object a run")
+    parser.add_argument(
+        "--limit", type=_number, default=20, metavar="N", help="show at most this many, 0 for all; default 20"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per run")
     parser.set_defaults(command=runs)
 
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of runs")
     return int(text)
 
 

@@ -21,10 +21,10 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("say", help="say something on the stream of a run", epilog=_EPILOG)
     parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
-    parser.add_argument("text", metavar="TEXT", help="what is said; - reads it from standard input")
+    parser.add_argument("text", metavar="TEXT", help="the text; - reads it from standard input")
     for way, how in _WAYS.items():
         parser.add_argument(f"--{way}", dest="ways", action="append_const", const=way, help=f"it is {how}")
-    parser.add_argument("--by", default="", metavar="NAME", help="who says so; you by default")
+    parser.add_argument("--by", default="", metavar="NAME", help="who says it; you by default")
     parser.add_argument(
         "--within", type=span, default="2m", metavar="TIME", help="how long to wait until it was said; default 2m"
     )

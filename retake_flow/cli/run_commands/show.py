@@ -16,7 +16,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("show", help="show where a run is and what it waits for")
     parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
-    parser.add_argument("--journal", action="store_true", help="print its whole journal instead, as JSON lines")
+    parser.add_argument("--journal", action="store_true", help="print its whole journal as JSON lines instead")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(command=show)
 

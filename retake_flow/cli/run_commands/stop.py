@@ -15,8 +15,8 @@ _EVERY = 0.1
 
 def add_to(commands: Any) -> None:
     """Declare the commands."""
-    stopping = commands.add_parser("stop", help="end a run in order, wherever it is driven")
-    killing = commands.add_parser("kill", help="end a run at once, without taking anything back")
+    stopping = commands.add_parser("stop", help="stop a run in order, from anywhere")
+    killing = commands.add_parser("kill", help="kill a run at once, without undos")
     for parser, command, within in ((stopping, stop, "2m"), (killing, kill, "30s")):
         parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
         parser.add_argument(

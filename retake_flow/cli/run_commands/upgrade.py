@@ -27,14 +27,14 @@ def upgrade(runs: Runs, run: str, claim: Claim, settings: Settings, allowed: tup
     old = parse(stored.flow_text)
     flow = flow_file.open_flow(stored.flow_file, settings, old.allowing(allowed).allowed)
     if _same(old, flow.sources):
-        terminal.advise("the flow is the one that the run has already")
+        terminal.advise("the run already has this flow")
         return
     against = obstacles(stored.run, flow)
     if against:
         _show_difference(old.text, flow.text, stored.flow_file)
         raise FlowInvalid(
-            f"{run} cannot go on in the flow as it is now: {'; '.join(against)}",
-            hint="resume without --upgrade to go on with the flow that it began with",
+            f"{run} cannot continue with the flow as it is now: {'; '.join(against)}",
+            hint="resume without --upgrade to continue with the flow that it began with",
         )
     said = record("run_upgraded", time.time(), run=run, version=flow.version, digest=flow.digest)
     claim.upgrade(replace(stored.run, digest=flow.digest), [said], flow.sources.dump())

@@ -18,9 +18,9 @@ _OFF_AIR_AGAIN = 10.0
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("watch", help="follow a run until it ends; Ctrl-C ends the watching alone")
+    parser = commands.add_parser("watch", help="follow a run until it ends; Ctrl-C ends only the watching")
     parser.add_argument("run", metavar="RUN", help="its id, a prefix of it, or last")
-    parser.add_argument("--json", action="store_true", help="its whole journal as JSON lines, then what happens")
+    parser.add_argument("--json", action="store_true", help="print its whole journal as JSON lines, then new records")
     parser.set_defaults(command=watch)
 
 

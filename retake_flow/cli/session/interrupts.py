@@ -89,7 +89,7 @@ class Interrupts:
     def _on_signal(self, number: signal.Signals) -> None:
         name = "SIGINT (Ctrl-C)" if number is signal.SIGINT else number.name
         if number in _MEANINGLESS:
-            terminal.advise(f"retake-flow: {name} means nothing to a run; it goes on")
+            terminal.advise(f"retake-flow: {name} has no effect on a run, which continues")
             return
         kills = number is signal.SIGQUIT or (number in _INSISTENT and self._insisted)
         self._insisted |= number in _INSISTENT

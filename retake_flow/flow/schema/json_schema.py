@@ -121,7 +121,7 @@ def _additional_properties(validator: Any, piece: Any, instance: Any, schema: An
 def _unique_items(validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     # jsonschema compares every pair.
     if wanted and validator.is_type(instance, "array") and len(set(map(_canonical, instance))) < len(instance):
-        yield ValidationError("an entry is there twice")
+        yield ValidationError("an entry appears twice")
 
 
 def _canonical(value: Any) -> str:

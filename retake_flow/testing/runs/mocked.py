@@ -138,7 +138,7 @@ class MockedAnswers(Mocks):
         key, spec = self._resolve(name)
         if not spec.service:
             raise UsageError(
-                f"{spec.name!r} is no service, so it does not exit", hint=f"`{name} takes 2s` says how long it takes"
+                f"{spec.name!r} is not a service, so it cannot exit", hint=f"`{name} takes 2s` says how long it takes"
             )
         self._say(key, [replace(self._usual(spec), reason="it ended by itself", exits=seconds)], 0)
 
@@ -165,5 +165,5 @@ class MockedAnswers(Mocks):
             raise UsageError(f"{name!r} may be any of {', '.join(found)}", hint="write more of the path")
         if not found:
             hint = did_you_mean(name, [*self._performing, *(path.rpartition("/")[2] for path in self._performing)])
-            raise UsageError(f"no action, and no state or activity with one, is called {name!r}", hint=hint)
+            raise UsageError(f"there is no action, and no state or activity with an action, named {name!r}", hint=hint)
         return found[0], self._catalogue[self._performing[found[0]]]

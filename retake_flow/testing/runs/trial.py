@@ -82,7 +82,7 @@ class Trial:
             InputError: An input is missing or wrong.
         """
         if self._simulation is not None:
-            raise UsageError("the flow runs already", hint="a scenario runs it once; write another scenario")
+            raise UsageError("the flow runs already", hint="a scenario runs the flow once; write another scenario")
         inputs = resolve(self.flow, self.premise.inputs)
         machine = self.premise.machine(self.flow)
         self._simulation = Simulation(self.flow, inputs, self.answers, CATALOGUE, machine=machine, listeners=[self])

@@ -150,7 +150,7 @@ def _performances(observed: Observed, place: str) -> list[Record]:
     known = {doing.do for doing in observed.flow.performers()}
     known |= {undo.do for undo in observed.flow.undos()}
     if place not in known and not any(seen.matches_name(place, each) for each in places):
-        raise UsageError(f"the flow performs no {place!r}", hint=did_you_mean(place, [*known, *places]))
+        raise UsageError(f"the flow never performs {place!r}", hint=did_you_mean(place, [*known, *places]))
     return seen.performances(observed, place)
 
 

@@ -134,7 +134,7 @@ class _Reading:
             if name in self._places:
                 return [self._places[name]]
             paths = ", ".join(place.path for place in found)
-            raise UsageError(f"{name!r} may be any of {paths}", hint="write the one that is meant in full")
+            raise UsageError(f"{name!r} may be any of {paths}", hint="write its full name")
         return found or [place for place in self._places.values() if name and place.do == name]
 
     def _ending(self, written: str, name: str, found: list[Place], value: str) -> _Assumption:
@@ -151,7 +151,7 @@ class _Reading:
         if not able:
             fields = {known for place in found for known in place.fields}
             where = " and ".join(place.path for place in found)
-            raise UsageError(f"{where} gives nothing that is called {name!r}", hint=did_you_mean(name, fields))
+            raise UsageError(f"{where} has no output {name!r}", hint=did_you_mean(name, fields))
         hidden = any(name in place.secrets for place in able)
         reading = read({name: able[0].fields[name]}, {name: Secret(value) if hidden else value})
         shown = f"{written.partition('=')[0]}=•••" if hidden else written
@@ -162,7 +162,7 @@ class _Reading:
     def _unknown(self, name: str) -> UsageError:
         states = [path for path in self._flow.states if path == name or path.endswith("/" + name)]
         if not states:
-            return UsageError(f"nothing in the flow is called {name!r}", hint=did_you_mean(name, self._names()))
+            return UsageError(f"the flow has no state or activity {name!r}", hint=did_you_mean(name, self._names()))
         inside = [path for path in self._places if path.startswith((states[0] + "/", states[0] + ":"))]
         hint = f"only of what is inside: {', '.join(inside)}" if inside else "it is an end"
         return UsageError(f"nothing can be assumed of {name!r} itself", hint=hint)

@@ -51,7 +51,9 @@ def plan(flow: Flow, catalogue: Catalogue, inputs: Mapping[str, Any], assumed: I
     made = Planner(flow, catalogue, assumptions).plan(inputs)
     if assumptions.unused:
         unused = " and ".join(map(repr, assumptions.unused))
-        raise UsageError(f"nothing comes of assuming {unused}", hint=f"the plan only passes {', '.join(made.states)}")
+        raise UsageError(
+            f"assuming {unused} makes no difference", hint=f"the plan only passes {', '.join(made.states)}"
+        )
     return made
 
 

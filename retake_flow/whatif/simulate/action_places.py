@@ -36,7 +36,7 @@ def resolve(name: str, known: Mapping[str, T], path: Path, *, key: bool = False)
     """
     found = matching(name, known)
     if len(found) > 1:
-        hint = "write the one that is meant in full"
+        hint = "write its full name"
         raise InvalidField(path, f"{name!r} may be any of {', '.join(found)}", hint, key=key)
     return known[found[0]] if found else None
 

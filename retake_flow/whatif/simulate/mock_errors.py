@@ -90,7 +90,7 @@ def fault(data: Any, path: Path, also: tuple[str, ...] = ()) -> Fault:
     if name != HTTP and status is not None:
         raise InvalidField((*path, "status"), f"a 'status' belongs to the type {HTTP!r}, not to {name!r}")
     if status is not None and not 300 <= status <= 599:
-        raise InvalidField((*path, "status"), f"the status {status} is no error", "write one from 300 to 599")
+        raise InvalidField((*path, "status"), f"the status {status} is not an error", "write one from 300 to 599")
     return Fault(name, status or 0, part.text("message"), part.text("hint"), part.seconds("retry_after"))
 
 
@@ -117,4 +117,4 @@ def _error_of_fault(performance: _Performance, fault: Fault) -> RetakeFlowError:
     except PlatformError as error:
         error.hint = fault.hint or error.hint
         return error
-    raise AssertionError(f"the status {fault.status} is no error")
+    raise AssertionError(f"the status {fault.status} is not an error")

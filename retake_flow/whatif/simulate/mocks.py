@@ -51,7 +51,7 @@ def read(content: bytes, file: str, flow: Flow, catalogue: Catalogue) -> Mocks:
     if source.problems:
         raise UsageError("\n".join(map(str, source.problems)))
     if not isinstance(source.data, dict):
-        raise UsageError(f"{source.value(())}: a mapping is expected, from actions or states to what they answer")
+        raise UsageError(f"{source.value(())}: expected a mapping from actions or states to their results")
     reading = _Reading(source, flow, catalogue)
     answers = dict(reading.answers())
     if reading.problems:
@@ -88,7 +88,9 @@ class _Reading:
         if place is not None:
             return place, self._catalogue[self._performing[place]]
         hint = did_you_mean(name, [*self._performing, *self._catalogue], "`retake-flow actions` lists the actions")
-        raise InvalidField((name,), f"no action, and no state or activity with one, is called {name!r}", hint, key=True)
+        raise InvalidField(
+            (name,), f"there is no action, and no state or activity with an action, named {name!r}", hint, key=True
+        )
 
     def _answer(self, written: Any, path: Path, spec: ActionSpec) -> Reply | None:
         try:
@@ -108,7 +110,7 @@ def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
     after, exits = part.seconds("after") or 0.0, part.seconds("exits")
     if exits is not None and not spec.service:
         hint = "`after` says how long it takes"
-        raise InvalidField((*path, "exits"), f"{spec.name!r} is no service, so it does not exit", hint)
+        raise InvalidField((*path, "exits"), f"{spec.name!r} is not a service, so it cannot exit", hint)
     if "error" in part:
         beside = next((key for key in ("outcome", "value", "reason", "exits") if key in part), "")
         if beside:
@@ -118,7 +120,7 @@ def _read(written: Any, path: Path, spec: ActionSpec) -> Reply:
         raise InvalidField((*path, "reason"), "a 'reason' belongs to 'exits'")
     if part.text("outcome") == mock_replies.EXITED:
         raise InvalidField(
-            (*path, "outcome"), "a service that is mocked becomes ready first", "`exits` says when it ends then"
+            (*path, "outcome"), "a service that is mocked becomes ready first", "`exits` says when it ends after that"
         )
     ending = Part({key: part[key] for key in ("outcome", "value") if key in part}, path, _KEYS)
     said = mock_replies.result(ending, path, spec)

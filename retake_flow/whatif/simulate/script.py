@@ -65,11 +65,11 @@ def parse(line: bytes) -> Happening:
     """
     data = _json(line)
     if not isinstance(data, Mapping) or not data:
-        raise InvalidField((), f"an object is expected, not {'an empty one' if data == {} else shorten(data)}", _WORDS)
+        raise InvalidField((), f"expected an object, not {'an empty one' if data == {} else shorten(data)}", _WORDS)
     part = Part(data, (), [name for keys in _KEYS.values() for name in keys])
     said = [name for name in _KEYS if name in part]
     if len(said) != 1:
-        raise InvalidField((), f"one thing happens on a line, not {' and '.join(said) or 'none'}", _WORDS)
+        raise InvalidField((), f"expected one thing per line, not {' and '.join(said) or 'none'}", _WORDS)
     Part(data, (), _KEYS[said[0]])
     return _READ[said[0]](part)
 
@@ -77,7 +77,7 @@ def parse(line: bytes) -> Happening:
 def _event(part: Part) -> Event:
     name, data = part.text("event"), part.mapping("data")
     if not name:
-        raise InvalidField(("event",), "an event has a name")
+        raise InvalidField(("event",), "an event needs a name")
     if name == "stop" and data:
         Part(data, ("data",), ["reason"]).text("reason")
     return Event(name, data)
@@ -136,7 +136,7 @@ def _json(line: bytes) -> Any:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise InvalidField((), f"{name} is no number of JSON")
+    raise InvalidField((), f"{name} is not a JSON number")
 
 
 def _number(digits: str) -> float:
@@ -149,6 +149,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise InvalidField((), f"the key {shorten(key)} is there twice")
+            raise InvalidField((), f"the key {shorten(key)} appears twice")
         found[key] = value
     return found

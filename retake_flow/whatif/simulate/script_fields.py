@@ -46,7 +46,7 @@ class Part:
             InvalidField: The data is not a mapping, or has an unknown key, or lacks a required one.
         """
         if not isinstance(data, Mapping):
-            raise InvalidField(path, f"a mapping of {', '.join(known)} is expected, not {shorten(data)}")
+            raise InvalidField(path, f"expected a mapping of {', '.join(known)}, not {shorten(data)}")
         for key in data:
             if key not in known:
                 raise InvalidField(

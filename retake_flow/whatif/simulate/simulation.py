@@ -199,7 +199,7 @@ class Simulation:
         if not action_places.matching(name, self._places):
             raise InvalidField(path, f"there is no state or activity {name!r}", did_you_mean(name, self._places))
         waits = ", ".join(waiting) or "none"
-        raise InvalidField(path, f"no action waits in {name!r} for how it ends", f"there waits: {waits}")
+        raise InvalidField(path, f"no action is in progress in {name!r}", f"in progress: {waits}")
 
     def _gate(self, name: str) -> Gate:
         """Find the open question that a name means."""

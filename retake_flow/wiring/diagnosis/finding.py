@@ -47,4 +47,4 @@ async def attempt(check: str, trial: Callable[[], Awaitable[Finding]], status: S
     except RetakeFlowError as error:
         return failure(check, error, status)
     except Exception as error:  # one trial must not hide the others
-        return Finding(check, status, f"it could not be tried: {type(error).__name__}: {error}")
+        return Finding(check, status, f"the check failed: {type(error).__name__}: {error}")

@@ -105,12 +105,12 @@ async def init(starts: Launcher) -> Finding:
     done = await starts.run(ProcessSpec(("sh", "-c", "sleep 0.01 & echo $!")), timeout=5.0)
     orphan = int(done.stdout or b"0")
     if os.getpid() == 1 or await _is_reaped(orphan):  # as the first process, a run reaps them itself
-        return Finding("init", "ok", "processes that have ended are taken leave of")
+        return Finding("init", "ok", "ended processes are reaped")
     name = "process 1"
     with suppress(psutil.Error):
         name = f"process 1 ({psutil.Process(1).name()})"
     return Finding(
-        "init", "warning", f"{name} does not take leave of orphans, so each leaves an entry in the process table",
+        "init", "warning", f"{name} does not reap orphans, so each leaves an entry in the process table",
         "docker run --init, or tini as the first process",
     )  # fmt: skip
 

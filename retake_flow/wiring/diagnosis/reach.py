@@ -24,7 +24,7 @@ async def examine(settings: Settings, *, offline: bool) -> Sequence[Finding]:
     except RetakeFlowError as error:
         # A network comes and goes; a wrong setting stays wrong.
         first = failure("platform", error, "missing" if error.fault == "operator" else "warning")
-        return [first, Finding("clock", "skipped", "not tried, since nobody told the time"), _notices(settings)]
+        return [first, Finding("clock", "skipped", "not tried, since no time was received"), _notices(settings)]
     by = f" by the proxy {reached.proxy}; the video goes to the ingest directly" if reached.proxy else ""
     version = f"; its guide is version {reached.version}" if reached.version else ""
     said = f"{settings.origin} answers within {reached.seconds:.1f} s{by}{version}"
@@ -39,19 +39,21 @@ async def examine(settings: Settings, *, offline: bool) -> Sequence[Finding]:
 def clock(reached: Reached) -> Finding:
     """The difference between this machine's clock and the platform's."""
     if reached.ahead is None:
-        return Finding("clock", "skipped", "retake.tv does not tell the time")
+        return Finding("clock", "skipped", "retake.tv sends no time")
     seconds = abs(reached.ahead)
     if seconds <= DIFFERENCE:
-        return Finding("clock", "ok", f"as retake.tv's, as exactly as can be told ({reached.ahead:+.1f} s)")
+        return Finding("clock", "ok", f"agrees with retake.tv's as exactly as can be measured ({reached.ahead:+.1f} s)")
     way = "ahead of" if reached.ahead > 0 else "behind"
     return Finding("clock", "warning", f"{seconds:.0f} s {way} retake.tv's", "run: sudo timedatectl set-ntp true")
 
 
 def _notices(settings: Settings) -> Finding:
     if not settings.notify:
-        return Finding("notices", "ok", "nobody is told beside the terminal; RETAKE_FLOW_NOTIFY names who is")
+        return Finding(
+            "notices", "ok", "notices go to the terminal only; set RETAKE_FLOW_NOTIFY to send them elsewhere"
+        )
     try:
         channels = notifiers(settings.notify)
     except SettingsError as error:
         return failure("notices", error)
-    return Finding("notices", "ok", f"told are: {', '.join(each.channel for each in channels)}")
+    return Finding("notices", "ok", f"notices go to: {', '.join(each.channel for each in channels)}")

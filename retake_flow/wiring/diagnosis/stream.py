@@ -103,8 +103,8 @@ async def _letters(stage: Stage, stack: AsyncExitStack) -> Finding:
     late = asyncio.get_running_loop().time() + 5.0
     while (seen := (await stage.picture()).brightness) < _WRITTEN:
         if asyncio.get_running_loop().time() > late:
-            raise HostError("what is written on the display cannot be seen", hint=program_errors.no_font().hint)
-    return Finding("letters", "ok", f"what is written can be seen (brightness {seen:.2f})")
+            raise HostError("text on the display is not visible", hint=program_errors.no_font().hint)
+    return Finding("letters", "ok", f"text on the display is visible (brightness {seen:.2f})")
 
 
 async def _page(starts: Launcher, stage: Stage, managed: asyncio.Task[Finding]) -> Finding:
@@ -165,15 +165,13 @@ async def _encoder(starts: Launcher, stage: Stage, sound: Sound, file: Path) -> 
         done = await starts.run(spec, timeout=_WITHIN)
         took = asyncio.get_running_loop().time() - began
     if done.status != 0:
-        raise done.lasting or ProcessFailed(
-            f"nothing was encoded: ffmpeg {done.ending}", hint="/".join(done.lines[-1:])
-        )
+        raise done.lasting or ProcessFailed(f"ffmpeg encoded nothing: {done.ending}", hint="/".join(done.lines[-1:]))
     held = await probe.probe(starts, file)
     message = (
         f"{held.frames} frames of {held.codec} {held.width}x{held.height} with {held.audio_codec}, in {took:.1f} s"
     )
     if not held.frames or not held.audio_codec:
-        raise ProcessFailed(f"what was encoded cannot be shown: {message}")
+        raise ProcessFailed(f"the encoded video cannot be shown: {message}")
     if took > 3 * SECONDS + 2:
         return Finding("encoder", "warning", f"{message}, which is slow", "a smaller picture: --set size=640x360")
     return Finding("encoder", "ok", message)
@@ -183,13 +181,13 @@ async def _sound(starts: Launcher, sound: Sound, file: Path) -> Finding:
     if not sound.audible:
         return Finding("sound", "warning", f"streams are silent: {sound.reason}", _sound_hint(starts))
     if programs.find("paplay", starts.environment) is None:
-        return Finding("sound", "warning", "nobody can play a tone, so nobody can speak", _sound_hint(starts))
+        return Finding("sound", "warning", "no tone can be played, so nothing can be spoken", _sound_hint(starts))
     argv = ("ffmpeg", "-hide_banner", "-nostats", "-nostdin", "-i", file.name, "-vn", "-af", "volumedetect")
     done = await starts.run(ProcessSpec((*argv, "-f", "null", "-"), folder=file.parent), timeout=_WITHIN)
     loudest = next((found[1] for line in done.lines if (found := re.search(r"max_volume: (\S+) dB", line))), "-inf")
     if float(loudest) < _HEARD:
-        raise HostError(f"a tone that was played is not heard on stream ({loudest} dB)", hint=_sound_hint(starts))
-    return Finding("sound", "ok", f"a tone that was played is heard in what was encoded ({loudest} dB)")
+        raise HostError(f"a played tone is not in the encoded video ({loudest} dB)", hint=_sound_hint(starts))
+    return Finding("sound", "ok", f"a played tone is in the encoded video ({loudest} dB)")
 
 
 def _sound_hint(starts: Launcher) -> str:

@@ -97,7 +97,7 @@ def _account(settings: Settings) -> Finding:
     source = "RETAKE_ACCESS_TOKEN" if found.from_environment else str(settings.credentials)
     said = f"{name}, from {source}{_mode(settings.credentials)}"
     if found.unusable:
-        return Finding("credentials", "warning", f"{said}; the file is left alone: {found.unusable}")
+        return Finding("credentials", "warning", f"{said}; the file is not used: {found.unusable}")
     try:
         with _writable(settings.credentials):
             return Finding("credentials", "ok", said)

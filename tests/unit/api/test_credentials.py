@@ -87,7 +87,7 @@ def test_a_token_alone_is_enough(path: Path) -> None:
 @pytest.mark.parametrize("token", ["rtk_a b", "rtk_a\tb", "rtk_ä", "rtk_a\x00"])
 def test_a_token_that_is_none_is_refused_before_anything_is_done(path: Path, token: str) -> None:
     """Whoever loads it hears of it, and not only who calls the platform; the token itself is not told."""
-    with pytest.raises(CredentialsError, match="RETAKE_ACCESS_TOKEN has blanks or signs in it") as raised:
+    with pytest.raises(CredentialsError, match="RETAKE_ACCESS_TOKEN contains white space or characters") as raised:
         load(path, Secret(token))
     assert token not in f"{raised.value.message} {raised.value.hint}"
 
@@ -266,9 +266,9 @@ def test_a_secret_of_kubernetes_is_read_through_its_links(path: Path) -> None:
         ({}, "has no access_token"),
         (GUIDE | {"access_token": None}, "has no access_token"),
         (GUIDE | {"access_token": ""}, "has no access_token"),
-        (GUIDE | {"access_token": ["rtk_file-12345"]}, "access_token is not a text"),
-        (GUIDE | {"access_token": "rtk_file 12345"}, "access_token has blanks"),
-        (GUIDE | {"agent_name": {"x": 1}}, "agent_name is not a text"),
+        (GUIDE | {"access_token": ["rtk_file-12345"]}, "access_token is not a string"),
+        (GUIDE | {"access_token": "rtk_file 12345"}, "access_token contains white space"),
+        (GUIDE | {"agent_name": {"x": 1}}, "agent_name is not a string"),
         (GUIDE | {"issued_by": "evil"}, "not an origin"),
         (b" " * (private_file.MAX_SIZE + 1), "too large"),
     ],

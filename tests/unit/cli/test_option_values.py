@@ -23,7 +23,7 @@ def test_a_json_object_is_read(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b'{"a": }', "o.json:1:7: not JSON: "),
-        (b"[1]", "holds no JSON object"),
+        (b"[1]", "is not a JSON object"),
         (b"\xff", "is not UTF-8 text"),
         (b"[" * 100_000, "nests too deep"),
     ],

@@ -30,7 +30,7 @@ class Memory(NamedTuple):
         (-1.9, "ok", "-1.9 s"),
         (75.0, "warning", "75 s ahead of retake.tv's"),
         (-7200.0, "warning", "7200 s behind retake.tv's"),
-        (None, "skipped", "does not tell the time"),
+        (None, "skipped", "sends no time"),
     ],
 )
 def test_the_difference_of_clocks(ahead: float | None, status: str, words: str) -> None:
@@ -49,7 +49,7 @@ def test_a_trial_that_fails_is_a_finding() -> None:
     found = asyncio.run(attempt("x", lambda: failing(HostError("no room", hint="df -h"))))
     assert (found.status, found.message, found.hint) == ("missing", "no room", "df -h")
     found = asyncio.run(attempt("x", lambda: failing(ValueError("odd")), "warning"))
-    assert (found.status, found.message) == ("warning", "it could not be tried: ValueError: odd")
+    assert (found.status, found.message) == ("warning", "the check failed: ValueError: odd")
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(attempt("x", lambda: failing(asyncio.CancelledError())))
 

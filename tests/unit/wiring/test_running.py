@@ -122,7 +122,7 @@ LOCAL = {"RETAKE_FLOW_MOLTBOOK_URL": "http://127.0.0.1:9"}
     ("environment", "rehearsed", "why"),
     [
         ({}, False, "MOLTBOOK_API_KEY is not set"),
-        (KEYED, True, "a rehearsal tells nobody beyond this machine"),
+        (KEYED, True, "a rehearsal notifies nobody beyond this machine"),
         (LOCAL, True, "MOLTBOOK_API_KEY is not set"),
     ],
 )

@@ -122,7 +122,7 @@ def test_the_way_to_an_end_is_marked(command: Command, store: Runs, folder: Path
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "there is nothing to draw"),
+        ((), "no flow was named"),
         (("nowhere.yaml",), "nowhere.yaml"),
         (("--run", "nobody"), "nobody"),
         (("go-live.yaml", "--run", "last"), "is one of 'asking', not of 'go-live'"),

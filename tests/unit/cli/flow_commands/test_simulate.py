@@ -1,4 +1,4 @@
-"""`retake-flow simulate`: a script in, one JSON object a line out, the same bytes each time."""
+"""`retake-flow simulate`: a script in, one JSON object per line out, the same bytes each time."""
 
 from __future__ import annotations
 

@@ -184,9 +184,9 @@ def test_an_answer_comes_as_json_on_standard_input(
     ("text", "said"),
     [
         (b'{"a":\n }', "standard input:2:2: not JSON: "),
-        (b"[1]", "standard input holds no JSON object"),
+        (b"[1]", "standard input is not a JSON object"),
         (b"\xff", "standard input is not UTF-8 text"),
-        (b'{"a": NaN}', "NaN is no number of JSON"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
         (b"", "standard input:1:1: not JSON: "),
         (b"[" * 100_000, "standard input nests too deep"),
     ],

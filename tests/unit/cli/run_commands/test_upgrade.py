@@ -66,7 +66,7 @@ def test_a_flow_that_the_run_cannot_go_on_in_is_refused(
     put(folder, text=text)
     answered = command("resume", run, "--upgrade")
     assert answered.code == 3
-    assert f"{run} cannot go on in the flow as it is now: {said}" in answered.err
+    assert f"{run} cannot continue with the flow as it is now: {said}" in answered.err
     assert line in answered.err.splitlines()
     assert "-version: 1" in answered.err.splitlines()
     assert "asking.yaml (as the run has it)" in answered.err
@@ -97,7 +97,7 @@ def test_the_same_flow_upgrades_nothing(command: Command, store: Runs, folder: P
     """It is said, and the run goes on."""
     run = suspended(command, store, folder)
     said = command("resume", run, "--upgrade", "--answer", "word=yes")
-    assert (said.code, "the flow is the one that the run has already" in said.err) == (0, True)
+    assert (said.code, "the run already has this flow" in said.err) == (0, True)
     assert "run_upgraded" not in [record["event"] for _, record in store.journal(run)]
 
 
@@ -109,7 +109,7 @@ def test_a_change_in_a_sub_flow_is_an_upgrade(command: Command, store: Runs, fol
     put(folder, "outer", outer)
     assert command("run", "outer.yaml").code == 4
     run = store.find("last")
-    assert "has already" in command("resume", run, "--upgrade").err
+    assert "already has" in command("resume", run, "--upgrade").err
     put(folder, text=NEWER)
     assert command("resume", run, "--upgrade").code == 4
     assert "run_upgraded" in [record["event"] for _, record in store.journal(run)]

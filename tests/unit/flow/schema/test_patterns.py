@@ -122,7 +122,7 @@ def test_no_schema_takes_for_ever() -> None:
     assert "too long" in mismatch({"a": 1}, deep)
     assert "too long" in mismatch([1] * 30_000, {"items": {"allOf": [{"type": "integer"}] * 10_000}})
     assert (
-        mismatch([[n] for n in range(30_000)] + [[0]], {"uniqueItems": True}) == "does not fit: an entry is there twice"
+        mismatch([[n] for n in range(30_000)] + [[0]], {"uniqueItems": True}) == "does not fit: an entry appears twice"
     )
     assert mismatch("x" * 65_000, {"allOf": [{"type": "object"}] * 20_000}).startswith("does not fit: ")
     assert in_time(started)

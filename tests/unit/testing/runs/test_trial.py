@@ -100,9 +100,9 @@ def test_a_way_that_has_no_end_is_given_up() -> None:
         (lambda a: a.gives("look", [{}], outcome="down"), r"has no outcome 'down'"),
         (lambda a: a.gives("display", [{}], outcome="exited"), r"is ready first"),
         (lambda a: a.fails("look", "unavailible"), r"there is no error 'unavailible'"),
-        (lambda a: a.takes("lok", 1.0), r"is called 'lok'"),
+        (lambda a: a.takes("lok", 1.0), r"named 'lok'"),
         (lambda a: a.never("retake.verify"), r"the flow never performs 'retake.verify'"),
-        (lambda a: a.exits("look", 1.0), r"is no service"),
+        (lambda a: a.exits("look", 1.0), r"is not a service"),
     ],
 )
 def test_what_cannot_be_mocked_is_told(trial: Trial, say: Any, words: str) -> None:
@@ -126,7 +126,7 @@ def test_nothing_happens_before_the_flow_is_run(trial: Trial) -> None:
     [
         ({"event": "tip"}, "'rest' does not expect the event 'tip'"),
         ({"answer": {"gate": "look", "fields": {}}}, "'look' is not asked"),
-        ({"result": {"state": "display", "outcome": "exited"}}, "no action waits in 'display' for how it ends"),
+        ({"result": {"state": "display", "outcome": "exited"}}, "no action is in progress in 'display'"),
     ],
 )
 def test_what_cannot_happen_now_is_told(trial: Trial, happening: Any, message: str) -> None:

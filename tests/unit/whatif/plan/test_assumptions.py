@@ -99,10 +99,10 @@ over: {final: completed}
     [
         ("verified", "--assume takes NAME=VALUE, not 'verified'", "for example"),
         ("=x", "--assume takes NAME=VALUE", ""),
-        ("verifyed=false", "nothing in the flow is called 'verifyed'", "did you mean 'verified'?"),
+        ("verifyed=false", "the flow has no state or activity 'verifyed'", "did you mean 'verified'?"),
         ("a=error.unauthorised", "'a' cannot end with 'error.unauthorised'", "did you mean 'error.unauthorized'?"),
         ("a=tipp", "'a' cannot end with 'tipp'", "did you mean 'tip'?"),
-        ("a.verifyed=false", "a gives nothing that is called 'verifyed'", "did you mean 'verified'?"),
+        ("a.verifyed=false", "a has no output 'verifyed'", "did you mean 'verified'?"),
         ("a.verified=maybe", "the assumption 'a.verified=maybe' does not fit", ""),
         (
             "b=stop",

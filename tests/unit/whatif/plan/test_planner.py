@@ -335,7 +335,7 @@ bad: {final: failed, reason: "{{ event.message }}"}
 
 def test_an_assumption_of_no_use_is_refused() -> None:
     """Where the plan does not come, nothing can be assumed; the refusal says where it does come."""
-    with pytest.raises(UsageError, match=r"nothing comes of assuming 'b.is_live=false'") as refused:
+    with pytest.raises(UsageError, match=r"assuming 'b.is_live=false' makes no difference") as refused:
         planned(ASK + "b: {do: retake.stream_status, transitions: {done: good, error: good}}", "b.is_live=false")
     assert refused.value.hint == "the plan only passes a, good"
 

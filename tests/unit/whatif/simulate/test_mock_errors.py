@@ -60,10 +60,10 @@ def test_an_error_by_its_kind():
         ({"type": "htp"}, ("type",), "there is no error 'htp'"),
         ({"type": "http"}, (), "'status' is missing, which an error of the type 'http' has"),
         ({"type": "input", "status": 400}, ("status",), "a 'status' belongs to the type 'http', not to 'input'"),
-        ({"status": 200}, ("status",), "the status 200 is no error"),
+        ({"status": 200}, ("status",), "the status 200 is not an error"),
         ({"status": "503"}, ("status",), "'status' must be a whole number, not \"503\""),
         ({"status": True}, ("status",), "'status' must be a whole number, not true"),
-        (3, (), "a mapping of type, status, message, hint, retry_after is expected, not 3"),
+        (3, (), "expected a mapping of type, status, message, hint, retry_after, not 3"),
     ],
 )
 def test_what_is_wrong_with_an_error(written, path, message):

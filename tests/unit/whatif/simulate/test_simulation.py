@@ -159,7 +159,7 @@ states:
     [
         ({"event": "party"}, "'watch/look' does not expect the event 'party'"),
         ({"result": {"state": "nowhere"}}, "result.state: there is no state or activity 'nowhere'"),
-        ({"result": {"state": "approve"}}, "result.state: no action waits in 'approve' for how it ends"),
+        ({"result": {"state": "approve"}}, "result.state: no action is in progress in 'approve'"),
         (
             {"result": {"state": "look", "outcome": "won"}},
             "result.outcome: 'retake.verification_status' has no outcome 'won'",
