@@ -23,7 +23,7 @@ from retake_flow.testing.fakes.responder import FakeResponder
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
-from retake_flow.testing.steps.reading import ON_AIR
+from retake_flow.testing.steps.tables import ON_AIR
 
 _READS = "GET /agent/stream/comments"
 _CALLS = 400  # more than a scenario makes

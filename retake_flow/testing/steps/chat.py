@@ -16,7 +16,7 @@ from retake_flow.testing.fakes.responder import FakeResponder, standing_in
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.steps.reading import ON_AIR, calls, rows
+from retake_flow.testing.steps.tables import ON_AIR, calls, rows
 
 
 @given(parsers.parse("chat comes in the {shape} shape"))

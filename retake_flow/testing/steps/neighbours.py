@@ -20,7 +20,7 @@ from retake_flow.rehearsal.state.platform import Platform
 from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.rehearsed import AGENT, Rehearsal, Rehearsed
-from retake_flow.testing.steps.reading import rows
+from retake_flow.testing.steps.tables import rows
 from retake_flow.whatif.virtual_time import EPOCH
 
 _TOKEN = "So1anaTokenOfTheNightOwl"

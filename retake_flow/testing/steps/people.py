@@ -15,7 +15,7 @@ from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import Intervention, Scene, asking
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.steps.reading import ON_AIR, rows, since_start
+from retake_flow.testing.steps.tables import ON_AIR, rows, since_start
 
 
 @given(parsers.parse("{by} answers {place} after {time}"))

@@ -15,7 +15,7 @@ from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.fault_names import fault
 from retake_flow.testing.runs.interventions import Scene
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.steps.reading import calls
+from retake_flow.testing.steps.tables import calls
 
 _LETS_DOWN: Mapping[str, StreamTrouble] = {
     "rotates the stream key": "rotate_key",

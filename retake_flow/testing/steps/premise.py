@@ -18,7 +18,7 @@ from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.observed import Observed, Subject
 from retake_flow.testing.runs.rehearsed import open_flow
 from retake_flow.testing.runs.trial import Premise, Trial
-from retake_flow.testing.steps.reading import rows
+from retake_flow.testing.steps.tables import rows
 
 _read = cache(open_flow)
 

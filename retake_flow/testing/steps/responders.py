@@ -17,7 +17,7 @@ from retake_flow.testing.gherkin.cells import Table
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.interventions import RUN
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.steps.reading import rows
+from retake_flow.testing.steps.tables import rows
 from retake_flow.whatif.virtual_time import VirtualClock
 
 

@@ -11,7 +11,7 @@ from pytest_bdd import given, parsers, then, when
 from retake_flow.testing.runs.observed import Subject
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
 from retake_flow.testing.runs.trial import Premise
-from retake_flow.testing.steps.reading import ON_AIR, since_start
+from retake_flow.testing.steps.tables import ON_AIR, since_start
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pytest_bdd import given, parsers, then
 from retake_flow.testing.fakes.studio import Trouble, Way
 from retake_flow.testing.gherkin.vocabulary import Wording
 from retake_flow.testing.runs.rehearsed import Rehearsal, Rehearsed
-from retake_flow.testing.steps.reading import since_start
+from retake_flow.testing.steps.tables import since_start
 
 
 @given(

@@ -26,7 +26,7 @@ def says_by(rehearsal: Rehearsal, text: str, ways: str, after: float, state: str
 
 @given(parsers.parse('the agent replies "{text}" to {name} {after:g} s into {state}'))
 def replies_to(rehearsal: Rehearsal, text: str, name: str, after: float, state: str) -> None:
-    """By `reply`, from another process, to the last message of a viewer."""
+    """With `reply`, from another process, to a viewer's last message."""
 
     def reply(scene: Scene) -> None:
         messages = [record for _, record in scene.runs.journal(RUN) if record["event"] == "chat_message"]
