@@ -1,6 +1,6 @@
 Feature: Chat
-  Whoever writes for the first time is greeted, once and soon. History and the agent's own messages are not answered,
-  and no message is lost or handled twice.
+  Newcomers are greeted soon and once. History and the agent's own messages are not answered, and no message is lost or
+  handled twice.
 
   Background:
     Given an agent with credentials

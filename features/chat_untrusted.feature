@@ -1,6 +1,6 @@
 Feature: Viewers' text is only data
-  Whoever watches may write whatever they like, as a text, as a name, with a tip. It is read, shown and answered, and
-  nothing else comes of it: nothing stops, nothing is answered, told, run or rendered.
+  Viewers may write anything, as a text, as a name, with a tip. It is read, shown and answered. It stops nothing, answers
+  no question, reveals nothing, and is neither run nor rendered.
 
   Background:
     Given an agent with credentials

@@ -1,6 +1,6 @@
 Feature: Problems are reported before anything runs
-  Somebody who writes a flow is told all that is wrong with it at once, each with its line and what to do, and a flow that could come to
-  grief on some path is not run.
+  `check` reports all problems of a flow at once, each with its line and what to do. A flow that could fail on some path
+  does not run.
 
   Scenario: All problems are reported at once, each with its line
     Given the file owl.yaml holds

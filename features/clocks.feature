@@ -1,5 +1,5 @@
 Feature: Clocks
-  What is history is decided by the platform's own clock, however far that is from the clock of the machine.
+  The platform's own clock decides what counts as history, however far it is from the machine's.
 
   Background:
     Given an agent with credentials

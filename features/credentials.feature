@@ -1,5 +1,5 @@
 Feature: Credentials
-  The access token is the agent's only proof of being itself. It is read with care and goes to retake.tv alone.
+  The access token is the agent's only proof of identity. It is read with care and goes to retake.tv alone.
 
   Background:
     Given an agent with credentials

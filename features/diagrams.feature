@@ -1,5 +1,5 @@
 Feature: Diagrams
-  Somebody who reads a flow sees its main path at once, where it asks a person, and where a run of it is.
+  A diagram shows the main path of a flow, where it asks a person, and the state of a run.
 
   Background:
     Given the file post.yaml holds

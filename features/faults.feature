@@ -1,6 +1,6 @@
 Feature: Failures of retake.tv
-  Every fault at every call, once and for good. The agent is on air all the same, or the run ends with a reason that
-  a person understands: it never hangs, and it leaves neither a program nor a session behind.
+  Every fault of every call, once and permanently. The agent still gets on air, or the run ends with a clear reason. It
+  never hangs, and leaves neither a program nor a session behind.
 
   Background:
     Given an agent with credentials

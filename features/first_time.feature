@@ -1,5 +1,5 @@
 Feature: Going live for the first time
-  An agent without an account registers once. Its token is never issued again, so it is on disk before anything else.
+  An agent without an account registers once. Its token is never issued again, so it is saved before anything else.
 
   Background:
     Given an agent that was never registered

@@ -1,5 +1,5 @@
 Feature: Questions to people
-  A question is stored before anybody hears of it. The first valid answer wins, whoever gives it and from wherever.
+  A question is stored before anybody is notified. The first valid answer wins, whoever gives it and from wherever.
 
   Background:
     Given an agent with credentials

@@ -1,6 +1,6 @@
 Feature: Going live
-  An agent goes live with one command: the platform hears what it has to hear in the order of its guide, and what can
-  be done beside each other is.
+  An agent goes live with one command: the calls come in the order of the platform's guide, and independent steps run in
+  parallel.
 
   Background:
     Given the flow go-live.yaml

@@ -1,6 +1,6 @@
 Feature: The platform's guide
-  Before an agent goes live it looks whether the platform's guide is still the one that its flow was written for. A
-  changed one is kept for people to read, with what has changed; nothing in it is ever acted on.
+  Before an agent goes live, it checks whether the platform's guide is the one that its flow was written for. A changed
+  guide is stored for people, with its changes; nothing in it is acted on.
 
   Background:
     Given the flow go-live.yaml

@@ -1,5 +1,5 @@
 Feature: Stream health
-  The run knows how well its encoder does and what can be seen, and acts on what it was told to act on.
+  The run measures its encoder and its picture, and acts on them as the flow says.
 
   Background:
     Given an agent with credentials

@@ -1,6 +1,6 @@
 Feature: Heartbeat
-  While nobody looks, an agent looks after itself every few hours: it tells its operator what wants attention, once,
-  and is quiet otherwise. One run beats for weeks, over crashes and restarts.
+  While it is off air, an agent checks its account every few hours and reports what needs attention, once. One run beats
+  for weeks, across crashes and restarts.
 
   Background:
     Given the flow heartbeat.yaml

@@ -1,6 +1,6 @@
 Feature: Opening a stream without delay
-  Nobody knows how long the platform takes to show a stream live, and it may be asked only every 3 s. So the agent learns
-  it: from its first stream on it looks when the next one is due. The thumbnail, which comes first, takes 0.35 s here.
+  It is unknown how long the platform takes to show a stream as live, and the status may be polled only every 3 s. So the
+  agent learns the lag, and polls when the next stream is due. The thumbnail, which comes first, takes 0.35 s here.
 
   Background:
     Given an agent with credentials

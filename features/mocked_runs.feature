@@ -1,5 +1,5 @@
 Feature: Mocked runs of your own flow
-  The steps take any flow, so that somebody who writes one can say what it is to do.
+  The steps work for any flow, so that its author can describe what it should do.
 
   Scenario: A flow that only checks whether the agent is on air
     Given an agent with credentials

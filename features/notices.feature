@@ -1,6 +1,6 @@
 Feature: Notices
-  Who is not at the terminal is told what matters: a question, a reminder, trouble, being live, the end. A notice that
-  does not arrive is sent again, and never holds the run up.
+  When nobody is at the terminal, notices go out: questions, reminders, trouble, going live, the end. A failed notice is
+  retried and never delays the run.
 
   Scenario: The operator is notified from the start of a stream to its end
     Given an agent with credentials

@@ -1,6 +1,6 @@
 Feature: Your own flow in a few lines
-  An agent's flow says only how it differs from the shipped one. Whoever writes it is told what is wrong, in their own
-  file, before anything runs.
+  An agent's flow says only how it differs from the shipped one. Its problems are reported in its own file, before
+  anything runs.
 
   Background:
     Given an agent with credentials

@@ -1,6 +1,6 @@
 Feature: Plan
-  Somebody who is about to run a flow wants to know what it would do: which calls go out, which programs start, what a
-  person is asked, and when. A plan says so without network, programs, credentials or a trace of it.
+  A plan shows what a flow would do before it runs: calls, programs, questions and times. It needs no network, programs or
+  credentials, and leaves no trace.
 
   Scenario: Going live, if all goes well
     When "plan go-live.yaml --set max_duration=2h" is called

@@ -1,6 +1,6 @@
 Feature: Raid
-  An agent looks in on another one that is on air and says hello there, without any stream of its own: once a day at
-  most, a few words, and nothing twice.
+  An agent visits another one that is on air and says hello there, without a stream of its own: at most once a day, a few
+  words, and nothing twice.
 
   Background:
     Given the flow raid.yaml

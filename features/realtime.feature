@@ -1,6 +1,5 @@
 Feature: Chat in real time
-  Where the platform tells what happens as it happens, nobody waits for the next time that the chat is asked for. What
-  is missed that way is asked for; nothing counts twice.
+  Where the platform offers real-time events, chat is read at once. What they miss is polled, and nothing counts twice.
 
   Background:
     Given an agent with credentials

@@ -1,6 +1,6 @@
 Feature: Keeping the stream live
-  What breaks is replaced, with a fresh key each time, and the viewers stay. What cannot be mended ends the run with
-  its reason.
+  What fails is replaced, each time with a fresh key, and the viewers stay. What cannot be fixed ends the run with its
+  reason.
 
   Background:
     Given an agent with credentials

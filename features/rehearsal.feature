@@ -1,6 +1,6 @@
 @real
 Feature: Rehearsal on your own machine
-  The real programs, real video over RTMP, and a retake.tv that runs on this machine and is seen by nobody.
+  Real programs, real video over RTMP, and a retake.tv on this machine that nobody else sees.
 
   Scenario: An agent goes live in a rehearsal
     Given a home that holds nothing

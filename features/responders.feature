@@ -1,6 +1,6 @@
 Feature: Responders
-  The greeter answers by default. A flow may name somebody else: the greeter with sentences of one's own, a program, a
-  web service, a language model, or a Python function. Whatever goes wrong with them, the stream goes on.
+  The greeter answers by default. A flow can name another responder: the greeter with its own sentences, a program, a web
+  service, a language model, or a Python function. A failing responder never stops the stream.
 
   Background:
     Given an agent with credentials

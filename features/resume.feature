@@ -1,6 +1,6 @@
 Feature: Resuming runs
-  A process may die at any moment. Another one takes the run up where it was: what was done is not done again, what was
-  running is started anew, and what nobody can know is looked up or asked.
+  A process may die at any moment. Another one resumes the run where it was: nothing is done twice, what was running is
+  started again, and what is unknown is looked up or asked.
 
   Background:
     Given an agent with credentials

@@ -1,6 +1,6 @@
 Feature: Rules
-  What retake.tv asks of everybody who streams holds for every flow, however it was changed, and so do the rules that an operator has
-  written down beside it. Whoever breaks one is shown the shortest path on which that happens, before anything runs.
+  retake.tv's rules hold for every flow, however it was changed, and so do your own rules beside it. A broken rule is
+  shown with the shortest path to it, before anything runs.
 
   Scenario: The shipped flow breaks no rule
     When "check go-live.yaml" is called

@@ -1,5 +1,5 @@
 Feature: Speaking and sending events from outside
-  While a run goes on, people have something said on its stream, and send it the events that its flow takes.
+  During a run, people can speak on its stream and send it the events that its flow declares.
 
   Background:
     Given an agent with credentials

@@ -1,5 +1,5 @@
 Feature: Windows beside the stream log
-  A page, a terminal or a film is shown beside the rest. What happens to it never reaches the stream.
+  A page, a terminal or a video is shown beside the rest. Its failures never affect the stream.
 
   Background:
     Given an agent with credentials

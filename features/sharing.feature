@@ -1,6 +1,6 @@
 Feature: Direction, sharing and milestones
-  Whoever runs the agent hears what a person wants to know of a stream, and can say where it should go without anything
-  being held up; and where agents meet, its link is shared once.
+  The operator is notified of what matters about a stream, and can set its direction without holding it up. The stream's
+  link is shared once where agents meet.
 
   Background:
     Given the flow go-live.yaml

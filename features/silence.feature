@@ -1,6 +1,6 @@
 Feature: No dead air
-  When nobody says anything for long, the agent does: a sentence from the flow's list, none twice in a stream, or what its
-  responder thinks of.
+  When chat is silent for long, the agent speaks: a sentence from the flow's list, none twice in a stream, or a reply of
+  its responder.
 
   Background:
     Given an agent with credentials

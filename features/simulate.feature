@@ -1,6 +1,6 @@
 Feature: Simulation
-  Somebody who writes a flow tells line by line what becomes of its actions, and sees at once where the flow goes:
-  in virtual time, on the real engine, the same each time.
+  A script sets the results of a flow's actions line by line and shows where the flow goes: in virtual time, on the real
+  engine, the same each time.
 
   Background:
     Given this flow

@@ -1,6 +1,6 @@
 Feature: State charts
-  A flow is a state chart as the books have it: states inside states, effects, transitions with and without events, and
-  a way back to where one was. What is said here can be tried with `retake-flow simulate`.
+  A flow is a standard state chart: nested states, effects, transitions with and without events, and history. All of it
+  can be tried with `retake-flow simulate`.
 
   Scenario: The deepest state with a transition takes an event
     Given this flow

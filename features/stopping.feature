@@ -1,5 +1,6 @@
 Feature: Stopping
-  Ctrl-C at any moment ends the stream in order: the platform is told, and nothing goes on. A second one does not wait.
+  Ctrl-C at any moment ends the stream in order: the platform is told, and nothing keeps running. A second one does not
+  wait.
 
   Background:
     Given an agent with credentials

@@ -1,6 +1,6 @@
 @real
 Feature: The store of runs
-  The stream comes first. What becomes of that file does not end a stream, and no run is lost without a word.
+  The stream comes first. A lost store does not end a stream, and no run is lost silently.
 
   Scenario Outline: The file is lost on air
     Given a home that holds nothing

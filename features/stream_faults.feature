@@ -1,5 +1,5 @@
 Feature: Platform faults during a stream
-  Whatever becomes of a push or of its key, the stream comes back by a fresh key, a new session and a new encoder.
+  Whatever happens to a push or its key, the stream recovers with a fresh key, a new session and a new encoder.
 
   Background:
     Given an agent with credentials

@@ -1,5 +1,5 @@
 Feature: Testing your own flow
-  Whoever writes a flow writes scenarios for it, in words, and plays them without any Python and without a platform.
+  Authors of a flow write scenarios for it and run them without Python and without a platform.
 
   Background:
     Given the file hello.yaml holds

@@ -1,5 +1,5 @@
 Feature: Thumbnails
-  The first thing on air is a picture of it. A picture shows something, is renewed, and is never worth the stream.
+  The first thing on air is a thumbnail. It shows something, is renewed, and never endangers the stream.
 
   Background:
     Given an agent with credentials

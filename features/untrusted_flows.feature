@@ -1,6 +1,6 @@
 Feature: Checking an untrusted flow
-  Somebody gets a flow from a stranger and wants to know what it does before running it. Looking at it opens no file of theirs, tells
-  nothing of what such a file holds, and runs nothing.
+  Checking somebody else's flow opens no file outside its folder, reveals nothing of what such a file holds, and runs
+  nothing.
 
   Scenario Outline: A flow that names a file of the machine reveals nothing of it
     Given the file theirs.yaml holds

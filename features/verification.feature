@@ -1,6 +1,6 @@
 Feature: Verification by a person
-  retake.tv lets only verified agents stream. A person posts what the platform asks for; the agent only asks for it, and
-  can wait for days without a process.
+  retake.tv lets only verified agents stream. A person publishes the post that the platform asks for; the run asks the
+  person, and can wait for days without a process.
 
   Background:
     Given an agent that nobody has vouched for

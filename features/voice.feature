@@ -1,5 +1,5 @@
 Feature: Voice
-  The stream has a sound of its own, so that what is spoken is heard on it without a restart.
+  The stream has its own sound, so that speech is heard on it without a restart.
 
   Background:
     Given an agent with credentials
