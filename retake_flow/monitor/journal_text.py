@@ -125,6 +125,15 @@ def _clock_step(record: Record) -> str:
     return f"! the clock of this machine was set {way} by {words(abs(by))}; the run goes on by its own time"
 
 
+def _scene(record: Record) -> str:
+    """What is changed on the stage, and by whom; nothing for the flow's own texts."""
+    by = record.get("by")
+    parts = [f"scene {record['to']}"] if record.get("to") else []
+    parts += [f"{name} {value}" for name, value in (record.get("data") or {}).items() if by]
+    parts += ["what the flow shows"] if record.get("clear") else []
+    return f"on stage: {', '.join(parts)}" + (f" ({by})" if by else "") if parts else ""
+
+
 _SAID: dict[str, Callable[[Record], str]] = {
     "run_started": lambda r: f"run {r['run']} of {r['flow']}",
     "state_entered": lambda r: f"→ {r['state']}" + (f" (visit {r['visit']})" if r["visit"] > 1 else ""),
@@ -150,6 +159,8 @@ _SAID: dict[str, Callable[[Record], str]] = {
     "sound_silent": lambda r: f"! the stream is silent: {r['reason']}",
     "page_refused": lambda r: f"! the page may not have {r['url']}: {r['reason']}",
     "page_replaced": lambda r: f"! the page is loaded again: {r['reason']}",
+    "scene_set": _scene,
+    "scene_refused": lambda r: f"! {r['by']} asked for another scene: {r['reason']}",
     "event_refused": lambda r: f"! {r['by']} sent {r['name']}: {r['message']}",
     "chat_oneself": lambda r: f"! the chat shows this agent as {r['name'] or 'somebody else each time'}",
     "chat_unanswered": lambda r: f"! {len(r['messages'])} in chat got no answer",

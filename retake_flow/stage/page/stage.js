@@ -96,8 +96,8 @@ function drawHeader() {
   const name = clean(state.agent?.name || "retake-flow", MOST.name);
   byId("agent").textContent = name;
   const viewers = byId("viewers");
-  viewers.hidden = !Number.isFinite(state.viewers);
-  viewers.querySelector("b").textContent = Number.isFinite(state.viewers) ? state.viewers.toLocaleString("en") : "";
+  viewers.hidden = !(state.viewers > 0);
+  viewers.querySelector("b").textContent = (state.viewers ?? 0).toLocaleString("en");
 }
 
 function drawHeadline(scene) {
@@ -251,8 +251,8 @@ function drawAlert() {
   box.dataset.key = key;
   if (!alert) return box.replaceChildren();
   const name = element("bdi", "who", clean(alert.author, MOST.name) || "friend");
-  const line = element("div", "head");
-  line.append(name);
+  const line = element("div", "line");
+  line.append(name, " ", amountOf(alert) ? does(alert) : "");
   const parts = [element("span", "amount", amountOf(alert) || words.followed), line];
   if (alert.text) parts.push(element("p", "", clean(alert.text, 300)));
   box.replaceChildren(...parts);

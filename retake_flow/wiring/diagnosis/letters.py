@@ -51,7 +51,10 @@ async def examine(starts: Launcher, stage: Stage) -> Finding:
         StudioError: It cannot be shown.
     """
     if programs.find(chromium.PROGRAM, starts.environment) is None:
-        return Finding("page", "skipped", "not tried, since Chromium is not installed")
+        hint = f"run: {programs.install_command(())} chromium"
+        return Finding(
+            "page", "skipped", "streams show their log, since the stage needs Chromium (81 MB to download)", hint
+        )
     folder = stage.folder.ensure("page")
     (folder / "index.html").write_text(_PAGE, encoding="utf-8")
     async with stage.screen.page(folder) as page:
@@ -59,8 +62,10 @@ async def examine(starts: Launcher, stage: Stage) -> Finding:
         boxes = await page.evaluate(f"{_SCRIPT}({asked})")
     lacking = [(name, package) for name, letter, package in LETTERS if letter in boxes]
     if not lacking:
-        return Finding("page", "ok", f"a page shows letters of {', '.join(name for name, *_ in LETTERS)}")
+        return Finding(
+            "page", "ok", f"streams show the stage, with letters of {', '.join(name for name, *_ in LETTERS)}"
+        )
     names = ", ".join(name for name, _ in lacking)
     packages = " ".join(dict.fromkeys(package for _, package in lacking))
     hint = f"run: {programs.install_command(())} {packages}"
-    return Finding("page", "warning", f"a page shows boxes in place of letters of {names}", hint)
+    return Finding("page", "warning", f"streams show the stage, with boxes in place of letters of {names}", hint)

@@ -111,3 +111,14 @@ def test_a_clock_that_is_set_is_told(by: float, said: str) -> None:
     """By how much, and that the run does not mind."""
     told = f"! the clock of this machine was set {said}; the run goes on by its own time"
     assert lines(record("clock_stepped", 1.0, by=by)) == [told]
+
+
+def test_changes_of_the_stage_are_told() -> None:
+    """A scene by whomever; texts only where an operator has set them, since a flow's own are in the flow."""
+    at = {"t": "2026-11-30T00:00:00.000Z", "event": "scene_set"}
+    assert lines({**at, "to": "brb"}) == ["on stage: scene brb"]
+    assert lines({**at, "data": {"title": "A radio"}}) == []
+    assert lines({**at, "data": {"title": "A\x1b[31m radio"}, "by": "ann"}) == ["on stage: title A radio (ann)"]
+    assert lines({**at, "clear": True, "by": "ann"}) == ["on stage: what the flow shows (ann)"]
+    refused = {**at, "event": "scene_refused", "by": "ann", "reason": "no stage is on"}
+    assert lines(refused) == ["! ann asked for another scene: no stage is on"]
